@@ -1,0 +1,268 @@
+// The only file that knows Python: arrays in, arrays out, the GIL released in between, Ctrl-C answered.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "kernels/dispatch.hpp"
+#include "kmeans/assign.hpp"
+#include "kmeans/distances.hpp"
+#include "kmeans/partial.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace kmosaic {
+namespace {
+
+using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Weights = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using CenterArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Values = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using MutableValues = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+template <class T, class... Shape>
+using Result = nb::ndarray<nb::numpy, T, Shape...>;
+
+template <class T>
+struct Buffer {
+    T* data;
+    nb::capsule owner;
+};
+
+template <class T>
+Buffer<T> make_buffer(std::size_t size) {
+    T* data = new T[size]();
+    return {data, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<T*>(p); })};
+}
+
+void require(bool condition, const char* message) {
+    if (!condition) throw std::invalid_argument(message);
+}
+
+Dtype dtype_of(const AnyRows& rows) {
+    if (rows.dtype() == nb::dtype<std::uint8_t>()) return kUint8;
+    if (rows.dtype() == nb::dtype<std::uint16_t>()) return kUint16;
+    if (rows.dtype() == nb::dtype<float>()) return kFloat32;
+    if (rows.dtype() == nb::dtype<double>()) return kFloat64;
+    throw nb::type_error("rows must be uint8, uint16, float32 or float64");
+}
+
+Rows view(const AnyRows& rows, const std::optional<Weights>& weights) {
+    require(!weights || weights->shape(0) == rows.shape(0), "weights must have one value a row");
+    return {rows.data(), dtype_of(rows), rows.shape(0), rows.shape(1), weights ? weights->data() : nullptr};
+}
+
+Centers view(const CenterArray& centers, const Rows& rows) {
+    require(centers.shape(1) == rows.n_features, "centers must have as many features as rows");
+    require(centers.shape(0) > 0, "at least one center is needed");
+    return {centers.data(), centers.shape(0), centers.shape(1)};
+}
+
+void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters) {
+    require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
+    for (std::size_t i = 0; i < rows.n_rows; ++i)
+        require(labels.data()[i] >= 0 && static_cast<std::size_t>(labels.data()[i]) < n_clusters,
+                "labels must be cluster numbers");
+}
+
+// Signals are looked at by the calling thread, at most every 50 ms.
+std::function<bool()> signals_pending() {
+    using Clock = std::chrono::steady_clock;
+    return [last = Clock::now()]() mutable {
+        if (Clock::now() - last < std::chrono::milliseconds(50)) return false;
+        last = Clock::now();
+        const nb::gil_scoped_acquire gil;
+        return PyErr_CheckSignals() != 0;
+    };
+}
+
+template <class Work>
+auto without_gil(std::size_t n_threads, Work work) {
+    const Parallel parallel{n_threads, signals_pending()};
+    try {
+        const nb::gil_scoped_release release;
+        return work(parallel);
+    } catch (const Interrupted&) {
+        throw nb::python_error();
+    }
+}
+
+std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const MutableLabels& labels,
+                        std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    const Centers c = view(centers, rows);
+    require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
+    return without_gil(n_threads, [&](const Parallel& p) { return assign(rows, c, labels.data(), p); });
+}
+
+Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,
+                                            std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    const Centers c = view(centers, rows);
+    auto out = make_buffer<double>(rows.n_rows * c.n_clusters);
+    without_gil(n_threads, [&](const Parallel& p) { squared_distances(rows, c, out.data, p); });
+    return {out.data, {rows.n_rows, c.n_clusters}, out.owner};
+}
+
+Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArray& centers, const Labels& labels,
+                                          std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    const Centers c = view(centers, rows);
+    check_labels(labels, rows, c.n_clusters);
+    auto out = make_buffer<double>(rows.n_rows);
+    without_gil(n_threads,
+                [&](const Parallel& p) { own_squared_distances(rows, c, labels.data(), out.data, p); });
+    return {out.data, {rows.n_rows}, out.owner};
+}
+
+void lower(const AnyRows& array, const CenterArray& seed, const MutableValues& nearest, std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    const Centers c = view(seed, rows);
+    require(nearest.shape(0) == rows.n_rows, "nearest must have one value a row");
+    without_gil(n_threads, [&](const Parallel& p) { lower_to_seed(rows, c, nearest.data(), p); });
+}
+
+Result<double, nb::ndim<1>> potentials(const AnyRows& array, const std::optional<Weights>& weights,
+                                       const CenterArray& candidates, const Values& nearest,
+                                       std::size_t n_threads) {
+    const Rows rows = view(array, weights);
+    const Centers c = view(candidates, rows);
+    require(nearest.shape(0) == rows.n_rows, "nearest must have one value a row");
+    auto out = make_buffer<double>(c.n_clusters);
+    without_gil(n_threads,
+                [&](const Parallel& p) { seeding_potentials(rows, c, nearest.data(), out.data, p); });
+    return {out.data, {c.n_clusters}, out.owner};
+}
+
+Result<std::uint64_t, nb::ndim<1>> hashes(const AnyRows& array, std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    auto out = make_buffer<std::uint64_t>(rows.n_rows);
+    without_gil(n_threads, [&](const Parallel& p) { hash_rows(rows, out.data, p); });
+    return {out.data, {rows.n_rows}, out.owner};
+}
+
+Partial make_partial(std::size_t n_clusters, const Values& origin, bool integer) {
+    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer};
+}
+
+void check_rows(const Partial& partial, const Rows& rows) {
+    require(rows.n_features == partial.n_features(), "rows must have as many features as the Partial");
+    require(partial.integer() == (rows.integer() && !rows.weights),
+            "an integer Partial takes unweighted integer rows, and no others");
+}
+
+void partial_add(Partial& self, const AnyRows& array, const std::optional<Weights>& weights, const Labels& labels,
+                 std::size_t n_threads) {
+    const Rows rows = view(array, weights);
+    check_rows(self, rows);
+    check_labels(labels, rows, self.n_clusters());
+    without_gil(n_threads, [&](const Parallel& p) { self.add(rows, labels.data(), p); });
+}
+
+void partial_add_squares(Partial& self, const AnyRows& array, const std::optional<Weights>& weights,
+                         std::size_t n_threads) {
+    const Rows rows = view(array, weights);
+    check_rows(self, rows);
+    without_gil(n_threads, [&](const Parallel& p) { self.add_squares(rows, p); });
+}
+
+void partial_move(Partial& self, const AnyRows& array, const std::optional<Weights>& weights, std::size_t row,
+                  std::pair<std::size_t, std::size_t> clusters) {
+    const Rows rows = view(array, weights);
+    check_rows(self, rows);
+    require(row < rows.n_rows && clusters.first < self.n_clusters() && clusters.second < self.n_clusters(),
+            "row or cluster out of range");
+    self.move(rows, row, clusters.first, clusters.second);
+}
+
+Result<double, nb::ndim<1>> partial_counts(const Partial& self) {
+    auto out = make_buffer<double>(self.n_clusters());
+    for (std::size_t j = 0; j < self.n_clusters(); ++j) out.data[j] = self.count(j);
+    return {out.data, {self.n_clusters()}, out.owner};
+}
+
+Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray& previous) {
+    require(previous.shape(0) == self.n_clusters() && previous.shape(1) == self.n_features(),
+            "previous centers must have the Partial's shape");
+    auto out = make_buffer<double>(self.n_clusters() * self.n_features());
+    std::copy_n(previous.data(), self.n_clusters() * self.n_features(), out.data);
+    self.means(out.data);
+    return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
+}
+
+double partial_inertia(const Partial& self, const CenterArray& centers) {
+    require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
+            "centers must have the Partial's shape");
+    return self.inertia({centers.data(), centers.shape(0), centers.shape(1)});
+}
+
+Result<double, nb::ndim<1>> origin_of(const Values& low, const Values& high) {
+    require(low.shape(0) == high.shape(0), "low and high must have one value a feature");
+    const std::vector<double> origin = exact_origin({low.data(), low.data() + low.shape(0)},
+                                                    {high.data(), high.data() + high.shape(0)});
+    auto out = make_buffer<double>(origin.size());
+    std::copy(origin.begin(), origin.end(), out.data);
+    return {out.data, {origin.size()}, out.owner};
+}
+
+nb::dict cpu() {
+    nb::dict variants;
+    for (const Variant& variant : kernel_variants()) variants[variant.name.c_str()] = variant.supported;
+    nb::dict info;
+    info["variant"] = kernels().name;
+    info["reason"] = selection_reason();
+    info["variants"] = variants;
+    return info;
+}
+
+}  // namespace
+
+NB_MODULE(_core, m) {
+    m.doc() = "kmosaic's native core: the assignment step, sums and distances over rows in memory.";
+    m.def("assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
+          "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.");
+    m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,
+          "Squared distances (n_rows, n_centers), float64.");
+    m.def("own_squared_distances", &own_distances, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
+          "Each row's squared distance to the centre its label names.");
+    m.def("lower_to_seed", &lower, "rows"_a, "seed"_a, "nearest"_a, "n_threads"_a,
+          "nearest = min(nearest, squared distance to the one seed), in place.");
+    m.def("seeding_potentials", &potentials, "rows"_a, "weights"_a.none(), "candidates"_a, "nearest"_a,
+          "n_threads"_a, "For each candidate, the weighted sum of min(nearest, squared distance to it).");
+    m.def("hash_rows", &hashes, "rows"_a, "n_threads"_a, "A 64-bit hash of each row's values.");
+    m.def("exact_origin", &origin_of, "low"_a, "high"_a,
+          "An origin each feature's values can be taken from exactly, given their ranges.");
+    m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
+    m.def("select_cpu", &select_kernels, "name"_a = "",
+          "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
+
+    nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
+        .def("__init__",
+             [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer) {
+                 new (self) Partial(make_partial(n_clusters, origin, integer));
+             },
+             "n_clusters"_a, "origin"_a, "integer"_a)
+        .def("add", &partial_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
+             "Add rows to the clusters their labels name.")
+        .def("add_squares", &partial_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
+             "Add the rows' weighted sum of squares.")
+        .def("merge", &Partial::merge, "other"_a, "Add another Partial.")
+        .def("move", &partial_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
+             "Take a row from clusters[0] and give it to clusters[1].")
+        .def("clear", &Partial::clear, "Forget sums and counts; keep the sum of squares.")
+        .def_prop_ro("counts", &partial_counts, nb::rv_policy::automatic,
+                     "The total weight of each cluster's rows.")
+        .def("means", &partial_means, "previous"_a, "Each cluster's mean; without weight, its row of previous.")
+        .def("inertia", &partial_inertia, "centers"_a, "J of the added rows at these centers.");
+}
+
+}  // namespace kmosaic

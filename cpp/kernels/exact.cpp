@@ -1,0 +1,115 @@
+// Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a bit.
+#include "kernels/double_double.hpp"
+#include "kernels/kernels.hpp"
+
+namespace kmosaic::KMOSAIC_ISA {
+namespace {
+
+template <class T>
+void widen(const void* row, std::size_t n, double* out) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f) out[f] = static_cast<double>(x[f]);
+}
+
+double squared_distance(const double* a, const double* b, std::size_t n) {
+    constexpr std::size_t kSums = 16;
+    double sums[kSums] = {};
+    std::size_t f = 0;
+    for (; f + kSums <= n; f += kSums) {
+        for (std::size_t l = 0; l < kSums; ++l) {
+            const double difference = a[f + l] - b[f + l];
+            sums[l] += difference * difference;
+        }
+    }
+    for (std::size_t l = 0; f < n; ++f, ++l) {
+        const double difference = a[f] - b[f];
+        sums[l] += difference * difference;
+    }
+    for (std::size_t width = kSums / 2; width > 0; width /= 2)
+        for (std::size_t l = 0; l < width; ++l) sums[l] += sums[l + width];
+    return sums[0];
+}
+
+constexpr std::size_t kLanes = KMOSAIC_LANES > 1 ? KMOSAIC_LANES / 2 : 1;
+constexpr std::size_t kVectors = kExactPanelWidth / kLanes;
+constexpr std::size_t kRows = 8 / kVectors > 2 ? 8 / kVectors : 2;
+
+#if KMOSAIC_LANES == 1
+using Vector = double;
+#else
+using Vector = double __attribute__((vector_size(kLanes * sizeof(double)), aligned(alignof(double)), may_alias));
+#endif
+
+template <std::size_t Rows>
+void distances_of(const double* rows, std::size_t n_features, const double* panel, double* out) {
+    Vector sums[Rows][kVectors] = {};
+    for (std::size_t f = 0; f < n_features; ++f) {
+        for (std::size_t r = 0; r < Rows; ++r) {
+            const Vector x = Vector{} + rows[r * n_features + f];
+            for (std::size_t v = 0; v < kVectors; ++v) {
+                const Vector difference =
+                    x - *reinterpret_cast<const Vector*>(panel + f * kExactPanelWidth + v * kLanes);
+                sums[r][v] += difference * difference;
+            }
+        }
+    }
+    for (std::size_t r = 0; r < Rows; ++r)
+        for (std::size_t v = 0; v < kVectors; ++v)
+            *reinterpret_cast<Vector*>(out + r * kExactPanelWidth + v * kLanes) = sums[r][v];
+}
+
+void squared_distances(const double* rows, std::size_t n_rows, std::size_t n_features, const double* panel,
+                       double* out) {
+    std::size_t r = 0;
+    for (; r + kRows <= n_rows; r += kRows)
+        distances_of<kRows>(rows + r * n_features, n_features, panel, out + r * kExactPanelWidth);
+    for (; r < n_rows; ++r)
+        distances_of<1>(rows + r * n_features, n_features, panel, out + r * kExactPanelWidth);
+}
+
+template <class T>
+void add_integers(const void* row, std::size_t n, std::int64_t* sums) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f) sums[f] += x[f];
+}
+
+template <class T>
+void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* high, double* low) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f) {
+        const DoubleDouble value = two_product(weight, static_cast<double>(x[f]) - origin[f]);
+        const DoubleDouble sum = DoubleDouble{high[f], low[f]} + value;
+        high[f] = sum.high;
+        low[f] = sum.low;
+    }
+}
+
+void cluster_cost(const double* centre, const double* origin, const double* high, const double* low,
+                  const double count[2], std::size_t n, double cost[2], double* magnitude) {
+    DoubleDouble total;
+    double size = 0;
+    const DoubleDouble n_rows{count[0], count[1]};
+    for (std::size_t f = 0; f < n; ++f) {
+        const DoubleDouble x = two_sum(centre[f], -origin[f]);
+        const DoubleDouble sum{high[f], low[f]};
+        total = total + x * (x * n_rows - sum * 2.0);
+        size += std::fabs(x.high) * (std::fabs(x.high) * n_rows.high + 2 * std::fabs(sum.high));
+    }
+    cost[0] = total.high;
+    cost[1] = total.low;
+    *magnitude = size;
+}
+
+}  // namespace
+
+extern const ExactKernels exact_kernels;
+const ExactKernels exact_kernels = {
+    {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>},
+    squared_distance,
+    squared_distances,
+    {add_integers<std::uint8_t>, add_integers<std::uint16_t>},
+    {add_reals<std::uint8_t>, add_reals<std::uint16_t>, add_reals<float>, add_reals<double>},
+    cluster_cost,
+};
+
+}  // namespace kmosaic::KMOSAIC_ISA

@@ -1,0 +1,73 @@
+// The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or throws.
+//
+// Two kinds of kernel live here. Screening kernels (screen.cpp) may round as they please, within the error
+// that kmeans/screen.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp) do the
+// same IEEE operations in the same order on every instruction set, so their results are the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kmosaic {
+
+// Centroids are laid out in panels: panel[feature][lane], one lane a centroid.
+constexpr std::size_t kPanelWidth = 16;
+constexpr std::size_t kExactPanelWidth = 8;
+
+// Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in L1/L2,
+// and the rounding error grows with the chunk, not with n_features.
+constexpr std::size_t kFeatureChunk = 256;
+
+enum Dtype : int { kUint8 = 0, kUint16 = 1, kFloat32 = 2, kFloat64 = 3 };
+constexpr int kDtypes = 4;
+
+struct ScreenKernels {
+    // Rows multiplied together; the caller pads its block of rows to a multiple.
+    std::size_t row_group;
+
+    // out = (row - origin) * scale in float32, n values; returns the sum of squares of out.
+    float (*widen[kDtypes])(const void* row, std::size_t n, const double* origin, double scale, float* out);
+
+    // products[r * n_panels * kPanelWidth + j] = rows[r] . centroid j, for n_rows a multiple of row_group.
+    void (*products)(const float* rows, std::size_t n_rows, std::size_t n_features, const float* panels,
+                     std::size_t n_panels, float* products);
+
+    // scores = norms - 2 products, in place; returns the smallest. n is a multiple of kPanelWidth.
+    float (*scores)(float* products, const float* norms, std::size_t n);
+
+    // How many scores are <= limit, and in `last` the index of the last of them.
+    std::size_t (*count)(const float* scores, std::size_t n, float limit, std::size_t* last);
+};
+
+struct ExactKernels {
+    // out = row in float64.
+    void (*widen[kDtypes])(const void* row, std::size_t n, double* out);
+
+    // |a - b|^2: 16 interleaved partial sums, added as a tree.
+    double (*squared_distance)(const double* a, const double* b, std::size_t n);
+
+    // out[r * kExactPanelWidth + j] = |rows[r] - centre j|^2, features added first to last.
+    void (*squared_distances)(const double* rows, std::size_t n_rows, std::size_t n_features, const double* panel,
+                              double* out);
+
+    // sums += row, exactly. Integer rows only.
+    void (*add_integers[2])(const void* row, std::size_t n, std::int64_t* sums);
+
+    // (high, low) += weight * (row - origin) in double-double. `row - origin` must be exact in float64.
+    void (*add_reals[kDtypes])(const void* row, std::size_t n, double weight, const double* origin, double* high,
+                               double* low);
+
+    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum, in double-double:
+    // a cluster's part of J less the constant sum of squares. `magnitude` gets the sum of the terms' sizes.
+    void (*cluster_cost)(const double* centre, const double* origin, const double* high, const double* low,
+                         const double count[2], std::size_t n, double cost[2], double* magnitude);
+};
+
+struct Kernels {
+    const char* name;
+    bool (*supported)();
+    const ScreenKernels* screen;
+    const ExactKernels* exact;
+};
+
+}  // namespace kmosaic

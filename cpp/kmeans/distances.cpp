@@ -1,0 +1,151 @@
+#include "kmeans/distances.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// A constant: potentials are added block by block.
+constexpr std::size_t kBlock = 512;
+
+// Centres eight at a time, [panel][feature][lane]; the last panel's spare lanes repeat its last centre.
+std::vector<double> exact_panels(const Centers& centers) {
+    const std::size_t n_panels = (centers.n_clusters + kExactPanelWidth - 1) / kExactPanelWidth;
+    std::vector<double> panels(n_panels * kExactPanelWidth * centers.n_features);
+    for (std::size_t j = 0; j < n_panels * kExactPanelWidth; ++j) {
+        const double* centre = centers.row(std::min(j, centers.n_clusters - 1));
+        double* lane = panels.data() + (j / kExactPanelWidth) * kExactPanelWidth * centers.n_features +
+                       j % kExactPanelWidth;
+        for (std::size_t f = 0; f < centers.n_features; ++f) lane[f * kExactPanelWidth] = centre[f];
+    }
+    return panels;
+}
+
+// Calls visit(block, first_row, n_rows, panel, distances) for every block of rows and panel of centres.
+template <class Visit>
+void for_each_tile(const Rows& rows, const Centers& centers, const Parallel& parallel, Visit visit) {
+    const std::vector<double> panels = exact_panels(centers);
+    const std::size_t d = rows.n_features;
+    const std::size_t n_panels = panels.size() / std::max<std::size_t>(kExactPanelWidth * d, 1);
+    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        // Few rows at a time where they are long, so that they stay in cache while the panels pass.
+        const std::size_t n_step = std::clamp<std::size_t>(16384 / d / 8 * 8, 8, kBlock);
+        return [&, n_step, wide = std::vector<double>(n_step * d),
+                tile = std::vector<double>(n_step * kExactPanelWidth)](std::size_t block) mutable {
+            const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
+            for (std::size_t first = block * kBlock; first < end; first += n_step) {
+                const std::size_t n = std::min(n_step, end - first);
+                for (std::size_t i = 0; i < n; ++i)
+                    kernels().exact->widen[rows.dtype](rows.row(first + i), d, wide.data() + i * d);
+                for (std::size_t p = 0; p < n_panels; ++p) {
+                    kernels().exact->squared_distances(wide.data(), n, d, panels.data() + p * kExactPanelWidth * d,
+                                                       tile.data());
+                    visit(block, first, n, p, tile.data());
+                }
+            }
+        };
+    });
+}
+
+// Calls visit(i, row i in float64) for every row.
+template <class Visit>
+void for_each_row(const Rows& rows, const Parallel& parallel, Visit visit) {
+    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, wide = std::vector<double>(rows.n_features)](std::size_t block) mutable {
+            const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
+            for (std::size_t i = block * kBlock; i < end; ++i) {
+                kernels().exact->widen[rows.dtype](rows.row(i), rows.n_features, wide.data());
+                visit(i, wide.data());
+            }
+        };
+    });
+}
+
+std::uint64_t mix(std::uint64_t z) {  // Steele, Lea, Flood (2014), SplitMix64's finaliser
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+template <class T>
+std::uint64_t hash_row(const Rows& rows, std::size_t i) {
+    const T* x = static_cast<const T*>(rows.row(i));
+    std::uint64_t sum = 0;
+    for (std::size_t f = 0; f < rows.n_features; ++f) {
+        const auto bits = std::bit_cast<std::uint64_t>(static_cast<double>(x[f]) + 0.0);
+        const std::uint64_t key = (f + 1) * 0x9e3779b97f4a7c15ULL;
+        const std::uint64_t folded = (bits ^ (bits >> 32) ^ key) * 0xff51afd7ed558ccdULL;
+        sum += folded ^ (folded >> 29);
+    }
+    return mix(sum);
+}
+
+}  // namespace
+
+void squared_distances(const Rows& rows, const Centers& centers, double* out, const Parallel& parallel) {
+    for_each_tile(rows, centers, parallel,
+                  [&](std::size_t, std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
+                      const std::size_t j = panel * kExactPanelWidth;
+                      const std::size_t width = std::min(kExactPanelWidth, centers.n_clusters - j);
+                      for (std::size_t i = 0; i < n; ++i)
+                          std::copy_n(tile + i * kExactPanelWidth, width,
+                                      out + (first + i) * centers.n_clusters + j);
+                  });
+}
+
+void own_squared_distances(const Rows& rows, const Centers& centers, const std::int32_t* labels, double* out,
+                           const Parallel& parallel) {
+    for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
+        const double* centre = centers.row(static_cast<std::size_t>(labels[i]));
+        out[i] = kernels().exact->squared_distance(row, centre, rows.n_features);
+    });
+}
+
+void lower_to_seed(const Rows& rows, const Centers& seed, double* nearest, const Parallel& parallel) {
+    for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
+        nearest[i] = std::min(nearest[i], kernels().exact->squared_distance(row, seed.data, rows.n_features));
+    });
+}
+
+void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest, double* potentials,
+                        const Parallel& parallel) {
+    const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
+    std::vector<double> sums(n_blocks * candidates.n_clusters, 0.0);
+    for_each_tile(rows, candidates, parallel,
+                  [&](std::size_t block, std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
+                      const std::size_t j = panel * kExactPanelWidth;
+                      const std::size_t width = std::min(kExactPanelWidth, candidates.n_clusters - j);
+                      double* sum = sums.data() + block * candidates.n_clusters + j;
+                      for (std::size_t i = 0; i < n; ++i)
+                          for (std::size_t l = 0; l < width; ++l)
+                              sum[l] += rows.weight(first + i) *
+                                        std::min(nearest[first + i], tile[i * kExactPanelWidth + l]);
+                  });
+    std::fill_n(potentials, candidates.n_clusters, 0.0);
+    for (std::size_t block = 0; block < n_blocks; ++block)
+        for (std::size_t c = 0; c < candidates.n_clusters; ++c)
+            potentials[c] += sums[block * candidates.n_clusters + c];
+}
+
+void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel) {
+    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
+            for (std::size_t i = block * kBlock; i < end; ++i) {
+                switch (rows.dtype) {
+                    case kUint8: hashes[i] = hash_row<std::uint8_t>(rows, i); break;
+                    case kUint16: hashes[i] = hash_row<std::uint16_t>(rows, i); break;
+                    case kFloat32: hashes[i] = hash_row<float>(rows, i); break;
+                    case kFloat64: hashes[i] = hash_row<double>(rows, i); break;
+                }
+            }
+        };
+    });
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,35 @@
+// The data as it is stored: rows of one of four types, C-contiguous, perhaps weighted. Nothing is owned or copied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/kernels.hpp"
+
+namespace kmosaic {
+
+struct Rows {
+    const void* data;
+    Dtype dtype;
+    std::size_t n_rows;
+    std::size_t n_features;
+    const double* weights;  // n_rows of them, or null: every row counts once
+
+    [[nodiscard]] bool integer() const { return dtype == kUint8 || dtype == kUint16; }
+    [[nodiscard]] double weight(std::size_t row) const { return weights ? weights[row] : 1.0; }
+    [[nodiscard]] const void* row(std::size_t i) const {
+        constexpr std::size_t kSizes[kDtypes] = {1, 2, 4, 8};
+        return static_cast<const char*>(data) + i * n_features * kSizes[dtype];
+    }
+};
+
+// `n_clusters` centroids in float64, one a row.
+struct Centers {
+    const double* data;
+    std::size_t n_clusters;
+    std::size_t n_features;
+
+    [[nodiscard]] const double* row(std::size_t j) const { return data + j * n_features; }
+};
+
+}  // namespace kmosaic

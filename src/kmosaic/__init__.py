@@ -1,0 +1,66 @@
+"""kmosaic: k-means for imagery, exact, reproducible to the bit, and in place on 8- and 16-bit pixels.
+
+>>> import numpy as np
+>>> from kmosaic import KMeans
+>>> pixels = np.array([[0, 0], [1, 0], [200, 255]], dtype=np.uint8)
+>>> KMeans(n_clusters=2, random_state=0).fit(pixels).inertia_
+0.5
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kmosaic.version import VERSION
+
+__version__ = VERSION
+
+if TYPE_CHECKING:
+    from kmosaic.cluster import KMeans, MiniBatchKMeans, load_model, save_model
+    from kmosaic.configuration import Configuration, show_config
+    from kmosaic.errors import DataError, DownloadError, KmosaicError, ModelFileError, OutputError
+    from kmosaic.evaluate import ClusterClassifier
+    from kmosaic.evaluate.sweep import sweep
+
+# Imported when first asked for: `kmosaic --help` need not wait for scikit-learn.
+_HOMES = {
+    "ClusterClassifier": "kmosaic.evaluate",
+    "Configuration": "kmosaic.configuration",
+    "DataError": "kmosaic.errors",
+    "DownloadError": "kmosaic.errors",
+    "KMeans": "kmosaic.cluster",
+    "KmosaicError": "kmosaic.errors",
+    "MiniBatchKMeans": "kmosaic.cluster",
+    "ModelFileError": "kmosaic.errors",
+    "OutputError": "kmosaic.errors",
+    "load_model": "kmosaic.cluster",
+    "save_model": "kmosaic.cluster",
+    "show_config": "kmosaic.configuration",
+    "sweep": "kmosaic.evaluate",
+}
+
+__all__ = [
+    "ClusterClassifier",
+    "Configuration",
+    "DataError",
+    "DownloadError",
+    "KMeans",
+    "KmosaicError",
+    "MiniBatchKMeans",
+    "ModelFileError",
+    "OutputError",
+    "__version__",
+    "load_model",
+    "save_model",
+    "show_config",
+    "sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kmosaic' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,146 @@
+"""What every estimator with centroids can do once it is fitted."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from kmosaic import _core
+from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
+
+_NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
+
+
+class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Base of :class:`KMeans` and :class:`MiniBatchKMeans`: assignment to fitted centroids."""
+
+    n_clusters: int
+    n_threads: int | None
+    cluster_centers_: NDArray[np.float64]
+    labels_: NDArray[np.int32]
+    inertia_: float
+
+    def predict(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> NDArray[np.int32]:
+        """Return each row's nearest cluster, decided exactly; ties go to the lowest number.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+            uint8, uint16, float32 or float64 in C order are read in place; anything else is copied to
+            float64.
+        sample_weight : (n_samples,), optional
+            Checked, and otherwise without effect: a row's nearest centroid does not depend on its weight.
+
+        Returns
+        -------
+        labels : (n_samples,) int32
+        """
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        checked_weights(sample_weight, rows)
+        return nearest_centers(rows, self.cluster_centers_, self.n_threads)
+
+    def fit_predict(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> NDArray[np.int32]:
+        """Fit, and return the labels of the rows fitted."""
+        return self.fit(X, y, sample_weight=sample_weight).labels_
+
+    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the distance (not squared) of each row to each centroid: (n_samples, n_clusters) float64."""
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        squared = _core.squared_distances(rows, self.cluster_centers_, resolve_n_threads(self.n_threads))
+        return np.sqrt(squared, out=squared)
+
+    def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
+        """Return minus the inertia of X at the fitted centroids: higher is better."""
+        check_is_fitted(self)
+        rows = self._rows(X, reset=False)
+        engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
+        return -engine.assign(self.cluster_centers_).partial.inertia(self.cluster_centers_)
+
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit; see the subclasses."""
+        raise NotImplementedError
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.cluster_centers_.shape[0])
+
+    def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
+        """X as the engine reads it; no copy where it is already so."""
+        rows = validate_data(self, X, reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        return np.require(rows, requirements=["C", "A"])
+
+
+def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return float64 weights, or None where every row counts once.
+
+    Raises
+    ------
+    ValueError
+        For negative, infinite or all-zero weights, or where there is not one a row.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError("every sample_weight is 0; at least one row must have a weight above 0")
+    return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
+
+
+def warn_of_empty_clusters(labels: NDArray[np.int32], n_clusters: int) -> None:
+    """Warn where not every cluster has rows, and say how many have."""
+    n_distinct = len(np.unique(labels))
+    if n_distinct < n_clusters:
+        warnings.warn(
+            f"only {n_distinct} of n_clusters={n_clusters} clusters are distinct and have rows: X has too "
+            f"few distinct rows; lower n_clusters to {n_distinct}, or choose empty_clusters='drop'",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def check_whole_number(name: str, value: Any, least: int = 1) -> int:
+    """Return ``value`` as int, or say that it must be a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
+    return int(value)
+
+
+def check_real_number(name: str, value: Any, least: float = 0.0) -> float:
+    """Return ``value`` as float, or say that it must be a finite number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < np.inf:
+        raise ValueError(f"{name}={value!r} must be a finite number of at least {least:g}")
+    return float(value)
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Say what ``name`` may be where ``value`` is not one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}")
+
+
+def check_init(init: Any) -> None:
+    """Refuse an ``init`` that is a string of no known way, or nothing at all."""
+    if isinstance(init, str):
+        check_choice("init", init, ("k-means++", "random"))
+    elif init is None:
+        raise ValueError("init=None must be 'k-means++', 'random', an array of centres, or a callable")
+
+
+def check_enough_rows(n_samples: int, n_clusters: int) -> None:
+    """Refuse more clusters than rows."""
+    if n_samples < n_clusters:
+        raise ValueError(
+            f"n_samples={n_samples} must be >= n_clusters={n_clusters}; lower n_clusters or add images"
+        )

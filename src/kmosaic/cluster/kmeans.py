@@ -1,0 +1,189 @@
+"""K-means by Lloyd's algorithm, exact and reproducible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+
+from kmosaic.cluster.estimator import (
+    EMPTY_CLUSTERS,
+    CentroidEstimator,
+    check_choice,
+    check_enough_rows,
+    check_init,
+    check_real_number,
+    check_whole_number,
+    checked_weights,
+    warn_of_empty_clusters,
+)
+from kmosaic.cluster.seeding import Init, starting_centers
+from kmosaic.engines import (
+    IterationProgress,
+    LloydOptions,
+    LloydResult,
+    MemoryEngine,
+    lloyd,
+    resolve_n_threads,
+)
+from kmosaic.engines.empty import EmptyClusters
+
+
+class KMeans(CentroidEstimator):
+    """Cluster rows around the means that make their summed squared distances least: a local optimum of J.
+
+    Every label is that of exact arithmetic for the fitted centroids (ties: the lowest number), and labels,
+    centroids and inertia are the same to the bit for any number of threads and on any processor. uint8,
+    uint16, float32 and float64 rows in C order are read in place; other dtypes are copied once, to float64.
+
+    Parameters
+    ----------
+    n_clusters : int, default 8
+    init : "k-means++", "random", array (n_clusters, n_features), or callable, default "k-means++"
+        Greedy k-means++; distinct rows at random; given centres; or what ``init(X, n_clusters,
+        random_state)`` returns.
+    n_init : "auto" or int, default "auto"
+        Starts to try; the fit with the lowest J is kept. "auto" is 10 for "random" and callables, else 1.
+    max_iter : int, default 300
+        The most iterations of one start.
+    tol : float, default 0
+        0 goes on until no label changes. Otherwise a fit also ends once the centroids' summed squared shift
+        is no more than ``tol`` times the mean variance of the features.
+    random_state : int, RandomState or None
+    n_threads : int or None
+        None: all processors. Changes no result.
+    empty_clusters : "relocate", "random", "drop" or "error", default "relocate"
+        A cluster without rows is moved to the row that costs most; or to a random row; or dropped, so that
+        the fit ends with fewer clusters; or is an error.
+    callback : callable or None
+        Called with an :class:`~kmosaic.engines.IterationProgress` after every iteration.
+
+    Attributes
+    ----------
+    cluster_centers_ : (n_clusters, n_features) float64
+    labels_ : (n_samples,) int32
+    inertia_ : float
+        J: the sum of weighted squared distances of the rows to their centroids, in squared units of X.
+    n_iter_ : int
+        Assignment steps of the start that was kept.
+    converged_ : bool
+        Whether it reached a fixed point (or ``tol``) within ``max_iter``.
+    inertia_history_ : (n_steps,) float64
+        J after every assignment step and every update step, in turn. It never rises.
+    n_features_in_ : int
+    feature_names_in_ : (n_features_in_,) str, where X has string column names
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, for parameters out of range, NaN or infinity, weights that are negative or all zero, or
+        fewer rows than clusters.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where X has fewer distinct rows than clusters, so that some stay without rows; it says how many are
+        distinct.
+
+    References
+    ----------
+    S. P. Lloyd (1982), "Least squares quantization in PCM". D. Arthur, S. Vassilvitskii (2007), "k-means++".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from kmosaic import KMeans
+    >>> X = np.array([[0, 0], [0, 1], [9, 9], [9, 8]], dtype=np.uint8)
+    >>> model = KMeans(n_clusters=2, random_state=0).fit(X)
+    >>> model.inertia_
+    1.0
+    """
+
+    def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Init = "k-means++",
+        n_init: int | Literal["auto"] = "auto",
+        max_iter: int = 300,
+        tol: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        n_threads: int | None = None,
+        empty_clusters: EmptyClusters = "relocate",
+        callback: Callable[[IterationProgress], None] | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.init = init
+        self.n_init = n_init
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.empty_clusters = empty_clusters
+        self.callback = callback
+
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
+        """Cluster the rows of X.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+        y : ignored
+        sample_weight : (n_samples,), optional
+            How often each row counts; not negative, not all zero.
+        """
+        self._check_parameters()
+        rows = self._rows(X, reset=True)
+        weights = checked_weights(sample_weight, rows)
+        check_enough_rows(len(rows), self.n_clusters)
+        engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
+        best = self._best_of(engine, check_random_state(self.random_state))
+        warn_of_empty_clusters(best.labels, len(best.centers))
+        self.cluster_centers_ = best.centers
+        self.labels_ = best.labels
+        self.inertia_ = best.inertia
+        self.n_iter_ = best.n_iter
+        self.converged_ = best.converged
+        self.inertia_history_ = best.history
+        return self
+
+    def _best_of(self, engine: MemoryEngine, random_state: np.random.RandomState) -> LloydResult:
+        n_init = self._n_starts()
+        tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
+        best: LloydResult | None = None
+        for restart in range(n_init):
+            centers = starting_centers(engine, self.n_clusters, self.init, random_state)
+            options = LloydOptions(
+                self.max_iter, tolerance, self.empty_clusters, random_state, self._reporter(restart, n_init)
+            )
+            result = lloyd(engine, centers, options)
+            if best is None or result.inertia < best.inertia:
+                best = result
+        assert best is not None
+        return best
+
+    def _n_starts(self) -> int:
+        if self.n_init != "auto":
+            return int(self.n_init)
+        return 10 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
+
+    def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int], None]:
+        def report(iteration: int, inertia: float, n_changed: int) -> None:
+            if self.callback is not None:
+                self.callback(
+                    IterationProgress(restart, n_init, iteration, self.max_iter, inertia, n_changed)
+                )
+
+        return report
+
+    def _check_parameters(self) -> None:
+        check_whole_number("n_clusters", self.n_clusters)
+        check_init(self.init)
+        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
+            check_whole_number("n_init", self.n_init)
+        check_whole_number("max_iter", self.max_iter)
+        check_real_number("tol", self.tol)
+        check_choice("empty_clusters", self.empty_clusters, EMPTY_CLUSTERS)

@@ -1,0 +1,492 @@
+"""Model files: a fitted clustering, and the image form it was fitted on, in one file.
+
+A model file is a safetensors file: the arrays as tensors, everything else as one JSON document with a schema
+version under the key ``kmosaic`` of the header's metadata. Nothing in it can be executed. A SHA-256 over
+document and arrays finds damage; it is no signature, so every field is checked on its own all the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import operator
+import os
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, SupportsIndex
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import ArrayLike, NDArray
+from safetensors import SafetensorError
+from sklearn.utils import check_array
+
+from kmosaic import engines
+from kmosaic.errors import ModelFileError
+from kmosaic.files import atomic_write
+from kmosaic.version import VERSION
+
+SCHEMA_VERSION = 1
+DTYPES = ("uint8", "uint16", "float32", "float64")
+FIT_POLICIES = ("pad", "crop", "stretch")
+ALGORITHMS = ("KMeans", "MiniBatchKMeans")
+
+# A file past these is refused before it is read: 4 GiB is 256 centroids of 1400 x 1400 grey pixels, and the
+# header of 100,000 named features takes about 2 MiB.
+MAX_FILE_BYTES = 1 << 32
+MAX_HEADER_BYTES = 1 << 25
+# Control characters act on terminals, and lone surrogates have no UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_METADATA_KEY = "kmosaic"
+_TENSOR_DTYPES = {"cluster_centers": "F64", "cluster_sizes": "I64", "label_shares": "F64"}
+_FOREIGN = "not a kmosaic model file; name one made with `kmosaic fit -o`"
+_REMEDY = "copy the file again, or make it again with `kmosaic fit -o`"
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """The form every image of a collection has, and how other images are brought to it.
+
+    ``height`` and ``width`` are in pixels; ``dtype`` is one of uint8, uint16, float32, float64;
+    ``max_value`` is the value of full brightness (255, 65535, 1.0, or 16 for scikit-learn's digits);
+    ``fit`` says what is done with images of another size: "pad", "crop" or "stretch".
+
+    Raises
+    ------
+    ValueError
+        When a field has a wrong type or is out of range.
+
+    Examples
+    --------
+    >>> ImageFormat(28, 28, 1, "uint8", 255).n_features
+    784
+    """
+
+    height: int
+    width: int
+    channels: int
+    dtype: str
+    max_value: float
+    fit: str = "pad"
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "channels"):
+            object.__setattr__(self, name, _whole(name, getattr(self, name), low=1))
+        _one_of("dtype", self.dtype, DTYPES)
+        _one_of("fit", self.fit, FIT_POLICIES)
+        object.__setattr__(self, "max_value", _number("max_value", self.max_value))
+        if self.max_value <= 0:
+            raise ValueError(f"max_value={self.max_value} must be above 0")
+        if self.dtype.startswith("uint") and self.max_value > np.iinfo(self.dtype).max:
+            raise ValueError(f"max_value={self.max_value} is more than {self.dtype} can hold")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.height, self.width, self.channels
+
+    @property
+    def n_features(self) -> int:
+        """Values in one image: height * width * channels."""
+        return self.height * self.width * self.channels
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterNaming:
+    """Names given to clusters, and the votes behind them.
+
+    ``cluster_names`` holds one name a cluster, each one of ``label_names``; ``label_shares`` is float64
+    (n_clusters, n_labels), each row the share of every label among the rows of that cluster.
+    """
+
+    cluster_names: tuple[str, ...]
+    label_names: tuple[str, ...]
+    label_shares: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from, in words: the data, the command that made it, and its features' names."""
+
+    trained_on: str = ""
+    command: str | None = None
+    feature_names: tuple[str, ...] | None = None
+
+
+UNTOLD = Origin()
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A fitted clustering on its own: what is needed to name new images, and to tell where it came from.
+
+    ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units, ``cluster_sizes`` int64
+    (n_clusters,) rows of the training data, ``inertia`` the training data's, in squared raw pixel units.
+    ``cluster_names``, ``label_names`` and ``label_shares`` are as in :class:`ClusterNaming`, or all None.
+
+    Raises
+    ------
+    ValueError
+        When a field has a wrong type, is out of range, or disagrees with another in shape.
+    """
+
+    cluster_centers: NDArray[np.float64]
+    image: ImageFormat
+    algorithm: str
+    parameters: dict[str, Any]
+    feature_names: tuple[str, ...] | None
+    cluster_sizes: NDArray[np.int64]
+    inertia: float
+    n_iter: int
+    converged: bool
+    seed: int | None
+    cluster_names: tuple[str, ...] | None
+    label_names: tuple[str, ...] | None
+    label_shares: NDArray[np.float64] | None
+    trained_on: str
+    kmosaic_version: str
+    command: str | None
+
+    def __post_init__(self) -> None:
+        _check_arrays(self)
+        _check_fit(self)
+        _check_words(self)
+        _check_naming(self)
+
+    @classmethod
+    def from_fit(
+        cls, fitted: Any, image: ImageFormat, *, naming: ClusterNaming | None = None, origin: Origin = UNTOLD
+    ) -> Model:
+        """Take what a fitted KMeans or MiniBatchKMeans found, with its names and where it came from.
+
+        Control characters in names and in the origin become U+FFFD: these texts are printed to terminals.
+
+        Raises
+        ------
+        ValueError
+            When the estimator is another one (its ``predict`` need not mean the nearest centroid), or does
+            not go with the image format.
+        """
+        _one_of("algorithm", type(fitted).__name__, ALGORITHMS)
+        centers = np.array(fitted.cluster_centers_, dtype=np.float64)
+        parameters = fitted.get_params(deep=False)
+        seed = fitted.random_state
+        return cls(
+            cluster_centers=centers,
+            image=image,
+            algorithm=type(fitted).__name__,
+            parameters={name: _json_value(value) for name, value in parameters.items() if name != "callback"},
+            feature_names=_printable(origin.feature_names or getattr(fitted, "feature_names_in_", None)),
+            cluster_sizes=np.bincount(fitted.labels_, minlength=len(centers)).astype(np.int64),
+            inertia=float(fitted.inertia_),
+            n_iter=int(fitted.n_iter_),
+            converged=bool(fitted.converged_),
+            seed=int(seed) if isinstance(seed, int | np.integer) else None,
+            cluster_names=_printable(naming.cluster_names) if naming else None,
+            label_names=_printable(naming.label_names) if naming else None,
+            label_shares=np.array(naming.label_shares, dtype=np.float64) if naming else None,
+            trained_on=_printable_text(origin.trained_on),
+            kmosaic_version=VERSION,
+            command=None if origin.command is None else _printable_text(origin.command),
+        )
+
+    @property
+    def n_clusters(self) -> int:
+        """How many clusters there are."""
+        return int(self.cluster_centers.shape[0])
+
+    @property
+    def naming(self) -> ClusterNaming | None:
+        """The names and the votes behind them, or None for a model fitted without labels."""
+        if self.cluster_names is None or self.label_names is None or self.label_shares is None:
+            return None
+        return ClusterNaming(self.cluster_names, self.label_names, self.label_shares)
+
+    def predict(self, X: ArrayLike, n_threads: int | None = None) -> NDArray[np.int32]:
+        """Give the nearest centroid of every row, exactly: int32 (n_samples,); ties go to the lowest index.
+
+        ``X`` is (n_samples, n_features) in the raw pixel units of the training data; uint8, uint16, float32
+        and float64 in C order are read in place.
+
+        Raises
+        ------
+        ValueError
+            When ``X`` is not two-dimensional, not finite, empty, or has another number of features.
+        """
+        # float64 first: the dtype that check_array turns any other into.
+        rows = check_array(X, dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
+        if rows.shape[1] != self.image.n_features:
+            needed = f"the model was fitted on {self.image.n_features}, images of {self.image.shape}"
+            raise ValueError(f"X has {rows.shape[1]} features, but {needed}; bring the images to that size")
+        return engines.nearest_centers(rows, self.cluster_centers, n_threads=n_threads)
+
+
+def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write ``model`` to one file, whole or not at all; the same model always makes the same bytes.
+
+    Raises
+    ------
+    OutputError
+        When the file exists and ``overwrite`` is false, or cannot be written.
+    ModelFileError
+        When the model is larger than a model file may be.
+    """
+    present = {name: getattr(model, name) for name in _TENSOR_DTYPES}
+    arrays = {name: np.ascontiguousarray(array) for name, array in present.items() if array is not None}
+    document = {
+        name: getattr(model, name) for name in Model.__dataclass_fields__ if name not in _TENSOR_DTYPES
+    }
+    document |= {"image": asdict(model.image), "schema_version": SCHEMA_VERSION}
+    document["sha256"] = _digest(document, arrays)
+    # One metadata key: safetensors keeps them in a hash map, and two would come out in any order.
+    data = safetensors.numpy.save(arrays, metadata={_METADATA_KEY: _canonical(document)})
+    if len(data) > MAX_FILE_BYTES or int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
+        remedy = "use fewer clusters, smaller images or shorter names"
+        raise ModelFileError(f"the model takes {len(data)} bytes, more than a model file may have; {remedy}")
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        temporary.write_bytes(data)
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Read a model file back, to the bit as it was saved, trusting nothing in it.
+
+    Raises
+    ------
+    ModelFileError
+        When the file is missing, damaged, truncated, of another kind, or of a newer schema; the message says
+        which, and what to do.
+    """
+    source = Path(path)
+    data = _read_bounded(source)
+    try:
+        document, arrays = _unpack(data)
+        _check_document(document, arrays)
+        return _model_of(document, arrays)
+    except ModelFileError as error:
+        raise ModelFileError(f"{source}: {error}") from None
+    except (ValueError, OverflowError, RecursionError, SafetensorError) as error:
+        damage = _printable_text(str(error))
+        raise ModelFileError(f"{source}: damaged model file ({damage}); {_REMEDY}") from error
+
+
+def _read_bounded(source: Path) -> bytes:
+    """The file's bytes, after looking at what it claims in its first eight."""
+    try:
+        # A named pipe would block in open; only a plain file is opened.
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise ModelFileError(f"{source}: {_FOREIGN}")
+        with source.open("rb") as stream:
+            return _read_checked(stream, source)
+    except OSError as error:
+        raise ModelFileError(f"{source}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _read_checked(stream: BinaryIO, source: Path) -> bytes:
+    size = os.fstat(stream.fileno()).st_size
+    if size > MAX_FILE_BYTES:
+        raise ModelFileError(f"{source}: {size} bytes, more than a model file may have; name another file")
+    start = stream.read(9)
+    header_bytes = int.from_bytes(start[:8], "little")
+    if len(start) < 9 or start[8:] != b"{" or header_bytes > MAX_HEADER_BYTES:
+        raise ModelFileError(f"{source}: {_FOREIGN}")
+    if 8 + header_bytes > size:
+        raise ModelFileError(f"{source}: truncated model file, {size} bytes; {_REMEDY}")
+    return start + stream.read(MAX_FILE_BYTES)
+
+
+def _unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """The JSON document and the arrays; nothing but the names and dtypes of the arrays is checked yet."""
+    header = _parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")].decode())
+    metadata = header.pop("__metadata__", None)
+    if not isinstance(metadata, dict) or not isinstance(metadata.get(_METADATA_KEY), str):
+        raise ModelFileError(_FOREIGN)
+    document = _parse_json(metadata[_METADATA_KEY])
+    _check_schema(document)
+    for name, entry in header.items():
+        if not isinstance(entry, dict) or entry.get("dtype") != _TENSOR_DTYPES.get(name, ""):
+            raise ValueError(f"array {name[:80]!r} is not one of this schema's")
+    return document, safetensors.numpy.load(data)
+
+
+def _parse_json(text: str) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a key appears twice in the header")
+        return found
+
+    parsed = json.loads(text, object_pairs_hook=once)
+    if not isinstance(parsed, dict):
+        raise ValueError("the header is not a JSON object")
+    return parsed
+
+
+def _check_schema(document: Mapping[str, Any]) -> None:
+    version = _whole("schema_version", document.get("schema_version"), low=1)
+    if version > SCHEMA_VERSION:
+        raise ModelFileError(
+            f"schema version {version}, and this kmosaic reads up to {SCHEMA_VERSION}; upgrade it"
+        )
+
+
+def _check_document(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    expected = set(Model.__dataclass_fields__) | {"schema_version", "sha256"}
+    # label_shares alone may be absent: a model fitted without labels has none.
+    odd = sorted((set(document) | set(arrays) | {"label_shares"}) ^ expected)
+    if odd or not set(document).isdisjoint(_TENSOR_DTYPES):
+        raise ValueError(f"fields missing or unknown: {', '.join(odd)[:200]!r}")
+    unsigned = {name: value for name, value in document.items() if name != "sha256"}
+    if document["sha256"] != _digest(unsigned, arrays):
+        raise ValueError("the content does not match its checksum")
+
+
+def _model_of(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
+    fields = {name: value for name, value in document.items() if name not in ("schema_version", "sha256")}
+    for name in ("feature_names", "cluster_names", "label_names"):
+        if isinstance(fields[name], list):
+            fields[name] = tuple(fields[name])
+    image = fields.pop("image")
+    if not isinstance(image, dict) or set(image) != set(ImageFormat.__dataclass_fields__):
+        raise ValueError("the image format has missing or unknown fields")
+    return Model(
+        image=ImageFormat(**image),
+        cluster_centers=arrays["cluster_centers"],
+        cluster_sizes=arrays["cluster_sizes"],
+        label_shares=arrays.get("label_shares"),
+        **fields,
+    )
+
+
+def _canonical(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _digest(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(_canonical(document).encode())
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].dtype.name}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name]).data)
+    return digest.hexdigest()
+
+
+def _json_value(value: Any) -> Any:
+    """A parameter as JSON can hold it, or in words."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return _printable_text(value)
+    if isinstance(value, np.ndarray):
+        return f"array of shape {value.shape}"
+    return f"a {getattr(value, '__name__', type(value).__name__)}"
+
+
+def _printable_text(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _printable(names: Iterable[Any] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(_printable_text(str(name)) for name in names)
+
+
+def _check_arrays(model: Model) -> None:
+    centers = _array("cluster_centers", model.cluster_centers, np.float64, ndim=2)
+    if centers.shape[0] < 1 or not np.isfinite(centers).all():
+        raise ValueError("cluster_centers must be finite, and at least one")
+    if centers.shape[1] != model.image.n_features:
+        wanted = f"images of {model.image.shape} have {model.image.n_features}"
+        raise ValueError(f"cluster_centers has {centers.shape[1]} features, but {wanted}")
+    sizes = _array("cluster_sizes", model.cluster_sizes, np.int64, ndim=1)
+    if sizes.shape[0] != centers.shape[0] or sizes.min() < 0:
+        raise ValueError(f"cluster_sizes must be {centers.shape[0]} counts of rows")
+
+
+def _check_fit(model: Model) -> None:
+    _one_of("algorithm", model.algorithm, ALGORITHMS)
+    object.__setattr__(model, "inertia", _number("inertia", model.inertia, low=0.0))
+    object.__setattr__(model, "n_iter", _whole("n_iter", model.n_iter, low=0))
+    if not isinstance(model.converged, bool):
+        raise ValueError("converged must be true or false")
+    if model.seed is not None:
+        object.__setattr__(model, "seed", _whole("seed", model.seed, low=0))
+
+
+def _check_words(model: Model) -> None:
+    if not isinstance(model.parameters, dict):
+        raise ValueError("parameters must be a dict of names and plain values")
+    for name, value in model.parameters.items():
+        _text("parameters", name)
+        if isinstance(value, str):
+            _text(name, value)
+        elif value is not None and not isinstance(value, bool | int):
+            _number(name, value)
+    _text("trained_on", model.trained_on)
+    _text("kmosaic_version", model.kmosaic_version)
+    _text("command", "" if model.command is None else model.command)
+    if model.feature_names is not None:
+        _names("feature_names", model.feature_names, model.image.n_features)
+
+
+def _check_naming(model: Model) -> None:
+    if model.cluster_names is None or model.label_names is None or model.label_shares is None:
+        if any(part is not None for part in (model.cluster_names, model.label_names, model.label_shares)):
+            raise ValueError("cluster_names, label_names and label_shares must be given together")
+        return
+    shares = _array("label_shares", model.label_shares, np.float64, ndim=2)
+    _names("cluster_names", model.cluster_names, model.n_clusters)
+    _names("label_names", model.label_names, shares.shape[1])
+    if shares.shape[0] != model.n_clusters or shares.shape[1] < 1:
+        raise ValueError(f"label_shares must have {model.n_clusters} rows and a column for every label")
+    if not ((shares >= 0) & (shares <= 1)).all() or not np.allclose(shares.sum(axis=1), 1.0, atol=1e-6):
+        raise ValueError("every row of label_shares must be shares that add to 1")
+    if not set(model.cluster_names) <= set(model.label_names):
+        raise ValueError("every cluster name must be one of label_names")
+
+
+def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> NDArray[Any]:
+    if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != ndim:
+        raise ValueError(f"{name} must be a {ndim}-dimensional array of {np.dtype(dtype).name}")
+    return value
+
+
+def _whole(name: str, value: SupportsIndex | Any, *, low: int) -> int:
+    # 2**53 is where JSON readers that know only float64 stop telling whole numbers apart.
+    if (
+        isinstance(value, bool)
+        or not hasattr(value, "__index__")
+        or not low <= operator.index(value) < 1 << 53
+    ):
+        raise ValueError(f"{name} must be a whole number of at least {low}, got {str(value)[:80]!r}")
+    return operator.index(value)
+
+
+def _number(name: str, value: Any, low: float = -math.inf) -> float:
+    numeric = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = float(value) if numeric else math.nan
+    if not math.isfinite(number) or number < low:
+        raise ValueError(f"{name} must be a finite number of at least {low}, got {str(value)[:80]!r}")
+    return number
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name}={str(value)[:80]!r} must be one of {', '.join(allowed)}")
+
+
+def _text(name: str, value: Any) -> None:
+    if not isinstance(value, str) or _UNPRINTABLE.search(value):
+        raise ValueError(f"{name} must be text without control characters")
+
+
+def _names(name: str, value: Any, length: int) -> None:
+    if not isinstance(value, tuple) or len(value) != length:
+        raise ValueError(f"{name} must be {length} names")
+    for entry in value:
+        _text(name, entry)

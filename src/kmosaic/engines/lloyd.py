@@ -1,0 +1,85 @@
+"""Lloyd's algorithm: the assignment step and the update step, one after the other.
+
+S. P. Lloyd (1982), "Least squares quantization in PCM", IEEE Transactions on Information Theory 28(2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
+from kmosaic.engines.memory import MemoryEngine
+
+
+@dataclass(frozen=True)
+class IterationProgress:
+    """Where a fit stands: given to ``callback`` after every iteration."""
+
+    restart: int
+    n_init: int
+    iteration: int
+    max_iter: int
+    inertia: float
+    n_changed: int
+
+
+@dataclass(frozen=True)
+class LloydOptions:
+    """How long to go on, and what to do about clusters that lose all their rows."""
+
+    max_iter: int
+    tolerance: float
+    """Stop when the centres' summed squared shift is no more than this; 0 means: until no label changes."""
+    empty_clusters: EmptyClusters
+    random_state: np.random.RandomState
+    on_iteration: Callable[[int, float, int], None]
+    """Called with the iteration, J and the number of labels that changed."""
+
+
+@dataclass(frozen=True)
+class LloydResult:
+    """A fixed point of Lloyd's algorithm, or where it was when it was stopped.
+
+    ``history`` has J after every assignment step and every update step, in turn; it never rises.
+    """
+
+    centers: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    inertia: float
+    n_iter: int
+    converged: bool
+    history: NDArray[np.float64]
+
+
+def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
+    """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
+    engine.labels[:] = -1
+    history: list[float] = []
+    converged = False
+    iteration = 0
+    while iteration < options.max_iter and not converged:
+        iteration += 1
+        step = engine.assign(centers)
+        history.append(step.partial.inertia(centers))
+        partial, n_filled = step.partial, 0
+        if (partial.counts == 0).any():
+            repaired = repair_empty(engine, partial, centers, options.empty_clusters, options.random_state)
+            partial, centers, n_filled = repaired.partial, repaired.centers, repaired.n_filled
+        converged = step.n_changed == 0 and n_filled == 0
+        if not converged:
+            moved = partial.means(centers)
+            history.append(partial.inertia(moved))
+            shift = float(np.square(moved - centers).sum())
+            centers = moved
+            converged = options.tolerance > 0 and shift <= options.tolerance
+        options.on_iteration(iteration, history[-1], step.n_changed)
+    if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
+        last = engine.assign(centers)
+        history.append(last.partial.inertia(centers))
+        if (last.partial.counts == 0).any():
+            centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
+    return LloydResult(centers, engine.labels.copy(), history[-1], iteration, converged, np.array(history))

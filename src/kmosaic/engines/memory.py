@@ -1,0 +1,118 @@
+"""The engine over rows in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic import _core
+from kmosaic.engines.threads import resolve_n_threads
+
+Rows = NDArray[Any]
+"""(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """What one pass over the rows gives: the sums by cluster, and how many labels it changed."""
+
+    partial: _core.Partial
+    n_changed: int
+
+
+class MemoryEngine:
+    """Assigns rows that lie in memory to centres, and sums them by cluster.
+
+    Rows are read in place, whatever their dtype. ``labels`` holds the cluster of each row after
+    :meth:`assign`. Unweighted integer rows are summed exactly, others in double-double and in row order: the
+    number of threads changes no bit.
+    """
+
+    def __init__(self, rows: Rows, weights: NDArray[np.float64] | None, n_threads: int) -> None:
+        self.rows = rows
+        self.weights = weights
+        self.n_threads = n_threads
+        self.labels = np.full(len(rows), -1, dtype=np.int32)
+        self._integer = weights is None and rows.dtype.kind == "u"
+        self._origin = self._exact_origin()
+        self._partials: dict[int, _core.Partial] = {}
+        self._canonical_order: NDArray[np.intp] | None = None
+
+    def assign(self, centers: NDArray[np.float64]) -> Assigned:
+        """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
+        n_changed = _core.assign(self.rows, centers, self.labels, self.n_threads)
+        return Assigned(self.sums(len(centers)), n_changed)
+
+    def sums(self, n_clusters: int) -> _core.Partial:
+        """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
+        partial = self._empty_partial(n_clusters)
+        partial.add(self.rows, self.weights, self.labels, self.n_threads)
+        return partial
+
+    def move(self, partial: _core.Partial, row: int, cluster: int) -> None:
+        """Give one row to another cluster."""
+        partial.move(self.rows, self.weights, row, (int(self.labels[row]), cluster))
+        self.labels[row] = cluster
+
+    def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each row's squared distance to the centre of its cluster."""
+        return _core.own_squared_distances(self.rows, centers, self.labels, self.n_threads)
+
+    def mean_variance(self) -> float:
+        """The mean over features of the rows' variance."""
+        self.labels[:] = 0
+        partial = self.sums(1)
+        mean = partial.means(np.zeros((1, self.rows.shape[1])))
+        self.labels[:] = -1
+        return float(partial.inertia(mean) / (partial.counts[0] * self.rows.shape[1]))
+
+    def canonical_order(self) -> NDArray[np.intp]:
+        """An order of the rows that depends on their values alone, not on where they stand.
+
+        Seeds drawn along it are the same rows however the rows were ordered, repeated or weighted.
+        """
+        if self._canonical_order is None:
+            self._canonical_order = np.argsort(_core.hash_rows(self.rows, self.n_threads), kind="stable")
+        return self._canonical_order
+
+    def _empty_partial(self, n_clusters: int) -> _core.Partial:
+        if n_clusters not in self._partials:
+            partial = _core.Partial(n_clusters, self._origin, self._integer)
+            partial.add_squares(self.rows, self.weights, self.n_threads)
+            self._partials = {n_clusters: partial}
+        self._partials[n_clusters].clear()
+        return self._partials[n_clusters]
+
+    def _exact_origin(self) -> NDArray[np.float64]:
+        if self.rows.dtype.kind == "u":
+            return np.zeros(self.rows.shape[1])
+        return _core.exact_origin(
+            self.rows.min(axis=0).astype(np.float64), self.rows.max(axis=0).astype(np.float64)
+        )
+
+
+def nearest_centers(
+    rows: Rows, centers: NDArray[np.float64], n_threads: int | None = None
+) -> NDArray[np.int32]:
+    """Return the index of the nearest centre of each row, decided exactly; ties go to the lowest index.
+
+    Parameters
+    ----------
+    rows : (n_samples, n_features) uint8, uint16, float32 or float64
+    centers : (n_clusters, n_features) float64
+    n_threads : None for all processors
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> nearest_centers(np.array([[0], [5], [9]], np.uint8), np.array([[1.0], [9.0]]))
+    array([0, 0, 1], dtype=int32)
+    """
+    labels = np.full(len(rows), -1, dtype=np.int32)
+    rows = np.require(rows, requirements=["C", "A"])
+    centers = np.require(centers, np.float64, ["C", "A"])
+    _core.assign(rows, centers, labels, resolve_n_threads(n_threads))
+    return labels

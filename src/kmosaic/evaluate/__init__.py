@@ -1,0 +1,35 @@
+"""Sweeps over the number of clusters, scores, recommendations, and naming clusters by majority vote."""
+
+from kmosaic.evaluate.naming import ClusterClassifier, Votes, count_votes
+from kmosaic.evaluate.recommend import Knee, Recommendation, find_knee, recommend
+from kmosaic.evaluate.runs import TABLE_COLUMNS, Spread, SweepResult, SweepRun, SweepTableRow
+from kmosaic.evaluate.starting_document import (
+    STARTING_DOCUMENT,
+    StartingDocumentRow,
+    starting_document_row,
+)
+from kmosaic.evaluate.summary import ClusterSummary, summarise
+from kmosaic.evaluate.sweep import N_CLUSTERS, SweepOptions, sweep
+
+__all__ = [
+    "N_CLUSTERS",
+    "STARTING_DOCUMENT",
+    "TABLE_COLUMNS",
+    "ClusterClassifier",
+    "ClusterSummary",
+    "Knee",
+    "Recommendation",
+    "Spread",
+    "StartingDocumentRow",
+    "SweepOptions",
+    "SweepResult",
+    "SweepRun",
+    "SweepTableRow",
+    "Votes",
+    "count_votes",
+    "find_knee",
+    "recommend",
+    "starting_document_row",
+    "summarise",
+    "sweep",
+]

@@ -1,0 +1,77 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from kmosaic.errors import OutputError
+
+
+def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Tell before any work is done whether ``path`` can be written.
+
+    Raises
+    ------
+    OutputError
+        When the file exists and ``overwrite`` is false, or its folder is missing, or not writable.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file to write")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists; choose another name, or overwrite it with --force")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target.parent} is not a folder; make it first, or write elsewhere")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError(f"{target.parent} is not writable; write elsewhere")
+    return target
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it there on success, remove it on any failure.
+
+    Raises
+    ------
+    OutputError
+        As :func:`check_output`, and when writing fails (a full disk, for example).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic_write(folder / "a.txt") as temporary:
+    ...     _ = temporary.write_text("whole or not at all")
+    >>> (folder / "a.txt").read_text()
+    'whole or not at all'
+    """
+    target = check_output(path, overwrite=overwrite)
+    try:
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
+        )
+    except OSError as error:
+        raise OutputError(f"{target} cannot be written: {error.strerror}") from error
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """The process's file mode mask; ``os.umask`` can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,250 @@
+"""Knees are found where there are some and only there; recommendations say how weak they are."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kmosaic.cluster import KMeans
+from kmosaic.evaluate import STARTING_DOCUMENT, SweepResult, SweepRun, find_knee, recommend
+from kmosaic.evaluate.unlabelled import LabelSample, stabilities
+
+
+def run(n_clusters: int, seed: int = 0, **scores: Any) -> SweepRun:
+    fields: dict[str, Any] = {
+        "n_clusters": n_clusters,
+        "seed": seed,
+        "algorithm": "KMeans",
+        "inertia_raw": 1000.0 / n_clusters,
+        "inertia_scaled": 1.0 / n_clusters,
+        **dict.fromkeys(
+            ("homogeneity", "completeness", "v_measure", "adjusted_rand", "accuracy_train", "accuracy_test")
+        ),
+        "silhouette": None,
+        "stability": None,
+        "n_iter": 5,
+        "converged": True,
+        "fit_seconds": 0.1,
+        "peak_memory_bytes": 1000,
+    }
+    return SweepRun(**{**fields, **scores})
+
+
+def of(*runs: SweepRun, tolerance: float = 0.01) -> Any:
+    return SweepResult(runs).recommend(tolerance)
+
+
+def naive_depths(k: list[int], J: list[float]) -> list[float]:
+    """How far each point lies below the chord of the log-log curve, in its unit square."""
+    depths = []
+    for number, inertia in zip(k, J, strict=True):
+        share = (math.log(number) - math.log(k[0])) / (math.log(k[-1]) - math.log(k[0]))
+        chord = math.log(J[0]) + share * (math.log(J[-1]) - math.log(J[0]))
+        depths.append((chord - math.log(inertia)) / (math.log(J[0]) - math.log(J[-1])))
+    return depths
+
+
+def test_knee_is_the_deepest_point_below_the_chord() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        k = sorted(rng.choice(np.arange(1, 300), 7, replace=False).tolist())
+        J = np.sort(rng.random(7) + 0.01)[::-1].tolist()
+        depths = naive_depths(k, J)
+        knee = find_knee(k, J)
+        assert knee is not None
+        assert knee.strength == pytest.approx(max(depths), abs=1e-12)
+        assert knee.n_clusters == (k[int(np.argmax(depths))] if max(depths) >= 0.1 else None)
+        assert knee.word == ("none" if max(depths) < 0.1 else "weak" if max(depths) < 0.3 else "clear")
+
+
+K = [2, 3, 4, 5, 6, 8, 10, 14, 20]
+
+
+def curve(X: Any) -> list[float]:
+    return [KMeans(k, n_init=3, random_state=0).fit(X).inertia_ for k in K]
+
+
+@pytest.mark.parametrize("n_features", [2, 10])
+def test_separate_clusters_have_a_clear_knee_and_noise_has_none(n_features: int) -> None:
+    rng = np.random.default_rng(1)
+    centers = np.zeros((6, n_features))
+    centers[:, :2] = 12 * np.array([[np.cos(t), np.sin(t)] for t in np.arange(6) * np.pi / 3])
+    blobs = find_knee(K, curve(centers[rng.integers(6, size=400)] + rng.normal(size=(400, n_features))))
+    noise = find_knee(K, curve(rng.random((400, n_features))))
+    assert blobs is not None
+    assert noise is not None
+    assert (blobs.n_clusters, blobs.word) == (6, "clear")
+    assert (noise.n_clusters, noise.word) == (None, "none")
+    assert noise.strength < 0.1 < blobs.strength < 1
+
+
+def test_the_starting_documents_curve_has_no_knee() -> None:
+    knee = find_knee(
+        [row.n_clusters for row in STARTING_DOCUMENT], [row.inertia for row in STARTING_DOCUMENT]
+    )
+    assert knee is not None
+    assert (knee.n_clusters, knee.word) == (None, "none")
+    assert knee.strength < 0.05
+
+
+@pytest.mark.parametrize(("k", "J"), [([5], [1.0]), ([5, 6], [2.0, 1.0]), ([1, 2, 3], [1.0, 1.0, 1.0])])
+def test_no_knee_can_be_looked_for(k: list[int], J: list[float]) -> None:
+    assert find_knee(k, J) is None
+
+
+def test_inertia_zero_has_no_logarithm_and_no_knee_either() -> None:
+    knee = find_knee([1, 2, 4], [10.0, 5.0, 0.0])
+    assert knee is not None
+    assert knee.n_clusters is None
+
+
+def test_a_knee_smaller_than_the_spread_over_seeds_is_none() -> None:
+    J = {1: 1000.0, 2: 400.0, 4: 100.0, 8: 80.0, 16: 64.0}
+    steady = of(*[run(k, inertia_raw=value) for k, value in J.items()])
+    assert (steady.knee, steady.knee_word) == (4, "clear")
+    runs = [run(k, seed, inertia_raw=value * (1, 4)[seed]) for k, value in J.items() for seed in (0, 1)]
+    noisy = of(*runs)
+    assert noisy.knee is None
+    assert noisy.knee_strength == pytest.approx(steady.knee_strength)
+
+
+def test_the_fewest_within_tolerance_of_the_best_test_accuracy() -> None:
+    runs = [
+        run(10, accuracy_train=0.5, accuracy_test=0.50),
+        run(64, accuracy_train=0.9, accuracy_test=0.895),
+        run(256, accuracy_train=0.95, accuracy_test=0.90),
+        run(400, accuracy_train=0.99, accuracy_test=0.88),
+    ]
+    found = of(*runs)
+    assert (found.n_clusters, found.basis, found.best_n_clusters) == (64, "accuracy_test", 256)
+    assert (found.score, found.best_score) == (0.895, 0.90)
+    assert "64 clusters are the fewest" in found.reason
+    assert "one seed" in found.reason
+    assert "no knee" in found.reason
+    assert "most that was tried" not in found.reason
+    assert of(*runs, tolerance=0.0).n_clusters == 256
+    assert of(*runs, tolerance=1.0).n_clusters == 10
+
+
+def test_train_accuracy_only_where_there_is_no_test_set_and_with_a_warning() -> None:
+    found = of(run(10, accuracy_train=0.5), run(400, accuracy_train=0.99))
+    assert (found.n_clusters, found.basis) == (400, "accuracy_train")
+    assert "leans to too many" in found.reason
+    assert "400 is the most that was tried" in found.reason
+
+
+def test_the_mean_over_seeds_decides_and_the_spread_is_told() -> None:
+    runs = [run(5, seed, accuracy_test=value) for seed, value in enumerate((0.2, 0.8))]
+    runs += [run(9, seed, accuracy_test=value) for seed, value in enumerate((0.6, 0.7))]
+    found = of(*runs)
+    assert found.n_clusters == 9
+    assert found.score == pytest.approx(0.65)
+    assert "Over 2 seeds it runs from 0.600 to 0.700" in found.reason
+
+
+def test_without_labels_the_silhouette_of_the_stable_ones_decides() -> None:
+    runs = [run(2, seed, silhouette=0.30, stability=0.95) for seed in (0, 1)] + [
+        run(6, seed, silhouette=0.60, stability=0.90) for seed in (0, 1)
+    ]
+    runs += [run(9, seed, silhouette=0.75, stability=0.30) for seed in (0, 1)]
+    found = of(*runs)
+    assert (found.n_clusters, found.basis) == (6, "silhouette")
+    assert "reasonable structure" in found.reason
+    assert "Two seeds agree to 0.90" in found.reason
+
+
+def test_where_no_number_of_clusters_is_stable_that_is_said() -> None:
+    runs = [run(k, seed, silhouette=0.1 * k, stability=0.2) for k in (2, 3) for seed in (0, 1)]
+    found = of(*runs)
+    assert found.n_clusters == 3
+    assert "no number of clusters tried is more stable" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("silhouette", "word"),
+    [(0.8, "strong"), (0.6, "reasonable"), (0.4, "weak structure"), (0.1, "no substantial structure")],
+)
+def test_the_silhouette_is_put_in_words(silhouette: float, word: str) -> None:
+    found = of(run(1), run(3, silhouette=silhouette))
+    assert found.n_clusters == 3
+    assert word in found.reason
+    assert "Stability over seeds is not measured" in found.reason
+
+
+def test_with_inertia_alone_the_knee_decides_or_nothing_does() -> None:
+    bent = of(
+        *[run(k, inertia_raw=J) for k, J in ((1, 1000.0), (2, 500.0), (4, 50.0), (8, 45.0), (16, 40.0))]
+    )
+    assert (bent.n_clusters, bent.basis, bent.knee) == (4, "knee", 4)
+    straight = of(run(2), run(4), run(8))
+    assert (straight.n_clusters, straight.basis, straight.knee_word) == (2, "nothing", "none")
+    assert "only the smallest tried" in straight.reason
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, math.nan, math.inf])
+def test_bad_tolerance(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance"):
+        recommend(SweepResult((run(2),)).table(), tolerance=tolerance)
+
+
+def test_no_runs() -> None:
+    with pytest.raises(ValueError, match="no runs"):
+        of()
+
+
+def naive_silhouette(X: Any, labels: Any) -> float:
+    scores = []
+    for i in range(len(X)):
+        means = {}
+        for cluster in set(labels.tolist()):
+            members = [j for j in range(len(X)) if labels[j] == cluster and j != i]
+            if members:
+                gaps = [math.dist(X[i].tolist(), X[j].tolist()) for j in members]
+                means[cluster] = sum(gaps) / len(gaps)
+        own = means.pop(int(labels[i]), None)
+        other = min(means.values())
+        scores.append(0.0 if own is None else (other - own) / max(own, other))
+    return sum(scores) / len(scores)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float64"])
+def test_silhouette_is_that_of_a_plain_count(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 255, (40, 1500)).astype(dtype)
+    labels = rng.integers(0, 4, 40)
+    assert LabelSample(X).silhouette(labels) == pytest.approx(naive_silhouette(X, labels), abs=1e-9)
+
+
+def test_silhouette_is_of_a_bounded_seeded_sample() -> None:
+    X = np.random.default_rng(0).random((500, 3))
+    labels = (X[:, 0] > 0.5).astype(int)
+    first, again, other = LabelSample(X, 0, 60), LabelSample(X, 0, 60), LabelSample(X, 1, 60)
+    assert len(first.rows) == 60
+    assert first.rows.tolist() == again.rows.tolist() != other.rows.tolist()
+    assert len(LabelSample(X).rows) == 500
+    expected = naive_silhouette(X[first.rows], labels[first.rows])
+    assert first.silhouette(labels) == pytest.approx(expected, abs=1e-9)
+
+
+def test_silhouette_needs_two_clusters_and_a_pair() -> None:
+    X = np.arange(4.0).reshape(4, 1)
+    assert LabelSample(X).silhouette(np.zeros(4, int)) is None
+    assert LabelSample(X).silhouette(np.arange(4)) is None
+
+
+def test_stability_is_the_mean_over_pairs() -> None:
+    a, b, c = np.array([0, 0, 1, 1]), np.array([5, 5, 2, 2]), np.array([0, 1, 0, 1])
+    same, across = 1.0, -0.5
+    assert stabilities([a, b, c]) == pytest.approx([(same + across) / 2, (same + across) / 2, across])
+    assert stabilities([a]) == [None]
+    assert stabilities([]) == []
+
+
+def test_stability_of_many_seeds_is_bounded() -> None:
+    rng = np.random.default_rng(0)
+    many = [rng.integers(0, 3, 30) for _ in range(40)]
+    assert len(stabilities(many)) == 40
+    assert all(score is not None and abs(score) < 0.5 for score in stabilities(many))
