@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+from kmosaic import _core
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data sets: ``KMOSAIC_DATA``, then ``../shared/data``; skips where neither is there."""
+    """Real data sets: in ``KMOSAIC_DATA``, then ``../shared/data``; skips where neither is there."""
     folders = [os.environ.get("KMOSAIC_DATA"), Path(__file__).parents[2] / "shared" / "data"]
     for folder in folders:
         if folder and Path(folder).is_dir():
             return Path(folder)
     pytest.skip("no real data: set KMOSAIC_DATA to a folder that holds mnist/")
+
+
+@pytest.fixture(params=[name for name, supported in _core.cpu()["variants"].items() if supported])
+def cpu(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set this processor has, in turn; the test runs on it and on no other."""
+    _core.select_cpu(request.param)
+    assert _core.cpu()["variant"] == request.param
+    yield request.param
+    _core.select_cpu("")
+
+
+@pytest.fixture(scope="session")
+def shared_data_mnist(shared_data: Path) -> NDArray[np.uint8]:
+    """MNIST's training images, (60000, 784) uint8; skips where they are not there."""
+    path = shared_data / "mnist" / "train-images-idx3-ubyte.gz"
+    if not path.is_file():
+        pytest.skip(f"no MNIST in {shared_data.name}/mnist")
+    return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=16).reshape(60000, 784)

@@ -76,20 +76,14 @@ def distinct_rows(
 ) -> NDArray[np.intp]:
     """Draw rows with unlike values in proportion to their weight, or all of them if they are too few."""
     order = engine.canonical_order()
+    weights = np.ones(len(order)) if engine.weights is None else engine.weights[order]
+    firsts = engine.distinct_starts()
+    mass = np.add.reduceat(weights, firsts)
+    firsts, mass = firsts[mass > 0], mass[mass > 0]
     # Gumbel's trick: the k largest of log w + noise are a draw of k without replacement.
-    with np.errstate(divide="ignore"):
-        mass = np.zeros(len(order)) if engine.weights is None else np.log(engine.weights[order])
-    keys = mass + random_state.gumbel(size=len(order))
-    chosen: list[int] = []
-    seen: set[bytes] = set()
-    for place in np.argsort(-keys, kind="stable"):
-        values = (engine.rows[order[place]] + 0.0).tobytes()
-        if keys[place] > -np.inf and values not in seen:
-            seen.add(values)
-            chosen.append(int(order[place]))
-            if len(chosen) == n_clusters:
-                break
-    return np.array(chosen, dtype=np.intp)
+    keys = np.log(mass) + random_state.gumbel(size=len(mass))
+    drawn: NDArray[np.intp] = order[firsts[np.argsort(-keys, kind="stable")[:n_clusters]]]
+    return drawn
 
 
 def _draw(

@@ -78,6 +78,11 @@ class MemoryEngine:
             self._canonical_order = np.argsort(_core.hash_rows(self.rows, self.n_threads), kind="stable")
         return self._canonical_order
 
+    def distinct_starts(self) -> NDArray[np.intp]:
+        """Where, along the canonical order, each run of equal rows begins."""
+        hashes = _core.hash_rows(self.rows, self.n_threads)[self.canonical_order()]
+        return np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
+
     def _empty_partial(self, n_clusters: int) -> _core.Partial:
         if n_clusters not in self._partials:
             partial = _core.Partial(n_clusters, self._origin, self._integer)

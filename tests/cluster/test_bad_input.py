@@ -1,0 +1,133 @@
+"""Every kind of bad input, and what is said about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+
+from kmosaic import KMeans, MiniBatchKMeans
+
+X = load_digits().data
+ESTIMATORS = [KMeans, MiniBatchKMeans]
+
+
+@pytest.fixture(params=ESTIMATORS)
+def estimator(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_nan_and_infinity(estimator: Any, bad: float, dtype: str) -> None:
+    spoilt = X.astype(dtype)
+    spoilt[3, 5] = bad
+    with pytest.raises(ValueError, match="NaN|infinity"):
+        estimator(3).fit(spoilt)
+    model = estimator(3, random_state=0).fit(X)
+    for method in (model.predict, model.transform, model.score):
+        with pytest.raises(ValueError, match="NaN|infinity"):
+            method(spoilt)
+
+
+@pytest.mark.parametrize("n_clusters", [0, -3, 2.5, "8", None, True])
+def test_number_of_clusters(estimator: Any, n_clusters: object) -> None:
+    with pytest.raises(ValueError, match=r"n_clusters=.* must be a whole number of at least 1"):
+        estimator(n_clusters).fit(X)
+
+
+def test_more_clusters_than_rows(estimator: Any) -> None:
+    with pytest.raises(
+        ValueError, match="n_samples=8 must be >= n_clusters=10; lower n_clusters or add images"
+    ):
+        estimator(10).fit(X[:8])
+
+
+def test_empty_and_flat_arrays(estimator: Any) -> None:
+    for empty in (np.empty((0, 4)), np.empty((4, 0)), np.empty((0, 0), np.uint8)):
+        with pytest.raises(ValueError, match="0 (sample|feature)"):
+            estimator(1).fit(empty)
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        estimator(1).fit(X[0])
+    with pytest.raises(ValueError, match="dim 3"):
+        estimator(1).fit(X.reshape(-1, 8, 8))
+
+
+def test_feature_count_in_predict(estimator: Any) -> None:
+    model = estimator(3, random_state=0).fit(X)
+    for method in (model.predict, model.transform, model.score):
+        with pytest.raises(ValueError, match="X has 63 features, but .* is expecting 64 features"):
+            method(X[:, :63])
+
+
+def test_objects_and_complex_numbers(estimator: Any) -> None:
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        estimator(2).fit(X + 1j)
+    with pytest.raises((TypeError, ValueError), match="float|number"):
+        estimator(2).fit(np.array([[{}], [[]], ["a"]], dtype=object))
+    with pytest.raises(ValueError, match="could not convert"):
+        estimator(2).fit(np.array([["a"], ["b"], ["c"]]))
+
+
+def test_weights(estimator: Any) -> None:
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        estimator(2).fit(X, sample_weight=-np.ones(len(X)))
+    with pytest.raises(ValueError, match=r"every sample_weight is 0|[Ss]ample weights.*zero"):
+        estimator(2).fit(X, sample_weight=np.zeros(len(X)))
+    with pytest.raises(ValueError, match="NaN"):
+        estimator(2).fit(X, sample_weight=np.full(len(X), np.nan))
+    with pytest.raises(ValueError, match="sample_weight.shape"):
+        estimator(2).fit(X, sample_weight=np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("init", "forgy", "init='forgy' must be one of 'k-means\\+\\+', 'random'"),
+        ("init", None, "init=None must be"),
+        ("init", np.zeros((2, 64)), r"init has shape \(2, 64\); it must have one row a cluster, \(3, 64\)"),
+        ("init", np.full((3, 64), np.nan), "init has NaN or infinity"),
+        ("n_init", 0, "n_init=0 must be a whole number"),
+        ("max_iter", 0, "max_iter=0 must be a whole number"),
+        ("tol", -1.0, "tol=-1.0 must be a finite number of at least 0"),
+        ("tol", np.inf, "tol=inf"),
+        ("n_threads", 0, "n_threads=0"),
+    ],
+)
+def test_parameters(estimator: Any, parameter: str, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        estimator(3, **{parameter: value}).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            KMeans(3, empty_clusters="keep"),
+            "empty_clusters='keep' must be one of 'relocate', 'random', 'drop', 'error'",
+        ),
+        (MiniBatchKMeans(3, batch_size=0), "batch_size=0"),
+        (MiniBatchKMeans(3, init_size=2), "init_size=2 must be >= n_clusters=3"),
+        (MiniBatchKMeans(3, max_no_improvement=0), "max_no_improvement=0"),
+        (MiniBatchKMeans(3, reassignment_ratio=-1), "reassignment_ratio=-1"),
+    ],
+)
+def test_parameters_of_one(model: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        model.fit(X)
+
+
+def test_unfitted(estimator: Any) -> None:
+    for method in ("predict", "transform", "score", "get_feature_names_out"):
+        with pytest.raises((NotFittedError, AttributeError)):
+            getattr(estimator(), method)(*([] if method.startswith("get") else [X]))
+
+
+def test_sparse_matrices(estimator: Any) -> None:
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match="[Ss]parse"):
+        estimator(2).fit(csr_array(X))

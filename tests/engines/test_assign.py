@@ -1,0 +1,141 @@
+"""The assignment step equals brute force, on every instruction set, for every dtype and awkward data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kmosaic import _core
+from kmosaic.engines import nearest_centers
+from reference import Array, nearest
+
+DTYPES = ["uint8", "uint16", "float32", "float64"]
+
+
+def assign(X: Array, centers: Array, n_threads: int = 1) -> Array:
+    labels = np.full(len(X), -1, dtype=np.int32)
+    n_changed = _core.assign(np.ascontiguousarray(X), centers.astype(np.float64), labels, n_threads)
+    assert n_changed == len(X)
+    return labels
+
+
+def rows(n: int, d: int, dtype: str, seed: int = 0) -> Array:
+    random = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "u":
+        return random.integers(0, np.iinfo(dtype).max, (n, d), dtype=dtype, endpoint=True)
+    return random.normal(size=(n, d)).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("n", "d", "k"), [(1, 1, 1), (7, 3, 2), (65, 17, 16), (40, 64, 33), (9, 257, 50)])
+def test_random_rows(cpu: str, dtype: str, n: int, d: int, k: int) -> None:
+    X = rows(n, d, dtype)
+    centers = rows(k, d, dtype, seed=1) + 0.25
+    assert (assign(X, centers) == nearest(X, centers)).all(), cpu
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_row_on_a_tie(cpu: str, dtype: str) -> None:
+    # Each row lies halfway between two centres; the lower number must win whatever the order.
+    left = rows(20, 5, dtype, seed=2).astype(np.float64) // 4
+    right = left + 2
+    X = (left + 1).astype(dtype)
+    centers = np.concatenate([right, left])
+    labels = assign(X, centers)
+    assert (labels == nearest(X, centers)).all(), cpu
+    assert (labels < 20).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_centres_a_rounding_apart(cpu: str, dtype: str) -> None:
+    # Inside the screening radius of float32, and most inside that of float64: only exact arithmetic can tell.
+    X = rows(30, 12, dtype, seed=3)
+    random = np.random.default_rng(4)
+    base = X[:6].astype(np.float64) + 1
+    centers = np.concatenate([base * (1 + s * 2.0**-e) for e in (20, 26, 40, 50, 52) for s in (-1, 1)])
+    random.shuffle(centers)
+    assert (assign(X, centers) == nearest(X, centers)).all(), cpu
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_duplicated_and_constant_rows(cpu: str, dtype: str) -> None:
+    X = np.repeat(rows(3, 4, dtype), 5, axis=0)
+    assert (assign(X, X.astype(np.float64)) == np.repeat([0, 5, 10], 5)).all(), cpu
+    constant = np.zeros((10, 3), dtype=dtype)
+    assert (assign(constant, np.zeros((4, 3))) == 0).all()
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e8, -1e12])
+def test_far_from_zero(cpu: str, offset: float) -> None:
+    X = offset + rows(50, 6, "float64")
+    centers = offset + rows(9, 6, "float64", seed=1)
+    assert (assign(X, centers) == nearest(X, centers)).all(), cpu
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30, 1e-160, 1e200])
+def test_extreme_magnitudes(cpu: str, scale: float) -> None:
+    X = scale * rows(30, 5, "float64")
+    centers = scale * rows(8, 5, "float64", seed=1)
+    unscaled = nearest(X / scale, centers / scale)
+    assert (assign(X, centers) == unscaled).all(), cpu
+
+
+def test_a_row_that_float32_cannot_square(cpu: str) -> None:
+    X = np.array([[0.0, 1.0], [1e25, -1e25], [3.0, 3.0]])
+    centers = np.array([[0.0, 0.0], [3.0, 2.0], [1.0, -1.0]])
+    assert assign(X, centers).tolist() == nearest(X, centers).tolist(), cpu
+
+
+@pytest.mark.parametrize(("n", "d", "k"), [(40, 5000, 3), (60, 2, 5000), (30, 1, 700)])
+def test_many_features_and_many_clusters(cpu: str, n: int, d: int, k: int) -> None:
+    if cpu == "scalar" and n * d * k > 500_000:
+        pytest.skip("the scalar kernels are slow, and these shapes reach no code of their own there")
+    X = rows(n, d, "uint8")
+    centers = rows(k, d, "uint8", seed=1) + 0.5
+    assert (assign(X, centers) == nearest(X, centers)).all()
+
+
+def test_sums_beyond_float32_stay_exact(cpu: str) -> None:
+    # 784 x 255 x 255 is past 2^24: the nearest differ from the rest by one in some 5 x 10^7.
+    X = np.full((4, 784), 255, dtype=np.uint8)
+    X[1, 0] = X[2, 1] = X[3, 2] = 254
+    centers = X.astype(np.float64)
+    assert assign(X, centers).tolist() == [0, 1, 2, 3], cpu
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_start_in_memory(cpu: str, dtype: str) -> None:
+    X = rows(50, 7, dtype)
+    centers = rows(5, 7, dtype, seed=1).astype(np.float64)
+    whole = assign(X, centers)
+    for first in (1, 2, 3, 13):
+        part = np.empty(X[first:].size + first, dtype=dtype)[first:].reshape(-1, 7)
+        part[:] = X[first:]
+        assert (assign(part, centers) == whole[first:]).all(), cpu
+
+
+def test_unaligned_and_strided_rows_are_copied() -> None:
+    X = rows(20, 4, "float32")
+    centers = rows(3, 4, "float32", seed=1).astype(np.float64)
+    shifted = np.frombuffer(b"\0" + X.tobytes(), dtype=np.uint8)[1:].view(np.float32).reshape(20, 4)
+    for same in (shifted, np.asfortranarray(X), np.repeat(X, 2, axis=0)[::2], X[:, ::-1][:, ::-1]):
+        assert (nearest_centers(same, centers) == nearest(X, centers)).all()
+
+
+@st.composite
+def awkward(draw: st.DrawFn) -> tuple[Array, Array]:
+    """Small whole numbers in 1/4 steps: ties and near-ties at every turn."""
+    d = draw(st.integers(1, 6))
+    value = st.integers(0, 6)
+    X = draw(st.lists(st.lists(value, min_size=d, max_size=d), min_size=1, max_size=20))
+    centers = draw(st.lists(st.lists(value, min_size=d, max_size=d), min_size=1, max_size=20))
+    return np.array(X), np.array(centers) / 4 + draw(st.sampled_from([0.0, 1 / 3, 0.1]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(awkward(), st.sampled_from(DTYPES))
+def test_ties_everywhere(data: tuple[Array, Array], dtype: str) -> None:
+    X, centers = data[0].astype(dtype), data[1]
+    assert (assign(X, centers) == nearest(X, centers)).all()

@@ -1,0 +1,83 @@
+"""The Lloyd loop equals the oracle's, and J never rises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_digits, make_blobs
+
+import reference
+from kmosaic import KMeans
+from reference import Array
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_equals_the_oracle(cpu: str, dtype: str, weighted: bool) -> None:
+    X = (make_blobs(150, 3, centers=6, random_state=1)[0] * 8 + 128).astype(dtype)
+    weights = np.random.default_rng(0).uniform(0.5, 2, 150) if weighted else None
+    start = X[[0, 30, 60, 90]].astype(np.float64)
+    expected = reference.lloyd(X, start, weights)
+    found = KMeans(4, init=start).fit(X, sample_weight=weights)
+    assert (found.labels_ == expected.labels).all(), cpu
+    assert (found.cluster_centers_ == expected.centers).all()
+    assert found.inertia_ == pytest.approx(expected.inertia, rel=4e-16)
+    assert found.n_iter_ == expected.n_iter
+    assert found.converged_
+
+
+def rises(history: Array) -> Array:
+    return np.flatnonzero(np.diff(history) > 0)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(["uint8", "uint16", "float32", "float64"]),
+    st.sampled_from(["relocate", "random", "drop"]),
+    st.sampled_from([0.0, 1e3, 1e7, -1e10]),
+    st.booleans(),
+)
+def test_inertia_never_rises(
+    seed: int, dtype: str, empty_clusters: str, offset: float, weighted: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    n, d, k = random.integers(20, 150), random.integers(1, 8), random.integers(2, 15)
+    X = random.normal(0, 20, (n, d)) + offset if dtype[0] == "f" else random.integers(0, 30, (n, d))
+    weights = random.choice([0, 0.1, 1, 7.3], n, p=[0.1, 0.3, 0.3, 0.3]) if weighted else None
+    # A start with centres far from all rows makes empty clusters, too.
+    start = np.concatenate([X[: k - 1], X[:1] + 500.0])
+    model = KMeans(int(k), init=start, empty_clusters=empty_clusters, random_state=0, max_iter=60)
+    history = model.fit(X.astype(dtype), sample_weight=weights).inertia_history_
+    assert not len(rises(history))
+    assert history[-1] == model.inertia_
+    assert len(history) in (2 * model.n_iter_ - 1, 2 * model.n_iter_ + 1)
+
+
+def test_stopping_early_leaves_labels_and_inertia_of_the_final_centres() -> None:
+    X = load_digits().data
+    model = KMeans(20, random_state=0, max_iter=2).fit(X)
+    assert not model.converged_
+    assert model.n_iter_ == 2
+    assert len(model.inertia_history_) == 5
+    assert (model.labels_ == model.predict(X)).all()
+    assert model.inertia_ == -model.score(X)
+
+
+def test_tolerance_ends_a_fit_sooner() -> None:
+    X = load_digits().data
+    exact, loose = (KMeans(10, random_state=0, tol=tol).fit(X) for tol in (0, 1e-1))
+    assert loose.n_iter_ < exact.n_iter_
+    assert loose.converged_
+    assert loose.inertia_ >= exact.inertia_
+    assert (loose.labels_ == loose.predict(X)).all()
+
+
+def test_a_fixed_point_is_one() -> None:
+    X = load_digits().data.astype(np.uint8)
+    model = KMeans(36, random_state=0).fit(X)
+    again = KMeans(36, init=model.cluster_centers_).fit(X)
+    assert again.n_iter_ == 2
+    assert (again.cluster_centers_ == model.cluster_centers_).all()

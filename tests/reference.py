@@ -1,0 +1,79 @@
+"""A slow, obvious k-means to compare everything with: float64 brute force, fractions where it is close."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def exact_squared_distance(row: Array, centre: Array) -> Fraction:
+    """|row - centre|^2 without any rounding."""
+    return sum(
+        ((Fraction(float(x)) - Fraction(float(c))) ** 2 for x, c in zip(row, centre, strict=True)),
+        Fraction(0),
+    )
+
+
+def nearest(X: Array, centers: Array) -> Array:
+    """The index of each row's nearest centre, ties to the lowest; fractions decide wherever it is close."""
+    X = X.astype(np.float64)
+    labels = np.empty(len(X), dtype=np.int32)
+    for i, row in enumerate(X):
+        distances = np.square(row - centers).sum(axis=1)
+        close = np.flatnonzero(distances <= distances.min() * (1 + 1e-9))
+        exact = [exact_squared_distance(row, centers[j]) for j in close] if len(close) > 1 else [Fraction(0)]
+        labels[i] = close[exact.index(min(exact))]
+    return labels
+
+
+def inertia(X: Array, centers: Array, labels: Array, weights: Array | None = None) -> float:
+    """J, rounded once."""
+    total = Fraction(0)
+    for i, row in enumerate(X):
+        weight = Fraction(1) if weights is None else Fraction(float(weights[i]))
+        total += weight * exact_squared_distance(row, centers[labels[i]])
+    return float(total)
+
+
+def means(X: Array, labels: Array, centers: Array, weights: Array | None = None) -> Array:
+    """Each cluster's weighted mean, rounded once; a cluster without weight keeps its centre."""
+    moved = centers.copy()
+    for j in range(len(centers)):
+        rows = np.flatnonzero(labels == j)
+        counts = [Fraction(1) if weights is None else Fraction(float(weights[i])) for i in rows]
+        if sum(counts, Fraction(0)) == 0:
+            continue
+        for f in range(X.shape[1]):
+            weighted = sum(
+                (w * Fraction(float(X[i, f])) for w, i in zip(counts, rows, strict=True)), Fraction(0)
+            )
+            moved[j, f] = float(weighted / sum(counts, Fraction(0)))
+    return moved
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where Lloyd's algorithm ended."""
+
+    centers: Array
+    labels: Array
+    inertia: float
+    n_iter: int
+
+
+def lloyd(X: Array, centers: Array, weights: Array | None = None, max_iter: int = 300) -> Fit:
+    """Assignment and update steps until no label changes. No cluster may lose all its rows."""
+    labels = np.full(len(X), -1)
+    for n_iter in range(1, max_iter + 1):
+        assigned = nearest(X, centers)
+        if (assigned == labels).all():
+            return Fit(centers, labels, inertia(X, centers, labels, weights), n_iter)
+        labels = assigned
+        centers = means(X, labels, centers, weights)
+    raise AssertionError(f"not converged in {max_iter} iterations")
