@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from kmosaic import _core
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
@@ -58,7 +57,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """Return the distance (not squared) of each row to each centroid: (n_samples, n_clusters) float64."""
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
-        squared = _core.squared_distances(rows, self.cluster_centers_, resolve_n_threads(self.n_threads))
+        squared = MemoryEngine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
+            self.cluster_centers_
+        )
         return np.sqrt(squared, out=squared)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic import _core
 from kmosaic.engines.memory import MemoryEngine
 
 Init = str | ArrayLike | Callable[..., ArrayLike]
@@ -62,12 +61,9 @@ def greedy_kmeans_plus_plus(
             candidates = _draw(mass, order, random_state, n_trials)
             if not len(candidates):
                 break
-            rows = engine.rows[candidates].astype(np.float64)
-            potentials = _core.seeding_potentials(engine.rows, weights, rows, nearest, engine.n_threads)
-            best = int(candidates[np.argmin(potentials)])
+            best = int(candidates[np.argmin(engine.potentials(nearest, candidates))])
         chosen.append(best)
-        seed = engine.rows[best : best + 1].astype(np.float64)
-        _core.lower_to_seed(engine.rows, seed, nearest, engine.n_threads)
+        engine.lower_to_seed(nearest, best)
     return np.array(chosen, dtype=np.intp)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from kmosaic import _core
 from kmosaic.engines.threads import resolve_n_threads
@@ -60,6 +60,22 @@ class MemoryEngine:
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
         return _core.own_squared_distances(self.rows, centers, self.labels, self.n_threads)
+
+    def squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Every row's squared distance to every centre: (n_samples, n_clusters)."""
+        return _core.squared_distances(self.rows, centers, self.n_threads)
+
+    def lower_to_seed(self, nearest: NDArray[np.float64], seed: int) -> None:
+        """Lower ``nearest``, in place, to each row's squared distance to the row ``seed``."""
+        _core.lower_to_seed(self.rows, self._centers_at([seed]), nearest, self.n_threads)
+
+    def potentials(self, nearest: NDArray[np.float64], candidates: ArrayLike) -> NDArray[np.float64]:
+        """What each candidate row would leave of the weighted sum of ``nearest``, were it the next seed."""
+        centers = self._centers_at(candidates)
+        return _core.seeding_potentials(self.rows, self.weights, centers, nearest, self.n_threads)
+
+    def _centers_at(self, rows: ArrayLike) -> NDArray[np.float64]:
+        return self.rows[np.asarray(rows)].astype(np.float64)
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance."""

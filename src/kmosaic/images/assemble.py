@@ -1,0 +1,116 @@
+"""Stored arrays, once checked, as collections of one form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.cluster.model_file import ImageFormat
+from kmosaic.errors import DataError
+from kmosaic.images.arrays import StoredArrays
+from kmosaic.images.collection import ImageCollection, ReadOptions
+from kmosaic.images.labels import EncodedLabels, encode_labels
+from kmosaic.images.values import as_image_shape, as_pixel_dtype, bring_to, full_brightness
+
+_CHANNELS = {"grey": 1, "rgb": 3}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What stored arrays are called: ``name`` for the collection, ``where`` for messages and sources."""
+
+    name: str
+    where: str
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The training images, or all of them, and the test images where the source has such a part."""
+
+    train: ImageCollection
+    test: ImageCollection | None
+
+
+def assemble(
+    stored: StoredArrays, given: Provenance, options: ReadOptions, model: ImageFormat | None = None
+) -> Parts:
+    """The stored arrays as collections of the size and mode of ``options``.
+
+    For images that are to meet a ``model`` they are left in their own form, and the model only helps to tell
+    what shape and brightness their numbers mean.
+
+    Raises
+    ------
+    DataError
+        When shapes, dtypes, values or numbers of labels are not those of images.
+    """
+    raw = [stored.train] if stored.test is None else [stored.train, stored.test]
+    images = [as_image_shape(array, options, given.where, model) for array in raw]
+    if len({array.shape[1:] for array in images}) > 1:
+        shapes = " and ".join(str(array.shape) for array in images)
+        raise DataError(
+            f"{given.where} has training and test images of unlike shapes {shapes}; make them alike"
+        )
+    images = as_pixel_dtype(images, given.where)
+    own = _own_format(images, stored.max_value or full_brightness(images, model), options)
+    form = _target(own, options) if model is None else own
+    encoded = _encode(stored, given.where)
+    parts = []
+    for place, array in enumerate(images):
+        collection = _collection(array, own, encoded, place, given)
+        parts.append(bring_to(_with_ids(collection, place, len(images)), form))
+    return Parts(parts[0], parts[1] if len(parts) > 1 else None)
+
+
+def _own_format(images: list[NDArray[Any]], max_value: float, options: ReadOptions) -> ImageFormat:
+    _, height, width, channels = images[0].shape
+    return ImageFormat(height, width, channels, images[0].dtype.name, max_value, options.fit)
+
+
+def _target(own: ImageFormat, options: ReadOptions) -> ImageFormat:
+    height, width = options.size or (own.height, own.width)
+    channels = _CHANNELS.get(options.mode, own.channels)
+    return ImageFormat(height, width, channels, own.dtype, own.max_value, options.fit)
+
+
+def _encode(stored: StoredArrays, where: str) -> EncodedLabels:
+    labels = (stored.train_labels, None if stored.test is None else stored.test_labels)
+    if stored.label_names is None:
+        return encode_labels(labels, where)
+    # Published labels are indices already, and their checksum has been compared.
+    codes = tuple(None if array is None else array.astype(np.int64) for array in labels)
+    return EncodedLabels(codes, stored.label_names)
+
+
+def _collection(
+    images: NDArray[Any], own: ImageFormat, encoded: EncodedLabels, place: int, given: Provenance
+) -> ImageCollection:
+    codes = encoded.codes[place]
+    if codes is not None and len(codes) != len(images):
+        raise DataError(
+            f"{given.where} has {len(images):,} images and {len(codes):,} labels; one each is needed"
+        )
+    return ImageCollection(
+        name=given.name,
+        pixels=images.reshape(len(images), own.n_features),
+        format=own,
+        labels=codes,
+        label_names=None if codes is None else encoded.names,
+        ids=tuple(str(row) for row in range(len(images))),
+        source=f"{len(images):,} images from {given.where}",
+    )
+
+
+def _with_ids(collection: ImageCollection, place: int, n_parts: int) -> ImageCollection:
+    """With a test part beside it, a row's name says which part it is of."""
+    if n_parts == 1:
+        return collection
+    part, word = (("train", "training"), ("test", "test"))[place]
+    return replace(
+        collection,
+        ids=tuple(f"{part}/{row}" for row in collection.ids),
+        source=collection.source.replace(" images", f" {word} images", 1),
+    )

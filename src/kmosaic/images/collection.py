@@ -1,0 +1,181 @@
+"""What the readers hand over: collections of images as rows of pixels, and data sets of one or two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.cluster.model_file import ImageFormat
+from kmosaic.errors import DataError
+
+FIT_POLICIES = ("pad", "crop", "stretch")
+MODES = ("auto", "grey", "rgb")
+DTYPES = ("uint8", "uint16", "float32", "float64")
+# The longest side JPEG, WebP and GIF can store is 65,535 or less; a larger target is a slip of the finger.
+MAX_SIDE = 65_535
+
+# Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class Progress(Protocol):
+    """Called while work goes on: ``done`` of ``total`` (None where unknown), and ``what`` in a few words."""
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        """Take note of the progress."""
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A file of a folder that could not be used: its path relative to the folder, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How images are read.
+
+    ``size`` is (height, width) in pixels, or None to keep the images' own; ``fit`` says how an image of
+    another size is brought to it: "pad" (whole image, black margins), "crop" (middle of the image, no
+    margins) or "stretch". ``mode`` "grey" and "rgb" convert, "auto" keeps grey as long as no image is stored
+    in colour. ``strict`` makes unreadable files an error. Where the data has labels but no test set,
+    ``test_fraction`` of every label is held out, drawn with ``seed``; 0 holds out nothing. ``data_dir`` is
+    where named data sets are looked for and downloaded to, in place of ``KMOSAIC_DATA`` and the user's cache
+    folder.
+
+    Raises
+    ------
+    DataError
+        When a value is out of range.
+
+    Examples
+    --------
+    >>> ReadOptions(size=(64, 64), fit="crop").mode
+    'auto'
+    """
+
+    size: tuple[int, int] | None = None
+    fit: str = "pad"
+    mode: str = "auto"
+    strict: bool = False
+    test_fraction: float = 0.2
+    seed: int = 0
+    data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and (len(self.size) != 2 or not all(1 <= n <= MAX_SIDE for n in self.size)):
+            raise DataError(f"size={self.size} must be (height, width), each from 1 to {MAX_SIDE} pixels")
+        if self.fit not in FIT_POLICIES:
+            raise DataError(f"fit={self.fit!r} must be one of {', '.join(FIT_POLICIES)}")
+        if self.mode not in MODES:
+            raise DataError(f"mode={self.mode!r} must be one of {', '.join(MODES)}")
+        if not 0 <= self.test_fraction < 1:
+            raise DataError(f"test_fraction={self.test_fraction} must be from 0 to below 1")
+        if self.seed < 0:
+            raise DataError(f"seed={self.seed} must be 0 or more")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageCollection:
+    """Images of one size as rows of pixels, with labels where there are any.
+
+    ``pixels`` is C-contiguous (n_images, height * width * channels) in the dtype and units of ``format``;
+    ``labels`` int64 (n_images,), each an index into ``label_names``, or both None. ``ids`` names every image:
+    its path relative to the folder read, or its row in the array read ("0", "1", or "train/0" where the
+    source has a training and a test part). ``source`` says in one sentence where the images came from, and
+    ``skipped`` lists the files that could not be used.
+
+    Raises
+    ------
+    ValueError
+        When the fields disagree in shape or dtype.
+
+    Examples
+    --------
+    >>> grey = ImageFormat(2, 2, 1, "uint8", 255)
+    >>> two = ImageCollection("two", np.zeros((2, 4), np.uint8), grey, None, None, ("0", "1"))
+    >>> len(two), two.as_images().shape, two.take([1]).ids
+    (2, (2, 2, 2), ('1',))
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    format: ImageFormat
+    labels: NDArray[np.int64] | None
+    label_names: tuple[str, ...] | None
+    ids: tuple[str, ...]
+    source: str = ""
+    skipped: tuple[SkippedFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        shape = (len(self.ids), self.format.height * self.format.width * self.format.channels)
+        if self.pixels.shape != shape or self.pixels.dtype != np.dtype(self.format.dtype):
+            given = f"{self.pixels.dtype} {self.pixels.shape}"
+            raise ValueError(f"pixels are {given}, but the format and ids need {self.format.dtype} {shape}")
+        if (self.labels is None) != (self.label_names is None):
+            raise ValueError("labels and label_names must both be given, or both be None")
+        if self.labels is not None and self.labels.shape != shape[:1]:
+            raise ValueError(f"labels are {self.labels.shape}, but there are {shape[0]} images")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def as_images(self) -> NDArray[Any]:
+        """The pixels as (n_images, height, width), in colour (n_images, height, width, channels); a view."""
+        form = self.format
+        shape = (form.height, form.width) if form.channels == 1 else (form.height, form.width, form.channels)
+        return self.pixels.reshape(len(self), *shape)
+
+    def take(self, rows: Sequence[int] | NDArray[Any]) -> ImageCollection:
+        """A new collection of the images at ``rows``, in that order; ``skipped`` goes along."""
+        index = np.asarray(rows, dtype=np.intp)
+        return ImageCollection(
+            name=self.name,
+            pixels=self.pixels[index],
+            format=self.format,
+            labels=None if self.labels is None else self.labels[index],
+            label_names=self.label_names,
+            ids=tuple(self.ids[row] for row in index),
+            source=self.source,
+            skipped=self.skipped,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images to fit on, and images to test with where the data has labels or a published test set.
+
+    ``test_origin`` says where the test images come from: "published split", "held out: stratified 20%, seed
+    0", or why there are none.
+    """
+
+    name: str
+    train: ImageCollection
+    test: ImageCollection | None
+    test_origin: str
+
+
+def printable(text: str) -> str:
+    r"""``text`` with control characters and undecodable bytes written as escapes.
+
+    Examples
+    --------
+    >>> printable("new\nline")
+    'new\\x0aline'
+    """
+    return _UNPRINTABLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    # os.fsdecode maps the undecodable byte 0xNN to U+DCNN.
+    code = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -1,0 +1,234 @@
+"""A folder of image files as one collection: headers first, then pixels straight into one array."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.cluster.model_file import ImageFormat
+from kmosaic.errors import DataError
+from kmosaic.images.collection import ImageCollection, Progress, ReadOptions, SkippedFile, printable
+from kmosaic.images.decode import (
+    ImageHeader,
+    PixelForm,
+    UnusableImageError,
+    decode,
+    pillow_warnings,
+    read_header,
+)
+from kmosaic.images.listing import FoundFile, list_folder, path_key
+from kmosaic.images.memory import check_memory
+
+# Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
+_DECODERS = 4
+_NAMED_IN_MESSAGES = 3
+
+
+@dataclass(frozen=True)
+class _Image:
+    file: FoundFile
+    header: ImageHeader
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What the headers say: the images, and the files that are none."""
+
+    images: tuple[_Image, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    pixels: NDArray[Any]
+    kept: tuple[FoundFile, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+@pillow_warnings()
+def read_folder(
+    folder: Path, options: ReadOptions, progress: Progress | None = None, *, lenient_labels: bool = False
+) -> ImageCollection:
+    """All images in ``folder`` and below, in natural order of their paths.
+
+    Where images lie in sub-folders, the first sub-folder's name is the label. Images beside labelled ones
+    have no label: an error, or, with ``lenient_labels``, no labels at all. With no ``options.size``, all
+    images must be of one size. Grey images become uint16 if any of them has 16 bits, else uint8; colour is
+    uint8. Files that cannot be used are listed in ``skipped``, or with ``options.strict`` an error.
+
+    Raises
+    ------
+    DataError
+        When there is no usable image, sizes differ and none is given, labels are mixed, or memory is short.
+    """
+    listing = list_folder(folder)
+    survey = _survey(listing.files, progress)
+    skipped = [*listing.skipped, *survey.skipped]
+    where = printable(str(folder))
+    _check_survey(where, survey, skipped, options)
+    labelled = _are_labelled(where, survey.images, lenient_labels)
+    form = _choose_form(survey.images, options)
+    # A labelled collection is copied once more when a test set is held out.
+    copies = 2 if labelled and options.test_fraction > 0 else 1
+    decoded = _decode_all(survey.images, form, copies, progress)
+    skipped += decoded.skipped
+    if not decoded.kept or (options.strict and skipped):
+        raise DataError(_unusable(where, skipped, strict=bool(decoded.kept)))
+    return _collection(folder, decoded, form, labelled, skipped)
+
+
+@pillow_warnings()
+def read_image_file(path: Path, options: ReadOptions) -> ImageCollection:
+    """One image file as a collection of one, without a label.
+
+    Raises
+    ------
+    DataError
+        When it cannot be used.
+    """
+    file = FoundFile(path, printable(path.name), None)
+    try:
+        image = _Image(file, read_header(path))
+        form = _choose_form((image,), options)
+        pixels = decode(path, form)[np.newaxis]
+    except UnusableImageError as error:
+        raise DataError(f"{printable(str(path))} is no usable image: {error}") from error
+    return _collection(path, _Decoded(pixels, (file,), ()), form, False, [])
+
+
+def _survey(files: Sequence[FoundFile], progress: Progress | None) -> _Survey:
+    images, skipped = [], []
+    for done, file in enumerate(files, start=1):
+        try:
+            images.append(_Image(file, read_header(file.path)))
+        except UnusableImageError as error:
+            skipped.append(SkippedFile(file.id, str(error)))
+        if progress is not None:
+            progress(done, len(files), "looking at files")
+    return _Survey(tuple(images), tuple(skipped))
+
+
+def _check_survey(where: str, survey: _Survey, skipped: Sequence[SkippedFile], options: ReadOptions) -> None:
+    if not survey.images and not skipped:
+        raise DataError(f"{where} is an empty folder; name one with PNG, JPEG, TIFF, WebP, BMP or GIF images")
+    if not survey.images or (options.strict and skipped):
+        raise DataError(_unusable(where, skipped, strict=bool(survey.images)))
+
+
+def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> str:
+    named = "; ".join(f"{file.path} ({file.reason})" for file in skipped[:_NAMED_IN_MESSAGES])
+    left = len(skipped) - _NAMED_IN_MESSAGES
+    named += f"; and {left:,} more" if left > 0 else ""
+    count = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''}"
+    if strict:
+        return (
+            f"{where} has {count} that cannot be used: {named}; remove what is listed, or read without strict"
+        )
+    return f"{where} has no usable image, but {count} that cannot be used: {named}"
+
+
+def _are_labelled(where: str, images: Sequence[_Image], lenient: bool) -> bool:
+    bare = [image.file.id for image in images if image.file.label is None]
+    if not bare or len(bare) == len(images) or lenient:
+        return not bare
+    folders = len({image.file.label for image in images} - {None})
+    raise DataError(
+        f"{where} has {len(bare):,} images beside its {folders:,} sub-folders of images (first: {bare[0]}); "
+        f"sub-folders are labels, so move these images into one, or all images into one folder"
+    )
+
+
+def _choose_form(images: Sequence[_Image], options: ReadOptions) -> PixelForm:
+    colour = any(image.header.colour for image in images)
+    channels = {"auto": 3 if colour else 1, "grey": 1, "rgb": 3}[options.mode]
+    deep = channels == 1 and any(image.header.deep for image in images)
+    size = options.size or _common_size([image.header for image in images])
+    return PixelForm(size, options.fit, channels, "uint16" if deep else "uint8")
+
+
+def _common_size(headers: Sequence[ImageHeader]) -> tuple[int, int]:
+    sizes = Counter((header.height, header.width) for header in headers)
+    if len(sizes) > 1:
+        named = ", ".join(f"{h} x {w} ({n:,})" for (h, w), n in sizes.most_common(_NAMED_IN_MESSAGES))
+        left = len(sizes) - _NAMED_IN_MESSAGES
+        named += f" and {left:,} other sizes" if left > 0 else ""
+        raise DataError(
+            f"the images differ in size (height x width): {named}; bring them to one with --size, for "
+            "example --size 64x64, and --fit pad, crop or stretch"
+        )
+    return next(iter(sizes))
+
+
+def _decode_all(
+    images: Sequence[_Image], form: PixelForm, copies: int, progress: Progress | None
+) -> _Decoded:
+    n_bytes = len(images) * form.n_features * np.dtype(form.dtype).itemsize
+    what = f"{len(images):,} images of {form.size[0]} x {form.size[1]} x {form.channels} ({form.dtype})"
+    check_memory(n_bytes * copies, what, "choose a smaller --size, --mode grey, or fewer images")
+    pixels = np.empty((len(images), form.n_features), form.dtype)
+
+    def decode_row(row: int) -> str:
+        try:
+            pixels[row] = decode(images[row].file.path, form)
+        except UnusableImageError as error:
+            return str(error)
+        return ""
+
+    reasons = _in_threads(decode_row, len(images), progress)
+    kept = [row for row, reason in enumerate(reasons) if not reason]
+    if len(kept) < len(images):
+        # Moving rows up one by one needs no second array; the rows left over at the end are never touched
+        # again.
+        for place, row in enumerate(kept):
+            pixels[place] = pixels[row]
+        pixels = pixels[: len(kept)]
+    skipped = [SkippedFile(image.file.id, why) for image, why in zip(images, reasons, strict=True) if why]
+    return _Decoded(pixels, tuple(images[row].file for row in kept), tuple(skipped))
+
+
+def _in_threads(work: Callable[[int], str], n_rows: int, progress: Progress | None) -> list[str]:
+    results = []
+    pool = ThreadPoolExecutor(min(_DECODERS, os.cpu_count() or 1))
+    try:
+        for done, result in enumerate(pool.map(work, range(n_rows)), start=1):
+            results.append(result)
+            if progress is not None:
+                progress(done, n_rows, "reading images")
+    finally:
+        # Ctrl-C must not wait for the images still in the queue.
+        pool.shutdown(wait=True, cancel_futures=True)
+    return results
+
+
+def _collection(
+    place: Path, decoded: _Decoded, form: PixelForm, labelled: bool, skipped: Sequence[SkippedFile]
+) -> ImageCollection:
+    height, width = form.size
+    label_names = _label_names(decoded.kept) if labelled else None
+    labels = None
+    if label_names is not None:
+        codes = {name: code for code, name in enumerate(label_names)}
+        labels = np.array([codes[file.label] for file in decoded.kept if file.label is not None], np.int64)
+    source = f"{len(decoded.kept):,} image{'s' if len(decoded.kept) > 1 else ''} from {printable(str(place))}"
+    return ImageCollection(
+        name=printable(place.resolve().name),
+        pixels=decoded.pixels,
+        format=ImageFormat(height, width, form.channels, form.dtype, form.max_value, form.fit),
+        labels=labels,
+        label_names=label_names,
+        ids=tuple(file.id for file in decoded.kept),
+        source=f"{source}, {len(skipped):,} skipped" if skipped else source,
+        skipped=tuple(sorted(skipped, key=lambda file: path_key(file.path))),
+    )
+
+
+def _label_names(files: Sequence[FoundFile]) -> tuple[str, ...]:
+    return tuple(sorted({file.label for file in files if file.label is not None}, key=path_key))

@@ -1,0 +1,40 @@
+"""Pictures and self-contained reports from finished results; nothing here fits or prints anything."""
+
+from kmosaic.report.clusters import cluster_sizes, confusion_matrix
+from kmosaic.report.curves import CurveOptions, sweep_curve, sweep_curves
+from kmosaic.report.fit_page import FitReport
+from kmosaic.report.history import inertia_history
+from kmosaic.report.members import cluster_members, clusters_to_show
+from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
+from kmosaic.report.page import render_fit_report, render_sweep_report, write_fit_report, write_sweep_report
+from kmosaic.report.pictures import save_figure
+from kmosaic.report.provenance import Provenance, Versions
+from kmosaic.report.sweep_page import SweepReport
+from kmosaic.report.theme import DARK, LIGHT, THEMES, Theme
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "THEMES",
+    "CurveOptions",
+    "FitReport",
+    "MosaicText",
+    "Provenance",
+    "SweepReport",
+    "Theme",
+    "Versions",
+    "centroid_mosaic",
+    "cluster_members",
+    "cluster_sizes",
+    "clusters_to_show",
+    "confusion_matrix",
+    "first_images",
+    "inertia_history",
+    "render_fit_report",
+    "render_sweep_report",
+    "save_figure",
+    "sweep_curve",
+    "sweep_curves",
+    "write_fit_report",
+    "write_sweep_report",
+]

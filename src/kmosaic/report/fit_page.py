@@ -1,0 +1,350 @@
+"""What the report of one fit says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kmosaic.report.clusters import cluster_sizes, confusion_matrix
+from kmosaic.report.history import inertia_history
+from kmosaic.report.layout import near_square
+from kmosaic.report.members import cluster_title, clusters_to_show, member_rows, wrongly_named
+from kmosaic.report.parts import (
+    Cell,
+    Fact,
+    Picture,
+    TileGrid,
+    TileMaker,
+    collection_facts,
+    making_facts,
+    picture,
+)
+from kmosaic.report.provenance import Provenance
+from kmosaic.report.tiles import largest_side, tile_size
+from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent
+
+if TYPE_CHECKING:
+    from kmosaic.evaluate import ClusterSummary
+    from kmosaic.images.collection import ImageCollection
+
+N_FIRST = 40
+N_CLUSTERS_SHOWN = 24
+N_MEMBERS = 8
+_MOST_CENTROIDS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class FitReport:
+    """Everything a report of one fit is written from.
+
+    Attributes
+    ----------
+    collection
+        The images that were clustered.
+    summary
+        Of the same images in the same order.
+    provenance
+        Command, seeds, versions and date.
+    algorithm, parameters
+        The estimator's name and its parameters.
+    fit_seconds, peak_memory_bytes
+        What the fit took, where it was measured.
+    accuracy_test, n_test, test_origin
+        Accuracy on images kept aside, how many they were and where they came from.
+    """
+
+    collection: ImageCollection
+    summary: ClusterSummary
+    provenance: Provenance = field(default_factory=Provenance)
+    algorithm: str = "KMeans"
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    fit_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    accuracy_test: float | None = None
+    n_test: int | None = None
+    test_origin: str = ""
+
+    def __post_init__(self) -> None:
+        n_images, n_labels = len(self.collection), len(self.summary.labels)
+        if n_images != n_labels or n_images == 0:
+            raise ValueError(
+                f"the collection has {n_images} images and the summary {n_labels}; give the images that "
+                f"were summarised"
+            )
+
+
+@dataclass(frozen=True)
+class _Members:
+    """One cluster with the images that stand for it."""
+
+    title: str
+    centroid: Cell
+    rows: list[tuple[str, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class _ClusterLine:
+    """One line of the table of clusters."""
+
+    cluster: int
+    name: str
+    size: str
+    share: str
+    purity: str
+    labels: str
+    distance: str
+
+
+def fit_context(report: FitReport) -> dict[str, Any]:
+    """Return what the template of a fit's page is filled with."""
+    summary, collection = report.summary, report.collection
+    shown = clusters_to_show(summary, N_CLUSTERS_SHOWN)
+    rows_of_members = 3 if summary.confusion is not None else 2
+    n_tiles = (
+        N_FIRST + min(_MOST_CENTROIDS, len(summary.cluster_sizes)) + len(shown) * rows_of_members * N_MEMBERS
+    )
+    maker = TileMaker(collection, largest_side(n_tiles))
+    return {
+        "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
+        "kind": "Fit report",
+        "lead": _lead(report),
+        "numbers": _numbers(report),
+        "data": collection_facts(collection),
+        "skipped": collection.skipped,
+        "first": _first(maker),
+        "mosaic": _mosaic(maker, summary),
+        "sizes": _sizes(summary),
+        "lines": _lines(summary),
+        "members": [_members(maker, summary, cluster) for cluster in shown],
+        "members_note": _members_note(summary, len(shown)),
+        "aspect": maker.aspect,
+        "confusion": _confusion(summary),
+        "history": _history(summary, report.algorithm),
+        "facts": making_facts(report.provenance, {"Algorithm": _algorithm(report)}),
+    }
+
+
+def _algorithm(report: FitReport) -> str:
+    given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
+    return f"{report.algorithm}({given})"
+
+
+def _lead(report: FitReport) -> str:
+    summary, form = report.summary, report.collection.format
+    ended = "converged after" if summary.converged else "stopped, not yet converged, after"
+    text = (
+        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels were grouped into "
+        f"{count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
+        f"{count(summary.n_iter, 'iteration')}."
+    )
+    if summary.accuracy is not None:
+        text += (
+            " Each cluster is named after the most common label among its images; that name is the true "
+            "label for "
+            f"{percent(summary.accuracy)} of the images."
+        )
+    else:
+        text += (
+            " No labels were known, so the clusters are numbered, not named."
+            if not summary.cluster_names
+            else ""
+        )
+    return text
+
+
+def _numbers(report: FitReport) -> list[Fact]:
+    summary = report.summary
+    scale = report.collection.format.max_value
+    raw = f"{inertia_text(summary.inertia)} in raw pixel values squared"
+    numbers = [
+        Fact("Images", f"{len(report.collection):,}"),
+        Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
+        Fact("Inertia J", inertia_text(summary.inertia / scale**2), f"pixels scaled to 0..1; {raw}"),
+        Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
+    ]
+    if summary.accuracy is not None:
+        numbers.append(Fact("Accuracy", f"{summary.accuracy:.4f}", "these images"))
+    if report.accuracy_test is not None:
+        kept = f"{report.n_test:,} test images" if report.n_test else "test images"
+        numbers.append(
+            Fact(
+                "Accuracy", f"{report.accuracy_test:.4f}", ", ".join(filter(None, [kept, report.test_origin]))
+            )
+        )
+    if report.fit_seconds is not None:
+        numbers.append(Fact("Fit time", duration(report.fit_seconds)))
+    if report.peak_memory_bytes is not None:
+        numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process"))
+    return numbers
+
+
+def _first(maker: TileMaker) -> TileGrid:
+    n = min(N_FIRST, len(maker.collection))
+    what = "with their labels" if maker.collection.labels is not None else "as they were read"
+    caption = f"The first {n:,} of {len(maker.collection):,} images, {what}.{maker.scale_note()}"
+    return TileGrid(maker.members(range(n)), 10, maker.aspect, caption)
+
+
+def _mosaic(maker: TileMaker, summary: ClusterSummary) -> TileGrid:
+    """All centroids: grouped by name and the largest first where there are names, else in order."""
+    k = len(summary.cluster_sizes)
+    sizes = np.asarray(summary.cluster_sizes)
+    order = np.lexsort((np.arange(k), -sizes, _name_codes(summary)))[:_MOST_CENTROIDS]
+    centers = np.asarray(summary.cluster_centers)[order]
+    cells = []
+    for cluster, source in zip(order.tolist(), maker.sources(centers), strict=True):
+        name = clean(summary.cluster_names[cluster]) if summary.cluster_names else ""
+        alt = f"centroid of cluster {cluster}" + (f", named {name}" if name else "")
+        hint = cluster_title(summary, cluster)
+        cells.append(Cell(source, alt, name or f"#{cluster}", f"{sizes[cluster]:,}", hint))
+    height, width = tile_size(maker.collection.format)
+    caption = (
+        "Each tile is a centroid, the mean of all images in its cluster: the sharper it is, the more they "
+        "agree. "
+    )
+    if summary.cluster_names:
+        caption += (
+            "Above each stand the cluster's name and its number of images; grouped by name, the largest "
+            "first."
+        )
+    else:
+        caption += "Above each stand the cluster's number and its number of images; the largest come first."
+    if k > len(order):
+        caption += f" The other {k - len(order):,} clusters are left out to keep this page small."
+    return TileGrid(
+        cells, near_square(len(cells), width / height), maker.aspect, caption + maker.scale_note()
+    )
+
+
+def _name_codes(summary: ClusterSummary) -> np.ndarray[Any, np.dtype[np.int64]]:
+    if summary.cluster_names is None or summary.label_names is None:
+        return np.zeros(len(summary.cluster_sizes), dtype=np.int64)
+    codes = {name: code for code, name in enumerate(summary.label_names)}
+    return np.array([codes.get(name, len(codes)) for name in summary.cluster_names], dtype=np.int64)
+
+
+def _sizes(summary: ClusterSummary) -> Picture:
+    sizes = np.asarray(summary.cluster_sizes)
+    n_empty = int(np.count_nonzero(sizes == 0))
+    facts = f"largest {sizes.max():,}, median {np.median(sizes):,.0f}, smallest {sizes.min():,}"
+    empty = f" {count(n_empty, 'cluster')} without images." if n_empty else ""
+    how = (
+        " Purity is the share of the most common label: yellow bars are pure, blue ones mixed."
+        if summary.cluster_purity is not None
+        else ""
+    )
+    caption = f"Images in each cluster, the largest first: {facts}.{empty}{how}"
+    return picture(
+        lambda theme: cluster_sizes(summary, theme=theme), f"Bar chart of cluster sizes: {facts}", caption
+    )
+
+
+def _lines(summary: ClusterSummary) -> list[_ClusterLine]:
+    k = len(summary.cluster_sizes)
+    sizes = np.asarray(summary.cluster_sizes)
+    sums = np.bincount(summary.labels, summary.distances, minlength=k)
+    means = np.divide(sums, sizes, out=np.zeros(k), where=sizes > 0)
+    total = max(1, int(sizes.sum()))
+    return [
+        _ClusterLine(
+            cluster=cluster,
+            name=clean(summary.cluster_names[cluster]) if summary.cluster_names else "",
+            size=f"{sizes[cluster]:,}",
+            share=percent(sizes[cluster] / total),
+            purity=_purity(summary, cluster),
+            labels=_common_labels(summary, cluster),
+            distance=f"{means[cluster]:,.4g}" if sizes[cluster] else "",
+        )
+        for cluster in range(k)
+    ]
+
+
+def _purity(summary: ClusterSummary, cluster: int) -> str:
+    if summary.cluster_purity is None or not np.isfinite(summary.cluster_purity[cluster]):
+        return ""
+    return percent(float(summary.cluster_purity[cluster]))
+
+
+def _common_labels(summary: ClusterSummary, cluster: int, most: int = 3) -> str:
+    if summary.label_shares is None or summary.label_names is None or not summary.cluster_sizes[cluster]:
+        return ""
+    shares = np.asarray(summary.label_shares[cluster])
+    common = [label for label in np.argsort(-shares, kind="stable")[:most] if shares[label] > 0]
+    return ", ".join(
+        f"{clean(summary.label_names[label])} {percent(float(shares[label]))}" for label in common
+    )
+
+
+def _members(maker: TileMaker, summary: ClusterSummary, cluster: int) -> _Members:
+    rows = member_rows(summary, cluster, N_MEMBERS)
+    source = next(maker.sources(np.asarray(summary.cluster_centers)[[cluster]]))
+    centroid = Cell(source, f"centroid of cluster {cluster}", "centroid")
+    kinds = (
+        ("nearest", rows.nearest),
+        ("farthest", rows.farthest),
+        ("named wrongly", rows.wrongly_named),
+    )
+    named = [(kind, maker.members(chosen, wrongly_named(summary, chosen, cluster))) for kind, chosen in kinds]
+    return _Members(
+        cluster_title(summary, cluster), centroid, [(kind, cells) for kind, cells in named if cells]
+    )
+
+
+def _members_note(summary: ClusterSummary, n_shown: int) -> str:
+    k = int(np.count_nonzero(summary.cluster_sizes))
+    text = (
+        f"For each cluster: the {N_MEMBERS} images nearest its centroid, its typical ones, and the "
+        f"{N_MEMBERS} "
+    )
+    text += "farthest, where it stretches"
+    if summary.confusion is not None:
+        text += (
+            f"; then up to {N_MEMBERS} whose true label is not the cluster's name, those nearest the "
+            f"centroid first. "
+            "Above each image stands its true label, in bold where the name is wrong"
+        )
+    text += "."
+    if n_shown < k:
+        worst = "least pure" if summary.cluster_purity is not None else "most spread out"
+        text += (
+            f" {n_shown} of {k:,} clusters are shown, the largest and the {worst}; the others are in the "
+            f"table above."
+        )
+    return text
+
+
+def _confusion(summary: ClusterSummary) -> Picture | None:
+    if summary.confusion is None:
+        return None
+    alt = (
+        f"Confusion matrix of {len(summary.label_names or ())} labels; accuracy "
+        f"{percent(summary.accuracy or 0)}"
+    )
+    caption = (
+        "Rows are true labels, columns the names given. What lies on the diagonal is right; every other "
+        "filled cell is a "
+        "confusion. Colour is the share of the row, so that rare labels count as much as common ones."
+    )
+    return picture(lambda theme: confusion_matrix(summary, theme=theme), alt, caption)
+
+
+def _history(summary: ClusterSummary, algorithm: str) -> Picture | None:
+    values = np.asarray(summary.inertia_history)
+    if values.size == 0:
+        return None
+    half_steps = not algorithm.startswith("MiniBatch")
+    caption = (
+        "The assignment step gives every image to its nearest centroid, the update step moves every centroid "
+        "to the mean of its images. Neither can raise J, and the fit ends when no image changes its cluster."
+    )
+    if not half_steps:
+        caption = (
+            "The mean squared distance of each batch's images to their centroids, as the batch was met: an "
+            "estimate from few images, so it may rise. Times the number of images it estimates J."
+        )
+    what = "Inertia" if half_steps else "Mean squared distance"
+    alt = f"{what} in the course of the fit, from {values[0]:.6g} to {values[-1]:.6g}"
+    return picture(lambda theme: inertia_history(values, half_steps=half_steps, theme=theme), alt, caption)

@@ -1,0 +1,218 @@
+"""Which images stand for a cluster: nearest its centroid, farthest from it, and named wrongly by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from kmosaic.report.canvas import (
+    MARGIN,
+    Canvas,
+    Header,
+    Place,
+    Tile,
+    cell_height,
+    draw_titled,
+    title_lines,
+    title_width,
+)
+from kmosaic.report.layout import Grid, grid_of
+from kmosaic.report.mosaic import image_titles, range_line
+from kmosaic.report.theme import LIGHT, Theme
+from kmosaic.report.tiles import display_range, tile_size, tiles
+from kmosaic.report.wording import clean, count, percent, text_pixels
+
+if TYPE_CHECKING:
+    from kmosaic.evaluate import ClusterSummary
+    from kmosaic.images.collection import ImageCollection
+
+_SECTION_GAP = 28
+
+
+@dataclass(frozen=True, eq=False)
+class MemberRows:
+    """Rows of a collection that stand for one cluster; ``wrongly_named`` is empty without labels."""
+
+    cluster: int
+    nearest: NDArray[np.int64]
+    farthest: NDArray[np.int64]
+    wrongly_named: NDArray[np.int64]
+
+
+def member_rows(summary: ClusterSummary, cluster: int, n: int) -> MemberRows:
+    """Return ``n`` rows of each kind, fewer where there are fewer; none is both nearest and farthest.
+
+    The nearest come nearest first, the farthest come farthest first.
+    """
+    nearest = np.asarray(summary.nearest(cluster, n), dtype=np.int64)
+    farthest = np.asarray(summary.farthest(cluster, n), dtype=np.int64)
+    farthest = farthest[~np.isin(farthest, nearest)]
+    wrong = np.empty(0, dtype=np.int64)
+    if summary.true_labels is not None:
+        wrong = np.asarray(summary.wrongly_named(cluster, n), dtype=np.int64)
+    return MemberRows(cluster, nearest, farthest, wrong)
+
+
+def clusters_to_show(summary: ClusterSummary, n: int) -> list[int]:
+    """Return the clusters worth a look, ``n`` at most: all, or by turns the largest and the least pure.
+
+    Without labels the second half are the loosest: largest mean squared distance to their centroid. Clusters
+    without rows are never among them.
+    """
+    sizes = np.asarray(summary.cluster_sizes)
+    filled = np.flatnonzero(sizes)
+    if len(filled) <= n:
+        return [int(cluster) for cluster in filled]
+    largest = filled[np.argsort(-sizes[filled], kind="stable")]
+    worst = filled[np.argsort(_trouble(summary)[filled], kind="stable")]
+    by_turns = np.stack([largest, worst], axis=1).ravel()
+    return sorted(int(cluster) for cluster in list(dict.fromkeys(by_turns.tolist()))[:n])
+
+
+def _trouble(summary: ClusterSummary) -> NDArray[np.float64]:
+    """The lower, the more a cluster deserves a look."""
+    if summary.cluster_purity is not None:
+        return np.asarray(summary.cluster_purity, dtype=np.float64)
+    sizes = np.asarray(summary.cluster_sizes)
+    squared = np.bincount(summary.labels, np.asarray(summary.distances) ** 2, minlength=len(sizes))
+    mean = np.divide(squared, sizes, out=np.zeros(len(sizes)), where=sizes > 0)
+    return -np.asarray(mean, dtype=np.float64)
+
+
+def cluster_title(summary: ClusterSummary, cluster: int) -> str:
+    """Return one line on a cluster: number, name, size, purity."""
+    parts = [f"Cluster {cluster}"]
+    if summary.cluster_names is not None:
+        parts[0] += f": {clean(summary.cluster_names[cluster])}"
+    parts.append(count(int(summary.cluster_sizes[cluster]), "image"))
+    if summary.cluster_purity is not None and np.isfinite(summary.cluster_purity[cluster]):
+        parts.append(f"{percent(float(summary.cluster_purity[cluster]))} pure")
+    return ", ".join(parts)
+
+
+def cluster_members(
+    collection: ImageCollection,
+    summary: ClusterSummary,
+    clusters: int | Sequence[int],
+    n: int = 8,
+    *,
+    theme: Theme = LIGHT,
+) -> Figure:
+    """Return one block a cluster: its centroid, and ``n`` members nearest, farthest and named wrongly.
+
+    Members are titled with their true label where it is known; wrongly named ones in the colour of errors.
+
+    Raises
+    ------
+    ValueError
+        When ``clusters`` is empty or holds a number that is no cluster, or ``collection`` is not the data
+        summarised.
+    """
+    chosen = [clusters] if isinstance(clusters, int) else [int(cluster) for cluster in clusters]
+    _check_members(collection, summary, chosen)
+    blocks = _MemberBlocks(collection, summary)
+    drawn = [blocks.block(cluster, n) for cluster in chosen]
+    every = [tile for block in drawn for _, row in block.rows for tile in row]
+    grid = grid_of(n + 1, tile_size(collection.format), title_width(every), n + 1)
+    subject = drawn[0].title if len(drawn) == 1 else count(len(drawn), "cluster")
+    how = "The centroid, then members nearest it and farthest from it"
+    if summary.true_labels is not None:
+        how += ", and those whose label is not the cluster's name"
+    header = Header(subject, (f"{how}.", *range_line(blocks.shown, collection.format)))
+    return _draw_blocks(drawn, grid, header, theme)
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    title: str
+    centroid: Tile
+    rows: list[tuple[str, list[Tile]]]
+
+
+class _MemberBlocks:
+    """The tiles of clusters, all on one grey scale."""
+
+    def __init__(self, collection: ImageCollection, summary: ClusterSummary) -> None:
+        self.collection = collection
+        self.summary = summary
+        self.shown = display_range(collection.pixels, collection.format)
+
+    def block(self, cluster: int, n: int) -> _Block:
+        rows = member_rows(self.summary, cluster, n)
+        centroid = tiles(
+            np.asarray(self.summary.cluster_centers)[[cluster]], self.collection.format, self.shown
+        )[0]
+        named = [
+            ("nearest", self._tiles(rows.nearest, cluster)),
+            ("farthest", self._tiles(rows.farthest, cluster)),
+        ]
+        if len(rows.wrongly_named):
+            named.append(("named wrongly", self._tiles(rows.wrongly_named, cluster)))
+        kept = [(name, row) for name, row in named if row]
+        return _Block(cluster_title(self.summary, cluster), Tile(centroid, "centroid"), kept)
+
+    def _tiles(self, rows: NDArray[np.int64], cluster: int) -> list[Tile]:
+        images = tiles(self.collection.pixels[rows], self.collection.format, self.shown)
+        titles = image_titles(self.collection, rows.tolist())
+        wrong = wrongly_named(self.summary, rows, cluster)
+        return [Tile(i, t, wrong=bool(w)) for i, t, w in zip(images, titles, wrong, strict=True)]
+
+
+def wrongly_named(summary: ClusterSummary, rows: NDArray[np.int64], cluster: int) -> NDArray[np.bool_]:
+    """Tell for each of ``rows`` whether its true label is not its cluster's name; false without labels."""
+    if summary.true_labels is None or summary.cluster_names is None or summary.label_names is None:
+        return np.zeros(len(rows), dtype=np.bool_)
+    name = summary.cluster_names[cluster]
+    labels = [summary.label_names[int(label)] for label in np.asarray(summary.true_labels)[rows]]
+    return np.array([label != name for label in labels], dtype=np.bool_)
+
+
+def _check_members(collection: ImageCollection, summary: ClusterSummary, clusters: Sequence[int]) -> None:
+    k = len(summary.cluster_sizes)
+    strangers = [cluster for cluster in clusters if not 0 <= cluster < k]
+    if not clusters or strangers:
+        raise ValueError(f"clusters={list(clusters)} must name some of the {k} clusters, 0 to {k - 1}")
+    if len(collection) != len(summary.labels):
+        raise ValueError(
+            f"the collection has {len(collection)} images and the summary {len(summary.labels)}; "
+            "give the images that were summarised"
+        )
+
+
+def _draw_blocks(blocks: Sequence[_Block], grid: Grid, header: Header, theme: Theme) -> Figure:
+    every = [tile for block in blocks for _, row in block.rows for tile in (block.centroid, *row)]
+    n_lines = title_lines(every, grid.cell_width)
+    step = cell_height(grid, n_lines)
+    names = 16 + max([text_pixels(name, 9.5) for block in blocks for name, _ in block.rows], default=0)
+    several = len(blocks) > 1
+    heights = [(26 if several else 0) + step * max(1, len(block.rows)) + _SECTION_GAP for block in blocks]
+    width = max(grid.width + names + _SECTION_GAP, header.narrowest()) + 2 * MARGIN
+    canvas = Canvas(width, MARGIN + header.height + sum(heights) - _SECTION_GAP + MARGIN, theme)
+    header.draw(canvas)
+    top = MARGIN + header.height
+    for block, height in zip(blocks, heights, strict=True):
+        if several:
+            canvas.text(block.title, Place(MARGIN, top), size=11, bold=True)
+        _draw_block(canvas, block, grid, Place(MARGIN, top + (26 if several else 0), names, n_lines))
+        top += height
+    return canvas.finished()
+
+
+def _draw_block(canvas: Canvas, block: _Block, grid: Grid, place: Place) -> None:
+    """Draw the centroid and the rows; ``place`` holds the width of their names and the lines of a title."""
+    n_lines = int(place.height)
+    draw_titled(canvas, block.centroid, grid, replace(place, height=0), n_lines)
+    step = cell_height(grid, n_lines)
+    left = place.left + grid.cell_width + _SECTION_GAP
+    for number, (name, row) in enumerate(block.rows):
+        top = place.top + number * step
+        middle = top + 17 * n_lines + grid.tile_height / 2 - 8
+        canvas.text(name, Place(left, middle), colour=canvas.theme.muted)
+        for column, tile in enumerate(row):
+            corner = Place(left + place.width + column * (grid.cell_width + grid.gap), top)
+            draw_titled(canvas, tile, grid, corner, n_lines)

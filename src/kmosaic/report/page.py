@@ -1,0 +1,81 @@
+"""Reports: one self-contained HTML file each, without scripts and without anything from a network."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from kmosaic.files import atomic_write, check_output
+from kmosaic.report.fit_page import FitReport, fit_context
+from kmosaic.report.sweep_page import SweepReport, sweep_context
+from kmosaic.report.wording import clean
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_fit_report(path: str | os.PathLike[str], report: FitReport, overwrite: bool = False) -> Path:
+    """Write the report of one fit, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        When ``path`` exists and ``overwrite`` is false, or cannot be written.
+    """
+    target = check_output(path, overwrite=overwrite)
+    return _write(target, render_fit_report(report), overwrite)
+
+
+def write_sweep_report(path: str | os.PathLike[str], report: SweepReport, overwrite: bool = False) -> Path:
+    """Write the report of a sweep, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        When ``path`` exists and ``overwrite`` is false, or cannot be written.
+    """
+    target = check_output(path, overwrite=overwrite)
+    return _write(target, render_sweep_report(report), overwrite)
+
+
+def render_fit_report(report: FitReport) -> str:
+    """Return the report of one fit as HTML."""
+    return _render("fit.html.j2", fit_context(report))
+
+
+def render_sweep_report(report: SweepReport) -> str:
+    """Return the report of a sweep as HTML."""
+    return _render("sweep.html.j2", sweep_context(report))
+
+
+def _write(target: Path, page: str, overwrite: bool) -> Path:
+    with atomic_write(target, overwrite=overwrite) as temporary:
+        temporary.write_bytes(page.encode("utf-8"))
+    return target
+
+
+def _render(template: str, context: dict[str, Any]) -> str:
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_one_line,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    return environment
+
+
+def _one_line(value: object) -> object:
+    """Free a value from control characters and lone surrogates: file names may hold them, HTML may not."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,164 @@
+"""The parts that pages are made of: pictures in both themes, tiles, key numbers and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from kmosaic.report.mosaic import image_titles
+from kmosaic.report.pictures import figure_bytes
+from kmosaic.report.provenance import Provenance
+from kmosaic.report.theme import DARK, DPI, LIGHT, Theme
+from kmosaic.report.tiles import DisplayRange, data_uri, display_range, png, reduced, tile_size, tiles
+from kmosaic.report.wording import clean, count
+
+if TYPE_CHECKING:
+    from kmosaic.images.collection import ImageCollection
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One drawing in both themes; ``alt`` is read aloud, ``caption`` tells how to read it."""
+
+    light: Markup
+    dark: Markup
+    width: int
+    height: int
+    alt: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One image of a grid of tiles."""
+
+    source: Markup
+    alt: str
+    title: str = ""
+    note: str = ""
+    hint: str = ""
+    wrong: bool = False
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles in at most ``n_columns`` columns; narrow screens get fewer."""
+
+    cells: Sequence[Cell]
+    n_columns: int
+    aspect: str
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A name and its value; ``note`` stands below in small letters, ``code`` sets the value as typed text."""
+
+    name: str
+    value: str
+    note: str = ""
+    code: bool = False
+
+
+def picture(draw: Callable[[Theme], Figure], alt: str, caption: str) -> Picture:
+    """Draw once for each theme."""
+    light, dark = draw(LIGHT), draw(DARK)
+    width, height = (round(float(inches) * DPI) for inches in light.get_size_inches())
+    # Base64 holds no character that HTML would read: the addresses need no escaping.
+    addresses = [Markup(data_uri(figure_bytes(figure, "svg"), "image/svg+xml")) for figure in (light, dark)]
+    return Picture(addresses[0], addresses[1], width, height, alt, caption)
+
+
+class TileMaker:
+    """Turns rows of one collection into tiles, all on one grey scale and none larger than ``side`` pixels."""
+
+    def __init__(self, collection: ImageCollection, side: int) -> None:
+        self.collection = collection
+        self.side = side
+        self.shown: DisplayRange = display_range(collection.pixels, collection.format)
+        height, width = tile_size(collection.format)
+        self.aspect = f"{width:g} / {height:g}"
+
+    def sources(self, rows: NDArray[np.generic]) -> Iterator[Markup]:
+        """Return the address of each row's picture; ``rows`` are pixel values."""
+        for tile in tiles(rows, self.collection.format, self.shown):
+            yield Markup(data_uri(png(reduced(tile, self.side)), "image/png"))
+
+    def members(self, rows: NDArray[np.int64] | range, wrong: NDArray[np.bool_] | None = None) -> list[Cell]:
+        """Return images of the collection, titled with their labels."""
+        chosen = np.asarray(rows, dtype=np.intp)
+        titles = image_titles(self.collection, chosen.tolist())
+        marked = np.zeros(len(chosen), dtype=np.bool_) if wrong is None else wrong
+        cells = []
+        for source, row, title, is_wrong in zip(
+            self.sources(self.collection.pixels[chosen]), chosen, titles, marked, strict=True
+        ):
+            name = clean(self.collection.ids[row])
+            labelled = f", labelled {title}" if title else ""
+            alt = f"image {name}{labelled}"
+            cells.append(Cell(source, alt, title, hint=f"{name}{labelled}", wrong=bool(is_wrong)))
+        return cells
+
+    def scale_note(self) -> str:
+        """Say how vectors that are no image are drawn, and what is black and white if not 0 and 255."""
+        form = self.collection.format
+        note = " Each row of values is drawn as a bar code." if min(form.height, form.width) == 1 else ""
+        return (
+            note
+            if form.dtype == "uint8" and self.shown.high == 255
+            else f"{note} Pixel values: {self.shown}."
+        )
+
+
+def collection_facts(collection: ImageCollection) -> list[Fact]:
+    """Return what a reader wants to know of the images before anything else."""
+    form = collection.format
+    kind = {1: "grey", 3: "RGB"}.get(form.channels, f"{form.channels} channels")
+    labels = "none" if collection.label_names is None else label_line(collection.label_names)
+    facts = [
+        Fact("Collection", collection.name),
+        Fact("Source", collection.source or "not stated"),
+        Fact("Images", f"{len(collection):,}"),
+        Fact(
+            "Size",
+            f"{form.height} x {form.width} pixels, {kind}, {form.dtype} (brightest value {form.max_value:g})",
+        ),
+        Fact("Labels", labels),
+    ]
+    if collection.skipped:
+        facts.append(Fact("Skipped", count(len(collection.skipped), "file")))
+    return facts
+
+
+def label_line(names: Sequence[str], most: int = 12) -> str:
+    """Return the labels in one line, some of them where there are many."""
+    listed = ", ".join(clean(name) for name in names[:most])
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{len(names):,}: {listed}{more}"
+
+
+def making_facts(provenance: Provenance, more: Mapping[str, object] | None = None) -> list[Fact]:
+    """Return how the result was made, the seed and the versions among it."""
+    versions = provenance.versions
+    facts = [Fact("Command", provenance.command, code=True)] if provenance.command else []
+    facts += [Fact(name, str(value)) for name, value in (more or {}).items()]
+    if provenance.seeds:
+        seeds = ", ".join(str(seed) for seed in provenance.seeds)
+        facts.append(Fact("Seed" if len(provenance.seeds) == 1 else "Seeds", seeds))
+    facts += [
+        Fact("Date", provenance.created.isoformat(sep=" ", timespec="seconds")),
+        Fact("kmosaic", versions.kmosaic),
+        Fact("Python", versions.python),
+        Fact("NumPy", versions.numpy),
+        Fact("Processor", versions.cpu),
+        Fact("System", versions.system),
+    ]
+    if versions.instruction_set:
+        facts.append(Fact("Kernels", versions.instruction_set))
+    return facts

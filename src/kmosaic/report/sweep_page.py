@@ -1,0 +1,285 @@
+"""What the report of a sweep says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kmosaic.report.curves import CURVES, CurveName, CurveOptions, has_scores, sweep_curve
+from kmosaic.report.fit_page import N_FIRST
+from kmosaic.report.parts import Fact, Picture, TileGrid, TileMaker, collection_facts, making_facts, picture
+from kmosaic.report.provenance import Provenance
+from kmosaic.report.tiles import largest_side
+from kmosaic.report.wording import clean, count, duration, inertia_text, memory
+
+if TYPE_CHECKING:
+    from kmosaic.evaluate import (
+        Recommendation,
+        Spread,
+        StartingDocumentRow,
+        SweepResult,
+        SweepRun,
+        SweepTableRow,
+    )
+    from kmosaic.images.collection import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class SweepReport:
+    """Everything a report of a sweep is written from.
+
+    Attributes
+    ----------
+    dataset
+        The images that were clustered, and those tested with.
+    result
+        The runs.
+    provenance
+        Command, seeds, versions and date.
+    recommendation
+        ``result.recommend()`` by default.
+    starting_document
+        Rows of the notebook's table to set beside, for MNIST; none by default.
+    """
+
+    dataset: Dataset
+    result: SweepResult
+    provenance: Provenance = field(default_factory=Provenance)
+    recommendation: Recommendation | None = None
+    starting_document: Sequence[StartingDocumentRow] = ()
+
+    def __post_init__(self) -> None:
+        if not self.result.runs:
+            raise ValueError("the sweep has no runs; run it for at least one number of clusters")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One number of the table: mean, spread over seeds, the starting document's."""
+
+    mean: str
+    spread: str = ""
+    beside: str = ""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column of the table: its heading, how to write a value, and where the starting document has it."""
+
+    key: str
+    heading: str
+    unit: str
+    write: Callable[[float], str]
+    beside: Callable[[StartingDocumentRow], float | None] | None = None
+
+
+@dataclass(frozen=True)
+class _TableLine:
+    """One number of clusters: its entries, and whether it is recommended."""
+
+    n_clusters: str
+    recommended: bool
+    entries: list[_Entry]
+
+
+def _score(value: float) -> str:
+    return f"{value:.3f}"
+
+
+_COLUMNS = (
+    _Column("inertia_scaled", "Inertia J", "pixels scaled to 0..1", inertia_text, lambda row: row.inertia),
+    _Column("homogeneity", "Homogeneity", "", _score, lambda row: row.homogeneity),
+    _Column("accuracy_train", "Accuracy", "training", _score, lambda row: row.accuracy_train),
+    _Column("accuracy_test", "Accuracy", "test", _score, lambda row: row.accuracy_test),
+    _Column("stability", "Stability", "over seeds", _score),
+    _Column("silhouette", "Silhouette", "sampled", _score),
+    _Column("n_iter", "Iterations", "", lambda value: f"{value:,.0f}"),
+    _Column("fit_seconds", "Fit time", "", duration),
+    _Column("peak_memory_bytes", "Peak memory", "whole process", memory),
+)
+_RUN_COLUMNS = (
+    _COLUMNS[0],
+    _Column("inertia_raw", "Inertia J", "raw pixel values squared", inertia_text),
+    _COLUMNS[1],
+    _Column("completeness", "Completeness", "", _score),
+    _Column("v_measure", "V-measure", "", _score),
+    _Column("adjusted_rand", "Adjusted Rand", "", _score),
+    *_COLUMNS[2:],
+)
+
+
+def sweep_context(report: SweepReport) -> dict[str, Any]:
+    """Return what the template of a sweep's page is filled with."""
+    result, train = report.result, report.dataset.train
+    recommendation = report.recommendation or result.recommend()
+    columns = _measured(result, _COLUMNS)
+    maker = TileMaker(train, largest_side(N_FIRST))
+    n_first = min(N_FIRST, len(train))
+    return {
+        "title": f"{clean(report.dataset.name)}: a sweep over the number of clusters",
+        "kind": "Sweep report",
+        "lead": _lead(report),
+        "numbers": _numbers(report, recommendation),
+        "recommendation": recommendation,
+        "columns": columns,
+        "has_document": bool(report.starting_document),
+        "table": [_line(row, columns, report, recommendation) for row in result.table()],
+        "table_note": _table_note(report),
+        "curves": _curves(report, recommendation),
+        "data": [*collection_facts(train), *_test_facts(report)],
+        "skipped": train.skipped,
+        "first": TileGrid(
+            maker.members(range(n_first)),
+            10,
+            maker.aspect,
+            f"The first {n_first:,} of {len(train):,} images.{maker.scale_note()}",
+        ),
+        "run_columns": _measured(result, _RUN_COLUMNS),
+        "runs": [_run_line(run, _measured(result, _RUN_COLUMNS)) for run in result.runs],
+        "facts": making_facts(report.provenance),
+    }
+
+
+def _n_seeds(result: SweepResult) -> int:
+    return max(row.n_seeds for row in result.table())
+
+
+def _lead(report: SweepReport) -> str:
+    result, train = report.result, report.dataset.train
+    ks = [row.n_clusters for row in result.table()]
+    span = f"from {ks[0]:,} to {ks[-1]:,}" if len(ks) > 1 else f"{ks[0]:,}"
+    text = (
+        f"{count(len(train), 'image')} were clustered with {count(len(ks), 'number')} of clusters, {span}, "
+        f"with "
+        f"{count(_n_seeds(result), 'seed')} each: {count(len(result.runs), 'fit')} in all."
+    )
+    if report.dataset.test is not None:
+        text += f" Accuracy was also measured on {count(len(report.dataset.test), 'test image')}."
+    if train.labels is None:
+        text += " No labels were known, so stability over seeds and the silhouette stand in for accuracy."
+    return text
+
+
+def _numbers(report: SweepReport, recommendation: Recommendation) -> list[Fact]:
+    result = report.result
+    numbers = [
+        Fact("Recommended", f"{recommendation.n_clusters:,}", "clusters"),
+        Fact("Images", f"{len(report.dataset.train):,}"),
+        Fact("Fits", f"{len(result.runs):,}", f"{len(result.table())} x {count(_n_seeds(result), 'seed')}"),
+        Fact("Time in fits", duration(sum(run.fit_seconds for run in result.runs))),
+    ]
+    best = max((run.accuracy_test for run in result.runs if run.accuracy_test is not None), default=None)
+    if best is not None:
+        numbers.insert(1, Fact("Best accuracy", f"{best:.3f}", "test images, best run"))
+    return numbers
+
+
+def _test_facts(report: SweepReport) -> list[Fact]:
+    test = report.dataset.test
+    how_many = "none" if test is None else f"{len(test):,}"
+    origin = f", {report.dataset.test_origin}" if report.dataset.test_origin else ""
+    return [Fact("Test images", f"{how_many}{origin}")]
+
+
+def _measured(result: SweepResult, columns: Sequence[_Column]) -> list[_Column]:
+    return [column for column in columns if any(getattr(run, column.key) is not None for run in result.runs)]
+
+
+def _line(
+    row: SweepTableRow, columns: Sequence[_Column], report: SweepReport, recommendation: Recommendation
+) -> _TableLine:
+    beside = next((known for known in report.starting_document if known.n_clusters == row.n_clusters), None)
+    entries = [_entry(row[column.key], column, beside) for column in columns]
+    return _TableLine(f"{row.n_clusters:,}", row.n_clusters == recommendation.n_clusters, entries)
+
+
+def _entry(spread: Spread | None, column: _Column, beside: StartingDocumentRow | None) -> _Entry:
+    known = column.beside(beside) if beside is not None and column.beside is not None else None
+    text = "" if known is None else column.write(known)
+    if spread is None:
+        return _Entry("-", beside=text)
+    low, high = column.write(spread.min), column.write(spread.max)
+    return _Entry(column.write(spread.mean), f"{low} to {high}" if low != high else "", text)
+
+
+def _table_note(report: SweepReport) -> str:
+    n_seeds = _n_seeds(report.result)
+    text = (
+        f"Means over {n_seeds} seeds; below each, the least and the most."
+        if n_seeds > 1
+        else "One seed: no spread."
+    )
+    unfinished = sum(not run.converged for run in report.result.runs)
+    if unfinished:
+        text += f" {unfinished} of {count(len(report.result.runs), 'fit')} stopped before they converged."
+    if report.starting_document:
+        text += (
+            " Marked “document”: the starting document's own numbers, measured with mini-batch k-means; "
+            "its accuracies are "
+            "of the training images but for the one under test."
+        )
+    return text
+
+
+def _curves(report: SweepReport, recommendation: Recommendation) -> list[Picture]:
+    names = [name for name in CURVES if name != "scores" or has_scores(report.result)]
+    return [_curve(report, name, recommendation) for name in names]
+
+
+_SPREAD = (
+    " The line joins the means over the seeds, the band reaches from the least to the most, points are "
+    "single fits."
+)
+
+
+def _curve(report: SweepReport, name: CurveName, recommendation: Recommendation) -> Picture:
+    captions = {
+        "inertia": "Inertia falls as clusters are added; the knee is where it stops falling fast.",
+        "scores": _score_caption(report),
+        "time": "Wall-clock time of the fit alone, without reading the images and without scoring.",
+    }
+    table = report.result.table()
+    alts = {
+        "inertia": f"Inertia against number of clusters, {_ends(table, 'inertia_scaled', inertia_text)}",
+        "scores": "Scores against number of clusters; the numbers are in the table above",
+        "time": f"Fit time against number of clusters, {_ends(table, 'fit_seconds', duration)}",
+    }
+
+    def draw(theme: Any) -> Any:
+        return sweep_curve(
+            report.result, name, CurveOptions(theme, report.starting_document, recommendation.n_clusters)
+        )
+
+    spread = _SPREAD if _n_seeds(report.result) > 1 else ""
+    return picture(draw, alts[name], captions[name] + spread)
+
+
+def _score_caption(report: SweepReport) -> str:
+    if report.dataset.train.labels is None:
+        return (
+            "Stability: how alike two seeds cluster (1 the same, 0 chance). Silhouette: how much nearer an "
+            "image is to its own cluster than to the next."
+        )
+    return (
+        "Homogeneity is 1 when every cluster holds one label only. Accuracy is the share of images whose "
+        "cluster's name is "
+        "their true label. Both rise with ever smaller clusters, whatever the data."
+    )
+
+
+def _ends(table: Sequence[SweepTableRow], column: str, write: Callable[[float], str]) -> str:
+    first, last = table[0], table[-1]
+    return " to ".join(
+        f"{write(mean)} at {row.n_clusters}"
+        for row in (first, last)
+        if (mean := row.mean(column)) is not None
+    )
+
+
+def _run_line(run: SweepRun, columns: Sequence[_Column]) -> list[str]:
+    values = [getattr(run, column.key) for column in columns]
+    written = [
+        "-" if value is None else column.write(value) for value, column in zip(values, columns, strict=True)
+    ]
+    return [f"{run.n_clusters:,}", str(run.seed), *written, "yes" if run.converged else "no"]

@@ -1,0 +1,340 @@
+"""The reports: whole, self-contained, escaped, and fitted to what is known."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kmosaic.cluster.model_file import ImageFormat
+from kmosaic.errors import OutputError
+from kmosaic.evaluate import STARTING_DOCUMENT, ClusterSummary, SweepResult
+from kmosaic.images.collection import Dataset, ImageCollection, SkippedFile
+from kmosaic.report import (
+    FitReport,
+    Provenance,
+    SweepReport,
+    Versions,
+    render_fit_report,
+    render_sweep_report,
+    write_fit_report,
+    write_sweep_report,
+)
+
+from .conftest import HOSTILE, clustered, run
+
+VOID = {"meta", "link", "img", "br", "hr", "source", "input"}
+VERSIONS = Versions("1.2.3", "3.12.1", "2.4.0", "Some CPU", "Linux x86_64", "avx512vnni")
+MADE = Provenance(
+    "kmosaic fit digits -o a.kmosaic", (7,), VERSIONS, datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
+)
+
+
+@dataclass
+class Page(HTMLParser):
+    """A page read back: its elements in order, its text, and whether its tags are balanced."""
+
+    html: str
+    elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    stack: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.feed(self.html)
+        self.close()
+        assert not self.stack
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def fit_page(collection: ImageCollection, summary: ClusterSummary, **more: object) -> Page:
+    return Page(render_fit_report(FitReport(collection, summary, MADE, **more)))
+
+
+@pytest.fixture(scope="module")
+def fit(digits: ImageCollection, summary: ClusterSummary) -> Page:
+    return fit_page(
+        digits, summary, fit_seconds=2.5, accuracy_test=0.8765, n_test=100, test_origin="held out"
+    )
+
+
+@pytest.fixture(scope="module")
+def sweep(dataset: Dataset, result: SweepResult) -> Page:
+    return Page(render_sweep_report(SweepReport(dataset, result, MADE, starting_document=STARTING_DOCUMENT)))
+
+
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_nothing_comes_from_elsewhere_and_nothing_runs(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    tags = {tag for tag, _ in page.elements}
+    assert tags.isdisjoint({"script", "link", "iframe", "object", "embed", "form", "base", "svg"})
+    for _, attributes in page.elements:
+        assert not any(key.startswith("on") for key in attributes)
+        for key in ("src", "srcset", "href", "data", "action", "poster"):
+            if key in attributes:
+                assert attributes[key].startswith(("data:image/png;", "data:image/svg+xml;", "#"))
+    assert not re.search(r"url\(|@import|https?://", page.html)
+    policy = next(a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert "default-src 'none'" in policy
+
+
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_drawings_inside_refer_to_nothing_outside(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    sources = [a["src"] for a in page.all("img")] + [a["srcset"] for a in page.all("source")]
+    drawings = [s.partition(",")[2] for s in sources if s.startswith("data:image/svg+xml")]
+    assert len(drawings) >= 6
+    for drawing in drawings:
+        svg = base64.b64decode(drawing).decode("utf-8")
+        assert "<script" not in svg
+        assert all(link.startswith(("#", "data:")) for link in re.findall(r'(?:xlink:)?href="([^"]*)"', svg))
+
+
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_structure_is_sound(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {a["href"][1:] for a in page.all("a")} <= set(ids)
+    sections = [a["id"] for a in page.all("section")]
+    assert [a["href"][1:] for a in page.all("a")] == sections
+    assert len(page.all("h1")) == 1
+    assert page.html.startswith("<!DOCTYPE html>")
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h[1-6]", tag)]
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    assert all(a.get("alt") for a in page.all("img"))
+    assert page.all("html") == [{"lang": "en"}]
+
+
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_every_drawing_comes_in_both_themes(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    dark = page.all("source")
+    light = [a for a in page.all("img") if a["src"].startswith("data:image/svg+xml")]
+    assert len(dark) == len(light) == len(page.all("picture"))
+    assert all("prefers-color-scheme: dark" in a["media"] for a in dark)
+    assert not {a["srcset"] for a in dark} & {a["src"] for a in light}
+
+
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_what_made_it_is_told(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    for fact in (MADE.command, "Seed 7", "1.2.3", "3.12.1", "2.4.0", "Some CPU", "avx512vnni"):
+        assert fact in page.text
+    assert "2031-05-06 07:08:09+00:00" in page.text
+
+
+def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
+    assert "digits: 12 clusters" in fit.text
+    assert f"{summary.inertia:,.7g}".split(".")[0] in fit.text
+    assert f"{summary.accuracy:.4f}" in fit.text
+    assert "0.8765 100 test images, held out" in fit.text
+    assert "Fit time 2.5 s" in fit.text
+
+
+def test_fit_shows_every_centroid_and_member(fit: Page, summary: ClusterSummary) -> None:
+    alts = [a["alt"] for a in fit.all("img")]
+    for cluster, name in enumerate(summary.cluster_names):
+        assert f"centroid of cluster {cluster}, named {name}" in alts
+    shown = [alt for alt in alts if alt.startswith("image ")]
+    members = sum(
+        len(set(summary.nearest(c, 8)) | set(summary.farthest(c, 8))) + len(summary.wrongly_named(c, 8))
+        for c in range(12)
+    )
+    assert len(shown) == 40 + members
+    assert f"image {summary.wrongly_named(0, 1)[0]}, labelled" in " ".join(shown)
+
+
+def test_sweep_sets_the_starting_document_beside(sweep: Page, result: SweepResult) -> None:
+    for row in STARTING_DOCUMENT:
+        told = f"document {row.inertia:,.0f}" in sweep.text
+        assert told == (row.n_clusters in (10, 36, 256))
+    assert "document 0.899" in sweep.text
+    mean = result.table()[0]["inertia_scaled"].mean
+    assert f"{mean:,.0f}" in sweep.text
+    assert result.recommend().reason in sweep.text
+    assert "Means over 3 seeds" in sweep.text
+    assert f"{result.recommend().n_clusters} recommended" in sweep.text
+
+
+def test_sweep_without_a_starting_document_does_not_mention_it(dataset: Dataset, result: SweepResult) -> None:
+    assert "document" not in Page(render_sweep_report(SweepReport(dataset, result, MADE))).text
+
+
+def test_sweep_tells_of_fits_that_did_not_converge(dataset: Dataset, result: SweepResult) -> None:
+    runs = (replace(result.runs[0], converged=False), *result.runs[1:])
+    page = Page(render_sweep_report(SweepReport(dataset, SweepResult(runs), MADE)))
+    assert "1 of 9 fits stopped before they converged" in page.text
+
+
+def test_without_labels_sections_adapt(unlabelled: ImageCollection) -> None:
+    page = fit_page(unlabelled, clustered(unlabelled, 5))
+    assert "Names and labels" not in page.text
+    assert "named wrongly" not in page.text
+    assert "Accuracy" not in page.text
+    assert "No labels were known" in page.text
+    runs = SweepResult(tuple(run(k, seed, labelled=False) for k in (5, 9) for seed in (0, 1)))
+    dataset = Dataset("plain", unlabelled, None, "no labels to stratify by")
+    swept = Page(render_sweep_report(SweepReport(dataset, runs, MADE)))
+    assert "Silhouette" in swept.text
+    assert "Homogeneity" not in swept.text
+
+
+def test_hostile_names_are_only_text(hostile: ImageCollection) -> None:
+    made = replace(MADE, command=f"kmosaic fit {HOSTILE}")
+    summary = clustered(hostile, 6)
+    report = FitReport(
+        hostile, summary, made, parameters={HOSTILE: HOSTILE}, test_origin=HOSTILE, accuracy_test=0.5
+    )
+    page = Page(render_fit_report(report))
+    page.html.encode("utf-8")
+    assert not page.all("script")
+    assert "<script" not in page.html
+    assert page.text.count('<script>alert("x")</script>') > 5
+    assert not {"\udcff", "\u202e"} & set(page.html)
+    dataset = Dataset(HOSTILE, hostile, None, HOSTILE)
+    runs = SweepResult((run(5, 0),))
+    assert not Page(render_sweep_report(SweepReport(dataset, runs, made))).all("script")
+
+
+def test_skipped_files_are_listed_with_their_reasons(
+    digits: ImageCollection, summary: ClusterSummary
+) -> None:
+    skipped = tuple(SkippedFile(f"folder/{number}.png", f"reason {number}") for number in range(1200))
+    page = fit_page(replace(digits, skipped=skipped), summary)
+    assert "1,200 skipped files" in page.text
+    assert "folder/999.png reason 999" in page.text
+    assert "The other 200 are left out" in page.text
+
+
+def test_clusters_without_images_do_no_harm(digits: ImageCollection, summary: ClusterSummary) -> None:
+    centers = np.vstack([summary.cluster_centers, np.zeros((1, 64))])
+    more = replace(
+        summary,
+        cluster_centers=centers,
+        cluster_sizes=np.append(summary.cluster_sizes, 0),
+        cluster_names=(*summary.cluster_names, "3"),
+        cluster_purity=np.append(summary.cluster_purity, np.nan),
+        label_shares=np.vstack([summary.label_shares, summary.label_shares[:1]]),
+    )
+    page = fit_page(digits, more)
+    assert "1 cluster without images" in page.text
+    assert "nan" not in page.text
+
+
+@pytest.mark.parametrize("k", [1, 2, 300])
+def test_any_number_of_clusters(digits: ImageCollection, k: int) -> None:
+    page = fit_page(digits, clustered(digits, k))
+    assert f"grouped into {k} cluster" in page.text
+    assert ("24 of 300 clusters are shown" in page.text) == (k == 300)
+
+
+def test_images_that_are_vectors(digits: ImageCollection) -> None:
+    rows = replace(digits, format=ImageFormat(1, 64, 1, "uint8", 16))
+    assert "bar code" in fit_page(rows, clustered(rows, 3)).text
+
+
+@pytest.mark.parametrize(
+    ("shape", "k", "bound"), [((28, 28, 1), 256, 6_000_000), ((96, 96, 3), 20, 8_000_000)]
+)
+def test_pages_stay_small_even_of_noise(shape: tuple[int, int, int], k: int, bound: int) -> None:
+    rng = np.random.default_rng(0)
+    form = ImageFormat(*shape, "uint8", 255)
+    n = 1200
+    noise = ImageCollection(
+        "noise",
+        rng.integers(0, 256, (n, form.n_features)).astype(np.uint8),
+        form,
+        rng.integers(0, 10, n),
+        tuple("0123456789"),
+        tuple(map(str, range(n))),
+    )
+    # Rows as centroids, or means of noise would be smooth and small.
+    clusters = np.arange(n) % k
+    distances = rng.uniform(1, 2, n)
+    shares = np.full((k, 10), 0.1)
+    summary = ClusterSummary(
+        cluster_centers=noise.pixels[:k].astype(np.float64),
+        labels=clusters.astype(np.int32),
+        distances=distances,
+        cluster_sizes=np.bincount(clusters, minlength=k),
+        cluster_names=("0",) * k,
+        cluster_purity=np.full(k, 0.1),
+        label_shares=shares,
+        label_names=noise.label_names,
+        true_labels=noise.labels,
+        predicted_labels=np.zeros(n, np.int64),
+        confusion=np.ones((10, 10), np.int64),
+        inertia=float(distances @ distances),
+        n_iter=3,
+        converged=True,
+        inertia_history=np.array([3.0, 2.0, 1.0]),
+    )
+    page = render_fit_report(FitReport(noise, summary, MADE))
+    assert 100_000 < len(page.encode()) < bound
+
+
+def test_same_result_same_page(digits: ImageCollection, summary: ClusterSummary, fit: Page) -> None:
+    again = fit_page(
+        digits, summary, fit_seconds=2.5, accuracy_test=0.8765, n_test=100, test_origin="held out"
+    )
+    assert again.html == fit.html
+
+
+def test_reports_are_written_once(
+    tmp_path: Path, digits: ImageCollection, summary: ClusterSummary, dataset: Dataset, result: SweepResult
+) -> None:
+    path = tmp_path / "report.html"
+    for write, report in (
+        (write_fit_report, FitReport(digits, summary, MADE)),
+        (write_sweep_report, SweepReport(dataset, result, MADE)),
+    ):
+        path.write_text("mine")
+        with pytest.raises(OutputError, match="exists"):
+            write(path, report)
+        assert path.read_text() == "mine"
+        assert write(path, report, overwrite=True) == path
+        Page(path.read_text(encoding="utf-8"))
+        assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_reports_that_cannot_be_are_refused(
+    digits: ImageCollection, summary: ClusterSummary, dataset: Dataset
+) -> None:
+    with pytest.raises(ValueError, match="599 images and the summary 600"):
+        FitReport(digits.take(range(599)), summary)
+    with pytest.raises(ValueError, match="no runs"):
+        SweepReport(dataset, SweepResult(()))
+
+
+def test_versions_of_this_process_are_known() -> None:
+    here = Versions.here("scalar")
+    assert here.numpy == np.__version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+.*", here.python)
+    assert here.instruction_set == "scalar"
+    assert here.cpu
