@@ -26,8 +26,10 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
         raise OutputError(f"{target} exists; choose another name, or overwrite it with --force")
     if not target.parent.is_dir():
         raise OutputError(f"{target.parent} is not a folder; make it first, or write elsewhere")
-    if not os.access(target.parent, os.W_OK):
-        raise OutputError(f"{target.parent} is not writable; write elsewhere")
+    try:  # the permissions of a folder do not tell: ask by making a file
+        tempfile.TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise OutputError(f"{target.parent} is not writable ({error.strerror}); write elsewhere") from error
     return target
 
 

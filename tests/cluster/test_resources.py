@@ -53,12 +53,12 @@ def test_many_fits_at_once() -> None:
     expected = KMeans(10, random_state=0).fit(X).cluster_centers_
     with ThreadPoolExecutor(4) as pool:
         fits = list(pool.map(lambda _: KMeans(10, random_state=0).fit(X).cluster_centers_, range(8)))
-    fits += Parallel(n_jobs=2)(delayed(fit_centers)(X) for _ in range(2))
+
+    def fit_centers() -> np.ndarray:
+        return KMeans(10, random_state=0).fit(X).cluster_centers_
+
+    fits += Parallel(n_jobs=2)(delayed(fit_centers)() for _ in range(2))
     assert all((fit == expected).all() for fit in fits)
-
-
-def fit_centers(X: np.ndarray) -> np.ndarray:
-    return KMeans(10, random_state=0).fit(X).cluster_centers_
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -1,0 +1,102 @@
+# Everything kmosaic needs while it is worked on. It takes python3 (3.11 or later), make, a C++20 compiler (GCC or
+# Clang) and the package index; cmake and ninja come from the index where they are missing.
+#
+#   make PYTHON=python3.13 test     another Python
+#   make VENV=/tmp/venv demo        another place for the virtual environment
+
+PYTHON ?= python3
+VENV ?= .venv
+DEMO ?= demo
+# How many processes run the tests; they are short, and most of them use threads of their own.
+TEST_JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+STAMPS := $(VENV)/stamps
+SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
+    $(shell find src cpp -type f ! -name '_core*' ! -name '*.pyc' ! -path 'cpp/tests/*')
+CPP_FILES = $(shell find cpp -name '*.cpp' -o -name '*.hpp')
+SANITIZE_BUILD := build/sanitize
+# Those of the environment, where it has them.
+CMAKE = $(shell command -v cmake || echo $(BIN)/cmake)
+CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
+
+.PHONY: help demo install test check docs bench sanitize clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
+
+demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write reports and pictures into demo/
+	@mkdir -p $(DEMO)
+	$(BIN)/kmosaic sweep digits --clusters 10,16,36,64,144 --seeds 3 --json $(DEMO)/sweep.json \
+	    --csv $(DEMO)/sweep.csv --report $(DEMO)/report.html --pictures $(DEMO)/sweep --force
+	@echo
+	$(BIN)/kmosaic fit digits --clusters 36 -o $(DEMO)/digits.kmosaic --labels $(DEMO)/labels.csv \
+	    --report $(DEMO)/fit.html --pictures $(DEMO)/fit --force
+	@echo
+	$(BIN)/kmosaic show $(DEMO)/digits.kmosaic -o $(DEMO)/centroids.png --force
+	@echo
+	@echo "The sweep, the fit with 36 clusters, and its centroids:"
+	@echo "$(abspath $(DEMO))/centroids.png"
+	@echo "$(abspath $(DEMO))/fit.html"
+	@echo "$(abspath $(DEMO))/report.html"
+
+install: $(STAMPS)/installed ## build kmosaic and install it into the virtual environment
+
+test: $(STAMPS)/test ## the whole test suite, and the examples in the documentation
+	# The installed package, not src/: only there is the compiled core.
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --doctest-modules tests --pyargs kmosaic
+
+check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	# The native module's types are generated when it is built.
+	cp "$$($(BIN)/python -c 'import kmosaic, pathlib; print(pathlib.Path(kmosaic.__file__).parent)')/_core.pyi" src/kmosaic/
+	$(BIN)/mypy
+	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
+
+docs: $(STAMPS)/docs ## the documentation site, into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "$(abspath site)/index.html"
+
+bench: $(STAMPS)/bench ## time and memory beside other libraries (minutes)
+	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+sanitize: $(STAMPS)/cmake ## the kernels' tests under AddressSanitizer and UndefinedBehaviourSanitizer
+	$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON
+	$(CMAKE) --build $(SANITIZE_BUILD) --parallel
+	$(CTEST) --test-dir $(SANITIZE_BUILD) --output-on-failure --no-tests=error
+
+clean: ## remove everything made here, the virtual environment too
+	rm -rf $(VENV) $(DEMO) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -f src/kmosaic/_core*
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/venv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kmosaic needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS)
+	@touch $@
+
+$(STAMPS)/installed: $(STAMPS)/venv $(SOURCES)
+	@echo "Building kmosaic; the first time takes a minute or two"
+	$(PIP) install --quiet .
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/installed
+	$(PIP) install --quiet ".[test]"
+	@touch $@
+
+# What these need changes only with pyproject.toml; none of them needs the package built.
+$(STAMPS)/check $(STAMPS)/docs $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
+	$(BIN)/python -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*extras[sys.argv[1]], sep="\n")' $* > $@.txt
+	$(PIP) install --quiet -r $@.txt
+	@touch $@
+
+$(STAMPS)/bench: $(STAMPS)/installed
+
+$(STAMPS)/cmake: $(STAMPS)/venv
+	command -v cmake > /dev/null || $(PIP) install --quiet cmake ninja
+	@touch $@

@@ -1,0 +1,37 @@
+"""The command line: one module a command. Heavy imports wait inside them, so that help comes at once."""
+
+from __future__ import annotations
+
+import click
+
+from kmosaic.cli.datasets import datasets
+from kmosaic.cli.errors import CommandGroup
+from kmosaic.cli.fit import fit
+from kmosaic.cli.options import CONTEXT, version_option
+from kmosaic.cli.predict import predict
+from kmosaic.cli.show import show
+from kmosaic.cli.sweep import sweep
+
+__all__ = ["main"]
+
+
+@click.group(name="kmosaic", cls=CommandGroup, context_settings=CONTEXT)
+@version_option
+def main() -> None:
+    """K-means for imagery: which groups are in these images, and what is each of them?
+
+    \b
+    Examples:
+      kmosaic datasets                        what is here, what can be downloaded
+      kmosaic sweep digits                    how many clusters?
+      kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
+      kmosaic show digits.kmosaic -o centroids.png
+      kmosaic predict digits.kmosaic new-images/ -o predictions.csv
+
+    A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
+    file. Any command explains itself with -h.
+    """
+
+
+for _command in (datasets, sweep, fit, predict, show):
+    main.add_command(_command)

@@ -1,0 +1,129 @@
+"""Every way a command can end badly, as one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn, TextIO
+
+import click
+
+from kmosaic.errors import KmosaicError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+
+_ARGUMENTS = "kmosaic.arguments"
+# Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class CommandGroup(click.Group):
+    """A group whose commands end in one line and an exit code, whatever happens; never in a traceback.
+
+    ``KMOSAIC_DEBUG=1`` in the environment lets the traceback through.
+    """
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
+        """Run the command line, then exit the process: 0, 1 (failed), 2 (usage) or 130 (interrupted)."""
+        try:
+            extra["standalone_mode"] = False
+            code = super().main(args, *more, **extra)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            _fail(_usage_text(error), EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_FAILED)
+        except BrokenPipeError:
+            _leave_broken_pipe()
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments as they were given, for reports and model files."""
+        ctx.meta[_ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command, and put whatever it raises into words."""
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except KeyboardInterrupt:
+            _fail("interrupted; no unfinished file is left behind", EXIT_INTERRUPTED, kind="")
+        except Exception as error:
+            if os.environ.get("KMOSAIC_DEBUG") == "1":
+                raise
+            _fail(in_words(error), EXIT_FAILED)
+
+
+def in_words(error: Exception) -> str:
+    """Return an exception as one line that says what is wrong.
+
+    Examples
+    --------
+    >>> in_words(ValueError("n_clusters=9 is more than\\n8 rows"))
+    'n_clusters=9 is more than 8 rows'
+    >>> in_words(FileNotFoundError(2, "No such file or directory", "photos"))
+    'photos: No such file or directory'
+    """
+    if isinstance(error, KmosaicError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}); use fewer or smaller images, or fewer clusters"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    if isinstance(error, ValueError | OSError):
+        return _one_line(str(error)) or type(error).__name__
+    return (
+        f"unexpected {type(error).__name__}: {error}; this is a bug, please report it with the traceback "
+        "that KMOSAIC_DEBUG=1 shows"
+    )
+
+
+def given_command(ctx: click.Context) -> str:
+    """Return the command line as it was given, quoted for a shell."""
+    import shlex
+
+    return shlex.join(["kmosaic", *ctx.find_root().meta.get(_ARGUMENTS, ())])
+
+
+def _fail(text: str, code: int, kind: str = "error: ") -> NoReturn:
+    click.echo(f"kmosaic: {kind}{_one_line(text)}", err=True)
+    sys.exit(code)
+
+
+def _usage_text(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{text}; see {error.ctx.command_path} -h"
+    return text
+
+
+def _one_line(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning as one line, without the file and line it came from."""
+    del category, filename, lineno, file, line
+    click.echo(f"kmosaic: warning: {_one_line(str(message))}", err=True)
+
+
+def _leave_broken_pipe() -> NoReturn:
+    """Exit as Python's documentation advises: the flush at exit must not fail a second time."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(EXIT_FAILED)

@@ -1,0 +1,315 @@
+"""``kmosaic fit``: group the images of a source, name the groups, and keep the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmosaic.cli.console import Column, in_seconds, note_skipped, plural, say, show_table, written
+from kmosaic.cli.errors import given_command
+from kmosaic.cli.options import (
+    ending_options,
+    estimator_options,
+    path_option,
+    picture_format_option,
+    pictures_option,
+    reading_options,
+    source_argument,
+    test_fraction_option,
+)
+from kmosaic.cli.outputs import check_outputs, check_pictures_folder, label_texts, write_assignments
+from kmosaic.cli.request import Fitting, Reading, provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kmosaic.cluster import KMeans, MiniBatchKMeans
+    from kmosaic.evaluate import ClusterSummary
+    from kmosaic.images import Dataset, ImageCollection
+
+_PICTURES = ("first-images", "centroids", "members", "cluster-sizes", "confusion-matrix", "inertia-history")
+_CLUSTERS_IN_MEMBERS = 12
+_MOST_CLUSTERS_LISTED = 40
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Everything a fit was asked for, besides reading and fitting."""
+
+    source: str
+    clusters: int
+    seed: int
+    output: Path | None
+    labels: Path | None
+    report: Path | None
+    pictures: Path | None
+    picture_format: str
+    force: bool
+    quiet: bool
+    command: str
+
+    def check_outputs(self) -> None:
+        if not any((self.output, self.labels, self.report, self.pictures)):
+            raise click.UsageError(
+                "name what to write: -o MODEL, --labels CSV, --report HTML or --pictures DIR"
+            )
+        check_outputs((self.output, self.labels, self.report), overwrite=self.force)
+        if self.pictures is not None:
+            names = [f"{name}.{self.picture_format}" for name in _PICTURES]
+            check_pictures_folder(self.pictures, names, overwrite=self.force)
+
+
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """A fit, and what it makes of the images it was fitted on and of those held out."""
+
+    dataset: Dataset
+    estimator: KMeans | MiniBatchKMeans
+    summary: ClusterSummary
+    test_summary: ClusterSummary | None
+    fit_seconds: float
+    peak_memory_bytes: int
+
+    @property
+    def accuracy_test(self) -> float | None:
+        return None if self.test_summary is None else self.test_summary.accuracy
+
+
+@click.command()
+@source_argument
+@click.option(
+    "--clusters",
+    type=click.IntRange(min=1),
+    required=True,
+    metavar="K",
+    help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
+)
+@path_option("-o", "--output", help="Write the model, for `kmosaic predict` and `kmosaic show`.")
+@path_option("--labels", help="Write the cluster of every image as CSV.")
+@path_option("--report", help="Write a report: one HTML file with pictures of every group.")
+@pictures_option
+@picture_format_option
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed, the same clusters.",
+)
+@estimator_options
+@reading_options
+@test_fraction_option(0.0)
+@ending_options
+@click.pass_context
+def fit(ctx: click.Context, /, **given: Any) -> None:
+    """Group the images of SOURCE into clusters.
+
+    Where the images have labels, every cluster is named after its most common one. All images are fitted on,
+    save the test set of data that was published with one, or the share held out by --test-fraction.
+
+    \b
+    Examples:
+      kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
+      kmosaic fit photos/ --clusters 20 --size 64x64 -o photos.kmosaic --labels labels.csv
+      kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
+    """
+    reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
+    request = _Request(**given, command=given_command(ctx))
+    request.check_outputs()
+    finished = _run(request, reading, fitting)
+    note_skipped(finished.dataset.train)
+    _say_result(finished)
+    say(written(list(_write(request, finished))))
+    if not request.quiet:
+        say(f"Next: {_next(request)}")
+
+
+def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
+    from kmosaic.cli.progress import FitProgress, ProgressBar
+    from kmosaic.evaluate import summarise
+    from kmosaic.evaluate.memory import PeakMemory
+    from kmosaic.images import load_dataset
+
+    estimator = fitting.estimator(request.clusters, request.seed)
+    with ProgressBar(quiet=request.quiet) as bar:
+        dataset = load_dataset(request.source, reading.options(), bar)
+        train = dataset.train
+        estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
+        with PeakMemory() as memory:
+            start = time.perf_counter()
+            estimator.fit(train.pixels)
+            seconds = time.perf_counter() - start
+        estimator.callback = None
+        bar.start_over("naming clusters")
+        summary = summarise(
+            estimator, train.pixels, train.labels, label_names=train.label_names, labels=estimator.labels_
+        )
+        if fitting.algorithm == "minibatch":
+            # It has one estimate a batch, not J after every half step, which pictures and reports show.
+            summary = replace(summary, inertia_history=summary.inertia_history[:0])
+        return _Finished(
+            dataset,
+            estimator,
+            summary,
+            _test_summary(dataset, estimator, summary),
+            seconds,
+            memory.peak_bytes,
+        )
+
+
+def _test_summary(
+    dataset: Dataset, estimator: KMeans | MiniBatchKMeans, summary: ClusterSummary
+) -> ClusterSummary | None:
+    from kmosaic.evaluate import summarise
+
+    test, naming = dataset.test, _naming(summary)
+    if test is None:
+        return None
+    if naming is None:
+        return summarise(estimator, test.pixels)
+    return summarise(estimator, test.pixels, test.labels, label_names=test.label_names, naming=naming)
+
+
+def _naming(summary: ClusterSummary) -> Any:
+    from kmosaic.cluster.model_file import ClusterNaming
+
+    if summary.cluster_names is None or summary.label_names is None or summary.label_shares is None:
+        return None
+    return ClusterNaming(summary.cluster_names, summary.label_names, summary.label_shares)
+
+
+def _say_result(finished: _Finished) -> None:
+    summary, dataset = finished.summary, finished.dataset
+    ended = "converged after" if summary.converged else "stopped before it converged, after"
+    say(
+        f"{dataset.name}: {plural(len(dataset.train), 'image')} in {plural(summary.n_clusters, 'cluster')}, "
+        f"inertia J {summary.inertia:,.0f} (squared pixel values), "
+        f"{ended} {plural(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
+    )
+    if summary.n_clusters <= _MOST_CLUSTERS_LISTED:
+        _show_clusters(summary)
+    if summary.accuracy is not None:
+        say(f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the images fitted on")
+    if finished.accuracy_test is not None and dataset.test is not None:
+        origin = f"{plural(len(dataset.test), 'test image')} ({dataset.test_origin})"
+        say(f"and for {finished.accuracy_test:.1%} of {origin}")
+
+
+def _show_clusters(summary: ClusterSummary) -> None:
+    columns = [Column("cluster"), Column("images"), Column("name", "left"), Column("purity")]
+    if summary.cluster_names is None or summary.cluster_purity is None:
+        show_table(columns[:2], [(f"{i}", f"{n:,}") for i, n in enumerate(summary.cluster_sizes)])
+        return
+    lines = zip(summary.cluster_sizes, summary.cluster_names, summary.cluster_purity, strict=True)
+    rows = [
+        (f"{i}", f"{n:,}", name, f"{purity:.0%}" if n else "") for i, (n, name, purity) in enumerate(lines)
+    ]
+    show_table(columns, rows)
+
+
+def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
+    if request.output is not None:
+        _write_model(request, request.output, finished)
+        yield request.output
+    if request.labels is not None:
+        _write_labels(request.labels, finished, overwrite=request.force)
+        yield request.labels
+    if request.report is not None:
+        _write_report(request, request.report, finished)
+        yield request.report
+    if request.pictures is not None:
+        yield from _write_pictures(request, request.pictures, finished)
+
+
+def _write_model(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.cluster import save_model
+    from kmosaic.cluster.model_file import Model, Origin
+
+    train = finished.dataset.train
+    origin = Origin(trained_on=train.source, command=request.command)
+    model = Model.from_fit(finished.estimator, train.format, naming=_naming(finished.summary), origin=origin)
+    save_model(model, path, overwrite=request.force)
+
+
+def _write_labels(path: Path, finished: _Finished, *, overwrite: bool) -> None:
+    def rows() -> Iterator[tuple[object, ...]]:
+        yield from _label_rows(finished.dataset.train, finished.summary, "train")
+        if finished.dataset.test is not None and finished.test_summary is not None:
+            yield from _label_rows(finished.dataset.test, finished.test_summary, "test")
+
+    write_assignments(
+        path, ("id", "cluster", "name", "distance", "label", "part"), rows(), overwrite=overwrite
+    )
+
+
+def _label_rows(
+    collection: ImageCollection, summary: ClusterSummary, part: str
+) -> Iterator[tuple[object, ...]]:
+    names = summary.cluster_names or [""] * summary.n_clusters
+    for row, label in enumerate(label_texts(collection)):
+        cluster = int(summary.labels[row])
+        yield collection.ids[row], cluster, names[cluster], float(summary.distances[row]), label, part
+
+
+def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.report import FitReport, write_fit_report
+
+    test = finished.dataset.test
+    parameters = finished.estimator.get_params(deep=False)
+    parameters.pop("callback")
+    report = FitReport(
+        collection=finished.dataset.train,
+        summary=finished.summary,
+        provenance=provenance(request.command, (request.seed,)),
+        algorithm=type(finished.estimator).__name__,
+        parameters=parameters,
+        fit_seconds=finished.fit_seconds,
+        peak_memory_bytes=finished.peak_memory_bytes,
+        accuracy_test=finished.accuracy_test,
+        n_test=None if test is None else len(test),
+        test_origin=finished.dataset.test_origin,
+    )
+    write_fit_report(path, report, overwrite=request.force)
+
+
+def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> Iterator[Path]:
+    from kmosaic.report import save_figure
+
+    folder.mkdir(exist_ok=True)
+    for name, draw in _figures(finished).items():
+        path = folder / f"{name}.{request.picture_format}"
+        yield save_figure(draw(), path, overwrite=request.force)
+
+
+def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
+    """The pictures this fit has, by the names of their files; each is drawn when called."""
+    from kmosaic import report
+
+    train, summary = finished.dataset.train, finished.summary
+    texts = report.MosaicText(names=summary.cluster_names, sizes=summary.cluster_sizes)
+    shown = report.clusters_to_show(summary, _CLUSTERS_IN_MEMBERS)
+    figures: dict[str, Callable[[], Figure]] = {
+        "first-images": lambda: report.first_images(train),
+        "centroids": lambda: report.centroid_mosaic(summary.cluster_centers, train.format, texts),
+        "members": lambda: report.cluster_members(train, summary, shown),
+        "cluster-sizes": lambda: report.cluster_sizes(summary),
+    }
+    if summary.confusion is not None:
+        figures["confusion-matrix"] = lambda: report.confusion_matrix(finished.test_summary or summary)
+    if len(summary.inertia_history):
+        figures["inertia-history"] = lambda: report.inertia_history(summary)
+    return figures
+
+
+def _next(request: _Request) -> str:
+    import shlex
+
+    if request.output is None:
+        return "add -o MODEL to keep the clusters for `kmosaic predict` and `kmosaic show`"
+    model = shlex.quote(str(request.output))
+    return f"kmosaic show {model} -o centroids.png; kmosaic predict {model} NEW-IMAGES -o predictions.csv"

@@ -1,0 +1,197 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+import kmosaic
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class SizeType(click.ParamType):  # type: ignore[type-arg]
+    """``WIDTHxHEIGHT`` in pixels, as image sizes are usually written; given on as (height, width)."""
+
+    name = "WIDTHxHEIGHT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Parse ``64x48`` (width 64, height 48) to (48, 64)."""
+        if isinstance(value, tuple):
+            return value
+        width, cross, height = str(value).lower().partition("x")
+        if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+            self.fail(f"{value!r} is no size in pixels; write width x height, such as 64x64", param, ctx)
+        return int(height), int(width)
+
+
+class NumbersType(click.ParamType):  # type: ignore[type-arg]
+    """Whole numbers with commas between them; given on as a tuple."""
+
+    name = "K,K,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Parse ``10,16,36`` to (10, 16, 36)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} must be whole numbers with commas between, such as 10,16,36", param, ctx)
+        if min(numbers) < 1:
+            self.fail(f"{min(numbers)} clusters are not possible; give numbers of at least 1", param, ctx)
+        return numbers
+
+
+def path_option(*names: str, help: str) -> Decorator:
+    """Return an option that names a file to write."""
+    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", help=help)
+
+
+def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is said about reading images to a command."""
+    return _all(
+        command,
+        click.option(
+            "--size",
+            type=SizeType(),
+            metavar="WIDTHxHEIGHT",
+            help="Bring every image to this size first, in pixels (64x48: 64 wide, 48 high). "
+            "Needed where a folder's images differ in size.",
+        ),
+        click.option(
+            "--fit",
+            "resize",
+            type=click.Choice(["pad", "crop", "stretch"]),
+            default="pad",
+            show_default=True,
+            help="How an image of another shape is brought to the size: pad keeps all of it, on black "
+            "margins, crop keeps its middle, stretch distorts it.",
+        ),
+        click.option("--grey", is_flag=True, help="Read every image as grey."),
+        click.option(
+            "--rgb", is_flag=True, help="Read every image as colour. [default: grey if all are grey]"
+        ),
+        strict_option,
+        data_dir_option,
+    )
+
+
+def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is said about the algorithm to a command."""
+    return _all(
+        command,
+        click.option(
+            "--algorithm",
+            type=click.Choice(["kmeans", "minibatch"]),
+            default="kmeans",
+            show_default=True,
+            help="kmeans is Lloyd's algorithm on all images; minibatch is faster and less exact.",
+        ),
+        click.option(
+            "--init",
+            type=click.Choice(["k-means++", "random"]),
+            default="k-means++",
+            show_default=True,
+            help="How the first centroids are chosen.",
+        ),
+        click.option(
+            "--n-init",
+            type=click.IntRange(min=1),
+            help="Restarts, of which the best is kept. [default: auto]",
+        ),
+        click.option("--max-iter", type=click.IntRange(min=1), help="Stop after this many iterations."),
+        click.option(
+            "--tol",
+            type=click.FloatRange(min=0.0),
+            help="Stop once the centroids move less than this, relative to the data's variance. "
+            "[default: 0, until no label changes]",
+        ),
+        click.option(
+            "--empty-clusters",
+            type=click.Choice(["relocate", "random", "drop", "error"]),
+            help="What becomes of a cluster that loses all its images: it moves to the image that costs "
+            "most, or to a random one, or is dropped, or the fit fails. [default: relocate]",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(min=1),
+            help="Threads to use; the result is the same for any number. [default: all]",
+        ),
+    )
+
+
+def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --force and --quiet, which every command that writes has."""
+    return _all(command, force_option, quiet_option)
+
+
+strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where named data sets are looked for and downloaded to. [default: $KMOSAIC_DATA, then a cache]",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite outputs that exist.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Results only: no progress bar, no advice.")
+pictures_option = click.option(
+    "--pictures",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write every picture of the report into this folder, made if missing.",
+)
+picture_format_option = click.option(
+    "--picture-format",
+    type=click.Choice(["png", "svg"]),
+    default="png",
+    show_default=True,
+    help="The format of those pictures.",
+)
+source_argument = click.argument("source")
+
+
+def test_fraction_option(default: float) -> Decorator:
+    """Return the option that says how much of labelled data without a test set is held out."""
+    return click.option(
+        "--test-fraction",
+        type=click.FloatRange(0.0, 1.0, max_open=True),
+        default=default,
+        show_default=True,
+        help="The share of every label that is held out for tests, where labelled images have no test set.",
+    )
+
+
+def version_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --version, which ends the command line there."""
+    return click.option(
+        "--version",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_version,
+        help="Show the version.",
+    )(command)
+
+
+def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked:
+        return
+    click.echo(f"kmosaic {kmosaic.__version__}")
+    ctx.exit()
+
+
+def _all(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
+    """Apply decorators so that help lists them in the order given."""
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command

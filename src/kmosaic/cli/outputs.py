@@ -1,0 +1,96 @@
+"""Checking what a command is to write before its long work begins, and writing tables of images."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from kmosaic.errors import OutputError
+from kmosaic.files import atomic_write, check_output
+
+if TYPE_CHECKING:
+    from kmosaic.images import ImageCollection
+
+
+def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
+    """Check that every file named can be written, and that no two are the same.
+
+    Raises
+    ------
+    OutputError
+        For the first that cannot.
+    """
+    seen: set[Path] = set()
+    for path in paths:
+        if path is None:
+            continue
+        target = check_output(path, overwrite=overwrite).absolute()
+        if target in seen:
+            raise OutputError(f"{path} is named for two outputs; give each its own name")
+        seen.add(target)
+
+
+def check_pictures_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """Check that ``folder`` exists or can be made, and that pictures of these names can be written there.
+
+    Raises
+    ------
+    OutputError
+        When it is no folder, or its parent is missing, or a picture is there already.
+    """
+    if folder.is_dir():
+        check_outputs((folder / name for name in names), overwrite=overwrite)
+    elif folder.exists():
+        raise OutputError(f"{folder} is a file; name a folder for the pictures")
+    else:
+        # Making it is putting an entry into its parent, which is what check_output looks at.
+        check_output(folder)
+
+
+def check_picture(path: Path | None, *, overwrite: bool) -> None:
+    """Check that ``path``, if any, is a name for a picture, and can be written.
+
+    Raises
+    ------
+    OutputError
+        When it ends in neither .png nor .svg, or cannot be written.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in (".png", ".svg"):
+        raise OutputError(f"{path} must end in .png or .svg; that says which of them to draw")
+    check_output(path, overwrite=overwrite)
+
+
+def write_assignments(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], *, overwrite: bool
+) -> None:
+    """Write a CSV file of one line an image, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        When the file exists and ``overwrite`` is false, or cannot be written.
+    """
+    with (
+        atomic_write(path, overwrite=overwrite) as temporary,
+        # File names need not be UTF-8; what cannot be written is escaped.
+        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
+    ):
+        write_rows(stream, header, rows)
+
+
+def write_rows(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV table to an open stream."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+
+
+def label_texts(collection: ImageCollection) -> list[str]:
+    """Return the label of every image, empty where none is known."""
+    if collection.labels is None or collection.label_names is None:
+        return [""] * len(collection)
+    return [collection.label_names[label] for label in collection.labels]

@@ -1,0 +1,109 @@
+"""``kmosaic predict``: the cluster of new images, by a model that was fitted before."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmosaic.cli.console import note_skipped, plural, say, written
+from kmosaic.cli.options import data_dir_option, ending_options, path_option, strict_option
+from kmosaic.cli.outputs import check_outputs, label_texts, write_assignments, write_rows
+
+if TYPE_CHECKING:
+    from kmosaic.cluster import Model
+    from kmosaic.evaluate import ClusterSummary
+    from kmosaic.images import ImageCollection
+
+_HEADER = ("id", "cluster", "name", "distance")
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """The options of predict that more than one step asks for."""
+
+    strict: bool
+    data_dir: Path | None
+    force: bool
+    quiet: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Predicted:
+    """New images, and where a model puts them."""
+
+    model: Model
+    images: ImageCollection
+    summary: ClusterSummary
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("source")
+@path_option("-o", "--output", help="Where to write the CSV table: id, cluster, name, distance.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to use. [default: all]")
+@strict_option
+@data_dir_option
+@ending_options
+def predict(model: Path, source: str, output: Path | None, threads: int | None, **given: Any) -> None:
+    """Find the cluster of every image in SOURCE, by a MODEL made with `kmosaic fit`.
+
+    Images are brought to the model's size and colours by the policy it was fitted with. The distance is that
+    to the cluster's centroid, in pixel values; without -o the table goes to stdout.
+
+    \b
+    Examples:
+      kmosaic predict digits.kmosaic new-images/ -o predictions.csv
+      kmosaic predict digits.kmosaic one-more.png
+    """
+    chosen = _Choices(**given)
+    check_outputs([output], overwrite=chosen.force)
+    result = _predict(model, source, threads, chosen)
+    note_skipped(result.images)
+    rows = _rows(result)
+    if output is None:
+        write_rows(sys.stdout, _HEADER, rows)
+        return
+    write_assignments(output, _HEADER, rows, overwrite=chosen.force)
+    say(*_words(result), written([output]))
+    if not chosen.quiet:
+        say(f"Next: sort {output} by distance; the images far from every centroid are unlike those fitted on")
+
+
+def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> _Predicted:
+    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.cluster import load_model
+    from kmosaic.evaluate import summarise
+    from kmosaic.images import ReadOptions, load_images
+
+    model = load_model(path)
+    with ProgressBar(quiet=chosen.quiet) as bar:
+        options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
+        images = load_images(source, model.image, options, bar)
+        bar.start_over("finding the nearest centroids")
+        summary = summarise(model, images.pixels, labels=model.predict(images.pixels, n_threads=threads))
+    return _Predicted(model, images, summary)
+
+
+def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:
+    names = result.model.cluster_names or ("",) * result.model.n_clusters
+    for row, image in enumerate(result.images.ids):
+        cluster = int(result.summary.labels[row])
+        yield image, cluster, names[cluster], float(result.summary.distances[row])
+
+
+def _words(result: _Predicted) -> Iterator[str]:
+    n_used = int((result.summary.cluster_sizes > 0).sum())
+    n_images = plural(len(result.images), "image")
+    yield f"{n_images} fell into {n_used:,} of {plural(result.model.n_clusters, 'cluster')}"
+    names = result.model.cluster_names
+    if names is not None and result.images.labels is not None:
+        labels = label_texts(result.images)
+        right = sum(
+            names[cluster] == label for cluster, label in zip(result.summary.labels, labels, strict=True)
+        )
+        yield f"The clusters' names are the images' own labels for {right / len(labels):.1%} of them"

@@ -1,0 +1,297 @@
+"""``kmosaic sweep``: one fit for every number of clusters and seed, a table, and a recommendation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmosaic.cli.console import note_skipped, plural, say, show_table, written
+from kmosaic.cli.errors import given_command
+from kmosaic.cli.options import (
+    NumbersType,
+    ending_options,
+    estimator_options,
+    path_option,
+    picture_format_option,
+    pictures_option,
+    reading_options,
+    source_argument,
+    test_fraction_option,
+)
+from kmosaic.cli.outputs import check_outputs, check_pictures_folder
+from kmosaic.cli.request import Fitting, Reading, provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from kmosaic.evaluate import Recommendation, StartingDocumentRow, SweepResult
+    from kmosaic.images import Dataset
+
+# Fewer than this many images a cluster, and clusters are pairs and single images.
+_IMAGES_PER_CLUSTER = 3
+_FEW_CLUSTERS = (2, 3, 4, 6, 8, 12, 16)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Everything a sweep was asked for, besides reading and fitting."""
+
+    source: str
+    clusters: tuple[int, ...] | None
+    seeds: int
+    seed: int
+    tolerance: float
+    json: Path | None
+    csv: Path | None
+    report: Path | None
+    pictures: Path | None
+    picture_format: str
+    force: bool
+    quiet: bool
+    command: str
+
+    @property
+    def all_seeds(self) -> tuple[int, ...]:
+        return tuple(range(self.seed, self.seed + self.seeds))
+
+    @property
+    def picture_names(self) -> list[str]:
+        names = ("first-images", "inertia", "scores", "time")
+        return [f"{name}.{self.picture_format}" for name in names]
+
+    def check_outputs(self) -> None:
+        check_outputs((self.json, self.csv, self.report), overwrite=self.force)
+        if self.pictures is not None:
+            check_pictures_folder(self.pictures, self.picture_names, overwrite=self.force)
+
+
+@dataclass(frozen=True, eq=False)
+class _Finished:
+    """A sweep's result, and what is said about it."""
+
+    dataset: Dataset
+    result: SweepResult
+    recommendation: Recommendation
+    starting_document: tuple[StartingDocumentRow, ...]
+
+
+@click.command()
+@source_argument
+@click.option(
+    "--clusters",
+    type=NumbersType(),
+    help="Numbers of clusters to try. [default: 10,16,36,64,144,256,400, as far as there are images enough]",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Fits for each number of clusters.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The first seed; others follow it.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0.0),
+    default=0.01,
+    show_default=True,
+    help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best.",
+)
+@path_option("--json", help="Write every run as a list of JSON objects.")
+@path_option("--csv", help="Write every run as a line of CSV.")
+@path_option("--report", help="Write a report: one HTML file with table and pictures.")
+@pictures_option
+@picture_format_option
+@estimator_options
+@reading_options
+@test_fraction_option(0.2)
+@ending_options
+@click.pass_context
+def sweep(ctx: click.Context, /, **given: Any) -> None:
+    """Cluster SOURCE with several numbers of clusters and seeds, and compare.
+
+    The table gives the mean over the seeds, with their standard deviation. Where the images have labels,
+    clusters are named by majority vote, and the accuracy is that of the names. Without labels, the silhouette
+    and the stability over seeds are measured on a sample.
+
+    \b
+    Examples:
+      kmosaic sweep digits
+      kmosaic sweep mnist --clusters 10,256 --seeds 5 --json out.json --report out.html
+      kmosaic sweep photos/ --clusters 5,10,20 --size 64x64 --csv runs.csv
+    """
+    reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
+    request = _Request(**given, command=given_command(ctx))
+    request.check_outputs()
+    finished = _run(request, reading, fitting)
+    _say_result(request, finished)
+    _write(request, finished)
+
+
+def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
+    from kmosaic.cli.progress import ProgressBar, SweepProgress
+    from kmosaic.evaluate import STARTING_DOCUMENT, SweepOptions
+    from kmosaic.evaluate import sweep as run_sweep
+    from kmosaic.images import load_dataset
+
+    estimator = fitting.estimator(1)
+    with ProgressBar(quiet=request.quiet) as bar:
+        dataset = load_dataset(request.source, reading.options(), bar)
+        n_samples = len(dataset.train)
+        n_clusters = request.clusters or default_clusters(n_samples)
+        progress = SweepProgress(bar, n_samples, n_clusters, request.seeds)
+        options = SweepOptions(
+            max_value=dataset.train.format.max_value,
+            algorithm=estimator,
+            on_start=progress.on_start,
+            on_iteration=progress.on_iteration,
+            on_run=progress.on_run,
+        )
+        result = run_sweep(
+            dataset.train.pixels,
+            dataset.train.labels,
+            n_clusters=n_clusters,
+            seeds=request.all_seeds,
+            test=_test_rows(dataset),
+            options=options,
+        )
+    beside = STARTING_DOCUMENT if dataset.name == "mnist" else ()
+    return _Finished(dataset, result, result.recommend(request.tolerance), beside)
+
+
+def _test_rows(dataset: Dataset) -> tuple[Any, Any] | None:
+    if dataset.test is None or dataset.test.labels is None:
+        return None
+    return dataset.test.pixels, dataset.test.labels
+
+
+def default_clusters(n_samples: int) -> tuple[int, ...]:
+    """Return the numbers of clusters to try where none are given: fewer for few images.
+
+    Examples
+    --------
+    >>> default_clusters(60_000)
+    (10, 16, 36, 64, 144, 256, 400)
+    >>> default_clusters(50)
+    (2, 3, 4, 6, 8, 12, 16)
+    """
+    from kmosaic.evaluate import N_CLUSTERS
+
+    most = max(1, n_samples // _IMAGES_PER_CLUSTER)
+    for numbers in (N_CLUSTERS, _FEW_CLUSTERS):
+        possible = tuple(number for number in numbers if number <= most)
+        if len(possible) >= 3:
+            return possible
+    return tuple(range(1, min(3, n_samples) + 1))
+
+
+def _say_result(request: _Request, finished: _Finished) -> None:
+    from kmosaic.cli.sweep_table import sweep_columns, sweep_rows
+
+    note_skipped(finished.dataset.train)
+    say(_heading(request, finished.dataset))
+    table = finished.result.table()
+    show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
+    say("")
+    if finished.starting_document:
+        say(*_about_the_starting_document(finished))
+    say(f"Recommended: {finished.recommendation.reason}")
+
+
+def _heading(request: _Request, dataset: Dataset) -> str:
+    text = f"{dataset.name}: {plural(len(dataset.train), 'training image')}"
+    if dataset.test is not None:
+        text += f", {plural(len(dataset.test), 'test image')} ({dataset.test_origin})"
+    if request.seeds > 1:
+        return f"{text}; mean ± standard deviation over {request.seeds} seeds"
+    return f"{text}; seed {request.seed}"
+
+
+def _about_the_starting_document(finished: _Finished) -> list[str]:
+    lines = [
+        '"99.3% with 256 clusters" does not hold for raw pixels: the starting document\'s own notebook '
+        "reaches 0.894 on the training images and 0.899 on the test images"
+    ]
+    at_256 = next((row for row in finished.result.table() if row.n_clusters == 256), None)
+    if at_256 is not None and at_256["accuracy_test"] is not None:
+        train, test = at_256.mean("accuracy_train"), at_256.mean("accuracy_test")
+        lines[0] += f"; this sweep reaches {train:.3f} and {test:.3f}"
+    return [f"{lines[0]}.", 'Rows named "notebook" are its numbers: mini-batch k-means, one run.']
+
+
+def _write(request: _Request, finished: _Finished) -> None:
+    paths: list[Path] = []
+    if request.json is not None:
+        finished.result.to_json(request.json, overwrite=request.force)
+        paths.append(request.json)
+    if request.csv is not None:
+        finished.result.to_csv(request.csv, overwrite=request.force)
+        paths.append(request.csv)
+    if request.report is not None:
+        _write_report(request, request.report, finished)
+        paths.append(request.report)
+    if request.pictures is not None:
+        paths += _write_pictures(request, request.pictures, finished)
+    if paths:
+        say(written(paths))
+    if not request.quiet:
+        say(f"Next: {_next(request, finished, bool(paths))}")
+
+
+def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.report import SweepReport, write_sweep_report
+
+    report = SweepReport(
+        dataset=finished.dataset,
+        result=finished.result,
+        provenance=provenance(request.command, request.all_seeds),
+        recommendation=finished.recommendation,
+        starting_document=finished.starting_document,
+    )
+    write_sweep_report(path, report, overwrite=request.force)
+
+
+def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> list[Path]:
+    from kmosaic.report import CurveOptions, first_images, save_figure, sweep_curve
+
+    options = CurveOptions(
+        starting_document=finished.starting_document, recommended=finished.recommendation.n_clusters
+    )
+    figures: tuple[Callable[[], Figure], ...] = (
+        lambda: first_images(finished.dataset.train),
+        lambda: sweep_curve(finished.result, "inertia", options),
+        lambda: sweep_curve(finished.result, "scores", options),
+        lambda: sweep_curve(finished.result, "time", options),
+    )
+    drawn: list[Path] = []
+    folder.mkdir(exist_ok=True)
+    for name, figure in zip(request.picture_names, figures, strict=True):
+        if name.startswith("scores") and not _has_scores(finished.result):
+            continue
+        drawn.append(save_figure(figure(), folder / name, overwrite=request.force))
+    return drawn
+
+
+def _has_scores(result: SweepResult) -> bool:
+    from kmosaic.report.curves import has_scores
+
+    return has_scores(result)
+
+
+def _next(request: _Request, finished: _Finished, any_output: bool) -> str:
+    import shlex
+
+    source = shlex.quote(request.source)
+    n_clusters = finished.recommendation.n_clusters
+    fit = f"kmosaic fit {source} --clusters {n_clusters} -o model.kmosaic --report fit.html"
+    return fit if any_output else f"{fit}  (and --report FILE here keeps this sweep as a page)"

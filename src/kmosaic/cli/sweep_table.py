@@ -1,0 +1,91 @@
+"""The table of a sweep as text: a row for every number of clusters, the starting document's own below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kmosaic.cli.console import Column, in_seconds
+
+if TYPE_CHECKING:
+    from kmosaic.evaluate import Spread, StartingDocumentRow, SweepTableRow
+
+
+def _score(spread: Spread, many: bool) -> str:
+    return f"{spread.mean:.3f}" + (f" ±{spread.std:.3f}".replace("±0.", "±.") if many else "")
+
+
+def _inertia(spread: Spread, many: bool) -> str:
+    # Above 10,000, digits behind the point say nothing; the spread shows how little.
+    digits = 0 if spread.mean >= 10_000 else 1
+    return f"{spread.mean:,.{digits}f}" + (f" ±{spread.std:,.{digits}f}" if many else "")
+
+
+def _mean_count(spread: Spread, many: bool) -> str:
+    del many
+    return f"{spread.mean:,.0f}"
+
+
+def _seconds(spread: Spread, many: bool) -> str:
+    del many
+    return in_seconds(spread.mean)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """One column: where it is measured, its heading, how to write it, and the starting document's number."""
+
+    key: str
+    heading: str
+    write: Callable[[Spread, bool], str]
+    beside: Callable[[StartingDocumentRow], str]
+
+
+def _nothing(row: StartingDocumentRow) -> str:
+    del row
+    return ""
+
+
+_SHOWN = (
+    _Shown("inertia_scaled", "inertia J", _inertia, lambda row: f"{row.inertia:,.0f}"),
+    _Shown("homogeneity", "homogeneity", _score, lambda row: f"{row.homogeneity:.3f}"),
+    _Shown("accuracy_train", "train acc.", _score, lambda row: f"{row.accuracy_train:.3f}"),
+    _Shown(
+        "accuracy_test",
+        "test acc.",
+        _score,
+        lambda row: "" if row.accuracy_test is None else f"{row.accuracy_test:.3f}",
+    ),
+    _Shown("silhouette", "silhouette", _score, _nothing),
+    _Shown("stability", "stability", _score, _nothing),
+    _Shown("n_iter", "iter.", _mean_count, _nothing),
+    _Shown("fit_seconds", "fit s", _seconds, _nothing),
+)
+
+
+def sweep_columns(table: Sequence[SweepTableRow]) -> list[Column]:
+    """Return the columns that were measured."""
+    return [Column("clusters"), *(Column(shown.heading) for shown in _measured(table))]
+
+
+def sweep_rows(table: Sequence[SweepTableRow], beside: Sequence[StartingDocumentRow]) -> list[list[str]]:
+    """Return the cells: mean and standard deviation over seeds, and below them the starting document's."""
+    columns = _measured(table)
+    by_n_clusters = {row.n_clusters: row for row in beside}
+    rows = []
+    for row in table:
+        rows.append([f"{row.n_clusters}", *(_cell(row, shown) for shown in columns)])
+        document = by_n_clusters.get(row.n_clusters)
+        if document is not None:
+            rows.append(["notebook", *(shown.beside(document) for shown in columns)])
+    return rows
+
+
+def _measured(table: Sequence[SweepTableRow]) -> list[_Shown]:
+    return [shown for shown in _SHOWN if any(row[shown.key] is not None for row in table)]
+
+
+def _cell(row: SweepTableRow, shown: _Shown) -> str:
+    spread = row[shown.key]
+    return "" if spread is None else shown.write(spread, row.n_seeds > 1)

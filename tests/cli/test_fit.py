@@ -1,0 +1,300 @@
+"""kmosaic fit."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kmosaic import load_model
+
+PICTURES = ["centroids", "cluster-sizes", "confusion-matrix", "first-images", "inertia-history", "members"]
+
+
+def labels_in(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def fitted(run):
+    """A fit with every output."""
+    return run(
+        "fit", "digits", "--clusters", "12", "-o", "digits.kmosaic", "--labels", "labels.csv", "--report",
+        "out.html", "--pictures", "pictures", "--picture-format", "svg",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("fitted")
+def test_writes_every_output(folder):
+    model = load_model(folder / "digits.kmosaic")
+    lines = labels_in(folder / "labels.csv")
+
+    assert model.n_clusters == 12
+    assert model.seed == 0
+    assert model.command.startswith("kmosaic fit digits --clusters 12 -o digits.kmosaic")
+    assert len(lines) == 1797
+    assert list(lines[0]) == ["id", "cluster", "name", "distance", "label", "part"]
+    assert "kmosaic fit digits --clusters 12" in (folder / "out.html").read_text()
+    assert sorted(path.name for path in (folder / "pictures").iterdir()) == [
+        f"{name}.svg" for name in PICTURES
+    ]
+
+
+def test_says_what_it_did_and_what_to_do_next(fitted):
+    assert "digits: 1,797 images in 12 clusters" in fitted.stdout
+    assert "converged after" in fitted.stdout
+    assert "Written: digits.kmosaic, labels.csv, out.html" in fitted.stdout
+    assert "Next: kmosaic show digits.kmosaic -o centroids.png" in fitted.stdout
+    assert fitted.stderr == ""
+
+
+@pytest.mark.usefixtures("fitted")
+def test_labels_are_the_models(folder):
+    from sklearn.datasets import load_digits
+
+    model = load_model(folder / "digits.kmosaic")
+    X = load_digits().data.astype(np.uint8)
+    lines = labels_in(folder / "labels.csv")
+    row = 5
+    cluster = int(lines[row]["cluster"])
+
+    assert [int(line["cluster"]) for line in lines] == model.predict(X).tolist()
+    assert lines[row]["name"] == model.cluster_names[cluster]
+    assert lines[row]["label"] == str(load_digits().target[row])
+    distance = np.linalg.norm(X[row] - model.cluster_centers[cluster])
+    assert float(lines[row]["distance"]) == pytest.approx(distance, rel=1e-12)
+
+
+def test_the_same_seed_gives_the_same_file(run, folder):
+    line = ("fit", "digits", "--clusters", "8", "-q", "-o", "a.kmosaic", "--force", "--seed")
+    files = []
+    for seed in ("1", "1", "2"):
+        run(*line, seed)
+        files.append((folder / "a.kmosaic").read_bytes())
+
+    assert files[0] == files[1]
+    assert files[0] != files[2]
+
+
+def test_holding_out(run, folder):
+    text = run("fit", "digits", "--clusters", "8", "--labels", "l.csv", "--test-fraction", "0.25").stdout
+    parts = [line["part"] for line in labels_in(folder / "l.csv")]
+
+    assert "held out: stratified 25%" in text
+    assert parts.count("train") + parts.count("test") == 1797
+    assert 440 < parts.count("test") < 460
+
+
+@pytest.mark.usefixtures("photos")
+def test_a_folder_of_photos(run, folder):
+    text = run(
+        "fit", "photos/", "--clusters", "3", "--size", "6x4", "-o", "photos.kmosaic", "--labels", "labels.csv"
+    ).stdout
+    model = load_model(folder / "photos.kmosaic")
+    lines = labels_in(folder / "labels.csv")
+
+    assert "12 images in 3 clusters" in text
+    assert (model.image.width, model.image.height, model.image.channels, model.image.fit) == (6, 4, 3, "pad")
+    assert [line["id"] for line in lines] == [f"{number:02}.png" for number in range(12)]
+    assert {line["name"] for line in lines} == {""}
+
+
+@pytest.mark.parametrize("policy", ["pad", "crop", "stretch"])
+@pytest.mark.usefixtures("photos")
+def test_fit_policies(run, folder, policy):
+    run("fit", "photos", "--clusters", "2", "--size", "5x5", "--fit", policy, "--grey", "-o", "m.kmosaic")
+    image = load_model(folder / "m.kmosaic").image
+
+    assert (image.fit, image.channels) == (policy, 1)
+
+
+def test_minibatch(run, folder):
+    run(
+        "fit",
+        "digits",
+        "--clusters",
+        "5",
+        "--algorithm",
+        "minibatch",
+        "-o",
+        "m.kmosaic",
+        "--report",
+        "m.html",
+    )
+
+    assert load_model(folder / "m.kmosaic").algorithm == "MiniBatchKMeans"
+
+
+def test_fewer_distinct_images_than_clusters(run, folder):
+    np.save(folder / "same.npy", np.repeat(np.array([[0, 0, 0, 0], [9, 9, 9, 9]], np.uint8), 5, axis=0))
+
+    result = run("fit", "same.npy", "--clusters", "3", "-o", "m.kmosaic")
+
+    assert "kmosaic: warning: only 2 of n_clusters=3" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+class TestUnreadableFiles:
+    @pytest.fixture
+    def damaged(self, photos):
+        """One photo is cut short, and a text file lies beside."""
+        whole = (photos / "03.png").read_bytes()
+        (photos / "03.png").write_bytes(whole[: len(whole) // 2])
+        (photos / "notes.txt").write_text("not an image")
+
+    @pytest.mark.usefixtures("damaged")
+    def test_are_counted_and_named(self, run):
+        result = run("fit", "photos", "--clusters", "2", "--size", "4x4", "-o", "m.kmosaic")
+
+        assert "03.png" in result.stderr
+        assert " skipped:" in result.stderr
+        assert "11 images in 2 clusters" in result.stdout
+
+    @pytest.mark.usefixtures("damaged")
+    def test_are_an_error_when_strict(self, fail, folder):
+        line = ("fit", "photos", "--clusters", "2", "--size", "4x4", "-o", "m.kmosaic")
+
+        assert "notes.txt" in fail(*line, "--strict")
+        assert not (folder / "m.kmosaic").exists()
+
+
+class TestBadInput:
+    def test_nothing_to_write(self, fail):
+        assert "name what to write: -o MODEL" in fail("fit", "digits", "--clusters", "3", code=2)
+
+    @pytest.mark.parametrize("clusters", ["0", "-1", "many"])
+    def test_clusters_that_are_none(self, fail, clusters):
+        assert "Invalid value for '--clusters'" in fail("fit", "digits", "--clusters", clusters, code=2)
+
+    def test_no_clusters(self, fail):
+        assert "Missing option '--clusters'" in fail("fit", "digits", "-o", "m", code=2)
+
+    def test_more_clusters_than_images(self, fail, folder):
+        message = fail("fit", "digits", "--clusters", "1798", "-o", "m.kmosaic")
+
+        assert "n_samples=1797 must be >= n_clusters=1798" in message
+        assert list(folder.iterdir()) == []
+
+    @pytest.mark.parametrize("size", ["64", "64x", "x64", "0x64", "-1x4", "axb", "64x64x3"])
+    def test_size(self, fail, size):
+        assert "Invalid value for '--size'" in fail(
+            "fit", "digits", "--clusters", "3", "--size", size, code=2
+        )
+
+    def test_grey_and_rgb(self, fail):
+        assert "exclude each other" in fail(
+            "fit", "digits", "--clusters", "3", "-o", "m", "--grey", "--rgb", code=2
+        )
+
+    def test_empty_clusters_of_minibatch(self, fail):
+        line = ("fit", "digits", "--clusters", "3", "-o", "m", "--algorithm", "minibatch")
+        assert "--empty-clusters" in fail(*line, "--empty-clusters", "drop", code=2)
+
+    def test_unlike_sizes_without_a_size(self, fail, photos):
+        assert "--size" in fail("fit", str(photos), "--clusters", "3", "-o", "m")
+
+    def test_no_such_source(self, fail):
+        assert "did you mean mnist?" in fail("fit", "mnits", "--clusters", "3", "-o", "m")
+
+    def test_empty_folder(self, fail, folder):
+        (folder / "empty").mkdir()
+
+        assert "empty" in fail("fit", "empty", "--clusters", "3", "-o", "m")
+
+    def test_folder_of_text_files(self, fail, folder):
+        (folder / "texts").mkdir()
+        (folder / "texts" / "a.txt").write_text("no image")
+        (folder / "texts" / "b.png").write_text("no image either")
+
+        assert "texts" in fail("fit", "texts", "--clusters", "3", "-o", "m")
+
+    def test_image_bomb(self, fail, folder):
+        (folder / "bombs").mkdir()
+        Image.new("1", (20_000, 20_000)).save(folder / "bombs" / "bomb.png")
+
+        assert "bomb" in fail("fit", "bombs", "--clusters", "1", "--size", "8x8", "-o", "m", "--strict")
+
+    @pytest.mark.parametrize(
+        ("name", "array"),
+        [
+            ("nan", np.array([[0.0, np.nan], [1.0, 2.0]])),
+            ("infinite", np.array([[0.0, np.inf], [1.0, 2.0]])),
+            ("empty", np.empty((0, 4))),
+            ("one-dimensional", np.arange(5.0)),
+            ("complex", np.ones((4, 4), complex)),
+        ],
+    )
+    def test_arrays(self, fail, folder, name, array):
+        np.save(folder / f"{name}.npy", array)
+
+        assert f"{name}.npy" in fail("fit", f"{name}.npy", "--clusters", "1", "-o", "m.kmosaic")
+        assert not (folder / "m.kmosaic").exists()
+
+    def test_objects_are_not_unpickled(self, fail, folder):
+        class Trap:
+            def __reduce__(self):
+                return (Path("sprung").touch, ())
+
+        np.save(folder / "trap.npy", np.array([[Trap()]], dtype=object), allow_pickle=True)
+
+        assert "trap.npy" in fail("fit", "trap.npy", "--clusters", "1", "-o", "m")
+        assert not (folder / "sprung").exists()
+
+    @pytest.mark.parametrize(
+        "content", [b"", b"\0\0\x08\x03\0\0\0\x05", b"\x1f\x8b\x08\0garbage", b"\0\0\x08\x01\xff\xff\xff\xff"]
+    )
+    def test_damaged_idx(self, fail, folder, content):
+        (folder / "images-idx3-ubyte").write_bytes(content)
+
+        assert "images-idx3-ubyte" in fail("fit", "images-idx3-ubyte", "--clusters", "1", "-o", "m")
+
+    def test_wrong_checksum(self, fail, tmp_path):
+        (tmp_path / "data" / "mnist").mkdir()
+        for name, header in (
+            ("train-images-idx3-ubyte", b"\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02" + bytes(8)),
+            ("train-labels-idx1-ubyte", b"\0\0\x08\x01\0\0\0\x02\0\x01"),
+            ("t10k-images-idx3-ubyte", b"\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02" + bytes(8)),
+            ("t10k-labels-idx1-ubyte", b"\0\0\x08\x01\0\0\0\x02\0\x01"),
+        ):
+            (tmp_path / "data" / "mnist" / name).write_bytes(header)
+
+        assert "checksum" in fail("fit", "mnist", "--clusters", "1", "-o", "m")
+
+
+class TestOutputs:
+    @pytest.mark.parametrize("option", ["-o", "--labels", "--report"])
+    def test_are_kept(self, fail, run, folder, option):
+        (folder / "out").write_text("mine")
+        line = ("fit", "digits", "--clusters", "4", option, "out")
+
+        assert "out exists" in fail(*line)
+        assert (folder / "out").read_text() == "mine"
+        run(*line, "--force")
+        assert (folder / "out").stat().st_size > 1000
+
+    def test_into_a_missing_folder(self, fail):
+        assert "nowhere is not a folder" in fail(
+            "fit", "digits", "--clusters", "4", "-o", "nowhere/m.kmosaic"
+        )
+
+    def test_that_are_folders(self, fail, folder):
+        (folder / "out").mkdir()
+
+        assert "out is a folder" in fail("fit", "digits", "--clusters", "4", "-o", "out", "--force")
+
+    def test_that_cannot_be_written(self, fail):
+        if not Path("/proc/self").is_dir():
+            pytest.skip("needs /proc, where nobody can make files")
+
+        message = fail("fit", "digits", "--clusters", "4", "-o", "/proc/self/m.kmosaic")
+
+        assert "not writable" in message or "cannot be written" in message
+
+    def test_are_checked_before_the_work(self, fail, folder):
+        (folder / "m.kmosaic").write_text("mine")
+
+        assert "m.kmosaic exists" in fail("fit", "no-such-source", "--clusters", "4", "-o", "m.kmosaic")

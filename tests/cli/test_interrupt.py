@@ -1,0 +1,89 @@
+"""Ctrl-C, for real: a process, a signal, an exit code, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command, and wait until it says on its first line that it is fitting."""
+    program = (
+        "import sys\n"
+        "from kmosaic.cli import main\n"
+        "from kmosaic.cli.progress import FitProgress, SweepProgress\n"
+        "def tell(self, progress): print('iteration', flush=True)\n"
+        "FitProgress.__call__ = SweepProgress.on_iteration = tell\n"
+        "main(sys.argv[1:], prog_name='kmosaic')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "iteration\n"
+    return process
+
+
+@pytest.fixture
+def long_work(folder: Path) -> Path:
+    """Enough random rows to keep k-means busy for minutes: they have no clusters to find."""
+    rows = np.random.default_rng(0).integers(0, 256, (60_000, 64), dtype=np.uint8)
+    np.save(folder / "rows.npy", rows)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "rows.npy", "--clusters", "400", "--n-init", "9", "-o", "m.kmosaic", "--labels", "l.csv"),
+        ("sweep", "rows.npy", "--clusters", "300,400", "--json", "out.json", "--report", "out.html"),
+    ],
+    ids=["fit", "sweep"],
+)
+def test_interrupted(long_work: Path, arguments: tuple[str, ...]) -> None:
+    process = start(long_work, *arguments)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert errors == "kmosaic: interrupted; no unfinished file is left behind\n"
+    assert [path.name for path in long_work.iterdir()] == ["rows.npy"]
+
+
+def test_interrupted_while_writing(folder: Path) -> None:
+    """The signal comes while the model is half written: neither it nor its temporary file stays."""
+    program = (
+        "import sys, time, safetensors.numpy\n"
+        "from pathlib import Path\n"
+        "from kmosaic.cli import main\n"
+        "def write(self, data):\n"
+        "    with self.open('wb') as stream:\n"
+        "        stream.write(data[:100]); stream.flush()\n"
+        "        print('half', flush=True)\n"
+        "        time.sleep(60)\n"
+        "Path.write_bytes = write\n"
+        "main(['fit', 'digits', '--clusters', '4', '-o', 'm.kmosaic', '-q'], prog_name='kmosaic')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    while process.stdout.readline() != "half\n":
+        assert process.poll() is None
+        time.sleep(0.01)
+    assert len(list(folder.iterdir())) == 1
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert list(folder.iterdir()) == []

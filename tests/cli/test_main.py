@@ -1,0 +1,131 @@
+"""The command line as a whole: help, version, how fast it answers, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import kmosaic
+from kmosaic.cli import main
+from kmosaic.cli.errors import in_words
+
+COMMANDS = ("datasets", "sweep", "fit", "predict", "show")
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_the_commands(run, flag):
+    listed = run(flag).stdout.partition("Commands:")[2]
+
+    assert [line.split()[0] for line in listed.strip().splitlines()] == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_has_examples(run, command):
+    text = run(command, "-h").stdout
+
+    assert f"  kmosaic {command}" in text.partition("Examples:")[2]
+
+
+def test_version(run):
+    assert run("--version").stdout == f"kmosaic {kmosaic.__version__}\n"
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from kmosaic.cli import main\n"
+        "heavy = {'numpy', 'sklearn', 'matplotlib', 'rich', 'PIL', 'httpx', 'kmosaic._core'}\n"
+        "try:\n"
+        "    main(['sweep', '-h'])\n"
+        "finally:\n"
+        "    assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "kmosaic", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.startswith("kmosaic ")
+
+
+def test_unknown_command(fail):
+    assert "No such command 'clusterise'; see kmosaic -h" in fail("clusterise", code=2)
+
+
+def test_unknown_option(fail):
+    message = fail("fit", "digits", "--frobnicate", code=2)
+
+    assert "No such option '--frobnicate'" in message
+    assert message.endswith("; see kmosaic fit -h\n")
+
+
+def test_closed_pipe_is_no_error():
+    command = f'"{sys.executable}" -m kmosaic datasets | true'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+class TestUnexpectedErrors:
+    @pytest.fixture
+    def broken(self, monkeypatch):
+        def break_with(error):
+            @click.command("broken")
+            def broken() -> None:
+                raise error
+
+            monkeypatch.setitem(main.commands, "broken", broken)
+
+        return break_with
+
+    @pytest.mark.parametrize(
+        ("error", "words"),
+        [
+            (MemoryError("Unable to allocate 9 TiB"), "not enough memory (Unable to allocate 9 TiB)"),
+            (PermissionError(13, "Permission denied", "a.csv"), "a.csv: Permission denied"),
+            (OSError("no space"), "no space"),
+            (ValueError("n_clusters=3\nis wrong"), "n_clusters=3 is wrong"),
+            (KeyError("x"), "unexpected KeyError: 'x'; this is a bug"),
+        ],
+    )
+    def test_end_in_one_line(self, broken, fail, error, words):
+        broken(error)
+
+        assert words in fail("broken")
+
+    def test_show_their_traceback_when_debugging(self, broken, monkeypatch):
+        broken(KeyError("x"))
+        monkeypatch.setenv("KMOSAIC_DEBUG", "1")
+
+        assert isinstance(CliRunner().invoke(main, ["broken"]).exception, KeyError)
+
+    def test_control_characters_do_not_reach_the_terminal(self, broken, fail):
+        broken(ValueError("\x1b[31mred"))
+
+        assert "\x1b" not in fail("broken")
+
+    def test_are_named_where_they_say_nothing(self):
+        assert in_words(ValueError()) == "ValueError"
+
+    def test_warnings_are_one_line(self, monkeypatch):
+        @click.command("warns")
+        def warns() -> None:
+            import warnings
+
+            warnings.warn("only 2 of n_clusters=3\nare distinct", UserWarning, stacklevel=1)
+
+        monkeypatch.setitem(main.commands, "warns", warns)
+
+        assert (
+            CliRunner().invoke(main, ["warns"]).stderr
+            == "kmosaic: warning: only 2 of n_clusters=3 are distinct\n"
+        )

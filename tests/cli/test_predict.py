@@ -1,0 +1,87 @@
+"""kmosaic predict."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from kmosaic import load_model
+
+
+@pytest.fixture
+def new_images(folder: Path) -> Path:
+    """The first six digits as PNG files of full brightness 255."""
+    (folder / "new-images").mkdir()
+    for number, image in enumerate(load_digits().images[:6]):
+        pixels = np.rint(image * 255 / 16).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / "new-images" / f"{number}.png")
+    return folder / "new-images"
+
+
+def test_writes_a_line_an_image(run, folder, digits_model, new_images):
+    result = run("predict", "digits.kmosaic", "new-images/", "-o", "predictions.csv")
+    with (folder / "predictions.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    model = load_model(digits_model)
+    expected = model.predict(load_digits().data[:6].astype(np.uint8))
+
+    assert list(lines[0]) == ["id", "cluster", "name", "distance"]
+    assert [line["id"] for line in lines] == [path.name for path in sorted(new_images.iterdir())]
+    assert [int(line["cluster"]) for line in lines] == expected.tolist()
+    assert [line["name"] for line in lines] == [model.cluster_names[cluster] for cluster in expected]
+    assert all(float(line["distance"]) > 0 for line in lines)
+    assert "6 images fell into" in result.stdout
+    assert "Written: predictions.csv" in result.stdout
+
+
+@pytest.mark.usefixtures("digits_model", "new_images")
+def test_without_an_output_the_table_goes_to_stdout(run):
+    lines = run("predict", "digits.kmosaic", "new-images").stdout.splitlines()
+
+    assert lines[0] == "id,cluster,name,distance"
+    assert len(lines) == 7
+
+
+@pytest.mark.usefixtures("digits_model", "new_images")
+def test_one_image(run):
+    lines = run("predict", "digits.kmosaic", "new-images/0.png").stdout.splitlines()
+
+    assert len(lines) == 2
+
+
+@pytest.mark.usefixtures("digits_model")
+def test_labelled_images_are_compared_with_the_names(run):
+    text = run("predict", "digits.kmosaic", "digits", "-o", "p.csv").stdout
+
+    assert "The clusters' names are the images' own labels for " in text
+
+
+class TestBadInput:
+    def test_no_model(self, fail):
+        assert "none.kmosaic" in fail("predict", "none.kmosaic", "digits", "-o", "p.csv")
+
+    @pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"PK" + data, lambda _: b"{}"])
+    def test_damaged_model(self, fail, digits_model, damage):
+        digits_model.write_bytes(damage(digits_model.read_bytes()))
+
+        assert "digits.kmosaic: " in fail("predict", "digits.kmosaic", "digits", "-o", "p.csv")
+
+    @pytest.mark.usefixtures("digits_model")
+    def test_wrong_number_of_features(self, fail, folder):
+        np.save(folder / "rows.npy", np.zeros((3, 7), np.uint8))
+
+        assert "rows.npy" in fail("predict", "digits.kmosaic", "rows.npy", "-o", "p.csv")
+        assert not (folder / "p.csv").exists()
+
+    @pytest.mark.usefixtures("digits_model")
+    def test_existing_output(self, fail, run, folder):
+        (folder / "p.csv").write_text("mine")
+
+        assert "p.csv exists" in fail("predict", "digits.kmosaic", "digits", "-o", "p.csv")
+        run("predict", "digits.kmosaic", "digits", "-o", "p.csv", "--force")
+        assert (folder / "p.csv").read_text().startswith("id,cluster")

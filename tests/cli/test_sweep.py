@@ -1,0 +1,232 @@
+"""kmosaic sweep."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from kmosaic.cli.sweep import default_clusters
+
+NAMED_IN_THE_ISSUE = {
+    "n_clusters", "seed", "inertia_scaled", "inertia_raw", "homogeneity", "completeness", "v_measure",
+    "adjusted_rand", "accuracy_train", "accuracy_test", "n_iter", "converged", "fit_seconds",
+    "peak_memory_bytes",
+}  # fmt: skip
+
+
+@pytest.fixture
+def swept(run):
+    """A small sweep with every output."""
+    return run(
+        "sweep", "digits", "--clusters", "10,20", "--seeds", "2", "--json", "out.json", "--csv", "out.csv",
+        "--report", "out.html", "--pictures", "pictures",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("swept")
+def test_writes_every_output(folder):
+    runs = json.loads((folder / "out.json").read_text())
+    with (folder / "out.csv").open() as stream:
+        lines = list(csv.DictReader(stream))
+
+    assert [(run["n_clusters"], run["seed"]) for run in runs] == [(10, 0), (10, 1), (20, 0), (20, 1)]
+    assert set(runs[0]) >= NAMED_IN_THE_ISSUE
+    assert [line["inertia_raw"] for line in lines] == [repr(run["inertia_raw"]) for run in runs]
+    page = (folder / "out.html").read_text()
+    assert "kmosaic sweep digits --clusters 10,20 --seeds 2" in page
+    pictures = sorted(path.name for path in (folder / "pictures").iterdir())
+    assert pictures == ["first-images.png", "inertia.png", "scores.png", "time.png"]
+
+
+def test_says_what_it_did_and_what_to_do_next(swept):
+    text = swept.stdout
+
+    assert "1,438 training images, 359 test images (held out: stratified 20%, seed 0)" in text
+    assert "over 2 seeds" in text
+    assert "Recommended: " in text
+    assert "Written: out.json, out.csv, out.html, pictures" in text
+    assert "Next: kmosaic fit digits --clusters " in text
+    assert swept.stderr == ""
+
+
+def test_the_table_is_the_mean_over_seeds(swept, folder):
+    runs = json.loads((folder / "out.json").read_text())
+    line = next(line for line in swept.stdout.splitlines() if line.strip().startswith("20 "))
+    mean = sum(run["accuracy_test"] for run in runs if run["n_clusters"] == 20) / 2
+
+    assert f" {mean:.3f} ±" in line
+    assert all(len(line) <= 80 for line in swept.stdout.splitlines()[1:5])
+
+
+@pytest.mark.usefixtures("swept")
+def test_pixels_are_scaled_by_full_brightness(folder):
+    run = json.loads((folder / "out.json").read_text())[0]
+
+    assert run["inertia_scaled"] == pytest.approx(run["inertia_raw"] / 16**2)
+
+
+def test_first_seed(run, folder):
+    run("sweep", "digits", "--clusters", "4", "--seeds", "2", "--seed", "7", "--json", "out.json")
+
+    assert [run["seed"] for run in json.loads((folder / "out.json").read_text())] == [7, 8]
+
+
+def test_three_seeds_by_default(run, folder):
+    run("sweep", "digits", "--clusters", "4", "--json", "out.json", "--quiet")
+
+    assert [run["seed"] for run in json.loads((folder / "out.json").read_text())] == [0, 1, 2]
+
+
+def test_quiet_leaves_out_the_advice(run):
+    text = run("sweep", "digits", "--clusters", "4", "--seeds", "1", "--quiet").stdout
+
+    assert "Next: " not in text
+    assert "Recommended: " in text
+
+
+def test_tolerance_is_that_of_the_recommendation(run):
+    text = run("sweep", "digits", "--clusters", "10,40", "--seeds", "1", "--tolerance", "1").stdout
+
+    assert "Recommended: 10 clusters" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--algorithm", "minibatch"), {"algorithm": "MiniBatchKMeans"}),
+        (("--max-iter", "1"), {"n_iter": 1, "converged": False}),
+    ],
+)
+def test_options_reach_the_estimator(run, folder, options, expected):
+    run("sweep", "digits", "--clusters", "10", "--seeds", "1", "--json", "out.json", *options)
+    made = json.loads((folder / "out.json").read_text())[0]
+
+    assert {name: made[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "options", [("--init", "random", "--n-init", "1"), ("--n-init", "5"), ("--tol", "20")]
+)
+def test_further_options_change_the_result(run, folder, options):
+    line = ("sweep", "digits", "--clusters", "30", "--seeds", "1")
+    run(*line, "--json", "plain.json")
+    run(*line, "--json", "other.json", *options)
+    plain, other = (json.loads((folder / f"{name}.json").read_text())[0] for name in ("plain", "other"))
+
+    assert plain["inertia_raw"] != other["inertia_raw"]
+
+
+def test_threads_change_nothing(run, folder):
+    for threads in ("1", "3"):
+        run(
+            "sweep",
+            "digits",
+            "--clusters",
+            "10",
+            "--seeds",
+            "1",
+            "--threads",
+            threads,
+            "--json",
+            f"{threads}.json",
+        )
+    one, three = (json.loads((folder / f"{name}.json").read_text())[0] for name in "13")
+    same = ("inertia_raw", "n_iter", "accuracy_test", "adjusted_rand")
+
+    assert [one[name] for name in same] == [three[name] for name in same]
+
+
+def test_unlabelled_images(run, photos):
+    text = run("sweep", str(photos), "--size", "8x8", "--seeds", "2", "--clusters", "2,3").stdout
+
+    assert "stability" in text
+    assert "accuracy" not in text.partition("Recommended")[0]
+
+
+def test_default_numbers_fit_the_number_of_images(run, photos, folder):
+    run("sweep", str(photos), "--size", "8x8", "--seeds", "1", "--json", "out.json")
+    tried = [run["n_clusters"] for run in json.loads((folder / "out.json").read_text())]
+
+    assert tried == [2, 3, 4]
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 10, 29, 100, 1200, 60_000])
+def test_default_numbers_are_possible_numbers(n_samples):
+    numbers = default_clusters(n_samples)
+
+    assert numbers
+    assert all(1 <= number <= n_samples for number in numbers)
+
+
+def test_mnist_has_the_starting_document_beside(run, shared_data):
+    if not (shared_data / "mnist").is_dir():
+        pytest.skip(f"no mnist in {shared_data}")
+
+    text = run(
+        "sweep",
+        "mnist",
+        "--clusters",
+        "10",
+        "--seeds",
+        "1",
+        "--max-iter",
+        "2",
+        "--data-dir",
+        str(shared_data),
+    ).stdout
+
+    assert "60,000 training images, 10,000 test images (published split)" in text
+    assert next(line for line in text.splitlines() if line.startswith("notebook")).split()[1:] == [
+        "2,389,283", "0.448", "0.521",
+    ]  # fmt: skip
+    assert '"99.3% with 256 clusters" does not hold for raw pixels' in text
+    assert "0.894" in text
+    assert "0.899" in text
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("clusters", ["0", "-3", "10,0", "ten", "", "10;20", "3.5"])
+    def test_clusters_that_are_none(self, fail, clusters):
+        assert "Invalid value for '--clusters'" in fail("sweep", "digits", "--clusters", clusters, code=2)
+
+    def test_more_clusters_than_images(self, fail):
+        assert "n_clusters=9999 must be at most n_samples=1438" in fail(
+            "sweep", "digits", "--clusters", "10,9999"
+        )
+
+    def test_the_same_number_twice(self, fail):
+        assert "twice" in fail("sweep", "digits", "--clusters", "10,10")
+
+    @pytest.mark.parametrize("seeds", ["0", "-1", "x"])
+    def test_seeds(self, fail, seeds):
+        assert "Invalid value for '--seeds'" in fail("sweep", "digits", "--seeds", seeds, code=2)
+
+    @pytest.mark.parametrize("option", ["--json", "--csv", "--report"])
+    def test_outputs_are_kept(self, fail, run, folder, option):
+        (folder / "out").write_text("mine")
+
+        assert "out exists" in fail("sweep", "digits", "--clusters", "4", option, "out")
+        assert (folder / "out").read_text() == "mine"
+        run("sweep", "digits", "--clusters", "4", "--seeds", "1", option, "out", "--force")
+        assert (folder / "out").read_text() != "mine"
+
+    def test_outputs_are_checked_before_the_work(self, fail, folder):
+        (folder / "out.json").write_text("mine")
+
+        assert "out.json exists" in fail("sweep", "no-such-source", "--json", "out.json")
+
+    def test_pictures_are_kept(self, fail, folder):
+        (folder / "pictures").mkdir()
+        (folder / "pictures" / "time.png").write_text("mine")
+
+        assert "time.png exists" in fail("sweep", "digits", "--pictures", "pictures")
+
+    def test_pictures_into_a_file(self, fail, folder):
+        (folder / "pictures").write_text("mine")
+
+        assert "pictures is a file; name a folder" in fail("sweep", "digits", "--pictures", "pictures")
+
+    def test_one_name_for_two_outputs(self, fail):
+        assert "named for two outputs" in fail("sweep", "digits", "--json", "out", "--csv", "./out")
