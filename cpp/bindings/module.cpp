@@ -57,6 +57,7 @@ Dtype dtype_of(const AnyRows& rows) {
 }
 
 Rows view(const AnyRows& rows, const std::optional<Weights>& weights) {
+    require(rows.shape(1) > 0, "rows must have at least one feature");
     require(!weights || weights->shape(0) == rows.shape(0), "weights must have one value a row");
     return {rows.data(), dtype_of(rows), rows.shape(0), rows.shape(1), weights ? weights->data() : nullptr};
 }
@@ -113,8 +114,8 @@ Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterAr
     return {out.data, {rows.n_rows, c.n_clusters}, out.owner};
 }
 
-Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArray& centers, const Labels& labels,
-                                          std::size_t n_threads) {
+Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArray& centers,
+                                          const Labels& labels, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(centers, rows);
     check_labels(labels, rows, c.n_clusters);
@@ -124,7 +125,8 @@ Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArra
     return {out.data, {rows.n_rows}, out.owner};
 }
 
-void lower(const AnyRows& array, const CenterArray& seed, const MutableValues& nearest, std::size_t n_threads) {
+void lower(const AnyRows& array, const CenterArray& seed, const MutableValues& nearest,
+           std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(seed, rows);
     require(nearest.shape(0) == rows.n_rows, "nearest must have one value a row");
@@ -160,8 +162,8 @@ void check_rows(const Partial& partial, const Rows& rows) {
             "an integer Partial takes unweighted integer rows, and no others");
 }
 
-void partial_add(Partial& self, const AnyRows& array, const std::optional<Weights>& weights, const Labels& labels,
-                 std::size_t n_threads) {
+void partial_add(Partial& self, const AnyRows& array, const std::optional<Weights>& weights,
+                 const Labels& labels, std::size_t n_threads) {
     const Rows rows = view(array, weights);
     check_rows(self, rows);
     check_labels(labels, rows, self.n_clusters());
@@ -207,8 +209,8 @@ double partial_inertia(const Partial& self, const CenterArray& centers) {
 
 Result<double, nb::ndim<1>> origin_of(const Values& low, const Values& high) {
     require(low.shape(0) == high.shape(0), "low and high must have one value a feature");
-    const std::vector<double> origin = exact_origin({low.data(), low.data() + low.shape(0)},
-                                                    {high.data(), high.data() + high.shape(0)});
+    const std::vector<double> origin =
+        exact_origin({low.data(), low.data() + low.shape(0)}, {high.data(), high.data() + high.shape(0)});
     auto out = make_buffer<double>(origin.size());
     std::copy(origin.begin(), origin.end(), out.data);
     return {out.data, {origin.size()}, out.owner};
@@ -246,11 +248,12 @@ NB_MODULE(_core, m) {
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
 
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
-        .def("__init__",
-             [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer) {
-                 new (self) Partial(make_partial(n_clusters, origin, integer));
-             },
-             "n_clusters"_a, "origin"_a, "integer"_a)
+        .def(
+            "__init__",
+            [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer) {
+                new (self) Partial(make_partial(n_clusters, origin, integer));
+            },
+            "n_clusters"_a, "origin"_a, "integer"_a)
         .def("add", &partial_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
         .def("add_squares", &partial_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
@@ -261,7 +264,8 @@ NB_MODULE(_core, m) {
         .def("clear", &Partial::clear, "Forget sums and counts; keep the sum of squares.")
         .def_prop_ro("counts", &partial_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
-        .def("means", &partial_means, "previous"_a, "Each cluster's mean; without weight, its row of previous.")
+        .def("means", &partial_means, "previous"_a,
+             "Each cluster's mean; without weight, its row of previous.")
         .def("inertia", &partial_inertia, "centers"_a, "J of the added rows at these centers.");
 }
 

@@ -2,14 +2,15 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <iterator>
 #include <stdexcept>
 
 namespace kmosaic {
 
-#define KMOSAIC_DECLARE(isa)                     \
-    namespace isa {                              \
-    extern const ScreenKernels screen_kernels;   \
-    extern const ExactKernels exact_kernels;     \
+#define KMOSAIC_DECLARE(isa)                   \
+    namespace isa {                            \
+    extern const ScreenKernels screen_kernels; \
+    extern const ExactKernels exact_kernels;   \
     }
 
 KMOSAIC_DECLARE(scalar)
@@ -25,10 +26,14 @@ KMOSAIC_DECLARE(neon)
 
 namespace {
 
-bool always() { return true; }
+bool always() {
+    return true;
+}
 
 #ifdef KMOSAIC_X86
-bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+bool has_avx2() {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
 bool has_avx512() {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
@@ -58,10 +63,12 @@ std::string names() {
 const Kernels& named(const std::string& name) {
     for (const Kernels& table : kTables) {
         if (name != table.name) continue;
-        if (!table.supported()) throw std::runtime_error("KMOSAIC_CPU=" + name + ": this processor does not have it");
+        if (!table.supported())
+            throw std::runtime_error("KMOSAIC_CPU=" + name + ": this processor does not have it");
         return table;
     }
-    throw std::runtime_error("KMOSAIC_CPU=" + name + " is not an instruction set of this build; it has " + names());
+    throw std::runtime_error("KMOSAIC_CPU=" + name + " is not an instruction set of this build; it has " +
+                             names());
 }
 
 std::string environment() {

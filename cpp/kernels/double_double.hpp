@@ -49,8 +49,12 @@ inline DoubleDouble operator+(DoubleDouble a, double b) {
     return fast_two_sum(sum.high, a.low + sum.low);
 }
 
-inline DoubleDouble operator-(DoubleDouble a) { return {-a.high, -a.low}; }
-inline DoubleDouble operator-(DoubleDouble a, DoubleDouble b) { return a + (-b); }
+inline DoubleDouble operator-(DoubleDouble a) {
+    return {-a.high, -a.low};
+}
+inline DoubleDouble operator-(DoubleDouble a, DoubleDouble b) {
+    return a + (-b);
+}
 
 inline DoubleDouble operator*(DoubleDouble a, DoubleDouble b) {
     const DoubleDouble high = two_product(a.high, b.high);

@@ -1,4 +1,5 @@
-// Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a bit.
+// Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a
+// bit.
 #include "kernels/double_double.hpp"
 #include "kernels/kernels.hpp"
 
@@ -37,7 +38,11 @@ constexpr std::size_t kRows = 8 / kVectors > 2 ? 8 / kVectors : 2;
 #if KMOSAIC_LANES == 1
 using Vector = double;
 #else
-using Vector = double __attribute__((vector_size(kLanes * sizeof(double)), aligned(alignof(double)), may_alias));
+// Two steps, since Clang ignores `aligned` beside vector_size. Name the typedef wherever memory is meant: GCC
+// drops `aligned` from a deduced type (auto, template arguments).
+using Register = double __attribute__((vector_size(kLanes * sizeof(double))));
+typedef Register Vector __attribute__((aligned(alignof(double)), may_alias));
+static_assert(alignof(Vector) == alignof(double), "rows and panels are aligned to their type only");
 #endif
 
 template <std::size_t Rows>
@@ -74,7 +79,8 @@ void add_integers(const void* row, std::size_t n, std::int64_t* sums) {
 }
 
 template <class T>
-void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* high, double* low) {
+void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* high,
+               double* low) {
     const T* x = static_cast<const T*>(row);
     for (std::size_t f = 0; f < n; ++f) {
         const DoubleDouble value = two_product(weight, static_cast<double>(x[f]) - origin[f]);

@@ -1,5 +1,5 @@
-// What differs between instruction sets: the float32 lanes of a register, and the register block that keeps the
-// multiply-add units busy without spilling (accumulators = kRowGroup x kPanelGroup x 16 / lanes).
+// What differs between instruction sets: the float32 lanes of a register, and the register block that keeps
+// the multiply-add units busy without spilling (accumulators = kRowGroup x kPanelGroup x 16 / lanes).
 #pragma once
 
 #include <cstddef>
@@ -13,16 +13,16 @@ namespace kmosaic::KMOSAIC_ISA {
 #if KMOSAIC_LANES == 16  // AVX-512: 32 registers, 24 accumulators
 constexpr std::size_t kRowGroup = 8;
 constexpr std::size_t kPanelGroup = 3;
-#elif KMOSAIC_LANES == 8  // AVX2: 16 registers, 12 accumulators
+#elif KMOSAIC_LANES == 8                          // AVX2: 16 registers, 12 accumulators
 constexpr std::size_t kRowGroup = 6;
 constexpr std::size_t kPanelGroup = 1;
 #elif KMOSAIC_LANES == 4 && defined(KMOSAIC_ARM)  // NEON: 32 registers, 24 accumulators
 constexpr std::size_t kRowGroup = 6;
 constexpr std::size_t kPanelGroup = 1;
-#elif KMOSAIC_LANES == 4  // SSE2: 16 registers, 12 accumulators
+#elif KMOSAIC_LANES == 4                          // SSE2: 16 registers, 12 accumulators
 constexpr std::size_t kRowGroup = 3;
 constexpr std::size_t kPanelGroup = 1;
-#else  // scalar: the compiler's own
+#else                                             // scalar: the compiler's own
 constexpr std::size_t kRowGroup = 2;
 constexpr std::size_t kPanelGroup = 1;
 #endif

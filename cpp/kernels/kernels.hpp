@@ -1,4 +1,5 @@
-// The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or throws.
+// The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or
+// throws.
 //
 // Two kinds of kernel live here. Screening kernels (screen.cpp) may round as they please, within the error
 // that kmeans/screen.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp) do the
@@ -14,8 +15,8 @@ namespace kmosaic {
 constexpr std::size_t kPanelWidth = 16;
 constexpr std::size_t kExactPanelWidth = 8;
 
-// Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in L1/L2,
-// and the rounding error grows with the chunk, not with n_features.
+// Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in
+// L1/L2, and the rounding error grows with the chunk, not with n_features.
 constexpr std::size_t kFeatureChunk = 256;
 
 enum Dtype : int { kUint8 = 0, kUint16 = 1, kFloat32 = 2, kFloat64 = 3 };
@@ -47,18 +48,19 @@ struct ExactKernels {
     double (*squared_distance)(const double* a, const double* b, std::size_t n);
 
     // out[r * kExactPanelWidth + j] = |rows[r] - centre j|^2, features added first to last.
-    void (*squared_distances)(const double* rows, std::size_t n_rows, std::size_t n_features, const double* panel,
-                              double* out);
+    void (*squared_distances)(const double* rows, std::size_t n_rows, std::size_t n_features,
+                              const double* panel, double* out);
 
     // sums += row, exactly. Integer rows only.
     void (*add_integers[2])(const void* row, std::size_t n, std::int64_t* sums);
 
     // (high, low) += weight * (row - origin) in double-double. `row - origin` must be exact in float64.
-    void (*add_reals[kDtypes])(const void* row, std::size_t n, double weight, const double* origin, double* high,
-                               double* low);
+    void (*add_reals[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
+                               double* high, double* low);
 
-    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum, in double-double:
-    // a cluster's part of J less the constant sum of squares. `magnitude` gets the sum of the terms' sizes.
+    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum, in
+    // double-double: a cluster's part of J less the constant sum of squares. `magnitude` gets the sum of the
+    // terms' sizes.
     void (*cluster_cost)(const double* centre, const double* origin, const double* high, const double* low,
                          const double count[2], std::size_t n, double cost[2], double* magnitude);
 };

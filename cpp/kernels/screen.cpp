@@ -1,7 +1,8 @@
-// Screening kernels, compiled once per instruction set: KMOSAIC_ISA names it, KMOSAIC_LANES is its float32 width.
-// Compiled with fused multiply-add where there is one; the bound in kmeans/screen.hpp holds with and without.
-#include "kernels/kernels.hpp"
+// Screening kernels, compiled once per instruction set: KMOSAIC_ISA names it, KMOSAIC_LANES is its float32
+// width. Compiled with fused multiply-add where there is one; the bound in kmeans/screen.hpp holds with and
+// without.
 #include "kernels/isa.hpp"
+#include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
@@ -12,7 +13,11 @@ constexpr std::size_t kVectors = kPanelWidth / kLanes;
 #if KMOSAIC_LANES == 1
 using Vector = float;
 #else
-using Vector = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(alignof(float)), may_alias));
+// Two steps, since Clang ignores `aligned` beside vector_size. Name the typedef wherever memory is meant: GCC
+// drops `aligned` from a deduced type (auto, template arguments).
+using Register = float __attribute__((vector_size(kLanes * sizeof(float))));
+typedef Register Vector __attribute__((aligned(alignof(float)), may_alias));
+static_assert(alignof(Vector) == alignof(float), "rows and panels are aligned to their type only");
 #endif
 
 template <class T>
@@ -37,17 +42,13 @@ float widen(const void* row, std::size_t n, const double* origin, double scale, 
     return total;
 }
 
-// Rows x Panels accumulators stay in registers over one chunk of features.
+// Rows x Panels accumulators stay in registers over one chunk of features. Each chunk is summed from zero
+// before it is added to those before it: the bound in kmeans/screen.hpp counts on paths no longer than a
+// chunk.
 template <std::size_t Rows, std::size_t Panels>
 void multiply(const float* rows, std::size_t stride, const float* const* panels, std::size_t n, bool first,
               float* products, std::size_t product_stride) {
-    Vector sums[Rows][Panels][kVectors];
-    for (std::size_t r = 0; r < Rows; ++r)
-        for (std::size_t p = 0; p < Panels; ++p)
-            for (std::size_t v = 0; v < kVectors; ++v)
-                sums[r][p][v] = first ? Vector{}
-                                      : *reinterpret_cast<const Vector*>(products + r * product_stride +
-                                                                         p * kPanelWidth + v * kLanes);
+    Vector sums[Rows][Panels][kVectors] = {};
     for (std::size_t f = 0; f < n; ++f) {
         Vector centroid[Panels][kVectors];
         for (std::size_t p = 0; p < Panels; ++p)
@@ -61,9 +62,11 @@ void multiply(const float* rows, std::size_t stride, const float* const* panels,
     }
     for (std::size_t r = 0; r < Rows; ++r)
         for (std::size_t p = 0; p < Panels; ++p)
-            for (std::size_t v = 0; v < kVectors; ++v)
-                *reinterpret_cast<Vector*>(products + r * product_stride + p * kPanelWidth + v * kLanes) =
-                    sums[r][p][v];
+            for (std::size_t v = 0; v < kVectors; ++v) {
+                Vector* out =
+                    reinterpret_cast<Vector*>(products + r * product_stride + p * kPanelWidth + v * kLanes);
+                *out = first ? sums[r][p][v] : *out + sums[r][p][v];
+            }
 }
 
 struct Block {
@@ -83,8 +86,8 @@ void multiply_panels(const Block& b, std::size_t panel, std::size_t feature) {
     for (std::size_t p = 0; p < Panels; ++p)
         panels[p] = b.panels + ((panel + p) * b.n_features + feature) * kPanelWidth;
     for (std::size_t r = 0; r < b.n_rows; r += kRowGroup)
-        multiply<kRowGroup, Panels>(b.rows + r * b.n_features + feature, b.n_features, panels, chunk, feature == 0,
-                                    b.products + r * stride + panel * kPanelWidth, stride);
+        multiply<kRowGroup, Panels>(b.rows + r * b.n_features + feature, b.n_features, panels, chunk,
+                                    feature == 0, b.products + r * stride + panel * kPanelWidth, stride);
 }
 
 void products(const float* rows, std::size_t n_rows, std::size_t n_features, const float* panels,
@@ -137,10 +140,7 @@ std::size_t count(const float* scores, std::size_t n, float limit, std::size_t* 
 
 extern const ScreenKernels screen_kernels;
 const ScreenKernels screen_kernels = {
-    kRowGroup,
-    {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>},
-    products,
-    scores,
+    kRowGroup, {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>}, products, scores,
     count,
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <numeric>
+#include <limits>
 #include <vector>
 
 #include "kernels/dispatch.hpp"
@@ -24,10 +24,12 @@ std::size_t block_rows(std::size_t floats_a_row, std::size_t row_group) {
 // One thread's buffers, and the work on a block of rows.
 class Assigner {
   public:
-    Assigner(const Rows& rows, const Centers& centers, const Screen& screen, std::size_t n_block)
+    Assigner(const Rows& rows, const Centers& centers, const Screen& screen, const Kernels& table,
+             std::size_t n_block)
         : rows_(rows),
           centers_(centers),
           screen_(screen),
+          table_(table),
           n_scores_(screen.n_panels() * kPanelWidth),
           block_(n_block * rows.n_features, 0.0F),
           squares_(n_block, 0.0F),
@@ -35,7 +37,7 @@ class Assigner {
           row_(rows.n_features, 0.0) {}
 
     std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
-        const ScreenKernels& kernel = *kernels().screen;
+        const ScreenKernels& kernel = *table_.screen;
         for (std::size_t i = 0; i < count; ++i)
             squares_[i] = kernel.widen[rows_.dtype](rows_.row(first + i), rows_.n_features, screen_.origin(),
                                                     screen_.scale(), block_.data() + i * rows_.n_features);
@@ -53,13 +55,13 @@ class Assigner {
 
   private:
     std::size_t label_of(std::size_t row, std::size_t i) {
-        const ScreenKernels& kernel = *kernels().screen;
+        const ScreenKernels& kernel = *table_.screen;
         float* scores = products_.data() + i * n_scores_;
         const float least = kernel.scores(scores, screen_.norms(), n_scores_);
         const float limit = screen_.limit(least, squares_[i]);
         std::size_t last = 0;
         const std::size_t found = kernel.count(scores, n_scores_, limit, &last);
-        if (found == 1 && last < centers_.n_clusters) return last;
+        if (found == 1 && limit < std::numeric_limits<float>::infinity()) return last;
         return decide(row, scores, limit);
     }
 
@@ -68,13 +70,14 @@ class Assigner {
         const bool screened = limit < std::numeric_limits<float>::infinity();
         for (std::size_t j = 0; j < centers_.n_clusters; ++j)
             if (!screened || scores[j] <= limit) candidates_.push_back(j);
-        kernels().exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, row_.data());
+        table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, row_.data());
         return nearest(row_.data(), centers_, candidates_, distances_);
     }
 
     const Rows& rows_;
     const Centers& centers_;
     const Screen& screen_;
+    const Kernels& table_;
     std::size_t n_scores_;
     std::vector<float> block_;
     std::vector<float> squares_;
@@ -88,12 +91,15 @@ class Assigner {
 
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
     const Screen screen(centers, rows.dtype);
+    // One table throughout: another thread may select another, and buffers are padded for this one's row
+    // group.
+    const Kernels& table = kernels();
     const std::size_t n_block =
-        block_rows(rows.n_features + screen.n_panels() * kPanelWidth, kernels().screen->row_group);
+        block_rows(rows.n_features + screen.n_panels() * kPanelWidth, table.screen->row_group);
     const std::size_t n_blocks = (rows.n_rows + n_block - 1) / n_block;
     std::atomic<std::size_t> changed{0};
     parallel_for(n_blocks, parallel, [&] {
-        return [&, assigner = Assigner(rows, centers, screen, n_block)](std::size_t block) mutable {
+        return [&, assigner = Assigner(rows, centers, screen, table, n_block)](std::size_t block) mutable {
             const std::size_t first = block * n_block;
             changed += assigner(first, std::min(n_block, rows.n_rows - first), labels);
         };

@@ -8,7 +8,8 @@
 
 namespace kmosaic {
 
-// Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many changed.
+// Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many
+// changed.
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel);
 
 }  // namespace kmosaic

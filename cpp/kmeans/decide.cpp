@@ -31,7 +31,8 @@ DoubleDouble squared_distance(const double* a, const double* b, std::size_t n, d
     return sum;
 }
 
-std::size_t nearest_exactly(const double* row, const Centers& centers, const std::vector<std::size_t>& candidates) {
+std::size_t nearest_exactly(const double* row, const Centers& centers,
+                            const std::vector<std::size_t>& candidates) {
     const double tie = 32.0 * static_cast<double>(centers.n_features + 1) * 0x1p-106;
     std::vector<DoubleDouble> distances;
     distances.reserve(candidates.size());

@@ -43,8 +43,8 @@ void for_each_tile(const Rows& rows, const Centers& centers, const Parallel& par
                 for (std::size_t i = 0; i < n; ++i)
                     kernels().exact->widen[rows.dtype](rows.row(first + i), d, wide.data() + i * d);
                 for (std::size_t p = 0; p < n_panels; ++p) {
-                    kernels().exact->squared_distances(wide.data(), n, d, panels.data() + p * kExactPanelWidth * d,
-                                                       tile.data());
+                    kernels().exact->squared_distances(wide.data(), n, d,
+                                                       panels.data() + p * kExactPanelWidth * d, tile.data());
                     visit(block, first, n, p, tile.data());
                 }
             }
@@ -112,20 +112,21 @@ void lower_to_seed(const Rows& rows, const Centers& seed, double* nearest, const
     });
 }
 
-void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest, double* potentials,
-                        const Parallel& parallel) {
+void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest,
+                        double* potentials, const Parallel& parallel) {
     const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
     std::vector<double> sums(n_blocks * candidates.n_clusters, 0.0);
-    for_each_tile(rows, candidates, parallel,
-                  [&](std::size_t block, std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
-                      const std::size_t j = panel * kExactPanelWidth;
-                      const std::size_t width = std::min(kExactPanelWidth, candidates.n_clusters - j);
-                      double* sum = sums.data() + block * candidates.n_clusters + j;
-                      for (std::size_t i = 0; i < n; ++i)
-                          for (std::size_t l = 0; l < width; ++l)
-                              sum[l] += rows.weight(first + i) *
-                                        std::min(nearest[first + i], tile[i * kExactPanelWidth + l]);
-                  });
+    for_each_tile(
+        rows, candidates, parallel,
+        [&](std::size_t block, std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
+            const std::size_t j = panel * kExactPanelWidth;
+            const std::size_t width = std::min(kExactPanelWidth, candidates.n_clusters - j);
+            double* sum = sums.data() + block * candidates.n_clusters + j;
+            for (std::size_t i = 0; i < n; ++i)
+                for (std::size_t l = 0; l < width; ++l)
+                    sum[l] +=
+                        rows.weight(first + i) * std::min(nearest[first + i], tile[i * kExactPanelWidth + l]);
+        });
     std::fill_n(potentials, candidates.n_clusters, 0.0);
     for (std::size_t block = 0; block < n_blocks; ++block)
         for (std::size_t c = 0; c < candidates.n_clusters; ++c)
@@ -133,17 +134,12 @@ void seeding_potentials(const Rows& rows, const Centers& candidates, const doubl
 }
 
 void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel) {
+    constexpr std::uint64_t (*kHash[kDtypes])(const Rows&, std::size_t) = {
+        hash_row<std::uint8_t>, hash_row<std::uint16_t>, hash_row<float>, hash_row<double>};
     parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
         return [&](std::size_t block) {
             const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
-            for (std::size_t i = block * kBlock; i < end; ++i) {
-                switch (rows.dtype) {
-                    case kUint8: hashes[i] = hash_row<std::uint8_t>(rows, i); break;
-                    case kUint16: hashes[i] = hash_row<std::uint16_t>(rows, i); break;
-                    case kFloat32: hashes[i] = hash_row<float>(rows, i); break;
-                    case kFloat64: hashes[i] = hash_row<double>(rows, i); break;
-                }
-            }
+            for (std::size_t i = block * kBlock; i < end; ++i) hashes[i] = kHash[rows.dtype](rows, i);
         };
     });
 }

@@ -20,8 +20,8 @@ void own_squared_distances(const Rows& rows, const Centers& centers, const std::
 void lower_to_seed(const Rows& rows, const Centers& seed, double* nearest, const Parallel& parallel);
 
 // potentials[c] = sum_i w_i min(nearest[i], |row i - candidate c|^2), added in fixed blocks of rows.
-void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest, double* potentials,
-                        const Parallel& parallel);
+void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest,
+                        double* potentials, const Parallel& parallel);
 
 // A 64-bit hash of each row's values: equal rows hash alike whatever their dtype; -0 equals 0.
 void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel);

@@ -1,4 +1,5 @@
-// Threads: tasks 0 .. n_tasks - 1 are taken in order by whoever is free. No result may depend on who took which.
+// Threads: tasks 0 .. n_tasks - 1 are taken in order by whoever is free. No result may depend on who took
+// which.
 #pragma once
 
 #include <atomic>
@@ -40,12 +41,13 @@ void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make
             next = n_tasks;
         }
     };
-    std::vector<std::thread> threads;
     const std::size_t n_threads = parallel.n_threads < n_tasks ? parallel.n_threads : n_tasks;
+    std::vector<std::thread> threads;
+    threads.reserve(n_threads);  // here it may throw; with threads running it would end the program
     for (std::size_t t = 1; t < n_threads; ++t) {
         try {
             threads.emplace_back(work, false);
-        } catch (const std::system_error&) {
+        } catch (const std::exception&) {
             break;  // fewer threads do the same work
         }
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <utility>
 
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
@@ -27,8 +28,8 @@ void accumulate(double* high_low, DoubleDouble value) {
 }
 
 // Threads own contiguous ranges of clusters that hold about the same number of rows.
-std::vector<std::size_t> cluster_ranges(const std::int32_t* labels, std::size_t n_rows, std::size_t n_clusters,
-                                        std::size_t n_ranges) {
+std::vector<std::size_t> cluster_ranges(const std::int32_t* labels, std::size_t n_rows,
+                                        std::size_t n_clusters, std::size_t n_ranges) {
     std::vector<std::size_t> sizes(n_clusters, 0);
     for (std::size_t i = 0; i < n_rows; ++i) ++sizes[static_cast<std::size_t>(labels[i])];
     std::vector<std::size_t> bounds{0};
@@ -101,7 +102,8 @@ void Partial::add_row(const Rows& rows, std::size_t i, std::size_t cluster, doub
     const std::size_t n = n_features();
     accumulate(&counts_[2 * cluster], {weight, 0});
     if (!integer_) {
-        kernel.add_reals[rows.dtype](rows.row(i), n, weight, origin_.data(), &high_[cluster * n], &low_[cluster * n]);
+        kernel.add_reals[rows.dtype](rows.row(i), n, weight, origin_.data(), &high_[cluster * n],
+                                     &low_[cluster * n]);
     } else {
         kernel.add_integers[rows.dtype](rows.row(i), n, &integer_sums_[cluster * n]);
     }
@@ -150,7 +152,8 @@ void Partial::merge(const Partial& other) {
         throw std::invalid_argument("Partials of unlike shape, type or origin do not add up");
     for (std::size_t i = 0; i < integer_sums_.size(); ++i) integer_sums_[i] += other.integer_sums_[i];
     for (std::size_t i = 0; i < high_.size(); ++i) {
-        const DoubleDouble sum = DoubleDouble{high_[i], low_[i]} + DoubleDouble{other.high_[i], other.low_[i]};
+        const DoubleDouble sum =
+            DoubleDouble{high_[i], low_[i]} + DoubleDouble{other.high_[i], other.low_[i]};
         high_[i] = sum.high;
         low_[i] = sum.low;
     }
@@ -212,8 +215,8 @@ double Partial::inertia(const Centers& centers) const {
         real_sum(j, high.data(), low.data());
         double cost[2];
         double size = 0;
-        kernels().exact->cluster_cost(centers.row(j), origin_.data(), high.data(), low.data(), &counts_[2 * j],
-                                      n_features(), cost, &size);
+        kernels().exact->cluster_cost(centers.row(j), origin_.data(), high.data(), low.data(),
+                                      &counts_[2 * j], n_features(), cost, &size);
         total = total + DoubleDouble{cost[0], cost[1]};
         magnitude += size;
     }

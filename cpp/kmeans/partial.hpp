@@ -1,9 +1,10 @@
-// What a block of rows contributes to the update step: per cluster the sum of its rows and their number, and the
-// sum of squares of all rows. Partials add up to the Partial of the whole, and give its centroids and its J.
+// What a block of rows contributes to the update step: per cluster the sum of its rows and their number, and
+// the sum of squares of all rows. Partials add up to the Partial of the whole, and give its centroids and its
+// J.
 //
-// Rows of unweighted integers are summed in int64, exactly. Other rows are summed in double-double, in row order,
-// after taking away `origin`: a value x with x - origin exact in float64, which keeps J free of cancellation where the
-// data is far from zero.
+// Rows of unweighted integers are summed in int64, exactly. Other rows are summed in double-double, in row
+// order, after taking away `origin`: a value x with x - origin exact in float64, which keeps J free of
+// cancellation where the data is far from zero.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,9 @@
 
 namespace kmosaic {
 
-// An origin with x - origin exact for every row: the smallest value of a feature whose values lie within a factor of
-// two of each other (Sterbenz's lemma), else 0. `low` and `high` are each feature's least and greatest value.
+// An origin with x - origin exact for every row: the smallest value of a feature whose values lie within a
+// factor of two of each other (Sterbenz's lemma), else 0. `low` and `high` are each feature's least and
+// greatest value.
 std::vector<double> exact_origin(const std::vector<double>& low, const std::vector<double>& high);
 
 class Partial {
@@ -38,7 +40,8 @@ class Partial {
 
     // The total weight of a cluster's rows.
     [[nodiscard]] double count(std::size_t cluster) const { return counts_[2 * cluster]; }
-    // Each cluster's mean, correctly rounded in all but about one case in 2^50; a cluster without weight keeps its row of `centers`.
+    // Each cluster's mean, correctly rounded in all but about one case in 2^50; a cluster without weight
+    // keeps its row of `centers`.
     void means(double* centers) const;
     // J of the summed rows at these centroids: sum w |x|^2 + sum_j c_j (c_j n_j - 2 S_j), in double-double.
     // A J below what double-double can tell from zero is 0.

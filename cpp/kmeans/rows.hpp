@@ -1,4 +1,5 @@
-// The data as it is stored: rows of one of four types, C-contiguous, perhaps weighted. Nothing is owned or copied.
+// The data as it is stored: rows of one of four types, C-contiguous, perhaps weighted. Nothing is owned or
+// copied.
 #pragma once
 
 #include <cstddef>

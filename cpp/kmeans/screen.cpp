@@ -28,8 +28,8 @@ Screen::Screen(const Centers& centers, Dtype dtype)
     drop_copies(centers);
 }
 
-// The mean of the centroids makes |x - o| and |c - o|, and with them E, small. Whole numbers keep integer rows
-// exact in float32; the scale keeps other rows within its range.
+// The mean of the centroids makes |x - o| and |c - o|, and with them E, small. Whole numbers keep integer
+// rows exact in float32; the scale keeps other rows within its range.
 void Screen::place_origin(const Centers& centers, bool integer) {
     for (std::size_t j = 0; j < centers.n_clusters; ++j)
         for (std::size_t f = 0; f < n_features_; ++f)
@@ -61,8 +61,8 @@ void Screen::place_panels(const Centers& centers) {
         largest_square = std::max(largest_square, square);
     }
     const auto d = static_cast<double>(n_features_);
-    const double additions =
-        std::min(d, static_cast<double>(kFeatureChunk)) + std::ceil(d / static_cast<double>(kFeatureChunk)) + 2;
+    const double additions = std::min(d, static_cast<double>(kFeatureChunk)) +
+                             std::ceil(d / static_cast<double>(kFeatureChunk)) + 2;
     const double g = additions * kU32 / (1 - additions * kU32);
     row_factor_ = (2 * g + 8 * kU32) * std::sqrt(largest_square) * kSlack;
     constant_ = (4 * kU32 + 4 * d * kU64) * largest_square * kSlack;

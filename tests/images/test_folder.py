@@ -351,7 +351,7 @@ def test_a_bad_file_is_skipped_with_its_reason_or_fatal(name: str, save_image: S
     assert [file.path for file in collection.skipped] == [name]
     assert reason in collection.skipped[0].reason
     assert collection.source == f"2 images from {tmp_path}, 1 skipped"
-    with pytest.raises(DataError, match=r"1 file that cannot be used: .*without strict"):
+    with pytest.raises(DataError, match=r"1 file that cannot be used: .*without --strict"):
         read(tmp_path, size=(4, 6), strict=True)
     with pytest.raises(DataError, match=r"is no usable image|is empty|IDX file"):
         load_images(tmp_path / name, ImageFormat(4, 6, 1, "uint8", 255))

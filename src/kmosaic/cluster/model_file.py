@@ -282,7 +282,9 @@ def _read_bounded(source: Path) -> bytes:
         with source.open("rb") as stream:
             return _read_checked(stream, source)
     except OSError as error:
-        raise ModelFileError(f"{source}: cannot be read ({error.strerror}); check its permissions") from error
+        raise ModelFileError(
+            f"{source}: cannot be read ({error.strerror}); check its name and permissions"
+        ) from error
 
 
 def _read_checked(stream: BinaryIO, source: Path) -> bytes:

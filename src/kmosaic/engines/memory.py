@@ -75,7 +75,8 @@ class MemoryEngine:
         return _core.seeding_potentials(self.rows, self.weights, centers, nearest, self.n_threads)
 
     def _centers_at(self, rows: ArrayLike) -> NDArray[np.float64]:
-        return self.rows[np.asarray(rows)].astype(np.float64)
+        centers: NDArray[np.float64] = self.rows[np.asarray(rows)].astype(np.float64)
+        return centers
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance."""

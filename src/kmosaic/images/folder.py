@@ -130,7 +130,7 @@ def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> st
     count = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''}"
     if strict:
         return (
-            f"{where} has {count} that cannot be used: {named}; remove what is listed, or read without strict"
+            f"{where} has {count} that cannot be used: {named}; remove what is listed, or read without --strict"
         )
     return f"{where} has no usable image, but {count} that cannot be used: {named}"
 
@@ -172,7 +172,7 @@ def _decode_all(
 ) -> _Decoded:
     n_bytes = len(images) * form.n_features * np.dtype(form.dtype).itemsize
     what = f"{len(images):,} images of {form.size[0]} x {form.size[1]} x {form.channels} ({form.dtype})"
-    check_memory(n_bytes * copies, what, "choose a smaller --size, --mode grey, or fewer images")
+    check_memory(n_bytes * copies, what, "choose a smaller --size, --grey, or fewer images")
     pixels = np.empty((len(images), form.n_features), form.dtype)
 
     def decode_row(row: int) -> str:

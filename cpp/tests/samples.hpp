@@ -1,0 +1,133 @@
+// Data for the tests: rows of every dtype that end exactly where their memory ends, so that AddressSanitizer
+// sees a read past the last value, and that begin as badly aligned as their type allows.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.hpp"
+#include "kernels/dispatch.hpp"
+#include "kmeans/rows.hpp"
+
+namespace kmosaic::testing {
+
+template <class T>
+constexpr Dtype dtype_of() {
+    if constexpr (sizeof(T) == 1) return kUint8;
+    if constexpr (sizeof(T) == 2) return kUint16;
+    if constexpr (sizeof(T) == 4) return kFloat32;
+    if constexpr (sizeof(T) == 8) return kFloat64;
+}
+
+template <class T>
+constexpr bool kIsInteger = sizeof(T) < 4;
+
+template <class T>
+constexpr double kLargest = sizeof(T) == 1 ? 255.0 : 65535.0;
+
+// n values in malloc'ed memory of their own, aligned to no more than alignof(T).
+template <class T>
+class Values {
+  public:
+    explicit Values(std::size_t n) : n_(n), memory_(std::malloc((n + 1) * sizeof(T))) {
+        if (!memory_) throw std::bad_alloc();
+        std::memset(memory_, 0, (n + 1) * sizeof(T));
+    }
+    explicit Values(const std::vector<double>& values) : Values(values.size()) {
+        for (std::size_t i = 0; i < n_; ++i) data()[i] = static_cast<T>(values[i]);
+    }
+    Values(const Values&) = delete;
+    Values& operator=(const Values&) = delete;
+    ~Values() { std::free(memory_); }
+
+    [[nodiscard]] T* data() { return static_cast<T*>(memory_) + 1; }
+    [[nodiscard]] const T* data() const { return static_cast<const T*>(memory_) + 1; }
+    [[nodiscard]] std::size_t size() const { return n_; }
+    T& operator[](std::size_t i) { return data()[i]; }
+    const T& operator[](std::size_t i) const { return data()[i]; }
+
+  private:
+    std::size_t n_;
+    void* memory_;
+};
+
+template <class T>
+Rows rows_of(const Values<T>& values, std::size_t n_features, const double* weights = nullptr) {
+    return {values.data(), dtype_of<T>(), values.size() / n_features, n_features, weights};
+}
+
+using Random = std::mt19937_64;
+
+// [0, 1), the same on every platform (std's distributions are not).
+inline double uniform(Random& random) {
+    return static_cast<double>(random() >> 11) * 0x1p-53;
+}
+
+inline std::size_t below(Random& random, std::size_t n) {
+    return static_cast<std::size_t>(random() % n);
+}
+
+// A value of T: any integer it has, or a real number between -1 and 1 with all its bits in use.
+template <class T>
+T any_value(Random& random) {
+    if constexpr (kIsInteger<T>)
+        return static_cast<T>(below(random, static_cast<std::size_t>(kLargest<T>) + 1));
+    else
+        return static_cast<T>(2 * uniform(random) - 1);
+}
+
+template <class T>
+void fill_any(Values<T>& values, Random& random) {
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = any_value<T>(random);
+}
+
+inline std::vector<std::string> supported_variants() {
+    std::vector<std::string> names;
+    for (const Variant& variant : kernel_variants())
+        if (variant.supported) names.push_back(variant.name);
+    return names;
+}
+
+inline const Kernels& table(const std::string& name) {
+    select_kernels(name);
+    return kernels();
+}
+
+// Odd sizes round every vector width and feature chunk.
+inline std::vector<std::size_t> feature_counts() {
+    std::vector<std::size_t> sizes;
+    for (std::size_t n = 1; n <= 40; ++n) sizes.push_back(n);
+    sizes.insert(sizes.end(), {255, 256, 257, 784, 1000});
+    return sizes;
+}
+
+template <class Visit>
+void for_each_dtype(Visit visit) {
+    visit(std::uint8_t{});
+    visit(std::uint16_t{});
+    visit(float{});
+    visit(double{});
+}
+
+template <class A, class B>
+bool same_bits(const A& a, const B& b) {
+    static_assert(sizeof(*a.data()) == sizeof(*b.data()));
+    return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(*a.data())) == 0;
+}
+
+inline bool same_bits(double a, double b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+inline std::string name_of(Dtype dtype) {
+    constexpr const char* kNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
+    return kNames[dtype];
+}
+
+}  // namespace kmosaic::testing

@@ -1,0 +1,80 @@
+// The same bits on every machine: a digest of a whole fit, written down once (on x86-64) and checked
+// everywhere.
+#include <bit>
+
+#include "check.hpp"
+#include "kmeans/assign.hpp"
+#include "kmeans/distances.hpp"
+#include "kmeans/partial.hpp"
+#include "samples.hpp"
+
+namespace kmosaic::testing {
+namespace {
+
+class Digest {
+  public:
+    void add(std::uint64_t value) { state_ = (state_ ^ value) * 0x9e3779b97f4a7c15ULL + (state_ >> 29); }
+    void add(double value) { add(std::bit_cast<std::uint64_t>(value)); }
+    void add(std::int32_t value) { add(static_cast<std::uint64_t>(value)); }
+    template <class T>
+    void add(const std::vector<T>& values) {
+        for (const T value : values) add(value);
+    }
+    [[nodiscard]] std::uint64_t value() const { return state_; }
+
+  private:
+    std::uint64_t state_ = 1;
+};
+
+template <class T>
+std::uint64_t digest_of_fit() {
+    constexpr std::size_t n = 700, d = 37, k = 9;
+    Random random(17);
+    const Parallel parallel{3, [] { return false; }};
+    Values<T> values(n * d);
+    fill_any(values, random);
+    const Rows rows = rows_of(values, d);
+    std::vector<double> centers(values.data(), values.data() + k * d);
+    const Centers view{centers.data(), k, d};
+    std::vector<std::int32_t> labels(n, -1);
+    Partial partial(k, std::vector<double>(d, 0.0), rows.integer());
+    partial.add_squares(rows, parallel);
+    Digest digest;
+    for (int iteration = 0; iteration < 5; ++iteration) {
+        assign(rows, view, labels.data(), parallel);
+        partial.clear();
+        partial.add(rows, labels.data(), parallel);
+        digest.add(partial.inertia(view));
+        partial.means(centers.data());
+        digest.add(partial.inertia(view));
+    }
+    std::vector<double> matrix(n * k), own(n), potentials(k);
+    std::vector<std::uint64_t> hashes(n);
+    squared_distances(rows, view, matrix.data(), parallel);
+    own_squared_distances(rows, view, labels.data(), own.data(), parallel);
+    seeding_potentials(rows, view, own.data(), potentials.data(), parallel);
+    hash_rows(rows, hashes.data(), parallel);
+    digest.add(labels);
+    for (const auto* part : {&centers, &matrix, &own, &potentials}) digest.add(*part);
+    digest.add(hashes);
+    return digest.value();
+}
+
+TEST(a_fit_has_the_bits_written_down_here) {
+    constexpr std::uint64_t kExpected[kDtypes] = {0x1fe12a71592cb4b5ULL, 0xae5d09a24ff88607ULL,
+                                                  0x645b9244fe327869ULL, 0x1a941cb76b100a81ULL};
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        for_each_dtype([&](auto zero) {
+            using T = decltype(zero);
+            const std::uint64_t digest = digest_of_fit<T>();
+            context() = name + " " + name_of(dtype_of<T>()) + " digest " + std::to_string(digest);
+            CHECK(digest == kExpected[dtype_of<T>()]);
+        });
+    }
+}
+
+}  // namespace
+}  // namespace kmosaic::testing
+
+TEST_MAIN

@@ -1,0 +1,336 @@
+// Partial: exact sums, merging, moving rows, correctly rounded means, and a J that never rises.
+#include "kmeans/partial.hpp"
+
+#include <cmath>
+#include <stdexcept>
+
+#include "check.hpp"
+#include "kmeans/assign.hpp"
+#include "reference.hpp"
+#include "samples.hpp"
+
+namespace kmosaic::testing {
+namespace {
+
+Parallel threads(std::size_t n) {
+    return {n, [] { return false; }};
+}
+
+bool adds_integers(const Rows& rows) {
+    return rows.integer() && !rows.weights;
+}
+
+std::vector<double> origin_of(const Rows& rows) {
+    std::vector<double> low(rows.n_features, HUGE_VAL);
+    std::vector<double> high(rows.n_features, -HUGE_VAL);
+    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+        for (std::size_t f = 0; f < rows.n_features; ++f) {
+            low[f] = std::min(low[f], value_at(rows, i, f));
+            high[f] = std::max(high[f], value_at(rows, i, f));
+        }
+    }
+    return exact_origin(low, high);
+}
+
+Partial empty_partial(const Rows& rows, std::size_t k) {
+    if (adds_integers(rows)) return {k, std::vector<double>(rows.n_features, 0.0), true};
+    return {k, origin_of(rows), false};
+}
+
+Partial partial_of(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels,
+                   std::size_t n_threads) {
+    Partial partial = empty_partial(rows, k);
+    partial.add(rows, labels.data(), threads(n_threads));
+    partial.add_squares(rows, threads(n_threads));
+    return partial;
+}
+
+// All that a Partial tells: counts, means and J at those means and at another place.
+std::vector<double> facts(const Partial& partial) {
+    const std::size_t k = partial.n_clusters(), d = partial.n_features();
+    std::vector<double> centers(k * d, 7.5);
+    const double elsewhere = partial.inertia({centers.data(), k, d});
+    partial.means(centers.data());
+    std::vector<double> result = centers;
+    for (std::size_t j = 0; j < k; ++j) result.push_back(partial.count(j));
+    result.push_back(partial.inertia({centers.data(), k, d}));
+    result.push_back(elsewhere);
+    return result;
+}
+
+std::vector<std::int32_t> random_labels(std::size_t n, std::size_t k, Random& random) {
+    std::vector<std::int32_t> labels(n);
+    for (std::int32_t& label : labels) label = static_cast<std::int32_t>(below(random, k));
+    return labels;
+}
+
+Rows some(const Rows& rows, std::size_t first, std::size_t n) {
+    return {rows.row(first), rows.dtype, n, rows.n_features, rows.weights ? rows.weights + first : nullptr};
+}
+
+void check_means(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels) {
+    std::vector<Wide> sums(k * rows.n_features, 0), counts(k, 0);
+    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+        const auto j = static_cast<std::size_t>(labels[i]);
+        counts[j] += rows.weight(i);
+        for (std::size_t f = 0; f < rows.n_features; ++f)
+            sums[j * rows.n_features + f] += static_cast<Wide>(rows.weight(i)) * value_at(rows, i, f);
+    }
+    const Partial partial = partial_of(rows, k, labels, 2);
+    std::vector<double> means(k * rows.n_features, -7.0);
+    partial.means(means.data());
+    for (std::size_t j = 0; j < k; ++j) {
+        CHECK(partial.count(j) == static_cast<double>(counts[j]));
+        for (std::size_t f = 0; f < rows.n_features; ++f) {
+            const std::size_t i = j * rows.n_features + f;
+            CHECK(counts[j] > 0 ? correctly_rounded(means[i], sums[i], counts[j]) : means[i] == -7.0);
+        }
+    }
+    const Centers centers{means.data(), k, rows.n_features};
+    const Wide exact = inertia(rows, labels, centers);
+    CHECK(absolute(partial.inertia(centers) - exact) <= exact * static_cast<Wide>(0x1p-52));
+}
+
+TEST(means_are_correctly_rounded_and_inertia_is_that_of_brute_force) {
+    Random random(1);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        for (const std::size_t d : {1U, 3U, 16U, 40U, 257U}) {
+            Values<T> values(60 * d);
+            fill_any(values, random);
+            std::vector<double> weights(60);
+            for (double& w : weights) w = below(random, 5) ? std::rint(100 * uniform(random)) / 64 : 0;
+            for (const double* w :
+                 {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
+                context() =
+                    name_of(dtype_of<T>()) + " n_features=" + std::to_string(d) + (w ? " weighted" : "");
+                check_means(rows_of(values, d, w), 7, random_labels(60, 7, random));
+                check_means(rows_of(values, d, w), 100,
+                            random_labels(60, 100, random));  // most clusters empty
+            }
+        }
+    });
+}
+
+TEST(the_same_bits_for_every_variant_and_number_of_threads) {
+    Random random(2);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        const std::size_t n = 9000, d = 5;  // more than two blocks of add_squares
+        Values<T> values(n * d);
+        fill_any(values, random);
+        std::vector<double> weights(n);
+        for (double& w : weights) w = uniform(random);
+        const std::vector<std::int32_t> labels = random_labels(n, 11, random);
+        for (const double* w :
+             {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
+            const Rows rows = rows_of(values, d, w);
+            select_kernels("scalar");
+            const std::vector<double> expected = facts(partial_of(rows, 11, labels, 1));
+            for (const std::string& name : supported_variants()) {
+                select_kernels(name);
+                for (const std::size_t n_threads : {1U, 2U, 3U, 7U, 40U}) {
+                    context() =
+                        name_of(rows.dtype) + " " + name + ", " + std::to_string(n_threads) + " threads";
+                    CHECK(same_bits(facts(partial_of(rows, 11, labels, n_threads)), expected));
+                }
+            }
+        }
+    });
+}
+
+// Small multiples of 2^-10, whose sums are exact in double-double: any order must give the same bits.
+template <class T>
+void fill_exact(Values<T>& values, Random& random) {
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = kIsInteger<T> ? any_value<T>(random)
+                                  : static_cast<T>((static_cast<double>(below(random, 4096)) - 2048) / 1024);
+}
+
+TEST(merged_splits_equal_the_whole) {
+    Random random(3);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        const std::size_t n = 500, d = 13, k = 6;
+        Values<T> values(n * d);
+        fill_exact(values, random);
+        const std::vector<std::int32_t> labels = random_labels(n, k, random);
+        const Rows rows = rows_of(values, d);
+        const std::vector<double> whole = facts(partial_of(rows, k, labels, 1));
+        for (const std::size_t split : {0U, 1U, 250U, 499U, 500U}) {
+            context() = name_of(rows.dtype) + " split at " + std::to_string(split);
+            Partial first = empty_partial(rows, k), second = empty_partial(rows, k);
+            first.add(some(rows, 0, split), labels.data(), threads(1));
+            first.add_squares(some(rows, 0, split), threads(1));
+            second.add(some(rows, split, n - split), labels.data() + split, threads(3));
+            second.add_squares(some(rows, split, n - split), threads(3));
+            second.merge(first);  // the later rows first
+            CHECK(same_bits(facts(second), whole));
+        }
+    });
+}
+
+TEST(unlike_partials_do_not_merge) {
+    Partial partial(3, {0, 0}, true);
+    for (const Partial& other : {Partial(2, {0, 0}, true), Partial(3, {0}, true), Partial(3, {0, 1}, true),
+                                 Partial(3, {0, 0}, false)})
+        CHECK(!message_of<std::invalid_argument>([&] { partial.merge(other); }).empty());
+}
+
+TEST(moving_rows_equals_adding_them_where_they_went) {
+    Random random(4);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        const std::size_t n = 80, d = 9, k = 5;
+        Values<T> values(n * d);
+        fill_exact(values, random);
+        std::vector<double> weights(n);
+        for (double& w : weights) w = static_cast<double>(below(random, 9)) / 4;
+        for (const double* w :
+             {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
+            const Rows rows = rows_of(values, d, w);
+            std::vector<std::int32_t> labels = random_labels(n, k, random);
+            Partial partial = partial_of(rows, k, labels, 2);
+            for (std::size_t i = 0; i < n; i += 3) {
+                const std::size_t to = below(random, k);
+                partial.move(rows, i, static_cast<std::size_t>(labels[i]), to);
+                labels[i] = static_cast<std::int32_t>(to);
+            }
+            context() = name_of(rows.dtype) + (w ? " weighted" : "");
+            CHECK(same_bits(facts(partial), facts(partial_of(rows, k, labels, 1))));
+        }
+    });
+}
+
+TEST(whole_weights_equal_repeated_rows) {
+    Random random(5);
+    const std::size_t n = 50, d = 7, k = 3;
+    Values<std::uint8_t> values(n * d);
+    fill_any(values, random);
+    std::vector<double> weights, repeated;
+    std::vector<std::int32_t> labels = random_labels(n, k, random), repeated_labels;
+    for (std::size_t i = 0; i < n; ++i) {
+        weights.push_back(static_cast<double>(i % 4));
+        for (std::size_t r = 0; r < i % 4; ++r) {
+            for (std::size_t f = 0; f < d; ++f) repeated.push_back(values[i * d + f]);
+            repeated_labels.push_back(labels[i]);
+        }
+    }
+    const Values<std::uint8_t> more(repeated);
+    CHECK(same_bits(facts(partial_of(rows_of(values, d, weights.data()), k, labels, 1)),
+                    facts(partial_of(rows_of(more, d), k, repeated_labels, 1))));
+}
+
+TEST(clear_forgets_all_but_the_squares) {
+    Random random(6);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        Values<T> values(40 * 3);
+        fill_any(values, random);
+        const Rows rows = rows_of(values, 3);
+        const std::vector<std::int32_t> before = random_labels(40, 4, random),
+                                        after = random_labels(40, 4, random);
+        Partial partial = partial_of(rows, 4, before, 1);
+        partial.clear();
+        for (std::size_t j = 0; j < 4; ++j) CHECK(partial.count(j) == 0);
+        partial.add(rows, after.data(), threads(1));
+        CHECK(same_bits(facts(partial), facts(partial_of(rows, 4, after, 1))));
+    });
+}
+
+// Lloyd's iterations from k of the rows; J must be brute force's and must not rise at either step.
+void check_lloyd(const Rows& rows, std::size_t k, Random& random) {
+    const std::size_t d = rows.n_features;
+    std::vector<double> centers(k * d);
+    for (std::size_t j = 0; j < k; ++j) {
+        const std::size_t i = below(random, rows.n_rows);
+        for (std::size_t f = 0; f < d; ++f) centers[j * d + f] = value_at(rows, i, f);
+    }
+    const Centers view{centers.data(), k, d};
+    std::vector<std::int32_t> labels(rows.n_rows, -1);
+    Partial partial = empty_partial(rows, k);
+    partial.add_squares(rows, threads(2));
+    double last = HUGE_VAL;
+    for (int iteration = 0; iteration < 30; ++iteration) {
+        const std::size_t changed = assign(rows, view, labels.data(), threads(2));
+        partial.clear();
+        partial.add(rows, labels.data(), threads(2));
+        for (int step = 0; step < 2; ++step) {
+            if (step == 1) partial.means(centers.data());
+            const double now = partial.inertia(view);
+            CHECK(now >= 0 && now <= last);
+            const Wide exact = inertia(rows, labels, view);
+            CHECK(absolute(now - exact) <= exact * static_cast<Wide>(0x1p-52) + static_cast<Wide>(1e-20));
+            last = now;
+        }
+        if (changed == 0) break;
+    }
+}
+
+TEST(inertia_never_rises_and_is_that_of_brute_force) {
+    Random random(7);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        for (const std::size_t d : {1U, 2U, 8U}) {
+            for (const std::size_t kinds : {0U, 1U, 7U}) {  // all rows unlike, all alike, seven kinds of rows
+                Values<T> values(150 * d);
+                fill_any(values, random);
+                for (std::size_t i = 0; kinds > 0 && i < values.size(); ++i)
+                    values[i] = values[i % (kinds * d)];
+                context() = name_of(dtype_of<T>()) + " n_features=" + std::to_string(d) +
+                            " kinds=" + std::to_string(kinds);
+                for (const std::size_t k : {1U, 3U, 12U}) check_lloyd(rows_of(values, d), k, random);
+            }
+        }
+    });
+}
+
+TEST(real_rows_far_from_zero_keep_the_digits_of_their_inertia) {
+    Random random(8);
+    Values<double> values(200 * 3);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = (i % 3 == 1 ? -1e12 : 1e12) + uniform(random);
+    check_lloyd(rows_of(values, 3), 4, random);
+}
+
+template <class T>
+void check_largest(std::size_t n, std::size_t d) {
+    Values<T> values(n * d);
+    std::fill_n(values.data(), values.size(), static_cast<T>(kLargest<T>));
+    const std::vector<std::int32_t> labels(n, 0);
+    const Partial partial = partial_of(rows_of(values, d), 1, labels, 2);
+    std::vector<double> centers(d, 0.0);
+    const Centers view{centers.data(), 1, d};
+    CHECK(partial.inertia(view) == kLargest<T> * kLargest<T> * static_cast<double>(n * d));
+    partial.means(centers.data());
+    CHECK(centers == std::vector<double>(d, kLargest<T>));
+    CHECK(partial.inertia(view) == 0);
+}
+
+TEST(the_largest_integers_do_not_overflow) {
+    check_largest<std::uint8_t>(200000, 2);
+    check_largest<std::uint16_t>(200000, 2);
+    check_largest<std::uint8_t>(40, 5000);
+    check_largest<std::uint16_t>(40, 5000);
+}
+
+TEST(an_exact_origin_takes_values_away_exactly) {
+    const std::vector<double> low = {1, 1, 0, -2, -3, -1, 0.1, 5};
+    const std::vector<double> high = {2, 2.1, 1, -1, -1, 1, 0.1, 5};
+    CHECK(exact_origin(low, high) == std::vector<double>({1, 0, 0, -1, 0, 0, 0.1, 5}));
+    Random random(9);
+    bool exact = true;
+    for (int i = 0; i < 10000; ++i) {
+        const double least = (random() % 2 ? 1 : -1) *
+                             std::ldexp(1 + uniform(random), static_cast<int>(below(random, 60)) - 30);
+        const double x = least * (1 + uniform(random));
+        const double origin = exact_origin({std::min(least, x)}, {std::max(least, x)})[0];
+        exact = exact && origin == least &&
+                static_cast<Wide>(x) - static_cast<Wide>(origin) == static_cast<Wide>(x - origin);
+    }
+    CHECK(exact);
+}
+
+}  // namespace
+}  // namespace kmosaic::testing
+
+TEST_MAIN
