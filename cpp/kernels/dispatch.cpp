@@ -19,6 +19,11 @@ KMOSAIC_DECLARE(sse2)
 KMOSAIC_DECLARE(avx2)
 KMOSAIC_DECLARE(avx512)
 #endif
+#ifdef KMOSAIC_X86
+namespace avx512vnni {
+extern const ByteKernels byte_kernels;
+}
+#endif
 #ifdef KMOSAIC_ARM
 KMOSAIC_DECLARE(neon)
 #endif
@@ -39,19 +44,25 @@ bool has_avx512() {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+bool has_avx512vnni() {
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
 #endif
 
 // Best first.
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
-    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::exact_kernels},
-    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::exact_kernels},
-    {"sse2", always, &sse2::screen_kernels, &sse2::exact_kernels},
+    {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512vnni::byte_kernels,
+     &avx512::exact_kernels},
+    {"avx512", has_avx512, &avx512::screen_kernels, nullptr, &avx512::exact_kernels},
+    {"avx2", has_avx2, &avx2::screen_kernels, nullptr, &avx2::exact_kernels},
+    {"sse2", always, &sse2::screen_kernels, nullptr, &sse2::exact_kernels},
 #endif
 #ifdef KMOSAIC_ARM
-    {"neon", always, &neon::screen_kernels, &neon::exact_kernels},
+    {"neon", always, &neon::screen_kernels, nullptr, &neon::exact_kernels},
 #endif
-    {"scalar", always, &scalar::screen_kernels, &scalar::exact_kernels},
+    {"scalar", always, &scalar::screen_kernels, nullptr, &scalar::exact_kernels},
 };
 
 std::string names() {

@@ -49,8 +49,10 @@ template <std::size_t Rows>
 void distances_of(const double* rows, std::size_t n_features, const double* panel, double* out) {
     Vector sums[Rows][kVectors] = {};
     for (std::size_t f = 0; f < n_features; ++f) {
+#pragma GCC unroll 16
         for (std::size_t r = 0; r < Rows; ++r) {
             const Vector x = Vector{} + rows[r * n_features + f];
+#pragma GCC unroll 16
             for (std::size_t v = 0; v < kVectors; ++v) {
                 const Vector difference =
                     x - *reinterpret_cast<const Vector*>(panel + f * kExactPanelWidth + v * kLanes);
@@ -58,7 +60,9 @@ void distances_of(const double* rows, std::size_t n_features, const double* pane
             }
         }
     }
+#pragma GCC unroll 16
     for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
         for (std::size_t v = 0; v < kVectors; ++v)
             *reinterpret_cast<Vector*>(out + r * kExactPanelWidth + v * kLanes) = sums[r][v];
 }

@@ -65,10 +65,32 @@ struct ExactKernels {
                          const double count[2], std::size_t n, double cost[2], double* magnitude);
 };
 
+struct RowSums {
+    std::int64_t values;
+    std::int64_t squares;
+};
+
+// Screening of uint8 rows by integer dot products; the bound is in kmeans/byte_screen.hpp.
+struct ByteKernels {
+    std::size_t row_group;
+
+    // products[r * n_panels * kPanelWidth + j] = rows[r] . q_j over 4 n_quads features, exactly. Panels are
+    // [panel][quad][lane][4]; each row must be readable to the end of its last quad.
+    void (*products)(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
+                     const std::int8_t* panels, std::size_t n_panels, std::int32_t* products);
+
+    RowSums (*row_sums)(const std::uint8_t* row, std::size_t n);
+
+    // t = table - 2 products; lower = t - reach * roundings; returns the least t + reach * roundings.
+    float (*bounds)(const std::int32_t* products, const float* table, const float* roundings, float reach,
+                    std::size_t n, float* lower);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
     const ScreenKernels* screen;
+    const ByteKernels* bytes;  // null where the instruction set has no such dot product
     const ExactKernels* exact;
 };
 

@@ -51,17 +51,25 @@ void multiply(const float* rows, std::size_t stride, const float* const* panels,
     Vector sums[Rows][Panels][kVectors] = {};
     for (std::size_t f = 0; f < n; ++f) {
         Vector centroid[Panels][kVectors];
+#pragma GCC unroll 16
         for (std::size_t p = 0; p < Panels; ++p)
+#pragma GCC unroll 16
             for (std::size_t v = 0; v < kVectors; ++v)
                 centroid[p][v] = *reinterpret_cast<const Vector*>(panels[p] + f * kPanelWidth + v * kLanes);
+#pragma GCC unroll 16
         for (std::size_t r = 0; r < Rows; ++r) {
             const Vector x = Vector{} + rows[r * stride + f];
+#pragma GCC unroll 16
             for (std::size_t p = 0; p < Panels; ++p)
+#pragma GCC unroll 16
                 for (std::size_t v = 0; v < kVectors; ++v) sums[r][p][v] += x * centroid[p][v];
         }
     }
+#pragma GCC unroll 16
     for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
         for (std::size_t p = 0; p < Panels; ++p)
+#pragma GCC unroll 16
             for (std::size_t v = 0; v < kVectors; ++v) {
                 Vector* out =
                     reinterpret_cast<Vector*>(products + r * product_stride + p * kPanelWidth + v * kLanes);

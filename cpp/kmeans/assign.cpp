@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
+#include "kmeans/byte_screen.hpp"
 #include "kmeans/decide.hpp"
 #include "kmeans/screen.hpp"
 
@@ -13,40 +14,74 @@ namespace kmosaic {
 
 namespace {
 
-// A block's rows and scores, in float32, should stay within a core's L2 cache.
-constexpr std::size_t kBlockFloats = 1 << 16;
+constexpr float kUnscreened = std::numeric_limits<float>::infinity();
 
-std::size_t block_rows(std::size_t floats_a_row, std::size_t row_group) {
-    const std::size_t fitting = std::clamp<std::size_t>(kBlockFloats / floats_a_row, 16, 1024);
+// A block's rows and scores, 4 bytes each, should stay within a core's L2 cache.
+constexpr std::size_t kBlockWords = 1 << 16;
+
+std::size_t block_rows(std::size_t words_a_row, std::size_t row_group) {
+    const std::size_t fitting = std::clamp<std::size_t>(kBlockWords / words_a_row, 16, 1024);
     return (fitting + row_group - 1) / row_group * row_group;
 }
 
-// One thread's buffers, and the work on a block of rows.
-class Assigner {
+// What is assigned, to what, by which kernels. One table throughout: another thread may select another.
+struct Task {
+    const Rows& rows;
+    const Centers& centers;
+    const Kernels& table;
+};
+
+// One thread's last stage: the exact nearest of the centroids that a screen has left.
+class Decider {
   public:
-    Assigner(const Rows& rows, const Centers& centers, const Screen& screen, const Kernels& table,
-             std::size_t n_block)
-        : rows_(rows),
-          centers_(centers),
+    explicit Decider(const Task& task) : task_(task), row_(task.rows.n_features, 0.0) {}
+
+    // `scores` are lower bounds, and no centroid whose bound is above `limit` can be the nearest.
+    std::size_t operator()(std::size_t row, const float* scores, std::size_t n_scores, float limit) {
+        std::size_t last = 0;
+        const bool screened = limit < kUnscreened;
+        if (screened && task_.table.screen->count(scores, n_scores, limit, &last) == 1) return last;
+        candidates_.clear();
+        for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
+            if (!screened || scores[j] <= limit) candidates_.push_back(j);
+        task_.table.exact->widen[task_.rows.dtype](task_.rows.row(row), task_.rows.n_features, row_.data());
+        return nearest(row_.data(), task_.centers, candidates_, distances_);
+    }
+
+  private:
+    const Task& task_;
+    std::vector<double> row_;
+    std::vector<std::size_t> candidates_;
+    std::vector<double> distances_;
+};
+
+// One thread's work on a block of rows of any type: float32 screening.
+class FloatAssigner {
+  public:
+    FloatAssigner(const Task& task, const Screen& screen, std::size_t n_block)
+        : task_(task),
           screen_(screen),
-          table_(table),
           n_scores_(screen.n_panels() * kPanelWidth),
-          block_(n_block * rows.n_features, 0.0F),
+          block_(n_block * task.rows.n_features, 0.0F),
           squares_(n_block, 0.0F),
-          products_(n_block * n_scores_, 0.0F),
-          row_(rows.n_features, 0.0) {}
+          scores_(n_block * n_scores_, 0.0F),
+          decide_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
-        const ScreenKernels& kernel = *table_.screen;
+        const ScreenKernels& kernel = *task_.table.screen;
+        const Rows& rows = task_.rows;
         for (std::size_t i = 0; i < count; ++i)
-            squares_[i] = kernel.widen[rows_.dtype](rows_.row(first + i), rows_.n_features, screen_.origin(),
-                                                    screen_.scale(), block_.data() + i * rows_.n_features);
+            squares_[i] = kernel.widen[rows.dtype](rows.row(first + i), rows.n_features, screen_.origin(),
+                                                   screen_.scale(), block_.data() + i * rows.n_features);
         const std::size_t padded = (count + kernel.row_group - 1) / kernel.row_group * kernel.row_group;
-        kernel.products(block_.data(), padded, rows_.n_features, screen_.panels(), screen_.n_panels(),
-                        products_.data());
+        kernel.products(block_.data(), padded, rows.n_features, screen_.panels(), screen_.n_panels(),
+                        scores_.data());
         std::size_t changed = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            const auto label = static_cast<std::int32_t>(label_of(first + i, i));
+            float* scores = scores_.data() + i * n_scores_;
+            const float least = kernel.scores(scores, screen_.norms(), n_scores_);
+            const auto label = static_cast<std::int32_t>(
+                decide_(first + i, scores, n_scores_, screen_.limit(least, squares_[i])));
             changed += labels[first + i] != label;
             labels[first + i] = label;
         }
@@ -54,57 +89,110 @@ class Assigner {
     }
 
   private:
-    std::size_t label_of(std::size_t row, std::size_t i) {
-        const ScreenKernels& kernel = *table_.screen;
-        float* scores = products_.data() + i * n_scores_;
-        const float least = kernel.scores(scores, screen_.norms(), n_scores_);
-        const float limit = screen_.limit(least, squares_[i]);
-        std::size_t last = 0;
-        const std::size_t found = kernel.count(scores, n_scores_, limit, &last);
-        if (found == 1 && limit < std::numeric_limits<float>::infinity()) return last;
-        return decide(row, scores, limit);
-    }
-
-    std::size_t decide(std::size_t row, const float* scores, float limit) {
-        candidates_.clear();
-        const bool screened = limit < std::numeric_limits<float>::infinity();
-        for (std::size_t j = 0; j < centers_.n_clusters; ++j)
-            if (!screened || scores[j] <= limit) candidates_.push_back(j);
-        table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, row_.data());
-        return nearest(row_.data(), centers_, candidates_, distances_);
-    }
-
-    const Rows& rows_;
-    const Centers& centers_;
+    const Task& task_;
     const Screen& screen_;
-    const Kernels& table_;
     std::size_t n_scores_;
     std::vector<float> block_;
     std::vector<float> squares_;
-    std::vector<float> products_;
-    std::vector<double> row_;
-    std::vector<std::size_t> candidates_;
-    std::vector<double> distances_;
+    std::vector<float> scores_;
+    Decider decide_;
 };
+
+// A last quad reaches at most three bytes, so three rows, beyond its own.
+constexpr std::size_t kMostTailRows = 3;
+
+// One thread's work on a block of uint8 rows: integer screening, the rows read where they lie.
+class ByteAssigner {
+  public:
+    ByteAssigner(const Task& task, const ByteScreen& screen, std::size_t n_block)
+        : task_(task),
+          screen_(screen),
+          n_scores_(screen.n_panels() * kPanelWidth),
+          rows_(n_block, nullptr),
+          tail_(kMostTailRows * screen.n_quads() * 4, 0),
+          products_(n_block * n_scores_, 0),
+          scores_(n_scores_, 0.0F),
+          decide_(task) {}
+
+    std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
+        const ByteKernels& kernel = *task_.table.bytes;
+        const std::size_t padded = (count + kernel.row_group - 1) / kernel.row_group * kernel.row_group;
+        for (std::size_t i = 0; i < padded; ++i) rows_[i] = readable(first + std::min(i, count - 1));
+        kernel.products(rows_.data(), padded, screen_.n_quads(), screen_.panels(), screen_.n_panels(),
+                        products_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::int32_t label = label_of(first + i, i, labels[first + i]);
+            changed += labels[first + i] != label;
+            labels[first + i] = label;
+        }
+        return changed;
+    }
+
+  private:
+    // The kernels read whole quads of features, and nothing may be read past the end of the last row: the few
+    // rows whose last quad reaches beyond it are copied.
+    const std::uint8_t* readable(std::size_t row) {
+        const auto* data = static_cast<const std::uint8_t*>(task_.rows.row(row));
+        const std::size_t n = task_.rows.n_features;
+        const std::size_t rows_left = task_.rows.n_rows - row;
+        if (screen_.n_quads() * 4 <= rows_left * n) return data;
+        std::uint8_t* copy = tail_.data() + (rows_left - 1) * screen_.n_quads() * 4;
+        std::copy_n(data, n, copy);
+        return copy;
+    }
+
+    std::int32_t label_of(std::size_t row, std::size_t i, std::int32_t label) {
+        const ByteKernels& kernel = *task_.table.bytes;
+        const bool known = label >= 0 && static_cast<std::size_t>(label) < task_.centers.n_clusters;
+        const std::size_t anchor = known ? static_cast<std::size_t>(label) : screen_.mean_anchor();
+        const std::int32_t* products = products_.data() + i * n_scores_;
+        const RowSums sums = kernel.row_sums(rows_[i], task_.rows.n_features);
+        const float reach = screen_.reach(sums, anchor, products[anchor]);
+        const float least = kernel.bounds(products, screen_.table(anchor), screen_.roundings(), reach,
+                                          n_scores_, scores_.data());
+        return static_cast<std::int32_t>(
+            decide_(row, scores_.data(), n_scores_, least + 2 * screen_.slack()));
+    }
+
+    const Task& task_;
+    const ByteScreen& screen_;
+    std::size_t n_scores_;
+    std::vector<const std::uint8_t*> rows_;
+    std::vector<std::uint8_t> tail_;
+    std::vector<std::int32_t> products_;
+    std::vector<float> scores_;
+    Decider decide_;
+};
+
+template <class Assigner, class AnyScreen>
+std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t n_block,
+                          std::int32_t* labels, const Parallel& parallel) {
+    const std::size_t n_rows = task.rows.n_rows;
+    std::atomic<std::size_t> changed{0};
+    parallel_for((n_rows + n_block - 1) / n_block, parallel, [&] {
+        return [&, assigner = Assigner(task, screen, n_block)](std::size_t block) mutable {
+            const std::size_t first = block * n_block;
+            changed += assigner(first, std::min(n_block, n_rows - first), labels);
+        };
+    });
+    return changed;
+}
 
 }  // namespace
 
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
+    const Task task{rows, centers, kernels()};
+    if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= ByteScreen::kMostFeatures) {
+        const ByteScreen screen(centers, task.table, parallel);
+        const std::size_t words = screen.n_quads() + screen.n_panels() * kPanelWidth;
+        return assign_blocks<ByteAssigner>(task, screen, block_rows(words, task.table.bytes->row_group),
+                                           labels, parallel);
+    }
     const Screen screen(centers, rows.dtype);
-    // One table throughout: another thread may select another, and buffers are padded for this one's row
-    // group.
-    const Kernels& table = kernels();
-    const std::size_t n_block =
-        block_rows(rows.n_features + screen.n_panels() * kPanelWidth, table.screen->row_group);
-    const std::size_t n_blocks = (rows.n_rows + n_block - 1) / n_block;
-    std::atomic<std::size_t> changed{0};
-    parallel_for(n_blocks, parallel, [&] {
-        return [&, assigner = Assigner(rows, centers, screen, table, n_block)](std::size_t block) mutable {
-            const std::size_t first = block * n_block;
-            changed += assigner(first, std::min(n_block, rows.n_rows - first), labels);
-        };
-    });
-    return changed;
+    const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
+    return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group), labels,
+                                        parallel);
 }
 
 }  // namespace kmosaic

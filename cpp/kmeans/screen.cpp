@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <numeric>
+
+#include "kmeans/copies.hpp"
 
 namespace kmosaic {
 
@@ -25,7 +25,7 @@ Screen::Screen(const Centers& centers, Dtype dtype)
       norms_(n_panels_ * kPanelWidth, kInfinity) {
     place_origin(centers, dtype == kUint8 || dtype == kUint16);
     place_panels(centers);
-    drop_copies(centers);
+    for (const std::size_t copy : later_copies(centers)) norms_[copy] = kInfinity;
 }
 
 // The mean of the centroids makes |x - o| and |c - o|, and with them E, small. Whole numbers keep integer
@@ -67,22 +67,6 @@ void Screen::place_panels(const Centers& centers) {
     row_factor_ = (2 * g + 8 * kU32) * std::sqrt(largest_square) * kSlack;
     constant_ = (4 * kU32 + 4 * d * kU64) * largest_square * kSlack;
     square_slack_ = 1 + 2 * (d / kPanelWidth + 2 * kPanelWidth) * kU32;
-}
-
-// Equal centroids stand next to each other in lexicographic order.
-void Screen::drop_copies(const Centers& centers) {
-    const std::size_t bytes = n_features_ * sizeof(double);
-    std::vector<std::size_t> order(centers.n_clusters);
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    const auto compare = [&](std::size_t a, std::size_t b) {
-        return std::memcmp(centers.row(a), centers.row(b), bytes);
-    };
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        const int difference = compare(a, b);
-        return difference != 0 ? difference < 0 : a < b;
-    });
-    for (std::size_t i = 1; i < order.size(); ++i)
-        if (compare(order[i - 1], order[i]) == 0) norms_[order[i]] = kInfinity;
 }
 
 float Screen::limit(float least_score, float row_square) const {

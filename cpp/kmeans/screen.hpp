@@ -44,7 +44,6 @@ class Screen {
   private:
     void place_origin(const Centers& centers, bool integer);
     void place_panels(const Centers& centers);
-    void drop_copies(const Centers& centers);
 
     std::size_t n_features_;
     std::size_t n_panels_;
