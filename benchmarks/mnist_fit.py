@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -41,11 +40,11 @@ def run_one(library: str, n_clusters: int, seed: int, data_dir: str | None) -> d
 
     images = load_dataset("mnist", ReadOptions(data_dir=Path(data_dir) if data_dir else None)).train.pixels
     make_estimator(library, 2, 0).fit(images[:100])  # whatever a first call loads
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = reset_peak_memory()
     start = time.perf_counter()
     model = make_estimator(library, n_clusters, seed).fit(images)
     seconds = time.perf_counter() - start
-    added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    added = memory_line("VmHWM") - before
     centers = np.asarray(model.cluster_centers_, dtype=np.float64)
     return {
         "library": library,
@@ -55,6 +54,18 @@ def run_one(library: str, n_clusters: int, seed: int, data_dir: str | None) -> d
         "inertia": exact_inertia(images, centers),
         "n_iter": int(model.n_iter_),
     }
+
+
+def reset_peak_memory() -> int:
+    """Forget this process's peak of resident memory (Linux only); return what is resident now, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return memory_line("VmRSS")
+
+
+def memory_line(name: str) -> int:
+    """One line of this process's status, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name + ":"))
 
 
 def exact_inertia(images: np.ndarray, centers: np.ndarray) -> float:

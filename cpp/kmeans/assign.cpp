@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
+#include "kmeans/byte_rows.hpp"
 #include "kmeans/byte_screen.hpp"
 #include "kmeans/decide.hpp"
 #include "kmeans/screen.hpp"
@@ -98,9 +99,6 @@ class FloatAssigner {
     Decider decide_;
 };
 
-// A last quad reaches at most three bytes, so three rows, beyond its own.
-constexpr std::size_t kMostTailRows = 3;
-
 // One thread's work on a block of uint8 rows: integer screening, the rows read where they lie.
 class ByteAssigner {
   public:
@@ -109,7 +107,7 @@ class ByteAssigner {
           screen_(screen),
           n_scores_(screen.n_panels() * kPanelWidth),
           rows_(n_block, nullptr),
-          tail_(kMostTailRows * screen.n_quads() * 4, 0),
+          byte_rows_(task.rows),
           products_(n_block * n_scores_, 0),
           scores_(n_scores_, 0.0F),
           decide_(task) {}
@@ -117,7 +115,7 @@ class ByteAssigner {
     std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
         const ByteKernels& kernel = *task_.table.bytes;
         const std::size_t padded = (count + kernel.row_group - 1) / kernel.row_group * kernel.row_group;
-        for (std::size_t i = 0; i < padded; ++i) rows_[i] = readable(first + std::min(i, count - 1));
+        for (std::size_t i = 0; i < padded; ++i) rows_[i] = byte_rows_[first + std::min(i, count - 1)];
         kernel.products(rows_.data(), padded, screen_.n_quads(), screen_.panels(), screen_.n_panels(),
                         products_.data());
         std::size_t changed = 0;
@@ -130,18 +128,6 @@ class ByteAssigner {
     }
 
   private:
-    // The kernels read whole quads of features, and nothing may be read past the end of the last row: the few
-    // rows whose last quad reaches beyond it are copied.
-    const std::uint8_t* readable(std::size_t row) {
-        const auto* data = static_cast<const std::uint8_t*>(task_.rows.row(row));
-        const std::size_t n = task_.rows.n_features;
-        const std::size_t rows_left = task_.rows.n_rows - row;
-        if (screen_.n_quads() * 4 <= rows_left * n) return data;
-        std::uint8_t* copy = tail_.data() + (rows_left - 1) * screen_.n_quads() * 4;
-        std::copy_n(data, n, copy);
-        return copy;
-    }
-
     std::int32_t label_of(std::size_t row, std::size_t i, std::int32_t label) {
         const ByteKernels& kernel = *task_.table.bytes;
         const bool known = label >= 0 && static_cast<std::size_t>(label) < task_.centers.n_clusters;
@@ -159,7 +145,7 @@ class ByteAssigner {
     const ByteScreen& screen_;
     std::size_t n_scores_;
     std::vector<const std::uint8_t*> rows_;
-    std::vector<std::uint8_t> tail_;
+    ByteRows byte_rows_;
     std::vector<std::int32_t> products_;
     std::vector<float> scores_;
     Decider decide_;
@@ -183,7 +169,7 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
     const Task task{rows, centers, kernels()};
-    if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= ByteScreen::kMostFeatures) {
+    if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= kMostByteFeatures) {
         const ByteScreen screen(centers, task.table, parallel);
         const std::size_t words = screen.n_quads() + screen.n_panels() * kPanelWidth;
         return assign_blocks<ByteAssigner>(task, screen, block_rows(words, task.table.bytes->row_group),

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kmeans/byte_rows.hpp"
 #include "kmeans/copies.hpp"
 
 namespace kmosaic {
@@ -26,7 +27,7 @@ std::size_t round_up(std::size_t n, std::size_t multiple) {
 ByteScreen::ByteScreen(const Centers& centers, const Kernels& table, const Parallel& parallel)
     : n_clusters_(centers.n_clusters),
       n_features_(centers.n_features),
-      n_quads_((centers.n_features + 3) / 4),
+      n_quads_(quads(centers.n_features)),
       n_panels_(centers.n_clusters / kPanelWidth + 1),
       panels_(n_panels_ * kPanelWidth * n_quads_ * 4, 0),
       rounding_panels_(n_panels_ * kPanelWidth * n_features_, 0.0F),
@@ -45,16 +46,14 @@ ByteScreen::ByteScreen(const Centers& centers, const Kernels& table, const Paral
 }
 
 void ByteScreen::place(std::size_t lane, const double* center) {
-    const std::size_t panel = lane / kPanelWidth;
-    const std::size_t in_panel = lane % kPanelWidth;
-    std::int8_t* bytes = panels_.data() + panel * n_quads_ * 4 * kPanelWidth + in_panel * 4;
-    float* errors = rounding_panels_.data() + panel * n_features_ * kPanelWidth + in_panel;
+    float* errors =
+        rounding_panels_.data() + lane / kPanelWidth * n_features_ * kPanelWidth + lane % kPanelWidth;
     double square = 0;
     double rounding = 0;
     for (std::size_t f = 0; f < n_features_; ++f) {
         const double q = std::clamp(std::rint(center[f] - 128), -128.0, 127.0);
         const double e = center[f] - (q + 128);
-        bytes[f / 4 * 4 * kPanelWidth + f % 4] = static_cast<std::int8_t>(q);
+        place_bytes(panels_.data(), n_features_, lane, f, q);
         errors[f * kPanelWidth] = static_cast<float>(e);
         anchors_[lane * n_features_ + f] = static_cast<float>(center[f]);
         square += center[f] * center[f];

@@ -25,9 +25,6 @@ class ByteScreen {
   public:
     ByteScreen(const Centers& centers, const Kernels& table, const Parallel& parallel);
 
-    // x.q_j fits 32 bits up to this many features.
-    static constexpr std::size_t kMostFeatures = 65536;
-
     [[nodiscard]] std::size_t n_quads() const { return n_quads_; }
     [[nodiscard]] std::size_t n_panels() const { return n_panels_; }
     [[nodiscard]] std::size_t mean_anchor() const { return n_clusters_; }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
+#include "kmeans/byte_rows.hpp"
 
 namespace kmosaic {
 
@@ -26,30 +27,145 @@ std::vector<double> exact_panels(const Centers& centers) {
     return panels;
 }
 
+// One thread's squared distances of a few rows at a time to eight centres at a time.
+class FloatTiles {
+  public:
+    FloatTiles(const Rows& rows, const std::vector<double>& panels, std::size_t n_step)
+        : rows_(rows), panels_(panels), n_rows_(0), wide_(n_step * rows.n_features) {}
+
+    void load(std::size_t first, std::size_t n) {
+        n_rows_ = n;
+        for (std::size_t i = 0; i < n; ++i)
+            kernels().exact->widen[rows_.dtype](rows_.row(first + i), rows_.n_features,
+                                                wide_.data() + i * rows_.n_features);
+    }
+
+    void fill(std::size_t panel, double* tile) const {
+        kernels().exact->squared_distances(wide_.data(), n_rows_, rows_.n_features,
+                                           panels_.data() + panel * kExactPanelWidth * rows_.n_features,
+                                           tile);
+    }
+
+  private:
+    const Rows& rows_;
+    const std::vector<double>& panels_;
+    std::size_t n_rows_;
+    std::vector<double> wide_;
+};
+
+// Centres of whole bytes, as the integer kernels take them: c - 128 in panels, and |c|^2.
+struct ByteCenters {
+    explicit ByteCenters(const Centers& centers)
+        : n_panels((centers.n_clusters + kPanelWidth - 1) / kPanelWidth),
+          panels(n_panels * kPanelWidth * quads(centers.n_features) * 4, 0),
+          squares(n_panels * kPanelWidth, 0) {
+        for (std::size_t j = 0; j < centers.n_clusters; ++j) {
+            for (std::size_t f = 0; f < centers.n_features; ++f) {
+                const double value = centers.row(j)[f];
+                place_bytes(panels.data(), centers.n_features, j, f, value - 128);
+                squares[j] += static_cast<std::int64_t>(value * value);
+            }
+        }
+    }
+
+    std::size_t n_panels;
+    std::vector<std::int8_t> panels;
+    std::vector<std::int64_t> squares;
+};
+
+bool whole_bytes(const Centers& centers) {
+    return std::all_of(centers.data, centers.data + centers.n_clusters * centers.n_features, [](double c) {
+        return c >= 0 && c <= 255 && c == static_cast<double>(static_cast<int>(c));
+    });
+}
+
+// The same numbers for uint8 rows and centres of whole bytes, by integer dot products:
+// |x - c|^2 = |x|^2 + |c|^2 - 2 (x.(c - 128) + 128 sum(x)), exact in both ways while below 2^53.
+class ByteTiles {
+  public:
+    ByteTiles(const Rows& rows, const ByteCenters& centers, const ByteKernels& kernel, std::size_t n_step)
+        : kernel_(kernel),
+          n_features_(rows.n_features),
+          rows_(rows),
+          centers_(centers),
+          pointers_(n_step, nullptr),
+          constants_(n_step, 0),
+          products_(n_step * centers.n_panels * kPanelWidth, 0) {}
+
+    void load(std::size_t first, std::size_t n) {
+        n_rows_ = n;
+        const std::size_t padded = (n + kernel_.row_group - 1) / kernel_.row_group * kernel_.row_group;
+        for (std::size_t i = 0; i < padded; ++i) pointers_[i] = rows_[first + std::min(i, n - 1)];
+        for (std::size_t i = 0; i < n; ++i) {
+            const RowSums sums = kernel_.row_sums(pointers_[i], n_features_);
+            constants_[i] = sums.squares - 256 * sums.values;
+        }
+        kernel_.products(pointers_.data(), padded, quads(n_features_), centers_.panels.data(),
+                         centers_.n_panels, products_.data());
+    }
+
+    void fill(std::size_t panel, double* tile) const {
+        for (std::size_t i = 0; i < n_rows_; ++i) {
+            for (std::size_t l = 0; l < kExactPanelWidth; ++l) {
+                const std::size_t j = panel * kExactPanelWidth + l;
+                const std::int64_t product = products_[i * centers_.n_panels * kPanelWidth + j];
+                tile[i * kExactPanelWidth + l] =
+                    static_cast<double>(constants_[i] + centers_.squares[j] - 2 * product);
+            }
+        }
+    }
+
+  private:
+    const ByteKernels& kernel_;
+    std::size_t n_features_;
+    ByteRows rows_;
+    const ByteCenters& centers_;
+    std::size_t n_rows_ = 0;
+    std::vector<const std::uint8_t*> pointers_;
+    std::vector<std::int64_t> constants_;
+    std::vector<std::int32_t> products_;
+};
+
 // Calls visit(block, first_row, n_rows, panel, distances) for every block of rows and panel of centres.
-template <class Visit>
-void for_each_tile(const Rows& rows, const Centers& centers, const Parallel& parallel, Visit visit) {
-    const std::vector<double> panels = exact_panels(centers);
-    const std::size_t d = rows.n_features;
-    const std::size_t n_panels = panels.size() / std::max<std::size_t>(kExactPanelWidth * d, 1);
+template <class MakeTiles, class Visit>
+void visit_tiles(const Rows& rows, std::size_t n_panels, const Parallel& parallel, MakeTiles make_tiles,
+                 Visit visit) {
+    // Few rows at a time where they are long, so that they stay in cache while the panels pass.
+    const std::size_t n_step = std::clamp<std::size_t>(16384 / rows.n_features / 8 * 8, 8, kBlock);
     parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        // Few rows at a time where they are long, so that they stay in cache while the panels pass.
-        const std::size_t n_step = std::clamp<std::size_t>(16384 / d / 8 * 8, 8, kBlock);
-        return [&, n_step, wide = std::vector<double>(n_step * d),
+        return [&, tiles = make_tiles(n_step),
                 tile = std::vector<double>(n_step * kExactPanelWidth)](std::size_t block) mutable {
             const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
             for (std::size_t first = block * kBlock; first < end; first += n_step) {
                 const std::size_t n = std::min(n_step, end - first);
-                for (std::size_t i = 0; i < n; ++i)
-                    kernels().exact->widen[rows.dtype](rows.row(first + i), d, wide.data() + i * d);
-                for (std::size_t p = 0; p < n_panels; ++p) {
-                    kernels().exact->squared_distances(wide.data(), n, d,
-                                                       panels.data() + p * kExactPanelWidth * d, tile.data());
-                    visit(block, first, n, p, tile.data());
+                tiles.load(first, n);
+                for (std::size_t panel = 0; panel < n_panels; ++panel) {
+                    tiles.fill(panel, tile.data());
+                    visit(block, first, n, panel, tile.data());
                 }
             }
         };
     });
+}
+
+// The kernels for integer dot products, where these rows and centres can do with them; else null.
+const ByteKernels* byte_kernels_for(const Rows& rows, const Centers& centers) {
+    const bool fit = rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures && whole_bytes(centers);
+    return fit ? kernels().bytes : nullptr;
+}
+
+template <class Visit>
+void for_each_tile(const Rows& rows, const Centers& centers, const Parallel& parallel, Visit visit) {
+    const std::size_t n_panels = (centers.n_clusters + kExactPanelWidth - 1) / kExactPanelWidth;
+    if (const ByteKernels* kernel = byte_kernels_for(rows, centers)) {
+        const ByteCenters bytes(centers);
+        const auto make_tiles = [&](std::size_t n_step) { return ByteTiles(rows, bytes, *kernel, n_step); };
+        visit_tiles(rows, n_panels, parallel, make_tiles, visit);
+    } else {
+        const std::vector<double> panels = exact_panels(centers);
+        const auto make_tiles = [&](std::size_t n_step) { return FloatTiles(rows, panels, n_step); };
+        visit_tiles(rows, n_panels, parallel, make_tiles, visit);
+    }
 }
 
 // Calls visit(i, row i in float64) for every row.
@@ -107,9 +223,17 @@ void own_squared_distances(const Rows& rows, const Centers& centers, const std::
 }
 
 void lower_to_seed(const Rows& rows, const Centers& seed, double* nearest, const Parallel& parallel) {
-    for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
-        nearest[i] = std::min(nearest[i], kernels().exact->squared_distance(row, seed.data, rows.n_features));
-    });
+    const auto lower = [&](std::size_t i, double distance) { nearest[i] = std::min(nearest[i], distance); };
+    if (byte_kernels_for(rows, seed)) {
+        for_each_tile(rows, seed, parallel,
+                      [&](std::size_t, std::size_t first, std::size_t n, std::size_t, const double* tile) {
+                          for (std::size_t i = 0; i < n; ++i) lower(first + i, tile[i * kExactPanelWidth]);
+                      });
+    } else {  // one seed would fill one lane of eight
+        for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
+            lower(i, kernels().exact->squared_distance(row, seed.data, rows.n_features));
+        });
+    }
 }
 
 void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest,
