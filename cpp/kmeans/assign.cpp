@@ -130,8 +130,7 @@ class ByteAssigner {
   private:
     std::int32_t label_of(std::size_t row, std::size_t i, std::int32_t label) {
         const ByteKernels& kernel = *task_.table.bytes;
-        const bool known = label >= 0 && static_cast<std::size_t>(label) < task_.centers.n_clusters;
-        const std::size_t anchor = known ? static_cast<std::size_t>(label) : screen_.mean_anchor();
+        const std::size_t anchor = screen_.anchor(label);
         const std::int32_t* products = products_.data() + i * n_scores_;
         const RowSums sums = kernel.row_sums(rows_[i], task_.rows.n_features);
         const float reach = screen_.reach(sums, anchor, products[anchor]);
@@ -170,7 +169,7 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
     const Task task{rows, centers, kernels()};
     if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= kMostByteFeatures) {
-        const ByteScreen screen(centers, task.table, parallel);
+        const ByteScreen screen(centers, rows.n_rows, task.table, parallel);
         const std::size_t words = screen.n_quads() + screen.n_panels() * kPanelWidth;
         return assign_blocks<ByteAssigner>(task, screen, block_rows(words, task.table.bytes->row_group),
                                            labels, parallel);

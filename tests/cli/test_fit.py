@@ -134,7 +134,7 @@ def test_fewer_distinct_images_than_clusters(run, folder):
 
     result = run("fit", "same.npy", "--clusters", "3", "-o", "m.kmosaic")
 
-    assert "kmosaic: warning: only 2 of n_clusters=3" in result.stderr
+    assert "kmosaic: warning: X has only 2 distinct rows" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

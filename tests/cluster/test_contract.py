@@ -19,7 +19,7 @@ from kmosaic import KMeans, MiniBatchKMeans
 ESTIMATORS = [KMeans, MiniBatchKMeans]
 
 
-@pytest.mark.filterwarnings("ignore:only .* clusters are distinct")
+@pytest.mark.filterwarnings("ignore:X has only .* distinct rows")
 @parametrize_with_checks(
     [
         KMeans(),

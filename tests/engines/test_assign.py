@@ -97,6 +97,29 @@ def test_many_features_and_many_clusters(cpu: str, n: int, d: int, k: int) -> No
     assert (assign(X, centers) == nearest(X, centers)).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_labels_from_before_change_nothing(cpu: str, dtype: str) -> None:
+    # Screens may start from a row's previous centroid; however wrong it is, the answer is the same.
+    random = np.random.default_rng(7)
+    X = rows(300, 30, dtype)
+    centers = np.concatenate([rows(40, 30, dtype, seed=1) + 0.25, X[:20] + 0.5, X[:4] * 1.0])
+    expected = nearest(X, centers)
+    for low in (-1, 0):
+        labels = random.integers(low, 64, 300).astype(np.int32)
+        before = labels.copy()
+        n_changed = _core.assign(X, centers, labels, 2)
+        assert (labels == expected).all(), cpu
+        assert n_changed == (before != expected).sum()
+
+
+def test_centres_far_outside_the_range_of_bytes(cpu: str) -> None:
+    X = rows(200, 9, "uint8")
+    near = rows(10, 9, "uint8", seed=1) * 1.5 - 60
+    for far in (1e3, -1e6, 1e15, 1e40, 1e160):
+        centers = np.concatenate([near, near[:3] + far, near[:1] * far])
+        assert (assign(X, centers) == nearest(X, np.clip(centers, -1e100, 1e100))).all(), cpu
+
+
 def test_sums_beyond_float32_stay_exact(cpu: str) -> None:
     # 784 x 255 x 255 is past 2^24: the nearest differ from the rest by one in some 5 x 10^7.
     X = np.full((4, 784), 255, dtype=np.uint8)

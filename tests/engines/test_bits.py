@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kmosaic import KMeans, MiniBatchKMeans, _core
 from reference import Array
 
-pytestmark = pytest.mark.filterwarnings("ignore:only .* clusters are distinct")
+pytestmark = pytest.mark.filterwarnings("ignore:X has only .* distinct rows")
 
 CPUS = [name for name, supported in _core.cpu()["variants"].items() if supported]
 

@@ -32,6 +32,7 @@ def rises(history: Array) -> Array:
     return np.flatnonzero(np.diff(history) > 0)
 
 
+@pytest.mark.filterwarnings("ignore:X has only .* distinct rows")
 @settings(max_examples=120, deadline=None)
 @given(
     st.integers(0, 2**32),

@@ -99,16 +99,23 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
     return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
 
 
-def warn_of_empty_clusters(labels: NDArray[np.int32], n_clusters: int) -> None:
-    """Warn where not every cluster has rows, and say how many have."""
-    n_distinct = len(np.unique(labels))
+def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:
+    """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
+    n_with_rows = len(np.unique(engine.labels))
+    if n_with_rows == n_clusters:
+        return
+    n_distinct = len(engine.distinct_rows().starts)
     if n_distinct < n_clusters:
-        warnings.warn(
-            f"only {n_distinct} of n_clusters={n_clusters} clusters are distinct and have rows: X has too "
-            f"few distinct rows; lower n_clusters to {n_distinct}, or choose empty_clusters='drop'",
-            ConvergenceWarning,
-            stacklevel=3,
+        message = (
+            f"X has only {n_distinct} distinct rows, so only {n_with_rows} of n_clusters={n_clusters} clusters "
+            f"are distinct and have rows; lower n_clusters to {n_distinct}, or choose empty_clusters='drop'"
         )
+    else:
+        message = (
+            f"only {n_with_rows} of n_clusters={n_clusters} clusters have rows, since the fit was stopped; "
+            "raise max_iter or lower tol"
+        )
+    warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> int:

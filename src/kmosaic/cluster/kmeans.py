@@ -141,7 +141,8 @@ class KMeans(CentroidEstimator):
         check_enough_rows(len(rows), self.n_clusters)
         engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
         best = self._best_of(engine, check_random_state(self.random_state))
-        warn_of_empty_clusters(best.labels, len(best.centers))
+        engine.labels[:] = best.labels
+        warn_of_empty_clusters(engine, len(best.centers))
         self.cluster_centers_ = best.centers
         self.labels_ = best.labels
         self.inertia_ = best.inertia

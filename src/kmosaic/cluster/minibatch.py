@@ -149,8 +149,7 @@ class MiniBatchKMeans(CentroidEstimator):
         random_state = check_random_state(self.random_state)
         stream = self._start(rows, weights, random_state)
         self.n_iter_, self.converged_ = self._run(stream, rows, weights, random_state)
-        self._finish(stream, rows, weights)
-        warn_of_empty_clusters(self.labels_, self.n_clusters)
+        warn_of_empty_clusters(self._finish(stream, rows, weights), self.n_clusters)
         return self
 
     def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
@@ -260,13 +259,16 @@ class MiniBatchKMeans(CentroidEstimator):
         chosen_weights = weights if whole or weights is None else weights[batch]
         return MemoryEngine(chosen, chosen_weights, resolve_n_threads(self.n_threads))
 
-    def _finish(self, stream: _Stream, rows: NDArray[Any], weights: NDArray[np.float64] | None) -> None:
+    def _finish(
+        self, stream: _Stream, rows: NDArray[Any], weights: NDArray[np.float64] | None
+    ) -> MemoryEngine:
         engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
         self.cluster_centers_ = stream.centers.copy()
         self.inertia_ = engine.assign(self.cluster_centers_).partial.inertia(self.cluster_centers_)
         self.labels_ = engine.labels
         self.n_steps_ = stream.n_steps
         self.inertia_history_ = np.array(stream.history)
+        return engine
 
     def _n_starts(self) -> int:
         if self.n_init != "auto":

@@ -71,14 +71,10 @@ def distinct_rows(
     engine: MemoryEngine, n_clusters: int, random_state: np.random.RandomState
 ) -> NDArray[np.intp]:
     """Draw rows with unlike values in proportion to their weight, or all of them if they are too few."""
-    order = engine.canonical_order()
-    weights = np.ones(len(order)) if engine.weights is None else engine.weights[order]
-    firsts = engine.distinct_starts()
-    mass = np.add.reduceat(weights, firsts)
-    firsts, mass = firsts[mass > 0], mass[mass > 0]
+    order, distinct = engine.canonical_order(), engine.distinct_rows()
     # Gumbel's trick: the k largest of log w + noise are a draw of k without replacement.
-    keys = np.log(mass) + random_state.gumbel(size=len(mass))
-    drawn: NDArray[np.intp] = order[firsts[np.argsort(-keys, kind="stable")[:n_clusters]]]
+    keys = np.log(distinct.weights) + random_state.gumbel(size=len(distinct.weights))
+    drawn: NDArray[np.intp] = order[distinct.starts[np.argsort(-keys, kind="stable")[:n_clusters]]]
     return drawn
 
 

@@ -23,6 +23,14 @@ class Assigned:
     n_changed: int
 
 
+@dataclass(frozen=True)
+class DistinctRows:
+    """Runs of equal rows along an engine's canonical order: where each starts there, and its total weight."""
+
+    starts: NDArray[np.intp]
+    weights: NDArray[np.float64]
+
+
 class MemoryEngine:
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
@@ -95,10 +103,14 @@ class MemoryEngine:
             self._canonical_order = np.argsort(_core.hash_rows(self.rows, self.n_threads), kind="stable")
         return self._canonical_order
 
-    def distinct_starts(self) -> NDArray[np.intp]:
-        """Where, along the canonical order, each run of equal rows begins."""
-        hashes = _core.hash_rows(self.rows, self.n_threads)[self.canonical_order()]
-        return np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
+    def distinct_rows(self) -> DistinctRows:
+        """The distinct rows that have weight."""
+        order = self.canonical_order()
+        hashes = _core.hash_rows(self.rows, self.n_threads)[order]
+        starts = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
+        weights = np.ones(len(order)) if self.weights is None else self.weights[order]
+        totals = np.add.reduceat(weights, starts)
+        return DistinctRows(starts[totals > 0], totals[totals > 0])
 
     def _empty_partial(self, n_clusters: int) -> _core.Partial:
         if n_clusters not in self._partials:

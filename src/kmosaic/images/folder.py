@@ -130,7 +130,8 @@ def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> st
     count = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''}"
     if strict:
         return (
-            f"{where} has {count} that cannot be used: {named}; remove what is listed, or read without --strict"
+            f"{where} has {count} that cannot be used: {named}; remove what is listed, "
+            "or read without --strict"
         )
     return f"{where} has no usable image, but {count} that cannot be used: {named}"
 
