@@ -78,7 +78,7 @@ def test_fewer_distinct_rows_than_clusters_is_told(policy: str) -> None:
 
     data = np.repeat(np.array([[1, 2], [3, 4], [9, 9]], dtype=np.uint8), 4, axis=0)
     with pytest.warns(
-        ConvergenceWarning, match="X has only 3 distinct rows.* n_clusters=5 .* lower n_clusters to 3"
+        ConvergenceWarning, match="X has only 3 distinct rows for n_clusters=5: 2 .* lower n_clusters to 3"
     ):
         model = KMeans(5, empty_clusters=policy, random_state=0).fit(data)
     assert model.cluster_centers_.shape == (5, 2)

@@ -107,8 +107,9 @@ def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:
     n_distinct = len(engine.distinct_rows().starts)
     if n_distinct < n_clusters:
         message = (
-            f"X has only {n_distinct} distinct rows, so only {n_with_rows} of n_clusters={n_clusters} clusters "
-            f"are distinct and have rows; lower n_clusters to {n_distinct}, or choose empty_clusters='drop'"
+            f"X has only {n_distinct} distinct rows for n_clusters={n_clusters}: "
+            f"{n_clusters - n_with_rows} clusters have none; "
+            f"lower n_clusters to {n_distinct}, or choose empty_clusters='drop'"
         )
     else:
         message = (
