@@ -29,13 +29,13 @@ help: ## this list
 
 demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write reports and pictures into demo/
 	@mkdir -p $(DEMO)
-	$(BIN)/kmosaic sweep digits --clusters 10,16,36,64,144 --seeds 3 --json $(DEMO)/sweep.json \
+	@$(BIN)/kmosaic sweep digits --clusters 10,16,36,64,144 --seeds 3 --json $(DEMO)/sweep.json \
 	    --csv $(DEMO)/sweep.csv --report $(DEMO)/report.html --pictures $(DEMO)/sweep --force
 	@echo
-	$(BIN)/kmosaic fit digits --clusters 36 -o $(DEMO)/digits.kmosaic --labels $(DEMO)/labels.csv \
+	@$(BIN)/kmosaic fit digits --clusters 36 -o $(DEMO)/digits.kmosaic --labels $(DEMO)/labels.csv \
 	    --report $(DEMO)/fit.html --pictures $(DEMO)/fit --force
 	@echo
-	$(BIN)/kmosaic show $(DEMO)/digits.kmosaic -o $(DEMO)/centroids.png --force
+	@$(BIN)/kmosaic show $(DEMO)/digits.kmosaic -o $(DEMO)/centroids.png --force
 	@echo
 	@echo "The sweep, the fit with 36 clusters, and its centroids:"
 	@echo "$(abspath $(DEMO))/centroids.png"
@@ -44,59 +44,59 @@ demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write rep
 
 install: $(STAMPS)/installed ## build kmosaic and install it into the virtual environment
 
+# The installed package, not src/: only there is the compiled core.
 test: $(STAMPS)/test ## the whole test suite, and the examples in the documentation
-	# The installed package, not src/: only there is the compiled core.
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --doctest-modules tests --pyargs kmosaic
 
+# The native module's types, which mypy reads, are generated when it is built.
 check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	# The native module's types are generated when it is built.
-	cp "$$($(BIN)/python -c 'import kmosaic, pathlib; print(pathlib.Path(kmosaic.__file__).parent)')/_core.pyi" src/kmosaic/
+	@cp "$$($(BIN)/python -c 'import kmosaic, pathlib; print(pathlib.Path(kmosaic.__file__).parent)')/_core.pyi" src/kmosaic/
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 
 docs: $(STAMPS)/docs ## the documentation site, into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "$(abspath site)/index.html"
 
 bench: $(STAMPS)/bench ## time and memory beside other libraries (minutes)
-	set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
 sanitize: $(STAMPS)/cmake ## the kernels' tests under AddressSanitizer and UndefinedBehaviourSanitizer
-	$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON
-	$(CMAKE) --build $(SANITIZE_BUILD) --parallel
+	@$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON
+	@$(CMAKE) --build $(SANITIZE_BUILD) --parallel
 	$(CTEST) --test-dir $(SANITIZE_BUILD) --output-on-failure --no-tests=error
 
 clean: ## remove everything made here, the virtual environment too
-	rm -rf $(VENV) $(DEMO) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -f src/kmosaic/_core*
-	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf $(VENV) $(DEMO) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -f src/kmosaic/_core*
+	@find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/venv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kmosaic needs Python 3.11 or later: make PYTHON=python3.12 ...")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kmosaic needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS)
 	@touch $@
 
 $(STAMPS)/installed: $(STAMPS)/venv $(SOURCES)
 	@echo "Building kmosaic; the first time takes a minute or two"
-	$(PIP) install --quiet .
+	@$(PIP) install --quiet .
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/installed
-	$(PIP) install --quiet ".[test]"
+	@$(PIP) install --quiet ".[test]"
 	@touch $@
 
 # What these need changes only with pyproject.toml; none of them needs the package built.
 $(STAMPS)/check $(STAMPS)/docs $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
-	$(BIN)/python -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*extras[sys.argv[1]], sep="\n")' $* > $@.txt
-	$(PIP) install --quiet -r $@.txt
+	@$(BIN)/python -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*extras[sys.argv[1]], sep="\n")' $* > $@.txt
+	@$(PIP) install --quiet -r $@.txt
 	@touch $@
 
 $(STAMPS)/bench: $(STAMPS)/installed
 
 $(STAMPS)/cmake: $(STAMPS)/venv
-	command -v cmake > /dev/null || $(PIP) install --quiet cmake ninja
+	@command -v cmake > /dev/null || $(PIP) install --quiet cmake ninja
 	@touch $@

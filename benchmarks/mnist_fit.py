@@ -72,7 +72,8 @@ def exact_inertia(images: np.ndarray, centers: np.ndarray) -> float:
     """J of the images at these centroids, by kmosaic's exact arithmetic, whoever found them."""
     from kmosaic.engines import MemoryEngine
 
-    return MemoryEngine(images, None, 2).assign(centers).partial.inertia(centers)
+    engine = MemoryEngine(images, None, 2)
+    return engine.inertia(engine.assign(centers).partial, centers)
 
 
 def main() -> None:

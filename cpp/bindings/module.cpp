@@ -201,10 +201,11 @@ Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray
     return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
 }
 
-double partial_inertia(const Partial& self, const CenterArray& centers) {
+std::pair<double, double> partial_inertia(const Partial& self, const CenterArray& centers) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
             "centers must have the Partial's shape");
-    return self.inertia({centers.data(), centers.shape(0), centers.shape(1)});
+    const Inertia inertia = self.inertia_within({centers.data(), centers.shape(0), centers.shape(1)});
+    return {inertia.value, inertia.error};
 }
 
 Result<double, nb::ndim<1>> origin_of(const Values& low, const Values& high) {
@@ -266,7 +267,8 @@ NB_MODULE(_core, m) {
                      "The total weight of each cluster's rows.")
         .def("means", &partial_means, "previous"_a,
              "Each cluster's mean; without weight, its row of previous.")
-        .def("inertia", &partial_inertia, "centers"_a, "J of the added rows at these centers.");
+        .def("inertia", &partial_inertia, "centers"_a,
+             "J of the added rows at these centers, and a bound of its error.");
 }
 
 }  // namespace kmosaic

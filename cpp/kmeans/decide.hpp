@@ -1,9 +1,9 @@
-// The last word on the nearest of a few centroids: float64 first, double-double where float64 cannot tell.
+// The last word on the nearest of a few centroids: float64 first, then double-double, then exact sums.
 //
 // Sums of squared differences have no cancellation, so the float64 distance has relative error at most
-// (d / 16 + 8) u64 and the double-double one at most 16 (d + 1) u64^2. Centroids whose distances float64
-// cannot tell apart are measured in double-double; those that double-double cannot tell apart are a tie, and
-// a tie goes to the lowest index.
+// (d / 16 + 8) u64 and the double-double one at most 16 (d + 1) u64^2. Centroids whose distances float64 cannot tell
+// apart are measured in double-double; those that double-double cannot tell apart are compared without rounding.
+// What is equal then is a tie, and a tie goes to the lowest index.
 #pragma once
 
 #include <vector>

@@ -145,6 +145,7 @@ void Partial::add_squares(const Rows& rows, const Parallel& parallel) {
         };
     });
     for (const DoubleDouble& block : blocks) accumulate(squares_, block);
+    n_rows_ += rows.n_rows;
 }
 
 void Partial::merge(const Partial& other) {
@@ -160,6 +161,7 @@ void Partial::merge(const Partial& other) {
     for (std::size_t j = 0; j < n_clusters_; ++j)
         accumulate(&counts_[2 * j], {other.counts_[2 * j], other.counts_[2 * j + 1]});
     accumulate(squares_, {other.squares_[0], other.squares_[1]});
+    n_rows_ += other.n_rows_;
 }
 
 void Partial::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
@@ -205,7 +207,7 @@ void Partial::means(double* centers) const {
     }
 }
 
-double Partial::inertia(const Centers& centers) const {
+Inertia Partial::inertia_within(const Centers& centers) const {
     std::vector<double> high(n_features());
     std::vector<double> low(n_features());
     DoubleDouble total{squares_[0], squares_[1]};
@@ -220,9 +222,10 @@ double Partial::inertia(const Centers& centers) const {
         total = total + DoubleDouble{cost[0], cost[1]};
         magnitude += size;
     }
-    // n_features + n_clusters additions, each within 3 u^2, and u = 2^-53.
-    const double zero = 8.0 * static_cast<double>(n_features() + n_clusters_ + 8) * 0x1p-106 * magnitude;
-    return total.high <= zero ? 0.0 : total.high;
+    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53.
+    const std::size_t additions = n_features() + n_clusters_ + 8 + (integer_ ? 0 : n_rows_);
+    const double error = 8.0 * static_cast<double>(additions) * 0x1p-106 * magnitude;
+    return {total.high <= error ? 0.0 : total.high, error};
 }
 
 }  // namespace kmosaic

@@ -20,6 +20,11 @@ namespace kmosaic {
 // greatest value.
 std::vector<double> exact_origin(const std::vector<double>& low, const std::vector<double>& high);
 
+struct Inertia {
+    double value;
+    double error;
+};
+
 class Partial {
   public:
     Partial(std::size_t n_clusters, std::vector<double> origin, bool integer);
@@ -44,8 +49,9 @@ class Partial {
     // keeps its row of `centers`.
     void means(double* centers) const;
     // J of the summed rows at these centroids: sum w |x|^2 + sum_j c_j (c_j n_j - 2 S_j), in double-double.
-    // A J below what double-double can tell from zero is 0.
-    [[nodiscard]] double inertia(const Centers& centers) const;
+    // A J below what double-double can tell from zero is 0. `error` bounds what cancellation may have cost.
+    [[nodiscard]] Inertia inertia_within(const Centers& centers) const;
+    [[nodiscard]] double inertia(const Centers& centers) const { return inertia_within(centers).value; }
 
   private:
     void add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight);
@@ -58,6 +64,7 @@ class Partial {
     std::vector<double> high_, low_;          // n_clusters x n_features each
     std::vector<double> counts_;              // (high, low) a cluster
     double squares_[2] = {0, 0};
+    std::size_t n_rows_ = 0;  // whose squares these are
 };
 
 }  // namespace kmosaic

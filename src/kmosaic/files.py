@@ -20,17 +20,31 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
         When the file exists and ``overwrite`` is false, or its folder is missing, or not writable.
     """
     target = Path(path)
-    if target.is_dir():
-        raise OutputError(f"{target} is a folder; name a file to write")
-    if target.exists() and not overwrite:
-        raise OutputError(f"{target} exists; choose another name, or overwrite it with --force")
-    if not target.parent.is_dir():
-        raise OutputError(f"{target.parent} is not a folder; make it first, or write elsewhere")
+    try:
+        _check_target(target, overwrite=overwrite)
+    except (ValueError, OSError) as error:
+        if isinstance(error, OutputError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"{str(target)[:80]!r} cannot be written: {reason}") from error
     try:  # the permissions of a folder do not tell: ask by making a file
         tempfile.TemporaryFile(dir=target.parent).close()
     except OSError as error:
         raise OutputError(f"{target.parent} is not writable ({error.strerror}); write elsewhere") from error
     return target
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if target.is_dir():
+        raise OutputError(f"{target} is a folder; name a file to write")
+    if target.is_symlink():
+        raise OutputError(f"{target} is a link; name the file it leads to")
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{target} is not a plain file; name one to write")
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists; choose another name, or overwrite it (--force, overwrite=True)")
+    if not target.parent.is_dir():
+        raise OutputError(f"{target.parent} is not a folder; make it first, or write elsewhere")
 
 
 @contextmanager
@@ -40,7 +54,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     Raises
     ------
     OutputError
-        As :func:`check_output`, and when writing fails (a full disk, for example).
+        As ``check_output``, and when writing fails (a full disk, for example).
 
     Examples
     --------
@@ -53,9 +67,7 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     """
     target = check_output(path, overwrite=overwrite)
     try:
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-        )
+        descriptor, name = tempfile.mkstemp(prefix=".kmosaic-", suffix=target.suffix, dir=target.parent)
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror}") from error
     os.close(descriptor)

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from click.testing import CliRunner
+
+from kmosaic.cli import main
 
 NAMES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 
@@ -59,6 +62,36 @@ def test_data_dir_overrides_the_environment(run, tmp_path):
         (tmp_path / "other" / "mnist" / name).write_bytes(b"")
 
     assert f"here: {tmp_path / 'other'}" in run("datasets", "--data-dir", str(tmp_path / "other")).stdout
+
+
+def test_says_where_it_searched_and_carries_the_folder(run, tmp_path):
+    (tmp_path / "my data").mkdir()
+    text = run("datasets", "--data-dir", str(tmp_path / "my data")).stdout
+
+    assert f"not in {tmp_path / 'my data'}\n" in text
+    assert f"get it: kmosaic datasets --download mnist --data-dir '{tmp_path / 'my data'}'\n" in text
+    assert f"not in {tmp_path / 'data'} and {tmp_path}" in run("datasets").stdout
+
+
+@pytest.mark.parametrize("named", ["--data-dir", "KMOSAIC_DATA"])
+def test_warns_of_a_data_folder_that_is_not_there(run, monkeypatch, named):
+    monkeypatch.setenv("KMOSAIC_DATA", "nowhere")
+    options = ("--data-dir", "nowhere") if named == "--data-dir" else ()
+
+    stderr = run("datasets", *options).stderr
+
+    assert stderr == f"kmosaic: warning: {named} names nowhere, which is no folder here\n"
+
+
+def test_warns_other_commands_only_where_it_matters(run, cut_off_mirror, monkeypatch):
+    monkeypatch.setenv("KMOSAIC_MIRRORS", cut_off_mirror)
+    monkeypatch.setenv("KMOSAIC_DATA", "nowhere")
+    line = ("fit", "--clusters", "2", "--labels", "out.csv", "--quiet")
+
+    assert run(*line, "digits").stderr == ""
+    failed = CliRunner().invoke(main, [*line, "mnist", "--force"])
+    assert failed.exit_code == 1
+    assert failed.stderr.startswith("kmosaic: warning: KMOSAIC_DATA names nowhere")
 
 
 def test_digits_need_no_download(run):

@@ -138,6 +138,47 @@ def test_fewer_distinct_images_than_clusters(run, folder):
     assert result.stderr.count("\n") == 1
 
 
+def test_many_clusters_are_left_to_the_report(run):
+    text = run("fit", "digits", "--clusters", "41", "--max-iter", "1", "--labels", "l.csv").stdout
+
+    assert "\n(table of clusters left out: more than 40; the report has it)\n" in text
+
+
+class TestUnlikeProportions:
+    @pytest.fixture
+    def upright_and_lying(self, folder):
+        (folder / "both").mkdir()
+        for number, size in enumerate([(40, 30), (30, 40), (80, 60), (60, 80)]):
+            Image.new("L", size, 50 * number).save(folder / "both" / f"{number}.png")
+
+    LINE = ("fit", "both", "--clusters", "2", "--size", "20x20", "-o", "m.kmosaic")
+
+    @pytest.mark.usefixtures("upright_and_lying")
+    def test_padding_them_is_said(self, run):
+        assert run(*self.LINE).stderr == (
+            "kmosaic: warning: the images have 2 proportions; black margins may decide the groups: use "
+            '--fit crop or --fit stretch (in Python, ReadOptions(fit="crop"))\n'
+        )
+
+    @pytest.mark.parametrize("policy", ["crop", "stretch"])
+    @pytest.mark.usefixtures("upright_and_lying")
+    def test_no_margins_no_word(self, run, policy):
+        assert run(*self.LINE, "--fit", policy).stderr == ""
+
+    def test_nearly_alike_is_alike(self, run, folder):
+        (folder / "both").mkdir()
+        for number, size in enumerate([(40, 30), (41, 30)]):
+            Image.new("L", size, 50 * number).save(folder / "both" / f"{number}.png")
+
+        assert run(*self.LINE).stderr == ""
+
+    @pytest.mark.usefixtures("upright_and_lying")
+    def test_no_advice_to_those_who_have_a_model(self, run):
+        run(*self.LINE)
+
+        assert run("predict", "m.kmosaic", "both", "-o", "p.csv").stderr == ""
+
+
 class TestUnreadableFiles:
     @pytest.fixture
     def damaged(self, photos):
@@ -158,7 +199,10 @@ class TestUnreadableFiles:
     def test_are_an_error_when_strict(self, fail, folder):
         line = ("fit", "photos", "--clusters", "2", "--size", "4x4", "-o", "m.kmosaic")
 
-        assert "notes.txt" in fail(*line, "--strict")
+        message = fail(*line, "--strict")
+        assert "notes.txt" in message
+        assert "03.png" in message
+        assert "2 files that cannot be used" in message
         assert not (folder / "m.kmosaic").exists()
 
 
@@ -166,9 +210,22 @@ class TestBadInput:
     def test_nothing_to_write(self, fail):
         assert "name what to write: -o MODEL" in fail("fit", "digits", "--clusters", "3", code=2)
 
-    @pytest.mark.parametrize("clusters", ["0", "-1", "many"])
+    @pytest.mark.parametrize("clusters", ["0", "-1", "many", "2.5"])
     def test_clusters_that_are_none(self, fail, clusters):
-        assert "Invalid value for '--clusters'" in fail("fit", "digits", "--clusters", clusters, code=2)
+        message = fail("fit", "digits", "--clusters", clusters, code=2)
+
+        assert f"'--clusters': '{clusters}' must be a whole number of at least 1;" in message
+
+    @pytest.mark.parametrize("seed", ["-1", "4294967296", "x"])
+    def test_seed(self, fail, seed):
+        message = fail("fit", "digits", "--clusters", "2", "--seed", seed, code=2)
+
+        assert "must be a whole number from 0 to 4294967295" in message
+
+    def test_size_beyond_reason(self, fail):
+        message = fail("fit", "digits", "--clusters", "2", "--size", "70000x5", code=2)
+
+        assert "'70000x5' is too large; no side may have more than 65535 pixels" in message
 
     def test_no_clusters(self, fail):
         assert "Missing option '--clusters'" in fail("fit", "digits", "-o", "m", code=2)
@@ -195,7 +252,12 @@ class TestBadInput:
         assert "--empty-clusters" in fail(*line, "--empty-clusters", "drop", code=2)
 
     def test_unlike_sizes_without_a_size(self, fail, photos):
-        assert "--size" in fail("fit", str(photos), "--clusters", "3", "-o", "m")
+        message = fail("fit", str(photos), "--clusters", "3", "-o", "m")
+
+        assert (
+            "(width x height): 30 x 20 (4), 30 x 21 (4), 30 x 22 (4); give one size (--size 64x64" in message
+        )
+        assert "ReadOptions(size=(64, 64)) in Python" in message
 
     def test_no_such_source(self, fail):
         assert "did you mean mnist?" in fail("fit", "mnits", "--clusters", "3", "-o", "m")
@@ -266,15 +328,25 @@ class TestBadInput:
 
 
 class TestOutputs:
-    @pytest.mark.parametrize("option", ["-o", "--labels", "--report"])
-    def test_are_kept(self, fail, run, folder, option):
-        (folder / "out").write_text("mine")
-        line = ("fit", "digits", "--clusters", "4", option, "out")
+    @pytest.mark.parametrize(
+        ("option", "name"), [("-o", "out"), ("--labels", "out"), ("--report", "out.html")]
+    )
+    def test_are_kept(self, fail, run, folder, option, name):
+        (folder / name).write_text("mine")
+        line = ("fit", "digits", "--clusters", "4", option, name)
 
-        assert "out exists" in fail(*line)
-        assert (folder / "out").read_text() == "mine"
+        assert f"{name} exists" in fail(*line)
+        assert (folder / name).read_text() == "mine"
         run(*line, "--force")
-        assert (folder / "out").stat().st_size > 1000
+        assert (folder / name).stat().st_size > 1000
+
+    @pytest.mark.parametrize("name", ["a.html", "a.HTM", "a.csv", "a.png", "a.svg", "a.json"])
+    def test_model_named_like_something_else(self, fail, name):
+        assert "write -o a.kmosaic" in fail("fit", "digits", "--clusters", "4", "-o", name)
+
+    @pytest.mark.parametrize("name", ["a.txt", "a", "a.kmosaic"])
+    def test_report_that_is_no_page(self, fail, name):
+        assert "must end in .html or .htm" in fail("fit", "digits", "--clusters", "4", "--report", name)
 
     def test_into_a_missing_folder(self, fail):
         assert "nowhere is not a folder" in fail(

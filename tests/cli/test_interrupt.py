@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+# Under nohup, or started with &, Python would ignore the signal.
+LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start a command, and wait until it says on its first line that it is fitting."""
     program = (
-        "import sys\n"
+        f"{LISTEN}import sys\n"
         "from kmosaic.cli import main\n"
         "from kmosaic.cli.progress import FitProgress, SweepProgress\n"
         "def tell(self, progress): print('iteration', flush=True)\n"
@@ -60,10 +63,23 @@ def test_interrupted(long_work: Path, arguments: tuple[str, ...]) -> None:
     assert [path.name for path in long_work.iterdir()] == ["rows.npy"]
 
 
+def test_interrupted_where_the_signal_was_ignored(long_work: Path) -> None:
+    """As under nohup: these tests themselves have to hold there."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = start(long_work, "fit", "rows.npy", "--clusters", "400", "-o", "m.kmosaic")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+
+    assert process.returncode == 130
+
+
 def test_interrupted_while_writing(folder: Path) -> None:
     """The signal comes while the model is half written: neither it nor its temporary file stays."""
     program = (
-        "import sys, time, safetensors.numpy\n"
+        f"{LISTEN}import sys, time, safetensors.numpy\n"
         "from pathlib import Path\n"
         "from kmosaic.cli import main\n"
         "def write(self, data):\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,14 +14,38 @@ import kmosaic
 from kmosaic.cli import main
 from kmosaic.cli.errors import in_words
 
-COMMANDS = ("datasets", "sweep", "fit", "predict", "show")
+COMMANDS = ("datasets", "sweep", "fit", "show", "predict")
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_lists_the_commands(run, flag):
     listed = run(flag).stdout.partition("Commands:")[2]
 
-    assert [line.split()[0] for line in listed.strip().splitlines()] == sorted(COMMANDS)
+    assert [line.split()[0] for line in listed.strip().splitlines()] == list(COMMANDS)
+    assert "..." not in listed
+
+
+def test_bare_command_prints_the_help(run):
+    result = CliRunner().invoke(main, [])
+
+    assert result.exit_code == 2
+    assert result.stderr == run("-h").stdout
+
+
+@pytest.mark.parametrize("command", ["fit", "sweep"])
+def test_unknown_instruction_set(command):
+    """In a process of its own: the core reads its environment once."""
+    line = [sys.executable, "-m", "kmosaic", command, "digits", "--clusters", "2", "--quiet"]
+    line += ["-o", "m.kmosaic"] if command == "fit" else []
+    environment = {**os.environ, "KMOSAIC_CPU": "pentium"}
+    done = subprocess.run(line, capture_output=True, text=True, check=False, env=environment)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "kmosaic: error: KMOSAIC_CPU=pentium is not an instruction set of this build"
+    )
+    assert done.stderr.endswith("; unset KMOSAIC_CPU or name one of them\n")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -94,6 +119,11 @@ class TestUnexpectedErrors:
             (PermissionError(13, "Permission denied", "a.csv"), "a.csv: Permission denied"),
             (OSError("no space"), "no space"),
             (ValueError("n_clusters=3\nis wrong"), "n_clusters=3 is wrong"),
+            (
+                RuntimeError("KMOSAIC_CPU=avx2: this processor does not have it"),
+                "error: KMOSAIC_CPU=avx2: this processor does not have it; unset KMOSAIC_CPU\n",
+            ),
+            (RuntimeError("x"), "unexpected RuntimeError: x; this is a bug"),
             (KeyError("x"), "unexpected KeyError: 'x'; this is a bug"),
         ],
     )

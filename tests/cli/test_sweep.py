@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 
 import pytest
 
@@ -181,9 +182,61 @@ def test_mnist_has_the_starting_document_beside(run, shared_data):
     assert next(line for line in text.splitlines() if line.startswith("notebook")).split()[1:] == [
         "2,389,283", "0.448", "0.521",
     ]  # fmt: skip
+    assert 'Rows named "notebook" are those of the starting document (the notebook project' in text
+    assert "99.3%" not in text
+
+
+def test_mnist_with_256_clusters_has_the_rebuttal(run, shared_data):
+    if not (shared_data / "mnist").is_dir():
+        pytest.skip(f"no mnist in {shared_data}")
+
+    line = ("sweep", "mnist", "--clusters", "256", "--seeds", "1", "--n-init", "1", "--max-iter", "1")
+    text = run(*line, "--init", "random", "--data-dir", str(shared_data)).stdout
+
     assert '"99.3% with 256 clusters" does not hold for raw pixels' in text
     assert "0.894" in text
     assert "0.899" in text
+
+
+@pytest.mark.usefixtures("photos")
+def test_the_advice_reads_and_fits_alike(run, tmp_path):
+    options = (
+        "--size", "32x24", "--fit", "crop", "--grey", "--strict", "--data-dir", str(tmp_path / "data"),
+        "--algorithm", "minibatch", "--init", "random", "--n-init", "2", "--max-iter", "5", "--tol", "0.5",
+        "--threads", "1",
+    )  # fmt: skip
+    text = run("sweep", "photos", "--clusters", "2", "--seeds", "1", "--seed", "7", *options).stdout
+    advice = text.partition("Next: ")[2].partition("  (and")[0]
+
+    assert advice == shlex.join(
+        ["kmosaic", "fit", "photos", "--clusters", "2", "--seed", "7", *options,
+         "-o", "model.kmosaic", "--report", "fit.html"]
+    )  # fmt: skip
+    run(*shlex.split(advice)[1:])
+
+
+@pytest.mark.usefixtures("photos")
+def test_the_advice_has_the_kmeans_options_too(run):
+    options = ("--size", "8x8", "--rgb", "--empty-clusters", "drop")
+    text = run("sweep", "photos", "--clusters", "2", "--seeds", "1", *options).stdout
+
+    assert "--clusters 2 --size 8x8 --rgb --empty-clusters drop -o model.kmosaic" in text
+
+
+def test_the_advice_leaves_defaults_out(run):
+    text = run("sweep", "digits", "--clusters", "4", "--seeds", "1", "--json", "out.json").stdout
+
+    assert text.endswith("Next: kmosaic fit digits --clusters 4 -o model.kmosaic --report fit.html\n")
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "numbers"),
+    [(108, (10, 16, 36)), (107, (2, 3, 4, 6, 8, 12, 16)), (12, (2, 3, 4)), (11, (1, 2, 3))],
+)
+def test_default_numbers_are_those_documented(run, n_samples, numbers):
+    assert default_clusters(n_samples) == numbers
+    words = " ".join(run("sweep", "-h").stdout.split())
+    assert "with fewer than 108 training images, those of 2,3,4,6,8,12,16" in words
 
 
 class TestBadInput:
@@ -205,12 +258,15 @@ class TestBadInput:
 
     @pytest.mark.parametrize("option", ["--json", "--csv", "--report"])
     def test_outputs_are_kept(self, fail, run, folder, option):
-        (folder / "out").write_text("mine")
+        (folder / "out.html").write_text("mine")
 
-        assert "out exists" in fail("sweep", "digits", "--clusters", "4", option, "out")
-        assert (folder / "out").read_text() == "mine"
-        run("sweep", "digits", "--clusters", "4", "--seeds", "1", option, "out", "--force")
-        assert (folder / "out").read_text() != "mine"
+        assert "out.html exists" in fail("sweep", "digits", "--clusters", "4", option, "out.html")
+        assert (folder / "out.html").read_text() == "mine"
+        run("sweep", "digits", "--clusters", "4", "--seeds", "1", option, "out.html", "--force")
+        assert (folder / "out.html").read_text() != "mine"
+
+    def test_report_that_is_no_page(self, fail):
+        assert "x.txt must end in .html or .htm" in fail("sweep", "digits", "--report", "x.txt")
 
     def test_outputs_are_checked_before_the_work(self, fail, folder):
         (folder / "out.json").write_text("mine")

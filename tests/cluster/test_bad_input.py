@@ -39,6 +39,18 @@ def test_number_of_clusters(estimator: Any, n_clusters: object) -> None:
         estimator(n_clusters).fit(X)
 
 
+def test_values_too_large_to_square(estimator: Any) -> None:
+    with pytest.raises(ValueError, match="X has values up to 1.6e.*too large to square and sum"):
+        estimator(3).fit(X * 1e160)
+    with pytest.raises(ValueError, match="sample_weight has values up to 1e.308"):
+        estimator(3).fit(X, sample_weight=np.full(len(X), 1e308))
+    with pytest.raises(ValueError, match="init has NaN, infinity or values above"):
+        estimator(3, init=np.full((3, 64), 1e155)).fit(X)
+    model = estimator(3, random_state=0).fit(X * 1e95)
+    assert np.isfinite(model.inertia_)
+    assert np.isfinite(model.transform(X * 1e95)).all()
+
+
 def test_more_clusters_than_rows(estimator: Any) -> None:
     with pytest.raises(
         ValueError, match="n_samples=8 must be >= n_clusters=10; lower n_clusters or add images"
@@ -89,7 +101,7 @@ def test_weights(estimator: Any) -> None:
         ("init", "forgy", "init='forgy' must be one of 'k-means\\+\\+', 'random'"),
         ("init", None, "init=None must be"),
         ("init", np.zeros((2, 64)), r"init has shape \(2, 64\); it must have one row a cluster, \(3, 64\)"),
-        ("init", np.full((3, 64), np.nan), "init has NaN or infinity"),
+        ("init", np.full((3, 64), np.nan), "init has NaN, infinity"),
         ("n_init", 0, "n_init=0 must be a whole number"),
         ("max_iter", 0, "max_iter=0 must be a whole number"),
         ("tol", -1.0, "tol=-1.0 must be a finite number of at least 0"),

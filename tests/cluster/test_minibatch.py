@@ -72,6 +72,26 @@ def test_partial_fit_wants_enough_rows_to_start_and_then_any() -> None:
     assert model.n_steps_ == 2
 
 
+def test_batches_without_weight_are_no_batches() -> None:
+    X = np.random.default_rng(0).normal(size=(5000, 4))
+    few = np.arange(5000) < 50
+    model = MiniBatchKMeans(4, random_state=0, batch_size=64).fit(X, sample_weight=few.astype(float))
+    assert len(model.labels_) == 5000
+    assert np.isfinite(model.inertia_)
+    MiniBatchKMeans(3, random_state=0, batch_size=2).fit(X[:40], sample_weight=np.arange(40) < 3)
+
+
+def test_partial_fit_goes_on_from_fit() -> None:
+    X = load_digits().data
+    model = MiniBatchKMeans(5, random_state=0).fit(X)
+    n_steps, centers = model.n_steps_, model.cluster_centers_
+    model.partial_fit(X[:100])
+    assert model.n_steps_ == n_steps + 1
+    assert np.abs(model.cluster_centers_ - centers).max() < 3
+    other = MiniBatchKMeans(3, random_state=0).partial_fit(X).set_params(n_clusters=5).fit(X[:, :9])
+    assert other.partial_fit(X[:50, :9]).cluster_centers_.shape == (5, 9)
+
+
 def test_fit_forgets_what_partial_fit_learnt() -> None:
     X = load_digits().data
     fresh = MiniBatchKMeans(5, random_state=0).fit(X).cluster_centers_

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -39,6 +40,15 @@ def test_a_fit_adds_less_than_a_third_of_the_data(tmp_path: Path) -> None:
     assert float(answer.stdout) < 1 / 3
 
 
+@pytest.fixture
+def default_sigint() -> Iterator[None]:
+    """SIGINT as a terminal has it; started in the background by a script, the tests themselves ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("default_sigint")
 def test_ctrl_c_stops_a_fit() -> None:
     X = np.random.default_rng(0).integers(0, 256, (20_000, 400), dtype=np.uint8)
     timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))

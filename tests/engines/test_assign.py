@@ -147,6 +147,20 @@ def test_unaligned_and_strided_rows_are_copied() -> None:
         assert (nearest_centers(same, centers) == nearest(X, centers)).all()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gaps_below_any_fixed_precision(cpu: str, dtype: str) -> None:
+    # Distances that agree to more digits than double-double has; only sums without rounding tell them apart.
+    row = np.array([[255, 0]]).astype(dtype)
+    for tiny in (1e-13, 1e-40, 1e-100):
+        assert assign(row, np.array([[0.0, tiny], [0.0, 0.0]])).tolist() == [1], cpu
+        assert assign(row, np.array([[0.0, 0.0], [0.0, tiny]])).tolist() == [0], cpu
+        assert assign(row, np.array([[0.0, tiny], [0.0, -tiny]])).tolist() == [0], cpu
+    if dtype[0] == "f":
+        far = np.array([[1e16, 0.0], [1e20, 0.0], [-1e30, 1.0]]).astype(dtype)
+        for centers in (np.array([[0.0, 0.1], [0.0, 0.0]]), np.array([[0.1, 0.0], [0.3, 1e-9]])):
+            assert (assign(far, centers) == nearest(far, centers)).all(), cpu
+
+
 @st.composite
 def awkward(draw: st.DrawFn) -> tuple[Array, Array]:
     """Small whole numbers in 1/4 steps: ties and near-ties at every turn."""

@@ -57,6 +57,24 @@ def test_inertia_never_rises(
     assert len(history) in (2 * model.n_iter_ - 1, 2 * model.n_iter_ + 1)
 
 
+@pytest.mark.parametrize("outlier", [1e15, 1e17, 1e30])
+def test_inertia_beside_an_outlier(outlier: float) -> None:
+    X = np.random.default_rng(0).uniform(0, 16, (60, 8))
+    X[0] = outlier
+    model = KMeans(4, random_state=0).fit(X)
+    exact = reference.inertia(X, model.cluster_centers_, model.labels_)
+    assert model.inertia_ == pytest.approx(exact, rel=1e-14)
+    assert not len(rises(model.inertia_history_))
+
+
+def test_inertia_under_weights_of_unlike_size() -> None:
+    X = np.random.default_rng(0).uniform(0, 16, (60, 8))
+    weights = np.r_[np.ones(59), 1e30]
+    model = KMeans(4, random_state=0).fit(X, sample_weight=weights)
+    exact = reference.inertia(X, model.cluster_centers_, model.labels_, weights)
+    assert model.inertia_ == pytest.approx(exact, rel=1e-14)
+
+
 def test_stopping_early_leaves_labels_and_inertia_of_the_final_centres() -> None:
     X = load_digits().data
     model = KMeans(20, random_state=0, max_iter=2).fit(X)

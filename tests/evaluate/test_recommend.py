@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,127 @@ def test_the_mean_over_seeds_decides_and_the_spread_is_told() -> None:
     found = of(*runs)
     assert found.n_clusters == 9
     assert found.score == pytest.approx(0.65)
-    assert "Over 2 seeds it runs from 0.600 to 0.700" in found.reason
+    assert "Over 2 seeds the score runs from 0.600 to 0.700" in found.reason
+
+
+def small_test_set(**accuracies: Any) -> Any:
+    """Three seeds for each of k = 3, 4, 6 and 9, tested on 18 images."""
+    scores = {3: (6, 4, 5), 4: (4, 7, 9), 6: (5, 6, 6), 9: (0, 1, 0)}
+    return of(
+        *[
+            run(k, seed, accuracy_test=right / 18, n_test=18, **accuracies)
+            for k, rights in scores.items()
+            for seed, right in enumerate(rights)
+        ]
+    )
+
+
+def test_the_standard_error_counts_test_images_and_seeds() -> None:
+    found = small_test_set()
+    p, n, seeds = 20 / 54, 18, [4 / 18, 7 / 18, 9 / 18]
+    expected = math.sqrt(p * (1 - p) / n + statistics.variance(seeds) / 3)
+    assert found.standard_error == pytest.approx(expected)
+    assert f"from 18 test images and the spread over seeds, is {expected:.3f}" in found.reason
+    assert f"standard deviation of {statistics.stdev(seeds):.3f}" in found.reason
+
+
+def test_numbers_of_clusters_that_cannot_be_told_from_the_best_are_named() -> None:
+    found = small_test_set()
+    assert (found.n_clusters, found.as_good_as_best) == (4, (3, 6))
+    assert (
+        "It cannot be told from 3 and 6: the differences are less than two standard errors." in found.reason
+    )
+
+
+@pytest.mark.parametrize(("n_test", "rivals"), [(50, (5,)), (5000, ())])
+def test_more_test_images_tell_more_apart(n_test: int, rivals: tuple[int, ...]) -> None:
+    found = of(run(5, accuracy_test=0.5, n_test=n_test), run(9, accuracy_test=0.6, n_test=n_test))
+    assert found.as_good_as_best == rivals
+    said = "cannot be told from 5: the difference is less" if rivals else "differs from every other"
+    assert said in found.reason
+    assert "one seed" in found.reason
+
+
+def test_nearly_the_best_says_what_the_best_cannot_be_told_from() -> None:
+    runs = [run(k, accuracy_test=p, n_test=1000) for k, p in ((5, 0.895), (9, 0.9), (20, 0.2))]
+    found = of(*runs)
+    assert (found.n_clusters, found.best_n_clusters, found.as_good_as_best) == (5, 9, (5,))
+    assert "The best, 9, cannot be told from 5" in found.reason
+
+
+def test_all_right_on_few_images_is_not_certain() -> None:
+    found = of(*[run(k, accuracy_test=1.0, n_test=18) for k in (2, 3)])
+    assert found.standard_error == pytest.approx(math.sqrt(0.5 / 18 * (17.5 / 18) / 18))
+    assert found.as_good_as_best == (3,)
+
+
+def test_without_the_number_of_images_no_certainty_is_claimed() -> None:
+    found = of(run(2, accuracy_test=0.2), run(3, accuracy_test=0.9))
+    assert (found.standard_error, found.as_good_as_best) == (None, ())
+    assert "On how many test images is not known" in found.reason
+    assert "two standard errors" not in found.reason
+
+
+SCORES: list[dict[str, Any]] = [{"accuracy_test": 0.5}, {"accuracy_train": 0.5}, {"silhouette": 0.5}, {}]
+
+
+@pytest.mark.parametrize("scores", SCORES)
+def test_one_number_of_clusters_alone_compares_with_nothing(scores: dict[str, Any]) -> None:
+    found = of(run(7, **scores))
+    assert found.n_clusters == 7
+    assert found.reason.startswith("Only one number of clusters was tried, 7; nothing to compare.")
+    assert ("is 0.500" in found.reason) == bool(scores)
+    for claim in ("best", "fewest", "no smaller", "knee", "too few", "smallest"):
+        assert claim not in found.reason
+
+
+@pytest.mark.parametrize(("n_seeds", "said"), [(2, "Both seeds give 0.124."), (3, "All 3 seeds give 0.124.")])
+def test_one_value_is_no_range(n_seeds: int, said: str) -> None:
+    found = of(*[run(k, seed, accuracy_test=k * 0.062) for k in (1, 2) for seed in range(n_seeds)])
+    assert said in found.reason
+    assert "runs from" not in found.reason
+
+
+def test_a_score_that_only_one_seed_has_is_no_range_either() -> None:
+    found = of(run(2, 0, silhouette=0.4), run(2, 1), run(1, 0), run(1, 1))
+    assert "Only one seed of 2 could be scored" in found.reason
+    assert "Only 2, of the numbers of clusters tried, could be scored" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({"n_train": 300, "n_sampled": 300}, "mean silhouette, 0.400"),
+        ({}, "mean silhouette, 0.400"),
+        ({"n_train": 60_000, "n_sampled": 2000}, "mean silhouette of 2,000 images drawn from 60,000, 0.400"),
+    ],
+)
+def test_a_silhouette_is_called_sampled_only_where_it_is(sizes: dict[str, int], said: str) -> None:
+    found = of(run(2, silhouette=0.2, **sizes), run(3, silhouette=0.4, **sizes))
+    assert said in found.reason
+    assert "sampled" not in found.reason
+
+
+def test_the_smallest_compared_is_not_said_to_beat_smaller_ones() -> None:
+    found = of(run(2, accuracy_test=0.9), run(3, accuracy_test=0.4))
+    assert "2 clusters have the best mean" in found.reason
+    assert "none of those compared is smaller" in found.reason
+
+
+def test_the_best_of_the_stable_ones_is_not_called_the_best_of_all() -> None:
+    given = {2: (0.9, 0.1), 4: (0.2, 0.9), 6: (0.4, 0.8)}
+    runs = [run(k, s, silhouette=a, stability=b) for k, (a, b) in given.items() for s in (0, 1)]
+    assert of(*runs).reason.startswith("Among the numbers of clusters that are stable over seeds (0.5 or")
+    alone = of(*[entry for entry in runs if entry.n_clusters != 4])
+    assert alone.reason.startswith("Only 6, of the numbers of clusters tried, is stable over seeds")
+
+
+def test_without_labels_the_spread_over_seeds_tells_apart() -> None:
+    scores = {2: (0.1, 0.1), 3: (0.3, 0.5), 5: (0.38, 0.44)}
+    runs = [run(k, s, silhouette=v[s], stability=0.9) for k, v in scores.items() for s in (0, 1)]
+    found = of(*runs, tolerance=0.0)
+    assert (found.best_n_clusters, found.as_good_as_best) == (5, (3,))
+    assert "less than two standard errors over the seeds" in found.reason
 
 
 def test_without_labels_the_silhouette_of_the_stable_ones_decides() -> None:
@@ -160,7 +281,7 @@ def test_where_no_number_of_clusters_is_stable_that_is_said() -> None:
     runs = [run(k, seed, silhouette=0.1 * k, stability=0.2) for k in (2, 3) for seed in (0, 1)]
     found = of(*runs)
     assert found.n_clusters == 3
-    assert "no number of clusters tried is more stable" in found.reason
+    assert "no number of clusters compared is more stable" in found.reason
 
 
 @pytest.mark.parametrize(

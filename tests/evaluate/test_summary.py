@@ -190,11 +190,34 @@ def test_scikit_learns_estimators_can_be_summarised(digits: tuple[Any, Any]) -> 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
 @pytest.mark.parametrize("shape", [(7, 3), (1100, 500), (3, 700_000)])
-def test_distances_in_blocks_equal_distances_at_once(dtype: str, shape: tuple[int, int]) -> None:
+def test_distances_are_euclidean_for_every_dtype(dtype: str, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     X = rng.integers(0, 255, shape).astype(dtype)
     centers = rng.random((4, shape[1])) * 255
     labels = rng.integers(0, 4, shape[0])
+    expected = np.linalg.norm(X.astype(np.float64) - centers[labels], axis=1)
+    assert_allclose(own_distances(X, centers, labels), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_distances_are_the_same_bits_whatever_rows_are_beside(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    X = (rng.random((60, 12_288)) * 255).astype(dtype)
+    centers = rng.random((4, 12_288)) * 255
+    labels = rng.integers(0, 4, 60)
+    together = own_distances(X, centers, labels, 2)
+    alone = [own_distances(X[i : i + 1], centers, labels[i : i + 1], 1)[0] for i in range(60)]
+    assert together.tolist() == alone
+    assert together[7:31].tolist() == own_distances(X[7:31], centers, labels[7:31]).tolist()
+    assert together[::-1].tolist() == own_distances(X[::-1], centers, labels[::-1]).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "float16", ">u2", ">f8"])
+def test_distances_of_other_dtypes_are_those_of_float64(dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 255, (9, 5)).astype(dtype)
+    centers = np.asfortranarray(rng.random((4, 5)) * 255)
+    labels = rng.integers(0, 4, 9)
     expected = np.linalg.norm(X.astype(np.float64) - centers[labels], axis=1)
     assert_allclose(own_distances(X, centers, labels), expected, rtol=1e-12)
 

@@ -278,6 +278,19 @@ def test_table_is_mean_least_and_most_over_seeds(labelled: SweepResult) -> None:
             assert spread.std == pytest.approx(abs(values[0] - values[1]) / 2**0.5)
 
 
+def test_how_many_images_the_scores_are_of(labelled: SweepResult, unlabelled: SweepResult) -> None:
+    assert {(run.n_train, run.n_test, run.n_sampled) for run in labelled.runs} == {(600, 200, None)}
+    assert {(run.n_train, run.n_test, run.n_sampled) for run in unlabelled.runs} == {(300, None, 300)}
+    assert "200 test images" in labelled.recommend().reason
+    assert "drawn from" not in unlabelled.recommend().reason
+
+
+def test_a_column_says_how_many_seeds_have_it(labelled: SweepResult) -> None:
+    spread = labelled.table()[0]["accuracy_test"]
+    assert spread is not None
+    assert spread.count == 2
+
+
 def test_json_is_a_list_of_runs_with_every_field(labelled: SweepResult, tmp_path: Path) -> None:
     labelled.to_json(tmp_path / "out.json")
     entries = json.loads((tmp_path / "out.json").read_text())
@@ -341,6 +354,8 @@ def test_json_of_another_maker_is_read(tmp_path: Path) -> None:
         (json.dumps([{**GOOD, "accuracy_test": 1.5}]), "accuracy_test='1.5'"),
         (json.dumps([{**GOOD, "silhouette": -1.5}]), "silhouette='-1.5'"),
         (json.dumps([{**GOOD, "converged": 1}]), "converged='1'"),
+        (json.dumps([{**GOOD, "n_test": 0}]), "n_test='0'"),
+        (json.dumps([{**GOOD, "n_test": 18.5}]), "n_test='18.5'"),
         (json.dumps([{**GOOD, "algorithm": 5}]), "algorithm='5'"),
     ],
 )

@@ -132,7 +132,7 @@ def test_rows_of_pixels(load: Load) -> None:
     assert load(np.zeros((2, 36))).format.shape == (6, 6, 1)
     assert load(np.zeros((2, 12)), size=(3, 4)).format.shape == (3, 4, 1)
     assert load(np.zeros((2, 36)), size=(3, 4)).format.shape == (3, 4, 3)
-    with pytest.raises(DataError, match="no images of 3 x 5"):
+    with pytest.raises(DataError, match="no images of 5 x 3 "):
         load(np.zeros((2, 36)), size=(3, 5))
 
 

@@ -38,6 +38,15 @@ def test_small_images_are_shown_at_whole_multiples() -> None:
         assert grid_of(k, (28, 28)).tile_width % 28 == 0
 
 
+@pytest.mark.parametrize(("k", "least"), [(1, 256), (4, 256), (9, 192), (16, 128), (36, 128)])
+def test_few_images_are_scaled_up_by_whole_factors(k: int, least: int) -> None:
+    grid = grid_of(k, (64, 64), 80)
+    assert grid.tile_width >= least
+    assert grid.tile_width % 64 == 0
+    assert grid.tile_width == grid.tile_height
+    assert grid.width <= 1000
+
+
 def test_cells_grow_for_titles_within_reason() -> None:
     assert grid_of(400, (28, 28), title_width=70).cell_width >= 64
     assert grid_of(400, (28, 28), title_width=5000).cell_width <= 100

@@ -27,6 +27,7 @@ from kmosaic.report import (
     write_fit_report,
     write_sweep_report,
 )
+from kmosaic.report.parts import number_columns
 
 from .conftest import HOSTILE, clustered, run
 
@@ -79,7 +80,7 @@ def fit_page(collection: ImageCollection, summary: ClusterSummary, **more: objec
 @pytest.fixture(scope="module")
 def fit(digits: ImageCollection, summary: ClusterSummary) -> Page:
     return fit_page(
-        digits, summary, fit_seconds=2.5, accuracy_test=0.8765, n_test=100, test_origin="held out"
+        digits, summary, fit_seconds=2.5, accuracy_test=0.8768, n_test=100, test_origin="held out"
     )
 
 
@@ -152,8 +153,13 @@ def test_what_made_it_is_told(name: str, request: pytest.FixtureRequest) -> None
 def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
     assert "digits: 12 clusters" in fit.text
     assert f"{summary.inertia:,.7g}".split(".")[0] in fit.text
-    assert f"{summary.accuracy:.4f}" in fit.text
-    assert "0.8765 100 test images, held out" in fit.text
+    assert f"label for {summary.accuracy:.1%} of the images" in fit.text
+    assert f"Accuracy {summary.accuracy:.1%} these images" in fit.text
+    assert "Accuracy 87.7% 100 test images, held out" in fit.text
+    assert f"{summary.accuracy:.4f}" not in fit.text
+    for cluster, name in enumerate(summary.cluster_names):
+        assert f'Cluster {cluster}, named "{name}": {summary.cluster_sizes[cluster]} image' in fit.text
+    assert "from dark blue at 10.0%, the least there can be with 10 labels" in fit.text
     assert "Fit time 2.5 s" in fit.text
 
 
@@ -172,9 +178,10 @@ def test_fit_shows_every_centroid_and_member(fit: Page, summary: ClusterSummary)
 
 def test_sweep_sets_the_starting_document_beside(sweep: Page, result: SweepResult) -> None:
     for row in STARTING_DOCUMENT:
-        told = f"document {row.inertia:,.0f}" in sweep.text
+        told = f"starting document {row.inertia:,.0f} {row.homogeneity:.3f}" in sweep.text
         assert told == (row.n_clusters in (10, 36, 256))
-    assert "document 0.899" in sweep.text
+    assert "0.894 0.899" in sweep.text
+    assert "the notebook project kmosaic began with" in sweep.text
     mean = result.table()[0]["inertia_scaled"].mean
     assert f"{mean:,.0f}" in sweep.text
     assert result.recommend().reason in sweep.text
@@ -182,8 +189,33 @@ def test_sweep_sets_the_starting_document_beside(sweep: Page, result: SweepResul
     assert f"{result.recommend().n_clusters} recommended" in sweep.text
 
 
+def test_sweep_heads_with_the_mean_of_what_it_recommends(dataset: Dataset, result: SweepResult) -> None:
+    seeds = [r.accuracy_test for r in result.runs if r.n_clusters == 36]
+    mean, std = float(np.mean(seeds)), float(np.std(seeds, ddof=1))
+    advice = replace(result.recommend(), n_clusters=36)
+    page = Page(render_sweep_report(SweepReport(dataset, result, MADE, advice)))
+    assert f"Test accuracy {mean:.3f} ± {std:.3f} 36 clusters: mean ± standard deviation over 3" in page.text
+    assert "best run" not in page.text
+    alone = Page(render_sweep_report(SweepReport(dataset, SweepResult((run(10, 0),)), MADE)))
+    assert f"Test accuracy {run(10, 0).accuracy_test:.3f} 10 clusters, one seed" in alone.text
+
+
 def test_sweep_without_a_starting_document_does_not_mention_it(dataset: Dataset, result: SweepResult) -> None:
     assert "document" not in Page(render_sweep_report(SweepReport(dataset, result, MADE))).text
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+def test_key_numbers_fill_their_lines(n: int) -> None:
+    columns = number_columns(n)
+    assert columns <= 6
+    n_lines = -(-n // columns)
+    assert n_lines == -(-n // 6)
+    assert columns * n_lines - n < n_lines
+
+
+def test_key_numbers_are_laid_out_by_their_count(fit: Page) -> None:
+    grid = next(a for a in fit.all("dl") if a.get("class") == "numbers")
+    assert grid["style"] == "--columns: 4"  # seven numbers in lines of four and three
 
 
 def test_sweep_tells_of_fits_that_did_not_converge(dataset: Dataset, result: SweepResult) -> None:
@@ -301,7 +333,7 @@ def test_pages_stay_small_even_of_noise(shape: tuple[int, int, int], k: int, bou
 
 def test_same_result_same_page(digits: ImageCollection, summary: ClusterSummary, fit: Page) -> None:
     again = fit_page(
-        digits, summary, fit_seconds=2.5, accuracy_test=0.8765, n_test=100, test_origin="held out"
+        digits, summary, fit_seconds=2.5, accuracy_test=0.8768, n_test=100, test_origin="held out"
     )
     assert again.html == fit.html
 

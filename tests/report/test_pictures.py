@@ -187,9 +187,24 @@ def test_members_of_several_clusters_and_of_tiny_ones(
     digits: ImageCollection, summary: ClusterSummary
 ) -> None:
     figure = cluster_members(digits, summary, [0, 3, 5], n=400)
-    assert all(any(text.startswith(f"Cluster {c}: ") for text in texts(figure)) for c in (0, 3, 5))
+    assert all(any(text.startswith(f"Cluster {c}, named ") for text in texts(figure)) for c in (0, 3, 5))
     n_wrong = sum(len(summary.wrongly_named(c, 400)) for c in (0, 3, 5))
     assert len(drawn(figure)) == 3 + int(summary.cluster_sizes[[0, 3, 5]].sum()) + n_wrong
+
+
+@pytest.mark.parametrize("size", [(48, 48), (28, 28), (100, 10), (64, 64)])
+@pytest.mark.parametrize("label", ["", "x", "a very long label of an image"])
+def test_the_centroids_title_is_never_cut(size: tuple[int, int], label: str) -> None:
+    from .conftest import clustered
+
+    form = ImageFormat(*size, 1, "uint8", 255)
+    pixels = np.random.default_rng(0).integers(0, 256, (60, form.n_features)).astype(np.uint8)
+    labels = np.arange(60) % 2 if label else None
+    names = (label, f"{label} too") if label else None
+    collection = ImageCollection("noise", pixels, form, labels, names, tuple(map(str, range(60))))
+    figure = cluster_members(collection, clustered(collection, 3), [0, 1, 2], n=8)
+    assert texts(figure).count("centroid") == 3
+    assert_texts_apart(figure)
 
 
 def test_members_without_labels(unlabelled: ImageCollection) -> None:
@@ -242,9 +257,35 @@ def test_sizes_of_any_number_of_clusters(k: int, theme: object) -> None:
     sizes = np.arange(k) * 1000
     purity = np.full(k, np.nan)
     figure = cluster_sizes(
-        SimpleNamespace(cluster_sizes=sizes, cluster_names=names, cluster_purity=purity), theme=theme
+        SimpleNamespace(cluster_sizes=sizes, cluster_names=names, cluster_purity=purity, label_names=None),
+        theme=theme,
     )
     assert_texts_apart(figure)
+
+
+def test_bars_are_named_by_number_and_quoted_name(summary: ClusterSummary) -> None:
+    axes = cluster_sizes(summary).axes[0]
+    order = np.argsort(-summary.cluster_sizes, kind="stable")
+    ticks = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert ticks == [f'{cluster} "{summary.cluster_names[cluster]}"' for cluster in order]
+    assert axes.get_xlabel() == 'Cluster, and its "name"'
+
+
+@pytest.mark.parametrize(("n_labels", "least"), [(10, 0.1), (2, 0.5), (1, 0.0)])
+def test_purity_is_coloured_from_the_least_there_can_be(n_labels: int, least: float) -> None:
+    purity = np.array([max(least, 0.2), 1.0])
+    figure = cluster_sizes(
+        SimpleNamespace(
+            cluster_sizes=np.array([2, 1]),
+            cluster_names=("0", "0"),
+            cluster_purity=purity,
+            label_names=tuple(map(str, range(n_labels))),
+        )
+    )
+    assert figure.axes[1].get_ylim() == pytest.approx((least, 1))
+    colours = [bar.get_facecolor() for bar in figure.axes[0].patches]
+    ramp = mpl.colormaps[LIGHT.colormap]
+    assert colours == [ramp(float((value - least) / (1 - least))) for value in purity]
 
 
 @pytest.mark.parametrize("n", [2, 10, 30])
@@ -307,7 +348,18 @@ def test_axes_are_honest(result: SweepResult) -> None:
         assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10", "36", "256"]
         assert list(axes.get_xticks()) == [10, 36, 256]
     assert "scaled to 0..1" in inertia.get_ylabel()
-    assert "axis from 0" in inertia.get_ylabel()
+    assert time.get_ylabel() == "Fit time in seconds"
+
+
+@pytest.mark.parametrize("recommended", [10, 36, 144, 256, 400])
+def test_what_dashes_mean_stands_clear_of_the_marks(recommended: int) -> None:
+    result = SweepResult(tuple(run(k, seed) for k in (10, 36, 144, 256, 400) for seed in (0, 1)))
+    figure = sweep_curve(result, "scores", CurveOptions(LIGHT, STARTING_DOCUMENT, recommended))
+    assert_texts_apart(figure)
+    axes = figure.axes[0]
+    legend = axes.get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["dashed: starting document"]
+    assert legend.get_window_extent().y0 > axes.get_window_extent().y1
 
 
 def test_without_labels_stability_and_silhouette_are_drawn() -> None:
@@ -337,6 +389,30 @@ def test_history_marks_both_half_steps() -> None:
     assert line(axes, "after the update step") == ([1.5, 2.5], [8e9, 7.4e9])
     assert any("axis starts at" in text.get_text() for text in axes.texts)
     assert "in billions" in axes.get_ylabel()
+
+
+def test_both_panels_of_a_history_count_in_one_unit() -> None:
+    values = np.concatenate([[1.9e6, 1.3e6], 9.6e5 * (1 + 0.04 * np.exp(-np.arange(58) / 6))])
+    first, rest = inertia_history(values).axes
+    assert "in millions" in first.get_ylabel()
+    assert rest.get_ylabel() == ""
+    for axes in (first, rest):
+        low, high = axes.get_ylim()
+        shown = [tick for tick in axes.get_yticks() if low <= tick <= high]
+        written = [
+            tick.get_text() for tick in axes.get_yticklabels() if low <= tick.get_position()[1] <= high
+        ]
+        assert [float(text) * 1e6 for text in written] == pytest.approx(shown, rel=1e-9)
+        assert len({len(text) for text in written}) == 1
+        start = next(text.get_text() for text in axes.texts).removeprefix("axis starts at ")
+        assert float(start) * 1e6 == pytest.approx(low)
+        assert len(start) <= 4  # a round number
+
+
+def test_ticks_close_together_are_told_apart() -> None:
+    axes = inertia_history(2e6 + np.linspace(1e-1, 0, 20)).axes[0]
+    written = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert len(set(written)) == len(written) > 2
 
 
 @pytest.mark.parametrize("n", [1, 2, 30, 31, 601])

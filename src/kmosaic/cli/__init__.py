@@ -33,5 +33,5 @@ def main() -> None:
     """
 
 
-for _command in (datasets, sweep, fit, predict, show):
+for _command in (datasets, sweep, fit, show, predict):
     main.add_command(_command)

@@ -10,6 +10,7 @@ import click
 
 from kmosaic.cli.console import Column, say, show_table
 from kmosaic.cli.options import data_dir_option, quiet_option
+from kmosaic.cli.request import data_dir_option_again, note_missing_data_folder
 
 if TYPE_CHECKING:
     from kmosaic.images import DatasetCard
@@ -25,7 +26,7 @@ _COLUMNS = (
 )
 
 
-@click.command()
+@click.command(short_help="List the data sets known by name, or download one.")
 @click.option("--download", "wanted", metavar="NAME", help="Fetch this data set into the data folder.")
 @data_dir_option
 @quiet_option
@@ -45,11 +46,14 @@ def datasets(wanted: str | None, data_dir: Path | None, quiet: bool) -> None:
         _download(wanted, data_dir, quiet)
         return
     from kmosaic.images import catalogue
+    from kmosaic.images.registry import data_folders
 
+    note_missing_data_folder(data_dir)
     cards = catalogue(data_dir)
+    searched = " and ".join(str(folder) for folder in data_folders(data_dir))
     show_table(_COLUMNS, [_row(card) for card in cards])
     for card in cards:
-        say("", f"{card.name}: {card.title}", *_details(card))
+        say("", f"{card.name}: {card.title}", *_details(card, data_dir, searched))
 
 
 def _download(name: str, data_dir: Path | None, quiet: bool) -> None:
@@ -66,7 +70,7 @@ def _download(name: str, data_dir: Path | None, quiet: bool) -> None:
         folder = download(name, data_dir, progress=bar)
     say(f"{name} is complete and checked: {folder}")
     if not quiet:
-        say(f"Next: kmosaic sweep {name}{'' if data_dir is None else f' --data-dir {data_dir}'}")
+        say(f"Next: kmosaic sweep {name}{data_dir_option_again(data_dir)}")
 
 
 def _row(card: DatasetCard) -> tuple[str, ...]:
@@ -82,14 +86,15 @@ def _row(card: DatasetCard) -> tuple[str, ...]:
     )
 
 
-def _details(card: DatasetCard) -> list[str]:
+def _details(card: DatasetCard, data_dir: Path | None, searched: str) -> list[str]:
     lines = [f"  {card.citation}.", f"  {card.homepage}"]
     if card.location is not None:
         lines.append(f"  here: {card.location}")
     elif card.status == "downloadable":
         hosts = ", ".join(urlsplit(mirror).hostname or mirror for mirror in card.mirrors)
+        lines.append(f"  not in {searched}")
         lines.append(f"  {_megabytes(card.bytes_download)} from {hosts}")
-        lines.append(f"  get it: kmosaic datasets --download {card.name}")
+        lines.append(f"  get it: kmosaic datasets --download {card.name}{data_dir_option_again(data_dir)}")
     return lines
 
 

@@ -35,6 +35,9 @@ class CommandGroup(click.Group):
             extra["standalone_mode"] = False
             code = super().main(args, *more, **extra)
             sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(EXIT_USAGE)
         except click.ClickException as error:
             _fail(_usage_text(error), EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_FAILED)
         except BrokenPipeError:
@@ -45,6 +48,11 @@ class CommandGroup(click.Group):
         """Keep the arguments as they were given, for reports and model files."""
         ctx.meta[_ARGUMENTS] = tuple(args)
         return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order in which they are usually needed, that of their adding."""
+        del ctx
+        return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command, and put whatever it raises into words."""
@@ -80,6 +88,9 @@ def in_words(error: Exception) -> str:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if isinstance(error, ValueError | OSError):
         return _one_line(str(error)) or type(error).__name__
+    if isinstance(error, RuntimeError) and str(error).startswith("KMOSAIC_CPU="):
+        advice = "unset KMOSAIC_CPU or name one of them" if "it has" in str(error) else "unset KMOSAIC_CPU"
+        return f"{error}; {advice}"
     return (
         f"unexpected {type(error).__name__}: {error}; this is a bug, please report it with the traceback "
         "that KMOSAIC_DEBUG=1 shows"

@@ -13,6 +13,7 @@ import click
 from kmosaic.cli.console import Column, in_seconds, note_skipped, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
+    WholeNumber,
     ending_options,
     estimator_options,
     path_option,
@@ -22,8 +23,15 @@ from kmosaic.cli.options import (
     source_argument,
     test_fraction_option,
 )
-from kmosaic.cli.outputs import check_outputs, check_pictures_folder, label_texts, write_assignments
-from kmosaic.cli.request import Fitting, Reading, provenance
+from kmosaic.cli.outputs import (
+    check_model_name,
+    check_outputs,
+    check_pictures_folder,
+    check_report_name,
+    label_texts,
+    write_assignments,
+)
+from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,6 +66,8 @@ class _Request:
             raise click.UsageError(
                 "name what to write: -o MODEL, --labels CSV, --report HTML or --pictures DIR"
             )
+        check_model_name(self.output)
+        check_report_name(self.report)
         check_outputs((self.output, self.labels, self.report), overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
@@ -80,11 +90,11 @@ class _Finished:
         return None if self.test_summary is None else self.test_summary.accuracy
 
 
-@click.command()
+@click.command(short_help="Group images into clusters, and keep the result.")
 @source_argument
 @click.option(
     "--clusters",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     required=True,
     metavar="K",
     help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
@@ -96,7 +106,7 @@ class _Finished:
 @picture_format_option
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=WholeNumber(0, 2**32 - 1),
     default=0,
     show_default=True,
     help="The same seed, the same clusters.",
@@ -121,6 +131,7 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
+    note_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting)
     note_skipped(finished.dataset.train)
     _say_result(finished)
@@ -193,6 +204,8 @@ def _say_result(finished: _Finished) -> None:
     )
     if summary.n_clusters <= _MOST_CLUSTERS_LISTED:
         _show_clusters(summary)
+    else:
+        say(f"(table of clusters left out: more than {_MOST_CLUSTERS_LISTED}; the report has it)")
     if summary.accuracy is not None:
         say(f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the images fitted on")
     if finished.accuracy_test is not None and dataset.test is not None:

@@ -29,7 +29,33 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
         width, cross, height = str(value).lower().partition("x")
         if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
             self.fail(f"{value!r} is no size in pixels; write width x height, such as 64x64", param, ctx)
+        from kmosaic.images.collection import MAX_SIDE
+
+        if max(int(width), int(height)) > MAX_SIDE:
+            self.fail(f"{value!r} is too large; no side may have more than {MAX_SIDE} pixels", param, ctx)
         return int(height), int(width)
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]
+    """A whole number from ``least`` to ``most``."""
+
+    name = "N"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        """Take the bounds; without ``most`` there is none above."""
+        self.least = least
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse ``12`` to 12."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = self.least - 1
+        if number < self.least or (self.most is not None and number > self.most):
+            bounds = f"of at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
+            self.fail(f"{value!r} must be a whole number {bounds}", param, ctx)
+        return number
 
 
 class NumbersType(click.ParamType):  # type: ignore[type-arg]
@@ -48,7 +74,7 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg]
         except ValueError:
             self.fail(f"{value!r} must be whole numbers with commas between, such as 10,16,36", param, ctx)
         if min(numbers) < 1:
-            self.fail(f"{min(numbers)} clusters are not possible; give numbers of at least 1", param, ctx)
+            self.fail(f"{min(numbers)} must be a whole number of at least 1", param, ctx)
         return numbers
 
 
@@ -106,10 +132,10 @@ def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--n-init",
-            type=click.IntRange(min=1),
+            type=WholeNumber(1),
             help="Restarts, of which the best is kept. [default: auto]",
         ),
-        click.option("--max-iter", type=click.IntRange(min=1), help="Stop after this many iterations."),
+        click.option("--max-iter", type=WholeNumber(1), help="Stop after this many iterations."),
         click.option(
             "--tol",
             type=click.FloatRange(min=0.0),
@@ -124,7 +150,7 @@ def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--threads",
-            type=click.IntRange(min=1),
+            type=WholeNumber(1),
             help="Threads to use; the result is the same for any number. [default: all]",
         ),
     )

@@ -13,6 +13,8 @@ from kmosaic.files import atomic_write, check_output
 if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
+_NOT_FOR_MODELS = (".html", ".htm", ".csv", ".png", ".svg", ".json")
+
 
 def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
     """Check that every file named can be written, and that no two are the same.
@@ -30,6 +32,32 @@ def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
         if target in seen:
             raise OutputError(f"{path} is named for two outputs; give each its own name")
         seen.add(target)
+
+
+def check_report_name(path: Path | None) -> None:
+    """Check that ``path``, if any, is a name for a report.
+
+    Raises
+    ------
+    OutputError
+        When it ends in neither .html nor .htm.
+    """
+    if path is not None and path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"--report {path} must end in .html or .htm; a report is a web page")
+
+
+def check_model_name(path: Path | None) -> None:
+    """Check that ``path``, if any, is no name for something else than a model.
+
+    Raises
+    ------
+    OutputError
+        When it ends like a report, a table or a picture.
+    """
+    if path is not None and path.suffix.lower() in _NOT_FOR_MODELS:
+        raise OutputError(
+            f"-o {path} is to be the model, and must not end in {path.suffix}; write -o {path.stem}.kmosaic"
+        )
 
 
 def check_pictures_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:

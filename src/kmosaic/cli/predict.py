@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import note_skipped, plural, say, written
-from kmosaic.cli.options import data_dir_option, ending_options, path_option, strict_option
+from kmosaic.cli.options import WholeNumber, data_dir_option, ending_options, path_option, strict_option
 from kmosaic.cli.outputs import check_outputs, label_texts, write_assignments, write_rows
+from kmosaic.cli.request import note_missing_data_folder
 
 if TYPE_CHECKING:
     from kmosaic.cluster import Model
@@ -41,11 +42,11 @@ class _Predicted:
     summary: ClusterSummary
 
 
-@click.command()
+@click.command(short_help="Find the cluster of every new image, by a model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source")
 @path_option("-o", "--output", help="Where to write the CSV table: id, cluster, name, distance.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use. [default: all]")
+@click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 @strict_option
 @data_dir_option
 @ending_options
@@ -62,6 +63,7 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     """
     chosen = _Choices(**given)
     check_outputs([output], overwrite=chosen.force)
+    note_missing_data_folder(chosen.data_dir, source)
     result = _predict(model, source, threads, chosen)
     note_skipped(result.images)
     rows = _rows(result)

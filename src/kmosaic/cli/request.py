@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import click
+
+from kmosaic.cli.console import note
 
 if TYPE_CHECKING:
     from kmosaic.cluster import KMeans, MiniBatchKMeans
@@ -46,6 +50,20 @@ class Reading:
             data_dir=self.data_dir,
         )
 
+    def given_again(self) -> list[str]:
+        """Return the arguments that read the same images once more; what has its default is left out."""
+        arguments = []
+        if self.size is not None:
+            height, width = self.size
+            arguments += ["--size", f"{width}x{height}"]
+        if self.resize != "pad":
+            arguments += ["--fit", self.resize]
+        flags = {"--grey": self.grey, "--rgb": self.rgb, "--strict": self.strict}
+        arguments += [flag for flag, given in flags.items() if given]
+        if self.data_dir is not None:
+            arguments += ["--data-dir", str(self.data_dir)]
+        return arguments
+
 
 @dataclass(frozen=True)
 class Fitting:
@@ -79,6 +97,46 @@ class Fitting:
         kind = KMeans if self.algorithm == "kmeans" else MiniBatchKMeans
         known: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         return kind(n_clusters, init=self.init, n_threads=self.threads, random_state=seed, **known)
+
+    def given_again(self) -> list[str]:
+        """Return the arguments that ask for the same algorithm; what has its default is left out."""
+        given = {
+            "--algorithm": None if self.algorithm == "kmeans" else self.algorithm,
+            "--init": None if self.init == "k-means++" else self.init,
+            "--n-init": self.n_init,
+            "--max-iter": self.max_iter,
+            "--tol": self.tol,
+            "--empty-clusters": self.empty_clusters,
+            "--threads": self.threads,
+        }
+        return [word for name, value in given.items() if value is not None for word in (name, str(value))]
+
+
+def data_dir_option_again(data_dir: Path | None) -> str:
+    """Return --data-dir as it is to follow in an advised command line; empty where it was not given.
+
+    Examples
+    --------
+    >>> data_dir_option_again(Path("my data")), data_dir_option_again(None)
+    (" --data-dir 'my data'", '')
+    """
+    return "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+
+
+def note_missing_data_folder(data_dir: Path | None, source: str | None = None) -> None:
+    """Warn of a data folder that was named and is not there: a slip, or about to be made by a download.
+
+    With a ``source``, only if that is a data set which lives in a data folder.
+    """
+    from kmosaic.images.registry import DATA_VARIABLE, IDX_DATASETS
+
+    if source is not None and source.lower() not in IDX_DATASETS:
+        return
+    named, folder = "--data-dir", None if data_dir is None else str(data_dir)
+    if folder is None:
+        named, folder = DATA_VARIABLE, os.environ.get(DATA_VARIABLE)
+    if folder and not os.path.isdir(folder):
+        note(f"kmosaic: warning: {named} names {folder}, which is no folder here")
 
 
 def provenance(command: str, seeds: tuple[int, ...]) -> Provenance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kmosaic.cluster import Model
 
 
-@click.command()
+@click.command(short_help="Tell what a model is, and draw its centroids.")
 @click.argument("model", type=click.Path(path_type=Path))
 @path_option(
     "-o", "--output", help="Draw the centroids, with their names, as PNG or SVG by the file's suffix."
@@ -40,7 +41,7 @@ def show(model: Path, output: Path | None, dark: bool, force: bool, quiet: bool)
         _draw(loaded, output, dark=dark, overwrite=force)
         say(written([output]))
     elif not quiet:
-        say(f"Next: kmosaic show {model} -o centroids.png")
+        say(f"Next: kmosaic show {shlex.quote(str(model))} -o centroids.png")
 
 
 def _facts(model: Model) -> list[str]:

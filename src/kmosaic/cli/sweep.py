@@ -13,6 +13,7 @@ from kmosaic.cli.console import note_skipped, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
     NumbersType,
+    WholeNumber,
     ending_options,
     estimator_options,
     path_option,
@@ -22,13 +23,13 @@ from kmosaic.cli.options import (
     source_argument,
     test_fraction_option,
 )
-from kmosaic.cli.outputs import check_outputs, check_pictures_folder
-from kmosaic.cli.request import Fitting, Reading, provenance
+from kmosaic.cli.outputs import check_outputs, check_pictures_folder, check_report_name
+from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kmosaic.evaluate import Recommendation, StartingDocumentRow, SweepResult
+    from kmosaic.evaluate import Recommendation, StartingDocumentRow, SweepResult, SweepTableRow
     from kmosaic.images import Dataset
 
 # Fewer than this many images a cluster, and clusters are pairs and single images.
@@ -64,6 +65,7 @@ class _Request:
         return [f"{name}.{self.picture_format}" for name in names]
 
     def check_outputs(self) -> None:
+        check_report_name(self.report)
         check_outputs((self.json, self.csv, self.report), overwrite=self.force)
         if self.pictures is not None:
             check_pictures_folder(self.pictures, self.picture_names, overwrite=self.force)
@@ -79,23 +81,24 @@ class _Finished:
     starting_document: tuple[StartingDocumentRow, ...]
 
 
-@click.command()
+@click.command(short_help="Compare numbers of clusters, and recommend one.")
 @source_argument
 @click.option(
     "--clusters",
     type=NumbersType(),
-    help="Numbers of clusters to try. [default: 10,16,36,64,144,256,400, as far as there are images enough]",
+    help="Numbers of clusters to try. [default: those of 10,16,36,64,144,256,400 that leave three training "
+    "images a cluster; with fewer than 108 training images, those of 2,3,4,6,8,12,16 that do]",
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(min=1),
+    type=WholeNumber(1),
     default=3,
     show_default=True,
     help="Fits for each number of clusters.",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=WholeNumber(0, 2**32 - 1),
     default=0,
     show_default=True,
     help="The first seed; others follow it.",
@@ -133,9 +136,12 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
+    note_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting)
     _say_result(request, finished)
     _write(request, finished)
+    if not request.quiet:
+        say(f"Next: {_next(request, finished, [*reading.given_again(), *fitting.given_again()])}")
 
 
 def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
@@ -218,15 +224,27 @@ def _heading(request: _Request, dataset: Dataset) -> str:
 
 
 def _about_the_starting_document(finished: _Finished) -> list[str]:
+    rows = finished.result.table()
+    if not {row.n_clusters for row in rows} & {row.n_clusters for row in finished.starting_document}:
+        return []
     lines = [
-        '"99.3% with 256 clusters" does not hold for raw pixels: the starting document\'s own notebook '
-        "reaches 0.894 on the training images and 0.899 on the test images"
+        'Rows named "notebook" are those of the starting document (the notebook project kmosaic began with): '
+        "mini-batch k-means, one run."
     ]
-    at_256 = next((row for row in finished.result.table() if row.n_clusters == 256), None)
-    if at_256 is not None and at_256["accuracy_test"] is not None:
-        train, test = at_256.mean("accuracy_train"), at_256.mean("accuracy_test")
-        lines[0] += f"; this sweep reaches {train:.3f} and {test:.3f}"
-    return [f"{lines[0]}.", 'Rows named "notebook" are its numbers: mini-batch k-means, one run.']
+    at_256 = next((row for row in rows if row.n_clusters == 256), None)
+    if at_256 is not None:
+        lines.append(_about_256_clusters(at_256))
+    return lines
+
+
+def _about_256_clusters(row: SweepTableRow) -> str:
+    text = (
+        '"99.3% with 256 clusters" does not hold for raw pixels: the starting document itself '
+        "reaches 0.894 on the training images and 0.899 on the test images"
+    )
+    if row["accuracy_test"] is not None:
+        text += f"; this sweep reaches {row.mean('accuracy_train'):.3f} and {row.mean('accuracy_test'):.3f}"
+    return f"{text}."
 
 
 def _write(request: _Request, finished: _Finished) -> None:
@@ -244,8 +262,6 @@ def _write(request: _Request, finished: _Finished) -> None:
         paths += _write_pictures(request, request.pictures, finished)
     if paths:
         say(written(paths))
-    if not request.quiet:
-        say(f"Next: {_next(request, finished, bool(paths))}")
 
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
@@ -288,10 +304,13 @@ def _has_scores(result: SweepResult) -> bool:
     return has_scores(result)
 
 
-def _next(request: _Request, finished: _Finished, any_output: bool) -> str:
+def _next(request: _Request, finished: _Finished, given: list[str]) -> str:
+    """The command line that fits the recommended number of clusters, read and fitted as here."""
     import shlex
 
-    source = shlex.quote(request.source)
-    n_clusters = finished.recommendation.n_clusters
-    fit = f"kmosaic fit {source} --clusters {n_clusters} -o model.kmosaic --report fit.html"
+    seed = ["--seed", str(request.seed)] if request.seed else []
+    n_clusters = str(finished.recommendation.n_clusters)
+    arguments = ["fit", request.source, "--clusters", n_clusters, *seed, *given]
+    fit = shlex.join(["kmosaic", *arguments, "-o", "model.kmosaic", "--report", "fit.html"])
+    any_output = any((request.json, request.csv, request.report, request.pictures))
     return fit if any_output else f"{fit}  (and --report FILE here keeps this sweep as a page)"

@@ -15,11 +15,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+LARGEST_VALUE = 1e100
 EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
 
 
 class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """Base of :class:`KMeans` and :class:`MiniBatchKMeans`: assignment to fitted centroids."""
+    """Base of ``KMeans`` and ``MiniBatchKMeans``: assignment to fitted centroids."""
 
     n_clusters: int
     n_threads: int | None
@@ -67,7 +68,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
         engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
-        return -engine.assign(self.cluster_centers_).partial.inertia(self.cluster_centers_)
+        return -engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit; see the subclasses."""
@@ -80,6 +81,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as the engine reads it; no copy where it is already so."""
         rows = validate_data(self, X, reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        if rows.dtype == np.float64:
+            check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])
 
 
@@ -96,7 +99,17 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
     weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     if not weights.any():
         raise ValueError("every sample_weight is 0; at least one row must have a weight above 0")
+    check_magnitude("sample_weight", weights)
     return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
+
+
+def check_magnitude(name: str, values: NDArray[np.float64]) -> None:
+    """Refuse values whose squares, weighted and summed, could leave float64's range."""
+    largest = max(float(values.max(initial=0)), -float(values.min(initial=0)))
+    if largest > LARGEST_VALUE:
+        raise ValueError(
+            f"{name} has values up to {largest:.3g}, too large to square and sum; divide {name} by them"
+        )
 
 
 def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:

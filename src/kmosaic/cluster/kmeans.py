@@ -42,6 +42,7 @@ class KMeans(CentroidEstimator):
     Parameters
     ----------
     n_clusters : int, default 8
+        The number of clusters, and of centroids.
     init : "k-means++", "random", array (n_clusters, n_features), or callable, default "k-means++"
         Greedy k-means++; distinct rows at random; given centres; or what ``init(X, n_clusters,
         random_state)`` returns.
@@ -53,18 +54,21 @@ class KMeans(CentroidEstimator):
         0 goes on until no label changes. Otherwise a fit also ends once the centroids' summed squared shift
         is no more than ``tol`` times the mean variance of the features.
     random_state : int, RandomState or None
+        The seed: the same one gives the same fit. None: another fit each time.
     n_threads : int or None
         None: all processors. Changes no result.
     empty_clusters : "relocate", "random", "drop" or "error", default "relocate"
         A cluster without rows is moved to the row that costs most; or to a random row; or dropped, so that
         the fit ends with fewer clusters; or is an error.
     callback : callable or None
-        Called with an :class:`~kmosaic.engines.IterationProgress` after every iteration.
+        Called with an ``IterationProgress`` after every iteration.
 
     Attributes
     ----------
     cluster_centers_ : (n_clusters, n_features) float64
+        The centroids, in units of X.
     labels_ : (n_samples,) int32
+        The cluster of each row fitted.
     inertia_ : float
         J: the sum of weighted squared distances of the rows to their centroids, in squared units of X.
     n_iter_ : int
@@ -74,7 +78,9 @@ class KMeans(CentroidEstimator):
     inertia_history_ : (n_steps,) float64
         J after every assignment step and every update step, in turn. It never rises.
     n_features_in_ : int
-    feature_names_in_ : (n_features_in_,) str, where X has string column names
+        The number of features of X.
+    feature_names_in_ : (n_features_in_,) str
+        Their names, where X has string column names.
 
     Raises
     ------

@@ -48,6 +48,7 @@ class MiniBatchKMeans(CentroidEstimator):
     Parameters
     ----------
     n_clusters : int, default 8
+        The number of clusters, and of centroids.
     init : "k-means++", "random", array (n_clusters, n_features), or callable, default "k-means++"
         Drawn from ``init_size`` rows.
     n_init : "auto" or int, default "auto"
@@ -56,8 +57,9 @@ class MiniBatchKMeans(CentroidEstimator):
     max_iter : int, default 100
         The most passes over the data.
     batch_size : int, default 1024
+        Rows a step.
     init_size : int or None
-        None: 3 ``batch_size``, or 3 ``n_clusters`` where that is more.
+        Rows to start from. None: 3 ``batch_size``, or 3 ``n_clusters`` where that is more.
     max_no_improvement : int or None, default 10
         Stop after so many steps without a fall of the smoothed inertia; None never stops for this.
     tol : float, default 0
@@ -67,14 +69,16 @@ class MiniBatchKMeans(CentroidEstimator):
         Clusters with less than this share of the mean weight of a cluster move to rows of the batch drawn in
         proportion to their cost.
     random_state : int, RandomState or None
+        The seed: the same one gives the same fit. None: another fit each time.
     n_threads : int or None
         None: all processors. Changes no result.
     callback : callable or None
-        Called with an :class:`~kmosaic.engines.IterationProgress` after every pass of ``fit``.
+        Called with an ``IterationProgress`` after every pass of ``fit``.
 
     Attributes
     ----------
     cluster_centers_ : (n_clusters, n_features) float64
+        The centroids, in units of X.
     labels_ : (n_samples,) int32
         Of the rows given to ``fit``, or of the last batch given to ``partial_fit``.
     inertia_ : float
@@ -147,13 +151,17 @@ class MiniBatchKMeans(CentroidEstimator):
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
         random_state = check_random_state(self.random_state)
-        stream = self._start(rows, weights, random_state)
-        self.n_iter_, self.converged_ = self._run(stream, rows, weights, random_state)
-        warn_of_empty_clusters(self._finish(stream, rows, weights), self.n_clusters)
+        counted, counted_weights = _rows_with_weight(rows, weights)
+        self._random_state = random_state
+        self._stream = self._start(counted, counted_weights, random_state)
+        self.n_iter_, self.converged_ = self._run(self._stream, counted, counted_weights, random_state)
+        warn_of_empty_clusters(self._finish(self._stream, rows, weights), self.n_clusters)
         return self
 
     def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
-        """Make one step with the rows of X as its batch; the first call also starts the centroids from them.
+        """Make one step with the rows of X as its batch, from where ``fit`` or ``partial_fit`` ended.
+
+        The first call starts the centroids from these rows.
 
         Parameters
         ----------
@@ -169,7 +177,7 @@ class MiniBatchKMeans(CentroidEstimator):
         if first:
             check_enough_rows(len(rows), self.n_clusters)
             self._random_state = check_random_state(self.random_state)
-            self._stream = self._start(rows, weights, self._random_state)
+            self._stream = self._start(*_rows_with_weight(rows, weights), self._random_state)
         self._step(
             self._stream, MemoryEngine(rows, weights, resolve_n_threads(self.n_threads)), self._random_state
         )
@@ -187,7 +195,7 @@ class MiniBatchKMeans(CentroidEstimator):
         best: tuple[float, NDArray[np.float64]] | None = None
         for _ in range(self._n_starts()):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
-            inertia = engine.assign(centers).partial.inertia(centers)
+            inertia = engine.inertia(engine.assign(centers).partial, centers)
             if best is None or inertia < best[0]:
                 best = inertia, centers
         assert best is not None
@@ -218,7 +226,7 @@ class MiniBatchKMeans(CentroidEstimator):
         """Assign one batch, move the centroids towards its means, and return their summed squared shift."""
         partial = engine.assign(stream.centers).partial
         counts = partial.counts
-        stream.history.append(partial.inertia(stream.centers) / float(counts.sum()))
+        stream.history.append(engine.inertia(partial, stream.centers) / float(counts.sum()))
         stream.counts *= stream.n_steps / (stream.n_steps + _RECENCY)
         stream.counts += counts
         stream.n_steps += 1
@@ -237,8 +245,9 @@ class MiniBatchKMeans(CentroidEstimator):
         random_state: np.random.RandomState,
     ) -> None:
         """Move starved clusters, in place, to rows drawn in proportion to what they cost."""
-        starved = np.flatnonzero(stream.counts < self.reassignment_ratio * stream.counts.mean())
-        if not len(starved):
+        fed = stream.counts >= self.reassignment_ratio * stream.counts.mean()
+        starved = np.flatnonzero(~fed)
+        if not len(starved) or not fed.any():
             return
         costs = engine.own_squared_distances(stream.centers)
         if engine.weights is not None:
@@ -248,7 +257,6 @@ class MiniBatchKMeans(CentroidEstimator):
             order = engine.canonical_order()
             drawn = random_state.choice(len(costs), len(starved), replace=False, p=costs[order] / costs.sum())
             centers[starved] = engine.rows[order[drawn]]
-            fed = stream.counts >= self.reassignment_ratio * stream.counts.mean()
             stream.counts[starved] = stream.counts[fed].min()
 
     def _batch_engine(
@@ -264,7 +272,7 @@ class MiniBatchKMeans(CentroidEstimator):
     ) -> MemoryEngine:
         engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
         self.cluster_centers_ = stream.centers.copy()
-        self.inertia_ = engine.assign(self.cluster_centers_).partial.inertia(self.cluster_centers_)
+        self.inertia_ = engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
         self.labels_ = engine.labels
         self.n_steps_ = stream.n_steps
         self.inertia_history_ = np.array(stream.history)
@@ -307,6 +315,15 @@ class _Patience:
         self.n_without = 0 if self.smoothed < self.least else self.n_without + 1
         self.least = min(self.least, self.smoothed)
         return self.limit is not None and self.n_without >= self.limit
+
+
+def _rows_with_weight(
+    rows: NDArray[Any], weights: NDArray[np.float64] | None
+) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Leave out rows without weight: a batch of nothing else would teach nothing."""
+    if weights is None or weights.all():
+        return rows, weights
+    return np.ascontiguousarray(rows[weights > 0]), weights[weights > 0]
 
 
 def _sample(n_rows: int, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:

@@ -126,7 +126,7 @@ class Model:
 
     ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units, ``cluster_sizes`` int64
     (n_clusters,) rows of the training data, ``inertia`` the training data's, in squared raw pixel units.
-    ``cluster_names``, ``label_names`` and ``label_shares`` are as in :class:`ClusterNaming`, or all None.
+    ``cluster_names``, ``label_names`` and ``label_shares`` are as in ``ClusterNaming``, or all None.
 
     Raises
     ------

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.engines.memory import MemoryEngine
 
+LARGEST_CENTER = 1e100
 Init = str | ArrayLike | Callable[..., ArrayLike]
 
 
@@ -98,6 +99,8 @@ def _checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDAr
         raise ValueError(
             f"init has shape {centers.shape}; it must have one row a cluster, ({n_clusters}, {n_features})"
         )
-    if not np.isfinite(centers).all():
-        raise ValueError("init has NaN or infinity; every starting centre must be finite")
+    if not np.abs(centers).max() <= LARGEST_CENTER:
+        raise ValueError(
+            f"init has NaN, infinity or values above {LARGEST_CENTER:g}; give centres within that"
+        )
     return centers

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic import _core
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.memory import MemoryEngine
+
+# No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,19 @@ def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOpti
     """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
     engine.labels[:] = -1
     history: list[float] = []
+
+    def record(partial: _core.Partial, at: NDArray[np.float64]) -> None:
+        inertia = engine.inertia(partial, at)
+        if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING):
+            inertia = history[-1]
+        history.append(inertia)
+
     converged = False
     iteration = 0
     while iteration < options.max_iter and not converged:
         iteration += 1
         step = engine.assign(centers)
-        history.append(step.partial.inertia(centers))
+        record(step.partial, centers)
         partial, n_filled = step.partial, 0
         if (partial.counts == 0).any():
             repaired = repair_empty(engine, partial, centers, options.empty_clusters, options.random_state)
@@ -72,14 +83,14 @@ def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOpti
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
             moved = partial.means(centers)
-            history.append(partial.inertia(moved))
+            record(partial, moved)
             shift = float(np.square(moved - centers).sum())
             centers = moved
             converged = options.tolerance > 0 and shift <= options.tolerance
         options.on_iteration(iteration, history[-1], step.n_changed)
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
-        history.append(last.partial.inertia(centers))
+        record(last.partial, centers)
         if (last.partial.counts == 0).any():
             centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
     return LloydResult(centers, engine.labels.copy(), history[-1], iteration, converged, np.array(history))

@@ -35,7 +35,7 @@ class MemoryEngine:
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
     Rows are read in place, whatever their dtype. ``labels`` holds the cluster of each row after
-    :meth:`assign`. Unweighted integer rows are summed exactly, others in double-double and in row order: the
+    ``assign``. Unweighted integer rows are summed exactly, others in double-double and in row order: the
     number of threads changes no bit.
     """
 
@@ -65,6 +65,18 @@ class MemoryEngine:
         partial.move(self.rows, self.weights, row, (int(self.labels[row]), cluster))
         self.labels[row] = cluster
 
+    def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
+        """J of the rows, as ``partial`` sums them by their present labels, at these centres.
+
+        From the sums alone, unless cancellation (an outlier, a weight of another magnitude) leaves fewer
+        digits than float64 has: then from the rows' own distances.
+        """
+        value, error = partial.inertia(centers)
+        if error <= value * 2.0**-53 or value == error:
+            return value
+        distances = self.own_squared_distances(centers)
+        return float(distances.sum() if self.weights is None else (distances * self.weights).sum())
+
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
         return _core.own_squared_distances(self.rows, centers, self.labels, self.n_threads)
@@ -87,12 +99,12 @@ class MemoryEngine:
         return centers
 
     def mean_variance(self) -> float:
-        """The mean over features of the rows' variance."""
+        """The mean over features of the rows' variance. Forgets the labels."""
         self.labels[:] = 0
         partial = self.sums(1)
-        mean = partial.means(np.zeros((1, self.rows.shape[1])))
+        inertia = self.inertia(partial, partial.means(np.zeros((1, self.rows.shape[1]))))
         self.labels[:] = -1
-        return float(partial.inertia(mean) / (partial.counts[0] * self.rows.shape[1]))
+        return inertia / float(partial.counts[0] * self.rows.shape[1])
 
     def canonical_order(self) -> NDArray[np.intp]:
         """An order of the rows that depends on their values alone, not on where they stand.

@@ -6,6 +6,8 @@ import os
 
 import joblib
 
+_MOST_THREADS = 1024
+
 
 def resolve_n_threads(n_threads: int | None) -> int:
     """Return the number of threads to run: never a result's business, only its speed's.
@@ -23,9 +25,11 @@ def resolve_n_threads(n_threads: int | None) -> int:
         return _environment_limit(joblib.cpu_count())
     if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads == 0:
         raise ValueError(f"n_threads={n_threads!r} must be a whole number other than 0, or None for all")
-    return int(n_threads) if n_threads > 0 else max(1, joblib.cpu_count() + 1 + int(n_threads))
+    wanted = int(n_threads) if n_threads > 0 else max(1, joblib.cpu_count() + 1 + int(n_threads))
+    return min(wanted, _MOST_THREADS)
 
 
 def _environment_limit(n_processors: int) -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return min(n_processors, int(limit)) if limit.isdigit() and int(limit) > 0 else n_processors
+    wanted = int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 7 else 0
+    return min(n_processors, wanted) if wanted > 0 else n_processors

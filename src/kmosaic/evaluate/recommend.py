@@ -5,38 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from kmosaic.evaluate.grounds import LEAST_STABILITY, Grounds, TableRow, column, standard_error
 
 # Measured on log-log axes for k = 2..20: data without clusters (uniform and Gaussian, in 2, 10 and 64
 # dimensions) bends by at most 0.05, six clusters that touch by 0.13 to 0.20, and six that lie apart by 0.29
 # to 0.50. Uniform data in two dimensions bends by 0.55 on linear axes, which is why those are not used.
 _WEAK_KNEE = 0.1
 _CLEAR_KNEE = 0.3
-# Half way between chance and the same clusters every time. Few clusters are nearly always more stable than
-# many, so stability only rules numbers out; it does not rank them.
-_LEAST_STABILITY = 0.5
 # A J of 0, each distinct row its own cluster, has no logarithm; this is below what float64 can tell from it.
 _LEAST_RATIO = 1e-15
-
-
-class _Spread(Protocol):
-    @property
-    def mean(self) -> float: ...
-    @property
-    def min(self) -> float: ...
-    @property
-    def max(self) -> float: ...
-
-
-class _TableRow(Protocol):
-    @property
-    def n_clusters(self) -> int: ...
-    @property
-    def n_seeds(self) -> int: ...
-    def __getitem__(self, column: str, /) -> _Spread | None: ...
 
 
 @dataclass(frozen=True)
@@ -59,6 +40,10 @@ class Recommendation:
     ``score`` is the mean of that column at ``n_clusters``, ``best_score`` its best, at ``best_n_clusters``;
     None where no column decided. ``knee`` is None where J has none (``knee_word`` "none"), and
     ``knee_strength`` (0..1) where fewer than three numbers of clusters were tried.
+
+    ``standard_error`` is that of ``score``, as far as it is known: of the images it was measured on and of
+    the spread over seeds. ``as_good_as_best`` are the other numbers of clusters whose score is less than two
+    standard errors from the best: from these results they cannot be told apart.
     """
 
     n_clusters: int
@@ -71,6 +56,8 @@ class Recommendation:
     score: float | None = None
     best_n_clusters: int | None = None
     best_score: float | None = None
+    standard_error: float | None = None
+    as_good_as_best: tuple[int, ...] = ()
 
 
 def find_knee(n_clusters: ArrayLike, inertia: ArrayLike, noise: float = 0.0) -> Knee | None:
@@ -107,13 +94,14 @@ def find_knee(n_clusters: ArrayLike, inertia: ArrayLike, noise: float = 0.0) -> 
     return Knee(int(k[deepest]), strength, "clear" if strength >= _CLEAR_KNEE else "weak")
 
 
-def recommend(table: Sequence[_TableRow], *, tolerance: float = 0.01) -> Recommendation:
+def recommend(table: Sequence[TableRow], *, tolerance: float = 0.01) -> Recommendation:
     """Recommend the smallest number of clusters that does nearly as well as the best one tried.
 
     With labels, "well" is the mean accuracy over seeds of naming clusters, on the test set where there is
     one and else on the training rows, and nearly is ``tolerance``. Without labels it is the mean
-    silhouette, among the numbers of clusters that are stable over seeds (0.5 or more). Failing both,
-    the knee of J.
+    silhouette, among the numbers of clusters that are stable over seeds (0.5 or more), and nearly is
+    ``tolerance`` again. Failing both, the knee of J. The reason names the numbers of clusters that cannot be
+    told from the best by two standard errors.
 
     Raises
     ------
@@ -127,50 +115,54 @@ def recommend(table: Sequence[_TableRow], *, tolerance: float = 0.01) -> Recomme
     rows = sorted(table, key=lambda row: row.n_clusters)
     knee = _knee_of(rows)
     for basis in ("accuracy_test", "accuracy_train", "silhouette"):
-        measured = [row for row in rows if row[basis] is not None]
-        if measured:
-            return _by_score(measured, basis, tolerance, knee)
+        if any(row[basis] is not None for row in rows):
+            return _by_score(rows, basis, tolerance, knee)
     return _by_knee(rows, tolerance, knee)
 
 
-def _knee_of(rows: Sequence[_TableRow]) -> Knee | None:
-    spreads = [_column(row, "inertia_raw") for row in rows]
+def _knee_of(rows: Sequence[TableRow]) -> Knee | None:
+    spreads = [column(row, "inertia_raw") for row in rows]
     noise = max((math.log(spread.max / spread.min) for spread in spreads if spread.min > 0), default=0.0)
     return find_knee([row.n_clusters for row in rows], [spread.mean for spread in spreads], noise)
 
 
-def _by_score(rows: list[_TableRow], basis: str, tolerance: float, knee: Knee | None) -> Recommendation:
-    candidates = _stable(rows) if basis == "silhouette" else rows
-    best = max(candidates, key=lambda row: _column(row, basis).mean)
-    least = _column(best, basis).mean - tolerance - 1e-12
-    chosen = next(row for row in candidates if _column(row, basis).mean >= least)
-    sentences = [_chosen_sentence(chosen, best, basis, tolerance), *_doubts(rows, chosen, best, basis)]
+def _by_score(rows: list[TableRow], basis: str, tolerance: float, knee: Knee | None) -> Recommendation:
+    measured = [row for row in rows if row[basis] is not None]
+    compared = _stable(measured) if basis == "silhouette" else measured
+    best = max(compared, key=lambda row: column(row, basis).mean)
+    least = column(best, basis).mean - tolerance - 1e-12
+    chosen = next(row for row in compared if column(row, basis).mean >= least)
+    grounds = Grounds(rows, measured, compared, chosen, best, basis)
     return Recommendation(
         n_clusters=chosen.n_clusters,
-        reason=" ".join([*sentences, _knee_sentence(knee)]),
+        reason=" ".join([*grounds.sentences(tolerance), *_knee_sentences(rows, knee)]),
         basis=basis,
         tolerance=tolerance,
         knee=knee.n_clusters if knee else None,
         knee_strength=knee.strength if knee else None,
         knee_word=knee.word if knee else "none",
-        score=_column(chosen, basis).mean,
+        score=column(chosen, basis).mean,
         best_n_clusters=best.n_clusters,
-        best_score=_column(best, basis).mean,
+        best_score=column(best, basis).mean,
+        standard_error=standard_error(chosen, basis),
+        as_good_as_best=tuple(row.n_clusters for row in grounds.as_good_as_best()),
     )
 
 
-def _by_knee(rows: list[_TableRow], tolerance: float, knee: Knee | None) -> Recommendation:
-    if knee and knee.n_clusters is not None:
+def _by_knee(rows: list[TableRow], tolerance: float, knee: Knee | None) -> Recommendation:
+    chosen, basis = rows[0].n_clusters, "nothing"
+    if len(rows) == 1:
+        grounds = f"Only one number of clusters was tried, {chosen}; nothing to compare."
+    elif knee and knee.n_clusters is not None:
         chosen, basis = knee.n_clusters, "knee"
         grounds = "There are neither labels nor a silhouette to go by, so the knee of J decides."
     else:
-        chosen, basis = rows[0].n_clusters, "nothing"
         grounds = (
             f"Nothing measured here favours any number of clusters; {chosen} is only the smallest tried."
         )
     return Recommendation(
         n_clusters=chosen,
-        reason=f"{grounds} {_knee_sentence(knee)}",
+        reason=" ".join([grounds, *_knee_sentences(rows, knee)]),
         basis=basis,
         tolerance=tolerance,
         knee=knee.n_clusters if knee else None,
@@ -179,80 +171,20 @@ def _by_knee(rows: list[_TableRow], tolerance: float, knee: Knee | None) -> Reco
     )
 
 
-def _stable(rows: list[_TableRow]) -> list[_TableRow]:
+def _stable(rows: list[TableRow]) -> list[TableRow]:
     """The rows that are stable over seeds; all of them where none is, or only one seed was run."""
-    stable = [row for row in rows if (spread := row["stability"]) and spread.mean >= _LEAST_STABILITY]
+    stable = [row for row in rows if (spread := row["stability"]) and spread.mean >= LEAST_STABILITY]
     return stable or rows
 
 
-def _chosen_sentence(chosen: _TableRow, best: _TableRow, basis: str, tolerance: float) -> str:
-    what = {
-        "accuracy_test": "accuracy on the test set",
-        "accuracy_train": "accuracy on the training rows",
-        "silhouette": "sampled silhouette",
-    }[basis]
-    score, best_score = _column(chosen, basis), _column(best, basis).mean
-    if chosen is best:
-        best_of_all = f"{chosen.n_clusters} clusters have the best mean {what}, {score.mean:.3f}"
-        return f"{best_of_all}; no smaller number tried comes within {tolerance:g} of it."
-    return (
-        f"{chosen.n_clusters} clusters are the fewest whose mean {what}, {score.mean:.3f}, "
-        f"is within {tolerance:g} of the best, {best_score:.3f} with {best.n_clusters}."
-    )
-
-
-def _doubts(rows: list[_TableRow], chosen: _TableRow, best: _TableRow, basis: str) -> list[str]:
-    spread = _column(chosen, basis)
-    if chosen.n_seeds == 1:
-        doubts = ["It is measured with one seed, so how much of it is chance is not known."]
-    else:
-        doubts = [f"Over {chosen.n_seeds} seeds it runs from {spread.min:.3f} to {spread.max:.3f}."]
-    if basis == "accuracy_train":
-        doubts.append(
-            "On training rows accuracy can only gain from ever smaller clusters, so this leans to too many."
-        )
-    if basis == "silhouette":
-        doubts.append(_silhouette_sentence(_column(chosen, "silhouette").mean))
-        doubts.append(_stability_sentence(chosen["stability"]))
-    elif best is rows[-1] and len(rows) > 1:
-        doubts.append(f"{best.n_clusters} is the most that was tried; more may do better still.")
-    return doubts
-
-
-def _silhouette_sentence(silhouette: float) -> str:
-    """The bands of Kaufman and Rousseeuw 1990, "Finding groups in data", chapter 2, table 4."""
-    if silhouette > 0.7:
-        return "That is a strong structure."
-    if silhouette > 0.5:
-        return "That is a reasonable structure."
-    if silhouette > 0.25:
-        return "That is a weak structure, and may be artificial."
-    return "That is no substantial structure: take the number as a matter of taste."
-
-
-def _stability_sentence(stability: _Spread | None) -> str:
-    if stability is None:
-        return "Stability over seeds is not measured; it takes two seeds or more."
-    scale = "adjusted Rand index: 1 is the same clusters, 0 is chance"
-    agreement = f"Two seeds agree to {stability.mean:.2f} ({scale})"
-    if stability.mean >= _LEAST_STABILITY:
-        return f"{agreement}."
-    return f"{agreement}, and no number of clusters tried is more stable than {_LEAST_STABILITY}."
-
-
-def _knee_sentence(knee: Knee | None) -> str:
+def _knee_sentences(rows: list[TableRow], knee: Knee | None) -> list[str]:
+    if len(rows) == 1:
+        return []
     if knee is None:
-        return "J falls over too few numbers of clusters to look for a knee."
+        return ["J falls over too few numbers of clusters to look for a knee."]
     if knee.n_clusters is None:
-        return (
+        return [
             f"J has no knee worth the name (strength {knee.strength:.2f} of 1): it falls steadily, "
             "as it does for data without separate clusters."
-        )
-    return f"J has a {knee.word} knee at {knee.n_clusters} clusters (strength {knee.strength:.2f} of 1)."
-
-
-def _column(row: _TableRow, name: str) -> _Spread:
-    spread = row[name]
-    if spread is None:
-        raise ValueError(f"{name} is not measured for n_clusters={row.n_clusters}")
-    return spread
+        ]
+    return [f"J has a {knee.word} knee at {knee.n_clusters} clusters (strength {knee.strength:.2f} of 1)."]

@@ -19,8 +19,10 @@ from kmosaic.files import atomic_write
 
 # A run takes about 400 bytes of JSON, so this is 150,000 runs; anything larger is not a sweep.
 MAX_TABLE_BYTES = 1 << 26
-_LOWEST = {"adjusted_rand": -1.0, "silhouette": -1.0, "stability": -1.0}
-_FRACTIONS = ("homogeneity", "completeness", "v_measure", "accuracy_train", "accuracy_test", *_LOWEST)
+_SIGNED = ("adjusted_rand", "silhouette", "stability")
+_COUNTS = ("n_clusters", "n_train", "n_test", "n_sampled")
+_LOWEST = {**dict.fromkeys(_SIGNED, -1.0), **dict.fromkeys(_COUNTS, 1.0)}
+_FRACTIONS = ("homogeneity", "completeness", "v_measure", "accuracy_train", "accuracy_test", *_SIGNED)
 _REMEDY = "make it again with `kmosaic sweep --json`"
 
 
@@ -31,8 +33,10 @@ class SweepRun:
     ``inertia_raw`` is in squared raw pixel values, ``inertia_scaled`` is the same with pixels scaled to 0..1.
     The label scores are of the training rows, and need labels; ``accuracy_test`` needs a test set too.
     ``silhouette`` and ``stability`` (the mean adjusted Rand index against the other seeds' labels) are
-    measured on a sample, where there are no labels. ``fit_seconds`` is the fit alone; ``peak_memory_bytes``
-    is the most the whole process had resident while it ran, sampled.
+    measured on at most 2,000 images, where there are no labels. ``fit_seconds`` is the fit alone;
+    ``peak_memory_bytes`` is the most the whole process had resident while it ran, sampled. ``n_train`` and
+    ``n_test`` are the images fitted on and tested with, ``n_sampled`` those that silhouette and stability
+    were measured on; None where there were none, or where it is not known.
     """
 
     n_clusters: int
@@ -52,16 +56,23 @@ class SweepRun:
     converged: bool
     fit_seconds: float
     peak_memory_bytes: int
+    n_train: int | None = None
+    n_test: int | None = None
+    n_sampled: int | None = None
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A column over the seeds: mean, least, most, and sample standard deviation (0 for one seed)."""
+    """A column over the seeds: mean, least, most, and sample standard deviation (0 for one seed).
+
+    ``count`` is the number of seeds it was measured for.
+    """
 
     mean: float
     min: float
     max: float
     std: float
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -183,7 +194,8 @@ def _spread(values: Iterable[float | None]) -> Spread | None:
     if not measured:
         return None
     std = float(np.std(measured, ddof=1)) if len(measured) > 1 else 0.0
-    return Spread(math.fsum(measured) / len(measured), min(measured), max(measured), std)
+    mean = math.fsum(measured) / len(measured)
+    return Spread(mean, min(measured), max(measured), std, len(measured))
 
 
 def _read_bounded(path: Path) -> str:
@@ -244,9 +256,9 @@ def _value(name: str, kind: str, value: Any) -> Any:
     elif value is None:
         good = "None" in kind
     else:
-        wanted = int if kind == "int" else int | float
+        wanted = int if kind.startswith("int") else int | float
         good = isinstance(value, wanted) and not isinstance(value, bool) and math.isfinite(value)
-        good = good and value >= _LOWEST.get(name, 1 if name == "n_clusters" else 0)
+        good = good and value >= _LOWEST.get(name, 0)
         good = good and (name not in _FRACTIONS or value <= 1.0 + 1e-9)
     if not good:
         raise ValueError(f"{name}={str(value)[:80]!r} is not a {kind} in range")

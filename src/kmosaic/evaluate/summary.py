@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster.model_file import ClusterNaming, Model
+from kmosaic.engines import MemoryEngine, resolve_n_threads
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 
-# Two float64 blocks of 4 MiB at a time, whatever the number of rows.
-_BLOCK_VALUES = 1 << 19
+_USED_IN_PLACE = (np.uint8, np.uint16, np.float32, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def summarise(
     clusterer : estimator with ``cluster_centers_``, ClusterClassifier or Model
         What was fitted. A model's or classifier's own names are used unless others are given.
     X : array of shape (n_samples, n_features)
-        The rows to summarise; read in place, a block at a time converted to float64.
+        The rows to summarise; uint8, uint16, float32 and float64 in C order are read in place.
     true_labels : array of shape (n_samples,), optional
         The rows' labels: any, or whole numbers that index ``label_names`` where that is given.
     label_names : sequence of str, optional
@@ -132,7 +132,7 @@ def summarise(
     voters = _training_sizes(fitted)
     if naming is None and truth is not None:
         naming, voters = _vote(found, truth, centers), np.bincount(found, minlength=len(centers))
-    distances = own_distances(rows, centers, found)
+    distances = own_distances(rows, centers, found, getattr(fitted, "n_threads", None))
     return ClusterSummary(
         cluster_centers=centers,
         labels=found,
@@ -146,8 +146,13 @@ def summarise(
     )
 
 
-def own_distances(X: NDArray[Any], centers: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
-    """Give every row's Euclidean distance to its own centroid, in float64 and bounded memory.
+def own_distances(
+    X: NDArray[Any], centers: NDArray[np.float64], labels: NDArray[Any], n_threads: int | None = None
+) -> NDArray[np.float64]:
+    """Give every row's Euclidean distance to its own centroid: the same bits whatever rows are beside it.
+
+    ``X`` is (n_samples, n_features), used in place where it is uint8, uint16, float32 or float64 in C order
+    and else copied; ``labels`` (n_samples,) are rows of ``centers``. The distances are float64 (n_samples,).
 
     Examples
     --------
@@ -155,13 +160,11 @@ def own_distances(X: NDArray[Any], centers: NDArray[np.float64], labels: NDArray
     >>> own_distances(X, np.array([[0.0, 0.0], [9.0, 8.0]]), np.array([0, 1]))
     array([5., 1.])
     """
-    distances = np.empty(len(X), dtype=np.float64)
-    block_rows = max(1, _BLOCK_VALUES // max(1, X.shape[1]))
-    for start in range(0, len(X), block_rows):
-        block = slice(start, start + block_rows)
-        differences = X[block] - centers[labels[block]]
-        distances[block] = np.sqrt(np.einsum("ij,ij->i", differences, differences))
-    return distances
+    rows = np.require(X, X.dtype if X.dtype in _USED_IN_PLACE else np.float64, ["C", "A"])
+    engine = MemoryEngine(rows, None, resolve_n_threads(n_threads))
+    engine.labels[:] = labels
+    squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))
+    return np.sqrt(squared, out=squared)
 
 
 @dataclass(frozen=True, eq=False)

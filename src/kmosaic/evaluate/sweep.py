@@ -181,6 +181,9 @@ class _Fits:
             converged=bool(getattr(estimator, "converged_", estimator.n_iter_ < estimator.max_iter)),
             fit_seconds=seconds,
             peak_memory_bytes=memory.peak_bytes,
+            n_train=len(self._data.X),
+            n_test=None if self._data.X_test is None else len(self._data.X_test),
+            n_sampled=len(self._sample.rows) if self._sample else None,
             **self._scores(estimator),
         )
         self._keep(run, estimator)

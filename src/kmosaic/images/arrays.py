@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import printable
+from kmosaic.images.collection import counted, printable
 from kmosaic.images.idx import read_idx
 from kmosaic.images.memory import check_memory
 from kmosaic.images.registry import IdxDataset, find_file
@@ -90,7 +90,8 @@ def read_idx_file(path: Path) -> StoredArrays:
     images = read_idx(path)
     if images.ndim == 1:
         raise DataError(
-            f"{printable(str(path))} holds {len(images):,} single values, labels perhaps; name the images"
+            f"{printable(str(path))} holds {counted(len(images), 'single value')}, labels perhaps; "
+            "name the images"
         )
     labels = _find_idx_labels(path)
     return StoredArrays(images, None if labels is None else read_idx(labels))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays
-from kmosaic.images.collection import ImageCollection, ReadOptions
+from kmosaic.images.collection import ImageCollection, ReadOptions, counted
 from kmosaic.images.labels import EncodedLabels, encode_labels
 from kmosaic.images.values import as_image_shape, as_pixel_dtype, bring_to, full_brightness
 
@@ -91,7 +91,8 @@ def _collection(
     codes = encoded.codes[place]
     if codes is not None and len(codes) != len(images):
         raise DataError(
-            f"{given.where} has {len(images):,} images and {len(codes):,} labels; one each is needed"
+            f"{given.where} has {counted(len(images), 'image')} and {counted(len(codes), 'label')}; "
+            "one each is needed"
         )
     return ImageCollection(
         name=given.name,
@@ -100,7 +101,7 @@ def _collection(
         labels=codes,
         label_names=None if codes is None else encoded.names,
         ids=tuple(str(row) for row in range(len(images))),
-        source=f"{len(images):,} images from {given.where}",
+        source=f"{counted(len(images), 'image')} from {given.where}",
     )
 
 
@@ -112,5 +113,5 @@ def _with_ids(collection: ImageCollection, place: int, n_parts: int) -> ImageCol
     return replace(
         collection,
         ids=tuple(f"{part}/{row}" for row in collection.ids),
-        source=collection.source.replace(" images", f" {word} images", 1),
+        source=collection.source.replace(" image", f" {word} image", 1),
     )

@@ -174,6 +174,17 @@ def printable(text: str) -> str:
     return _UNPRINTABLE.sub(_escape, text)
 
 
+def counted(n: int, noun: str) -> str:
+    """A count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "image"), counted(60000, "image")
+    ('1 image', '60,000 images')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
     # os.fsdecode maps the undecodable byte 0xNN to U+DCNN.

@@ -117,7 +117,7 @@ def load_images(
         test_fraction=0.0,
     )
     if found.kind == "folder":
-        return bring_to(read_folder(found.path, wanted, progress, lenient_labels=True), format)
+        return bring_to(read_folder(found.path, wanted, progress, for_model=True), format)
     if found.kind == "other file":
         return bring_to(read_image_file(found.path, wanted), format)
     parts = _read_arrays(found, wanted, progress, format)

@@ -101,7 +101,8 @@ def download(
     except OSError as error:
         reason = error.strerror or error
         raise DownloadError(
-            f"{name} cannot be written to {folder}: {reason}; name another folder with --data-dir"
+            f"{name} cannot be written to {folder}: {reason}; name another folder "
+            "(--data-dir, or data_dir=... in Python)"
         ) from error
     return folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,14 @@ from numpy.typing import NDArray
 
 from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
-from kmosaic.images.collection import ImageCollection, Progress, ReadOptions, SkippedFile, printable
+from kmosaic.images.collection import (
+    ImageCollection,
+    Progress,
+    ReadOptions,
+    SkippedFile,
+    counted,
+    printable,
+)
 from kmosaic.images.decode import (
     ImageHeader,
     PixelForm,
@@ -26,10 +34,13 @@ from kmosaic.images.decode import (
 )
 from kmosaic.images.listing import FoundFile, list_folder, path_key
 from kmosaic.images.memory import check_memory
+from kmosaic.images.resize import padded_size
 
 # Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
 _DECODERS = 4
 _NAMED_IN_MESSAGES = 3
+# Shares of a side; below that, margins differ by rounding, or cameras by a row or two.
+_UNLIKE_MARGINS = 0.05
 
 
 @dataclass(frozen=True)
@@ -55,14 +66,15 @@ class _Decoded:
 
 @pillow_warnings()
 def read_folder(
-    folder: Path, options: ReadOptions, progress: Progress | None = None, *, lenient_labels: bool = False
+    folder: Path, options: ReadOptions, progress: Progress | None = None, *, for_model: bool = False
 ) -> ImageCollection:
     """All images in ``folder`` and below, in natural order of their paths.
 
     Where images lie in sub-folders, the first sub-folder's name is the label. Images beside labelled ones
-    have no label: an error, or, with ``lenient_labels``, no labels at all. With no ``options.size``, all
-    images must be of one size. Grey images become uint16 if any of them has 16 bits, else uint8; colour is
-    uint8. Files that cannot be used are listed in ``skipped``, or with ``options.strict`` an error.
+    have no label: an error, or, ``for_model``, no labels at all. With no ``options.size``, all images must be
+    of one size. Grey images become uint16 if any of them has 16 bits, else uint8; colour is uint8. Files that
+    cannot be used are listed in ``skipped``, or with ``options.strict`` an error. Padding images of unlike
+    proportions is a UserWarning, save ``for_model``, whose policy is settled.
 
     Raises
     ------
@@ -74,7 +86,7 @@ def read_folder(
     skipped = [*listing.skipped, *survey.skipped]
     where = printable(str(folder))
     _check_survey(where, survey, skipped, options)
-    labelled = _are_labelled(where, survey.images, lenient_labels)
+    labelled = _are_labelled(where, survey.images, for_model)
     form = _choose_form(survey.images, options)
     # A labelled collection is copied once more when a test set is held out.
     copies = 2 if labelled and options.test_fraction > 0 else 1
@@ -82,6 +94,9 @@ def read_folder(
     skipped += decoded.skipped
     if not decoded.kept or (options.strict and skipped):
         raise DataError(_unusable(where, skipped, strict=bool(decoded.kept)))
+    if not for_model:
+        kept = set(decoded.kept)
+        _warn_of_margins([image.header for image in survey.images if image.file in kept], form)
     return _collection(folder, decoded, form, labelled, skipped)
 
 
@@ -119,19 +134,36 @@ def _survey(files: Sequence[FoundFile], progress: Progress | None) -> _Survey:
 def _check_survey(where: str, survey: _Survey, skipped: Sequence[SkippedFile], options: ReadOptions) -> None:
     if not survey.images and not skipped:
         raise DataError(f"{where} is an empty folder; name one with PNG, JPEG, TIFF, WebP, BMP or GIF images")
+    if options.strict and skipped:
+        skipped = [*skipped, *_undecodable(survey.images)]
     if not survey.images or (options.strict and skipped):
         raise DataError(_unusable(where, skipped, strict=bool(survey.images)))
+
+
+def _undecodable(images: Sequence[_Image]) -> list[SkippedFile]:
+    """Those of which the header alone is whole, so that an error names them with the others."""
+    tiny = PixelForm((1, 1), "stretch", 1, "uint8")
+
+    def try_row(row: int) -> str:
+        try:
+            decode(images[row].file.path, tiny)
+        except UnusableImageError as error:
+            return str(error)
+        return ""
+
+    reasons = _in_threads(try_row, len(images), None)
+    return [SkippedFile(image.file.id, why) for image, why in zip(images, reasons, strict=True) if why]
 
 
 def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> str:
     named = "; ".join(f"{file.path} ({file.reason})" for file in skipped[:_NAMED_IN_MESSAGES])
     left = len(skipped) - _NAMED_IN_MESSAGES
     named += f"; and {left:,} more" if left > 0 else ""
-    count = f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''}"
+    count = counted(len(skipped), "file")
     if strict:
         return (
             f"{where} has {count} that cannot be used: {named}; remove what is listed, "
-            "or read without --strict"
+            "or read without --strict (strict=False in Python)"
         )
     return f"{where} has no usable image, but {count} that cannot be used: {named}"
 
@@ -142,8 +174,9 @@ def _are_labelled(where: str, images: Sequence[_Image], lenient: bool) -> bool:
         return not bare
     folders = len({image.file.label for image in images} - {None})
     raise DataError(
-        f"{where} has {len(bare):,} images beside its {folders:,} sub-folders of images (first: {bare[0]}); "
-        f"sub-folders are labels, so move these images into one, or all images into one folder"
+        f"{where} has {counted(len(bare), 'image')} beside its {counted(folders, 'sub-folder')} of images "
+        f"(first: {bare[0]}); sub-folders are labels, so move these images into one, "
+        "or all images into one folder"
     )
 
 
@@ -155,15 +188,31 @@ def _choose_form(images: Sequence[_Image], options: ReadOptions) -> PixelForm:
     return PixelForm(size, options.fit, channels, "uint16" if deep else "uint8")
 
 
+def _warn_of_margins(headers: Sequence[ImageHeader], form: PixelForm) -> None:
+    """Margins of unlike width are what differs most between padded images of unlike proportions."""
+    if form.fit != "pad":
+        return
+    height, width = form.size
+    boxes = {padded_size((header.width, header.height), (width, height)) for header in headers}
+    widths, heights = [box[0] / width for box in boxes], [box[1] / height for box in boxes]
+    if max(max(widths) - min(widths), max(heights) - min(heights)) > _UNLIKE_MARGINS:
+        warnings.warn(
+            f"the images have {len(boxes):,} proportions; black margins may decide the groups: use "
+            '--fit crop or --fit stretch (in Python, ReadOptions(fit="crop"))',
+            stacklevel=2,
+        )
+
+
 def _common_size(headers: Sequence[ImageHeader]) -> tuple[int, int]:
     sizes = Counter((header.height, header.width) for header in headers)
     if len(sizes) > 1:
-        named = ", ".join(f"{h} x {w} ({n:,})" for (h, w), n in sizes.most_common(_NAMED_IN_MESSAGES))
+        named = ", ".join(f"{w} x {h} ({n:,})" for (h, w), n in sizes.most_common(_NAMED_IN_MESSAGES))
         left = len(sizes) - _NAMED_IN_MESSAGES
-        named += f" and {left:,} other sizes" if left > 0 else ""
+        named += f" and {counted(left, 'other size')}" if left > 0 else ""
         raise DataError(
-            f"the images differ in size (height x width): {named}; bring them to one with --size, for "
-            "example --size 64x64, and --fit pad, crop or stretch"
+            f"the images differ in size (width x height): {named}; give one size (--size 64x64 on the "
+            "command line, ReadOptions(size=(64, 64)) in Python), and how to fit them to it: "
+            "pad, crop or stretch"
         )
     return next(iter(sizes))
 
@@ -172,8 +221,9 @@ def _decode_all(
     images: Sequence[_Image], form: PixelForm, copies: int, progress: Progress | None
 ) -> _Decoded:
     n_bytes = len(images) * form.n_features * np.dtype(form.dtype).itemsize
-    what = f"{len(images):,} images of {form.size[0]} x {form.size[1]} x {form.channels} ({form.dtype})"
-    check_memory(n_bytes * copies, what, "choose a smaller --size, --grey, or fewer images")
+    height, width = form.size
+    what = f"{counted(len(images), 'image')} of {width} x {height} x {form.channels} ({form.dtype})"
+    check_memory(n_bytes * copies, what, "choose a smaller size, grey, or fewer images")
     pixels = np.empty((len(images), form.n_features), form.dtype)
 
     def decode_row(row: int) -> str:
@@ -218,7 +268,7 @@ def _collection(
     if label_names is not None:
         codes = {name: code for code, name in enumerate(label_names)}
         labels = np.array([codes[file.label] for file in decoded.kept if file.label is not None], np.int64)
-    source = f"{len(decoded.kept):,} image{'s' if len(decoded.kept) > 1 else ''} from {printable(str(place))}"
+    source = f"{counted(len(decoded.kept), 'image')} from {printable(str(place))}"
     return ImageCollection(
         name=printable(place.resolve().name),
         pixels=decoded.pixels,

@@ -90,11 +90,14 @@ def _is_hidden(name: str) -> bool:
 
 
 def _why_unusable(entry: os.DirEntry[str]) -> str:
-    if entry.is_file():
-        return ""
-    if not entry.is_symlink():
-        return "neither a file nor a folder"
-    return "link to a folder; not followed" if entry.is_dir() else "link that leads to no file"
+    try:
+        if entry.is_file():
+            return ""
+        if not entry.is_symlink():
+            return "neither a file nor a folder"
+        return "link to a folder; not followed" if entry.is_dir() else "link that leads to no file"
+    except OSError as error:  # a link that leads to itself
+        return f"cannot be followed: {error.strerror}"
 
 
 def _found(path: Path, folder: Path) -> FoundFile:

@@ -33,7 +33,7 @@ def resize_picture(picture: Image.Image, size: tuple[int, int], fit: str) -> Ima
     if fit == "crop":
         # One call cuts and shrinks: a 1 x 10,000,000 image is never first enlarged to cover the target.
         return picture.resize((width, height), _FILTER, box=_middle(picture.size, (width, height)))
-    inner = _inside(picture.size, (width, height))
+    inner = padded_size(picture.size, (width, height))
     canvas = Image.new(picture.mode, (width, height), 0)
     canvas.paste(picture.resize(inner, _FILTER), ((width - inner[0]) // 2, (height - inner[1]) // 2))
     return canvas
@@ -63,7 +63,7 @@ def resize_array(image: NDArray[Any], size: tuple[int, int], fit: str) -> NDArra
     return resized.astype(image.dtype)
 
 
-def _inside(given: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
+def padded_size(given: tuple[int, int], target: tuple[int, int]) -> tuple[int, int]:
     """The largest (width, height) of ``given``'s proportions inside ``target``; no side below one pixel."""
     scale = min(target[0] / given[0], target[1] / given[1])
     width, height = round(given[0] * scale), round(given[1] * scale)

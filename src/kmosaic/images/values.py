@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
-from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions
+from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions, counted
 from kmosaic.images.memory import check_memory
 from kmosaic.images.resize import resize_array
 
@@ -120,9 +120,9 @@ def bring_to(collection: ImageCollection, form: ImageFormat) -> ImageCollection:
     if replace(collection.format, fit=form.fit) == form:
         return replace(collection, format=form)
     n_bytes = len(collection) * form.n_features * np.dtype(form.dtype).itemsize
-    shape_in_words = f"{form.height} x {form.width} x {form.channels} ({form.dtype})"
-    what = f"bringing {len(collection):,} images to {shape_in_words}"
-    check_memory(n_bytes, what, "choose a smaller --size, or fewer images")
+    shape_in_words = f"{form.width} x {form.height} x {form.channels} ({form.dtype})"
+    what = f"bringing {counted(len(collection), 'image')} to {shape_in_words}"
+    check_memory(n_bytes, what, "choose a smaller size, or fewer images")
     shape = (len(collection), *collection.format.shape)
     images = collection.pixels.reshape(shape)
     pixels = np.empty((len(collection), form.n_features), form.dtype)
@@ -139,7 +139,7 @@ def _check_finite(array: NDArray[Any], where: str) -> None:
     if array.size and not (math.isfinite(array.min()) and math.isfinite(array.max())):
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
         raise DataError(
-            f"{where} has NaN or infinity in {len(bad):,} images, first in image {bad[0]}; "
+            f"{where} has NaN or infinity in {counted(len(bad), 'image')}, first in image {bad[0]}; "
             "replace these values first"
         )
 
@@ -166,10 +166,14 @@ def _row_shape(
         height, width = (side, side) if options.size is None or model is not None else options.size
         if height * width * channels == n_features and n_features:
             return height, width, channels
-    need = "square images" if options.size is None else f"images of {options.size[0]} x {options.size[1]}"
+    need = (
+        "square images"
+        if options.size is None
+        else f"images of {options.size[1]} x {options.size[0]} (width x height)"
+    )
     raise DataError(
-        f"{where} has rows of {n_features:,} values, which are no {need}, grey or RGB; say their shape "
-        "with --size, or save them as (n, height, width)"
+        f"{where} has rows of {n_features:,} values, which are no {need}, grey or RGB; give their size "
+        "(--size on the command line, ReadOptions(size=...) in Python), or save them as (n, height, width)"
     )
 
 

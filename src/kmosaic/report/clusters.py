@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from kmosaic.report.theme import DPI, LIGHT, Theme, finish, new_figure, set_title, style_axes
@@ -56,9 +56,11 @@ def cluster_sizes(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure:
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     _label_bars(axes, names, k)
+    if names and summary.cluster_names is not None:
+        axes.set_xlabel('Cluster, and its "name"')
     set_title(axes, f"Sizes of {count(k, 'cluster')}, largest first", theme)
     if summary.cluster_purity is not None:
-        _purity_scale(figure, axes, theme)
+        _purity_scale(figure, axes, summary, theme)
     return finish(figure)
 
 
@@ -80,7 +82,8 @@ def _mark_mean(axes: Axes, mean: float, theme: Theme) -> None:
 def _bar_names(summary: ClusterSummary, order: NDArray[np.int64]) -> list[str]:
     if summary.cluster_names is None:
         return [str(cluster) for cluster in order]
-    return [shorten(f"{clean(summary.cluster_names[cluster])} #{cluster}", 18) for cluster in order]
+    names = [shorten(clean(summary.cluster_names[cluster]), 12) for cluster in order]
+    return [f'{cluster} "{name}"' for cluster, name in zip(order, names, strict=True)]
 
 
 def _name_height(names: list[str]) -> float:
@@ -103,23 +106,33 @@ def _bar_colours(summary: ClusterSummary, order: NDArray[np.int64], theme: Theme
     if summary.cluster_purity is None:
         return theme.series[0]
     purity = np.nan_to_num(np.asarray(summary.cluster_purity, dtype=np.float64)[order])
-    return _purity_mappable(theme).to_rgba(purity)
+    return _purity_mappable(summary, theme).to_rgba(purity)
 
 
-def _purity_mappable(theme: Theme) -> ScalarMappable:
-    return ScalarMappable(Normalize(0, 1), cmap=theme.colormap)
+def least_purity(summary: ClusterSummary) -> float:
+    """Return the least purity there can be, where all labels are equally common: 1 / n_labels.
+
+    0 where the labels are not known, or are one.
+    """
+    n_labels = len(summary.label_names or ())
+    return 1 / n_labels if n_labels > 1 else 0.0
 
 
-def _purity_scale(figure: Figure, axes: Axes, theme: Theme) -> None:
+def _purity_mappable(summary: ClusterSummary, theme: Theme) -> ScalarMappable:
+    return ScalarMappable(Normalize(least_purity(summary), 1), cmap=theme.colormap)
+
+
+def _purity_scale(figure: Figure, axes: Axes, summary: ClusterSummary, theme: Theme) -> None:
     box = axes.get_position()
     width = figure.get_figwidth() * DPI
     scale = figure.add_axes((box.x1 + 22 / width, box.y0, 14 / width, box.height))
-    bar = figure.colorbar(_purity_mappable(theme), cax=scale)
+    bar = figure.colorbar(_purity_mappable(summary, theme), cax=scale)
     bar.outline.set_visible(False)
     style_axes(scale, theme, grid=None)
     for spine in scale.spines.values():
         spine.set_visible(False)
     scale.set_ylabel("Purity")
+    scale.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def confusion_matrix(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure:
@@ -156,6 +169,7 @@ def confusion_matrix(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure
     bar.outline.set_visible(False)
     style_axes(scale, theme, grid=None)
     scale.set_ylabel("Share of the row")
+    scale.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return finish(figure)
 
 

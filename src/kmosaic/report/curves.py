@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ class CurveOptions:
     theme
         Light or dark.
     starting_document
-        Rows of the notebook's table to draw dashed beside, for MNIST; none by default.
+        Rows of the starting document, the notebook project kmosaic began with, to draw dashed beside the
+        measured ones, for MNIST; none by default.
     recommended
         A number of clusters to mark.
     """
@@ -128,7 +130,7 @@ def _draw_inertia(axes: Axes, result: SweepResult, options: CurveOptions) -> Non
     top = max([spread.max for spread in spreads] + [row.inertia for row in beside])
     axes.set_ylim(0, top * 1.08 or 1)
     unit = number_axis(axes, top)
-    axes.set_ylabel(f"J{unit.words}, axis from 0\npixels scaled to 0..1")
+    axes.set_ylabel(f"J{unit.words}\npixels scaled to 0..1")
     set_title(axes, "Inertia J by number of clusters", options.theme, pad=24)
     _name_ends(axes, ends)
 
@@ -147,10 +149,7 @@ def _draw_scores(axes: Axes, result: SweepResult, options: CurveOptions) -> None
             values = [documents[line.column](row) for row in beside]
             _draw_beside(axes, beside, values, _Line("", "", line.colour, line.marker))
     if beside:
-        axes.plot([], [], color=options.theme.muted, linestyle=(0, (4, 3)), label="dashed: starting document")
-        axes.legend(
-            loc="lower right", frameon=False, fontsize=9.5, labelcolor=options.theme.muted, handlelength=2.6
-        )
+        _explain_dashes(axes, options.theme)
     lowest = min((spread.min for row in table for line in lines if (spread := row[line.column])), default=0.0)
     axes.set_ylim(min(0.0, math.floor(lowest * 10) / 10), 1)
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -159,12 +158,27 @@ def _draw_scores(axes: Axes, result: SweepResult, options: CurveOptions) -> None
     _name_ends(axes, ends)
 
 
+def _explain_dashes(axes: Axes, theme: Theme) -> None:
+    """Say what dashed lines are, on the line of the title: within the axes a mark could cross the words."""
+    axes.plot([], [], color=theme.muted, linestyle=(0, (4, 3)), label="dashed: starting document")
+    height = HEIGHT - _TOP - _BOTTOM
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1 + (_RIGHT - 16) / (WIDTH - _LEFT - _RIGHT), 1 + 28 / height),
+        borderaxespad=0,
+        frameon=False,
+        fontsize=9.5,
+        labelcolor=theme.muted,
+        handlelength=2.6,
+    )
+
+
 def _draw_time(axes: Axes, result: SweepResult, options: CurveOptions) -> None:
     end = _draw_line(axes, result, _Line("fit_seconds", "fit", options.theme.series[2], "D"))
     top = max(run.fit_seconds for run in result.runs)
     axes.set_ylim(0, top * 1.1 or 1)
-    number_axis(axes, top)
-    axes.set_ylabel("Fit time in seconds, axis from 0")
+    unit = number_axis(axes, top)
+    axes.set_ylabel(f"Fit time{unit.words} (seconds)" if unit.words else "Fit time in seconds")
     set_title(axes, "Fit time by number of clusters", options.theme, pad=24)
     _name_ends(axes, [end])
 
@@ -332,9 +346,22 @@ def number_axis(axes: Axes, largest: float) -> Unit:
     Unit(divisor=1000000.0, words=' in millions')
     """
     unit = next((unit for unit in _UNITS if largest >= unit.divisor), Unit())
-    axes.yaxis.set_major_locator(MaxNLocator(6))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value / unit.divisor)))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+
+    def text(value: float, _: int | None) -> str:
+        return _tick_text([tick / unit.divisor for tick in axes.get_yticks()], value / unit.divisor)
+
+    axes.yaxis.set_major_formatter(FuncFormatter(text))
     return unit
+
+
+def _tick_text(ticks: Sequence[float], value: float) -> str:
+    """Write ``value`` with as many decimals as tell all ``ticks`` apart."""
+    step = min((after - before for before, after in itertools.pairwise(ticks)), default=0.0)
+    if step <= 0:
+        return plain_number(value)
+    exact = (n for n in range(12) if abs(round(step, n) - step) < step / 1000)
+    return f"{value:,.{next(exact, 12)}f}"
 
 
 def plain_number(value: float) -> str:

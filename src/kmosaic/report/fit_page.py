@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kmosaic.report.clusters import cluster_sizes, confusion_matrix
+from kmosaic.report.clusters import cluster_sizes, confusion_matrix, least_purity
 from kmosaic.report.history import inertia_history
 from kmosaic.report.layout import near_square
 from kmosaic.report.members import cluster_title, clusters_to_show, member_rows, wrongly_named
@@ -20,6 +20,7 @@ from kmosaic.report.parts import (
     TileMaker,
     collection_facts,
     making_facts,
+    number_columns,
     picture,
 )
 from kmosaic.report.provenance import Provenance
@@ -102,6 +103,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
     """Return what the template of a fit's page is filled with."""
     summary, collection = report.summary, report.collection
     shown = clusters_to_show(summary, N_CLUSTERS_SHOWN)
+    numbers = _numbers(report)
     rows_of_members = 3 if summary.confusion is not None else 2
     n_tiles = (
         N_FIRST + min(_MOST_CENTROIDS, len(summary.cluster_sizes)) + len(shown) * rows_of_members * N_MEMBERS
@@ -111,7 +113,8 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
         "kind": "Fit report",
         "lead": _lead(report),
-        "numbers": _numbers(report),
+        "numbers": numbers,
+        "number_columns": number_columns(len(numbers)),
         "data": collection_facts(collection),
         "skipped": collection.skipped,
         "first": _first(maker),
@@ -166,12 +169,12 @@ def _numbers(report: FitReport) -> list[Fact]:
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:
-        numbers.append(Fact("Accuracy", f"{summary.accuracy:.4f}", "these images"))
+        numbers.append(Fact("Accuracy", percent(summary.accuracy), "these images"))
     if report.accuracy_test is not None:
         kept = f"{report.n_test:,} test images" if report.n_test else "test images"
         numbers.append(
             Fact(
-                "Accuracy", f"{report.accuracy_test:.4f}", ", ".join(filter(None, [kept, report.test_origin]))
+                "Accuracy", percent(report.accuracy_test), ", ".join(filter(None, [kept, report.test_origin]))
             )
         )
     if report.fit_seconds is not None:
@@ -231,14 +234,19 @@ def _sizes(summary: ClusterSummary) -> Picture:
     n_empty = int(np.count_nonzero(sizes == 0))
     facts = f"largest {sizes.max():,}, median {np.median(sizes):,.0f}, smallest {sizes.min():,}"
     empty = f" {count(n_empty, 'cluster')} without images." if n_empty else ""
-    how = (
-        " Purity is the share of the most common label: yellow bars are pure, blue ones mixed."
-        if summary.cluster_purity is not None
-        else ""
-    )
+    how = _purity_note(summary) if summary.cluster_purity is not None else ""
     caption = f"Images in each cluster, the largest first: {facts}.{empty}{how}"
     return picture(
         lambda theme: cluster_sizes(summary, theme=theme), f"Bar chart of cluster sizes: {facts}", caption
+    )
+
+
+def _purity_note(summary: ClusterSummary) -> str:
+    least = least_purity(summary)
+    chance = f" at {percent(least)}, the least there can be with {len(summary.label_names or ())} labels"
+    return (
+        " Colour is purity, the share of the most common label: from dark blue"
+        f"{chance if least else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
     )
 
 

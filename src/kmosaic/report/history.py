@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.report.curves import number_axis, plain_number
+from kmosaic.report.curves import number_axis
 from kmosaic.report.theme import LIGHT, Theme, finish, new_figure, style_axes
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ def inertia_history(
     values = np.asarray(getattr(history, "inertia_history", history), dtype=np.float64).ravel()
     if values.size == 0:
         raise ValueError("the fit has no inertia history; give one value of J after every half step")
-    course = _Course(1 + np.arange(values.size) / (2 if half_steps else 1), values, half_steps)
+    iterations = 1 + np.arange(values.size) / (2 if half_steps else 1)
+    course = _Course(iterations, values, half_steps, float(values.max()))
     figure = new_figure(_WIDTH, _HEIGHT, theme)
     axes = _panels(figure, course, theme)
     title = "Inertia J after every half step" if half_steps else "Mean squared distance, batch by batch"
@@ -61,19 +62,23 @@ def inertia_history(
 
 @dataclass(frozen=True, eq=False)
 class _Course:
-    """J against the iteration; or, not in half steps, a batch's mean squared distance against its number."""
+    """J against the iteration; or, not in half steps, a batch's mean squared distance against its number.
+
+    ``largest`` is that of the whole course: all its parts are counted in one unit.
+    """
 
     iterations: NDArray[np.float64]
     values: NDArray[np.float64]
     half_steps: bool
+    largest: float
 
     def part(self, chosen: slice) -> _Course:
-        return _Course(self.iterations[chosen], self.values[chosen], self.half_steps)
+        return _Course(self.iterations[chosen], self.values[chosen], self.half_steps, self.largest)
 
 
 def _panels(figure: Figure, course: _Course, theme: Theme) -> Axes:
     """Draw the whole course in one panel, or its beginning beside all of it; return the first panel."""
-    height = _HEIGHT - 56 - 78
+    height = _HEIGHT - 56 - 86
     if not course.half_steps or course.values.size <= _MOST_IN_ONE_PANEL:
         axes = _axes(figure, (_LEFT, 56, _WIDTH - _LEFT - 24, height), theme)
         _draw(axes, course, theme)
@@ -104,12 +109,18 @@ def _draw(axes: Axes, course: _Course, theme: Theme) -> None:
         _mark_steps(axes, course, theme)
     low, high = float(values.min()), float(values.max())
     room = (high - low) * 0.07 or abs(high) * 0.05 or 1.0
-    axes.set_ylim(max(0.0, low - room), high + room)
-    unit = number_axis(axes, high)
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    unit = number_axis(axes, course.largest)
+    axes.set_ylim(_start(axes, low - room / 3, high + room), high + room)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("Iteration" if course.half_steps else "Batch")
     axes.set_ylabel(f"{'J' if course.half_steps else 'Mean'}{unit.words}\nraw pixel values squared")
     _state_start(axes, axes.get_ylim()[0] / unit.divisor, theme)
+
+
+def _start(axes: Axes, low: float, high: float) -> float:
+    """Return the tick next below ``low``: an axis that starts there starts at a round number."""
+    ticks = axes.yaxis.get_major_locator().tick_values(low, high)
+    return max(0.0, max((float(tick) for tick in ticks if tick <= low), default=low))
 
 
 def _mark_steps(axes: Axes, course: _Course, theme: Theme) -> None:
@@ -130,15 +141,15 @@ def _mark_steps(axes: Axes, course: _Course, theme: Theme) -> None:
 
 
 def _state_start(axes: Axes, start: float, theme: Theme) -> None:
-    figures = plain_number(float(f"{start:.4g}"))
+    # Above the axes: the course of mini-batches may pass anywhere within.
     axes.annotate(
-        f"axis starts at {figures}",
+        f"axis starts at {start:,.10g}",
         (1, 1),
-        (-4, -4),
+        (0, 4),
         xycoords="axes fraction",
         textcoords="offset points",
         ha="right",
-        va="top",
+        va="bottom",
         fontsize=9.5,
         color=theme.muted,
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _WIDEST = 1500  # pixels a mosaic aims to stay within
 _LARGEST_TILE = 112
+_ROOMY = 800  # pixels that a mosaic of few columns is scaled up towards
+_LARGEST_ROOMY_TILE = 320
 _SMALLEST_TITLED_CELL = 64  # eight characters at the size of titles
 _GAP = 8
 
@@ -63,7 +65,8 @@ def grid_of(
     height, width = size
     n_columns = n_columns or near_square(n_tiles, _cell_aspect(height, width, title_width))
     room = _WIDEST / n_columns - _GAP
-    scale = min(_LARGEST_TILE / max(height, width), max(room, 40) / width)
+    largest = max(_LARGEST_TILE, min(_LARGEST_ROOMY_TILE, _ROOMY / n_columns))
+    scale = min(largest / max(height, width), max(room, 40) / width)
     scale = math.floor(scale) if scale >= 1 else scale
     tile_height, tile_width = max(4, round(height * scale)), max(4, round(width * scale))
     cell_width = tile_width

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from kmosaic.report.canvas import (
     MARGIN,
+    TITLE_SIZE,
     Canvas,
     Header,
     Place,
@@ -85,14 +87,14 @@ def _trouble(summary: ClusterSummary) -> NDArray[np.float64]:
 
 
 def cluster_title(summary: ClusterSummary, cluster: int) -> str:
-    """Return one line on a cluster: number, name, size, purity."""
-    parts = [f"Cluster {cluster}"]
+    """Return one line on a cluster, as ``Cluster 1, named "0": 175 images, 98.3% pure``."""
+    subject = f"Cluster {cluster}"
     if summary.cluster_names is not None:
-        parts[0] += f": {clean(summary.cluster_names[cluster])}"
-    parts.append(count(int(summary.cluster_sizes[cluster]), "image"))
+        subject += f', named "{clean(summary.cluster_names[cluster])}"'
+    parts = [count(int(summary.cluster_sizes[cluster]), "image")]
     if summary.cluster_purity is not None and np.isfinite(summary.cluster_purity[cluster]):
         parts.append(f"{percent(float(summary.cluster_purity[cluster]))} pure")
-    return ", ".join(parts)
+    return f"{subject}: {', '.join(parts)}"
 
 
 def cluster_members(
@@ -189,9 +191,12 @@ def _draw_blocks(blocks: Sequence[_Block], grid: Grid, header: Header, theme: Th
     n_lines = title_lines(every, grid.cell_width)
     step = cell_height(grid, n_lines)
     names = 16 + max([text_pixels(name, 9.5) for block in blocks for name, _ in block.rows], default=0)
+    centroid = _centroid_grid(grid)
     several = len(blocks) > 1
     heights = [(26 if several else 0) + step * max(1, len(block.rows)) + _SECTION_GAP for block in blocks]
-    width = max(grid.width + names + _SECTION_GAP, header.narrowest()) + 2 * MARGIN
+    titles = [text_pixels(block.title, 11) for block in blocks] if several else []
+    width = grid.width - grid.cell_width + centroid.cell_width + names + _SECTION_GAP
+    width = max(width, header.narrowest(), *titles) + 2 * MARGIN
     canvas = Canvas(width, MARGIN + header.height + sum(heights) - _SECTION_GAP + MARGIN, theme)
     header.draw(canvas)
     top = MARGIN + header.height
@@ -203,12 +208,18 @@ def _draw_blocks(blocks: Sequence[_Block], grid: Grid, header: Header, theme: Th
     return canvas.finished()
 
 
+def _centroid_grid(grid: Grid) -> Grid:
+    """Return ``grid`` with cells that have room for the centroid's title, however narrow the members are."""
+    return replace(grid, cell_width=max(grid.cell_width, math.ceil(text_pixels("centroid", TITLE_SIZE))))
+
+
 def _draw_block(canvas: Canvas, block: _Block, grid: Grid, place: Place) -> None:
     """Draw the centroid and the rows; ``place`` holds the width of their names and the lines of a title."""
     n_lines = int(place.height)
-    draw_titled(canvas, block.centroid, grid, replace(place, height=0), n_lines)
+    centroid = _centroid_grid(grid)
+    draw_titled(canvas, block.centroid, centroid, replace(place, height=0), n_lines)
     step = cell_height(grid, n_lines)
-    left = place.left + grid.cell_width + _SECTION_GAP
+    left = place.left + centroid.cell_width + _SECTION_GAP
     for number, (name, row) in enumerate(block.rows):
         top = place.top + number * step
         middle = top + 17 * n_lines + grid.tile_height / 2 - 8

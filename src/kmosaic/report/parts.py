@@ -66,6 +66,18 @@ class Fact:
     code: bool = False
 
 
+def number_columns(n_numbers: int, most: int = 6) -> int:
+    """Return the columns that share ``n_numbers`` key numbers evenly among as few lines as they need.
+
+    Examples
+    --------
+    >>> [number_columns(n) for n in (4, 5, 6, 7, 8)]
+    [4, 5, 6, 4, 4]
+    """
+    n_lines = max(1, -(-n_numbers // most))
+    return max(1, -(-n_numbers // n_lines))
+
+
 def picture(draw: Callable[[Theme], Figure], alt: str, caption: str) -> Picture:
     """Draw once for each theme."""
     light, dark = draw(LIGHT), draw(DARK)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from kmosaic.report.curves import CURVES, CurveName, CurveOptions, has_scores, sweep_curve
 from kmosaic.report.fit_page import N_FIRST
-from kmosaic.report.parts import Fact, Picture, TileGrid, TileMaker, collection_facts, making_facts, picture
+from kmosaic.report.parts import (
+    Fact,
+    Picture,
+    TileGrid,
+    TileMaker,
+    collection_facts,
+    making_facts,
+    number_columns,
+    picture,
+)
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import largest_side
 from kmosaic.report.wording import clean, count, duration, inertia_text, memory
@@ -40,7 +49,8 @@ class SweepReport:
     recommendation
         ``result.recommend()`` by default.
     starting_document
-        Rows of the notebook's table to set beside, for MNIST; none by default.
+        Rows of the starting document, the notebook project kmosaic began with, to set beside the measured
+        ones, for MNIST; none by default.
     """
 
     dataset: Dataset
@@ -56,11 +66,10 @@ class SweepReport:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One number of the table: mean, spread over seeds, the starting document's."""
+    """One number of the table: mean, and spread over seeds."""
 
     mean: str
     spread: str = ""
-    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,11 +85,12 @@ class _Column:
 
 @dataclass(frozen=True)
 class _TableLine:
-    """One number of clusters: its entries, and whether it is recommended."""
+    """One number of clusters: its entries, whether it is recommended, the starting document's numbers."""
 
     n_clusters: str
     recommended: bool
     entries: list[_Entry]
+    beside: list[str]
 
 
 def _score(value: float) -> str:
@@ -113,6 +123,7 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
     """Return what the template of a sweep's page is filled with."""
     result, train = report.result, report.dataset.train
     recommendation = report.recommendation or result.recommend()
+    numbers = _numbers(report, recommendation)
     columns = _measured(result, _COLUMNS)
     maker = TileMaker(train, largest_side(N_FIRST))
     n_first = min(N_FIRST, len(train))
@@ -120,10 +131,10 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
         "title": f"{clean(report.dataset.name)}: a sweep over the number of clusters",
         "kind": "Sweep report",
         "lead": _lead(report),
-        "numbers": _numbers(report, recommendation),
+        "numbers": numbers,
+        "number_columns": number_columns(len(numbers)),
         "recommendation": recommendation,
         "columns": columns,
-        "has_document": bool(report.starting_document),
         "table": [_line(row, columns, report, recommendation) for row in result.table()],
         "table_note": _table_note(report),
         "curves": _curves(report, recommendation),
@@ -169,10 +180,22 @@ def _numbers(report: SweepReport, recommendation: Recommendation) -> list[Fact]:
         Fact("Fits", f"{len(result.runs):,}", f"{len(result.table())} x {count(_n_seeds(result), 'seed')}"),
         Fact("Time in fits", duration(sum(run.fit_seconds for run in result.runs))),
     ]
-    best = max((run.accuracy_test for run in result.runs if run.accuracy_test is not None), default=None)
-    if best is not None:
-        numbers.insert(1, Fact("Best accuracy", f"{best:.3f}", "test images, best run"))
+    accuracy = _recommended_accuracy(result, recommendation.n_clusters)
+    if accuracy is not None:
+        numbers.insert(1, accuracy)
     return numbers
+
+
+def _recommended_accuracy(result: SweepResult, n_clusters: int) -> Fact | None:
+    """The recommended number's mean: the best of all runs would be chosen by the test images themselves."""
+    row = next((row for row in result.table() if row.n_clusters == n_clusters), None)
+    spread = row["accuracy_test"] if row is not None else None
+    if row is None or spread is None:
+        return None
+    if row.n_seeds == 1:
+        return Fact("Test accuracy", _score(spread.mean), f"{count(n_clusters, 'cluster')}, one seed")
+    note = f"{count(n_clusters, 'cluster')}: mean ± standard deviation over {row.n_seeds} seeds"
+    return Fact("Test accuracy", f"{_score(spread.mean)} ± {_score(spread.std)}", note)
 
 
 def _test_facts(report: SweepReport) -> list[Fact]:
@@ -190,17 +213,25 @@ def _line(
     row: SweepTableRow, columns: Sequence[_Column], report: SweepReport, recommendation: Recommendation
 ) -> _TableLine:
     beside = next((known for known in report.starting_document if known.n_clusters == row.n_clusters), None)
-    entries = [_entry(row[column.key], column, beside) for column in columns]
-    return _TableLine(f"{row.n_clusters:,}", row.n_clusters == recommendation.n_clusters, entries)
+    return _TableLine(
+        n_clusters=f"{row.n_clusters:,}",
+        recommended=row.n_clusters == recommendation.n_clusters,
+        entries=[_entry(row[column.key], column) for column in columns],
+        beside=[] if beside is None else [_beside(beside, column) for column in columns],
+    )
 
 
-def _entry(spread: Spread | None, column: _Column, beside: StartingDocumentRow | None) -> _Entry:
-    known = column.beside(beside) if beside is not None and column.beside is not None else None
-    text = "" if known is None else column.write(known)
+def _entry(spread: Spread | None, column: _Column) -> _Entry:
     if spread is None:
-        return _Entry("-", beside=text)
+        return _Entry("-")
     low, high = column.write(spread.min), column.write(spread.max)
-    return _Entry(column.write(spread.mean), f"{low} to {high}" if low != high else "", text)
+    return _Entry(column.write(spread.mean), f"{low} to {high}" if low != high else "")
+
+
+def _beside(row: StartingDocumentRow, column: _Column) -> str:
+    """The starting document's number for ``column``, empty where it has none."""
+    known = column.beside(row) if column.beside is not None else None
+    return "" if known is None else column.write(known)
 
 
 def _table_note(report: SweepReport) -> str:
@@ -215,9 +246,8 @@ def _table_note(report: SweepReport) -> str:
         text += f" {unfinished} of {count(len(report.result.runs), 'fit')} stopped before they converged."
     if report.starting_document:
         text += (
-            " Marked “document”: the starting document's own numbers, measured with mini-batch k-means; "
-            "its accuracies are "
-            "of the training images but for the one under test."
+            " Rows named “starting document” are the numbers of the notebook project kmosaic began with, "
+            "measured with mini-batch k-means, one run each."
         )
     return text
 

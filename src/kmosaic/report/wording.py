@@ -109,16 +109,14 @@ def memory(n_bytes: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in per cent, with a digit more close to the ends.
+    """Return a share in per cent with one decimal, the one style of every share.
 
     Examples
     --------
-    >>> percent(0.5), percent(0.0312), percent(0.9987), percent(1.0)
-    ('50%', '3.1%', '99.9%', '100%')
+    >>> percent(0.5), percent(0.0312), percent(0.8371), percent(1.0)
+    ('50.0%', '3.1%', '83.7%', '100.0%')
     """
-    if 0 < share < 0.1 or 0.9 < share < 1:
-        return f"{share * 100:.1f}%"
-    return f"{share * 100:.0f}%"
+    return f"{share * 100:.1f}%"
 
 
 def inertia_text(value: float) -> str:
