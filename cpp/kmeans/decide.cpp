@@ -84,14 +84,16 @@ std::size_t nearest_exactly(const double* row, const Centers& centers,
     const double uncertain = 32.0 * static_cast<double>(d + 1) * 0x1p-106;
     const double scale = scale_of(row, centers, candidates);
     std::vector<DoubleDouble> distances;
-    for (const std::size_t j : candidates) distances.push_back(squared_distance(row, centers.row(j), d, scale));
+    for (const std::size_t j : candidates)
+        distances.push_back(squared_distance(row, centers.row(j), d, scale));
     DoubleDouble least = distances[0];
     for (const DoubleDouble& distance : distances)
         if ((distance - least).high < 0) least = distance;
     std::size_t best = centers.n_clusters;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         if ((distances[i] - least).high > uncertain * least.high) continue;
-        if (best == centers.n_clusters || nearer(row, centers.row(candidates[i]), centers.row(best), d, scale))
+        if (best == centers.n_clusters ||
+            nearer(row, centers.row(candidates[i]), centers.row(best), d, scale))
             best = candidates[i];
     }
     return best == centers.n_clusters ? candidates[0] : best;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -159,3 +160,21 @@ class TestUnexpectedErrors:
             CliRunner().invoke(main, ["warns"]).stderr
             == "kmosaic: warning: only 2 of n_clusters=3 are distinct\n"
         )
+
+
+@pytest.mark.parametrize("redirect", [">&-", "2>&-", "> /dev/full", "| true"])
+def test_a_stdout_that_fails_loses_no_model(tmp_path: Path, redirect: str) -> None:
+    model = tmp_path / "m.kmosaic"
+    command = f"{sys.executable} -m kmosaic fit digits --clusters 3 -o {model} --quiet {redirect}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert model.is_file(), done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 1
+
+
+def test_help_onto_a_full_disk() -> None:
+    command = ["bash", "-c", f"{sys.executable} -m kmosaic -h > /dev/full"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("kmosaic: error: standard output cannot be written")
+    assert len(done.stderr.splitlines()) == 1

@@ -332,3 +332,9 @@ def test_one_idx_file_with_and_without_its_labels(mnist_shaped: Path) -> None:
         load_dataset(labels)
     labels.unlink()
     assert load_dataset(images).test is None
+
+
+def test_long_doubles_beyond_float64_are_infinite(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.full((9, 4), np.longdouble("1e4000")))
+    with pytest.raises(DataError, match="NaN or infinity"):
+        load_dataset(tmp_path / "x.npy")

@@ -474,3 +474,11 @@ def test_an_interrupt_ends_the_threads(save_image: Save, tmp_path: Path) -> None
     with pytest.raises(KeyboardInterrupt):
         load_dataset(tmp_path, progress=interrupt)
     assert threading.active_count() == before
+
+
+def test_a_link_to_itself_is_listed_not_fatal(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
+    found = load_dataset(tmp_path).train
+    assert found.ids == ("a.png",)
+    assert [file.path for file in found.skipped] == ["self.png"]

@@ -19,6 +19,7 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 
 _ARGUMENTS = "kmosaic.arguments"
+_INTERRUPTED = "interrupted; no unfinished file is left behind"
 # Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -31,6 +32,7 @@ class CommandGroup(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
         """Run the command line, then exit the process: 0, 1 (failed), 2 (usage) or 130 (interrupted)."""
+        _open_closed_streams()
         try:
             extra["standalone_mode"] = False
             code = super().main(args, *more, **extra)
@@ -42,6 +44,10 @@ class CommandGroup(click.Group):
             _fail(_usage_text(error), EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_FAILED)
         except BrokenPipeError:
             _leave_broken_pipe()
+        except OSError as error:  # a full disk behind stdout
+            _leave_full_stdout(error)
+        except KeyboardInterrupt:
+            _fail(_INTERRUPTED, EXIT_INTERRUPTED, kind="")
         sys.exit(code if isinstance(code, int) else 0)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -63,7 +69,7 @@ class CommandGroup(click.Group):
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
         except KeyboardInterrupt:
-            _fail("interrupted; no unfinished file is left behind", EXIT_INTERRUPTED, kind="")
+            _fail(_INTERRUPTED, EXIT_INTERRUPTED, kind="")
         except Exception as error:
             if os.environ.get("KMOSAIC_DEBUG") == "1":
                 raise
@@ -133,8 +139,24 @@ def _show_warning(
     click.echo(f"kmosaic: warning: {_one_line(str(message))}", err=True)
 
 
+def _open_closed_streams() -> None:
+    """Give a process started with closed streams (``>&-``) somewhere to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the process's life)
+
+
 def _leave_broken_pipe() -> NoReturn:
-    """Exit as Python's documentation advises: the flush at exit must not fail a second time."""
+    _forget_stdout()
+    sys.exit(EXIT_FAILED)
+
+
+def _leave_full_stdout(error: OSError) -> NoReturn:
+    _forget_stdout()
+    _fail(f"standard output cannot be written: {error.strerror}", EXIT_FAILED)
+
+
+def _forget_stdout() -> None:
+    """Do as Python's documentation advises: the flush at exit must not fail a second time."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(EXIT_FAILED)

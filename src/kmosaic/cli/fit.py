@@ -134,8 +134,9 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     note_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting)
     note_skipped(finished.dataset.train)
+    paths = list(_write(request, finished))
     _say_result(finished)
-    say(written(list(_write(request, finished))))
+    say(written(paths))
     if not request.quiet:
         say(f"Next: {_next(request)}")
 

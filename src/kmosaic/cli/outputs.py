@@ -28,7 +28,7 @@ def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
     for path in paths:
         if path is None:
             continue
-        target = check_output(path, overwrite=overwrite).absolute()
+        target = check_output(path, overwrite=overwrite).resolve()
         if target in seen:
             raise OutputError(f"{path} is named for two outputs; give each its own name")
         seen.add(target)

@@ -91,7 +91,7 @@ class _Finished:
 )
 @click.option(
     "--seeds",
-    type=WholeNumber(1),
+    type=WholeNumber(1, 10_000),
     default=3,
     show_default=True,
     help="Fits for each number of clusters.",
@@ -138,8 +138,10 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     request.check_outputs()
     note_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting)
+    paths = _write(request, finished)
     _say_result(request, finished)
-    _write(request, finished)
+    if paths:
+        say(written(paths))
     if not request.quiet:
         say(f"Next: {_next(request, finished, [*reading.given_again(), *fitting.given_again()])}")
 
@@ -247,7 +249,7 @@ def _about_256_clusters(row: SweepTableRow) -> str:
     return f"{text}."
 
 
-def _write(request: _Request, finished: _Finished) -> None:
+def _write(request: _Request, finished: _Finished) -> list[Path]:
     paths: list[Path] = []
     if request.json is not None:
         finished.result.to_json(request.json, overwrite=request.force)
@@ -260,8 +262,7 @@ def _write(request: _Request, finished: _Finished) -> None:
         paths.append(request.report)
     if request.pictures is not None:
         paths += _write_pictures(request, request.pictures, finished)
-    if paths:
-        say(written(paths))
+    return paths
 
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:

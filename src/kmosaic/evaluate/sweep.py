@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -318,7 +319,7 @@ def _distinct_whole_numbers(values: Sequence[int], name: str, low: int) -> list[
         raise ValueError(f"{name}={values!r} must be a list of at least one whole number")
     if min(numbers) < low:
         raise ValueError(f"{name}={min(numbers)} must be at least {low}")
-    repeated = sorted({number for number in numbers if numbers.count(number) > 1})
+    repeated = sorted(number for number, count in Counter(numbers).items() if count > 1)
     if repeated:
         raise ValueError(f"{name} names {repeated[0]} twice; name each once")
     return numbers

@@ -42,9 +42,11 @@ def as_pixel_dtype(arrays: Sequence[NDArray[Any]], where: str) -> list[NDArray[A
         return [np.ascontiguousarray(array) * np.uint8(255) for array in arrays]
     common = np.result_type(*(array.dtype for array in arrays)).newbyteorder("=")
     if common.kind == "f":
+        common = np.dtype(np.float32 if common.itemsize <= 4 else np.float64)
+        with np.errstate(over="ignore"):  # what a long double holds and float64 does not becomes infinity
+            arrays = [np.ascontiguousarray(array, dtype=common) for array in arrays]
         for array in arrays:
             _check_finite(array, where)
-        common = np.dtype(np.float32 if common.itemsize <= 4 else np.float64)
     elif common.name not in DTYPES:
         common = _narrow(arrays, where)
     return [np.ascontiguousarray(array, dtype=common) for array in arrays]
