@@ -292,6 +292,7 @@ def test_the_mirrors_variable_holds_folders_by_name(
         (b"", "is no IDX file"),
         (bytes(2_000_000), "is 2000000 bytes long, more than"),
     ],
+    ids=["a page", "other gzip", "nothing", "too much"],
 )
 def test_something_else_than_the_file(
     content: bytes, reason: str, start_mirror: Callable[..., Mirror], tiny: dict[str, bytes], tmp_path: Path
