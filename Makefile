@@ -2,7 +2,7 @@
 # Clang) and the package index; cmake and ninja come from the index where they are missing.
 #
 #   make PYTHON=python3.13 test     another Python
-#   make VENV=/tmp/venv demo        another place for the virtual environment
+#   make VENV=../venv demo         another place for the virtual environment
 
 PYTHON ?= python3
 VENV ?= .venv
