@@ -65,9 +65,11 @@ def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOpti
     history: list[float] = []
 
     def record(partial: _core.Partial, at: NDArray[np.float64]) -> None:
-        inertia = engine.inertia(partial, at)
-        if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING):
-            inertia = history[-1]
+        inertia = engine.certified_inertia(partial, at)
+        if inertia is None:
+            inertia = engine.summed_inertia(at)
+            if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING):
+                inertia = history[-1]
         history.append(inertia)
 
     converged = False

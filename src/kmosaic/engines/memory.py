@@ -71,11 +71,18 @@ class MemoryEngine:
         From the sums alone, unless cancellation (an outlier, a weight of another magnitude) leaves fewer
         digits than float64 has: then from the rows' own distances.
         """
-        value, error = partial.inertia(centers)
-        if error <= value * 2.0**-53 or value == error:
-            return value
+        certified = self.certified_inertia(partial, centers)
+        return self.summed_inertia(centers) if certified is None else certified
+
+    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
+        """J added up from the rows' own distances, each rounded."""
         distances = self.own_squared_distances(centers)
         return float(distances.sum() if self.weights is None else (distances * self.weights).sum())
+
+    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
+        value, error = partial.inertia(centers)
+        return value if error <= value * 2.0**-53 or value == error else None
 
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
