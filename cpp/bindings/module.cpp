@@ -102,7 +102,7 @@ std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const 
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(centers, rows);
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    return without_gil(n_threads, [&](const Parallel& p) { return assign(rows, c, labels.data(), p); });
+    return without_gil(n_threads, [&](const Parallel& p) { return assign(rows, c, labels.data(), nullptr, p); });
 }
 
 Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,

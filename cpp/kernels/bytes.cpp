@@ -1,102 +1,291 @@
-// Screening kernels for uint8 rows on AVX-512 VNNI: 64 products of a row's bytes with centroids' int8 parts an instruction.
-#include <immintrin.h>
+// Kernels on rows of bytes, compiled once per instruction set: integer dot products with centroids' int8 codes, and what
+// they rule out. Whatever rounds here is covered by the bound in kmeans/centroid_codes.hpp.
+#include <limits>
 
+#include "kernels/dot4.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-constexpr std::size_t kRowGroup = 8;
-constexpr std::size_t kPanelGroup = 3;
+constexpr std::size_t kVectors = kPanelWidth / kLanes;
+// Accumulators, kRowGroup x kVectors, that fit the registers beside a panel's codes and a row's.
+constexpr std::size_t kRowGroup = KMOSAIC_LANES == 16 ? 12 : KMOSAIC_LANES == 8 ? 4 : 2;
 
-struct Block {
-    const std::uint8_t* const* rows;
-    std::size_t n_quads;
-    const std::int8_t* panels;
-    std::size_t n_panels;
-    std::int32_t* products;
+struct Products {
+    Ints lanes[kRowGroup][kVectors];
 };
 
-template <std::size_t Panels>
-void multiply(const Block& b, std::size_t row, std::size_t panel) {
-    __m512i sums[kRowGroup][Panels];
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRowGroup; ++r)
-#pragma GCC unroll 8
-        for (std::size_t p = 0; p < Panels; ++p) sums[r][p] = _mm512_setzero_si512();
-    const std::int8_t* centroids = b.panels + panel * b.n_quads * 4 * kPanelWidth;
-    for (std::size_t q = 0; q < b.n_quads; ++q) {
-        __m512i centroid[Panels];
-#pragma GCC unroll 8
-        for (std::size_t p = 0; p < Panels; ++p)
-            centroid[p] = _mm512_loadu_si512(centroids + (p * b.n_quads + q) * 4 * kPanelWidth);
-#pragma GCC unroll 8
-        for (std::size_t r = 0; r < kRowGroup; ++r) {
-            std::int32_t four;
-            __builtin_memcpy(&four, b.rows[row + r] + 4 * q, sizeof four);
-            const __m512i x = _mm512_set1_epi32(four);
-#pragma GCC unroll 8
-            for (std::size_t p = 0; p < Panels; ++p)
-                sums[r][p] = _mm512_dpbusd_epi32(sums[r][p], x, centroid[p]);
+// Rows x one panel of 16 centroids.
+template <std::size_t Rows, class RowCodes>
+inline void multiply(const std::int8_t* panel, std::size_t n_quads, RowCodes row_codes, Products& out) {
+    const std::uint8_t* rows[Rows];
+    for (std::size_t r = 0; r < Rows; ++r) rows[r] = row_codes(r);
+    Ints sums[Rows][kVectors] = {};
+    for (std::size_t q = 0; q < n_quads; ++q) {
+        Ints codes[kVectors];
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < kVectors; ++v)
+            codes[v] = load_ints(panel + (q * kPanelWidth + v * kLanes) * 4);
+#pragma GCC unroll 16
+        for (std::size_t r = 0; r < Rows; ++r) {
+            const Ints x = four_bytes(rows[r] + 4 * q);
+#pragma GCC unroll 16
+            for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = dot4(sums[r][v], x, codes[v]);
         }
     }
-#pragma GCC unroll 8
-    for (std::size_t r = 0; r < kRowGroup; ++r)
-#pragma GCC unroll 8
-        for (std::size_t p = 0; p < Panels; ++p)
-            _mm512_storeu_si512(b.products + (row + r) * b.n_panels * kPanelWidth + (panel + p) * kPanelWidth,
-                                sums[r][p]);
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < Rows; ++r)
+#pragma GCC unroll 16
+        for (std::size_t v = 0; v < kVectors; ++v) out.lanes[r][v] = sums[r][v];
+}
+
+// Calls visit(r, the 16 products of row r) for every row.
+template <class RowCodes, class Visit>
+inline void for_each_row(const std::int8_t* panel, std::size_t n_quads, std::size_t n_rows,
+                         RowCodes row_codes, Visit visit) {
+    Products products;
+    std::size_t r = 0;
+    for (; r + kRowGroup <= n_rows; r += kRowGroup) {
+        multiply<kRowGroup>(
+            panel, n_quads, [&](std::size_t i) { return row_codes(r + i); }, products);
+        for (std::size_t i = 0; i < kRowGroup; ++i) visit(r + i, products.lanes[i]);
+    }
+    for (; r < n_rows; ++r) {
+        multiply<1>(
+            panel, n_quads, [&](std::size_t) { return row_codes(r); }, products);
+        visit(r, products.lanes[0]);
+    }
 }
 
 void products(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
               const std::int8_t* panels, std::size_t n_panels, std::int32_t* out) {
-    const Block block{rows, n_quads, panels, n_panels, out};
-    std::size_t panel = 0;
-    for (; panel + kPanelGroup <= n_panels; panel += kPanelGroup)
-        for (std::size_t r = 0; r < n_rows; r += kRowGroup) multiply<kPanelGroup>(block, r, panel);
-    for (; panel < n_panels; ++panel)
-        for (std::size_t r = 0; r < n_rows; r += kRowGroup) multiply<1>(block, r, panel);
+    for (std::size_t p = 0; p < n_panels; ++p)
+        for_each_row(
+            panels + p * n_quads * 4 * kPanelWidth, n_quads, n_rows, [&](std::size_t r) { return rows[r]; },
+            [&](std::size_t r, const Ints* lanes) {
+                std::memcpy(out + (r * n_panels + p) * kPanelWidth, lanes, kPanelWidth * sizeof(std::int32_t));
+            });
 }
 
-RowSums row_sums(const std::uint8_t* row, std::size_t n) {
-    std::int64_t sum = 0;
-    std::int64_t squares = 0;
+#if KMOSAIC_LANES == 16
+using Floats = __m512;
+
+inline Floats score_of(const BytePanel& panel, const Ints* products) {
+    return _mm512_fnmadd_ps(_mm512_loadu_ps(panel.scales), _mm512_cvtepi32_ps((__m512i)products[0]),
+                            _mm512_loadu_ps(panel.constants));
+}
+
+inline Floats error_of(const BytePanel& panel, const ByteRow& row) {
+    return _mm512_fmadd_ps(_mm512_set1_ps(row.norm), _mm512_loadu_ps(panel.norm_errors),
+                           _mm512_mul_ps(_mm512_set1_ps(row.rest), _mm512_loadu_ps(panel.rest_errors)));
+}
+
+inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products, float* least) {
+    Floats lower = _mm512_sub_ps(score_of(panel, products), error_of(panel, row));
+    const __mmask16 in = static_cast<__mmask16>(~row.left_out);
+    // "Not greater", so that what is not a number stays.
+    const __mmask16 survivors = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
+    lower = _mm512_mask_mov_ps(_mm512_set1_ps(std::numeric_limits<float>::infinity()),
+                               static_cast<__mmask16>(in & ~survivors), lower);
+    if (panel.group_lanes > 1) lower = _mm512_min_ps(lower, _mm512_permute_ps(lower, 0xB1));
+    if (panel.group_lanes > 2) lower = _mm512_min_ps(lower, _mm512_permute_ps(lower, 0x4E));
+    if (panel.group_lanes > 4) lower = _mm512_min_ps(lower, _mm512_shuffle_f32x4(lower, lower, 0xB1));
+    if (panel.group_lanes > 8) lower = _mm512_min_ps(lower, _mm512_shuffle_f32x4(lower, lower, 0x4E));
+    if (panel.group_lanes == 16) {
+        _mm_store_ss(least, _mm512_castps512_ps128(lower));
+    } else {
+        float lanes[kPanelWidth];
+        _mm512_storeu_ps(lanes, lower);
+        for (unsigned l = 0; l < kPanelWidth; l += panel.group_lanes) *least++ = lanes[l];
+    }
+    return survivors;
+}
+
+inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Ints* products,
+                      NearestLane& nearest) {
+    const Floats scores = score_of(panel, products);
+    const float best = _mm512_reduce_min_ps(scores);
+    if (!(best < nearest.score)) return;
+    const __mmask16 where = _mm512_cmp_ps_mask(scores, _mm512_set1_ps(best), _CMP_EQ_OQ);
+    nearest = {best, first_lane + __builtin_ctz(where)};
+}
+#else
+struct Lanes {
+    float values[kPanelWidth];
+};
+
+inline Lanes scores_of(const BytePanel& panel, const Ints* products) {
+    std::int32_t counts[kPanelWidth];
+    std::memcpy(counts, products, sizeof counts);
+    Lanes scores;
+    for (std::size_t l = 0; l < kPanelWidth; ++l)
+        scores.values[l] = panel.constants[l] - panel.scales[l] * static_cast<float>(counts[l]);
+    return scores;
+}
+
+inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products, float* least) {
+    Lanes lower = scores_of(panel, products);
+    std::int32_t near[kPanelWidth];
+    std::int32_t n_near = 0;
+    for (std::size_t l = 0; l < kPanelWidth; ++l) {
+        lower.values[l] -= row.norm * panel.norm_errors[l] + row.rest * panel.rest_errors[l];
+        near[l] = !(lower.values[l] > row.limit);  // so that what is not a number stays
+        n_near += near[l];
+    }
+    unsigned survivors = 0;
+    if (n_near > 0 || row.left_out) {
+        for (std::size_t l = 0; l < kPanelWidth; ++l) {
+            const bool in = !(row.left_out >> l & 1U);
+            survivors |= static_cast<unsigned>(in && near[l]) << l;
+            if (!in || near[l]) lower.values[l] = std::numeric_limits<float>::infinity();
+        }
+    }
+    for (std::size_t first = 0; first < kPanelWidth; first += panel.group_lanes) {
+        float smallest = lower.values[first];
+        for (std::size_t l = first + 1; l < first + panel.group_lanes; ++l)
+            smallest = lower.values[l] < smallest ? lower.values[l] : smallest;
+        *least++ = smallest;
+    }
+    return static_cast<std::uint16_t>(survivors);
+}
+
+inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Ints* products,
+                      NearestLane& nearest) {
+    const Lanes scores = scores_of(panel, products);
+    for (std::size_t l = 0; l < kPanelWidth; ++l)
+        if (scores.values[l] < nearest.score)
+            nearest = {scores.values[l], first_lane + static_cast<std::int32_t>(l)};
+}
+#endif
+
+void sift(const BytePanel& panel, const ByteRow* rows, std::size_t n_rows, std::uint16_t* survivors,
+          float* least) {
+    const std::size_t n_groups = kPanelWidth / panel.group_lanes;
+    for_each_row(
+        panel.codes, panel.n_quads, n_rows, [&](std::size_t r) { return rows[r].codes; },
+        [&](std::size_t r, const Ints* lanes) {
+            survivors[r] = sift_row(panel, rows[r], lanes, least + r * n_groups);
+        });
+}
+
+void guess(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
+           NearestLane* nearest) {
+    for_each_row(
+        panel.codes, panel.n_quads, n_rows, [&](std::size_t r) { return rows[r].codes; },
+        [&](std::size_t r, const Ints* lanes) { guess_row(panel, first_lane, lanes, nearest[r]); });
+}
+
+inline std::int32_t total(Ints sum) {
+#if KMOSAIC_LANES == 16
+    return _mm512_reduce_add_epi32((__m512i)sum);
+#else
+    std::int32_t lanes[kLanes];
+    std::memcpy(lanes, &sum, sizeof lanes);
+    std::int32_t result = 0;
+    for (const std::int32_t lane : lanes) result += lane;
+    return result;
+#endif
+}
+
+// Several centroids share the loads of a row.
+template <std::size_t Centroids>
+inline void multiply_row(const std::uint8_t* row, const std::int8_t* const* codes, std::size_t n_bytes,
+                         std::int32_t* out) {
+    Ints sums[Centroids] = {};
+    for (std::size_t byte = 0; byte < n_bytes; byte += 4 * kLanes) {
+        const Ints x = load_ints(row + byte);
+#pragma GCC unroll 8
+        for (std::size_t c = 0; c < Centroids; ++c) sums[c] = dot4(sums[c], x, load_ints(codes[c] + byte));
+    }
+#pragma GCC unroll 8
+    for (std::size_t c = 0; c < Centroids; ++c) out[c] = total(sums[c]);
+}
+
+void dots(const std::uint8_t* row, const std::int8_t* const* codes, std::size_t n_codes, std::size_t n_bytes,
+          std::int32_t* out) {
+    std::size_t c = 0;
+    for (; c + 4 <= n_codes; c += 4) multiply_row<4>(row, codes + c, n_bytes, out + c);
+    for (; c + 2 <= n_codes; c += 2) multiply_row<2>(row, codes + c, n_bytes, out + c);
+    for (; c < n_codes; ++c) multiply_row<1>(row, codes + c, n_bytes, out + c);
+}
+
+std::uint32_t open_groups(const float* bounds, const float* travelled, std::size_t n_groups, float upper) {
+#if KMOSAIC_LANES == 16
+    const auto in = static_cast<__mmask16>((1U << n_groups) - 1);
+    const __m512 now = _mm512_sub_ps(_mm512_maskz_loadu_ps(in, bounds), _mm512_maskz_loadu_ps(in, travelled));
+    return _mm512_mask_cmp_ps_mask(in, now, _mm512_set1_ps(upper), _CMP_NGT_UQ);
+#else
+    std::uint32_t open = 0;
+    for (std::size_t g = 0; g < n_groups; ++g)
+        open |= static_cast<std::uint32_t>(!(bounds[g] - travelled[g] > upper)) << g;
+    return open;
+#endif
+}
+
+std::int64_t squared_distance(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) {
+    std::int64_t total = 0;
     // Chunks whose sums stay within 32 bits.
     for (std::size_t start = 0; start < n; start += 32768) {
         const std::size_t end = start + 32768 < n ? start + 32768 : n;
         std::int32_t part = 0;
-        std::int32_t part_squares = 0;
         for (std::size_t f = start; f < end; ++f) {
-            part += row[f];
-            part_squares += row[f] * row[f];
+            const std::int32_t difference = a[f] - b[f];
+            part += difference * difference;
         }
-        sum += part;
-        squares += static_cast<std::uint32_t>(part_squares);
+        total += part;
     }
-    return {sum, squares};
+    return total;
 }
 
-float bounds(const std::int32_t* products, const float* table, const float* roundings, float reach,
-             std::size_t n, float* lower) {
-    float least[kPanelWidth];
-    for (float& value : least) value = __builtin_inff();
-    for (std::size_t j = 0; j < n; j += kPanelWidth) {
-        for (std::size_t l = 0; l < kPanelWidth; ++l) {
-            const float score = table[j + l] - 2 * static_cast<float>(products[j + l]);
-            const float error = reach * roundings[j + l];
-            lower[j + l] = score - error;
-            const float upper = score + error;
-            least[l] = upper < least[l] ? upper : least[l];
-        }
+constexpr std::size_t kSums = 16;
+
+// Calls visit(f, l) for every feature f, l the partial sum it belongs to: a nest of loops that vectorises.
+template <class Visit>
+inline void for_each_feature(std::size_t n, Visit visit) {
+    std::size_t f = 0;
+    for (; f + kSums <= n; f += kSums)
+        for (std::size_t l = 0; l < kSums; ++l) visit(f + l, l);
+    for (std::size_t l = 0; f < n; ++f, ++l) visit(f, l);
+}
+
+void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes, float* offsets,
+            EncodedCenter* out) {
+    double largest[kSums] = {};
+    double squares[kSums] = {};
+    for_each_feature(n, [&](std::size_t f, std::size_t l) {
+        const double w = center[f] - mean[f];
+        const double size = w < 0 ? -w : w;
+        offsets[f] = static_cast<float>(w);
+        largest[l] = size > largest[l] ? size : largest[l];
+        squares[l] += w * w;
+    });
+    double most = 0;
+    for (const double size : largest) most = size > most ? size : most;
+    const double step = most > 0 ? most / kLargestCode : 1;
+    const double inverse = 1 / step;
+    double errors[kSums] = {};
+    double products[kSums] = {};
+    constexpr double kRounder = 0x1.8p52;  // added and taken away, it rounds to a whole number
+    for_each_feature(n, [&](std::size_t f, std::size_t l) {
+        const double w = center[f] - mean[f];
+        const double q = (w * inverse + kRounder) - kRounder;
+        const double e = w - step * q;
+        codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(q));
+        errors[l] += e * e;
+        products[l] += q * mean[f];
+    });
+    *out = {step, 0, 0, 0};
+    for (std::size_t l = 0; l < kSums; ++l) {
+        out->square += squares[l];
+        out->error_square += errors[l];
+        out->mean_product += products[l];
     }
-    float least_upper = least[0];
-    for (const float value : least) least_upper = value < least_upper ? value : least_upper;
-    return least_upper;
 }
 
 }  // namespace
 
 extern const ByteKernels byte_kernels;
-const ByteKernels byte_kernels = {kRowGroup, products, row_sums, bounds};
+const ByteKernels byte_kernels = {kLargestCode, products, sift, guess, dots, open_groups, squared_distance, encode};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -5,29 +5,43 @@
 #include <iterator>
 #include <stdexcept>
 
+#ifdef KMOSAIC_X86
+#include <cpuid.h>
+#elif defined(KMOSAIC_ARM) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(KMOSAIC_ARM) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 namespace kmosaic {
+
+#define KMOSAIC_DECLARE_BYTES(isa) \
+    namespace isa {                \
+    extern const ByteKernels byte_kernels; \
+    }
 
 #define KMOSAIC_DECLARE(isa)                   \
     namespace isa {                            \
     extern const ScreenKernels screen_kernels; \
     extern const ExactKernels exact_kernels;   \
-    }
+    }                                          \
+    KMOSAIC_DECLARE_BYTES(isa)
 
 KMOSAIC_DECLARE(scalar)
 #ifdef KMOSAIC_X86
 KMOSAIC_DECLARE(sse2)
 KMOSAIC_DECLARE(avx2)
+KMOSAIC_DECLARE_BYTES(avxvnni)
 KMOSAIC_DECLARE(avx512)
-#endif
-#ifdef KMOSAIC_X86
-namespace avx512vnni {
-extern const ByteKernels byte_kernels;
-}
+KMOSAIC_DECLARE_BYTES(avx512vnni)
 #endif
 #ifdef KMOSAIC_ARM
 KMOSAIC_DECLARE(neon)
+KMOSAIC_DECLARE_BYTES(neondot)
+KMOSAIC_DECLARE_BYTES(neonmm)
 #endif
 #undef KMOSAIC_DECLARE
+#undef KMOSAIC_DECLARE_BYTES
 
 namespace {
 
@@ -48,6 +62,49 @@ bool has_avx512() {
 bool has_avx512vnni() {
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
+
+// Not a name __builtin_cpu_supports knows everywhere: leaf 7, subleaf 1, EAX bit 4.
+bool has_avxvnni() {
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1U);
+}
+#endif
+
+#ifdef KMOSAIC_ARM
+#ifdef __linux__
+bool has_neondot() {
+    return getauxval(AT_HWCAP) >> 20 & 1U;  // HWCAP_ASIMDDP
+}
+
+bool has_neonmm() {
+    return has_neondot() && (getauxval(AT_HWCAP2) >> 13 & 1U);  // HWCAP2_I8MM
+}
+#elif defined(__APPLE__)
+bool has_feature(const char* name) {
+    int has = 0;
+    std::size_t size = sizeof has;
+    return sysctlbyname(name, &has, &size, nullptr, 0) == 0 && has;
+}
+
+bool has_neondot() {
+    return has_feature("hw.optional.arm.FEAT_DotProd");
+}
+
+bool has_neonmm() {
+    return has_feature("hw.optional.arm.FEAT_I8MM");
+}
+#else
+bool has_neondot() {
+    return false;
+}
+
+bool has_neonmm() {
+    return false;
+}
+#endif
 #endif
 
 // Best first.
@@ -55,14 +112,17 @@ const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
     {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512vnni::byte_kernels,
      &avx512::exact_kernels},
-    {"avx512", has_avx512, &avx512::screen_kernels, nullptr, &avx512::exact_kernels},
-    {"avx2", has_avx2, &avx2::screen_kernels, nullptr, &avx2::exact_kernels},
-    {"sse2", always, &sse2::screen_kernels, nullptr, &sse2::exact_kernels},
+    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::byte_kernels, &avx512::exact_kernels},
+    {"avxvnni", has_avxvnni, &avx2::screen_kernels, &avxvnni::byte_kernels, &avx2::exact_kernels},
+    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::byte_kernels, &avx2::exact_kernels},
+    {"sse2", always, &sse2::screen_kernels, &sse2::byte_kernels, &sse2::exact_kernels},
 #endif
 #ifdef KMOSAIC_ARM
-    {"neon", always, &neon::screen_kernels, nullptr, &neon::exact_kernels},
+    {"neonmm", has_neonmm, &neon::screen_kernels, &neonmm::byte_kernels, &neon::exact_kernels},
+    {"neondot", has_neondot, &neon::screen_kernels, &neondot::byte_kernels, &neon::exact_kernels},
+    {"neon", always, &neon::screen_kernels, &neon::byte_kernels, &neon::exact_kernels},
 #endif
-    {"scalar", always, &scalar::screen_kernels, nullptr, &scalar::exact_kernels},
+    {"scalar", always, &scalar::screen_kernels, &scalar::byte_kernels, &scalar::exact_kernels},
 };
 
 std::string names() {

@@ -15,6 +15,9 @@ namespace kmosaic {
 constexpr std::size_t kPanelWidth = 16;
 constexpr std::size_t kExactPanelWidth = 8;
 
+// Rows of bytes and codes are read in whole blocks of this many.
+constexpr std::size_t kByteBlock = 64;
+
 // Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in
 // L1/L2, and the rounding error grows with the chunk, not with n_features.
 constexpr std::size_t kFeatureChunk = 256;
@@ -65,32 +68,78 @@ struct ExactKernels {
                          const double count[2], std::size_t n, double cost[2], double* magnitude);
 };
 
-struct RowSums {
-    std::int64_t values;
-    std::int64_t squares;
+// Sixteen centroids as integer dot products meet them: the score of lane l for a row is
+// constants[l] - scales[l] * (row . codes of l), give or take row.norm * norm_errors[l] + row.rest * rest_errors[l].
+struct BytePanel {
+    const std::int8_t* codes;  // [quad][lane][4]
+    std::size_t n_quads;
+    const float* constants;
+    const float* scales;
+    const float* norm_errors;
+    const float* rest_errors;
+    unsigned group_lanes;  // 1, 2, 4, 8 or 16 neighbouring lanes share a bound
 };
 
-// Screening of uint8 rows by integer dot products; the bound is in kmeans/byte_screen.hpp.
-struct ByteKernels {
-    std::size_t row_group;
+struct ByteRow {
+    const std::uint8_t* codes;  // readable to the end of the last quad
+    float norm;
+    float rest;
+    float limit;             // lanes whose least score is above are ruled out
+    std::uint16_t left_out;  // a bit for each lane that takes no part
+};
 
-    // products[r * n_panels * kPanelWidth + j] = rows[r] . q_j over 4 n_quads features, exactly. Panels are
+struct NearestLane {
+    float score;
+    std::int32_t lane;
+};
+
+// A centroid less the mean, w, in int8 codes q: w = step q + e.
+struct EncodedCenter {
+    double step;
+    double square;        // |w|^2
+    double error_square;  // |e|^2
+    double mean_product;  // q . mean
+};
+
+// Kernels on rows of bytes; the bounds are in kmeans/centroid_codes.hpp.
+struct ByteKernels {
+    // Codes beyond +-largest_code would saturate.
+    int largest_code;
+
+    // products[r * n_panels * kPanelWidth + j] = rows[r] . codes of j over 4 n_quads features, exactly. Panels are
     // [panel][quad][lane][4]; each row must be readable to the end of its last quad.
     void (*products)(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
                      const std::int8_t* panels, std::size_t n_panels, std::int32_t* products);
 
-    RowSums (*row_sums)(const std::uint8_t* row, std::size_t n);
+    // survivors[r]: a bit for each lane whose least score is not above the row's limit. least[r * groups + g]: the
+    // least score of the group's other lanes.
+    void (*sift)(const BytePanel& panel, const ByteRow* rows, std::size_t n_rows, std::uint16_t* survivors,
+                 float* least);
 
-    // t = table - 2 products; lower = t - reach * roundings; returns the least t + reach * roundings.
-    float (*bounds)(const std::int32_t* products, const float* table, const float* roundings, float reach,
-                    std::size_t n, float* lower);
+    // nearest[r] = the panel's lane of least score, as first_lane + l, where that is less than nearest[r] has.
+    void (*guess)(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
+                  NearestLane* nearest);
+
+    // out[c] = row . codes[c], all readable for n_bytes, a multiple of kByteBlock.
+    void (*dots)(const std::uint8_t* row, const std::int8_t* const* codes, std::size_t n_codes, std::size_t n_bytes,
+                 std::int32_t* out);
+
+    // A bit for each of at most 16 groups whose bound, less what it has travelled, is not above `upper`.
+    std::uint32_t (*open_groups)(const float* bounds, const float* travelled, std::size_t n_groups, float upper);
+
+    // |a - b|^2, exactly.
+    std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);
+
+    // Codes of center - mean, and center - mean in float32.
+    void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes, float* offsets,
+                   EncodedCenter* out);
 };
 
 struct Kernels {
     const char* name;
     bool (*supported)();
     const ScreenKernels* screen;
-    const ByteKernels* bytes;  // null where the instruction set has no such dot product
+    const ByteKernels* bytes;
     const ExactKernels* exact;
 };
 

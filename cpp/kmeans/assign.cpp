@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
-#include "kmeans/byte_rows.hpp"
-#include "kmeans/byte_screen.hpp"
+#include "kmeans/bounded_assigner.hpp"
 #include "kmeans/decide.hpp"
 #include "kmeans/screen.hpp"
 
@@ -99,57 +98,6 @@ class FloatAssigner {
     Decider decide_;
 };
 
-// One thread's work on a block of uint8 rows: integer screening, the rows read where they lie.
-class ByteAssigner {
-  public:
-    ByteAssigner(const Task& task, const ByteScreen& screen, std::size_t n_block)
-        : task_(task),
-          screen_(screen),
-          n_scores_(screen.n_panels() * kPanelWidth),
-          rows_(n_block, nullptr),
-          byte_rows_(task.rows),
-          products_(n_block * n_scores_, 0),
-          scores_(n_scores_, 0.0F),
-          decide_(task) {}
-
-    std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
-        const ByteKernels& kernel = *task_.table.bytes;
-        const std::size_t padded = (count + kernel.row_group - 1) / kernel.row_group * kernel.row_group;
-        for (std::size_t i = 0; i < padded; ++i) rows_[i] = byte_rows_[first + std::min(i, count - 1)];
-        kernel.products(rows_.data(), padded, screen_.n_quads(), screen_.panels(), screen_.n_panels(),
-                        products_.data());
-        std::size_t changed = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::int32_t label = label_of(first + i, i, labels[first + i]);
-            changed += labels[first + i] != label;
-            labels[first + i] = label;
-        }
-        return changed;
-    }
-
-  private:
-    std::int32_t label_of(std::size_t row, std::size_t i, std::int32_t label) {
-        const ByteKernels& kernel = *task_.table.bytes;
-        const std::size_t anchor = screen_.anchor(label);
-        const std::int32_t* products = products_.data() + i * n_scores_;
-        const RowSums sums = kernel.row_sums(rows_[i], task_.rows.n_features);
-        const float reach = screen_.reach(sums, anchor, products[anchor]);
-        const float least = kernel.bounds(products, screen_.table(anchor), screen_.roundings(), reach,
-                                          n_scores_, scores_.data());
-        return static_cast<std::int32_t>(
-            decide_(row, scores_.data(), n_scores_, least + 2 * screen_.slack()));
-    }
-
-    const Task& task_;
-    const ByteScreen& screen_;
-    std::size_t n_scores_;
-    std::vector<const std::uint8_t*> rows_;
-    ByteRows byte_rows_;
-    std::vector<std::int32_t> products_;
-    std::vector<float> scores_;
-    Decider decide_;
-};
-
 template <class Assigner, class AnyScreen>
 std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t n_block,
                           std::int32_t* labels, const Parallel& parallel) {
@@ -166,14 +114,11 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 }  // namespace
 
-std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
+std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, Moves* moves,
+                   const Parallel& parallel) {
     const Task task{rows, centers, kernels()};
-    if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= kMostByteFeatures) {
-        const ByteScreen screen(centers, rows.n_rows, task.table, parallel);
-        const std::size_t words = screen.n_quads() + screen.n_panels() * kPanelWidth;
-        return assign_blocks<ByteAssigner>(task, screen, block_rows(words, task.table.bytes->row_group),
-                                           labels, parallel);
-    }
+    if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
+        return BoundedAssigner(rows, parallel).assign(centers, labels, moves, parallel);
     const Screen screen(centers, rows.dtype);
     const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
     return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group), labels,

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kmeans/moves.hpp"
 #include "kmeans/parallel.hpp"
 #include "kmeans/rows.hpp"
 
@@ -10,6 +11,7 @@ namespace kmosaic {
 
 // Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many
 // changed.
-std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel);
+std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, Moves* moves,
+                   const Parallel& parallel);
 
 }  // namespace kmosaic

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
-#include "kmeans/byte_rows.hpp"
 
 namespace kmosaic {
 
@@ -53,79 +52,6 @@ class FloatTiles {
     std::vector<double> wide_;
 };
 
-// Centres of whole bytes, as the integer kernels take them: c - 128 in panels, and |c|^2.
-struct ByteCenters {
-    explicit ByteCenters(const Centers& centers)
-        : n_panels((centers.n_clusters + kPanelWidth - 1) / kPanelWidth),
-          panels(n_panels * kPanelWidth * quads(centers.n_features) * 4, 0),
-          squares(n_panels * kPanelWidth, 0) {
-        for (std::size_t j = 0; j < centers.n_clusters; ++j) {
-            for (std::size_t f = 0; f < centers.n_features; ++f) {
-                const double value = centers.row(j)[f];
-                place_bytes(panels.data(), centers.n_features, j, f, value - 128);
-                squares[j] += static_cast<std::int64_t>(value * value);
-            }
-        }
-    }
-
-    std::size_t n_panels;
-    std::vector<std::int8_t> panels;
-    std::vector<std::int64_t> squares;
-};
-
-bool whole_bytes(const Centers& centers) {
-    return std::all_of(centers.data, centers.data + centers.n_clusters * centers.n_features, [](double c) {
-        return c >= 0 && c <= 255 && c == static_cast<double>(static_cast<int>(c));
-    });
-}
-
-// The same numbers for uint8 rows and centres of whole bytes, by integer dot products:
-// |x - c|^2 = |x|^2 + |c|^2 - 2 (x.(c - 128) + 128 sum(x)), exact in both ways while below 2^53.
-class ByteTiles {
-  public:
-    ByteTiles(const Rows& rows, const ByteCenters& centers, const ByteKernels& kernel, std::size_t n_step)
-        : kernel_(kernel),
-          n_features_(rows.n_features),
-          rows_(rows),
-          centers_(centers),
-          pointers_(n_step, nullptr),
-          constants_(n_step, 0),
-          products_(n_step * centers.n_panels * kPanelWidth, 0) {}
-
-    void load(std::size_t first, std::size_t n) {
-        n_rows_ = n;
-        const std::size_t padded = (n + kernel_.row_group - 1) / kernel_.row_group * kernel_.row_group;
-        for (std::size_t i = 0; i < padded; ++i) pointers_[i] = rows_[first + std::min(i, n - 1)];
-        for (std::size_t i = 0; i < n; ++i) {
-            const RowSums sums = kernel_.row_sums(pointers_[i], n_features_);
-            constants_[i] = sums.squares - 256 * sums.values;
-        }
-        kernel_.products(pointers_.data(), padded, quads(n_features_), centers_.panels.data(),
-                         centers_.n_panels, products_.data());
-    }
-
-    void fill(std::size_t panel, double* tile) const {
-        for (std::size_t i = 0; i < n_rows_; ++i) {
-            for (std::size_t l = 0; l < kExactPanelWidth; ++l) {
-                const std::size_t j = panel * kExactPanelWidth + l;
-                const std::int64_t product = products_[i * centers_.n_panels * kPanelWidth + j];
-                tile[i * kExactPanelWidth + l] =
-                    static_cast<double>(constants_[i] + centers_.squares[j] - 2 * product);
-            }
-        }
-    }
-
-  private:
-    const ByteKernels& kernel_;
-    std::size_t n_features_;
-    ByteRows rows_;
-    const ByteCenters& centers_;
-    std::size_t n_rows_ = 0;
-    std::vector<const std::uint8_t*> pointers_;
-    std::vector<std::int64_t> constants_;
-    std::vector<std::int32_t> products_;
-};
-
 // Calls visit(block, first_row, n_rows, panel, distances) for every block of rows and panel of centres.
 template <class MakeTiles, class Visit>
 void visit_tiles(const Rows& rows, std::size_t n_panels, const Parallel& parallel, MakeTiles make_tiles,
@@ -148,24 +74,12 @@ void visit_tiles(const Rows& rows, std::size_t n_panels, const Parallel& paralle
     });
 }
 
-// The kernels for integer dot products, where these rows and centres can do with them; else null.
-const ByteKernels* byte_kernels_for(const Rows& rows, const Centers& centers) {
-    const bool fit = rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures && whole_bytes(centers);
-    return fit ? kernels().bytes : nullptr;
-}
-
 template <class Visit>
 void for_each_tile(const Rows& rows, const Centers& centers, const Parallel& parallel, Visit visit) {
     const std::size_t n_panels = (centers.n_clusters + kExactPanelWidth - 1) / kExactPanelWidth;
-    if (const ByteKernels* kernel = byte_kernels_for(rows, centers)) {
-        const ByteCenters bytes(centers);
-        const auto make_tiles = [&](std::size_t n_step) { return ByteTiles(rows, bytes, *kernel, n_step); };
-        visit_tiles(rows, n_panels, parallel, make_tiles, visit);
-    } else {
-        const std::vector<double> panels = exact_panels(centers);
-        const auto make_tiles = [&](std::size_t n_step) { return FloatTiles(rows, panels, n_step); };
-        visit_tiles(rows, n_panels, parallel, make_tiles, visit);
-    }
+    const std::vector<double> panels = exact_panels(centers);
+    const auto make_tiles = [&](std::size_t n_step) { return FloatTiles(rows, panels, n_step); };
+    visit_tiles(rows, n_panels, parallel, make_tiles, visit);
 }
 
 // Calls visit(i, row i in float64) for every row.
@@ -223,17 +137,9 @@ void own_squared_distances(const Rows& rows, const Centers& centers, const std::
 }
 
 void lower_to_seed(const Rows& rows, const Centers& seed, double* nearest, const Parallel& parallel) {
-    const auto lower = [&](std::size_t i, double distance) { nearest[i] = std::min(nearest[i], distance); };
-    if (byte_kernels_for(rows, seed)) {
-        for_each_tile(rows, seed, parallel,
-                      [&](std::size_t, std::size_t first, std::size_t n, std::size_t, const double* tile) {
-                          for (std::size_t i = 0; i < n; ++i) lower(first + i, tile[i * kExactPanelWidth]);
-                      });
-    } else {  // one seed would fill one lane of eight
-        for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
-            lower(i, kernels().exact->squared_distance(row, seed.data, rows.n_features));
-        });
-    }
+    for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
+        nearest[i] = std::min(nearest[i], kernels().exact->squared_distance(row, seed.data, rows.n_features));
+    });
 }
 
 void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest,

@@ -1,0 +1,18 @@
+#include "kmeans/assigner.hpp"
+
+#include "kmeans/assign.hpp"
+
+namespace kmosaic {
+
+Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
+    if (rows.n_features > kMostByteFeatures) return;
+    bounded_ = std::make_unique<BoundedAssigner>(rows, parallel);
+    if (!bounded_->useful()) bounded_.reset();
+}
+
+std::size_t Assigner::assign(const Centers& centers, std::int32_t* labels, Moves* moves, const Parallel& parallel) {
+    return bounded_ ? bounded_->assign(centers, labels, moves, parallel)
+                    : kmosaic::assign(rows_, centers, labels, moves, parallel);
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,26 @@
+// The assignment step of the same rows, call after call. What a call learns speeds up the next; no label depends on it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kmeans/bounded_assigner.hpp"
+
+namespace kmosaic {
+
+class Assigner {
+  public:
+    Assigner(const Rows& rows, const Parallel& parallel);
+
+    // As assign() of assign.hpp.
+    std::size_t assign(const Centers& centers, std::int32_t* labels, Moves* moves, const Parallel& parallel);
+
+    // Codes and sketches of the rows, or null where they would not pay.
+    [[nodiscard]] const BoundedAssigner* bounded() const { return bounded_.get(); }
+
+  private:
+    Rows rows_;
+    std::unique_ptr<BoundedAssigner> bounded_;
+};
+
+}  // namespace kmosaic

@@ -1,0 +1,474 @@
+#include "kmeans/bounded_assigner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "kernels/dispatch.hpp"
+#include "kmeans/decide.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+constexpr std::size_t kBlock = 768;
+constexpr std::size_t kMostGroups = 16;
+// Bounds take no more than an eighth of a row's size.
+constexpr std::size_t kBytesAGroup = 32;
+// Centroids are grouped anew before these calls: at first they move far.
+constexpr std::size_t kRearrangements[] = {3, 10};
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::uint32_t kNone = ~0U;
+// Covers float32's rounding where bounds are stored, moved and compared.
+// Rows to fetch ahead of the one in work.
+constexpr std::size_t kAhead = 2;
+constexpr float kTight = 0.02F;
+constexpr double kMore = 1 + 0x1p-20;
+constexpr double kLess = 1 - 0x1p-20;
+
+std::size_t groups_for(const Rows& rows) {
+    constexpr std::size_t kSizes[kDtypes] = {1, 2, 4, 8};
+    const std::size_t bytes = rows.n_features * kSizes[rows.dtype];
+    return std::bit_floor(std::clamp<std::size_t>(bytes / kBytesAGroup, 1, kMostGroups));
+}
+
+}  // namespace
+
+// A row some of whose bounds do not hold it back, while its block is worked on.
+struct ActiveRow {
+    std::size_t row;
+    std::int32_t label;    // the centroid it is measured against: its own, or a guess
+    std::uint32_t groups;  // bits: those to be sifted
+    double best;           // an upper bound of the least score
+    std::uint32_t first;     // of its scored centroids
+    std::uint32_t survivor;  // the first of those a sift has left
+    std::uint32_t neighbours;  // bits: those of its neighbours to be scored
+    std::int32_t lanes[1 + kNeighbours];  // of its label and its neighbours: they are not sifted
+};
+
+struct Survivor {
+    std::int32_t centroid;
+    std::uint32_t next;
+};
+
+struct Scored {
+    std::int32_t centroid;
+    Interval score;
+    std::uint32_t next;
+};
+
+// One thread's work.
+class BoundedWorker {
+  public:
+    BoundedWorker(BoundedAssigner& all, const Centers& centers, std::int32_t* labels, Moves::Ledger* ledger)
+        : all_(all),
+          codes_(all.centroids_.front()),
+          arrangement_(codes_.arrangement()),
+          centers_(centers),
+          labels_(labels),
+          ledger_(ledger),
+          n_groups_(arrangement_.n_groups),
+          travelled_(kMostGroups, 0.0F),
+          row_(all.rows_.n_features) {
+        for (std::size_t g = 0; g < n_groups_; ++g) travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
+        for (const double way : all.ways_) ways_.push_back(static_cast<float>(way * kMore));
+    }
+
+    std::size_t operator()(std::size_t first, std::size_t count) {
+        active_.clear();
+        scored_.clear();
+        survivors_.clear();
+        for (std::size_t i = first; i < first + count; ++i) look_at(i);
+        guess_labels();
+        for (std::size_t a = 0; a < active_.size(); ++a) {
+            if (a + kAhead < active_.size() && !(active_[a + kAhead].best < kInfinity)) prefetch(active_[a + kAhead].row);
+            measure_own(a);
+        }
+        queue();
+        least_.assign(active_.size() * n_groups_, std::numeric_limits<float>::infinity());
+        for (std::size_t p = 0; p < arrangement_.n_panels(); ++p) sift(p);
+        std::size_t changed = 0;
+        for (std::size_t a = 0; a < active_.size(); ++a) {
+            if (a + kAhead < active_.size() && waits(active_[a + kAhead])) prefetch(active_[a + kAhead].row);
+            score_survivors(active_[a]);
+            changed += settle(a);
+        }
+        return changed;
+    }
+
+  private:
+    float* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
+
+    // The groups whose lower bound is not above `upper`.
+    std::uint32_t open_groups(std::size_t row, float upper) {
+        return all_.table_.bytes->open_groups(lower(row), travelled_.data(), n_groups_, upper);
+    }
+
+    Neighbour* neighbours(std::size_t row) { return all_.neighbours_.data() + row * kNeighbours; }
+
+    float bound_of(const Neighbour& neighbour) const {
+        return neighbour.bound - ways_[static_cast<std::size_t>(neighbour.centroid)];
+    }
+
+    // The neighbours whose lower bound is not above `upper`.
+    std::uint32_t open_neighbours(std::size_t row, float upper) {
+        const Neighbour* list = neighbours(row);
+        std::uint32_t open = 0;
+        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+            open |= static_cast<std::uint32_t>(!(bound_of(list[b]) > upper)) << b;
+        return open;
+    }
+
+    void look_at(std::size_t row) {
+        const std::int32_t label = labels_[row];
+        if (label < 0 || label != all_.labels_[row]) {
+            std::fill_n(lower(row), n_groups_, -std::numeric_limits<float>::infinity());
+            const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
+            std::fill_n(neighbours(row), kNeighbours, Neighbour{});
+            active_.push_back({row, known ? label : -1, (1U << n_groups_) - 1, kInfinity, kNone, kNone, 0, {}});
+            return;
+        }
+        float& drift = all_.drifted_[row];
+        drift += all_.drift_[static_cast<std::size_t>(label)];
+        const float upper = (all_.upper_[row] + drift) * static_cast<float>(kMore);
+        const std::uint32_t groups = open_groups(row, upper);
+        const std::uint32_t open = open_neighbours(row, upper);
+        if (!groups && !open) return;
+        // Where little is to be gained the row itself is left alone until a centroid asks for it.
+        const bool tight = drift <= kTight * upper;
+        active_.push_back({row, label, groups, tight ? score_of(row, upper) : kInfinity, kNone, kNone, open, {}});
+    }
+
+    // Rows without a label are measured against the centroid that seems nearest.
+    void guess_labels() {
+        batch_.clear();
+        members_.clear();
+        for (std::size_t a = 0; a < active_.size(); ++a) {
+            if (active_[a].label >= 0) continue;
+            members_.push_back(a);
+            batch_.push_back({all_.sketches_.row(active_[a].row), 0, 0, 0, 0});
+        }
+        if (batch_.empty()) return;
+        nearest_.assign(batch_.size(), {std::numeric_limits<float>::infinity(), 0});
+        for (std::size_t p = 0; p < arrangement_.n_panels(); ++p)
+            all_.table_.bytes->guess(codes_.panel(p), static_cast<std::int32_t>(p * kPanelWidth), batch_.data(),
+                                     batch_.size(), nearest_.data());
+        for (std::size_t b = 0; b < batch_.size(); ++b)
+            active_[members_[b]].label =
+                std::max(arrangement_.centroid_of[static_cast<std::size_t>(nearest_[b].lane)], 0);
+    }
+
+    void prefetch(std::size_t row) const {
+        const std::uint8_t* bytes = all_.codes_[row];
+        for (std::size_t b = 0; b < all_.codes_.n_bytes(); b += kByteBlock) __builtin_prefetch(bytes + b);
+    }
+
+    void measure_own(std::size_t a) {
+        ActiveRow& active = active_[a];
+        if (active.best < kInfinity) return;
+        to_score_.push_back(active.label);
+        score(active);
+        const float upper = upper_of(active.row, active.best);
+        active.groups &= open_groups(active.row, upper);
+        active.neighbours &= open_neighbours(active.row, upper);
+    }
+
+    // Scores what is waiting in to_score_.
+    void score(ActiveRow& active) {
+        const std::size_t n = to_score_.size();
+        pointers_.resize(n);
+        products_.resize(n);
+        for (std::size_t i = 0; i < n; ++i) pointers_[i] = codes_.fine_codes(static_cast<std::size_t>(to_score_[i]));
+        all_.table_.bytes->dots(all_.codes_[active.row], pointers_.data(), n, all_.codes_.n_bytes(), products_.data());
+        for (std::size_t i = 0; i < n; ++i) {
+            const Interval interval =
+                codes_.score(active.row, static_cast<std::size_t>(to_score_[i]), products_[i]);
+            scored_.push_back({to_score_[i], interval, active.first});
+            active.first = static_cast<std::uint32_t>(scored_.size() - 1);
+            active.best = std::min(active.best, interval.high);
+        }
+        to_score_.clear();
+    }
+
+    static bool waits(const ActiveRow& active) { return active.survivor != kNone || active.neighbours; }
+
+    void score_survivors(ActiveRow& active) {
+        if (!waits(active)) return;
+        if (active.first == kNone) to_score_.push_back(active.label);
+        for (std::uint32_t bits = active.neighbours; bits; bits &= bits - 1)
+            to_score_.push_back(neighbours(active.row)[std::countr_zero(bits)].centroid);
+        for (std::uint32_t s = active.survivor; s != kNone; s = survivors_[s].next)
+            to_score_.push_back(survivors_[s].centroid);
+        score(active);
+    }
+
+    // The score of a centroid at this distance, from above.
+    double score_of(std::size_t row, float distance) const {
+        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) - static_cast<double>(all_.codes_.error(row)), 0.0);
+        return static_cast<double>(distance) * static_cast<double>(distance) - norm * norm;
+    }
+
+    // A distance from above, and from below, given a score.
+    float upper_of(std::size_t row, double score) const {
+        const double norm = (static_cast<double>(all_.sketches_.norm(row)) + static_cast<double>(all_.codes_.error(row))) * kMore;
+        return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
+    }
+    double lower_of(std::size_t row, double score) const {
+        const double norm = static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) -
+                            static_cast<double>(all_.codes_.error(row));
+        const double square = std::max(norm, 0.0) * std::max(norm, 0.0) + score;
+        return square > 0 ? std::sqrt(square) : 0.0;
+    }
+
+    std::uint32_t groups_of_panel(std::size_t p) const {
+        const std::size_t group = arrangement_.group_of_lane(p * kPanelWidth);
+        const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
+        return ((1U << std::min(n_parts, n_groups_ - group)) - 1) << group;
+    }
+
+    // Lists the rows that each panel is to be sifted for.
+    void queue() {
+        queues_.resize(arrangement_.n_panels());
+        for (std::vector<std::uint32_t>& queue : queues_) queue.clear();
+        for (std::size_t a = 0; a < active_.size(); ++a) {
+            ActiveRow& active = active_[a];
+            if (!active.groups) continue;
+            for (std::size_t p = 0; p < queues_.size(); ++p)
+                if (active.groups & groups_of_panel(p)) queues_[p].push_back(static_cast<std::uint32_t>(a));
+            const Neighbour* list = neighbours(active.row);
+            active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
+            for (std::size_t b = 0; b < kNeighbours; ++b)
+                active.lanes[1 + b] =
+                    list[b].centroid < 0 ? -1 : arrangement_.lane_of[static_cast<std::size_t>(list[b].centroid)];
+        }
+    }
+
+    void sift(std::size_t p) {
+        const std::size_t group = arrangement_.group_of_lane(p * kPanelWidth);
+        const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
+        const std::uint32_t groups = groups_of_panel(p);
+        const std::size_t n_here = static_cast<std::size_t>(std::popcount(groups));
+        const std::vector<std::uint32_t>& members = queues_[p];
+        batch_.clear();
+        for (const std::uint32_t a : members) {
+            const ActiveRow& active = active_[a];
+            unsigned out = codes_.left_out(p);
+            for (const std::int32_t lane : active.lanes)
+                if (lane >> 4 == static_cast<std::int32_t>(p)) out |= 1U << (lane & 15);
+            const double limit = active.best + codes_.coarse_slack(all_.codes_.error(active.row));
+            batch_.push_back({all_.sketches_.row(active.row), all_.sketches_.norm(active.row),
+                              all_.sketches_.rest(active.row),
+                              static_cast<float>(limit + 0x1p-23 * std::fabs(limit)),
+                              static_cast<std::uint16_t>(out)});
+        }
+        if (batch_.empty()) return;
+        masks_.resize(batch_.size());
+        part_least_.resize(batch_.size() * n_parts);
+        all_.table_.bytes->sift(codes_.panel(p), batch_.data(), batch_.size(), masks_.data(),
+                                part_least_.data());
+        for (std::size_t b = 0; b < batch_.size(); ++b) {
+            float* least = least_.data() + members[b] * n_groups_ + group;
+            for (std::size_t part = 0; part < n_here; ++part)
+                least[part] = std::min(least[part], part_least_[b * n_parts + part]);
+            ActiveRow& active = active_[members[b]];
+            for (unsigned bits = masks_[b]; bits; bits &= bits - 1) {
+                survivors_.push_back(
+                    {arrangement_.centroid_of[p * kPanelWidth + static_cast<std::size_t>(std::countr_zero(bits))],
+                     active.survivor});
+                active.survivor = static_cast<std::uint32_t>(survivors_.size() - 1);
+            }
+            // A panel of several groups is sifted for all of them.
+            active.groups |= groups;
+        }
+    }
+
+    // Decides the row's label and stores its bounds; tells whether the label changed.
+    bool settle(std::size_t a) {
+        const ActiveRow& active = active_[a];
+        const std::size_t row = active.row;
+        const std::int32_t label = active.first == kNone ? active.label : decide(active);
+        const double slack = codes_.coarse_slack(all_.codes_.error(row));
+        float* bounds = lower(row);
+        if (active.first != kNone) forget_scored(active, label);
+        for (std::size_t g = 0; g < n_groups_; ++g)
+            if (active.groups >> g & 1U)
+                store(bounds[g], lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
+        double own = active.best;
+        for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next) {
+            const Scored& scored = scored_[s];
+            if (scored.centroid == label) {
+                own = scored.score.high;
+                continue;
+            }
+            keep(row, scored.centroid, lower_of(row, scored.score.low));
+        }
+        all_.labels_[row] = label;
+        if (active.first == kNone) return false;
+        all_.upper_[row] = upper_of(row, own);
+        all_.drifted_[row] = 0;
+        if (labels_[row] == label) return false;
+        if (ledger_) ledger_->add(row, labels_[row], label);
+        labels_[row] = label;
+        return true;
+    }
+
+    // Takes the row's label, and the neighbours that were scored anew, off its list.
+    void forget_scored(const ActiveRow& active, std::int32_t label) {
+        Neighbour* list = neighbours(active.row);
+        std::size_t kept = 0;
+        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+            if (!(active.neighbours >> b & 1U) && list[b].centroid != label) list[kept++] = list[b];
+        std::fill(list + kept, list + kNeighbours, Neighbour{});
+    }
+
+    // Keeps a centroid that is no less than `distance` away on the row's list, or, where others are nearer, with its
+    // group.
+    void keep(std::size_t row, std::int32_t centroid, double distance) {
+        Neighbour* list = neighbours(row);
+        Neighbour added{centroid, static_cast<float>((distance + all_.ways_[static_cast<std::size_t>(centroid)]) * kLess)};
+        for (std::size_t b = 0; b < kNeighbours; ++b) {
+            if (list[b].centroid < 0) {
+                list[b] = added;
+                return;
+            }
+            if (bound_of(added) < bound_of(list[b])) std::swap(added, list[b]);
+        }
+        const std::size_t g = group_of(added.centroid);
+        float bound = 0;
+        store(bound, static_cast<double>(bound_of(added)), g);
+        float& least = lower(row)[g];
+        least = std::min(least, bound);
+    }
+
+    std::size_t group_of(std::int32_t centroid) const {
+        return arrangement_.group_of_lane(
+            static_cast<std::size_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]));
+    }
+
+    void store(float& bound, double distance, std::size_t group) {
+        bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
+    }
+
+    std::int32_t decide(const ActiveRow& active) {
+        candidates_.clear();
+        for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next)
+            if (!(scored_[s].score.low > active.best))
+                candidates_.push_back(static_cast<std::size_t>(scored_[s].centroid));
+        if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
+        std::sort(candidates_.begin(), candidates_.end());
+        measured_ = candidates_;
+        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(active.row), all_.rows_.n_features, row_.data());
+        const std::size_t label = nearest(row_.data(), centers_, candidates_, distances_);
+        for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next) narrow(active.row, scored_[s]);
+        return static_cast<std::int32_t>(label);
+    }
+
+    // Uses the squared distance that was measured for the decision.
+    void narrow(std::size_t row, Scored& scored) {
+        const auto found = std::lower_bound(measured_.begin(), measured_.end(), static_cast<std::size_t>(scored.centroid));
+        if (found == measured_.end() || *found != static_cast<std::size_t>(scored.centroid)) return;
+        const double scale = all_.codes_.scale();
+        const double square = distances_[static_cast<std::size_t>(found - measured_.begin())] / (scale * scale);
+        const double norm = static_cast<double>(all_.sketches_.norm(row));
+        const double error = static_cast<double>(all_.codes_.error(row));
+        const double least = std::max(norm * (1 - 0x1p-22) - error, 0.0);
+        const double most = norm * (1 + 0x1p-22) + error;
+        scored.score.low = std::max(scored.score.low, square * (1 - 1e-9) - most * most);
+        scored.score.high = std::min(scored.score.high, square * (1 + 1e-9) - least * least);
+    }
+
+    BoundedAssigner& all_;
+    const CentroidCodes& codes_;
+    const Arrangement& arrangement_;
+    const Centers& centers_;
+    std::int32_t* labels_;
+    Moves::Ledger* ledger_;
+    std::size_t n_groups_;
+    std::vector<float> travelled_;
+    std::vector<float> ways_;
+    std::vector<ActiveRow> active_;
+    std::vector<Scored> scored_;
+    std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
+    std::vector<ByteRow> batch_;
+    std::vector<std::size_t> members_;
+    std::vector<NearestLane> nearest_;
+    std::vector<Survivor> survivors_;
+    std::vector<std::uint16_t> masks_;
+    std::vector<float> part_least_;
+    std::vector<double> row_;
+    std::vector<std::size_t> candidates_;
+    std::vector<std::size_t> measured_;
+    std::vector<std::int32_t> to_score_;
+    std::vector<const std::int8_t*> pointers_;
+    std::vector<std::int32_t> products_;
+    std::vector<std::vector<std::uint32_t>> queues_;  // by panel, of active rows
+    std::vector<double> distances_;
+};
+
+BoundedAssigner::BoundedAssigner(const Rows& rows, const Parallel& parallel)
+    : rows_(rows),
+      table_(kernels()),
+      codes_(rows, parallel),
+      sketches_(codes_, table_, parallel),
+      most_groups_(groups_for(rows)),
+      labels_(rows.n_rows, -1),
+      neighbours_(rows.n_rows * kNeighbours),
+      upper_(rows.n_rows, 0.0F),
+      drifted_(rows.n_rows, 0.0F) {}
+
+void BoundedAssigner::start(std::size_t n_clusters) {
+    centroids_.clear();
+    centroids_.emplace_back(codes_, sketches_, table_, n_clusters, most_groups_);
+    const std::size_t n_groups = centroids_.front().arrangement().n_groups;
+    n_calls_ = 0;
+    std::fill(labels_.begin(), labels_.end(), -1);
+    lower_.assign(rows_.n_rows * n_groups, 0.0F);
+    travelled_.assign(n_groups, 0.0);
+    drift_.assign(n_clusters, 0.0F);
+    ways_.assign(n_clusters, 0.0);
+}
+
+void BoundedAssigner::follow(const std::vector<double>& moved) {
+    const Arrangement& arrangement = centroids_.front().arrangement();
+    std::vector<double> most(arrangement.n_groups, 0.0);
+    for (std::size_t j = 0; j < moved.size(); ++j) {
+        drift_[j] = static_cast<float>(moved[j] * kMore);
+        ways_[j] += moved[j];
+        double& group = most[arrangement.group_of_lane(static_cast<std::size_t>(arrangement.lane_of[j]))];
+        group = std::max(group, moved[j]);
+    }
+    for (std::size_t g = 0; g < most.size(); ++g) travelled_[g] += most[g];
+}
+
+// Lower bounds are of groups as they were.
+void BoundedAssigner::forget() {
+    std::fill(lower_.begin(), lower_.end(), -std::numeric_limits<float>::infinity());
+    std::fill(travelled_.begin(), travelled_.end(), 0.0);
+}
+
+std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels, Moves* moves,
+                                    const Parallel& parallel) {
+    if (centroids_.empty() || centroids_.front().arrangement().lane_of.size() != centers.n_clusters)
+        start(centers.n_clusters);
+    const std::vector<double>& moved = centroids_.front().update(centers, parallel);
+    if (n_calls_ > 0) follow(moved);
+    for (const std::size_t call : kRearrangements) {
+        if (n_calls_ != call) continue;
+        centroids_.front().rearrange(parallel);
+        forget();
+    }
+    ++n_calls_;
+    std::atomic<std::size_t> changed{0};
+    parallel_for((rows_.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, worker = BoundedWorker(*this, centers, labels, moves ? &moves->open() : nullptr)](
+                   std::size_t block) mutable {
+            const std::size_t first = block * kBlock;
+            changed += worker(first, std::min(kBlock, rows_.n_rows - first));
+        };
+    });
+    return changed;
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,236 @@
+#include "kmeans/centroid_codes.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "kmeans/copies.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+constexpr double kU32 = 0x1p-24;
+constexpr std::size_t kP = kSketchFeatures;
+constexpr std::size_t kSketchPanels = kP / kPanelWidth;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+// Centroids a task works on: several times the kernels' groups of rows.
+constexpr std::size_t kBlock = 24;
+
+float above(double value) {
+    return std::nextafter(static_cast<float>(value), kInfinity);
+}
+
+}  // namespace
+
+CentroidCodes::CentroidCodes(const RowCodes& codes, const RowSketches& sketches, const Kernels& table,
+                             std::size_t n_clusters, std::size_t most_groups)
+    : codes_(codes),
+      sketches_(sketches),
+      table_(table),
+      n_clusters_(n_clusters),
+      previous_(n_clusters * codes.n_features()),
+      moved_(n_clusters, std::numeric_limits<double>::infinity()),
+      fine_codes_(n_clusters * codes.n_bytes(), 0),
+      fine_(n_clusters),
+      encoded_(n_clusters),
+      offsets_(n_clusters * codes.n_features()),
+      points_(n_clusters * (sketches.projected() ? kP : codes.n_features())),
+      arrangement_(n_clusters, most_groups),
+      panels_(arrangement_.n_lanes() * sketches.n_quads() * 4, 0),
+      constants_(arrangement_.n_lanes(), kInfinity),
+      scales_(arrangement_.n_lanes(), 0.0F),
+      norm_errors_(arrangement_.n_lanes(), 0.0F),
+      rest_errors_(arrangement_.n_lanes(), 0.0F),
+      left_out_(arrangement_.n_panels(), 0xFFFF),
+      copy_(n_clusters, 0),
+      coarse_sizes_(n_clusters, 0.0) {}
+
+const std::vector<double>& CentroidCodes::update(const Centers& centers, const Parallel& parallel) {
+    const std::size_t d = codes_.n_features();
+    const bool first = arrangement_.centroid_of[0] < 0;
+    parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, center = std::vector<double>(d)](std::size_t block) mutable {
+            for (std::size_t j = block * kBlock; j < std::min((block + 1) * kBlock, n_clusters_); ++j) {
+                codes_.to_codes(centers.row(j), center.data());
+                double* before = previous_.data() + j * d;
+                if (!first && std::memcmp(before, center.data(), d * sizeof(double)) == 0) {
+                    moved_[j] = 0;
+                    continue;
+                }
+                moved_[j] = first ? std::numeric_limits<double>::infinity()
+                                  : std::sqrt(table_.exact->squared_distance(before, center.data(), d)) * (1 + 1e-9);
+                std::copy_n(center.data(), d, before);
+                encode(j, center.data());
+            }
+        };
+    });
+    std::fill(copy_.begin(), copy_.end(), std::uint8_t{0});
+    for (const std::size_t copy : later_copies(centers)) copy_[copy] = 1;
+    largest_norm_ = 0;
+    for (const EncodedCenter& center : encoded_) largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
+    largest_norm_ *= 1 + 1e-9;
+    if (sketches_.projected())
+        project(parallel);
+    else
+        points_ = offsets_;
+    if (first)
+        rearrange(parallel);
+    else
+        place(parallel);
+    return moved_;
+}
+
+void CentroidCodes::encode(std::size_t centroid, const double* center) {
+    const std::size_t d = codes_.n_features();
+    std::int8_t* codes = fine_codes_.data() + centroid * codes_.n_bytes();
+    EncodedCenter& encoded = encoded_[centroid];
+    table_.bytes->encode(center, sketches_.mean().data(), d, codes, offsets_.data() + centroid * d, &encoded);
+    fine_[centroid] = {encoded.square + 2 * encoded.step * encoded.mean_product, 2 * encoded.step,
+                       2 * std::sqrt(encoded.error_square) * (1 + 1e-9), 2 * std::sqrt(encoded.square) * (1 + 1e-9)};
+}
+
+// points = P' w, for the centroids that moved.
+void CentroidCodes::project(const Parallel& parallel) {
+    const std::size_t d = codes_.n_features();
+    const std::size_t group = table_.screen->row_group;
+    const std::size_t step = (kBlock + group - 1) / group * group;
+    std::vector<std::size_t> moved;
+    for (std::size_t j = 0; j < n_clusters_; ++j)
+        if (moved_[j] > 0) moved.push_back(j);
+    parallel_for((moved.size() + step - 1) / step, parallel, [&] {
+        return [&, rows = std::vector<float>(step * d), products = std::vector<float>(step * kP)](
+                   std::size_t block) mutable {
+            const std::size_t first = block * step;
+            const std::size_t n = std::min(step, moved.size() - first);
+            for (std::size_t i = 0; i < n; ++i)
+                std::copy_n(offsets_.data() + moved[first + i] * d, d, rows.data() + i * d);
+            table_.screen->products(rows.data(), (n + group - 1) / group * group, d,
+                                    sketches_.projection().float_panels.data(), kSketchPanels, products.data());
+            for (std::size_t i = 0; i < n; ++i)
+                std::copy_n(products.data() + i * kP, kP, points_.data() + moved[first + i] * kP);
+        };
+    });
+}
+
+void CentroidCodes::rearrange(const Parallel& parallel) {
+    arrangement_.place(points_, sketches_.projected() ? kP : codes_.n_features());
+    std::fill(constants_.begin(), constants_.end(), kInfinity);
+    std::fill(moved_.begin(), moved_.end(), std::numeric_limits<double>::infinity());
+    place(parallel);
+}
+
+// Put the codes of centroids that moved into their lanes.
+void CentroidCodes::place(const Parallel& parallel) {
+    parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            for (std::size_t j = block * kBlock; j < std::min((block + 1) * kBlock, n_clusters_); ++j)
+                if (moved_[j] > 0) sketches_.projected() ? place_coarse(j) : place_fine(j);
+        };
+    });
+    find_slack();
+}
+
+void CentroidCodes::place_fine(std::size_t centroid) {
+    const auto lane = static_cast<std::size_t>(arrangement_.lane_of[centroid]);
+    const std::size_t n_quads = codes_.n_quads();
+    std::int8_t* panel = panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+    const std::int8_t* codes = fine_codes(centroid);
+    for (std::size_t q = 0; q < n_quads; ++q) std::memcpy(panel + q * 4 * kPanelWidth, codes + q * 4, 4);
+    const Fine& fine = fine_[centroid];
+    constants_[lane] = static_cast<float>(fine.constant);
+    scales_[lane] = static_cast<float>(fine.scale);
+    norm_errors_[lane] = above(fine.norm_error);
+    rest_errors_[lane] = above(fine.rest_error);
+}
+
+void CentroidCodes::place_coarse(std::size_t centroid) {
+    const float* products = points_.data() + centroid * kP;
+    const Projection& projection = sketches_.projection();
+    const auto lane = static_cast<std::size_t>(arrangement_.lane_of[centroid]);
+    const EncodedCenter& encoded = encoded_[centroid];
+    double inside[kP];  // P w
+    double largest = 0;
+    double square = 0;
+    for (std::size_t p = 0; p < kP; ++p) {
+        inside[p] = projection.tau * static_cast<double>(products[p]);
+        largest = std::max(largest, std::fabs(inside[p]));
+        square += inside[p] * inside[p];
+    }
+    const double g = largest > 0 ? largest / table_.bytes->largest_code : 1;
+    double codes[kP];
+    double sum = 0;
+    double code_square = 0;
+    std::int8_t* panel = panels_.data() + lane / kPanelWidth * kP * kPanelWidth + lane % kPanelWidth * 4;
+    for (std::size_t p = 0; p < kP; ++p) {
+        codes[p] = std::nearbyint(inside[p] / g);
+        panel[p / 4 * 4 * kPanelWidth + p % 4] = static_cast<std::int8_t>(codes[p]);
+        sum += codes[p];
+        code_square += codes[p] * codes[p];
+    }
+    double products_of_codes[kP] = {};
+    for (std::size_t q = 0; q < kP; ++q)
+        for (std::size_t p = 0; p < kP; ++p) products_of_codes[p] += projection.gram[q * kP + p] * codes[q];
+    double rest_square = 0;  // |P r|^2
+    for (std::size_t p = 0; p < kP; ++p) {
+        const double r = inside[p] - projection.tau * projection.tau * g * products_of_codes[p];
+        rest_square += r * r;
+    }
+    // P w was rounded: each product of |w| and a row of P, of length 1 at most, by so much.
+    const auto d = static_cast<double>(codes_.n_features());
+    const double additions = std::min(d, static_cast<double>(kFeatureChunk)) + d / kFeatureChunk + 4;
+    const double rounding = 1.01 * additions * kU32 * std::sqrt(encoded.square) * std::sqrt(static_cast<double>(kP));
+    const double inside_norm = std::max(std::sqrt(square) - rounding, 0.0);
+    const double outside = std::sqrt(std::max(encoded.square * (1 + 1e-9) - inside_norm * inside_norm, 0.0));
+    constants_[lane] = static_cast<float>(encoded.square + 2 * sketches_.beta() * g * 128 * sum);
+    scales_[lane] = static_cast<float>(2 * sketches_.beta() * g);
+    norm_errors_[lane] = above(2 * (std::sqrt(rest_square) + rounding) / std::sqrt(projection.least_eigenvalue));
+    rest_errors_[lane] = above(2 * outside);
+    coarse_sizes_[centroid] = g * std::sqrt(code_square);
+}
+
+void CentroidCodes::find_slack() {
+    for (std::size_t p = 0; p < arrangement_.n_panels(); ++p) {
+        unsigned out = 0;
+        for (std::size_t l = 0; l < kPanelWidth; ++l) {
+            const std::int32_t j = arrangement_.centroid_of[p * kPanelWidth + l];
+            if (j < 0 || copy_[static_cast<std::size_t>(j)]) out |= 1U << l;
+        }
+        left_out_[p] = static_cast<std::uint16_t>(out);
+    }
+    const auto n_features = static_cast<double>(4 * sketches_.n_quads());
+    double largest = 0;
+    for (std::size_t l = 0; l < arrangement_.n_lanes(); ++l) {
+        if (arrangement_.centroid_of[l] < 0) continue;
+        const double product = static_cast<double>(scales_[l]) * 255 * 127 * n_features;
+        const double error = 2 * static_cast<double>(sketches_.largest_norm()) * static_cast<double>(norm_errors_[l] + rest_errors_[l]);
+        largest = std::max(largest, std::fabs(static_cast<double>(constants_[l])) + product + error);
+    }
+    coarse_slack_ = 8 * kU32 * largest + 1e-6;
+    if (sketches_.projected())
+        coarse_slack_ += 2 * sketches_.sketch_error() * *std::max_element(coarse_sizes_.begin(), coarse_sizes_.end());
+}
+
+BytePanel CentroidCodes::panel(std::size_t p) const {
+    const std::size_t lane = p * kPanelWidth;
+    return {panels_.data() + lane * sketches_.n_quads() * 4,
+            sketches_.n_quads(),
+            constants_.data() + lane,
+            scales_.data() + lane,
+            norm_errors_.data() + lane,
+            rest_errors_.data() + lane,
+            static_cast<unsigned>(std::min(arrangement_.lanes_a_group, kPanelWidth))};
+}
+
+Interval CentroidCodes::score(std::size_t i, std::size_t centroid, std::int32_t product) const {
+    const Fine& fine = fine_[centroid];
+    const double score = fine.constant - fine.scale * product;
+    // float32's rounding of |u|, and float64's of the score.
+    const double error = static_cast<double>(sketches_.norm(i)) * (1 + 0x1p-22) * fine.norm_error +
+                         static_cast<double>(codes_.error(i)) * fine.rest_error +
+                         1e-12 * (std::fabs(fine.constant) + fine.scale * std::fabs(product));
+    return {score - error, score + error};
+}
+
+}  // namespace kmosaic

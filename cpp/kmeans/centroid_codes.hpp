@@ -1,0 +1,98 @@
+// Centroids as int8 codes: intervals that certainly hold a row's score for each of them.
+//
+// A row is X = v + delta (row_codes.hpp), u = v - m (row_sketches.hpp). With w = c - m for a centroid c, the distance is
+// |X - c|^2 = |X - m|^2 + s, and the score
+//
+//   s = |w|^2 - 2 u.w - 2 delta.w,      |delta.w| <= |delta| |w|   (Cauchy-Schwarz)
+//
+// is least for the nearest centroid. Two ways to bound u.w by integer dot products:
+//
+// Fine: w = t q + e, q int8. Then u.w = t v.q - t m.q + u.e and |u.e| <= |u| |e|, so
+//
+//   s = (|w|^2 + 2 t m.q) - 2 t v.q  +-  (2 |u| |e| + 2 |delta| |w|).
+//
+// Coarse, where rows have sketches: let b = g q with q int8, near P w, and r = w - P^T b. Then
+// u.w = (P u).b + u.r. For the first, P u = beta (z - 128) + eta. For the second, u = P^T a + u' with u' outside
+// P's rows and |a| <= |u| / sqrt(least eigenvalue of G), so u.r = a.(P r) + u'.r', r' = w' what is outside in w:
+//
+//   s = (|w|^2 + 2 beta g 128 sum(q)) - 2 beta g z.q
+//       +- (2 |u| |P r| / sqrt(lambda) + 2 |u'| |w'| + 2 |eta| |b| + 2 |delta| |w|),
+//   P r = P w - G b,      |w'|^2 <= |w|^2 - |P w|^2.
+//
+// The last two terms are bounded for all centroids at once and are part of `slack`, as is all rounding in float32:
+// every term of a score is rounded no more than four times, each to one part in 2^24.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kmeans/arrangement.hpp"
+#include "kmeans/row_sketches.hpp"
+
+namespace kmosaic {
+
+struct Interval {
+    double low;
+    double high;
+};
+
+class CentroidCodes {
+  public:
+    CentroidCodes(const RowCodes& codes, const RowSketches& sketches, const Kernels& table,
+                  std::size_t n_clusters, std::size_t most_groups);
+
+    // Take in these centroids; returns how far each is from where it was (infinitely where it is new), from above.
+    const std::vector<double>& update(const Centers& centers, const Parallel& parallel);
+    // Group centroids anew.
+    void rearrange(const Parallel& parallel);
+
+    [[nodiscard]] const Arrangement& arrangement() const { return arrangement_; }
+    [[nodiscard]] BytePanel panel(std::size_t p) const;
+    // Lanes without a centroid that could win: empty ones, and later copies of an equal centroid.
+    [[nodiscard]] std::uint16_t left_out(std::size_t p) const { return left_out_[p]; }
+    // What a coarse score must be lowered by to be certain, for a row whose |delta| is `error`.
+    [[nodiscard]] double coarse_slack(float error) const { return coarse_slack_ + 2 * error * largest_norm_; }
+    // What a row's bytes are multiplied with, and the score of a centroid for row i given that product.
+    [[nodiscard]] const std::int8_t* fine_codes(std::size_t centroid) const {
+        return fine_codes_.data() + centroid * codes_.n_bytes();
+    }
+    [[nodiscard]] Interval score(std::size_t i, std::size_t centroid, std::int32_t product) const;
+
+  private:
+    struct Fine {
+        double constant = 0;
+        double scale = 0;
+        double norm_error = 0;
+        double rest_error = 0;
+    };
+
+    void encode(std::size_t centroid, const double* center);
+    void place(const Parallel& parallel);
+    void place_coarse(std::size_t centroid);
+    void place_fine(std::size_t centroid);
+    void project(const Parallel& parallel);
+    void find_slack();
+
+    const RowCodes& codes_;
+    const RowSketches& sketches_;
+    const Kernels& table_;
+    std::size_t n_clusters_;
+    std::vector<double> previous_;  // in code units
+    std::vector<double> moved_;
+    std::vector<std::int8_t> fine_codes_;
+    std::vector<Fine> fine_;
+    std::vector<EncodedCenter> encoded_;
+    std::vector<float> offsets_;  // w in float32, one a row
+    std::vector<float> points_;   // what centroids are arranged by
+    Arrangement arrangement_;
+    std::vector<std::int8_t> panels_;
+    std::vector<float> constants_, scales_, norm_errors_, rest_errors_;  // by lane
+    std::vector<std::uint16_t> left_out_;
+    std::vector<std::uint8_t> copy_;  // by centroid: whether an earlier one equals it
+    std::vector<double> coarse_sizes_;  // |b| by centroid
+    double largest_norm_ = 0;
+    double coarse_slack_ = 0;
+    double fine_slack_ = 0;
+};
+
+}  // namespace kmosaic

@@ -1,0 +1,131 @@
+#include "kmeans/row_codes.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kmosaic {
+
+namespace {
+
+constexpr std::size_t kBlock = 512;
+constexpr std::size_t kSample = 512;
+// The range of a feature leaves out so many of the sample's values on either side, and is widened by a quarter:
+// outliers must not make the steps of all others coarse.
+constexpr std::size_t kOutliers = 2;
+
+double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
+    const void* data = rows.row(row);
+    switch (rows.dtype) {
+        case kUint8:
+            return static_cast<const std::uint8_t*>(data)[feature];
+        case kUint16:
+            return static_cast<const std::uint16_t*>(data)[feature];
+        case kFloat32:
+            return static_cast<const float*>(data)[feature];
+        default:
+            return static_cast<const double*>(data)[feature];
+    }
+}
+
+}  // namespace
+
+RowCodes::RowCodes(const Rows& rows, const Parallel& parallel) : rows_(rows) {
+    if (rows.dtype == kUint8) {
+        copy_tail();
+        return;
+    }
+    choose_scale();
+    codes_.resize(rows.n_rows * n_bytes());
+    errors_.resize(rows.n_rows);
+    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t end = std::min((block + 1) * kBlock, rows_.n_rows);
+            for (std::size_t i = block * kBlock; i < end; ++i) {
+                if (rows_.dtype == kUint16)
+                    encode<std::uint16_t>(i);
+                else if (rows_.dtype == kFloat32)
+                    encode<float>(i);
+                else
+                    encode<double>(i);
+            }
+        };
+    });
+}
+
+void RowCodes::copy_tail() {
+    const std::size_t n_tail = std::min(rows_.n_rows, kByteBlock / rows_.n_features + 1);
+    first_in_tail_ = rows_.n_rows - n_tail;
+    tail_.assign(n_tail * n_bytes(), 0);
+    for (std::size_t i = 0; i < n_tail; ++i)
+        std::copy_n(static_cast<const std::uint8_t*>(rows_.row(first_in_tail_ + i)), rows_.n_features,
+                    tail_.data() + i * n_bytes());
+}
+
+void RowCodes::choose_scale() {
+    const std::size_t n_sample = std::min(rows_.n_rows, kSample);
+    const std::size_t n_outliers = n_sample > 8 * kOutliers ? kOutliers : 0;
+    std::vector<double> values(n_sample);
+    double widest = 0;
+    origin_.resize(rows_.n_features);
+    for (std::size_t f = 0; f < rows_.n_features; ++f) {
+        for (std::size_t i = 0; i < n_sample; ++i)
+            values[i] = value_at(rows_, i * rows_.n_rows / n_sample, f);
+        const auto low = values.begin() + static_cast<std::ptrdiff_t>(n_outliers);
+        const auto high = values.end() - static_cast<std::ptrdiff_t>(n_outliers + 1);
+        std::nth_element(values.begin(), low, values.end());
+        const double least = *low;
+        std::nth_element(values.begin(), high, values.end());
+        origin_[f] = least / 2 + *high / 2;
+        widest = std::max(widest, *high - least);
+    }
+    scale_ = widest > 0 && std::isfinite(widest) ? 1.5 * widest / 255 : 1;
+    for (double& value : origin_) value -= 127.5 * scale_;
+}
+
+template <class T>
+void RowCodes::encode(std::size_t row) {
+    const T* x = static_cast<const T*>(rows_.row(row));
+    std::uint8_t* out = codes_.data() + row * n_bytes();
+    const double inverse = 1 / scale_;
+    constexpr std::size_t kSums = 8;
+    double squares[kSums] = {};
+    const auto encode_one = [&](std::size_t f, std::size_t sum) {
+        const double value = (static_cast<double>(x[f]) - origin_[f]) * inverse;
+        const double inside = value < 0 ? 0.0 : value > 255 ? 255.0 : value;
+        const auto code = static_cast<std::int32_t>(inside + 0.5);
+        const double error = value - code;
+        out[f] = static_cast<std::uint8_t>(code);
+        squares[sum] += error * error;
+    };
+    std::size_t f = 0;
+    for (; f + kSums <= rows_.n_features; f += kSums)
+        for (std::size_t l = 0; l < kSums; ++l) encode_one(f + l, l);
+    for (std::size_t l = 0; f < rows_.n_features; ++f, ++l) encode_one(f, l);
+    double square = 0;
+    for (const double s : squares) square += s;
+    // 1e-9 covers rounding: of X itself too, whose values are at most some hundred where the code is no outlier.
+    errors_[row] = std::nextafter(static_cast<float>(std::sqrt(square) * (1 + 1e-9) + 1e-9),
+                                  std::numeric_limits<float>::infinity());
+}
+
+// An eighth: see docs/measurements.md.
+bool RowCodes::useful(const std::vector<float>& norms) const {
+    double errors = 0;
+    double sizes = 0;
+    for (std::size_t i = 0; i < errors_.size(); ++i) {
+        errors += std::min(errors_[i], 1e6F);
+        sizes += norms[i];
+    }
+    return errors_.empty() || 8 * errors < sizes;
+}
+
+void RowCodes::to_codes(const double* center, double* out) const {
+    if (origin_.empty()) {
+        std::copy_n(center, rows_.n_features, out);
+        return;
+    }
+    for (std::size_t f = 0; f < rows_.n_features; ++f) out[f] = (center[f] - origin_[f]) / scale_;
+}
+
+}  // namespace kmosaic

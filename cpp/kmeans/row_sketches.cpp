@@ -1,0 +1,106 @@
+#include "kmeans/row_sketches.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kmeans/projection.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+constexpr std::size_t kBlock = 96;  // a multiple of the kernels' groups of rows
+constexpr std::size_t kMeanSample = 4096;
+constexpr std::size_t kPanels = kSketchFeatures / kPanelWidth;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+float above(double value) {
+    return std::nextafter(static_cast<float>(value), kInfinity);
+}
+
+// The widest the sketches of a sample may be, with a margin for rows it does not hold.
+constexpr double kMargin = 1.25;
+
+}  // namespace
+
+RowSketches::RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel) : codes_(codes) {
+    place_mean();
+    measure(table, parallel);
+    projection_ = make_projection(codes_, mean_, table, parallel);
+    if (projected()) sketch(table, parallel);
+}
+
+void RowSketches::place_mean() {
+    const std::size_t n = std::min(codes_.n_rows(), kMeanSample);
+    std::vector<std::uint32_t> sums(codes_.n_features(), 0);
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint8_t* row = codes_[i * codes_.n_rows() / n];
+        for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += row[f];
+    }
+    mean_.assign(codes_.n_bytes(), 0);
+    for (std::size_t f = 0; f < sums.size(); ++f)
+        mean_[f] = static_cast<std::uint8_t>((sums[f] + n / 2) / n);
+}
+
+void RowSketches::measure(const Kernels& table, const Parallel& parallel) {
+    norms_.resize(codes_.n_rows());
+    parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t end = std::min((block + 1) * kBlock, codes_.n_rows());
+            for (std::size_t i = block * kBlock; i < end; ++i)
+                norms_[i] = static_cast<float>(std::sqrt(static_cast<double>(
+                    table.bytes->squared_distance(codes_[i], mean_.data(), codes_.n_features()))));
+        };
+    });
+    largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
+}
+
+void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
+    rests_.resize(codes_.n_rows());
+    sketches_.resize(codes_.n_rows() * kSketchFeatures);
+    std::vector<const std::uint8_t*> sample(std::min<std::size_t>(codes_.n_rows(), 1024));
+    for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = codes_[i * codes_.n_rows() / sample.size()];
+    std::vector<std::int32_t> products(sample.size() * kSketchFeatures);
+    table.bytes->products(sample.data(), sample.size(), codes_.n_quads(), projection_.panels.data(), kPanels,
+                          products.data());
+    std::int32_t widest = 1;
+    for (std::size_t i = 0; i < products.size(); ++i)
+        widest = std::max(widest, std::abs(products[i] - projection_.of_mean[i % kSketchFeatures]));
+    const double step = kMargin * widest / 127;
+    const auto inverse = static_cast<float>(1 / step);
+    beta_ = projection_.tau / static_cast<double>(inverse);
+    // Half a step a feature, and float32's rounding of quotients of up to 128.
+    sketch_error_ = beta_ * (0.5 + 1e-4) * std::sqrt(static_cast<double>(kSketchFeatures));
+    parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, rows = std::vector<const std::uint8_t*>(kBlock),
+                products = std::vector<std::int32_t>(kBlock * kSketchFeatures)](std::size_t block) mutable {
+            const std::size_t first = block * kBlock;
+            const std::size_t n = std::min(kBlock, codes_.n_rows() - first);
+            for (std::size_t i = 0; i < n; ++i) rows[i] = codes_[first + i];
+            table.bytes->products(rows.data(), n, codes_.n_quads(), projection_.panels.data(), kPanels,
+                                  products.data());
+            for (std::size_t i = 0; i < n; ++i) {
+                const std::int32_t* product = products.data() + i * kSketchFeatures;
+                std::uint8_t* out = sketches_.data() + (first + i) * kSketchFeatures;
+                float square = 0;
+                float farthest = 0;
+                for (std::size_t p = 0; p < kSketchFeatures; ++p) {
+                    const auto value = static_cast<float>(product[p] - projection_.of_mean[p]);
+                    square += value * value;
+                    const float z = value * inverse;
+                    farthest = std::max(farthest, std::fabs(z));
+                    out[p] = static_cast<std::uint8_t>(static_cast<std::int32_t>(
+                        std::clamp(z, -128.0F, 127.0F) + 128.5F));
+                }
+                const double norm = static_cast<double>(norms_[first + i]);
+                const double inside = projection_.tau * projection_.tau * static_cast<double>(square);
+                // Float32's rounding of 64 squares and of the norm: less than 1e-5 of either.
+                const double rest = norm * norm * (1 + 1e-5) - inside * (1 - 1e-5);
+                rests_[first + i] = farthest > 127 ? kInfinity : above(std::sqrt(std::max(rest, 0.0)));
+            }
+        };
+    });
+}
+
+}  // namespace kmosaic

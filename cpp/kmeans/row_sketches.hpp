@@ -1,0 +1,73 @@
+// What is known of each row once and for all: how far it is from a mean, and a sketch of it in 64 bytes.
+//
+// Let m be whole numbers near the rows' mean, u = v - m (v: the row's bytes), and P a 64 x n_features matrix whose rows
+// span the directions in which the rows differ most (found on a sample; any P is certain, a good one rules out more).
+// P = tau P' with P' int8, so P u is an exact integer times tau, and tau is such that |P u| <= |u|: the largest
+// eigenvalue of G = P P^T is at most 1. Then with `rest` the part of u outside the rows of P,
+//
+//   |rest|^2 = |u|^2 - (P u)^T G^-1 (P u) <= |u|^2 - |P u|^2.
+//
+// A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= `sketch_error`. Rows too far out for z's range
+// have an infinite rest, so that no sketch rules anything out for them.
+//
+// Where P would not pay (few features or rows, or too much is outside) there are no sketches, and the rows' own bytes take
+// their place; rest is then |delta|.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kmeans/parallel.hpp"
+#include "kmeans/row_codes.hpp"
+
+namespace kmosaic {
+
+constexpr std::size_t kSketchFeatures = 64;
+constexpr std::size_t kSketchQuads = kSketchFeatures / 4;
+
+// P, and what is certain of it.
+struct Projection {
+    std::vector<std::int8_t> panels;     // P', [panel][quad][lane][4]
+    std::vector<float> float_panels;     // P', [panel][feature][lane]
+    std::vector<double> gram;            // P' P'^T, 64 x 64
+    std::vector<std::int32_t> of_mean;   // P' m
+    double tau = 0;
+    double least_eigenvalue = 0;  // of tau^2 gram, at least
+};
+
+class RowSketches {
+  public:
+    RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel);
+
+    [[nodiscard]] bool projected() const { return !projection_.panels.empty(); }
+    [[nodiscard]] const Projection& projection() const { return projection_; }
+    [[nodiscard]] const std::vector<std::uint8_t>& mean() const { return mean_; }
+    // What the coarse codes of centroids are multiplied with.
+    [[nodiscard]] const std::uint8_t* row(std::size_t i) const {
+        return projected() ? sketches_.data() + i * kSketchFeatures : codes_[i];
+    }
+    [[nodiscard]] std::size_t n_quads() const { return projected() ? kSketchQuads : codes_.n_quads(); }
+    [[nodiscard]] float norm(std::size_t i) const { return norms_[i]; }  // |u|, within one part in 2^23
+    [[nodiscard]] const std::vector<float>& norms() const { return norms_; }
+    [[nodiscard]] float rest(std::size_t i) const { return rests_.empty() ? codes_.error(i) : rests_[i]; }
+    [[nodiscard]] double beta() const { return beta_; }
+    [[nodiscard]] double sketch_error() const { return sketch_error_; }
+    [[nodiscard]] float largest_norm() const { return largest_norm_; }
+
+  private:
+    void place_mean();
+    void measure(const Kernels& table, const Parallel& parallel);
+    void sketch(const Kernels& table, const Parallel& parallel);
+
+    const RowCodes& codes_;
+    std::vector<std::uint8_t> mean_;  // padded to whole blocks
+    Projection projection_;
+    double beta_ = 0;
+    double sketch_error_ = 0;
+    std::vector<float> norms_;
+    std::vector<float> rests_;
+    float largest_norm_ = 0;
+    std::vector<std::uint8_t> sketches_;
+};
+
+}  // namespace kmosaic
