@@ -223,6 +223,26 @@ std::uint32_t open_groups(const float* bounds, const float* travelled, std::size
 #endif
 }
 
+std::uint32_t below(const float* scores, float norm_square, const GroupBounds& groups, const float* bounds) {
+#if KMOSAIC_LANES == 16
+    const auto in = static_cast<__mmask16>((1U << groups.n_groups) - 1);
+    const __m512 now = _mm512_sub_ps(_mm512_maskz_loadu_ps(in, bounds), _mm512_maskz_loadu_ps(in, groups.travelled));
+    const __m512 bound = _mm512_permutexvar_ps(_mm512_loadu_si512(groups.group_of_lane), now);
+    const __m512 square = _mm512_add_ps(_mm512_loadu_ps(scores), _mm512_set1_ps(norm_square));
+    const __m512 limit = _mm512_mul_ps(bound, bound);
+    const __mmask16 positive = _mm512_cmp_ps_mask(bound, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return _mm512_mask_cmp_ps_mask(positive, square, limit, _CMP_NGE_UQ);
+#else
+    std::uint32_t lanes = 0;
+    for (std::size_t l = 0; l < kPanelWidth; ++l) {
+        const auto g = static_cast<std::size_t>(groups.group_of_lane[l]);
+        const float bound = bounds[g] - groups.travelled[g];
+        lanes |= static_cast<std::uint32_t>(bound > 0 && !(scores[l] + norm_square >= bound * bound)) << l;
+    }
+    return lanes;
+#endif
+}
+
 std::int64_t squared_distance(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) {
     std::int64_t total = 0;
     // Chunks whose sums stay within 32 bits.
@@ -286,6 +306,6 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
 }  // namespace
 
 extern const ByteKernels byte_kernels;
-const ByteKernels byte_kernels = {kLargestCode, products, sift, guess, dots, open_groups, squared_distance, encode};
+const ByteKernels byte_kernels = {kLargestCode, products, sift, guess, dots, open_groups, below, squared_distance, encode};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -101,6 +101,13 @@ struct EncodedCenter {
     double mean_product;  // q . mean
 };
 
+// How far each group's bounds have sunk, and which group each lane of a panel belongs to.
+struct GroupBounds {
+    const float* travelled;
+    std::size_t n_groups;  // 16 at most
+    const std::int32_t* group_of_lane;
+};
+
 // Kernels on rows of bytes; the bounds are in kmeans/centroid_codes.hpp.
 struct ByteKernels {
     // Codes beyond +-largest_code would saturate.
@@ -126,6 +133,9 @@ struct ByteKernels {
 
     // A bit for each of at most 16 groups whose bound, less what it has travelled, is not above `upper`.
     std::uint32_t (*open_groups)(const float* bounds, const float* travelled, std::size_t n_groups, float upper);
+
+    // A bit for each lane whose score is not above its group's bound, squared, less norm_square.
+    std::uint32_t (*below)(const float* scores, float norm_square, const GroupBounds& groups, const float* bounds);
 
     // |a - b|^2, exactly.
     std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);

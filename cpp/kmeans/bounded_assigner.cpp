@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "kernels/dispatch.hpp"
 #include "kmeans/decide.hpp"
@@ -23,8 +24,10 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::uint32_t kNone = ~0U;
 // Covers float32's rounding where bounds are stored, moved and compared.
 // Rows to fetch ahead of the one in work.
+// Movers pay where the farthest moves so many times as far as the first that is left in its group.
+constexpr double kFar = 2;
 constexpr std::size_t kAhead = 2;
-constexpr float kTight = 0.02F;
+constexpr float kTight = 0.03F;
 constexpr double kMore = 1 + 0x1p-20;
 constexpr double kLess = 1 - 0x1p-20;
 
@@ -45,6 +48,7 @@ struct ActiveRow {
     std::uint32_t first;     // of its scored centroids
     std::uint32_t survivor;  // the first of those a sift has left
     std::uint32_t neighbours;  // bits: those of its neighbours to be scored
+    std::uint32_t movers;      // bits: those movers that may be nearest
     std::int32_t lanes[1 + kNeighbours];  // of its label and its neighbours: they are not sifted
 };
 
@@ -80,7 +84,9 @@ class BoundedWorker {
         active_.clear();
         scored_.clear();
         survivors_.clear();
-        for (std::size_t i = first; i < first + count; ++i) look_at(i);
+        follow_drift(first, count);
+        if (all_.movers_.any()) sift_movers(first, count);
+        for (std::size_t i = 0; i < count; ++i) look_at(first + i, i);
         guess_labels();
         for (std::size_t a = 0; a < active_.size(); ++a) {
             if (a + kAhead < active_.size() && !(active_[a + kAhead].best < kInfinity)) prefetch(active_[a + kAhead].row);
@@ -121,24 +127,79 @@ class BoundedWorker {
         return open;
     }
 
-    void look_at(std::size_t row) {
+    // Each row's upper bound now; none where bounds are not of its label.
+    void follow_drift(std::size_t first, std::size_t count) {
+        upper_.resize(count);
+        survivors_of_movers_.assign(count, 0);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t row = first + i;
+            const std::int32_t label = labels_[row];
+            if (label < 0 || label != all_.labels_[row]) {
+                upper_[i] = -1;
+                continue;
+            }
+            float& drift = all_.drifted_[row];
+            drift += all_.drift_[static_cast<std::size_t>(label)];
+            upper_[i] = (all_.upper_[row] + drift) * static_cast<float>(kMore);
+        }
+    }
+
+    // Centroids that moved far are not waited for in their groups, whose bounds would sink with them: every row is
+    // sifted for them.
+    void sift_movers(std::size_t first, std::size_t count) {
+        const Movers& movers = all_.movers_;
+        batch_.clear();
+        members_.clear();
+        for (std::size_t i = 0; i < count; ++i) {
+            if (upper_[i] < 0) continue;
+            const std::size_t row = first + i;
+            unsigned out = movers.left_out;
+            const auto leave_out = [&](std::int32_t centroid) {
+                const std::int8_t lane = movers.lane_of[static_cast<std::size_t>(centroid)];
+                if (lane >= 0) out |= 1U << lane;
+            };
+            leave_out(labels_[row]);
+            const Neighbour* list = neighbours(row);
+            for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b) leave_out(list[b].centroid);
+            members_.push_back(i);
+            batch_.push_back(to_sift(row, score_of(row, upper_[i]), out));
+        }
+        masks_.resize(batch_.size());
+        part_least_.resize(batch_.size() * kPanelWidth);
+        all_.table_.bytes->sift(codes_.panel(movers), batch_.data(), batch_.size(), masks_.data(),
+                                part_least_.data());
+        const GroupBounds groups{travelled_.data(), n_groups_, movers.group_of_lane};
+        for (std::size_t b = 0; b < batch_.size(); ++b) {
+            const std::size_t row = first + members_[b];
+            survivors_of_movers_[members_[b]] = masks_[b];
+            const float* least = part_least_.data() + b * kPanelWidth;
+            const double slack = codes_.coarse_slack(row);
+            const auto square = static_cast<float>(lower_square(row) - slack - 1e-6 * lower_square(row));
+            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, lower(row)); lanes; lanes &= lanes - 1) {
+                const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+                lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
+                            lower_of(row, static_cast<double>(least[lane]) - slack));
+            }
+        }
+    }
+
+    void look_at(std::size_t row, std::size_t i) {
+        const float upper = upper_[i];
         const std::int32_t label = labels_[row];
-        if (label < 0 || label != all_.labels_[row]) {
+        if (upper < 0) {
             std::fill_n(lower(row), n_groups_, -std::numeric_limits<float>::infinity());
             const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
             std::fill_n(neighbours(row), kNeighbours, Neighbour{});
-            active_.push_back({row, known ? label : -1, (1U << n_groups_) - 1, kInfinity, kNone, kNone, 0, {}});
+            active_.push_back({row, known ? label : -1, (1U << n_groups_) - 1, kInfinity, kNone, kNone, 0, 0, {}});
             return;
         }
-        float& drift = all_.drifted_[row];
-        drift += all_.drift_[static_cast<std::size_t>(label)];
-        const float upper = (all_.upper_[row] + drift) * static_cast<float>(kMore);
         const std::uint32_t groups = open_groups(row, upper);
         const std::uint32_t open = open_neighbours(row, upper);
-        if (!groups && !open) return;
+        const std::uint32_t movers = survivors_of_movers_[i];
+        if (!groups && !open && !movers) return;
         // Where little is to be gained the row itself is left alone until a centroid asks for it.
-        const bool tight = drift <= kTight * upper;
-        active_.push_back({row, label, groups, tight ? score_of(row, upper) : kInfinity, kNone, kNone, open, {}});
+        const bool tight = all_.drifted_[row] <= kTight * upper;
+        active_.push_back({row, label, groups, tight ? score_of(row, upper) : kInfinity, kNone, kNone, open, movers, {}});
     }
 
     // Rows without a label are measured against the centroid that seems nearest.
@@ -204,10 +265,23 @@ class BoundedWorker {
         score(active);
     }
 
+    ByteRow to_sift(std::size_t row, double best, unsigned left_out) const {
+        const double limit = best + codes_.coarse_slack(row);
+        return {all_.sketches_.row(row), all_.sketches_.norm(row), all_.sketches_.rest(row),
+                static_cast<float>(limit + 0x1p-23 * std::fabs(limit)), static_cast<std::uint16_t>(left_out)};
+    }
+
+    // |X - m|^2, from below.
+    double lower_square(std::size_t row) const {
+        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) -
+                                         static_cast<double>(all_.codes_.error(row)),
+                                     0.0);
+        return norm * norm;
+    }
+
     // The score of a centroid at this distance, from above.
     double score_of(std::size_t row, float distance) const {
-        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) - static_cast<double>(all_.codes_.error(row)), 0.0);
-        return static_cast<double>(distance) * static_cast<double>(distance) - norm * norm;
+        return static_cast<double>(distance) * static_cast<double>(distance) - lower_square(row);
     }
 
     // A distance from above, and from below, given a score.
@@ -216,16 +290,8 @@ class BoundedWorker {
         return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
     }
     double lower_of(std::size_t row, double score) const {
-        const double norm = static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) -
-                            static_cast<double>(all_.codes_.error(row));
-        const double square = std::max(norm, 0.0) * std::max(norm, 0.0) + score;
+        const double square = lower_square(row) + score;
         return square > 0 ? std::sqrt(square) : 0.0;
-    }
-
-    std::uint32_t groups_of_panel(std::size_t p) const {
-        const std::size_t group = arrangement_.group_of_lane(p * kPanelWidth);
-        const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
-        return ((1U << std::min(n_parts, n_groups_ - group)) - 1) << group;
     }
 
     // Lists the rows that each panel is to be sifted for.
@@ -234,9 +300,17 @@ class BoundedWorker {
         for (std::vector<std::uint32_t>& queue : queues_) queue.clear();
         for (std::size_t a = 0; a < active_.size(); ++a) {
             ActiveRow& active = active_[a];
-            if (!active.groups) continue;
-            for (std::size_t p = 0; p < queues_.size(); ++p)
-                if (active.groups & groups_of_panel(p)) queues_[p].push_back(static_cast<std::uint32_t>(a));
+            std::uint32_t sifted = 0;
+            for (std::uint32_t left = active.groups; left; left &= ~sifted) {
+                const auto g = static_cast<std::size_t>(std::countr_zero(left));
+                const std::size_t first = g * arrangement_.lanes_a_group / kPanelWidth;
+                const std::size_t last = ((g + 1) * arrangement_.lanes_a_group - 1) / kPanelWidth;
+                for (std::size_t p = first; p <= last; ++p) queues_[p].push_back(static_cast<std::uint32_t>(a));
+                sifted |= all_.groups_of_panel_[first];
+            }
+            active.groups = sifted;  // a panel of several groups is sifted for all of them
+            attach_movers(active);
+            if (!sifted) continue;
             const Neighbour* list = neighbours(active.row);
             active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
             for (std::size_t b = 0; b < kNeighbours; ++b)
@@ -245,11 +319,24 @@ class BoundedWorker {
         }
     }
 
+    // Those whose group is sifted will be found there.
+    void attach_movers(ActiveRow& active) {
+        for (std::uint32_t bits = active.movers; bits; bits &= bits - 1) {
+            const auto lane = static_cast<std::size_t>(std::countr_zero(bits));
+            if (!(active.groups >> all_.movers_.group_of_lane[lane] & 1U))
+                add_survivor(active, all_.movers_.centroids[lane]);
+        }
+    }
+
+    void add_survivor(ActiveRow& active, std::int32_t centroid) {
+        survivors_.push_back({centroid, active.survivor});
+        active.survivor = static_cast<std::uint32_t>(survivors_.size() - 1);
+    }
+
     void sift(std::size_t p) {
         const std::size_t group = arrangement_.group_of_lane(p * kPanelWidth);
         const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
-        const std::uint32_t groups = groups_of_panel(p);
-        const std::size_t n_here = static_cast<std::size_t>(std::popcount(groups));
+        const auto n_here = static_cast<std::size_t>(std::popcount(all_.groups_of_panel_[p]));
         const std::vector<std::uint32_t>& members = queues_[p];
         batch_.clear();
         for (const std::uint32_t a : members) {
@@ -257,11 +344,7 @@ class BoundedWorker {
             unsigned out = codes_.left_out(p);
             for (const std::int32_t lane : active.lanes)
                 if (lane >> 4 == static_cast<std::int32_t>(p)) out |= 1U << (lane & 15);
-            const double limit = active.best + codes_.coarse_slack(all_.codes_.error(active.row));
-            batch_.push_back({all_.sketches_.row(active.row), all_.sketches_.norm(active.row),
-                              all_.sketches_.rest(active.row),
-                              static_cast<float>(limit + 0x1p-23 * std::fabs(limit)),
-                              static_cast<std::uint16_t>(out)});
+            batch_.push_back(to_sift(active.row, active.best, out));
         }
         if (batch_.empty()) return;
         masks_.resize(batch_.size());
@@ -273,14 +356,9 @@ class BoundedWorker {
             for (std::size_t part = 0; part < n_here; ++part)
                 least[part] = std::min(least[part], part_least_[b * n_parts + part]);
             ActiveRow& active = active_[members[b]];
-            for (unsigned bits = masks_[b]; bits; bits &= bits - 1) {
-                survivors_.push_back(
-                    {arrangement_.centroid_of[p * kPanelWidth + static_cast<std::size_t>(std::countr_zero(bits))],
-                     active.survivor});
-                active.survivor = static_cast<std::uint32_t>(survivors_.size() - 1);
-            }
-            // A panel of several groups is sifted for all of them.
-            active.groups |= groups;
+            for (unsigned bits = masks_[b]; bits; bits &= bits - 1)
+                add_survivor(active, arrangement_.centroid_of[p * kPanelWidth +
+                                                              static_cast<std::size_t>(std::countr_zero(bits))]);
         }
     }
 
@@ -289,7 +367,7 @@ class BoundedWorker {
         const ActiveRow& active = active_[a];
         const std::size_t row = active.row;
         const std::int32_t label = active.first == kNone ? active.label : decide(active);
-        const double slack = codes_.coarse_slack(all_.codes_.error(row));
+        const double slack = codes_.coarse_slack(row);
         float* bounds = lower(row);
         if (active.first != kNone) forget_scored(active, label);
         for (std::size_t g = 0; g < n_groups_; ++g)
@@ -335,10 +413,13 @@ class BoundedWorker {
             }
             if (bound_of(added) < bound_of(list[b])) std::swap(added, list[b]);
         }
-        const std::size_t g = group_of(added.centroid);
+        lower_group(row, group_of(added.centroid), static_cast<double>(bound_of(added)));
+    }
+
+    void lower_group(std::size_t row, std::size_t group, double distance) {
         float bound = 0;
-        store(bound, static_cast<double>(bound_of(added)), g);
-        float& least = lower(row)[g];
+        store(bound, distance, group);
+        float& least = lower(row)[group];
         least = std::min(least, bound);
     }
 
@@ -354,7 +435,8 @@ class BoundedWorker {
     std::int32_t decide(const ActiveRow& active) {
         candidates_.clear();
         for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next)
-            if (!(scored_[s].score.low > active.best))
+            if (!(scored_[s].score.low > active.best) &&
+                !codes_.is_copy(static_cast<std::size_t>(scored_[s].centroid)))
                 candidates_.push_back(static_cast<std::size_t>(scored_[s].centroid));
         if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
         std::sort(candidates_.begin(), candidates_.end());
@@ -391,6 +473,8 @@ class BoundedWorker {
     std::vector<ActiveRow> active_;
     std::vector<Scored> scored_;
     std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
+    std::vector<float> upper_;                        // of the block's rows
+    std::vector<std::uint16_t> survivors_of_movers_;  // likewise
     std::vector<ByteRow> batch_;
     std::vector<std::size_t> members_;
     std::vector<NearestLane> nearest_;
@@ -421,7 +505,12 @@ BoundedAssigner::BoundedAssigner(const Rows& rows, const Parallel& parallel)
 void BoundedAssigner::start(std::size_t n_clusters) {
     centroids_.clear();
     centroids_.emplace_back(codes_, sketches_, table_, n_clusters, most_groups_);
-    const std::size_t n_groups = centroids_.front().arrangement().n_groups;
+    const Arrangement& arrangement = centroids_.front().arrangement();
+    const std::size_t n_groups = arrangement.n_groups;
+    groups_of_panel_.assign(arrangement.n_panels(), 0);
+    for (std::size_t lane = 0; lane < n_groups * arrangement.lanes_a_group; ++lane)
+        groups_of_panel_[lane / kPanelWidth] |= 1U << arrangement.group_of_lane(lane);
+    movers_.left_out = 0xFFFF;
     n_calls_ = 0;
     std::fill(labels_.begin(), labels_.end(), -1);
     lower_.assign(rows_.n_rows * n_groups, 0.0F);
@@ -432,14 +521,30 @@ void BoundedAssigner::start(std::size_t n_clusters) {
 
 void BoundedAssigner::follow(const std::vector<double>& moved) {
     const Arrangement& arrangement = centroids_.front().arrangement();
+    choose_movers(moved);
     std::vector<double> most(arrangement.n_groups, 0.0);
     for (std::size_t j = 0; j < moved.size(); ++j) {
         drift_[j] = static_cast<float>(moved[j] * kMore);
         ways_[j] += moved[j];
+        if (movers_.any() && movers_.lane_of[j] >= 0) continue;
         double& group = most[arrangement.group_of_lane(static_cast<std::size_t>(arrangement.lane_of[j]))];
         group = std::max(group, moved[j]);
     }
     for (std::size_t g = 0; g < most.size(); ++g) travelled_[g] += most[g];
+}
+
+// The farthest movers, where they move much farther than the rest and groups hold several centroids.
+void BoundedAssigner::choose_movers(const std::vector<double>& moved) {
+    movers_.left_out = 0xFFFF;
+    if (moved.size() <= 2 * kPanelWidth || centroids_.front().arrangement().lanes_a_group == 1) return;
+    std::vector<std::size_t> order(moved.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::partial_sort(order.begin(), order.begin() + kPanelWidth + 1, order.end(),
+                      [&](std::size_t a, std::size_t b) { return moved[a] != moved[b] ? moved[a] > moved[b] : a < b; });
+    if (!(moved[order[0]] > kFar * moved[order[kPanelWidth]])) return;
+    order.resize(kPanelWidth);
+    while (!order.empty() && moved[order.back()] == 0) order.pop_back();
+    centroids_.front().gather(order, movers_);
 }
 
 // Lower bounds are of groups as they were.
@@ -450,6 +555,7 @@ void BoundedAssigner::forget() {
 
 std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels, Moves* moves,
                                     const Parallel& parallel) {
+    if (rows_.n_rows == 0) return 0;
     if (centroids_.empty() || centroids_.front().arrangement().lane_of.size() != centers.n_clusters)
         start(centers.n_clusters);
     const std::vector<double>& moved = centroids_.front().update(centers, parallel);
@@ -458,6 +564,7 @@ std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels
         if (n_calls_ != call) continue;
         centroids_.front().rearrange(parallel);
         forget();
+        movers_.left_out = 0xFFFF;
     }
     ++n_calls_;
     std::atomic<std::size_t> changed{0};

@@ -42,6 +42,7 @@ class BoundedAssigner {
 
     void forget();
     void follow(const std::vector<double>& moved);
+    void choose_movers(const std::vector<double>& moved);
     void start(std::size_t n_clusters);
 
     Rows rows_;
@@ -50,6 +51,8 @@ class BoundedAssigner {
     RowSketches sketches_;
     std::size_t most_groups_;
     std::vector<CentroidCodes> centroids_;  // one, once there are any
+    std::vector<std::uint32_t> groups_of_panel_;  // bits
+    Movers movers_;
     std::size_t n_calls_ = 0;
     std::vector<std::int32_t> labels_;  // those the bounds are for; -1: none
     std::vector<Neighbour> neighbours_;  // [row][kNeighbours]

@@ -195,7 +195,7 @@ void CentroidCodes::find_slack() {
         unsigned out = 0;
         for (std::size_t l = 0; l < kPanelWidth; ++l) {
             const std::int32_t j = arrangement_.centroid_of[p * kPanelWidth + l];
-            if (j < 0 || copy_[static_cast<std::size_t>(j)]) out |= 1U << l;
+            if (j < 0) out |= 1U << l;
         }
         left_out_[p] = static_cast<std::uint16_t>(out);
     }
@@ -208,8 +208,7 @@ void CentroidCodes::find_slack() {
         largest = std::max(largest, std::fabs(static_cast<double>(constants_[l])) + product + error);
     }
     coarse_slack_ = 8 * kU32 * largest + 1e-6;
-    if (sketches_.projected())
-        coarse_slack_ += 2 * sketches_.sketch_error() * *std::max_element(coarse_sizes_.begin(), coarse_sizes_.end());
+    largest_size_ = *std::max_element(coarse_sizes_.begin(), coarse_sizes_.end());
 }
 
 BytePanel CentroidCodes::panel(std::size_t p) const {
@@ -221,6 +220,34 @@ BytePanel CentroidCodes::panel(std::size_t p) const {
             norm_errors_.data() + lane,
             rest_errors_.data() + lane,
             static_cast<unsigned>(std::min(arrangement_.lanes_a_group, kPanelWidth))};
+}
+
+void CentroidCodes::gather(const std::vector<std::size_t>& centroids, Movers& movers) const {
+    const std::size_t n_quads = sketches_.n_quads();
+    movers.codes.assign(n_quads * 4 * kPanelWidth, 0);
+    movers.lane_of.assign(n_clusters_, -1);
+    movers.left_out = 0xFFFF;
+    std::fill_n(movers.constants, kPanelWidth, kInfinity);
+    for (std::size_t l = 0; l < centroids.size(); ++l) {
+        const std::size_t j = centroids[l];
+        const auto lane = static_cast<std::size_t>(arrangement_.lane_of[j]);
+        const std::int8_t* from = panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+        for (std::size_t q = 0; q < n_quads; ++q)
+            std::memcpy(movers.codes.data() + (q * kPanelWidth + l) * 4, from + q * 4 * kPanelWidth, 4);
+        movers.constants[l] = constants_[lane];
+        movers.scales[l] = scales_[lane];
+        movers.norm_errors[l] = norm_errors_[lane];
+        movers.rest_errors[l] = rest_errors_[lane];
+        movers.centroids[l] = static_cast<std::int32_t>(j);
+        movers.group_of_lane[l] = static_cast<std::int32_t>(arrangement_.group_of_lane(lane));
+        movers.lane_of[j] = static_cast<std::int8_t>(l);
+        movers.left_out = static_cast<std::uint16_t>(movers.left_out & ~(1U << l));
+    }
+}
+
+BytePanel CentroidCodes::panel(const Movers& movers) const {
+    return {movers.codes.data(), sketches_.n_quads(), movers.constants, movers.scales, movers.norm_errors,
+            movers.rest_errors, 1};
 }
 
 Interval CentroidCodes::score(std::size_t i, std::size_t centroid, std::int32_t product) const {

@@ -19,7 +19,7 @@
 //       +- (2 |u| |P r| / sqrt(lambda) + 2 |u'| |w'| + 2 |eta| |b| + 2 |delta| |w|),
 //   P r = P w - G b,      |w'|^2 <= |w|^2 - |P w|^2.
 //
-// The last two terms are bounded for all centroids at once and are part of `slack`, as is all rounding in float32:
+// The last two terms are bounded for all centroids at once and are part of `coarse_slack`, as is all rounding in float32:
 // every term of a score is rounded no more than four times, each to one part in 2^24.
 #pragma once
 
@@ -36,6 +36,17 @@ struct Interval {
     double high;
 };
 
+// The few centroids that moved farthest, in a panel of their own.
+struct Movers {
+    std::vector<std::int8_t> codes;
+    float constants[kPanelWidth], scales[kPanelWidth], norm_errors[kPanelWidth], rest_errors[kPanelWidth];
+    std::uint16_t left_out = 0xFFFF;
+    std::int32_t centroids[kPanelWidth];
+    std::int32_t group_of_lane[kPanelWidth] = {};
+    std::vector<std::int8_t> lane_of;  // by centroid; -1: no mover
+    [[nodiscard]] bool any() const { return left_out != 0xFFFF; }
+};
+
 class CentroidCodes {
   public:
     CentroidCodes(const RowCodes& codes, const RowSketches& sketches, const Kernels& table,
@@ -46,12 +57,21 @@ class CentroidCodes {
     // Group centroids anew.
     void rearrange(const Parallel& parallel);
 
+    // Gather these centroids' codes, at most a panel of them.
+    void gather(const std::vector<std::size_t>& centroids, Movers& movers) const;
+    [[nodiscard]] BytePanel panel(const Movers& movers) const;
+
     [[nodiscard]] const Arrangement& arrangement() const { return arrangement_; }
     [[nodiscard]] BytePanel panel(std::size_t p) const;
-    // Lanes without a centroid that could win: empty ones, and later copies of an equal centroid.
+    // Whether an earlier centroid equals this one, which therefore never wins.
+    [[nodiscard]] bool is_copy(std::size_t centroid) const { return copy_[centroid] != 0; }
+    // Lanes without a centroid.
     [[nodiscard]] std::uint16_t left_out(std::size_t p) const { return left_out_[p]; }
-    // What a coarse score must be lowered by to be certain, for a row whose |delta| is `error`.
-    [[nodiscard]] double coarse_slack(float error) const { return coarse_slack_ + 2 * error * largest_norm_; }
+    // What a coarse score of row i must be lowered by to be certain.
+    [[nodiscard]] double coarse_slack(std::size_t i) const {
+        return coarse_slack_ + 2 * static_cast<double>(codes_.error(i)) * largest_norm_ +
+               2 * static_cast<double>(sketches_.sketch_error(i)) * largest_size_;
+    }
     // What a row's bytes are multiplied with, and the score of a centroid for row i given that product.
     [[nodiscard]] const std::int8_t* fine_codes(std::size_t centroid) const {
         return fine_codes_.data() + centroid * codes_.n_bytes();
@@ -91,8 +111,8 @@ class CentroidCodes {
     std::vector<std::uint8_t> copy_;  // by centroid: whether an earlier one equals it
     std::vector<double> coarse_sizes_;  // |b| by centroid
     double largest_norm_ = 0;
+    double largest_size_ = 0;  // of |b|
     double coarse_slack_ = 0;
-    double fine_slack_ = 0;
 };
 
 }  // namespace kmosaic

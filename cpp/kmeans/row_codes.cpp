@@ -31,6 +31,7 @@ double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
 }  // namespace
 
 RowCodes::RowCodes(const Rows& rows, const Parallel& parallel) : rows_(rows) {
+    if (rows.n_rows == 0) return;
     if (rows.dtype == kUint8) {
         copy_tail();
         return;

@@ -25,6 +25,7 @@ constexpr double kMargin = 1.25;
 }  // namespace
 
 RowSketches::RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel) : codes_(codes) {
+    if (codes.n_rows() == 0) return;
     place_mean();
     measure(table, parallel);
     projection_ = make_projection(codes_, mean_, table, parallel);
@@ -58,6 +59,7 @@ void RowSketches::measure(const Kernels& table, const Parallel& parallel) {
 
 void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
     rests_.resize(codes_.n_rows());
+    sketch_errors_.resize(codes_.n_rows());
     sketches_.resize(codes_.n_rows() * kSketchFeatures);
     std::vector<const std::uint8_t*> sample(std::min<std::size_t>(codes_.n_rows(), 1024));
     for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = codes_[i * codes_.n_rows() / sample.size()];
@@ -70,8 +72,6 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
     const double step = kMargin * widest / 127;
     const auto inverse = static_cast<float>(1 / step);
     beta_ = projection_.tau / static_cast<double>(inverse);
-    // Half a step a feature, and float32's rounding of quotients of up to 128.
-    sketch_error_ = beta_ * (0.5 + 1e-4) * std::sqrt(static_cast<double>(kSketchFeatures));
     parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
         return [&, rows = std::vector<const std::uint8_t*>(kBlock),
                 products = std::vector<std::int32_t>(kBlock * kSketchFeatures)](std::size_t block) mutable {
@@ -85,14 +85,19 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
                 std::uint8_t* out = sketches_.data() + (first + i) * kSketchFeatures;
                 float square = 0;
                 float farthest = 0;
+                float error_square = 0;
                 for (std::size_t p = 0; p < kSketchFeatures; ++p) {
                     const auto value = static_cast<float>(product[p] - projection_.of_mean[p]);
                     square += value * value;
                     const float z = value * inverse;
                     farthest = std::max(farthest, std::fabs(z));
-                    out[p] = static_cast<std::uint8_t>(static_cast<std::int32_t>(
-                        std::clamp(z, -128.0F, 127.0F) + 128.5F));
+                    const auto code = static_cast<std::int32_t>(std::clamp(z, -127.0F, 127.0F) + 128.5F);
+                    const float error = z - static_cast<float>(code - 128);
+                    error_square += error * error;
+                    out[p] = static_cast<std::uint8_t>(code);
                 }
+                // Float32's rounding of quotients of up to 128, and of their errors' squares.
+                sketch_errors_[first + i] = above(beta_ * (std::sqrt(static_cast<double>(error_square)) * (1 + 1e-5) + 1e-3));
                 const double norm = static_cast<double>(norms_[first + i]);
                 const double inside = projection_.tau * projection_.tau * static_cast<double>(square);
                 // Float32's rounding of 64 squares and of the norm: less than 1e-5 of either.

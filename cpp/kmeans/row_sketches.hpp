@@ -7,7 +7,7 @@
 //
 //   |rest|^2 = |u|^2 - (P u)^T G^-1 (P u) <= |u|^2 - |P u|^2.
 //
-// A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= `sketch_error`. Rows too far out for z's range
+// A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= the row's `sketch_error`. Rows too far out for z's range
 // have an infinite rest, so that no sketch rules anything out for them.
 //
 // Where P would not pay (few features or rows, or too much is outside) there are no sketches, and the rows' own bytes take
@@ -51,7 +51,7 @@ class RowSketches {
     [[nodiscard]] const std::vector<float>& norms() const { return norms_; }
     [[nodiscard]] float rest(std::size_t i) const { return rests_.empty() ? codes_.error(i) : rests_[i]; }
     [[nodiscard]] double beta() const { return beta_; }
-    [[nodiscard]] double sketch_error() const { return sketch_error_; }
+    [[nodiscard]] float sketch_error(std::size_t i) const { return projected() ? sketch_errors_[i] : 0.0F; }
     [[nodiscard]] float largest_norm() const { return largest_norm_; }
 
   private:
@@ -63,9 +63,9 @@ class RowSketches {
     std::vector<std::uint8_t> mean_;  // padded to whole blocks
     Projection projection_;
     double beta_ = 0;
-    double sketch_error_ = 0;
     std::vector<float> norms_;
     std::vector<float> rests_;
+    std::vector<float> sketch_errors_;
     float largest_norm_ = 0;
     std::vector<std::uint8_t> sketches_;
 };

@@ -41,7 +41,7 @@ std::uint64_t digest_of_fit() {
     partial.add_squares(rows, parallel);
     Digest digest;
     for (int iteration = 0; iteration < 5; ++iteration) {
-        assign(rows, view, labels.data(), parallel);
+        assign(rows, view, labels.data(), nullptr, parallel);
         partial.clear();
         partial.add(rows, labels.data(), parallel);
         digest.add(partial.inertia(view));

@@ -1,0 +1,288 @@
+// Assignment steps one after the other, with bounds carried along: each equal to brute force, whatever moved.
+#include "kmeans/assigner.hpp"
+
+#include <cmath>
+#include <memory>
+#include <numbers>
+
+#include "check.hpp"
+#include "kmeans/centroid_codes.hpp"
+#include "reference.hpp"
+#include "samples.hpp"
+
+namespace kmosaic::testing {
+namespace {
+
+Parallel threads(std::size_t n) {
+    return {n, [] { return false; }};
+}
+
+double normal(Random& random) {
+    return std::sqrt(-2 * std::log(1 - uniform(random))) * std::cos(2 * std::numbers::pi * uniform(random));
+}
+
+// Rows round n_groups centres that lie in a space of few dimensions, as images do.
+template <class T>
+std::vector<double> image_like(std::size_t n, std::size_t d, std::size_t n_groups, Random& random) {
+    constexpr std::size_t kRank = 80;
+    std::vector<double> directions(kRank * d);
+    for (double& value : directions) value = normal(random);
+    std::vector<double> places(n_groups * kRank);
+    for (double& value : places) value = 3 * normal(random);
+    std::vector<double> rows(n * d);
+    for (std::size_t i = 0; i < n; ++i) {
+        const double* place = places.data() + below(random, n_groups) * kRank;
+        double at[kRank];
+        for (std::size_t r = 0; r < kRank; ++r) at[r] = place[r] + normal(random);
+        for (std::size_t f = 0; f < d; ++f) {
+            double value = 128 + 3 * normal(random);
+            for (std::size_t r = 0; r < kRank; ++r) value += at[r] * directions[r * d + f];
+            rows[i * d + f] = kIsInteger<T> ? std::clamp(std::round(value), 0.0, 255.0) : value / 255;
+        }
+    }
+    return rows;
+}
+
+struct Sequence {
+    std::size_t n_rows;
+    std::size_t n_features;
+    std::size_t n_clusters;
+    int n_steps;
+};
+
+std::vector<double> means_of(const Rows& rows, const std::vector<std::int32_t>& labels, std::vector<double> centers) {
+    const std::size_t d = rows.n_features;
+    std::vector<double> sums(centers.size(), 0.0);
+    std::vector<double> counts(centers.size() / d, 0.0);
+    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+        const auto j = static_cast<std::size_t>(labels[i]);
+        counts[j] += 1;
+        for (std::size_t f = 0; f < d; ++f) sums[j * d + f] += value_at(rows, i, f);
+    }
+    for (std::size_t j = 0; j < counts.size(); ++j)
+        for (std::size_t f = 0; f < d; ++f)
+            if (counts[j] > 0) centers[j * d + f] = sums[j * d + f] / counts[j];
+    return centers;
+}
+
+// Lloyd's steps; in between a centroid leaps, labels are lost, two centroids fall together.
+template <class T>
+void check_sequence(const Sequence& s, Random& random) {
+    const Values<T> values(image_like<T>(s.n_rows, s.n_features, s.n_clusters / 2 + 1, random));
+    const Rows rows = rows_of(values, s.n_features);
+    std::vector<double> centers;
+    for (std::size_t j = 0; j < s.n_clusters; ++j)
+        for (std::size_t f = 0; f < s.n_features; ++f)
+            centers.push_back(value_at(rows, (j * 7919) % s.n_rows, f));
+    struct Run {
+        std::string cpu;
+        Assigner assigner;
+        std::vector<std::int32_t> labels;
+    };
+    std::vector<std::unique_ptr<Run>> runs;
+    for (const std::string& cpu : supported_variants()) {
+        select_kernels(cpu);
+        runs.push_back(std::make_unique<Run>(
+            Run{cpu, Assigner(rows, threads(2)), std::vector<std::int32_t>(s.n_rows, -1)}));
+    }
+    for (int step = 0; step < s.n_steps; ++step) {
+        const Centers view{centers.data(), s.n_clusters, s.n_features};
+        const std::vector<std::int32_t> expected = nearest_of_all(rows, view);
+        for (const auto& run : runs) {
+            context() = run->cpu + " " + name_of(dtype_of<T>()) + " step " + std::to_string(step) +
+                        " n_features=" + std::to_string(s.n_features) + " n_clusters=" + std::to_string(s.n_clusters);
+            run->assigner.assign(view, run->labels.data(), nullptr, threads(2));
+            CHECK(run->labels == expected);
+            for (std::size_t i = 0; i < s.n_rows; i += 1 + below(random, 300)) run->labels[i] = -1;
+        }
+        centers = means_of(rows, expected, centers);
+        if (step % 4 == 2) {
+            const std::size_t j = below(random, s.n_clusters);
+            for (std::size_t f = 0; f < s.n_features; ++f)
+                centers[j * s.n_features + f] = value_at(rows, below(random, s.n_rows), f);
+        }
+        if (step % 5 == 3)
+            std::copy_n(centers.begin(), s.n_features,
+                        centers.begin() + static_cast<std::ptrdiff_t>((s.n_clusters - 1) * s.n_features));
+    }
+    select_kernels("");
+}
+
+TEST(steps_of_rows_that_have_sketches) {
+    Random random(1);
+    check_sequence<std::uint8_t>({4100, 200, 40, 13}, random);
+    check_sequence<float>({4100, 193, 18, 6}, random);
+}
+
+TEST(steps_of_rows_that_have_none) {
+    Random random(2);
+    check_sequence<std::uint8_t>({700, 60, 70, 13}, random);
+    check_sequence<std::uint16_t>({500, 45, 20, 13}, random);
+    check_sequence<float>({600, 101, 35, 13}, random);
+    check_sequence<double>({500, 40, 9, 13}, random);
+}
+
+TEST(many_clusters_in_groups_of_several_panels) {
+    Random random(3);
+    check_sequence<std::uint8_t>({1500, 520, 300, 5}, random);
+}
+
+// What a test of intervals looks at: rows, their sketches, and some centroids in codes.
+struct Coded {
+    Coded(const Rows& some_rows, const std::vector<double>& some_centers)
+        : rows(some_rows),
+          centers(some_centers),
+          n_clusters(centers.size() / rows.n_features),
+          codes(rows, threads(1)),
+          sketches(codes, kernels(), threads(1)),
+          centroids(codes, sketches, kernels(), n_clusters, 16) {
+        centroids.update({centers.data(), n_clusters, rows.n_features}, threads(1));
+    }
+
+    // |x - c|^2 - |x - m|^2 for uint8 rows.
+    [[nodiscard]] double score(std::size_t i, std::size_t j) const {
+        double sum = squared_distance<double>(rows, i, centers.data() + j * rows.n_features);
+        for (std::size_t f = 0; f < rows.n_features; ++f)
+            sum -= std::pow(value_at(rows, i, f) - sketches.mean()[f], 2);
+        return sum;
+    }
+
+    [[nodiscard]] Interval fine(std::size_t i, std::size_t j) const {
+        std::int32_t product = 0;
+        const std::int8_t* code = centroids.fine_codes(j);
+        kernels().bytes->dots(codes[i], &code, 1, codes.n_bytes(), &product);
+        return centroids.score(i, j, product);
+    }
+
+    // As kernels/bytes.cpp computes it, in float64.
+    [[nodiscard]] Interval coarse(std::size_t i, std::size_t j) const {
+        const auto lane = static_cast<std::size_t>(centroids.arrangement().lane_of[j]);
+        const BytePanel panel = centroids.panel(lane / kPanelWidth);
+        const std::size_t l = lane % kPanelWidth;
+        double product = 0;
+        for (std::size_t f = 0; f < 4 * panel.n_quads; ++f)
+            product += sketches.row(i)[f] * panel.codes[(f / 4 * kPanelWidth + l) * 4 + f % 4];
+        const auto wide = [](float value) { return static_cast<double>(value); };
+        const double score = wide(panel.constants[l]) - wide(panel.scales[l]) * product;
+        const double error = wide(sketches.norm(i)) * wide(panel.norm_errors[l]) +
+                             wide(sketches.rest(i)) * wide(panel.rest_errors[l]) +
+                             centroids.coarse_slack(i);
+        return {score - error, score + error};
+    }
+
+    Rows rows;
+    std::vector<double> centers;
+    std::size_t n_clusters;
+    RowCodes codes;
+    RowSketches sketches;
+    CentroidCodes centroids;
+};
+
+bool holds(const Interval& interval, double score) {
+    return interval.low <= score && score <= interval.high;
+}
+
+// How far into the interval, 0 at its lower end.
+double place_in(const Interval& interval, double score) {
+    return (score - interval.low) / (interval.high - interval.low);
+}
+
+TEST(intervals_hold_the_scores_of_centroids_anywhere) {
+    Random random(4);
+    const std::size_t n = 4200, d = 210, k = 48;
+    const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, k, random));
+    std::vector<double> centers;
+    for (std::size_t j = 0; j < k; ++j) {
+        const double spread = std::ldexp(1.0, static_cast<int>(j % 12) - 3);
+        for (std::size_t f = 0; f < d; ++f) centers.push_back(values[j * d + f] + spread * normal(random));
+    }
+    for (const std::string& cpu : supported_variants()) {
+        select_kernels(cpu);
+        const Coded coded(rows_of(values, d), centers);
+        context() = cpu;
+        CHECK(coded.sketches.projected());
+        for (std::size_t i = 0; i < 60; ++i) {
+            for (std::size_t j = 0; j < k; ++j) {
+                CHECK(holds(coded.fine(i, j), coded.score(i, j)));
+                CHECK(holds(coded.coarse(i, j), coded.score(i, j)));
+            }
+        }
+    }
+    select_kernels("");
+}
+
+// Centroids planted where the bounds are reached, not only obeyed. Coarse: a centroid on the line from the mean through
+// row i has all that is outside the sketch in the row's own direction, where Cauchy and Schwarz have equality. Fine: a
+// centroid whose every coordinate is rounded by an amount proportional to the row's.
+TEST(scores_at_the_edge_of_an_interval_are_inside) {
+    Random random(5);
+    const std::size_t n = 4200, d = 210;
+    const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, 30, random));
+    const Rows rows = rows_of(values, d);
+    for (const std::string& cpu : supported_variants()) {
+        select_kernels(cpu);
+        const RowCodes codes(rows, threads(1));
+        const RowSketches sketches(codes, kernels(), threads(1));
+        const auto largest_code = static_cast<double>(kernels().bytes->largest_code);
+        std::vector<double> on_the_line;
+        std::vector<double> rounded;
+        for (std::size_t i = 0; i < 20; ++i) {
+            double largest = 0;
+            std::vector<double> u(d);
+            for (std::size_t f = 0; f < d; ++f) {
+                u[f] = value_at(rows, i, f) - sketches.mean()[f];
+                largest = std::max(largest, std::fabs(u[f]));
+            }
+            for (std::size_t f = 0; f < d; ++f) on_the_line.push_back(sketches.mean()[f] + 1.1 * u[f]);
+            // Steps of exactly one, set by the feature that matters least to the row.
+            std::size_t least = 0;
+            for (std::size_t f = 0; f < d; ++f)
+                if (std::fabs(u[f]) < std::fabs(u[least])) least = f;
+            for (std::size_t f = 0; f < d; ++f) {
+                const double code = f == least ? largest_code : static_cast<double>(below(random, 61)) - 30;
+                const double rounding = f == least ? 0 : 0.499 * u[f] / largest;
+                rounded.push_back(sketches.mean()[f] + code + rounding);
+            }
+        }
+        const Coded coarse(rows, on_the_line);
+        const Coded fine(rows, rounded);
+        for (std::size_t i = 0; i < 20; ++i) {
+            context() = cpu + " row " + std::to_string(i);
+            CHECK(holds(coarse.coarse(i, i), coarse.score(i, i)));
+            CHECK(place_in(coarse.coarse(i, i), coarse.score(i, i)) < 0.35);
+            CHECK(holds(fine.fine(i, i), fine.score(i, i)));
+            CHECK(place_in(fine.fine(i, i), fine.score(i, i)) < 0.01);
+        }
+    }
+    select_kernels("");
+}
+
+// So many centroids within the intervals' width of each other that every decision is the last stage's.
+TEST(centroids_closer_together_than_any_interval) {
+    Random random(6);
+    for (const std::size_t d : {40U, 200U}) {
+        const std::size_t n = d == 200 ? 4096 : 300, k = 33;
+        const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, 1, random));
+        const Rows rows = rows_of(values, d);
+        std::vector<double> centers;
+        for (std::size_t j = 0; j < k; ++j)
+            for (std::size_t f = 0; f < d; ++f) centers.push_back(values[f] + std::ldexp(normal(random), -30));
+        const std::vector<std::int32_t> expected = nearest_of_all(rows, {centers.data(), k, d});
+        for (const std::string& cpu : supported_variants()) {
+            select_kernels(cpu);
+            context() = cpu;
+            Assigner assigner(rows, threads(2));
+            std::vector<std::int32_t> labels(n, -1);
+            for (int call = 0; call < 2; ++call) {
+                assigner.assign({centers.data(), k, d}, labels.data(), nullptr, threads(2));
+                CHECK(labels == expected);
+            }
+        }
+    }
+    select_kernels("");
+}
+
+}  // namespace
+}  // namespace kmosaic::testing
+
+TEST_MAIN
