@@ -1,6 +1,6 @@
 """kmosaic beside other libraries: ``python -m benchmarks --quick``.
 
-Prints a Markdown table; --json keeps every single run, as soon as it is made, and --resume goes on from there.
+Prints a Markdown table. --json keeps every single run as soon as it is made, and --resume goes on from there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rows that are clustered: real ones from the data folder, or generated from a seed.
 
-Every function takes a ``DataOptions`` and returns (n_samples, n_features) in the dtype the data are stored in.
+Every function takes a ``DataOptions`` and returns (n_samples, n_features) in the dtype data are stored in.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,17 @@ def mnist(options: DataOptions) -> Rows:
         folder = None
     if folder is None or find_dataset("mnist", folder) is None:
         if options.stand_ins:
-            return load_digits().data.astype(np.uint8)
+            digits: Rows = load_digits().data.astype(np.uint8)
+            return digits
         raise MissingData("no MNIST in the data folder; name one with --data-dir or KMOSAIC_DATA")
-    images = load_dataset("mnist", ReadOptions(data_dir=folder)).train.pixels
+    images = _mnist_images(folder)
     return np.ascontiguousarray(images[: options.n_rows(len(images))])
+
+
+@cache
+def _mnist_images(folder: Path) -> Rows:
+    images: Rows = load_dataset("mnist", ReadOptions(data_dir=folder)).train.pixels
+    return images
 
 
 def mnist_float32(options: DataOptions) -> Rows:
@@ -86,7 +94,8 @@ def photos(options: DataOptions) -> Rows:
     else:
         pictures = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     pixels = np.concatenate([picture.reshape(-1, 3) for picture in pictures])[:KODAK_PIXELS]
-    return np.ascontiguousarray(pixels[: options.n_rows(len(pixels))])
+    n = options.n_rows(len(pixels))
+    return np.ascontiguousarray(pixels[:: len(pixels) // n][:n])
 
 
 def noisy_photos(options: DataOptions) -> Rows:
@@ -142,7 +151,8 @@ def mixture(options: DataOptions) -> Rows:
 def blobs(options: DataOptions) -> Rows:
     """A million rows of 16 features in 8 blobs, float32."""
     n = options.n_rows(1_000_000)
-    return make_blobs(n, 16, centers=8, cluster_std=3.0, random_state=4)[0].astype(np.float32)
+    rows: Rows = make_blobs(n, 16, centers=8, cluster_std=3.0, random_state=4)[0].astype(np.float32)
+    return rows
 
 
 def byte_mixture(n_rows: int, n_features: int) -> Callable[[DataOptions], Rows]:
@@ -163,7 +173,11 @@ def byte_mixture(n_rows: int, n_features: int) -> Callable[[DataOptions], Rows]:
 
 def distinct_rows(rows: Rows, n: int, seed: int = 0) -> NDArray[np.float64]:
     """Draw up to ``n`` unlike rows to start from."""
-    rng = np.random.default_rng(seed)
-    drawn = rows[rng.choice(len(rows), min(len(rows), 20 * n), replace=False)]
-    _, first = np.unique(drawn, axis=0, return_index=True)
-    return drawn[np.sort(first)[:n]].astype(np.float64)
+    order = np.random.default_rng(seed).permutation(len(rows))
+    n_drawn = n
+    while True:
+        drawn = rows[order[:n_drawn]]
+        _, first = np.unique(drawn, axis=0, return_index=True)
+        if len(first) >= n or len(drawn) == len(rows):
+            return drawn[np.sort(first)[:n]].astype(np.float64)
+        n_drawn *= 4

@@ -53,4 +53,5 @@ def _processor() -> str:
 def _memory_gb() -> int:
     import psutil
 
-    return round(psutil.virtual_memory().total / 1e9)
+    total: int = psutil.virtual_memory().total
+    return round(total / 1e9)

@@ -1,8 +1,8 @@
 """One adapter a library: the same work asked of each, in the dtype it is quickest with.
 
-Every library gets the same starting centroids (SuperKMeans cannot take any) and all cores. Those that have no rule
-"until no label changes" (FAISS, SuperKMeans, OpenCV) are given the number of iterations kmosaic needed. What
-they return is their own: FAISS and SuperKMeans return no labels, so they are spared the last assignment step.
+Every library gets the same starting centroids (SuperKMeans cannot take any) and all cores. Those that cannot
+go on until no label changes (FAISS, SuperKMeans, OpenCV) get kmosaic's number of iterations. What they
+return is their own affair: FAISS and SuperKMeans return no labels, and are spared the last assignment.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Kmosaic(_Estimator):
     """kmosaic: the rows as they are stored."""
 
     name, module, distribution = "kmosaic", "kmosaic", "kmosaic"
-    kinds = ("fit", "curve", "defaults", "predict", "seed", "minibatch", "scaling")
+    kinds: tuple[str, ...] = ("fit", "curve", "defaults", "predict", "seed", "minibatch", "scaling")
 
     def estimator(self) -> Any:
         from kmosaic import KMeans
@@ -179,7 +179,7 @@ class SklearnLloyd(_Estimator):
     """scikit-learn, plain Lloyd."""
 
     name, module, distribution = "scikit-learn lloyd", "sklearn", "scikit-learn"
-    kinds = ("fit", "curve", "predict", "defaults", "seed", "minibatch", "scaling")
+    kinds: tuple[str, ...] = ("fit", "curve", "predict", "defaults", "seed", "minibatch", "scaling")
     options = {"algorithm": "lloyd"}  # noqa: RUF012 (read only)
 
     def estimator(self) -> Any:
@@ -259,7 +259,7 @@ class Faiss(Library):
     """FAISS, every row used and no restarts."""
 
     name, module, distribution = "FAISS", "faiss", "faiss-cpu"
-    kinds = ("fit", "curve", "predict")
+    kinds: tuple[str, ...] = ("fit", "curve", "predict")
     options: dict[str, Any] = {}  # noqa: RUF012 (read only)
 
     def fit(self, rows: Rows, task: Task) -> Fit:
@@ -267,7 +267,7 @@ class Faiss(Library):
 
         assert task.centers is not None
         assert task.max_iter is not None
-        model = faiss.Kmeans(
+        model: Any = faiss.Kmeans(
             rows.shape[1],
             task.k,
             niter=task.max_iter,
@@ -338,7 +338,7 @@ class SuperKMeans(Library):
 
 
 class OpenCv(Library):
-    """OpenCV, for pixels. It starts from labels, so the first assignment step is made for it, off the clock."""
+    """OpenCV, for pixels. It starts from labels: the first assignment step is made for it, off the clock."""
 
     name, module, distribution = "OpenCV", "cv2", "opencv-python-headless"
     kinds = ("fit",)

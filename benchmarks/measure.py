@@ -166,9 +166,7 @@ def _predict(request: Request) -> Result:
         times.append(_timed(call)[1])
     difference = inputs.stored.astype(np.float64) - inputs.centers[np.asarray(labels)]
     value = float(np.square(difference).sum())
-    return Result(
-        statistics.median(times), inertia=value, added_bytes=added, data_bytes=inputs.stored.nbytes
-    )
+    return Result(statistics.median(times), inertia=value, added_bytes=added, data_bytes=inputs.stored.nbytes)
 
 
 class _Reached(Exception):  # noqa: N818 (no error: the fit has what was asked for)
@@ -211,7 +209,7 @@ def _fit_until(request: Request, inputs: _Inputs) -> Result:
 
 
 def _curve(request: Request) -> Result:
-    """Inertia after 1, 2, 4, ... iterations: from one fit where there is a callback, else from one fit each."""
+    """Inertia against time: from the callback of one fit, or from fits of 1, 2, 4, ... iterations."""
     inputs, library = _load(request), LIBRARIES[request.library]
     _warm_up(library, inputs, "fit")
     k, curve = len(inputs.centers), []

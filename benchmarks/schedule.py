@@ -1,4 +1,4 @@
-"""Which runs are made and in what order; each in a process of its own, kept in a file as soon as it is done."""
+"""Which runs are made, in what order: each in a process of its own, and kept as soon as it is done."""
 
 from __future__ import annotations
 
@@ -115,9 +115,7 @@ class Schedule:
         if request is None:
             self._keep(turn.run("skipped", reason or "what it is compared with did not run"))
             return
-        label = " · ".join(
-            part for part in (turn.workload.name, turn.library.name, turn.point.name) if part
-        )
+        label = " · ".join(part for part in (turn.workload.name, turn.library.name, turn.point.name) if part)
         tell(f"{time.strftime('%H:%M:%S')} {label} · round {turn.round + 1}")
         run = self._spawn(turn, request)
         self._keep(run)
@@ -191,9 +189,7 @@ class _Turn:
     point: Point
 
     def run(self, status: Status, reason: str = "", result: Result | None = None) -> Run:
-        return Run(
-            self.workload.name, self.library.name, self.round, self.point.name, status, reason, result
-        )
+        return Run(self.workload.name, self.library.name, self.round, self.point.name, status, reason, result)
 
 
 def libraries_of_round(workload: Workload, turn: int, runs: list[Run]) -> list[str]:
@@ -232,9 +228,11 @@ def write_inputs(folder: Path, rows: Rows, k: int, *, converged: bool = False) -
     if converged:
         from kmosaic import KMeans
 
-        centers = KMeans(len(centers), init=centers, n_init=1, max_iter=10, random_state=0).fit(
-            rows
-        ).cluster_centers_
+        centers = (
+            KMeans(len(centers), init=centers, n_init=1, max_iter=10, random_state=0)
+            .fit(rows)
+            .cluster_centers_
+        )
     np.save(folder / "rows.npy", rows)
     np.save(folder / "centers.npy", centers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from benchmarks.libraries import KMOSAIC, LIBRARIES, is_peer
@@ -144,11 +145,11 @@ def _why_not(target: Target, runs: Sequence[Run]) -> str:
 
 
 def steepest(rows: Iterable[Summary]) -> float | None:
-    """From point to point, the growth of the time over the growth of what the points count; the most of them."""
+    """From point to point, the growth of the time over the growth of what points count; the most of them."""
     points = sorted((int(row.point.split("=")[1]), row.seconds) for row in rows if "=" in row.point)
     growths = [
         (seconds / before_seconds) / (size / before)
-        for (before, before_seconds), (size, seconds) in zip(points, points[1:], strict=False)
+        for (before, before_seconds), (size, seconds) in pairwise(points)
     ]
     return max(growths, default=None)
 
@@ -168,14 +169,17 @@ def report(runs: Sequence[Run], facts: dict[str, Any], scale: float) -> str:
 def _heading(facts: dict[str, Any], scale: float) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     load = f", load average {facts['load']} at the start" if facts.get("load") is not None else ""
-    scaled = "" if scale == 1 else f"\n\n**Data scaled to {scale:g} of their size: not what the targets are for.**"
+    scaled = (
+        "" if scale == 1 else f"\n\n**Data scaled to {scale:g} of their size: not what the targets are for.**"
+    )
     return (
         f"{facts['date']}: {facts['processor']}, {facts['threads']} threads, {facts['memory_gb']} GB, "
         f"instruction set {facts['instruction_set']}, {facts['system']}, Python {facts['python']}{load}. "
         f"{versions}.{scaled}\n\n"
-        "Medians of alternating runs, each in a process of its own. Every library runs in the first round, later "
-        f"only kmosaic and the peers within {CONTENDER:g} times the fastest peer's time ({CONTENDER_LONG:g} where that is "
-        f"over {LONG_SECONDS:g} s). Inertia is recomputed in float64 from the rows as they are stored."
+        "Medians of alternating runs, each in a process of its own. Every library runs in the first round, "
+        f"later only kmosaic and the peers within {CONTENDER:g} times the fastest peer's time "
+        f"({CONTENDER_LONG:g} where that is over {LONG_SECONDS:g} s). Inertia is recomputed in float64 from "
+        "the rows as they are stored."
     )
 
 
@@ -204,11 +208,11 @@ def _target_cells(outcome: Outcome) -> tuple[str, ...]:
         target.title or WORKLOADS[target.workload].title,
         f"{sign} {target.bound:g}{unit}",
         outcome.verdict,
-        _number(ours and ours.seconds),
+        _number(ours.seconds if ours else None),
         peer.library if peer else "",
-        _number(peer and peer.seconds),
+        _number(peer.seconds if peer else None),
         " / ".join(f"{row.n_iter:g}" for row in (ours, peer) if row and row.n_iter is not None),
-        _number(ours and ours.inertia, 7),
+        _number(ours.inertia if ours else None, 7),
         "" if difference is None else f"{difference:+.1e}",
         _memory(ours),
     )

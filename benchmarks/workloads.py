@@ -44,7 +44,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Workload:
-    """Data, a number of clusters and what is to be done. kmosaic comes first: peers are given its iterations."""
+    """Data, a number of clusters and what is to be done. kmosaic goes first: peers get its iterations."""
 
     name: str
     title: str
