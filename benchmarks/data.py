@@ -151,7 +151,7 @@ def mixture(options: DataOptions) -> Rows:
 def blobs(options: DataOptions) -> Rows:
     """A million rows of 16 features in 8 blobs, float32."""
     n = options.n_rows(1_000_000)
-    rows: Rows = make_blobs(n, 16, centers=8, cluster_std=3.0, random_state=4)[0].astype(np.float32)
+    rows: Rows = make_blobs(n, 16, centers=8, random_state=4)[0].astype(np.float32)
     return rows
 
 

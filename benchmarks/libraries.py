@@ -232,6 +232,14 @@ class OneDal(_Estimator):
             return replace(fit, note="fell back to scikit-learn")
         return fit if accelerated else replace(fit, note="does not say whether it fell back to scikit-learn")
 
+    def predictor(self, rows: Rows, centers: NDArray[np.float64]) -> Callable[[], NDArray[Any]]:
+        call = super().predictor(rows, centers)
+        with _sklearnex_messages() as messages:
+            call()
+        if not any(".predict: running accelerated" in line for line in messages):
+            raise RuntimeError("it hands predict back to scikit-learn")
+        return call
+
 
 @contextmanager
 def _sklearnex_messages() -> Iterator[list[str]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.libraries import KMOSAIC, is_peer
 from benchmarks.schedule import Run
@@ -22,6 +22,12 @@ _SCALING = {
     "scaling-k": "clusters",
     "scaling-d": "features",
     "scaling-threads": "threads",
+}
+_PANELS = {
+    "scaling-n": "rows of 16 features, k = 64",
+    "scaling-k": "100,000 x 64, by clusters",
+    "scaling-d": "50,000 rows, k = 64, by features",
+    "scaling-threads": "500,000 x 64, k = 256, by threads",
 }
 _MARKERS = ("s", "D", "^", "v", "P", "X")
 # Twice the pixels the layout counts in, for dense screens.
@@ -103,7 +109,9 @@ def inertia_curves(runs: Sequence[Run], theme: Theme) -> Figure | None:
     style_axes(axes, theme, grid="both")
     _draw(axes, lines, theme)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(_count))
     axes.set_ylim(bottom=0)
     axes.set_xlabel("seconds (logarithmic)", color=theme.text)
     axes.set_ylabel("inertia above the lowest seen, %", color=theme.text)
@@ -125,8 +133,7 @@ def scaling_curves(runs: Sequence[Run], theme: Theme) -> Figure | None:
         _scaling_panel(axes, [row for row in rows if row.workload == workload], theme)
         axes.set_xlabel(counted, color=theme.text)
         axes.set_ylabel("ms an iteration", color=theme.text)
-        set_title(axes, WORKLOADS[workload].title.replace("10^4 to 10^7", "10⁴ to 10⁷"), theme, pad=10)
-        axes.title.set_fontsize(10)
+        axes.set_title(_PANELS[workload], loc="left", pad=10, fontsize=10, color=theme.text)
         if place == 0:
             _legend(axes, theme, outside=False)
     return figure
@@ -150,12 +157,12 @@ def _scaling_panel(axes: Axes, rows: Sequence[Summary], theme: Theme) -> None:
     _draw(axes, lines, theme)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    if own is not None:
+        axes.set_xticks(own.x)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(_count))
-        axis.set_minor_formatter(NullFormatter())
-    if own is not None and threads:
-        axes.set_xticks(own.x)
-        axes.set_yticks(own.y)
+        axis.set_minor_locator(NullLocator())
 
 
 def _count(value: float, _: object = None) -> str:

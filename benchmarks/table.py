@@ -75,11 +75,16 @@ class Outcome:
         comparable = LIBRARIES[self.peer.library].takes_centers and self.ours.n_iter == self.peer.n_iter
         fixed_start = WORKLOADS[self.target.workload].kind in ("fit", "predict")
         allowed = SAME_ITERATIONS if comparable and fixed_start else OTHER_ITERATIONS
-        return f", but its inertia is {difference:.1g} worse" if difference > allowed else ""
+        if difference <= allowed:
+            return ""
+        start = "" if LIBRARIES[self.peer.library].takes_centers else " (the peer draws its own start)"
+        return f", but its inertia is {difference:.1g} worse{start}"
 
 
 def summaries(runs: Iterable[Run]) -> list[Summary]:
-    """One for each workload, library and point that ran, in the order of the runs."""
+    """One for each workload, library and point that ran, in the order of the workloads."""
+    places = {name: place for place, name in enumerate(WORKLOADS)}
+    runs = sorted(runs, key=lambda run: places[run.workload])
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.result is not None:
@@ -224,7 +229,7 @@ def _library_table(rows: Sequence[Summary]) -> str:
         "library",
         "s",
         "from - to (runs)",
-        "kmosaic's time x",
+        "times kmosaic's",
         "iterations",
         "inertia",
         "added memory",
@@ -250,11 +255,15 @@ def _library_cells(row: Summary, ours: float | None) -> tuple[str, ...]:
 
 
 def _left_out(runs: Iterable[Run]) -> str:
-    lines = dict.fromkeys(
-        f"- {f'{run.workload} {run.point}'.strip()}, {run.library}: {run.status}, {run.reason}"
-        for run in runs
-        if run.result is None
-    )
+    groups: dict[tuple[str, str, str], dict[str, None]] = {}
+    for run in runs:
+        if run.result is None:
+            points = groups.setdefault((run.workload, f"{run.status}, {run.reason}", run.point), {})
+            points[run.library] = None
+    lines = [
+        f"- {f'{workload} {point}'.strip()}: {', '.join(libraries)}: {reason}"
+        for (workload, reason, point), libraries in groups.items()
+    ]
     return "Left out:\n\n" + "\n".join(lines) if lines else ""
 
 

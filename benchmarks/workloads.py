@@ -74,7 +74,9 @@ class Target:
 
 
 def _pixels(name: str, title: str, rows: Callable[[DataOptions], Rows], k: int) -> Workload:
-    return Workload(name, title, rows, k, max_iter=20, libraries=(*EVERY_LIBRARY, "OpenCV"), quick=k == 16)
+    return Workload(
+        name, title, rows, k, max_iter=20, libraries=(*EVERY_LIBRARY, "OpenCV"), quick=name == "photos-16"
+    )
 
 
 def _satellite(dtype: str, n_bands: int) -> Workload:
@@ -114,7 +116,7 @@ WORKLOADS: dict[str, Workload] = {
             quick=True,
         ),
         _pixels("photos-16", "uint8 RGB photos, 4.2 million pixels, k = 16, 20 iterations", data.photos, 16),
-        _pixels("photos-64", "the same with k = 64", data.photos, 64),
+        _pixels("photos-64", "uint8 RGB photos, 4.2 million pixels, k = 64, 20 iterations", data.photos, 64),
         _satellite("uint8", 6),
         _satellite("uint16", 6),
         Workload(
@@ -172,8 +174,18 @@ WORKLOADS: dict[str, Workload] = {
             quick=True,
         ),
         *map(_mnist_until_converged, (10, 36, 64, 400, 1024)),
-        _pixels("noisy-photos-16", "photos with noise of 3 grey levels, k = 16", data.noisy_photos, 16),
-        _pixels("noisy-photos-64", "the same with k = 64", data.noisy_photos, 64),
+        _pixels(
+            "noisy-photos-16",
+            "RGB photos with noise of 3 grey levels, k = 16, 20 iterations",
+            data.noisy_photos,
+            16,
+        ),
+        _pixels(
+            "noisy-photos-64",
+            "RGB photos with noise of 3 grey levels, k = 64, 20 iterations",
+            data.noisy_photos,
+            64,
+        ),
         *(_satellite(dtype, n_bands) for n_bands in (4, 13) for dtype in ("uint8", "uint16")),
         Workload(
             "scaling-n",
