@@ -166,10 +166,9 @@ def _scaling_panel(axes: Axes, rows: Sequence[Summary], theme: Theme) -> None:
 
 
 def _count(value: float, _: object = None) -> str:
-    for size, suffix in ((1e6, " M"), (1e3, " k")):
-        if value >= size:
-            return f"{value / size:g}{suffix}"
-    return f"{value:.3g}"
+    if value >= 1e6:
+        return f"{value / 1e6:g} M"
+    return f"{value / 1e3:g} k" if value >= 1e4 else f"{value:,.4g}"
 
 
 def _draw(axes: Axes, lines: Iterable[_Line], theme: Theme) -> None:

@@ -23,10 +23,14 @@ from benchmarks.workloads import Point, Workload
 
 Status = Literal["ok", "skipped", "failed", "over limit"]
 
-# After the first round only peers that may turn out the fastest are run again. Long runs vary less.
+# After the first round only peers that may turn out the fastest are run again. Long runs vary less: where the
+# fastest peer takes so many seconds there are two rounds at most, and then only one for peers.
 CONTENDER = 1.5
 CONTENDER_LONG = 1.15
-LONG_SECONDS = 10.0
+LONG_SECONDS = 5.0
+ONCE_SECONDS = 20.0
+# Peers slower than this many times the fastest on one workload are left out of those that are much like it.
+NARROWED = 2.5
 # How much later than kmosaic a float32 library may find that no label changes.
 _MORE_ITERATIONS = 20
 # Loading data and adding up the inertia are not what the limit is for.
@@ -87,8 +91,8 @@ class Schedule:
     def _is_complete(self, workload: Workload) -> bool:
         return all(
             (workload.name, library, turn, point.name) in self._done
-            for turn in range(_n_rounds(workload, self.options.rounds))
-            for library in self._libraries(workload, turn)
+            for turn in range(self.options.rounds)
+            for library in libraries_of_round(workload, turn, self.runs)
             for point in workload.points
         )
 
@@ -103,14 +107,19 @@ class Schedule:
         write_inputs(folder, rows, k, converged=workload.kind == "predict")
         shape = (len(rows), k)
         del rows
-        for turn in range(_n_rounds(workload, self.options.rounds)):
-            for library in self._libraries(workload, turn):
+        for turn in range(self.options.rounds):
+            for library in libraries_of_round(workload, turn, self.runs):
                 for point in workload.points:
                     if (workload.name, library, turn, point.name) not in self._done:
                         self._run_one(_Turn(workload, LIBRARIES[library], turn, point), folder, shape)
 
     def _run_one(self, turn: _Turn, folder: Path, shape: tuple[int, int]) -> None:
-        reason = turn.library.missing() or turn.library.refusal(*shape) or _out_of_reach(turn.point, *shape)
+        reason = (
+            turn.library.missing()
+            or turn.library.refusal(*shape)
+            or _out_of_reach(turn.point, *shape)
+            or narrowed_out(turn.workload, turn.library.name, self.runs)
+        )
         request = None if reason else self._request(turn, folder, shape[1])
         if request is None:
             self._keep(turn.run("skipped", reason or "what it is compared with did not run"))
@@ -168,9 +177,6 @@ class Schedule:
             return turn.run("over limit", f"> {limit:g} s")
         return turn.run("ok", result=result)
 
-    def _libraries(self, workload: Workload, turn: int) -> list[str]:
-        return libraries_of_round(workload, turn, self.runs)
-
     def _result(self, workload: str, library: str, turn: int = 0) -> Result | None:
         key = (workload, library, turn, "")
         return next((run.result for run in self.runs if run.key == key and run.result), None)
@@ -194,27 +200,49 @@ class _Turn:
 
 def libraries_of_round(workload: Workload, turn: int, runs: list[Run]) -> list[str]:
     """All in the first round; then kmosaic, its variants and the peers that may be the fastest."""
-    if turn == 0 or workload.kind in ("curve", "minibatch"):
+    if turn == 0:
+        return list(workload.libraries)
+    if workload.kind == "curve":
+        return []
+    if workload.kind == "minibatch":  # every round has a seed and an inertia to reach of its own
         return list(workload.libraries)
     own = [name for name in workload.libraries if not is_peer(name)]
     if workload.kind == "scaling":
         return own
-    seconds = {
-        run.library: run.result.seconds
-        for run in runs
-        if run.workload == workload.name and run.round == 0 and run.result
-    }
-    again = contenders({name: value for name, value in seconds.items() if is_peer(name)})
+    seconds = _first_seconds(workload.name, runs)
+    peers = {name: value for name, value in seconds.items() if is_peer(name)}
+    if turn > 1 and min(peers.values(), default=0) >= LONG_SECONDS:
+        return []
+    again = contenders(peers)
     return [name for name in workload.libraries if name in again or (name in own and name in seconds)]
 
 
 def contenders(seconds: dict[str, float]) -> set[str]:
     """Those of the peers timed that are near enough to the fastest to be timed again."""
-    if not seconds:
+    fastest = min(seconds.values(), default=ONCE_SECONDS)
+    if fastest >= ONCE_SECONDS:
         return set()
-    fastest = min(seconds.values())
     factor = CONTENDER if fastest < LONG_SECONDS else CONTENDER_LONG
     return {name for name, value in seconds.items() if value <= factor * fastest}
+
+
+def narrowed_out(workload: Workload, library: str, runs: list[Run]) -> str:
+    """Why a peer need not run here: it was far from the fastest on a workload much like this. Or empty."""
+    if workload.narrowed_by in ("", workload.name):
+        return ""
+    seconds = _first_seconds(workload.narrowed_by, runs)
+    peers = {name: value for name, value in seconds.items() if is_peer(name)}
+    if library in peers and peers[library] > NARROWED * min(peers.values()):
+        return f"over {NARROWED:g} times the fastest peer's time on {workload.narrowed_by}"
+    return ""
+
+
+def _first_seconds(workload: str, runs: list[Run]) -> dict[str, float]:
+    return {
+        run.library: run.result.seconds
+        for run in runs
+        if run.workload == workload and run.round == 0 and run.result
+    }
 
 
 def n_clusters(workload: Workload, n_rows: int) -> int:
@@ -235,10 +263,6 @@ def write_inputs(folder: Path, rows: Rows, k: int, *, converged: bool = False) -
         )
     np.save(folder / "rows.npy", rows)
     np.save(folder / "centers.npy", centers)
-
-
-def _n_rounds(workload: Workload, rounds: int) -> int:
-    return 1 if workload.kind == "curve" else rounds
 
 
 def _out_of_reach(point: Point, n_rows: int, k: int) -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from benchmarks.libraries import KMOSAIC, LIBRARIES, is_peer
-from benchmarks.schedule import CONTENDER, CONTENDER_LONG, LONG_SECONDS, Run
+from benchmarks.schedule import CONTENDER, CONTENDER_LONG, LONG_SECONDS, ONCE_SECONDS, Run
 from benchmarks.workloads import TARGETS, WORKLOADS, Target
 
 # The same iterations from the same start may differ by float32's rounding, others by where they end.
@@ -183,8 +183,8 @@ def _heading(facts: dict[str, Any], scale: float) -> str:
         f"{versions}.{scaled}\n\n"
         "Medians of alternating runs, each in a process of its own. Every library runs in the first round, "
         f"later only kmosaic and the peers within {CONTENDER:g} times the fastest peer's time "
-        f"({CONTENDER_LONG:g} where that is over {LONG_SECONDS:g} s). Inertia is recomputed in float64 from "
-        "the rows as they are stored."
+        f"(where that is over {LONG_SECONDS:g} s: {CONTENDER_LONG:g} times, and two rounds; over "
+        f"{ONCE_SECONDS:g} s: peers run once). Inertia is recomputed in float64 from the rows as they are stored."
     )
 
 

@@ -55,6 +55,8 @@ class Workload:
     libraries: tuple[str, ...] = EVERY_LIBRARY
     points: tuple[Point, ...] = (Point(),)
     quick: bool = False
+    narrowed_by: str = ""
+    """A workload much like this one, or itself: peers that were far from the fastest there are not run here."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,14 @@ class Target:
 
 def _pixels(name: str, title: str, rows: Callable[[DataOptions], Rows], k: int) -> Workload:
     return Workload(
-        name, title, rows, k, max_iter=20, libraries=(*EVERY_LIBRARY, "OpenCV"), quick=name == "photos-16"
+        name,
+        title,
+        rows,
+        k,
+        max_iter=20,
+        libraries=(*EVERY_LIBRARY, "OpenCV"),
+        quick=name == "photos-16",
+        narrowed_by=f"photos-{k}",
     )
 
 
@@ -87,6 +96,7 @@ def _satellite(dtype: str, n_bands: int) -> Workload:
         12,
         max_iter=20,
         quick=n_bands == 6 and dtype == "uint8",
+        narrowed_by="satellite-uint8-6",
     )
 
 
@@ -233,7 +243,7 @@ WORKLOADS: dict[str, Workload] = {
             data.mnist,
             256,
             kind="curve",
-            max_iter=64,
+            max_iter=32,
         ),
     )
 }

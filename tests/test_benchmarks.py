@@ -20,6 +20,7 @@ from benchmarks.schedule import (
     contenders,
     libraries_of_round,
     n_clusters,
+    narrowed_out,
     write_inputs,
 )
 from benchmarks.table import outcomes, report, steepest, summaries
@@ -110,11 +111,25 @@ def test_the_steepest_growth_is_found_in_any_order() -> None:
 
 def test_only_peers_near_the_fastest_are_run_again() -> None:
     assert contenders({"a": 1.0, "b": 1.5, "c": 1.51}) == {"a", "b"}
-    assert contenders({"a": 20.0, "b": 23.0, "c": 23.1}) == {"a", "b"}
-    assert contenders({}) == set()
+    assert contenders({"a": 10.0, "b": 11.5, "c": 11.6}) == {"a", "b"}
+    assert contenders({"a": 20.0}) == contenders({}) == set()
     runs = [run("kmosaic", 1.0), run("FAISS", 9.0), run("SuperKMeans", 4.0), run("scikit-learn elkan", 5.0)]
     again = libraries_of_round(WORKLOADS["mnist-256"], 1, runs)
     assert again == ["kmosaic", "scikit-learn elkan", "SuperKMeans"]
+    long = [run("kmosaic", 1.0), run("FAISS", 9.0)]
+    assert [libraries_of_round(WORKLOADS["mnist-256"], turn, long) for turn in (1, 2)] == [
+        ["kmosaic", "FAISS"],
+        [],
+    ]
+
+
+def test_peers_far_behind_are_not_run_on_what_is_much_the_same() -> None:
+    seconds = {"FAISS": 2.0, "SuperKMeans": 5.0, "scikit-learn elkan": 5.1, "kmosaic": 50.0}
+    runs = [replace(run(name, value), workload="satellite-uint8-6") for name, value in seconds.items()]
+    out = {name: narrowed_out(WORKLOADS["satellite-uint8-4"], name, runs) for name in seconds}
+    assert [name for name, reason in out.items() if reason] == ["scikit-learn elkan"]
+    for name in ("mnist-256", "satellite-uint8-6"):
+        assert narrowed_out(WORKLOADS[name], "scikit-learn elkan", runs) == ""
 
 
 def test_every_target_names_a_workload_and_libraries_that_take_part() -> None:
@@ -181,6 +196,16 @@ def test_a_hidden_fallback_is_told() -> None:
     centers = rows[:8].astype(np.float64)
     assert library.fit(rows, Task(8, centers, 2)).note == "fell back to scikit-learn"
     assert library.fit(rows, Task(2, centers[:2], 2)).note == ""
+
+
+def test_a_run_over_the_limit_is_told_and_not_made_again(tmp_path: Path) -> None:
+    options = Options(DataOptions(tmp_path, scale=1e-9, stand_ins=True), rounds=2, limit_seconds=0)
+    schedule = Schedule(options)
+    schedule.run([replace(WORKLOADS["mnist-10"], libraries=("kmosaic", "scikit-learn lloyd"))])
+    assert [(run.library, run.status, run.reason) for run in schedule.runs] == [
+        ("kmosaic", "over limit", "> 0 s"),
+        ("scikit-learn lloyd", "skipped", "what it is compared with did not run"),
+    ]
 
 
 def test_a_small_run_from_end_to_end_and_its_resumption(tmp_path: Path) -> None:
