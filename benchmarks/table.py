@@ -184,7 +184,8 @@ def _heading(facts: dict[str, Any], scale: float) -> str:
         "Medians of alternating runs, each in a process of its own. Every library runs in the first round, "
         f"later only kmosaic and the peers within {CONTENDER:g} times the fastest peer's time "
         f"(where that is over {LONG_SECONDS:g} s: {CONTENDER_LONG:g} times, and two rounds; over "
-        f"{ONCE_SECONDS:g} s: peers run once). Inertia is recomputed in float64 from the rows as they are stored."
+        f"{ONCE_SECONDS:g} s: peers run once). Inertia is recomputed in float64 from the "
+        "rows as they are stored."
     )
 
 

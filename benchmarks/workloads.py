@@ -56,7 +56,7 @@ class Workload:
     points: tuple[Point, ...] = (Point(),)
     quick: bool = False
     narrowed_by: str = ""
-    """A workload much like this one, or itself: peers that were far from the fastest there are not run here."""
+    """A workload much like this one (or itself): peers far from the fastest there are not run here."""
 
 
 @dataclass(frozen=True)
