@@ -21,11 +21,11 @@ SANITIZE_BUILD := build/sanitize
 CMAKE = $(shell command -v cmake || echo $(BIN)/cmake)
 CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 
-.PHONY: help demo install test check docs bench sanitize clean
+.PHONY: help demo install test check docs bench bench-quick sanitize clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
 demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write reports and pictures into demo/
 	@mkdir -p $(DEMO)
@@ -61,8 +61,14 @@ docs: $(STAMPS)/docs ## the documentation site, into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "$(abspath site)/index.html"
 
-bench: $(STAMPS)/bench ## time and memory beside other libraries (minutes)
-	@set -e; for script in benchmarks/*.py; do $(BIN)/python $$script; done
+# BENCH passes options on, such as BENCH='--only mnist-256 --rounds 5'; an interrupted run goes on with
+# BENCH='--resume build/bench/runs.json'.
+bench: $(STAMPS)/bench ## time, memory and inertia beside other libraries (half an hour)
+	@mkdir -p build/bench
+	@$(BIN)/python -m benchmarks --json build/bench/runs.json --plots build/bench $(BENCH)
+
+bench-quick: $(STAMPS)/bench ## the same with less of everything (two minutes)
+	@$(BIN)/python -m benchmarks --quick $(BENCH)
 
 sanitize: $(STAMPS)/cmake ## the kernels' tests under AddressSanitizer and UndefinedBehaviourSanitizer
 	@$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON
