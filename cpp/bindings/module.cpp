@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "bindings/thread_limit.hpp"
 #include "kernels/dispatch.hpp"
 #include "kmeans/assign.hpp"
 #include "kmeans/distances.hpp"
@@ -247,6 +248,8 @@ NB_MODULE(_core, m) {
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
+    m.def("thread_limit", &thread_limit,
+          "The most threads a call from this thread may use, as threadpoolctl limits it; 0: no limit.");
 
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
         .def(

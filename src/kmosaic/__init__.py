@@ -10,7 +10,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from kmosaic.interpreters import refuse_sub_interpreters
 from kmosaic.version import VERSION
+
+refuse_sub_interpreters()
 
 __version__ = VERSION
 
