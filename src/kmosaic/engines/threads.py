@@ -60,7 +60,7 @@ def _wanted(n_threads: int | None) -> ThreadCount:
 def _default() -> ThreadCount:
     own = os.environ.get("KMOSAIC_NUM_THREADS", "").strip()
     if own:
-        if not (own.isascii() and own.isdigit() and int(own) > 0):
+        if not (own.isascii() and own.isdigit() and len(own) < 7 and int(own) > 0):
             raise ValueError(
                 f"KMOSAIC_NUM_THREADS={own} must be a whole number above 0; unset it to use all processors"
             )
