@@ -10,7 +10,9 @@ thread_local int limit_here = 0;
 
 }  // namespace
 
-int kmosaic_get_num_threads(int everywhere) { return everywhere ? limit_everywhere.load() : limit_here; }
+int kmosaic_get_num_threads(int everywhere) {
+    return everywhere ? limit_everywhere.load() : limit_here;
+}
 
 void kmosaic_set_num_threads(int everywhere, int n_threads) {
     if (everywhere)

@@ -106,7 +106,8 @@ TEST(a_long_task_stops_at_its_checkpoint) {
         context() = std::to_string(n_threads) + " threads";
         const auto start = std::chrono::steady_clock::now();
         const Parallel parallel{
-            n_threads, [&] { return std::chrono::steady_clock::now() - start > std::chrono::milliseconds(20); }};
+            n_threads,
+            [&] { return std::chrono::steady_clock::now() - start > std::chrono::milliseconds(20); }};
         const std::string message = message_of<Interrupted>([&] {
             parallel_for(n_threads, parallel, [] {
                 return [](std::size_t, const Checkpoint& checkpoint) {

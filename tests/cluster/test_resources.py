@@ -106,6 +106,26 @@ def test_ctrl_c_leaves_an_earlier_fit_as_it_was() -> None:
     assert all((after[name] == before[name]).all() for name in before)
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_failure_leaves_a_stream_as_it_was(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step is made, and then something fails: the next one goes on as if there had been none."""
+    X = load_digits().data[:500].astype(np.uint8)
+    model, twin = (MiniBatchKMeans(10, random_state=0).partial_fit(X) for _ in range(2))
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "_finish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(model, method)(X[::-1, :20] if method == "fit" else X[::-1])
+    model.partial_fit(X[100:])
+    twin.partial_fit(X[100:])
+    assert model.n_features_in_ == 64
+    assert model.inertia_history_.tobytes() == twin.inertia_history_.tobytes()
+    assert model.cluster_centers_.tobytes() == twin.cluster_centers_.tobytes()
+
+
 @pytest.mark.usefixtures("default_sigint")
 def test_ctrl_c_stops_within_one_call() -> None:
     """And only a call that lets go of the GIL lets the other thread run that sends the signal."""
@@ -113,10 +133,9 @@ def test_ctrl_c_stops_within_one_call() -> None:
     candidates = np.full((5000, 1000), 0.5)
     nearest = np.ones(len(X))
     timer = interrupt_soon()
-    finished = False
-    with pytest.raises(KeyboardInterrupt):
-        _core.seeding_potentials(X, None, candidates, nearest, 1)  # 1e11 products
-        finished = True
+    finished = []
+    with pytest.raises(KeyboardInterrupt):  # 1e11 products
+        finished.append(_core.seeding_potentials(X, None, candidates, nearest, 1))
     timer.join()
     assert not finished
 
@@ -136,8 +155,7 @@ def test_a_fit_in_another_thread_outlives_ctrl_c() -> None:
         fit = pool.submit(KMeans(50, random_state=0, callback=wait).fit, X)
         assert fitting.wait(60)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
-            fit.result(60)
+            signal.raise_signal(signal.SIGINT)
         signalled.set()
         assert fit.result(60).inertia_ == expected.inertia_
 

@@ -212,7 +212,7 @@ QUOTA_V1 = {
         (V1, None),
         (QUOTA_V1, 3),
     ],
-    ids=["no-cgroup", "v2-none", "v2-max", "v2-top", "v2-own", "v2-nested", "v2-bad", "v2-outside", "v1-none", "v1"],
+    ids=["none", "v2-none", "v2-max", "v2-top", "v2-own", "v2-nested", "v2-bad", "v2-out", "v1-none", "v1"],
 )
 def test_quotas_of_cgroups(tmp_path: Path, files: dict[str, str], limit: int | None) -> None:
     for name, text in files.items():
@@ -253,8 +253,8 @@ def test_a_sub_interpreter_is_told_why_not() -> None:
     """)
     *refusals, inertia = answer.splitlines()
     refusal = (
-        "kmosaic cannot be imported in a sub-interpreter: its native core, NumPy and scikit-learn need the main "
-        "one; use threads or processes"
+        "kmosaic cannot be imported in a sub-interpreter: its native core, NumPy and scikit-learn need the "
+        "main one; use threads or processes"
     )
     assert refusals == [refusal] * 4
     assert inertia == "2.0"
