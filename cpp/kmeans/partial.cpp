@@ -116,11 +116,13 @@ void Partial::add(const Rows& rows, const std::int32_t* labels, const Parallel& 
         cluster_ranges(labels, rows.n_rows, n_clusters_, std::max<std::size_t>(parallel.n_threads, 1));
     parallel_for(bounds.size() - 1, parallel, [&] {
         return [&](std::size_t range, const Checkpoint& checkpoint) {
-            for (std::size_t i = 0; i < rows.n_rows; ++i) {
-                if (i % kCheckedRows == 0) checkpoint();
-                const auto cluster = static_cast<std::size_t>(labels[i]);
-                if (cluster >= bounds[range] && cluster < bounds[range + 1])
-                    add_row(rows, i, cluster, rows.weight(i));
+            for (std::size_t first = 0; first < rows.n_rows; first += kCheckedRows) {
+                checkpoint();
+                for (std::size_t i = first; i < std::min(first + kCheckedRows, rows.n_rows); ++i) {
+                    const auto cluster = static_cast<std::size_t>(labels[i]);
+                    if (cluster >= bounds[range] && cluster < bounds[range + 1])
+                        add_row(rows, i, cluster, rows.weight(i));
+                }
             }
         };
     });

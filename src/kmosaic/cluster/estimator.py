@@ -94,12 +94,12 @@ def all_or_nothing(fit: _Fit) -> _Fit:
 
     @functools.wraps(fit)
     def guarded(estimator: CentroidEstimator, *args: Any, **kwargs: Any) -> Any:
-        before = vars(estimator).copy()
+        before = estimator.__dict__.copy()
         try:
             return fit(estimator, *args, **kwargs)
         except BaseException:
-            vars(estimator).clear()
-            vars(estimator).update(before)
+            estimator.__dict__.clear()
+            estimator.__dict__.update(before)
             raise
 
     return cast(_Fit, guarded)
