@@ -10,6 +10,8 @@
 #include <memory>
 #include <optional>
 
+#include "bindings/gil.hpp"
+#include "bindings/thread_limit.hpp"
 #include "kernels/dispatch.hpp"
 #include "kmeans/assign.hpp"
 #include "kmeans/distances.hpp"
@@ -81,8 +83,7 @@ std::function<bool()> signals_pending() {
     return [last = Clock::now()]() mutable {
         if (Clock::now() - last < std::chrono::milliseconds(50)) return false;
         last = Clock::now();
-        const nb::gil_scoped_acquire gil;
-        return PyErr_CheckSignals() != 0;
+        return signal_raised();
     };
 }
 
@@ -90,7 +91,7 @@ template <class Work>
 auto without_gil(std::size_t n_threads, Work work) {
     const Parallel parallel{n_threads, signals_pending()};
     try {
-        const nb::gil_scoped_release release;
+        const WithoutGil released;
         return work(parallel);
     } catch (const Interrupted&) {
         throw nb::python_error();
@@ -247,6 +248,11 @@ NB_MODULE(_core, m) {
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
+    // A daemon thread may hold a Partial when the program ends: nothing to warn of on its screen.
+    nb::set_leak_warnings(false);
+    nb::module_::import_("atexit").attr("register")(nb::cpp_function(&leave_python));
+    m.def("thread_limit", &thread_limit,
+          "The most threads a call from this thread may use, as threadpoolctl limits it; 0: no limit.");
 
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
         .def(

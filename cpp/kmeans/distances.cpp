@@ -59,11 +59,12 @@ void visit_tiles(const Rows& rows, std::size_t n_panels, const Parallel& paralle
     // Few rows at a time where they are long, so that they stay in cache while the panels pass.
     const std::size_t n_step = std::clamp<std::size_t>(16384 / rows.n_features / 8 * 8, 8, kBlock);
     parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, tiles = make_tiles(n_step),
-                tile = std::vector<double>(n_step * kExactPanelWidth)](std::size_t block) mutable {
+        return [&, tiles = make_tiles(n_step), tile = std::vector<double>(n_step * kExactPanelWidth)](
+                   std::size_t block, const Checkpoint& checkpoint) mutable {
             const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
             for (std::size_t first = block * kBlock; first < end; first += n_step) {
                 const std::size_t n = std::min(n_step, end - first);
+                checkpoint();  // a block of long rows and thousands of centres takes seconds
                 tiles.load(first, n);
                 for (std::size_t panel = 0; panel < n_panels; ++panel) {
                     tiles.fill(panel, tile.data());

@@ -14,6 +14,8 @@ namespace {
 
 // Rows a task sums the squares of: a constant, since real sums are added task by task.
 constexpr std::size_t kSquaresBlock = 4096;
+// Rows between two looks at whether to stop: a task of the sums goes over all rows.
+constexpr std::size_t kCheckedRows = 4096;
 
 DoubleDouble whole(std::int64_t value) {
     const auto high = static_cast<double>(value);
@@ -113,11 +115,14 @@ void Partial::add(const Rows& rows, const std::int32_t* labels, const Parallel& 
     const std::vector<std::size_t> bounds =
         cluster_ranges(labels, rows.n_rows, n_clusters_, std::max<std::size_t>(parallel.n_threads, 1));
     parallel_for(bounds.size() - 1, parallel, [&] {
-        return [&](std::size_t range) {
-            for (std::size_t i = 0; i < rows.n_rows; ++i) {
-                const auto cluster = static_cast<std::size_t>(labels[i]);
-                if (cluster >= bounds[range] && cluster < bounds[range + 1])
-                    add_row(rows, i, cluster, rows.weight(i));
+        return [&](std::size_t range, const Checkpoint& checkpoint) {
+            for (std::size_t first = 0; first < rows.n_rows; first += kCheckedRows) {
+                checkpoint();
+                for (std::size_t i = first; i < std::min(first + kCheckedRows, rows.n_rows); ++i) {
+                    const auto cluster = static_cast<std::size_t>(labels[i]);
+                    if (cluster >= bounds[range] && cluster < bounds[range + 1])
+                        add_row(rows, i, cluster, rows.weight(i));
+                }
             }
         };
     });

@@ -121,6 +121,19 @@ TEST(without_weights_every_row_counts_once) {
     CHECK(measure(rows_of(values, 5), c, 2) == measure(rows_of(values, 5, ones.data()), c, 3));
 }
 
+TEST(distances_stop_amid_a_block_of_long_rows) {
+    Random random(4);
+    const Numbers c = numbers(40, 1, 5000, random);  // 8 such rows a step, all in one block
+    const Values<double> values(c.rows);
+    std::vector<double> out(c.n, -1);
+    int asked = 0;
+    const Parallel parallel{1, [&] { return ++asked == 3; }};
+    const std::string message = message_of<Interrupted>(
+        [&] { squared_distances(rows_of(values, c.d), {c.centers.data(), 1, c.d}, out.data(), parallel); });
+    CHECK(message == "interrupted");
+    CHECK(out.front() >= 0 && out.back() == -1);
+}
+
 std::vector<std::uint64_t> hashes_of(const std::vector<double>& rows, std::size_t d) {
     const Values<double> values(rows);
     std::vector<std::uint64_t> hashes(rows.size() / d);

@@ -1,5 +1,6 @@
 // parallel_for: every task once, failures and interruptions reach the caller, and no thread is left behind.
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -98,6 +99,46 @@ TEST(interruption_is_asked_by_the_calling_thread_and_stops_the_work) {
         CHECK(run < 100000000);
         CHECK(!elsewhere);
     }
+}
+
+TEST(a_long_task_stops_at_its_checkpoint) {
+    for (const std::size_t n_threads : {1U, 3U}) {
+        context() = std::to_string(n_threads) + " threads";
+        const auto start = std::chrono::steady_clock::now();
+        const Parallel parallel{
+            n_threads,
+            [&] { return std::chrono::steady_clock::now() - start > std::chrono::milliseconds(20); }};
+        const std::string message = message_of<Interrupted>([&] {
+            parallel_for(n_threads, parallel, [] {
+                return [](std::size_t, const Checkpoint& checkpoint) {
+                    while (true) checkpoint();
+                };
+            });
+        });
+        CHECK(message == "interrupted");
+    }
+}
+
+TEST(the_calling_thread_is_interruptible_when_only_others_still_work) {
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<bool> idle{false};
+    // Nobody is interrupted before the caller has nothing left to do.
+    const Parallel parallel{2, [&] { return idle.load(); }};
+    const std::string message = message_of<Interrupted>([&] {
+        parallel_for(2, parallel, [&] {
+            return [&](std::size_t, const Checkpoint& checkpoint) {
+                static std::atomic<bool> other_works{false};
+                if (std::this_thread::get_id() == caller) {
+                    while (!other_works) std::this_thread::yield();
+                    idle = true;
+                    return;
+                }
+                other_works = true;
+                while (true) checkpoint();
+            };
+        });
+    });
+    CHECK(message == "interrupted");
 }
 
 TEST(without_interruption_nothing_is_thrown) {

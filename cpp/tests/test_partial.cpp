@@ -221,6 +221,19 @@ TEST(whole_weights_equal_repeated_rows) {
                     facts(partial_of(rows_of(more, d), k, repeated_labels, 1))));
 }
 
+TEST(adding_stops_amid_the_rows) {
+    // One thread has all rows as its one task.
+    const std::size_t n = 50000;
+    const Values<std::uint8_t> values(n);
+    const std::vector<std::int32_t> labels(n, 0);
+    Partial partial(1, {0.0}, true);
+    int asked = 0;
+    const Parallel parallel{1, [&] { return ++asked == 3; }};
+    CHECK(
+        !message_of<Interrupted>([&] { partial.add(rows_of(values, 1), labels.data(), parallel); }).empty());
+    CHECK(partial.count(0) > 0 && partial.count(0) < static_cast<double>(n) / 2);
+}
+
 TEST(clear_forgets_all_but_the_squares) {
     Random random(6);
     for_each_dtype([&](auto zero) {

@@ -10,7 +10,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kmosaic.version import VERSION
+from kmosaic.interpreters import refuse_sub_interpreters
+
+refuse_sub_interpreters()
+
+from kmosaic.version import VERSION  # noqa: E402 (importlib.metadata in two interpreters ends Python 3.12.1)
 
 __version__ = VERSION
 

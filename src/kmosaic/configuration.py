@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kmosaic import _core
-from kmosaic.engines import resolve_n_threads
+from kmosaic.engines import thread_count
 from kmosaic.version import VERSION
 
 
@@ -19,6 +19,7 @@ class Configuration:
     instruction_sets: dict[str, bool]
     """Those of this build, best first, and whether this processor has them."""
     n_threads: int
+    n_threads_reason: str
 
     def __str__(self) -> str:
         sets = ", ".join(
@@ -28,7 +29,7 @@ class Configuration:
         return (
             f"kmosaic {self.version}\n"
             f"instruction set: {self.instruction_set} ({self.reason}); built with {sets}\n"
-            f"threads: {self.n_threads}"
+            f"threads: {self.n_threads} ({self.n_threads_reason})"
         )
 
 
@@ -41,4 +42,7 @@ def show_config() -> Configuration:
     True
     """
     cpu = _core.cpu()
-    return Configuration(VERSION, cpu["variant"], cpu["reason"], cpu["variants"], resolve_n_threads(None))
+    threads = thread_count()
+    return Configuration(
+        VERSION, cpu["variant"], cpu["reason"], cpu["variants"], threads.number, threads.reason
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -13,11 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from joblib import Parallel, delayed
+from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
 
-from kmosaic import KMeans
+from kmosaic import KMeans, MiniBatchKMeans, _core
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's peak resident memory")
@@ -48,14 +52,130 @@ def default_sigint() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.mark.usefixtures("default_sigint")
-def test_ctrl_c_stops_a_fit() -> None:
-    X = np.random.default_rng(0).integers(0, 256, (20_000, 400), dtype=np.uint8)
+def long_rows() -> np.ndarray:
+    """Rows without clusters to find: the work on them in these tests takes minutes."""
+    return np.random.default_rng(0).integers(0, 256, (20_000, 400), dtype=np.uint8)
+
+
+def n_system_threads() -> int:
+    return len(psutil.Process().threads())
+
+
+def interrupt_soon() -> threading.Timer:
     timer = threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
+    return timer
+
+
+@pytest.mark.usefixtures("default_sigint")
+@pytest.mark.parametrize("n_threads", [1, 3])
+@pytest.mark.parametrize(
+    "model",
+    [
+        KMeans(500, init="random", n_init=10_000),
+        KMeans(2, max_iter=1, n_init=1_000_000),
+        KMeans(20_000, max_iter=1, n_init=100),
+        MiniBatchKMeans(500, max_iter=1_000_000, batch_size=20_000, max_no_improvement=None),
+    ],
+    ids=["steps", "sums", "seeding", "minibatch"],
+)
+def test_ctrl_c_stops_a_fit_and_leaves_nothing(model: KMeans | MiniBatchKMeans, n_threads: int) -> None:
+    X = long_rows()
+    unfitted = clone(model).set_params(random_state=0, n_threads=n_threads)
+    before = n_system_threads()
+    timer = interrupt_soon()
     with pytest.raises(KeyboardInterrupt):
-        KMeans(500, random_state=0).fit(X)
+        unfitted.fit(X)
     timer.join()
+    assert n_system_threads() <= before
+    with pytest.raises(NotFittedError):
+        unfitted.predict(X)
+
+
+@pytest.mark.usefixtures("default_sigint")
+def test_ctrl_c_leaves_an_earlier_fit_as_it_was() -> None:
+    X = long_rows()
+    model = KMeans(500, init="random", n_init=1, max_iter=1, random_state=0).fit(X[:1000])
+    before = {name: np.copy(value) for name, value in vars(model).items() if name.endswith("_")}
+    timer = interrupt_soon()
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(n_init=10_000, max_iter=300).fit(X)
+    timer.join()
+    after = {name: value for name, value in vars(model).items() if name.endswith("_")}
+    assert after.keys() == before.keys()
+    assert all((after[name] == before[name]).all() for name in before)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_failure_leaves_a_stream_as_it_was(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step is made, and then something fails: the next one goes on as if there had been none."""
+    X = load_digits().data[:500].astype(np.uint8)
+    model, twin = (MiniBatchKMeans(10, random_state=0).partial_fit(X) for _ in range(2))
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model, "_finish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            getattr(model, method)(X[::-1, :20] if method == "fit" else X[::-1])
+    model.partial_fit(X[100:])
+    twin.partial_fit(X[100:])
+    assert model.n_features_in_ == 64
+    assert model.inertia_history_.tobytes() == twin.inertia_history_.tobytes()
+    assert model.cluster_centers_.tobytes() == twin.cluster_centers_.tobytes()
+
+
+@pytest.mark.usefixtures("default_sigint")
+def test_ctrl_c_stops_within_one_call() -> None:
+    """And only a call that lets go of the GIL lets the other thread run that sends the signal."""
+    X = np.ones((20_000, 1000), dtype=np.float32)
+    candidates = np.full((5000, 1000), 0.5)
+    nearest = np.ones(len(X))
+    timer = interrupt_soon()
+    finished = []
+    with pytest.raises(KeyboardInterrupt):  # 1e11 products
+        finished.append(_core.seeding_potentials(X, None, candidates, nearest, 1))
+    timer.join()
+    assert not finished
+
+
+@pytest.mark.usefixtures("default_sigint")
+def test_a_fit_in_another_thread_outlives_ctrl_c() -> None:
+    """Python answers signals in the main thread: a fit elsewhere goes on, and is the same."""
+    X = long_rows()[:2000]
+    expected = KMeans(50, random_state=0).fit(X)
+    fitting, signalled = threading.Event(), threading.Event()
+
+    def wait(_: object) -> None:
+        fitting.set()
+        signalled.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        fit = pool.submit(KMeans(50, random_state=0, callback=wait).fit, X)
+        assert fitting.wait(60)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signalled.set()
+        assert fit.result(60).inertia_ == expected.inertia_
+
+
+def test_a_program_may_end_amid_a_daemons_fit() -> None:
+    program = textwrap.dedent("""
+        import threading
+        import numpy as np
+        from kmosaic import KMeans
+        X = np.random.default_rng(0).integers(0, 256, (20_000, 400), dtype=np.uint8)
+        fitting = threading.Event()
+        model = KMeans(500, init="random", n_init=10_000, random_state=0, callback=lambda _: fitting.set())
+        threading.Thread(target=model.fit, args=(X,), daemon=True).start()
+        fitting.wait()
+    """)
+    for _ in range(3):
+        answer = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def test_many_fits_at_once() -> None:
@@ -67,20 +187,54 @@ def test_many_fits_at_once() -> None:
     def fit_centers() -> np.ndarray:
         return KMeans(10, random_state=0).fit(X).cluster_centers_
 
-    fits += Parallel(n_jobs=2)(delayed(fit_centers)() for _ in range(2))
+    for backend in ("loky", "threading"):
+        fits += Parallel(n_jobs=2, backend=backend, timeout=60)(delayed(fit_centers)() for _ in range(2))
+    assert len(fits) == 12
     assert all((fit == expected).all() for fit in fits)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+ignores_fork_warning = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+
+
+def centers_of(X: np.ndarray) -> np.ndarray:
+    return KMeans(10, random_state=0, n_threads=2).fit(X).cluster_centers_
+
+
+@needs_fork
+@ignores_fork_warning
 def test_a_forked_child_can_fit() -> None:
     X = load_digits().data.astype(np.uint8)
-    KMeans(10, random_state=0, n_threads=2).fit(X)
-    child = os.fork()
-    if child == 0:
-        KMeans(10, random_state=0, n_threads=2).fit(X)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    expected = centers_of(X)
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for centers in pool.map_async(centers_of, [X] * 4).get(timeout=60):
+            assert (centers == expected).all()
+
+
+@needs_fork
+@ignores_fork_warning
+def test_a_child_forked_amid_another_threads_fit_can_fit() -> None:
+    X = load_digits().data.astype(np.uint8)
+    done = threading.Event()
+
+    def keep_fitting() -> None:
+        while not done.is_set():
+            centers_of(X)
+
+    thread = threading.Thread(target=keep_fitting)
+    thread.start()
+    context = multiprocessing.get_context("fork")
+    children = [context.Process(target=centers_of, args=(X,)) for _ in range(5)]
+    try:
+        for child in children:
+            child.start()
+            child.join(60)
+        assert [child.exitcode for child in children] == [0] * 5
+    finally:
+        done.set()
+        thread.join()
+        for child in children:
+            child.kill()
 
 
 def test_the_other_threads_run_during_a_fit() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +19,7 @@ from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 LARGEST_VALUE = 1e100
 EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
+_Fit = TypeVar("_Fit", bound=Callable[..., Any])
 
 
 class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -86,6 +89,22 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         return np.require(rows, requirements=["C", "A"])
 
 
+def all_or_nothing(fit: _Fit) -> _Fit:
+    """Let a fit that fails, or that Ctrl-C ends, leave the estimator's attributes as they were."""
+
+    @functools.wraps(fit)
+    def guarded(estimator: CentroidEstimator, *args: Any, **kwargs: Any) -> Any:
+        before = estimator.__dict__.copy()
+        try:
+            return fit(estimator, *args, **kwargs)
+        except BaseException:
+            estimator.__dict__.clear()
+            estimator.__dict__.update(before)
+            raise
+
+    return cast(_Fit, guarded)
+
+
 def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDArray[np.float64] | None:
     """Return float64 weights, or None where every row counts once.
 
@@ -129,7 +148,7 @@ def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:
             f"only {n_with_rows} of n_clusters={n_clusters} clusters have rows, since the fit was stopped; "
             "raise max_iter or lower tol"
         )
-    warnings.warn(message, ConvergenceWarning, stacklevel=3)
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
 def check_whole_number(name: str, value: Any, least: int = 1) -> int:

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from kmosaic.cluster.estimator import (
     EMPTY_CLUSTERS,
     CentroidEstimator,
+    all_or_nothing,
     check_choice,
     check_enough_rows,
     check_init,
@@ -131,6 +132,7 @@ class KMeans(CentroidEstimator):
         self.empty_clusters = empty_clusters
         self.callback = callback
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Cluster the rows of X.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -12,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from kmosaic.cluster.estimator import (
     CentroidEstimator,
+    all_or_nothing,
     check_enough_rows,
     check_init,
     check_real_number,
@@ -137,6 +139,7 @@ class MiniBatchKMeans(CentroidEstimator):
         self.n_threads = n_threads
         self.callback = callback
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Cluster the rows of X from scratch.
 
@@ -158,6 +161,7 @@ class MiniBatchKMeans(CentroidEstimator):
         warn_of_empty_clusters(self._finish(self._stream, rows, weights), self.n_clusters)
         return self
 
+    @all_or_nothing
     def partial_fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
         """Make one step with the rows of X as its batch, from where ``fit`` or ``partial_fit`` ended.
 
@@ -178,6 +182,8 @@ class MiniBatchKMeans(CentroidEstimator):
             check_enough_rows(len(rows), self.n_clusters)
             self._random_state = check_random_state(self.random_state)
             self._stream = self._start(*_rows_with_weight(rows, weights), self._random_state)
+        else:  # the old one stays whole should this step not come to its end
+            self._stream = copy.deepcopy(self._stream)
         self._step(
             self._stream, MemoryEngine(rows, weights, resolve_n_threads(self.n_threads)), self._random_state
         )

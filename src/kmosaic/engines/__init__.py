@@ -2,14 +2,16 @@
 
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
 from kmosaic.engines.memory import MemoryEngine, nearest_centers
-from kmosaic.engines.threads import resolve_n_threads
+from kmosaic.engines.threads import ThreadCount, resolve_n_threads, thread_count
 
 __all__ = [
     "IterationProgress",
     "LloydOptions",
     "LloydResult",
     "MemoryEngine",
+    "ThreadCount",
     "lloyd",
     "nearest_centers",
     "resolve_n_threads",
+    "thread_count",
 ]

@@ -1,35 +1,127 @@
-"""How many threads to use."""
+"""How many threads to use, and why so many."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import threading
+from dataclasses import dataclass
 
-import joblib
+import threadpoolctl
+
+from kmosaic import _core
+from kmosaic.engines.processors import available_processors
+from kmosaic.version import VERSION
 
 _MOST_THREADS = 1024
 
 
+@dataclass(frozen=True)
+class ThreadCount:
+    """A number of threads, and what decided it."""
+
+    number: int
+    reason: str
+
+
 def resolve_n_threads(n_threads: int | None) -> int:
+    """Return the number of threads to run: ``thread_count``'s."""
+    return thread_count(n_threads).number
+
+
+def thread_count(n_threads: int | None = None) -> ThreadCount:
     """Return the number of threads to run: never a result's business, only its speed's.
 
-    None means all the processors this process may use (its affinity and its cgroup's CPU limit counted), but
-    no more than ``OMP_NUM_THREADS`` where that is set. Negative numbers count back from there: -1 is all of
-    them.
+    None means ``KMOSAIC_NUM_THREADS`` where that is set; else all the processors this process may use (its
+    affinity and its cgroups' CPU limits counted), but no more than ``OMP_NUM_THREADS`` where that is set.
+    Negative numbers count back from there: -1 is all of them. What ``threadpoolctl`` sets is a limit for all
+    of these, a number asked for included.
 
     Raises
     ------
     ValueError
-        For 0, or for anything that is not a whole number.
+        For 0, or for anything that is not a whole number; for a ``KMOSAIC_NUM_THREADS`` that is not one
+        above 0.
     """
+    wanted = _wanted(n_threads)
+    limit = _core.thread_limit()
+    return ThreadCount(limit, "threadpoolctl's limit") if 0 < limit < wanted.number else wanted
+
+
+def _wanted(n_threads: int | None) -> ThreadCount:
     if n_threads is None:
-        return _environment_limit(joblib.cpu_count())
+        return _default()
     if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads == 0:
         raise ValueError(f"n_threads={n_threads!r} must be a whole number other than 0, or None for all")
-    wanted = int(n_threads) if n_threads > 0 else max(1, joblib.cpu_count() + 1 + int(n_threads))
-    return min(wanted, _MOST_THREADS)
+    number = int(n_threads) if n_threads > 0 else max(1, _default().number + 1 + int(n_threads))
+    return ThreadCount(min(number, _MOST_THREADS), f"n_threads={n_threads}")
 
 
-def _environment_limit(n_processors: int) -> int:
-    limit = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    wanted = int(limit) if limit.isascii() and limit.isdigit() and len(limit) < 7 else 0
-    return min(n_processors, wanted) if wanted > 0 else n_processors
+def _default() -> ThreadCount:
+    own = os.environ.get("KMOSAIC_NUM_THREADS", "").strip()
+    if own:
+        if not (own.isascii() and own.isdigit() and len(own) < 7 and int(own) > 0):
+            raise ValueError(
+                f"KMOSAIC_NUM_THREADS={own} must be a whole number above 0; unset it to use all processors"
+            )
+        return ThreadCount(min(int(own), _MOST_THREADS), "KMOSAIC_NUM_THREADS")
+    return _processors()
+
+
+def _processors() -> ThreadCount:
+    available = min(available_processors(), _MOST_THREADS)
+    # OpenMP's own form: a list is for nested levels.
+    openmp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    wanted = int(openmp) if openmp.isascii() and openmp.isdigit() and len(openmp) < 7 else 0
+    if 0 < wanted < available:
+        return ThreadCount(wanted, "OMP_NUM_THREADS")
+    return ThreadCount(available, "processors this process may use")
+
+
+class _Reported(int):
+    """A number of threads as told to threadpoolctl, which gives it back to end a limit.
+
+    It knows which limit the scope had then (0: none), so that this and not the number is what comes back.
+    """
+
+    limit: int
+
+    def __new__(cls, number: int, limit: int) -> _Reported:
+        reported = super().__new__(cls, number)
+        reported.limit = limit
+        return reported
+
+
+class _ThreadLimits(threadpoolctl.LibController):  # type: ignore[misc]
+    """Lets ``threadpoolctl`` see and limit kmosaic's threads.
+
+    A limit set in the main thread holds for all threads, since fits in a thread pool should keep to it; one
+    set in another thread holds there alone, as OpenMP's do, so that threads whose limits overlap in time
+    cannot leave one behind.
+    """
+
+    user_api = "kmosaic"
+    internal_api = "kmosaic"
+    filename_prefixes = ("_core",)
+    check_symbols = ("kmosaic_get_num_threads", "kmosaic_set_num_threads")
+
+    def get_num_threads(self) -> int:
+        try:
+            number = thread_count().number
+        except ValueError:  # of KMOSAIC_NUM_THREADS: ours to tell of when we fit, not when others ask
+            number = _processors().number
+        return _Reported(number, self.dynlib.kmosaic_get_num_threads(_everywhere()))
+
+    def set_num_threads(self, num_threads: int) -> None:
+        limit = num_threads.limit if isinstance(num_threads, _Reported) else num_threads
+        self.dynlib.kmosaic_set_num_threads(_everywhere(), ctypes.c_int(limit))
+
+    def get_version(self) -> str:
+        return VERSION
+
+
+def _everywhere() -> ctypes.c_int:
+    return ctypes.c_int(threading.current_thread() is threading.main_thread())
+
+
+threadpoolctl.register(_ThreadLimits)
