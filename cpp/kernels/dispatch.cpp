@@ -11,6 +11,7 @@ namespace kmosaic {
     namespace isa {                            \
     extern const ScreenKernels screen_kernels; \
     extern const ExactKernels exact_kernels;   \
+    extern const SumKernels sum_kernels;       \
     }
 
 KMOSAIC_DECLARE(scalar)
@@ -53,16 +54,16 @@ bool has_avx512vnni() {
 // Best first.
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
-    {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512vnni::byte_kernels,
-     &avx512::exact_kernels},
-    {"avx512", has_avx512, &avx512::screen_kernels, nullptr, &avx512::exact_kernels},
-    {"avx2", has_avx2, &avx2::screen_kernels, nullptr, &avx2::exact_kernels},
-    {"sse2", always, &sse2::screen_kernels, nullptr, &sse2::exact_kernels},
+    {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512vnni::byte_kernels, &avx512::exact_kernels,
+     &avx512::sum_kernels},
+    {"avx512", has_avx512, &avx512::screen_kernels, nullptr, &avx512::exact_kernels, &avx512::sum_kernels},
+    {"avx2", has_avx2, &avx2::screen_kernels, nullptr, &avx2::exact_kernels, &avx2::sum_kernels},
+    {"sse2", always, &sse2::screen_kernels, nullptr, &sse2::exact_kernels, &sse2::sum_kernels},
 #endif
 #ifdef KMOSAIC_ARM
-    {"neon", always, &neon::screen_kernels, nullptr, &neon::exact_kernels},
+    {"neon", always, &neon::screen_kernels, nullptr, &neon::exact_kernels, &neon::sum_kernels},
 #endif
-    {"scalar", always, &scalar::screen_kernels, nullptr, &scalar::exact_kernels},
+    {"scalar", always, &scalar::screen_kernels, nullptr, &scalar::exact_kernels, &scalar::sum_kernels},
 };
 
 std::string names() {
