@@ -24,6 +24,7 @@ namespace kmosaic {
     namespace isa {                            \
     extern const ScreenKernels screen_kernels; \
     extern const ExactKernels exact_kernels;   \
+    extern const SumKernels sum_kernels;       \
     }                                          \
     KMOSAIC_DECLARE_BYTES(isa)
 
@@ -111,18 +112,27 @@ bool has_neonmm() {
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
     {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512vnni::byte_kernels,
-     &avx512::exact_kernels},
-    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::byte_kernels, &avx512::exact_kernels},
-    {"avxvnni", has_avxvnni, &avx2::screen_kernels, &avxvnni::byte_kernels, &avx2::exact_kernels},
-    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::byte_kernels, &avx2::exact_kernels},
-    {"sse2", always, &sse2::screen_kernels, &sse2::byte_kernels, &sse2::exact_kernels},
+     &avx512::exact_kernels,
+     &avx512::sum_kernels},
+    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::byte_kernels, &avx512::exact_kernels,
+     &avx512::sum_kernels},
+    {"avxvnni", has_avxvnni, &avx2::screen_kernels, &avxvnni::byte_kernels, &avx2::exact_kernels,
+     &avx2::sum_kernels},
+    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::byte_kernels, &avx2::exact_kernels,
+     &avx2::sum_kernels},
+    {"sse2", always, &sse2::screen_kernels, &sse2::byte_kernels, &sse2::exact_kernels,
+     &sse2::sum_kernels},
 #endif
 #ifdef KMOSAIC_ARM
-    {"neonmm", has_neonmm, &neon::screen_kernels, &neonmm::byte_kernels, &neon::exact_kernels},
-    {"neondot", has_neondot, &neon::screen_kernels, &neondot::byte_kernels, &neon::exact_kernels},
-    {"neon", always, &neon::screen_kernels, &neon::byte_kernels, &neon::exact_kernels},
+    {"neonmm", has_neonmm, &neon::screen_kernels, &neonmm::byte_kernels, &neon::exact_kernels,
+     &neon::sum_kernels},
+    {"neondot", has_neondot, &neon::screen_kernels, &neondot::byte_kernels, &neon::exact_kernels,
+     &neon::sum_kernels},
+    {"neon", always, &neon::screen_kernels, &neon::byte_kernels, &neon::exact_kernels,
+     &neon::sum_kernels},
 #endif
-    {"scalar", always, &scalar::screen_kernels, &scalar::byte_kernels, &scalar::exact_kernels},
+    {"scalar", always, &scalar::screen_kernels, &scalar::byte_kernels, &scalar::exact_kernels,
+     &scalar::sum_kernels},
 };
 
 std::string names() {

@@ -10,7 +10,9 @@
 
 #if defined(KMOSAIC_X86) && KMOSAIC_LANES > 1
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC 12 sees it in its own _mm512_undefined_ps
+// GCC 12 sees these in its own _mm512_undefined_ps.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
 #include <immintrin.h>
 #elif defined(KMOSAIC_ARM) && KMOSAIC_LANES > 1

@@ -29,6 +29,7 @@ struct Task {
     const Rows& rows;
     const Centers& centers;
     const Kernels& table;
+    Moves* moves;
 };
 
 // One thread's last stage: the exact nearest of the centroids that a screen has left.
@@ -104,9 +105,14 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
     const std::size_t n_rows = task.rows.n_rows;
     std::atomic<std::size_t> changed{0};
     parallel_for((n_rows + n_block - 1) / n_block, parallel, [&] {
-        return [&, assigner = Assigner(task, screen, n_block)](std::size_t block) mutable {
+        return [&, assigner = Assigner(task, screen, n_block), before = std::vector<std::int32_t>(),
+                ledger = task.moves ? &task.moves->open() : nullptr](std::size_t block) mutable {
             const std::size_t first = block * n_block;
-            changed += assigner(first, std::min(n_block, n_rows - first), labels);
+            const std::size_t count = std::min(n_block, n_rows - first);
+            if (ledger) before.assign(labels + first, labels + first + count);
+            changed += assigner(first, count, labels);
+            for (std::size_t i = 0; i < before.size(); ++i)
+                if (before[i] != labels[first + i]) ledger->add(first + i, before[i], labels[first + i]);
         };
     });
     return changed;
@@ -114,11 +120,11 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 }  // namespace
 
-std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, Moves* moves,
-                   const Parallel& parallel) {
-    const Task task{rows, centers, kernels()};
+std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                   Moves* moves) {
+    const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
-        return BoundedAssigner(rows, parallel).assign(centers, labels, moves, parallel);
+        return BoundedAssigner(rows, parallel).assign(centers, labels, parallel, moves);
     const Screen screen(centers, rows.dtype);
     const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
     return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group), labels,

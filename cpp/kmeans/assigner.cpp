@@ -10,9 +10,10 @@ Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
     if (!bounded_->useful()) bounded_.reset();
 }
 
-std::size_t Assigner::assign(const Centers& centers, std::int32_t* labels, Moves* moves, const Parallel& parallel) {
-    return bounded_ ? bounded_->assign(centers, labels, moves, parallel)
-                    : kmosaic::assign(rows_, centers, labels, moves, parallel);
+std::size_t Assigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                                    Moves* moves) {
+    return bounded_ ? bounded_->assign(centers, labels, parallel, moves)
+                    : kmosaic::assign(rows_, centers, labels, parallel, moves);
 }
 
 }  // namespace kmosaic

@@ -13,8 +13,10 @@ class Assigner {
     Assigner(const Rows& rows, const Parallel& parallel);
 
     // As assign() of assign.hpp.
-    std::size_t assign(const Centers& centers, std::int32_t* labels, Moves* moves, const Parallel& parallel);
+    std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                       Moves* moves = nullptr);
 
+    [[nodiscard]] const Rows& rows() const { return rows_; }
     // Codes and sketches of the rows, or null where they would not pay.
     [[nodiscard]] const BoundedAssigner* bounded() const { return bounded_.get(); }
 

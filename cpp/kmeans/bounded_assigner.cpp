@@ -553,8 +553,8 @@ void BoundedAssigner::forget() {
     std::fill(travelled_.begin(), travelled_.end(), 0.0);
 }
 
-std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels, Moves* moves,
-                                    const Parallel& parallel) {
+std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                                    Moves* moves) {
     if (rows_.n_rows == 0) return 0;
     if (centroids_.empty() || centroids_.front().arrangement().lane_of.size() != centers.n_clusters)
         start(centers.n_clusters);

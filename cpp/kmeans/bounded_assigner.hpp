@@ -31,7 +31,8 @@ class BoundedAssigner {
     BoundedAssigner(const Rows& rows, const Parallel& parallel);
 
     // As assign(). Labels and centers may have changed in any way since the last call.
-    std::size_t assign(const Centers& centers, std::int32_t* labels, Moves* moves, const Parallel& parallel);
+    std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                       Moves* moves = nullptr);
 
     [[nodiscard]] const RowCodes& codes() const { return codes_; }
     [[nodiscard]] const RowSketches& sketches() const { return sketches_; }

@@ -33,11 +33,11 @@ void check_again_and_again(const Rows& rows, const Centers& centers, const std::
     std::vector<double> elsewhere(centers.data, centers.data + centers.n_clusters * centers.n_features);
     for (const double factor : {1.0, 1.01, 1.0, 0.5, 1.0, 1.0}) {
         for (std::size_t i = 0; i < elsewhere.size(); ++i) elsewhere[i] = centers.data[i] * factor;
-        assigner.assign({elsewhere.data(), centers.n_clusters, centers.n_features}, labels.data(), nullptr, parallel);
+        assigner.assign({elsewhere.data(), centers.n_clusters, centers.n_features}, labels.data(), parallel);
         if (factor == 1.0) CHECK(labels == expected);
     }
     if (!labels.empty()) labels[labels.size() / 2] = 0;  // someone else's doing
-    assigner.assign(centers, labels.data(), nullptr, parallel);
+    assigner.assign(centers, labels.data(), parallel);
     CHECK(labels == expected);
 }
 
@@ -52,9 +52,9 @@ void check_assign(const Rows& rows, const Centers& centers, const std::vector<st
         for (const std::size_t n_threads : counts) {
             context() = what + " on " + name + ", " + std::to_string(n_threads) + " threads";
             std::vector<std::int32_t> labels(rows.n_rows, -1);
-            CHECK(assign(rows, centers, labels.data(), nullptr, threads(n_threads)) == rows.n_rows);
+            CHECK(assign(rows, centers, labels.data(), threads(n_threads)) == rows.n_rows);
             CHECK(labels == expected);
-            CHECK(assign(rows, centers, labels.data(), nullptr, threads(n_threads)) == 0);
+            CHECK(assign(rows, centers, labels.data(), threads(n_threads)) == 0);
             check_again_and_again(rows, centers, expected, threads(n_threads));
         }
     }
@@ -296,7 +296,7 @@ TEST(uint8_rows_at_every_alignment_have_the_same_labels) {
         std::vector<std::uint8_t> memory(n * d + offset);
         std::copy_n(aligned.data(), n * d, memory.data() + offset);
         std::vector<std::int32_t> labels(n, -1);
-        assign({memory.data() + offset, kUint8, n, d, nullptr}, centers, labels.data(), nullptr, threads(1));
+        assign({memory.data() + offset, kUint8, n, d, nullptr}, centers, labels.data(), threads(1));
         CHECK(labels == expected);
     }
 }
@@ -307,7 +307,7 @@ TEST(an_interrupted_assignment_throws) {
     const Values<std::uint8_t> values(c.rows);
     std::vector<std::int32_t> labels(5000, -1);
     const std::string message = message_of<Interrupted>([&] {
-        assign(rows_of(values, 3), {c.centers.data(), 4, 3}, labels.data(), nullptr, {2, [] { return true; }});
+        assign(rows_of(values, 3), {c.centers.data(), 4, 3}, labels.data(), {2, [] { return true; }});
     });
     CHECK(message == "interrupted");
 }
@@ -328,7 +328,7 @@ TEST(another_thread_may_select_another_variant_meanwhile) {
     bool equal = true;
     for (int repeat = 0; repeat < 4; ++repeat) {
         std::vector<std::int32_t> labels(rows.n_rows, -1);
-        assign(rows, centers, labels.data(), nullptr, threads(3));
+        assign(rows, centers, labels.data(), threads(3));
         equal = equal && labels == expected;
     }
     done = true;
@@ -338,7 +338,7 @@ TEST(another_thread_may_select_another_variant_meanwhile) {
 
 TEST(no_rows_is_no_work) {
     const std::vector<double> centers(6, 1.0);
-    CHECK(assign({nullptr, kFloat32, 0, 3, nullptr}, {centers.data(), 2, 3}, nullptr, nullptr, threads(3)) == 0);
+    CHECK(assign({nullptr, kFloat32, 0, 3, nullptr}, {centers.data(), 2, 3}, nullptr, threads(3)) == 0);
 }
 
 }  // namespace

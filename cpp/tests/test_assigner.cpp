@@ -91,7 +91,7 @@ void check_sequence(const Sequence& s, Random& random) {
         for (const auto& run : runs) {
             context() = run->cpu + " " + name_of(dtype_of<T>()) + " step " + std::to_string(step) +
                         " n_features=" + std::to_string(s.n_features) + " n_clusters=" + std::to_string(s.n_clusters);
-            run->assigner.assign(view, run->labels.data(), nullptr, threads(2));
+            run->assigner.assign(view, run->labels.data(), threads(2));
             CHECK(run->labels == expected);
             for (std::size_t i = 0; i < s.n_rows; i += 1 + below(random, 300)) run->labels[i] = -1;
         }
@@ -274,7 +274,7 @@ TEST(centroids_closer_together_than_any_interval) {
             Assigner assigner(rows, threads(2));
             std::vector<std::int32_t> labels(n, -1);
             for (int call = 0; call < 2; ++call) {
-                assigner.assign({centers.data(), k, d}, labels.data(), nullptr, threads(2));
+                assigner.assign({centers.data(), k, d}, labels.data(), threads(2));
                 CHECK(labels == expected);
             }
         }

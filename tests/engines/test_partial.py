@@ -26,7 +26,7 @@ def data(dtype: str, offset: float = 0.0) -> tuple[Array, Array]:
 
 def partial_of(X: Array, labels: Array, weights: Array | None = None, n_clusters: int = 5) -> _core.Partial:
     engine = MemoryEngine(X, weights, 1)
-    engine.labels[:] = labels
+    engine.labels = labels
     return engine.sums(n_clusters)
 
 
