@@ -120,12 +120,13 @@ void Partial::add(const Rows& rows, const std::int32_t* labels, const Parallel& 
         cluster_ranges(labels, rows.n_rows, n_clusters_, std::max<std::size_t>(parallel.n_threads, 1));
     parallel_for(bounds.size() - 1, parallel, [&] {
         return [&](std::size_t range, const Checkpoint& checkpoint) {
+            const std::size_t low = bounds[range], n_own = bounds[range + 1] - low;
             for (std::size_t first = 0; first < rows.n_rows; first += kCheckedRows) {
                 checkpoint();
-                for (std::size_t i = first; i < std::min(first + kCheckedRows, rows.n_rows); ++i) {
+                const std::size_t last = std::min(first + kCheckedRows, rows.n_rows);
+                for (std::size_t i = first; i < last; ++i) {
                     const auto cluster = static_cast<std::size_t>(labels[i]);
-                    if (cluster >= bounds[range] && cluster < bounds[range + 1])
-                        add_row(rows, i, cluster, rows.weight(i));
+                    if (cluster - low < n_own) add_row(rows, i, cluster, rows.weight(i));
                 }
             }
         };
