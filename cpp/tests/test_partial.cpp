@@ -217,15 +217,16 @@ TEST(moving_a_counted_row_moves_one_of_the_rows_it_stands_for) {
 }
 
 TEST(adding_stops_amid_the_rows) {
-    // One thread has all rows as its one task.
+    // Weighted rows are summed in row order, so one thread has them all as its one task.
     const std::size_t n = 50000;
     const Values<std::uint8_t> values(n);
+    const std::vector<double> weights(n, 0.5);
     const std::vector<std::int32_t> labels(n, 0);
-    Partial partial(1, {0.0}, true);
+    Partial partial(1, {0.0}, false);
     int asked = 0;
     const Parallel parallel{1, [&] { return ++asked == 3; }};
     CHECK(
-        !message_of<Interrupted>([&] { partial.add(rows_of(values, 1), labels.data(), parallel); }).empty());
+        !message_of<Interrupted>([&] { partial.add(rows_of(values, 1, weights.data()), labels.data(), parallel); }).empty());
     CHECK(partial.count(0) > 0 && partial.count(0) < static_cast<double>(n) / 2);
 }
 
