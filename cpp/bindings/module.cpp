@@ -375,6 +375,7 @@ NB_MODULE(_core, m) {
              "clusters[1].")
         .def("clear", &Partial::clear, "Forget sums and counts; keep the sum of squares.")
         .def_prop_ro("n_clusters", &Partial::n_clusters, "How many clusters there are.")
+        .def_prop_ro("n_features", &Partial::n_features, "How many features rows have.")
         .def_prop_ro("exact", &Partial::exact, "Whether the sums are exact, in any order.")
         .def_prop_ro("counts", &partial_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")

@@ -87,7 +87,11 @@ struct ClusterSums {
     const double* high;
     const double* low;
     double count[2];
+    bool plain;  // origin, low and count[1] are all 0
 };
+
+constexpr std::size_t kCostLanes = 16;
+constexpr std::size_t kCostSteps = 64;
 
 struct ClusterCost {
     double high;
@@ -130,13 +134,14 @@ struct SumKernels {
     void (*add_reals[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
                                double* high, double* low);
 
-    // (high, low) = the sum over limbs of sums[limb][feature] grids[limb].
-    void (*values)(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
+    // (high, low) = the sum over limbs of sums[limb][feature] grids[limb]; returns whether some low is not 0.
+    bool (*values)(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
                    double* high, double* low);
     // centre = origin + sum / count, rounded from double-double.
     void (*mean)(const ClusterSums& sums, double* centre);
     // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum: a cluster's part of J less
-    // the constant sum of squares. 16 interleaved partial sums in double-double, added as a tree.
+    // the constant sum of squares. kCostLanes interleaved partial sums, added as a tree; its error is within
+    // (8 n_features + 4 steps^2) 2^-106 magnitude, `steps` the terms a lane sums at a time, kCostSteps at most.
     ClusterCost (*cost)(const ClusterSums& sums, const double* centre);
 };
 

@@ -275,7 +275,7 @@ inline DoubleDouble whole(std::int64_t value) {
     return two_sum(upper, lower);
 }
 
-void values(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
+bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
             double* __restrict high, double* __restrict low) {
     for (std::size_t f = 0; f < n; ++f) {
         const DoubleDouble value = whole(sums[f]);
@@ -288,44 +288,87 @@ void values(const std::int64_t* sums, std::size_t n, const double* grids, std::s
             accumulate(high[f], low[f], {value.high * grids[l], value.low * grids[l]});
         }
     }
+    std::uint64_t bits = 0;
+    for (std::size_t f = 0; f < n; ++f) bits |= __builtin_bit_cast(std::uint64_t, low[f]) << 1;
+    return bits != 0;
 }
 
 void mean(const ClusterSums& sums, double* __restrict centre) {
     const DoubleDouble count{sums.count[0], sums.count[1]};
+    if (sums.plain) {
+        for (std::size_t f = 0; f < sums.n_features; ++f) centre[f] = sums.high[f] / count.high;
+        return;
+    }
     for (std::size_t f = 0; f < sums.n_features; ++f)
         centre[f] = (DoubleDouble{sums.high[f], sums.low[f]} / count + sums.origin[f]).high;
 }
 
-constexpr std::size_t kSums = 16;
-
-struct CostSums {
-    double high[kSums] = {};
-    double low[kSums] = {};
-    double magnitude[kSums] = {};
-
-    void add(std::size_t lane, const ClusterSums& sums, const double* centre, std::size_t f) {
-        const DoubleDouble count{sums.count[0], sums.count[1]};
-        const DoubleDouble x = two_sum(centre[f], -sums.origin[f]);
-        const DoubleDouble sum{sums.high[f], sums.low[f]};
-        accumulate(high[lane], low[lane], x * (x * count - sum * 2.0));
-        const double size = std::fabs(x.high);
-        magnitude[lane] += size * (size * count.high + 2 * std::fabs(sum.high));
-    }
+struct CostLanes {
+    double high[kCostLanes] = {};
+    double low[kCostLanes] = {};
+    double magnitude[kCostLanes] = {};
 };
 
+// Where x, sum and count are doubles, x count - 2 sum is too but for two roundings' errors, which are known.
+inline DoubleDouble plain_term(double x, double sum, double count) {
+    const DoubleDouble product = two_product(x, count);
+    const DoubleDouble difference = two_sum(product.high, -2 * sum);
+    const DoubleDouble rest = fast_two_sum(difference.high, difference.low + product.low);
+    const DoubleDouble term = two_product(x, rest.high);
+    return {term.high, std::fma(x, rest.low, term.low)};
+}
+
+// Compensated (Ogita, Rump, Oishi 2005, "Accurate sum and dot product", Sum2): the roundings of `high` are exact terms of
+// `low`. With M the sum of the terms' sizes, |low| <= (steps + 1) u M, and each of its 2 steps additions rounds by u times
+// that at most: together 4 steps^2 u^2 M.
+template <bool Plain>
+inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSums& sums, const double* centre,
+                     std::size_t f) {
+    const DoubleDouble count{sums.count[0], sums.count[1]};
+    DoubleDouble term;
+    double x = centre[f];
+    if constexpr (Plain) {
+        term = plain_term(x, sums.high[f], count.high);
+    } else {
+        const DoubleDouble shifted = two_sum(centre[f], -sums.origin[f]);
+        term = shifted * (shifted * count - DoubleDouble{sums.high[f], sums.low[f]} * 2.0);
+        x = shifted.high;
+    }
+    const DoubleDouble sum = two_sum(lanes.high[lane], term.high);
+    lanes.high[lane] = sum.high;
+    lanes.low[lane] += sum.low + term.low;
+    lanes.magnitude[lane] += std::fabs(x) * (std::fabs(x) * count.high + 2 * std::fabs(sums.high[f]));
+}
+
+template <bool Plain>
+CostLanes cost_of_chunk(const ClusterSums& sums, const double* centre, std::size_t first, std::size_t last) {
+    CostLanes lanes;
+    std::size_t f = first;
+    for (; f + kCostLanes <= last; f += kCostLanes)
+        for (std::size_t l = 0; l < kCostLanes; ++l) add_term<Plain>(lanes, l, sums, centre, f + l);
+    for (std::size_t l = 0; f < last; ++f, ++l) add_term<Plain>(lanes, l, sums, centre, f);
+    return lanes;
+}
+
 ClusterCost cost(const ClusterSums& sums, const double* centre) {
-    CostSums parts;
-    std::size_t f = 0;
-    for (; f + kSums <= sums.n_features; f += kSums)
-        for (std::size_t l = 0; l < kSums; ++l) parts.add(l, sums, centre, f + l);
-    for (std::size_t l = 0; f < sums.n_features; ++f, ++l) parts.add(l, sums, centre, f);
-    for (std::size_t width = kSums / 2; width > 0; width /= 2) {
-        for (std::size_t l = 0; l < width; ++l) {
-            accumulate(parts.high[l], parts.low[l], {parts.high[l + width], parts.low[l + width]});
-            parts.magnitude[l] += parts.magnitude[l + width];
+    constexpr std::size_t kChunk = kCostLanes * kCostSteps;
+    CostLanes total;
+    for (std::size_t first = 0; first < sums.n_features; first += kChunk) {
+        const std::size_t last = first + kChunk < sums.n_features ? first + kChunk : sums.n_features;
+        const CostLanes part = sums.plain ? cost_of_chunk<true>(sums, centre, first, last)
+                                          : cost_of_chunk<false>(sums, centre, first, last);
+        for (std::size_t l = 0; l < kCostLanes; ++l) {
+            accumulate(total.high[l], total.low[l], two_sum(part.high[l], part.low[l]));
+            total.magnitude[l] += part.magnitude[l];
         }
     }
-    return {parts.high[0], parts.low[0], parts.magnitude[0]};
+    for (std::size_t width = kCostLanes / 2; width > 0; width /= 2) {
+        for (std::size_t l = 0; l < width; ++l) {
+            accumulate(total.high[l], total.low[l], {total.high[l + width], total.low[l + width]});
+            total.magnitude[l] += total.magnitude[l + width];
+        }
+    }
+    return {total.high[0], total.low[0], total.magnitude[0]};
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ constexpr std::size_t kSquaresBlock = 4096;
 // Rows between two looks at whether to stop: a task of the sums goes over all rows.
 constexpr std::size_t kCheckedRows = 4096;
 
+// Up to here 64 bits hold a block's sum of squares, of 32 bits each.
+constexpr std::size_t kMostFeaturesOfBlock = std::size_t{1} << 20;
+static_assert(kSquaresBlock * kMostFeaturesOfBlock <= std::size_t{1} << 32);
+
 // Clusters whose sums take less than a thread costs are one task.
 constexpr std::size_t kValuesWorthTask = 4096;
 
@@ -45,14 +49,19 @@ std::vector<std::size_t> cluster_ranges(const std::int32_t* labels, std::size_t 
     return bounds;
 }
 
-// Integers below 2^104, which double-double adds without rounding: an addition is within 3 2^-106 of its result, and
-// what it returns is a sum of integers.
+// The sums are integers below 2^104, which double-double adds without rounding: an addition is within 3 2^-106 of its
+// result, and what it returns is a sum of integers.
 DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::size_t last) {
     const auto squares = kernels().sums->sum_of_squares[rows.dtype];
+    const bool whole_block = !rows.counts && rows.n_features <= kMostFeaturesOfBlock;
+    const std::size_t n_together = whole_block ? last - first : 1;
     DoubleDouble total;
-    for (std::size_t i = first; i < last; ++i)
-        total =
-            total + two_product(static_cast<double>(squares(rows.row(i), rows.n_features)), rows.weight(i));
+    for (std::size_t i = first; i < last; i += n_together) {
+        const std::uint64_t square = squares(rows.row(i), n_together * rows.n_features);
+        for (const double half :
+             {static_cast<double>(square >> 32) * 0x1p32, static_cast<double>(square & UINT32_MAX)})
+            total = total + two_product(half, rows.weight(i));
+    }
     return total;
 }
 
@@ -193,7 +202,10 @@ void Partial::clear() {
 // Hands out clusters' sums in double-double; what it gave before is overwritten.
 class Partial::SumsReader {
   public:
-    explicit SumsReader(const Partial& partial) : partial_(partial) {
+    explicit SumsReader(const Partial& partial)
+        : partial_(partial),
+          at_zero_(
+              std::all_of(partial.origin_.begin(), partial.origin_.end(), [](double o) { return o == 0; })) {
         if (!partial.exact_) return;
         high_.resize(partial.n_features());
         low_.resize(partial.n_features());
@@ -201,20 +213,20 @@ class Partial::SumsReader {
 
     ClusterSums operator()(std::size_t cluster) {
         const std::size_t n = partial_.n_features();
+        const double* origin = partial_.origin_.data();
         if (!partial_.exact_) {
             const double* count = &partial_.counts_[2 * cluster];
-            return {n,
-                    partial_.origin_.data(),
-                    &partial_.high_[cluster * n],
-                    &partial_.low_[cluster * n],
-                    {count[0], count[1]}};
+            return {
+                n,    origin, &partial_.high_[cluster * n], &partial_.low_[cluster * n], {count[0], count[1]},
+                false};
         }
-        partial_.exact_->values(cluster, high_.data(), low_.data());
-        return {n, partial_.origin_.data(), high_.data(), low_.data(), {partial_.count(cluster), 0}};
+        const bool low = partial_.exact_->values(cluster, high_.data(), low_.data());
+        return {n, origin, high_.data(), low_.data(), {partial_.count(cluster), 0}, at_zero_ && !low};
     }
 
   private:
     const Partial& partial_;
+    bool at_zero_;  // the origin is
     std::vector<double> high_, low_;
 };
 
@@ -248,9 +260,10 @@ Inertia Partial::inertia_within(const Centers& centers, const Parallel& parallel
         total = total + DoubleDouble{cost.high, cost.low};
         magnitude += cost.magnitude;
     }
-    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53.
+    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53; within clusters, see kernels.hpp.
     const std::size_t additions = n_features() + n_clusters_ + 8 + (integer_ ? 0 : n_rows_);
-    const double error = 8.0 * static_cast<double>(additions) * 0x1p-106 * magnitude;
+    const std::size_t steps = std::min((n_features() + kCostLanes - 1) / kCostLanes, kCostSteps);
+    const double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
     return {total.high <= error ? 0.0 : total.high, error};
 }
 

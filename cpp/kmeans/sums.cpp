@@ -177,9 +177,9 @@ void ExactSums::clear() {
     std::fill(counts_.begin(), counts_.end(), 0);
 }
 
-void ExactSums::values(std::size_t cluster, double* high, double* low) const {
-    kernels().sums->values(sums_.data() + cluster * row_size(), n_features_, grids_.data(), grids_.size(),
-                           high, low);
+bool ExactSums::values(std::size_t cluster, double* high, double* low) const {
+    return kernels().sums->values(sums_.data() + cluster * row_size(), n_features_, grids_.data(),
+                                  grids_.size(), high, low);
 }
 
 }  // namespace kmosaic

@@ -50,8 +50,8 @@ class ExactSums {
     void clear();
 
     [[nodiscard]] std::int64_t count(std::size_t cluster) const { return counts_[cluster]; }
-    // A cluster's sum in double-double.
-    void values(std::size_t cluster, double* high, double* low) const;
+    // A cluster's sum in double-double; returns whether some low is not 0.
+    bool values(std::size_t cluster, double* high, double* low) const;
 
     // So few sums that every thread can have a table of its own.
     [[nodiscard]] bool small() const;

@@ -1,4 +1,5 @@
 // Kernels of sums, means and J: the same bits as the scalar table on every instruction set, and right.
+#include <algorithm>
 #include <cmath>
 
 #include "check.hpp"
@@ -209,8 +210,10 @@ TEST(values_are_those_of_the_limbs) {
             for (std::size_t i = 0; i < sums.size(); ++i)
                 sums[i] = static_cast<std::int64_t>(random()) >> (1 + below(random, 63));
             sums[0] = INT64_MIN;
+            if (n % 2) std::fill_n(sums.data(), n_limbs * n, 12345);
             Values<double> high(n), low(n), scalar_high(n), scalar_low(n);
-            kernel.values(sums.data(), n, grids, n_limbs, high.data(), low.data());
+            const bool low_used = kernel.values(sums.data(), n, grids, n_limbs, high.data(), low.data());
+            CHECK(low_used == std::any_of(low.data(), low.data() + n, [](double x) { return x != 0; }));
             scalar().values(sums.data(), n, grids, n_limbs, scalar_high.data(), scalar_low.data());
             CHECK(same_bits(high, scalar_high) && same_bits(low, scalar_low));
             bool right = true;
@@ -227,34 +230,53 @@ TEST(values_are_those_of_the_limbs) {
     });
 }
 
+void check_mean_and_cost(const SumKernels& kernel, const ClusterSums& sums, Random& random) {
+    const std::size_t n = sums.n_features;
+    const Values<double> centre(reals(n, random));
+    Values<double> mean(n), scalar_mean(n);
+    kernel.mean(sums, mean.data());
+    scalar().mean(sums, scalar_mean.data());
+    CHECK(same_bits(mean, scalar_mean));
+    const ClusterCost cost = kernel.cost(sums, centre.data());
+    const ClusterCost expected = scalar().cost(sums, centre.data());
+    CHECK(same_bits(cost.high, expected.high) && same_bits(cost.low, expected.low));
+    CHECK(same_bits(cost.magnitude, expected.magnitude));
+    const Wide count = static_cast<Wide>(sums.count[0]) + static_cast<Wide>(sums.count[1]);
+    Wide exact = 0, size = 0;
+    bool rounded = true;
+    for (std::size_t f = 0; f < n; ++f) {
+        const Wide x = static_cast<Wide>(centre[f]) - static_cast<Wide>(sums.origin[f]);
+        const Wide sum = static_cast<Wide>(sums.high[f]) + static_cast<Wide>(sums.low[f]);
+        exact += x * (x * count - 2 * sum);
+        size += absolute(x) * (absolute(x) * count + 2 * absolute(sum));
+        rounded =
+            rounded && correctly_rounded(mean[f], sum + count * static_cast<Wide>(sums.origin[f]), count);
+    }
+    CHECK(rounded);
+    CHECK(absolute(static_cast<Wide>(cost.magnitude) - size) <= static_cast<Wide>(0x1p-40) * size);
+    const double steps =
+        std::min(std::ceil(static_cast<double>(n) / kCostLanes), static_cast<double>(kCostSteps));
+    const Wide error = absolute(static_cast<Wide>(cost.high) + static_cast<Wide>(cost.low) - exact);
+    CHECK(error <= static_cast<Wide>((8 * static_cast<double>(n) + 4 * steps * steps) * 0x1p-106) * size);
+}
+
 TEST(means_and_costs_are_the_scalar_ones_and_right) {
     Random random(7);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
-        const Values<double> centre(reals(n, random)), origin(reals(n, random)), high(reals(n, random));
-        Values<double> low(n), mean(n), scalar_mean(n);
-        for (std::size_t f = 0; f < n; ++f) low[f] = high[f] * 0x1p-60;
-        const ClusterSums sums{n, origin.data(), high.data(), low.data(), {37.5, 0x1p-50}};
-        kernel.mean(sums, mean.data());
-        scalar().mean(sums, scalar_mean.data());
-        CHECK(same_bits(mean, scalar_mean));
-        const ClusterCost cost = kernel.cost(sums, centre.data());
-        const ClusterCost expected = scalar().cost(sums, centre.data());
-        CHECK(same_bits(cost.high, expected.high) && same_bits(cost.low, expected.low));
-        CHECK(same_bits(cost.magnitude, expected.magnitude));
-        const Wide count = static_cast<Wide>(sums.count[0]) + static_cast<Wide>(sums.count[1]);
-        Wide exact = 0;
-        bool rounded = true;
-        for (std::size_t f = 0; f < n; ++f) {
-            const Wide x = static_cast<Wide>(centre[f]) - static_cast<Wide>(origin[f]);
-            const Wide sum = static_cast<Wide>(high[f]) + static_cast<Wide>(low[f]);
-            exact += x * (x * count - 2 * sum);
-            rounded =
-                rounded && correctly_rounded(mean[f], sum + count * static_cast<Wide>(origin[f]), count);
+    for (const std::string& name : supported_variants()) {
+        const SumKernels& kernel = *table(name).sums;
+        std::vector<std::size_t> sizes = feature_counts();
+        sizes.insert(sizes.end(), {1024, 1025, 3000});
+        for (const std::size_t n : sizes) {
+            context() = name + " n_features=" + std::to_string(n);
+            const Values<double> origin(reals(n, random)), high(reals(n, random));
+            Values<double> low(n);
+            const Values<double> zeros(n);
+            for (std::size_t f = 0; f < n; ++f) low[f] = high[f] * 0x1p-60;
+            check_mean_and_cost(kernel, {n, origin.data(), high.data(), low.data(), {37.5, 0x1p-50}, false},
+                                random);
+            check_mean_and_cost(kernel, {n, zeros.data(), high.data(), zeros.data(), {37, 0}, true}, random);
         }
-        CHECK(rounded);
-        const Wide error = absolute(static_cast<Wide>(cost.high) + static_cast<Wide>(cost.low) - exact);
-        CHECK(error <= 0x1p-98 * static_cast<Wide>(cost.magnitude) * static_cast<double>(n + 8));
-    });
+    }
 }
 
 }  // namespace
