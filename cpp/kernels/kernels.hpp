@@ -86,10 +86,36 @@ struct ByteKernels {
                     std::size_t n, float* lower);
 };
 
+// Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and
+// centroids in groups that share the loads of a row's values.
+constexpr std::size_t kNarrowTile = 64;
+constexpr std::size_t kNarrowGroup = 4;
+constexpr std::size_t kMostNarrowFeatures = 32;
+
+// Centroids for narrow rows; the meaning of each number is in kmeans/narrow_screen.hpp.
+struct NarrowCentroids {
+    std::size_t n_features;
+    std::size_t n_groups;
+    const double* origin;
+    double scale;
+    const float* coefficients;  // [group][feature][kNarrowGroup]
+    const float* norms;         // [group][kNarrowGroup]
+    float row_factor;
+    float constant;
+};
+
+struct NarrowKernels {
+    // labels[i] is the nearest centroid of row i by float32 scores. Rows whose second best score is too near the best
+    // for that to be certain are listed in `undecided` (room for n_rows); returns how many.
+    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const NarrowCentroids& centroids,
+                                    std::int32_t* labels, std::uint32_t* undecided);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
     const ScreenKernels* screen;
+    const NarrowKernels* narrow;
     const ByteKernels* bytes;  // null where the instruction set has no such dot product
     const ExactKernels* exact;
 };

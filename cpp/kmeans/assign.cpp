@@ -9,6 +9,7 @@
 #include "kmeans/byte_rows.hpp"
 #include "kmeans/byte_screen.hpp"
 #include "kmeans/decide.hpp"
+#include "kmeans/narrow_assigner.hpp"
 #include "kmeans/screen.hpp"
 
 namespace kmosaic {
@@ -167,6 +168,7 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 }  // namespace
 
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
+    if (rows.n_features <= kNarrowFeatures) return assign_narrow(rows, centers, labels, nullptr, parallel);
     const Task task{rows, centers, kernels()};
     if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= kMostByteFeatures) {
         const ByteScreen screen(centers, rows.n_rows, task.table, parallel);
