@@ -98,7 +98,7 @@ struct Found {
 
 template <class Reader>
 std::size_t label_rows(Reader& reader, std::size_t n_rows, const NarrowCentroids& c, const Found& found) {
-    std::int32_t last_labels[kNarrowTile];
+    alignas(64) std::int32_t last_labels[kNarrowTile];
     std::size_t n_undecided = 0;
     for (std::size_t first = 0; first < n_rows; first += kNarrowTile) {
         const std::size_t count = n_rows - first < kNarrowTile ? n_rows - first : kNarrowTile;

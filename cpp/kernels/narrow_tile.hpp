@@ -90,9 +90,9 @@ class TileReader {
     const T* data_;
     std::size_t n_features_;
     Real scale_;
-    Real origins_[kTileValues];
-    float rows_[kTileValues + 4] = {};  // the last quad reaches three beyond
-    float lanes_[kTileValues];
+    alignas(64) Real origins_[kTileValues];
+    alignas(64) float rows_[kTileValues + 4] = {};  // the last quad reaches three beyond
+    alignas(64) float lanes_[kTileValues];
 };
 
 #if KMOSAIC_LANES == 16
@@ -164,11 +164,11 @@ class WordReader {
     std::size_t n_features_;
     bool two_pairs_;
     float origins_[kMostFeatures];
-    std::uint32_t words_[kMostFeatures][kLanes];
-    std::uint32_t shifts_[kMostFeatures][kLanes];
+    alignas(64) std::uint32_t words_[kMostFeatures][kLanes];
+    alignas(64) std::uint32_t shifts_[kMostFeatures][kLanes];
     std::uint32_t pairs_[kMostFeatures][2] = {};
     std::uint8_t last_[2 * kPairBytes] = {};
-    float lanes_[kMostFeatures * kNarrowTile];
+    alignas(64) float lanes_[kMostFeatures * kNarrowTile];
 };
 
 #endif
