@@ -111,11 +111,37 @@ struct NarrowKernels {
                                     std::int32_t* labels, std::uint32_t* undecided);
 };
 
+// Rows of at most 24 bits. A colour's key is its value, the first feature highest.
+enum ColourKind : int { kOneByte = 0, kTwoBytes = 1, kThreeBytes = 2, kOneWord = 3 };
+constexpr int kColourKinds = 4;
+
+// The keys present: bit key % 64 of bitmap[key / 64], and in ranks[w] how many there are in the words before w.
+struct ColourSet {
+    const std::uint64_t* bitmap;
+    const std::uint32_t* ranks;
+};
+
+struct ColourKernels {
+    // Set the rows' bits. Any number of threads may, at the same time.
+    void (*mark[kColourKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
+
+    // Fills ranks; returns how many keys there are.
+    std::uint32_t (*rank_words)(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks);
+
+    // ++counts[rank of the row], for rows whose colours are all in the set.
+    void (*count[kColourKinds])(const void* rows, std::size_t n, const ColourSet& set, std::uint32_t* counts);
+
+    // out[i] = values[rank of row i], for rows whose colours are all in the set.
+    void (*look_up[kColourKinds])(const void* rows, std::size_t n, const ColourSet& set,
+                                  const std::int32_t* values, std::int32_t* out);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
     const ScreenKernels* screen;
     const NarrowKernels* narrow;
+    const ColourKernels* colours;
     const ByteKernels* bytes;  // null where the instruction set has no such dot product
     const ExactKernels* exact;
 };
