@@ -300,7 +300,8 @@ NB_MODULE(_core, m) {
                 new (self) MergedRows(merge_rows(rows, n_threads));
             },
             "rows"_a, "n_threads"_a)
-        .def_prop_ro("size", [](const MergedRows& self) { return self.colours.size(); }, "How many there are.")
+        .def_prop_ro(
+            "size", [](const MergedRows& self) { return self.colours.size(); }, "How many there are.")
         .def("rows", &distinct_rows, "n_threads"_a, "Each once, in ascending order.")
         .def("counts", &colour_counts, "n_threads"_a, "How many rows equal each.")
         .def("expand", &expand_labels, "colour_labels"_a, "labels"_a, "n_threads"_a,

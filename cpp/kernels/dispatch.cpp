@@ -55,16 +55,21 @@ bool has_avx512vnni() {
 // Best first.
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
-    {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512::narrow_kernels, &avx512::colour_kernels, &avx512vnni::byte_kernels,
+    {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512::narrow_kernels, &avx512::colour_kernels,
+     &avx512vnni::byte_kernels, &avx512::exact_kernels},
+    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::narrow_kernels, &avx512::colour_kernels, nullptr,
      &avx512::exact_kernels},
-    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::narrow_kernels, &avx512::colour_kernels, nullptr, &avx512::exact_kernels},
-    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::narrow_kernels, &avx2::colour_kernels, nullptr, &avx2::exact_kernels},
-    {"sse2", always, &sse2::screen_kernels, &sse2::narrow_kernels, &sse2::colour_kernels, nullptr, &sse2::exact_kernels},
+    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::narrow_kernels, &avx2::colour_kernels, nullptr,
+     &avx2::exact_kernels},
+    {"sse2", always, &sse2::screen_kernels, &sse2::narrow_kernels, &sse2::colour_kernels, nullptr,
+     &sse2::exact_kernels},
 #endif
 #ifdef KMOSAIC_ARM
-    {"neon", always, &neon::screen_kernels, &neon::narrow_kernels, &neon::colour_kernels, nullptr, &neon::exact_kernels},
+    {"neon", always, &neon::screen_kernels, &neon::narrow_kernels, &neon::colour_kernels, nullptr,
+     &neon::exact_kernels},
 #endif
-    {"scalar", always, &scalar::screen_kernels, &scalar::narrow_kernels, &scalar::colour_kernels, nullptr, &scalar::exact_kernels},
+    {"scalar", always, &scalar::screen_kernels, &scalar::narrow_kernels, &scalar::colour_kernels, nullptr,
+     &scalar::exact_kernels},
 };
 
 std::string names() {

@@ -28,7 +28,8 @@ typedef Quad LooseQuad __attribute__((aligned(alignof(float)), may_alias));
 #if defined(__clang__) || __GNUC__ >= 12
 #define KMOSAIC_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define KMOSAIC_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, std::int32_t __attribute__((vector_size(16))){__VA_ARGS__})
+#define KMOSAIC_SHUFFLE(a, b, ...) \
+    __builtin_shuffle(a, b, std::int32_t __attribute__((vector_size(16))){__VA_ARGS__})
 #endif
 
 // Four features of four rows. In 512 bits, sixteen rows at a time, this was slower on Zen 4.
@@ -153,7 +154,8 @@ class WordReader {
             if constexpr (Pairs == 2)
                 x |= _mm512_maskz_permutex2var_epi16(pairs_[f][1], halves[1][0], words, halves[1][1]);
             if constexpr (sizeof(T) == 1)
-                x = _mm512_maskz_srlv_epi32(0xffff, x, _mm512_loadu_si512(shifts_[f])) & _mm512_set1_epi32(255);
+                x = _mm512_maskz_srlv_epi32(0xffff, x, _mm512_loadu_si512(shifts_[f])) &
+                    _mm512_set1_epi32(255);
             const __m512 value = _mm512_maskz_cvtepi32_ps(0xffff, x) - origins_[f];
             _mm512_storeu_ps(out + f * kNarrowTile, value);
         }

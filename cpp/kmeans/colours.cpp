@@ -63,9 +63,8 @@ Colours::Colours(const Rows& rows, const Parallel& parallel)
       ranks_(bitmap_.size(), 0) {
     const ColourKernels& kernel = *kernels().colours;
     for_blocks(rows.n_rows, parallel, [&] {
-        return [&](std::size_t first, std::size_t n) {
-            kernel.mark[kind_](rows.row(first), n, bitmap_.data());
-        };
+        return
+            [&](std::size_t first, std::size_t n) { kernel.mark[kind_](rows.row(first), n, bitmap_.data()); };
     });
     size_ = kernel.rank_words(bitmap_.data(), bitmap_.size(), ranks_.data());
 }
@@ -78,7 +77,8 @@ void Colours::write_rows(void* out, const Parallel& parallel) const {
             for (std::size_t w = block * kWords; w < last; ++w) {
                 std::size_t index = ranks_[w];
                 for (std::uint64_t left = bitmap_[w]; left != 0; left &= left - 1)
-                    write_colour(kind_, w * 64 + static_cast<std::size_t>(std::countr_zero(left)), index++, out);
+                    write_colour(kind_, w * 64 + static_cast<std::size_t>(std::countr_zero(left)), index++,
+                                 out);
             }
         };
     });

@@ -58,16 +58,15 @@ class Decider {
         kernel.widen[task_.rows.dtype](task_.rows.row(row), d, row_.data());
         for (std::size_t j = 0; j < all_.size(); j += kExactPanelWidth)
             kernel.squared_distances(row_.data(), 1, d, task_.panels.data() + j * d, all_.data() + j);
-        const double least =
-            *std::min_element(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(task_.centers.n_clusters));
-        const double limit =
-            std::max(least * (1 + 4 * static_cast<double>(d + 2) * 0x1p-53), kUnderflow);
+        const double least = *std::min_element(
+            all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(task_.centers.n_clusters));
+        const double limit = std::max(least * (1 + 4 * static_cast<double>(d + 2) * 0x1p-53), kUnderflow);
         candidates_.clear();
         for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
             if (all_[j] <= limit) candidates_.push_back(j);
-        return static_cast<std::int32_t>(
-            candidates_.size() == 1 ? candidates_[0]
-                                    : nearest(row_.data(), task_.centers, candidates_, distances_));
+        return static_cast<std::int32_t>(candidates_.size() == 1
+                                             ? candidates_[0]
+                                             : nearest(row_.data(), task_.centers, candidates_, distances_));
     }
 
   private:
@@ -96,7 +95,8 @@ class NarrowAssigner {
         std::size_t changed = 0;
         for (std::size_t start = 0; start < count; start += kChunk) {
             const std::size_t n = std::min(kChunk, count - start);
-            if (n == kChunk && std::memcmp(&found_[start], labels + first + start, sizeof(std::int32_t) * kChunk) == 0)
+            if (n == kChunk &&
+                std::memcmp(&found_[start], labels + first + start, sizeof(std::int32_t) * kChunk) == 0)
                 continue;
             changed += update(first, start, n, labels);
         }

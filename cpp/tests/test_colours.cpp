@@ -49,8 +49,8 @@ void check_colours(const Values<T>& values, std::size_t d, const Parallel& paral
     std::vector<std::int32_t> labels(rows.n_rows, -1);
     colours.expand(rows, numbers.data(), labels.data(), parallel);
     for (std::size_t i = 0; i < rows.n_rows && equal; ++i)
-        equal = key_of(merged.data(), static_cast<std::size_t>(labels[i]) / 7, d) ==
-                key_of(values.data(), i, d);
+        equal =
+            key_of(merged.data(), static_cast<std::size_t>(labels[i]) / 7, d) == key_of(values.data(), i, d);
     CHECK(equal);
 }
 

@@ -24,9 +24,7 @@ struct Case {
     std::vector<double> centers;
     std::size_t n_features;
 
-    [[nodiscard]] Centers view() const {
-        return {centers.data(), centers.size() / n_features, n_features};
-    }
+    [[nodiscard]] Centers view() const { return {centers.data(), centers.size() / n_features, n_features}; }
 };
 
 template <class T>
@@ -235,7 +233,8 @@ TEST(a_gap_of_twice_the_error_is_decided_and_half_of_it_is_not) {
             std::vector<double> centers(2 * d, 1.0);
             for (std::size_t f = 0; f < d; ++f) centers[f] = -1.0;
             const NarrowScreen even({centers.data(), 2, d}, kFloat64);
-            const double square = 0.25 * static_cast<double>(d) * even.centroids().scale * even.centroids().scale;
+            const double square =
+                0.25 * static_cast<double>(d) * even.centroids().scale * even.centroids().scale;
             const double twice_error = square * static_cast<double>(even.centroids().row_factor) +
                                        static_cast<double>(even.centroids().constant);
             // The scores' gap for x: 4 d x s^2. This x makes it `share` of twice the error.
@@ -289,13 +288,15 @@ TEST(moves_are_the_labels_that_changed) {
     bool right = true;
     for (const Moves::Ledger& ledger : moves.ledgers()) {
         for (const Moves::Move& move : ledger.moves()) {
-            right = right && before[move.row] == move.from && labels[move.row] == move.to && move.from != move.to;
+            right =
+                right && before[move.row] == move.from && labels[move.row] == move.to && move.from != move.to;
             moved.insert(move.row);
         }
     }
     CHECK(right);
     CHECK(moved.size() == changed);
-    for (std::size_t i = 0; i < rows.n_rows; ++i) right = right && (labels[i] != before[i]) == moved.contains(i);
+    for (std::size_t i = 0; i < rows.n_rows; ++i)
+        right = right && (labels[i] != before[i]) == moved.contains(i);
     CHECK(right);
 }
 

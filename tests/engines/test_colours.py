@@ -33,14 +33,16 @@ def repeated(dtype: str, d: int, n: int, n_distinct: int) -> Array:
     return colours[random.integers(0, n_distinct, n)]
 
 
+@pytest.mark.usefixtures("cpu")
 @pytest.mark.parametrize(("dtype", "d"), KINDS)
-def test_merged_rows_are_the_distinct_ones(cpu: str, dtype: str, d: int) -> None:
+def test_merged_rows_are_the_distinct_ones(dtype: str, d: int) -> None:
     for n, n_distinct in ((3, 1), (100, 20), (4001, 77), (70_000, 20_000), (200_001, 300)):
         check_merged(repeated(dtype, d, n, n_distinct))
 
 
+@pytest.mark.usefixtures("cpu")
 @pytest.mark.parametrize(("dtype", "d"), KINDS)
-def test_the_least_and_the_greatest_colour(cpu: str, dtype: str, d: int) -> None:
+def test_the_least_and_the_greatest_colour(dtype: str, d: int) -> None:
     ends = np.array([[0] * d, [np.iinfo(dtype).max] * d], dtype=dtype)
     check_merged(np.repeat(ends, 5, axis=0))
     check_merged(np.repeat(ends[1:], 5, axis=0))

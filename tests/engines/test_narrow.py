@@ -39,7 +39,9 @@ def test_every_narrow_number_of_features(cpu: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n", "d", "k"), [(1, 3, 5), (63, 2, 100), (129, 4, 17), (2100, 3, 8), (65, 6, 1500)])
+@pytest.mark.parametrize(
+    ("n", "d", "k"), [(1, 3, 5), (63, 2, 100), (129, 4, 17), (2100, 3, 8), (65, 6, 1500)]
+)
 def test_rows_and_clusters(cpu: str, dtype: str, n: int, d: int, k: int) -> None:
     X = rows(n, d, dtype)
     centers = rows(k, d, dtype, seed=1) + 0.25
@@ -61,7 +63,8 @@ def test_centres_at_the_edge_of_the_screen(cpu: str, dtype: str) -> None:
     for d in (1, 3, 7, 16, 32):
         X = rows(60, d, dtype, seed=d)
         base = X[:5].astype(np.float64) + rows(5, d, "float64", seed=2)
-        centers = np.concatenate([base + (base - X[:5]) * s * 2.0**-e for e in range(14, 30) for s in (-1, 1)])
+        steps = [s * 2.0**-e for e in range(14, 30) for s in (-1, 1)]
+        centers = np.concatenate([base + (base - X[:5]) * step for step in steps])
         np.random.default_rng(3).shuffle(centers)
         assert (assign(X, centers) == nearest(X, centers)).all(), (cpu, d)
 

@@ -12,8 +12,8 @@ from kmosaic.engines.memory import Rows
 
 _MOST_FEATURES = {"uint8": 3, "uint16": 1}
 
-# Merging and expanding cost as much as one or two iterations over all rows, and each iteration over the distinct rows
-# saves the share of the others: with a third left, it pays from the third iteration on.
+# Merging and expanding cost about as much as two iterations over all rows, and each iteration over the
+# distinct rows saves the share of the others: with a third left, it pays from the fourth iteration on.
 _MOST_DISTINCT = 1 / 3
 
 
