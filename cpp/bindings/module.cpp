@@ -159,10 +159,10 @@ struct MergedRows {
     Colours colours;
 };
 
-MergedRows merge_rows(const AnyRows& array, std::size_t n_threads) {
+MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
     require(Colours::mergeable(rows), "rows to merge must have at most 24 bits");
-    return {array, without_gil(n_threads, [&](const Parallel& p) { return Colours(rows, p); })};
+    return {array, without_gil(n_threads, [&](const Parallel& p) { return Colours(rows, most, p); })};
 }
 
 template <class T>
@@ -296,12 +296,13 @@ NB_MODULE(_core, m) {
     nb::class_<MergedRows>(m, "Colours", "The distinct rows among rows of at most 24 bits.")
         .def(
             "__init__",
-            [](MergedRows* self, const AnyRows& rows, std::size_t n_threads) {
-                new (self) MergedRows(merge_rows(rows, n_threads));
+            [](MergedRows* self, const AnyRows& rows, std::size_t most, std::size_t n_threads) {
+                new (self) MergedRows(merge_rows(rows, most, n_threads));
             },
-            "rows"_a, "n_threads"_a)
+            "rows"_a, "most"_a, "n_threads"_a)
         .def_prop_ro(
-            "size", [](const MergedRows& self) { return self.colours.size(); }, "How many there are.")
+            "size", [](const MergedRows& self) { return self.colours.size(); },
+            "How many there are; more than most: too many, and not all.")
         .def("rows", &distinct_rows, "n_threads"_a, "Each once, in ascending order.")
         .def("counts", &colour_counts, "n_threads"_a, "How many rows equal each.")
         .def("expand", &expand_labels, "colour_labels"_a, "labels"_a, "n_threads"_a,

@@ -33,13 +33,15 @@ struct Word {
 
 // Threads share the bitmap. Most keys are there already, and a look is cheaper than an atomic operation.
 template <class Colour>
-void mark(const void* rows, std::size_t n, std::uint64_t* bitmap) {
+std::size_t mark(const void* rows, std::size_t n, std::uint64_t* bitmap) {
+    std::size_t n_new = 0;
     for (std::size_t i = 0; i < n; ++i) {
         const std::size_t key = Colour::key(rows, i);
         const std::uint64_t bit = std::uint64_t{1} << (key % 64);
         if (!(__atomic_load_n(&bitmap[key / 64], __ATOMIC_RELAXED) & bit))
-            __atomic_fetch_or(&bitmap[key / 64], bit, __ATOMIC_RELAXED);
+            n_new += !(__atomic_fetch_or(&bitmap[key / 64], bit, __ATOMIC_RELAXED) & bit);
     }
+    return n_new;
 }
 
 std::uint32_t rank_words(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks) {

@@ -122,8 +122,8 @@ struct ColourSet {
 };
 
 struct ColourKernels {
-    // Set the rows' bits. Any number of threads may, at the same time.
-    void (*mark[kColourKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
+    // Set the rows' bits, and return how many were not set before. Any number of threads may, at the same time.
+    std::size_t (*mark[kColourKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
 
     // Fills ranks; returns how many keys there are.
     std::uint32_t (*rank_words)(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks);

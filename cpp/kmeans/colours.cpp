@@ -1,6 +1,7 @@
 #include "kmeans/colours.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <deque>
 #include <limits>
@@ -56,15 +57,17 @@ bool Colours::mergeable(const Rows& rows) {
     return narrow && !rows.weights && rows.n_rows <= std::numeric_limits<std::uint32_t>::max();
 }
 
-Colours::Colours(const Rows& rows, const Parallel& parallel)
+Colours::Colours(const Rows& rows, std::size_t most, const Parallel& parallel)
     : kind_(kind_of(rows)),
       size_(0),
       bitmap_((std::size_t{1} << bits(kind_)) / 64, 0),
       ranks_(bitmap_.size(), 0) {
     const ColourKernels& kernel = *kernels().colours;
+    std::atomic<std::size_t> found{0};
     for_blocks(rows.n_rows, parallel, [&] {
-        return
-            [&](std::size_t first, std::size_t n) { kernel.mark[kind_](rows.row(first), n, bitmap_.data()); };
+        return [&](std::size_t first, std::size_t n) {
+            if (found <= most) found += kernel.mark[kind_](rows.row(first), n, bitmap_.data());
+        };
     });
     size_ = kernel.rank_words(bitmap_.data(), bitmap_.size(), ranks_.data());
 }

@@ -17,8 +17,9 @@ class Colours {
     // Whether these rows are of a kind that can be merged, and few enough to count in 32 bits.
     static bool mergeable(const Rows& rows);
 
-    // The colours of rows that are mergeable. The rows are not kept: hand the same ones to `counts` and `expand`.
-    Colours(const Rows& rows, const Parallel& parallel);
+    // The colours of rows that are mergeable. The rows are not kept: hand the same ones to `counts` and `expand`. Stops
+    // looking once there are more than `most`, and is then good for nothing but to say so.
+    Colours(const Rows& rows, std::size_t most, const Parallel& parallel);
 
     [[nodiscard]] std::size_t size() const { return size_; }
 

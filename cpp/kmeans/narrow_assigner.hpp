@@ -9,6 +9,8 @@
 
 namespace kmosaic {
 
+// On Zen 4 with AVX-512 this was faster than panels of centroids for 16 to 1,000 clusters: 6 to 17 times at 8 features,
+// 2.4 to 6 times at 32, uint8 (against integer products) and float32. Wider rows are for screens that keep bounds.
 constexpr std::size_t kNarrowFeatures = kMostNarrowFeatures;
 
 // `assign` for rows of at most kNarrowFeatures: writes the nearest centroid of each row (ties: the lowest), tells

@@ -31,7 +31,7 @@ void check_colours(const Values<T>& values, std::size_t d, const Parallel& paral
     std::map<Key<T>, std::uint32_t> expected;
     for (std::size_t i = 0; i < rows.n_rows; ++i) ++expected[key_of(values.data(), i, d)];
     CHECK(Colours::mergeable(rows));
-    const Colours colours(rows, parallel);
+    const Colours colours(rows, rows.n_rows, parallel);
     CHECK(colours.size() == expected.size());
     Values<T> merged(colours.size() * d);
     colours.write_rows(merged.data(), parallel);
@@ -87,11 +87,22 @@ TEST(rows_of_more_bits_or_with_weights_are_not_mergeable) {
     CHECK(Colours::mergeable({row, kUint8, (std::size_t{1} << 32) - 1, 3, nullptr}));
 }
 
+TEST(too_many_colours_are_not_all_looked_for) {
+    Random random(4);
+    Values<std::uint8_t> values(3 * 400000);
+    fill_any(values, random);
+    const Rows rows = rows_of(values, 3);
+    const std::size_t all = Colours(rows, rows.n_rows, threads(1)).size();
+    const std::size_t some = Colours(rows, 1000, threads(1)).size();
+    CHECK(some > 1000 && some < all);
+    CHECK(Colours(rows, all, threads(1)).size() == all);
+}
+
 // The room beyond the last colour is what rows find that were not merged.
 TEST(rows_that_were_not_merged_stay_within_the_tables) {
     const std::vector<std::uint8_t> merged = {1, 2, 3, 4, 5, 6};
     const std::vector<std::uint8_t> other = {255, 255, 255, 0, 0, 0};
-    const Colours colours({merged.data(), kUint8, 2, 3, nullptr}, threads(1));
+    const Colours colours({merged.data(), kUint8, 2, 3, nullptr}, 2, threads(1));
     const Rows others{other.data(), kUint8, 2, 3, nullptr};
     const std::vector<std::int32_t> colour_labels = {8, 9};
     std::vector<std::int32_t> labels(2, -1);

@@ -12,8 +12,9 @@ from kmosaic.engines.memory import Rows
 
 _MOST_FEATURES = {"uint8": 3, "uint16": 1}
 
-# Merging and expanding cost about as much as two iterations over all rows, and each iteration over the
-# distinct rows saves the share of the others: with a third left, it pays from the fourth iteration on.
+# 4.2 million pixels on two cores take 17 ms to merge and expand where 5% of them are distinct, 44 ms at 35%; an
+# iteration over all of them takes 5 ms for 16 clusters and 17 ms for 64. With a third left, merging pays after
+# four to twelve iterations, what seeding saves not counted.
 _MOST_DISTINCT = 1 / 3
 
 
@@ -55,8 +56,9 @@ def merge_colours(rows: Rows, n_threads: int) -> MergedColours | None:
     """
     if not _mergeable(rows):
         return None
-    colours = _core.Colours(rows, n_threads)
-    if colours.size > len(rows) * _MOST_DISTINCT:
+    most = int(len(rows) * _MOST_DISTINCT)
+    colours = _core.Colours(rows, most, n_threads)
+    if colours.size > most:
         return None
     return MergedColours(colours, len(rows), n_threads)
 
