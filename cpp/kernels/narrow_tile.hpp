@@ -22,37 +22,56 @@ inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
 
 #else
 
-using Quad = float __attribute__((vector_size(16)));
-typedef Quad LooseQuad __attribute__((aligned(alignof(float)), may_alias));
+// Quads of features: of one row, or with 256 bits of rows r and r + 4, so that eight rows come out in order. (512 bits
+// were slower on Zen 4.)
+constexpr int kQuadLanes = KMOSAIC_LANES >= 8 ? 8 : 4;
+using Quads = float __attribute__((vector_size(kQuadLanes * sizeof(float))));
+using QuadIndices = std::int32_t __attribute__((vector_size(kQuadLanes * sizeof(std::int32_t))));
+typedef Quads LooseQuads __attribute__((aligned(alignof(float)), may_alias));
+
+#if KMOSAIC_LANES >= 8
+inline Quads load_quads(const float* row, std::size_t n_features) {
+    return _mm256_loadu2_m128(row + 4 * n_features, row);
+}
+#define KMOSAIC_EACH(i, j, k, l) i, j, k, l, i + 4, j + 4, k + 4, l + 4
+#else
+inline Quads load_quads(const float* row, std::size_t) {
+    return *reinterpret_cast<const LooseQuads*>(row);
+}
+#define KMOSAIC_EACH(i, j, k, l) i, j, k, l
+#endif
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define KMOSAIC_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define KMOSAIC_SHUFFLE(a, b, ...) \
-    __builtin_shuffle(a, b, std::int32_t __attribute__((vector_size(16))){__VA_ARGS__})
+#define KMOSAIC_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, QuadIndices{__VA_ARGS__})
 #endif
 
-// Four features of four rows. In 512 bits, sixteen rows at a time, this was slower on Zen 4.
+// Four features of kQuadLanes rows.
 inline void transpose_quads(const float* rows, std::size_t n_features, float* lanes) {
-    Quad row[4];
+    constexpr int n = kQuadLanes;
+    Quads row[4];
 #pragma GCC unroll 4
-    for (std::size_t r = 0; r < 4; ++r) row[r] = *reinterpret_cast<const LooseQuad*>(rows + r * n_features);
-    const Quad a = KMOSAIC_SHUFFLE(row[0], row[1], 0, 4, 1, 5);
-    const Quad b = KMOSAIC_SHUFFLE(row[2], row[3], 0, 4, 1, 5);
-    const Quad c = KMOSAIC_SHUFFLE(row[0], row[1], 2, 6, 3, 7);
-    const Quad d = KMOSAIC_SHUFFLE(row[2], row[3], 2, 6, 3, 7);
-    const Quad out[4] = {KMOSAIC_SHUFFLE(a, b, 0, 1, 4, 5), KMOSAIC_SHUFFLE(a, b, 2, 3, 6, 7),
-                         KMOSAIC_SHUFFLE(c, d, 0, 1, 4, 5), KMOSAIC_SHUFFLE(c, d, 2, 3, 6, 7)};
+    for (std::size_t r = 0; r < 4; ++r) row[r] = load_quads(rows + r * n_features, n_features);
+    const Quads a = KMOSAIC_SHUFFLE(row[0], row[1], KMOSAIC_EACH(0, n, 1, n + 1));
+    const Quads b = KMOSAIC_SHUFFLE(row[2], row[3], KMOSAIC_EACH(0, n, 1, n + 1));
+    const Quads c = KMOSAIC_SHUFFLE(row[0], row[1], KMOSAIC_EACH(2, n + 2, 3, n + 3));
+    const Quads d = KMOSAIC_SHUFFLE(row[2], row[3], KMOSAIC_EACH(2, n + 2, 3, n + 3));
+    const Quads out[4] = {KMOSAIC_SHUFFLE(a, b, KMOSAIC_EACH(0, 1, n, n + 1)),
+                          KMOSAIC_SHUFFLE(a, b, KMOSAIC_EACH(2, 3, n + 2, n + 3)),
+                          KMOSAIC_SHUFFLE(c, d, KMOSAIC_EACH(0, 1, n, n + 1)),
+                          KMOSAIC_SHUFFLE(c, d, KMOSAIC_EACH(2, 3, n + 2, n + 3))};
 #pragma GCC unroll 4
-    for (std::size_t f = 0; f < 4; ++f) *reinterpret_cast<LooseQuad*>(lanes + f * kNarrowTile) = out[f];
+    for (std::size_t f = 0; f < 4; ++f) *reinterpret_cast<LooseQuads*>(lanes + f * kNarrowTile) = out[f];
 }
 #undef KMOSAIC_SHUFFLE
+#undef KMOSAIC_EACH
 
 // The last four features overlap those before; of fewer than four, the rest is the next row's and is not used.
 inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
     for (std::size_t f = 0; f < n_features; f += 4) {
         const std::size_t first = f + 4 > n_features && n_features > 4 ? n_features - 4 : f;
-        for (std::size_t r = 0; r < kNarrowTile; r += 4)
+        for (std::size_t r = 0; r < kNarrowTile; r += kQuadLanes)
             transpose_quads(rows + r * n_features + first, n_features, lanes + first * kNarrowTile + r);
     }
 }
