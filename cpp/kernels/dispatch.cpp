@@ -23,6 +23,8 @@ namespace kmosaic {
 #define KMOSAIC_DECLARE(isa)                   \
     namespace isa {                            \
     extern const ScreenKernels screen_kernels; \
+    extern const NarrowKernels narrow_kernels; \
+    extern const ColourKernels colour_kernels; \
     extern const ExactKernels exact_kernels;   \
     extern const SumKernels sum_kernels;       \
     }                                          \
@@ -108,31 +110,26 @@ bool has_neonmm() {
 #endif
 #endif
 
+// Integer dot products have instruction sets of their own; all else is `isa`'s.
+#define KMOSAIC_TABLE(name, supported, isa)                                                                  \
+    {#name,                 supported,           &isa::screen_kernels, &isa::narrow_kernels,                 \
+     &isa::colour_kernels, &name::byte_kernels, &isa::exact_kernels,  &isa::sum_kernels}
+
 // Best first.
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
-    {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512vnni::byte_kernels,
-     &avx512::exact_kernels,
-     &avx512::sum_kernels},
-    {"avx512", has_avx512, &avx512::screen_kernels, &avx512::byte_kernels, &avx512::exact_kernels,
-     &avx512::sum_kernels},
-    {"avxvnni", has_avxvnni, &avx2::screen_kernels, &avxvnni::byte_kernels, &avx2::exact_kernels,
-     &avx2::sum_kernels},
-    {"avx2", has_avx2, &avx2::screen_kernels, &avx2::byte_kernels, &avx2::exact_kernels,
-     &avx2::sum_kernels},
-    {"sse2", always, &sse2::screen_kernels, &sse2::byte_kernels, &sse2::exact_kernels,
-     &sse2::sum_kernels},
+    KMOSAIC_TABLE(avx512vnni, has_avx512vnni, avx512),
+    KMOSAIC_TABLE(avx512, has_avx512, avx512),
+    KMOSAIC_TABLE(avxvnni, has_avxvnni, avx2),
+    KMOSAIC_TABLE(avx2, has_avx2, avx2),
+    KMOSAIC_TABLE(sse2, always, sse2),
 #endif
 #ifdef KMOSAIC_ARM
-    {"neonmm", has_neonmm, &neon::screen_kernels, &neonmm::byte_kernels, &neon::exact_kernels,
-     &neon::sum_kernels},
-    {"neondot", has_neondot, &neon::screen_kernels, &neondot::byte_kernels, &neon::exact_kernels,
-     &neon::sum_kernels},
-    {"neon", always, &neon::screen_kernels, &neon::byte_kernels, &neon::exact_kernels,
-     &neon::sum_kernels},
+    KMOSAIC_TABLE(neonmm, has_neonmm, neon),
+    KMOSAIC_TABLE(neondot, has_neondot, neon),
+    KMOSAIC_TABLE(neon, always, neon),
 #endif
-    {"scalar", always, &scalar::screen_kernels, &scalar::byte_kernels, &scalar::exact_kernels,
-     &scalar::sum_kernels},
+    KMOSAIC_TABLE(scalar, always, scalar),
 };
 
 std::string names() {

@@ -222,10 +222,62 @@ struct ByteKernels {
                    EncodedCenter* out);
 };
 
+// Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and
+// centroids in groups that share the loads of a row's values.
+constexpr std::size_t kNarrowTile = 64;
+constexpr std::size_t kNarrowGroup = 4;
+constexpr std::size_t kMostNarrowFeatures = 32;
+
+// Centroids for narrow rows; the meaning of each number is in kmeans/narrow_screen.hpp.
+struct NarrowCentroids {
+    std::size_t n_features;
+    std::size_t n_groups;
+    const double* origin;
+    double scale;
+    const float* coefficients;  // [group][feature][kNarrowGroup]
+    const float* norms;         // [group][kNarrowGroup]
+    float row_factor;
+    float constant;
+};
+
+struct NarrowKernels {
+    // labels[i] is the nearest centroid of row i by float32 scores. Rows whose second best score is too near the best
+    // for that to be certain are listed in `undecided` (room for n_rows); returns how many.
+    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const NarrowCentroids& centroids,
+                                    std::int32_t* labels, std::uint32_t* undecided);
+};
+
+// Rows of at most 24 bits. A colour's key is its value, the first feature highest.
+enum ColourKind : int { kOneByte = 0, kTwoBytes = 1, kThreeBytes = 2, kOneWord = 3 };
+constexpr int kColourKinds = 4;
+
+// The keys present: bit key % 64 of bitmap[key / 64], and in ranks[w] how many there are in the words before w.
+struct ColourSet {
+    const std::uint64_t* bitmap;
+    const std::uint32_t* ranks;
+};
+
+struct ColourKernels {
+    // Set the rows' bits, and return how many were not set before. Any number of threads may, at the same time.
+    std::size_t (*mark[kColourKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
+
+    // Fills ranks; returns how many keys there are.
+    std::uint32_t (*rank_words)(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks);
+
+    // ++counts[rank of the row], for rows whose colours are all in the set.
+    void (*count[kColourKinds])(const void* rows, std::size_t n, const ColourSet& set, std::uint32_t* counts);
+
+    // out[i] = values[rank of row i], for rows whose colours are all in the set.
+    void (*look_up[kColourKinds])(const void* rows, std::size_t n, const ColourSet& set,
+                                  const std::int32_t* values, std::int32_t* out);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
     const ScreenKernels* screen;
+    const NarrowKernels* narrow;
+    const ColourKernels* colours;
     const ByteKernels* bytes;
     const ExactKernels* exact;
     const SumKernels* sums;

@@ -8,6 +8,7 @@
 #include "kernels/dispatch.hpp"
 #include "kmeans/bounded_assigner.hpp"
 #include "kmeans/decide.hpp"
+#include "kmeans/narrow_assigner.hpp"
 #include "kmeans/screen.hpp"
 
 namespace kmosaic {
@@ -122,6 +123,7 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                    Moves* moves) {
+    if (rows.n_features <= kNarrowFeatures) return assign_narrow(rows, centers, labels, parallel, moves);
     const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
         return BoundedAssigner(rows, parallel).assign(centers, labels, parallel, moves);

@@ -1,11 +1,12 @@
 #include "kmeans/assigner.hpp"
 
 #include "kmeans/assign.hpp"
+#include "kmeans/narrow_assigner.hpp"
 
 namespace kmosaic {
 
 Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
-    if (rows.n_features > kMostByteFeatures) return;
+    if (rows.n_features <= kNarrowFeatures || rows.n_features > kMostByteFeatures) return;
     bounded_ = std::make_unique<BoundedAssigner>(rows, parallel);
     if (!bounded_->useful()) bounded_.reset();
 }

@@ -1,0 +1,137 @@
+// Screening of rows of few features, compiled once per instruction set: rows are the lanes, the loop is over centroids.
+// Compiled with fused multiply-add where there is one; the bound in kmeans/narrow_screen.hpp holds with and without.
+#include "kernels/kernels.hpp"
+#include "kernels/lanes.hpp"
+#include "kernels/narrow_tile.hpp"
+
+namespace kmosaic::KMOSAIC_ISA {
+namespace {
+
+// Registers of rows that meet a group of centroids together. With kNarrowGroup centroids these are the accumulators:
+// 16 of the 32 registers of AVX-512 and NEON, 8 of the 16 of AVX2 and SSE2. On Zen 4 2, 3 and 4 were within 5% of each
+// other: comparisons share the multiply-add units, and those are busy.
+#if KMOSAIC_LANES == 16 || defined(KMOSAIC_ARM)
+constexpr std::size_t kVectors = 4;
+#else
+constexpr std::size_t kVectors = 2;
+#endif
+constexpr std::size_t kPass = kVectors * kLanes;
+static_assert(kNarrowTile % kPass == 0);
+
+constexpr float kInfinity = __builtin_inff();
+// Twice an error below this leaves no sum anywhere near overflow; a row with more is not screened.
+constexpr float kMostSlack = 1e30F;
+
+struct Best {
+    Lanes score[kVectors];
+    Lanes second[kVectors];
+    IntLanes label[kVectors];
+};
+
+// Scores of one group of centroids, for kPass rows.
+inline void meet(const float* rows, const NarrowCentroids& c, std::size_t group, Best& best) {
+    Lanes scores[kNarrowGroup][kVectors];
+    const float* coefficients = c.coefficients + group * c.n_features * kNarrowGroup;
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kNarrowGroup; ++i)
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < kVectors; ++v) scores[i][v] = splat(c.norms[group * kNarrowGroup + i]);
+    for (std::size_t f = 0; f < c.n_features; ++f) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < kVectors; ++v) {
+            const Lanes x = load(rows + f * kNarrowTile + v * kLanes);
+#pragma GCC unroll 4
+            for (std::size_t i = 0; i < kNarrowGroup; ++i)
+                scores[i][v] += x * splat(coefficients[f * kNarrowGroup + i]);
+        }
+    }
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < kNarrowGroup; ++i) {
+            const Lanes score = scores[i][v];
+            const auto j = static_cast<std::int32_t>(group * kNarrowGroup + i);
+            best.label[v] = choose(below(score, best.score[v]), splat(j), best.label[v]);
+            best.second[v] = least(best.second[v], greatest(best.score[v], score));
+            best.score[v] = least(best.score[v], score);
+        }
+    }
+}
+
+// Labels of kPass rows, -1 where undecided; whether all are decided.
+bool label_pass(const float* rows, const NarrowCentroids& c, std::int32_t* labels) {
+    Best best;
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+        best.score[v] = best.second[v] = splat(kInfinity);
+        best.label[v] = splat(std::int32_t{0});
+    }
+    for (std::size_t group = 0; group < c.n_groups; ++group) meet(rows, c, group, best);
+    bool all_decided = true;
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < kVectors; ++v) {
+        Lanes square{};
+        for (std::size_t f = 0; f < c.n_features; ++f) {
+            const Lanes x = load(rows + f * kNarrowTile + v * kLanes);
+            square += x * x;
+        }
+        const Lanes slack = square * c.row_factor + c.constant;
+        const Mask decided =
+            both(below(best.score[v] + slack, best.second[v]), below(slack, splat(kMostSlack)));
+        store(labels + v * kLanes, choose(decided, best.label[v], splat(std::int32_t{-1})));
+        all_decided = all_decided && all(decided);
+    }
+    return all_decided;
+}
+
+bool label_tile(const float* lanes, const NarrowCentroids& c, std::int32_t* labels) {
+    bool all_decided = true;
+    for (std::size_t r = 0; r < kNarrowTile; r += kPass)
+        all_decided = label_pass(lanes + r, c, labels + r) && all_decided;
+    return all_decided;
+}
+
+struct Found {
+    std::int32_t* labels;
+    std::uint32_t* undecided;
+};
+
+template <class Reader>
+std::size_t label_rows(Reader& reader, std::size_t n_rows, const NarrowCentroids& c, const Found& found) {
+    alignas(64) std::int32_t last_labels[kNarrowTile];
+    std::size_t n_undecided = 0;
+    for (std::size_t first = 0; first < n_rows; first += kNarrowTile) {
+        const std::size_t count = n_rows - first < kNarrowTile ? n_rows - first : kNarrowTile;
+        std::int32_t* own = count == kNarrowTile ? found.labels + first : last_labels;
+        const bool all_decided = label_tile(reader.lanes(first, count), c, own);
+        for (std::size_t i = 0; own == last_labels && i < count; ++i) found.labels[first + i] = own[i];
+        for (std::size_t i = 0; !all_decided && i < count; ++i)
+            if (own[i] < 0) found.undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
+    }
+    return n_undecided;
+}
+
+template <class T>
+std::size_t nearest(const void* data, std::size_t n_rows, const NarrowCentroids& c, std::int32_t* labels,
+                    std::uint32_t* undecided) {
+    const T* rows = static_cast<const T*>(data);
+#if KMOSAIC_LANES == 16
+    if constexpr (std::is_integral_v<T>) {
+        if (c.n_features <= WordReader<T>::kMostFeatures) {
+            WordReader<T> reader(rows, n_rows, c);
+            return label_rows(reader, n_rows, c, {labels, undecided});
+        }
+    }
+#endif
+    TileReader<T> reader(rows, n_rows, c);
+    return label_rows(reader, n_rows, c, {labels, undecided});
+}
+
+}  // namespace
+
+extern const NarrowKernels narrow_kernels;
+const NarrowKernels narrow_kernels = {
+    {nearest<std::uint8_t>, nearest<std::uint16_t>, nearest<float>, nearest<double>},
+};
+
+}  // namespace kmosaic::KMOSAIC_ISA

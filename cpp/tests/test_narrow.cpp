@@ -1,0 +1,309 @@
+// Rows of few features: labels against brute force, the screen's bound at its edge, and what Moves are told.
+#include <atomic>
+#include <cmath>
+#include <set>
+#include <limits>
+
+#include "check.hpp"
+#include "kmeans/narrow_assigner.hpp"
+#include "kmeans/narrow_screen.hpp"
+#include "partials.hpp"
+#include "reference.hpp"
+#include "samples.hpp"
+
+namespace kmosaic::testing {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+
+struct Case {
+    std::vector<double> rows;
+    std::vector<double> centers;
+    std::size_t n_features;
+
+    [[nodiscard]] Centers view() const { return {centers.data(), centers.size() / n_features, n_features}; }
+};
+
+template <class T>
+void check_labels(const Case& c) {
+    const std::string what = context();
+    const Values<T> values(c.rows);
+    const Rows rows = rows_of(values, c.n_features);
+    const std::vector<std::int32_t> expected = nearest_of_all(rows, c.view());
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        context() = what + " " + name_of(dtype_of<T>()) + " on " + name +
+                    " n_rows=" + std::to_string(rows.n_rows) + " n_features=" + std::to_string(c.n_features) +
+                    " n_clusters=" + std::to_string(c.view().n_clusters);
+        std::vector<std::int32_t> labels(rows.n_rows, -1);
+        CHECK(assign_narrow(rows, c.view(), labels.data(), threads(2)) == rows.n_rows);
+        CHECK(labels == expected);
+        CHECK(assign_narrow(rows, c.view(), labels.data(), threads(2)) == 0);
+    }
+    context() = what;
+}
+
+template <class T>
+Case random_case(std::size_t n, std::size_t d, std::size_t k, Random& random) {
+    Case c{{}, {}, d};
+    for (std::size_t i = 0; i < n * d; ++i) c.rows.push_back(static_cast<double>(any_value<T>(random)));
+    for (std::size_t i = 0; i < k * d; ++i)
+        c.centers.push_back(
+            (static_cast<double>(any_value<T>(random)) + static_cast<double>(any_value<T>(random))) / 2.3);
+    return c;
+}
+
+TEST(random_rows_of_every_narrow_number_of_features) {
+    Random random(1);
+    std::size_t k = 1;
+    for (std::size_t d = 1; d <= kNarrowFeatures; ++d) {
+        for (const std::size_t n : {1U, 15U, 64U, 65U, 203U}) {
+            k = k % 31 + 4;
+            for_each_dtype([&](auto zero) {
+                using T = decltype(zero);
+                check_labels<T>(random_case<T>(n, d, k, random));
+            });
+        }
+    }
+}
+
+TEST(every_number_of_clusters) {
+    Random random(2);
+    for (std::size_t k = 1; k <= 100; k += k < 20 ? 1 : 9) {
+        for_each_dtype([&](auto zero) {
+            using T = decltype(zero);
+            check_labels<T>(random_case<T>(70, k % 7 + 1, k, random));
+        });
+    }
+    check_labels<std::uint8_t>(random_case<std::uint8_t>(80, 3, 2500, random));
+    check_labels<float>(random_case<float>(80, 5, 1201, random));
+}
+
+TEST(blocks_of_rows_and_the_rows_left_over) {
+    Random random(3);
+    for (const std::size_t n : {2047U, 2048U, 2049U, 6200U}) {
+        check_labels<std::uint8_t>(random_case<std::uint8_t>(n, 3, 7, random));
+        check_labels<std::uint16_t>(random_case<std::uint16_t>(n, 6, 5, random));
+        check_labels<double>(random_case<double>(n, 2, 6, random));
+    }
+}
+
+// Whole and half numbers: most rows lie exactly between several centroids.
+TEST(lattices_of_ties_go_to_the_lowest_index) {
+    Random random(4);
+    for (const std::size_t d : {1U, 2U, 3U, 4U, 6U, 13U, 17U, 32U}) {
+        Case c{{}, {}, d};
+        for (std::size_t i = 0; i < 150 * d; ++i)
+            c.rows.push_back(static_cast<double>(10 + below(random, 5)));
+        for (std::size_t i = 0; i < 60 * d; ++i)
+            c.centers.push_back(9.5 + static_cast<double>(below(random, 6)));
+        for_each_dtype([&](auto zero) { check_labels<decltype(zero)>(c); });
+    }
+}
+
+TEST(constant_rows_and_copies_of_centroids) {
+    for (const std::size_t d : {1U, 3U, 5U, 32U}) {
+        for (const double value : {0.0, 3.0, 255.0}) {
+            Case c{std::vector<double>(70 * d, value), std::vector<double>(9 * d, value), d};
+            for_each_dtype([&](auto zero) { check_labels<decltype(zero)>(c); });
+            for (std::size_t f = 0; f < d; ++f) c.centers[f] = c.centers[5 * d + f] = 77.5;
+            for_each_dtype([&](auto zero) { check_labels<decltype(zero)>(c); });
+        }
+    }
+}
+
+// No further than the oracle's 113 bits reach: tests/engines/test_narrow.py goes on with fractions.
+TEST(outliers_and_squares_beyond_float32) {
+    Random random(5);
+    for (const double size : {1e6, 1e12, 1e18, 1e24}) {
+        Case c = random_case<float>(130, 4, 9, random);
+        for (std::size_t i = below(random, 13); i < c.rows.size(); i += 13) c.rows[i] *= size;
+        check_labels<float>(c);
+        c.centers[below(random, c.centers.size())] *= size;
+        check_labels<float>(c);
+    }
+    for (const double size : {1e-300, 1e-40, 1e12, 1e24}) {
+        Case c = random_case<double>(130, 4, 9, random);
+        for (std::size_t i = below(random, 13); i < c.rows.size(); i += 13) c.rows[i] *= size;
+        check_labels<double>(c);
+        c.centers[below(random, c.centers.size())] *= size;
+        check_labels<double>(c);
+    }
+}
+
+TEST(rows_far_from_zero) {
+    Random random(6);
+    for (const double offset : {1e5, -1e8, 1e12}) {
+        Case c = random_case<double>(100, 3, 20, random);
+        for (double& x : c.rows) x += offset;
+        for (double& x : c.centers) x += offset;
+        check_labels<double>(c);
+        for (double& x : c.rows) x = static_cast<float>(x);
+        check_labels<float>(c);
+    }
+}
+
+TEST(integer_rows_and_centroids_outside_their_range) {
+    Random random(7);
+    for (const double far : {1e3, -1e6, 1e15, 1e39, -1e200}) {
+        Case c = random_case<std::uint8_t>(90, 3, 12, random);
+        for (std::size_t j = 0; j < 12; j += 5) c.centers[j * 3 + j % 3] = far;
+        check_labels<std::uint8_t>(c);
+        check_labels<std::uint16_t>(c);
+    }
+}
+
+template <class T>
+struct Screened {
+    std::vector<std::int32_t> labels;
+    std::set<std::size_t> undecided;
+};
+
+template <class T>
+Screened<T> screened(const Rows& rows, const NarrowScreen& screen) {
+    Screened<T> result;
+    result.labels.assign(rows.n_rows, -2);
+    std::vector<std::uint32_t> list(rows.n_rows);
+    const std::size_t n = kernels().narrow->nearest[rows.dtype](rows.row(0), rows.n_rows, screen.centroids(),
+                                                                result.labels.data(), list.data());
+    result.undecided.insert(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(n));
+    return result;
+}
+
+// |x' - X|'s worst case and the kernel's sum, centroid by centroid: a second centroid is moved away from the first until
+// the screen decides. Whatever it decides must be right.
+template <class T>
+void check_edge(std::size_t d, Random& random) {
+    std::size_t decided = 0;
+    bool right = true;
+    for (int exponent = -30; exponent <= -4; ++exponent) {
+        constexpr std::size_t kRows = 32;
+        Values<T> values(kRows * d);
+        fill_any(values, random);
+        const Rows rows = rows_of(values, d);
+        std::vector<double> centers(5 * d);
+        for (std::size_t f = 0; f < d; ++f) {
+            const double x = value_at(rows, 0, f);
+            const double away = (kIsInteger<T> ? 20 : 0.1) * uniform(random);
+            centers[f] = x + away;
+            centers[d + f] = x - away * (1 + std::ldexp(uniform(random), exponent));
+            centers[2 * d + f] = centers[f] + away * std::ldexp(uniform(random) - 0.5, exponent);
+            centers[3 * d + f] = static_cast<double>(any_value<T>(random));
+            centers[4 * d + f] = x - away;
+        }
+        const Centers view{centers.data(), 5, d};
+        const NarrowScreen screen(view, rows.dtype);
+        const Screened<T> found = screened<T>(rows, screen);
+        for (std::size_t i = 0; i < kRows; ++i) {
+            if (found.undecided.contains(i)) continue;
+            ++decided;
+            right = right && found.labels[i] == nearest(rows, i, view);
+        }
+    }
+    CHECK(right);
+    CHECK(decided > 0);
+}
+
+TEST(what_the_screen_decides_at_the_edge_of_its_bound_is_right) {
+    Random random(8);
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        for (std::size_t d = 1; d <= kNarrowFeatures; ++d) {
+            for_each_dtype([&](auto zero) {
+                using T = decltype(zero);
+                context() = name + " " + name_of(dtype_of<T>()) + " n_features=" + std::to_string(d);
+                for (int repeat = 0; repeat < 5; ++repeat) check_edge<T>(d, random);
+            });
+        }
+    }
+}
+
+// The proof's E bounds every score: the gap between a row's two scores, true and computed, differs by less than 2E.
+TEST(a_gap_of_twice_the_error_is_decided_and_half_of_it_is_not) {
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        for (const std::size_t d : {1U, 3U, 8U, 32U}) {
+            context() = name + " n_features=" + std::to_string(d);
+            const std::vector<double> row(d, 0.5);
+            const Values<double> values(row);
+            const Rows rows = rows_of(values, d);
+            std::vector<double> centers(2 * d, 1.0);
+            for (std::size_t f = 0; f < d; ++f) centers[f] = -1.0;
+            const NarrowScreen even({centers.data(), 2, d}, kFloat64);
+            const double square =
+                0.25 * static_cast<double>(d) * even.centroids().scale * even.centroids().scale;
+            const double twice_error = square * static_cast<double>(even.centroids().row_factor) +
+                                       static_cast<double>(even.centroids().constant);
+            // The scores' gap for x: 4 d x s^2. This x makes it `share` of twice the error.
+            for (const double share : {0.5, 3.0}) {
+                const double scale = even.centroids().scale;
+                const Values<double> near(
+                    std::vector<double>(d, share * static_cast<double>(even.centroids().constant) /
+                                               (4 * static_cast<double>(d) * scale * scale)));
+                const Screened<double> found = screened<double>(rows_of(near, d), even);
+                CHECK(found.undecided.size() == (share < 1 ? 1U : 0U));
+                CHECK(share < 1 || found.labels[0] == 1);
+            }
+            CHECK(screened<double>(rows, even).undecided.empty() && twice_error < 1);
+        }
+    }
+}
+
+TEST(later_copies_and_places_left_over_never_win) {
+    const std::vector<double> centers = {1, 2, 3, 4, 1, 2, 5, 6, 3, 4};
+    const NarrowScreen screen({centers.data(), 5, 2}, kFloat64);
+    const float* norms = screen.centroids().norms;
+    CHECK(screen.centroids().n_groups == 2);
+    for (const std::size_t j : {0U, 1U, 3U}) CHECK(std::isfinite(norms[j]));
+    for (const std::size_t j : {2U, 4U, 5U, 6U, 7U}) CHECK(norms[j] == kInfinity);
+}
+
+TEST(origins_are_whole_for_integers_and_float32_for_float32) {
+    const std::vector<double> centers = {0.4, 254.7, -300, 1e6, 0.1, 255.2, -10, 1e7};
+    const NarrowScreen whole({centers.data(), 2, 4}, kUint16);
+    const double expected[] = {0, 255, 0, 65535};
+    CHECK(std::equal(expected, expected + 4, whole.centroids().origin));
+    CHECK(whole.centroids().scale == 1);
+    const NarrowScreen real({centers.data(), 2, 4}, kFloat32);
+    for (std::size_t f = 0; f < 4; ++f) {
+        const double origin = real.centroids().origin[f];
+        CHECK(origin == static_cast<double>(static_cast<float>(origin)));
+    }
+}
+
+TEST(moves_make_the_sums_those_of_the_new_labels) {
+    Random random(9);
+    const Case c = random_case<std::uint8_t>(5000, 3, 6, random);
+    const Values<std::uint8_t> values(c.rows);
+    const Rows rows = rows_of(values, 3);
+    std::vector<std::int32_t> labels = random_labels(rows.n_rows, 6, random);
+    Partial partial = partial_of(rows, 6, labels, 1);
+    Moves moves(rows, partial);
+    CHECK(assign_narrow(rows, c.view(), labels.data(), threads(3), &moves) > 0);
+    partial.apply(moves, labels.data(), threads(2));
+    CHECK(same_bits(facts(partial), facts(partial_of(rows, 6, labels, 1))));
+}
+
+TEST(rows_at_every_alignment) {
+    Random random(10);
+    for (const std::size_t d : {3U, 6U, 16U, 17U}) {
+        const Case c = random_case<std::uint8_t>(150, d, 9, random);
+        const Values<std::uint8_t> aligned(c.rows);
+        const std::vector<std::int32_t> expected = nearest_of_all(rows_of(aligned, d), c.view());
+        for (std::size_t offset = 0; offset < 64; ++offset) {
+            context() = "offset " + std::to_string(offset);
+            std::vector<std::uint8_t> memory(150 * d + offset);
+            std::copy_n(aligned.data(), 150 * d, memory.data() + offset);
+            std::vector<std::int32_t> labels(150, -1);
+            assign_narrow({memory.data() + offset, kUint8, 150, d, nullptr}, c.view(), labels.data(),
+                          threads(1));
+            CHECK(labels == expected);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace kmosaic::testing
+
+TEST_MAIN
