@@ -75,3 +75,29 @@ def test_rows_that_change_after_merging_reach_nothing_else() -> None:
     assert merged is not None
     X[:] = 255
     assert set(merged.expand(np.array([3, 4], dtype=np.int32)).tolist()) <= {0, 3, 4}
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random", "array"])
+@pytest.mark.parametrize("empty_clusters", ["relocate", "drop"])
+def test_a_fit_of_merged_rows_is_that_of_all_rows(
+    monkeypatch: pytest.MonkeyPatch, init: str, empty_clusters: str
+) -> None:
+    random = np.random.default_rng(5)
+    colours = random.integers(0, 256, (60, 3), dtype=np.uint8)
+    X = colours[np.minimum(random.geometric(0.05, 3000) - 1, 59)]
+    # Far corners that many rows are nearest to, so that some clusters lose all of theirs.
+    start = np.r_[np.repeat(X[:1], 4, axis=0), X[5:14]].astype(float) if init == "array" else init
+    fits = []
+    for least in (1, len(X) + 1):
+        monkeypatch.setattr("kmosaic.cluster.kmeans.LEAST_ROWS_TO_MERGE", least)
+        changed: list[int] = []
+        model = KMeans(
+            13, init=start, n_init=1, random_state=2, empty_clusters=empty_clusters,
+            callback=lambda progress, changed=changed: changed.append(progress.n_changed),
+        ).fit(X)  # fmt: skip
+        fits.append(
+            (model.labels_.tobytes(), model.cluster_centers_.tobytes(), model.inertia_history_.tobytes(), changed)
+        )
+    assert fits[0][:3] == fits[1][:3]
+    if init != "array":  # a founder of a cluster takes the rows that equal it along
+        assert fits[0][3] == fits[1][3]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from kmosaic.cluster.estimator import (
@@ -27,10 +27,15 @@ from kmosaic.engines import (
     LloydOptions,
     LloydResult,
     MemoryEngine,
+    Rows,
     lloyd,
+    merge_colours,
     resolve_n_threads,
 )
 from kmosaic.engines.empty import EmptyClusters
+
+# Fewer rows are fitted before their colours are counted.
+LEAST_ROWS_TO_MERGE = 1 << 15
 
 
 class KMeans(CentroidEstimator):
@@ -147,17 +152,27 @@ class KMeans(CentroidEstimator):
         rows = self._rows(X, reset=True)
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
-        engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads), keeps_bounds=True)
+        n_threads = resolve_n_threads(self.n_threads)
+        merged = merge_colours(rows, n_threads) if self._may_merge(rows, weights) else None
+        if merged is None:
+            engine = MemoryEngine(rows, weights, n_threads, keeps_bounds=True)
+        else:
+            engine = MemoryEngine(merged.rows, None, n_threads, merged.counts, keeps_bounds=True)
         best = self._best_of(engine, check_random_state(self.random_state))
         engine.labels = best.labels
         warn_of_empty_clusters(engine, len(best.centers))
         self.cluster_centers_ = best.centers
-        self.labels_ = best.labels
+        self.labels_ = best.labels if merged is None else merged.expand(best.labels)
         self.inertia_ = best.inertia
         self.n_iter_ = best.n_iter
         self.converged_ = best.converged
         self.inertia_history_ = best.history
         return self
+
+    def _may_merge(self, rows: Rows, weights: NDArray[np.float64] | None) -> bool:
+        """Whether equal rows may be fitted as one. What draws rows by their number must see them all."""
+        draws_rows = callable(self.init) or self.empty_clusters == "random"
+        return weights is None and len(rows) >= LEAST_ROWS_TO_MERGE and not draws_rows
 
     def _best_of(self, engine: MemoryEngine, random_state: np.random.RandomState) -> LloydResult:
         n_init = self._n_starts()

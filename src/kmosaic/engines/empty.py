@@ -92,10 +92,11 @@ def _donors(
     costs = engine.own_squared_distances(centers)
     if engine.weights is not None:
         costs[engine.weights == 0] = 0
+    order = engine.canonical_order()
     if random_state is None:
-        order = np.argsort(-costs, kind="stable")
+        order = order[np.argsort(-costs[order], kind="stable")]
     else:
-        order = engine.canonical_order()[random_state.permutation(len(costs))]
+        order = order[random_state.permutation(len(costs))]
     taken: set[bytes] = set()
     for row in order[costs[order] > 0]:
         values = engine.rows[row].tobytes()

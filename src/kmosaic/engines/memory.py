@@ -102,7 +102,10 @@ class MemoryEngine:
         follows = partial.exact and (self._in_step or not self._labelled)
         moves = _core.Moves(self.rows, self._weights, partial) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted
+        before = None if self.counts is None else self._labels.copy()
         n_changed = self._assign(centers, moves)
+        if before is not None and self.counts is not None:
+            n_changed = int(self.counts[before != self._labels].sum(dtype=np.int64))
         if moves is not None:
             partial.apply(moves, self._labels, self.n_threads)
             self._in_step = True
