@@ -6,6 +6,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -14,7 +15,9 @@
 #include "kmeans/assign.hpp"
 #include "kmeans/colours.hpp"
 #include "kmeans/distances.hpp"
+#include "kmeans/moves.hpp"
 #include "kmeans/partial.hpp"
+#include "kmeans/sum_grids.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -23,7 +26,8 @@ namespace kmosaic {
 namespace {
 
 using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Weights = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+// float64 weights, or uint32 counts of the equal rows that each integer row stands for.
+using Weights = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using CenterArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -57,10 +61,20 @@ Dtype dtype_of(const AnyRows& rows) {
     throw nb::type_error("rows must be uint8, uint16, float32 or float64");
 }
 
-Rows view(const AnyRows& rows, const std::optional<Weights>& weights) {
-    require(rows.shape(1) > 0, "rows must have at least one feature");
-    require(!weights || weights->shape(0) == rows.shape(0), "weights must have one value a row");
-    return {rows.data(), dtype_of(rows), rows.shape(0), rows.shape(1), weights ? weights->data() : nullptr};
+Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
+    require(array.shape(1) > 0, "rows must have at least one feature");
+    Rows rows{array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+    if (!weights) return rows;
+    require(weights->shape(0) == rows.n_rows, "weights must have one value a row");
+    if (weights->dtype() == nb::dtype<double>()) {
+        rows.weights = static_cast<const double*>(weights->data());
+        return rows;
+    }
+    if (weights->dtype() != nb::dtype<std::uint32_t>())
+        throw nb::type_error("weights must be float64, or uint32 counts of equal rows");
+    require(rows.integer(), "counts of equal rows are for integer rows");
+    rows.counts = static_cast<const std::uint32_t*>(weights->data());
+    return rows;
 }
 
 Centers view(const CenterArray& centers, const Rows& rows) {
@@ -69,11 +83,14 @@ Centers view(const CenterArray& centers, const Rows& rows) {
     return {centers.data(), centers.shape(0), centers.shape(1)};
 }
 
+// Without a branch a row, so that it costs little beside any work on rows.
 void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters) {
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    for (std::size_t i = 0; i < rows.n_rows; ++i)
-        require(labels.data()[i] >= 0 && static_cast<std::size_t>(labels.data()[i]) < n_clusters,
-                "labels must be cluster numbers");
+    const auto limit = static_cast<std::int32_t>(std::min<std::size_t>(n_clusters, INT32_MAX));
+    const std::int32_t* label = labels.data();
+    int bad = 0;
+    for (std::size_t i = 0; i < rows.n_rows; ++i) bad |= (label[i] < 0) | (label[i] >= limit);
+    require(!bad, "labels must be cluster numbers");
 }
 
 // Signals are looked at by the calling thread, at most every 50 ms.
@@ -99,11 +116,15 @@ auto without_gil(std::size_t n_threads, Work work) {
 }
 
 std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const MutableLabels& labels,
-                        std::size_t n_threads) {
+                        std::size_t n_threads, Moves* moves) {
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(centers, rows);
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    return without_gil(n_threads, [&](const Parallel& p) { return assign(rows, c, labels.data(), p); });
+    require(!moves || (moves->rows().data == rows.data && moves->rows().n_rows == rows.n_rows),
+            "moves must be of these rows");
+    require(!moves || moves->n_clusters() == c.n_clusters, "moves must be of as many clusters as centers");
+    return without_gil(n_threads,
+                       [&](const Parallel& p) { return assign(rows, c, labels.data(), p, moves); });
 }
 
 Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,
@@ -197,14 +218,25 @@ void expand_labels(const MergedRows& self, const Labels& colour_labels, const Mu
     });
 }
 
-Partial make_partial(std::size_t n_clusters, const Values& origin, bool integer) {
-    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer};
+Partial make_partial(std::size_t n_clusters, const Values& origin, bool integer,
+                     const std::vector<double>& grids) {
+    require(grids.size() <= kMostLimbs, "there are too many grids");
+    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer, grids};
 }
 
 void check_rows(const Partial& partial, const Rows& rows) {
     require(rows.n_features == partial.n_features(), "rows must have as many features as the Partial");
     require(partial.integer() == (rows.integer() && !rows.weights),
             "an integer Partial takes unweighted integer rows, and no others");
+    require(partial.integer() || !partial.exact() || (!rows.integer() && !rows.weights),
+            "a Partial with grids takes unweighted real rows, and no others");
+}
+
+void partial_apply(Partial& self, Moves& moves, const Labels& labels, std::size_t n_threads) {
+    require(moves.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
+    check_rows(self, moves.rows());
+    check_labels(labels, moves.rows(), self.n_clusters());
+    without_gil(n_threads, [&](const Parallel& p) { self.apply(moves, labels.data(), p); });
 }
 
 void partial_add(Partial& self, const AnyRows& array, const std::optional<Weights>& weights,
@@ -237,19 +269,23 @@ Result<double, nb::ndim<1>> partial_counts(const Partial& self) {
     return {out.data, {self.n_clusters()}, out.owner};
 }
 
-Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray& previous) {
+Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray& previous,
+                                          std::size_t n_threads) {
     require(previous.shape(0) == self.n_clusters() && previous.shape(1) == self.n_features(),
             "previous centers must have the Partial's shape");
     auto out = make_buffer<double>(self.n_clusters() * self.n_features());
     std::copy_n(previous.data(), self.n_clusters() * self.n_features(), out.data);
-    self.means(out.data);
+    without_gil(n_threads, [&](const Parallel& p) { self.means(out.data, p); });
     return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
 }
 
-std::pair<double, double> partial_inertia(const Partial& self, const CenterArray& centers) {
+std::pair<double, double> partial_inertia(const Partial& self, const CenterArray& centers,
+                                          std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
             "centers must have the Partial's shape");
-    const Inertia inertia = self.inertia_within({centers.data(), centers.shape(0), centers.shape(1)});
+    const Centers c{centers.data(), centers.shape(0), centers.shape(1)};
+    const Inertia inertia =
+        without_gil(n_threads, [&](const Parallel& p) { return self.inertia_within(c, p); });
     return {inertia.value, inertia.error};
 }
 
@@ -260,6 +296,28 @@ Result<double, nb::ndim<1>> origin_of(const Values& low, const Values& high) {
     auto out = make_buffer<double>(origin.size());
     std::copy(origin.begin(), origin.end(), out.data);
     return {out.data, {origin.size()}, out.owner};
+}
+
+std::pair<std::vector<double>, std::vector<double>> range_of(const AnyRows& array, std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    require(!rows.integer(), "the range is for float rows");
+    const ValueRange range =
+        without_gil(n_threads, [&](const Parallel& p) { return range_of_reals(rows, p); });
+    return {range.low, range.high};
+}
+
+std::vector<double> grids_of(const AnyRows& array, const Values& origin, const Values& low,
+                             const Values& high, std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    require(!rows.integer(), "grids are for float rows");
+    for (const Values* values : {&origin, &low, &high})
+        require(values->shape(0) == rows.n_features, "origin, low and high must have one value a feature");
+    const auto vector = [](const Values& values) {
+        return std::vector<double>(values.data(), values.data() + values.shape(0));
+    };
+    return without_gil(n_threads, [&](const Parallel& p) {
+        return sum_grids(rows, vector(origin), {vector(low), vector(high)}, p);
+    });
 }
 
 nb::dict cpu() {
@@ -276,7 +334,20 @@ nb::dict cpu() {
 
 NB_MODULE(_core, m) {
     m.doc() = "kmosaic's native core: the assignment step, sums and distances over rows in memory.";
+    nb::class_<Moves>(m, "Moves",
+                      "What changed labels change in the sums: assign fills it, Partial.apply takes it.")
+        .def(
+            "__init__",
+            [](Moves* self, const AnyRows& array, const std::optional<Weights>& weights,
+               const Partial& partial) {
+                const Rows rows = view(array, weights);
+                check_rows(partial, rows);
+                new (self) Moves(rows, partial);
+            },
+            "rows"_a, "weights"_a.none(), "partial"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
+            nb::keep_alive<1, 4>());
     m.def("assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
+          "moves"_a.none() = nb::none(),
           "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.");
     m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,
           "Squared distances (n_rows, n_centers), float64.");
@@ -289,6 +360,10 @@ NB_MODULE(_core, m) {
     m.def("hash_rows", &hashes, "rows"_a, "n_threads"_a, "A 64-bit hash of each row's values.");
     m.def("exact_origin", &origin_of, "low"_a, "high"_a,
           "An origin each feature's values can be taken from exactly, given their ranges.");
+    m.def("value_range", &range_of, "rows"_a, "n_threads"_a,
+          "The least and the greatest value of each feature of float rows.");
+    m.def("sum_grids", &grids_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
+          "The grids in whose multiples float rows are summed exactly; none where they cannot be.");
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
@@ -311,23 +386,32 @@ NB_MODULE(_core, m) {
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
         .def(
             "__init__",
-            [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer) {
-                new (self) Partial(make_partial(n_clusters, origin, integer));
+            [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer,
+               const std::vector<double>& grids) {
+                new (self) Partial(make_partial(n_clusters, origin, integer, grids));
             },
-            "n_clusters"_a, "origin"_a, "integer"_a)
+            "n_clusters"_a, "origin"_a, "integer"_a, "grids"_a = std::vector<double>())
         .def("add", &partial_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
+        .def("apply", &partial_apply, "moves"_a, "labels"_a, "n_threads"_a,
+             "Bring the sums from the labels before an assignment to those after it.")
         .def("add_squares", &partial_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
         .def("merge", &Partial::merge, "other"_a, "Add another Partial.")
+        .def("emptied", &Partial::emptied, "n_clusters"_a,
+             "A Partial of the same rows in n_clusters clusters: their squares, and no sums yet.")
         .def("move", &partial_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
-             "Take a row from clusters[0] and give it to clusters[1].")
+             "Take a row, or one of the equal rows it stands for, from clusters[0] and give it to "
+             "clusters[1].")
         .def("clear", &Partial::clear, "Forget sums and counts; keep the sum of squares.")
+        .def_prop_ro("n_clusters", &Partial::n_clusters, "How many clusters there are.")
+        .def_prop_ro("n_features", &Partial::n_features, "How many features rows have.")
+        .def_prop_ro("exact", &Partial::exact, "Whether the sums are exact, in any order.")
         .def_prop_ro("counts", &partial_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
-        .def("means", &partial_means, "previous"_a,
+        .def("means", &partial_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
-        .def("inertia", &partial_inertia, "centers"_a,
+        .def("inertia", &partial_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
 }
 

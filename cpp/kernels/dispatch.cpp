@@ -13,6 +13,7 @@ namespace kmosaic {
     extern const NarrowKernels narrow_kernels; \
     extern const ColourKernels colour_kernels; \
     extern const ExactKernels exact_kernels;   \
+    extern const SumKernels sum_kernels;       \
     }
 
 KMOSAIC_DECLARE(scalar)
@@ -56,20 +57,20 @@ bool has_avx512vnni() {
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
     {"avx512vnni", has_avx512vnni, &avx512::screen_kernels, &avx512::narrow_kernels, &avx512::colour_kernels,
-     &avx512vnni::byte_kernels, &avx512::exact_kernels},
+     &avx512vnni::byte_kernels, &avx512::exact_kernels, &avx512::sum_kernels},
     {"avx512", has_avx512, &avx512::screen_kernels, &avx512::narrow_kernels, &avx512::colour_kernels, nullptr,
-     &avx512::exact_kernels},
+     &avx512::exact_kernels, &avx512::sum_kernels},
     {"avx2", has_avx2, &avx2::screen_kernels, &avx2::narrow_kernels, &avx2::colour_kernels, nullptr,
-     &avx2::exact_kernels},
+     &avx2::exact_kernels, &avx2::sum_kernels},
     {"sse2", always, &sse2::screen_kernels, &sse2::narrow_kernels, &sse2::colour_kernels, nullptr,
-     &sse2::exact_kernels},
+     &sse2::exact_kernels, &sse2::sum_kernels},
 #endif
 #ifdef KMOSAIC_ARM
     {"neon", always, &neon::screen_kernels, &neon::narrow_kernels, &neon::colour_kernels, nullptr,
-     &neon::exact_kernels},
+     &neon::exact_kernels, &neon::sum_kernels},
 #endif
     {"scalar", always, &scalar::screen_kernels, &scalar::narrow_kernels, &scalar::colour_kernels, nullptr,
-     &scalar::exact_kernels},
+     &scalar::exact_kernels, &scalar::sum_kernels},
 };
 
 std::string names() {

@@ -1,6 +1,5 @@
 // Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a
 // bit.
-#include "kernels/double_double.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
@@ -76,40 +75,6 @@ void squared_distances(const double* rows, std::size_t n_rows, std::size_t n_fea
         distances_of<1>(rows + r * n_features, n_features, panel, out + r * kExactPanelWidth);
 }
 
-template <class T>
-void add_integers(const void* row, std::size_t n, std::int64_t* sums) {
-    const T* x = static_cast<const T*>(row);
-    for (std::size_t f = 0; f < n; ++f) sums[f] += x[f];
-}
-
-template <class T>
-void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* high,
-               double* low) {
-    const T* x = static_cast<const T*>(row);
-    for (std::size_t f = 0; f < n; ++f) {
-        const DoubleDouble value = two_product(weight, static_cast<double>(x[f]) - origin[f]);
-        const DoubleDouble sum = DoubleDouble{high[f], low[f]} + value;
-        high[f] = sum.high;
-        low[f] = sum.low;
-    }
-}
-
-void cluster_cost(const double* centre, const double* origin, const double* high, const double* low,
-                  const double count[2], std::size_t n, double cost[2], double* magnitude) {
-    DoubleDouble total;
-    double size = 0;
-    const DoubleDouble n_rows{count[0], count[1]};
-    for (std::size_t f = 0; f < n; ++f) {
-        const DoubleDouble x = two_sum(centre[f], -origin[f]);
-        const DoubleDouble sum{high[f], low[f]};
-        total = total + x * (x * n_rows - sum * 2.0);
-        size += std::fabs(x.high) * (std::fabs(x.high) * n_rows.high + 2 * std::fabs(sum.high));
-    }
-    cost[0] = total.high;
-    cost[1] = total.low;
-    *magnitude = size;
-}
-
 }  // namespace
 
 extern const ExactKernels exact_kernels;
@@ -117,9 +82,6 @@ const ExactKernels exact_kernels = {
     {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>},
     squared_distance,
     squared_distances,
-    {add_integers<std::uint8_t>, add_integers<std::uint16_t>},
-    {add_reals<std::uint8_t>, add_reals<std::uint16_t>, add_reals<float>, add_reals<double>},
-    cluster_cost,
 };
 
 }  // namespace kmosaic::KMOSAIC_ISA

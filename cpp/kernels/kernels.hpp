@@ -2,7 +2,7 @@
 // throws.
 //
 // Two kinds of kernel live here. Screening kernels (screen.cpp) may round as they please, within the error
-// that kmeans/screen.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp) do the
+// that kmeans/screen.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp, sums.cpp) do the
 // same IEEE operations in the same order on every instruction set, so their results are the same bits.
 #pragma once
 
@@ -50,19 +50,96 @@ struct ExactKernels {
     // out[r * kExactPanelWidth + j] = |rows[r] - centre j|^2, features added first to last.
     void (*squared_distances)(const double* rows, std::size_t n_rows, std::size_t n_features,
                               const double* panel, double* out);
+};
 
-    // sums += row, exactly. Integer rows only.
-    void (*add_integers[2])(const void* row, std::size_t n, std::int64_t* sums);
+constexpr std::size_t kMostLimbs = 3;
 
+// How real rows are written in whole numbers, for exact sums; kmeans/sums.hpp has the proof. Limb l of a value is its
+// multiple of grids[l] that is nearest to what the limbs before have left of it.
+struct Limbs {
+    const double* origin;  // one a feature: the value is x - origin, exact in float64
+    const double* grids;   // powers of two
+    std::size_t n_limbs;
+};
+
+// A row that went from one cluster to another; `from` is n_clusters where it was in none yet.
+struct MovedRow {
+    std::size_t row;
+    std::uint32_t from;
+    std::uint32_t to;
+};
+
+// Small tables of sums, [cluster][limb][feature], and of rows, [cluster].
+struct SumTable {
+    std::size_t n_clusters;
+    std::size_t n_features;
+    std::int64_t* sums;
+    std::int64_t* counts;
+};
+
+// What a cluster's mean and cost are made of: its sums in double-double.
+struct ClusterSums {
+    std::size_t n_features;
+    const double* origin;
+    const double* high;
+    const double* low;
+    double count[2];
+    bool plain;  // origin, low and count[1] are all 0
+};
+
+constexpr std::size_t kCostLanes = 16;
+constexpr std::size_t kCostSteps = 64;
+
+struct ClusterCost {
+    double high;
+    double low;
+    double magnitude;  // the sum of the terms' sizes
+};
+
+// Sums of rows. Everything in 64-bit integers is exact, so that its order cannot matter; the rest is in double-double, in
+// an order that is the same on every instruction set.
+struct SumKernels {
+    // sums += each of the rows. n_rows times the largest value must fit 32 bits.
+    void (*add_integer_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
+                                std::uint32_t* sums);
+    // [limb][feature] sums += each of the rows; float32 and float64.
+    void (*add_real_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
+                             const Limbs& limbs, std::int64_t* sums);
+    // totals += sums, or -= where negative.
+    void (*add_sums)(const std::uint32_t* sums, std::size_t n, bool negative, std::int64_t* totals);
+    void (*add_totals)(const std::int64_t* sums, std::size_t n, bool negative, std::int64_t* totals);
+
+    // sums += factor row.
+    void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
+    // Moves rows, each as often as counts says (null: once), from cluster to cluster of the table.
+    void (*move_integers[2])(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
+                             std::size_t n_moved, const SumTable& table);
+    void (*move_reals[2])(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+                          const SumTable& table);
+
+    // low and high = the least and the greatest of their own and the row's values.
+    void (*widen_range[2])(const void* row, std::size_t n, double* low, double* high);
+    // rests[l] gets a bit set where limbs 0 .. l do not make up the whole of a value.
+    void (*limb_rests[2])(const void* row, std::size_t n, const Limbs& limbs, std::uint64_t* rests);
+
+    // The sum of squares; n values of at most 2^16.
+    std::uint64_t (*sum_of_squares[2])(const void* row, std::size_t n);
+    // (high, low) += weight (row - origin)^2 in double-double. `row - origin` must be exact in float64.
+    void (*add_squares[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
+                                 double* high, double* low);
     // (high, low) += weight * (row - origin) in double-double. `row - origin` must be exact in float64.
     void (*add_reals[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
                                double* high, double* low);
 
-    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum, in
-    // double-double: a cluster's part of J less the constant sum of squares. `magnitude` gets the sum of the
-    // terms' sizes.
-    void (*cluster_cost)(const double* centre, const double* origin, const double* high, const double* low,
-                         const double count[2], std::size_t n, double cost[2], double* magnitude);
+    // (high, low) = the sum over limbs of sums[limb][feature] grids[limb]; returns whether some low is not 0.
+    bool (*values)(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
+                   double* high, double* low);
+    // centre = origin + sum / count, rounded from double-double.
+    void (*mean)(const ClusterSums& sums, double* centre);
+    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum: a cluster's part of J less
+    // the constant sum of squares. kCostLanes interleaved partial sums, added as a tree; its error is within
+    // (8 n_features + 4 steps^2) 2^-106 magnitude, `steps` the terms a lane sums at a time, kCostSteps at most.
+    ClusterCost (*cost)(const ClusterSums& sums, const double* centre);
 };
 
 struct RowSums {
@@ -144,6 +221,7 @@ struct Kernels {
     const ColourKernels* colours;
     const ByteKernels* bytes;  // null where the instruction set has no such dot product
     const ExactKernels* exact;
+    const SumKernels* sums;
 };
 
 }  // namespace kmosaic

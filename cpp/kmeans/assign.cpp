@@ -31,6 +31,7 @@ struct Task {
     const Rows& rows;
     const Centers& centers;
     const Kernels& table;
+    Moves* moves;
 };
 
 // One thread's last stage: the exact nearest of the centroids that a screen has left.
@@ -157,9 +158,14 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
     const std::size_t n_rows = task.rows.n_rows;
     std::atomic<std::size_t> changed{0};
     parallel_for((n_rows + n_block - 1) / n_block, parallel, [&] {
-        return [&, assigner = Assigner(task, screen, n_block)](std::size_t block) mutable {
+        return [&, assigner = Assigner(task, screen, n_block), before = std::vector<std::int32_t>(),
+                ledger = task.moves ? &task.moves->open() : nullptr](std::size_t block) mutable {
             const std::size_t first = block * n_block;
-            changed += assigner(first, std::min(n_block, n_rows - first), labels);
+            const std::size_t count = std::min(n_block, n_rows - first);
+            if (ledger) before.assign(labels + first, labels + first + count);
+            changed += assigner(first, count, labels);
+            for (std::size_t i = 0; i < before.size(); ++i)
+                if (before[i] != labels[first + i]) ledger->add(first + i, before[i], labels[first + i]);
         };
     });
     return changed;
@@ -167,9 +173,10 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 }  // namespace
 
-std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel) {
-    if (rows.n_features <= kNarrowFeatures) return assign_narrow(rows, centers, labels, nullptr, parallel);
-    const Task task{rows, centers, kernels()};
+std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                   Moves* moves) {
+    if (rows.n_features <= kNarrowFeatures) return assign_narrow(rows, centers, labels, moves, parallel);
+    const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && task.table.bytes && rows.n_features <= kMostByteFeatures) {
         const ByteScreen screen(centers, rows.n_rows, task.table, parallel);
         const std::size_t words = screen.n_quads() + screen.n_panels() * kPanelWidth;

@@ -3,13 +3,15 @@
 
 #include <cstdint>
 
+#include "kmeans/moves.hpp"
 #include "kmeans/parallel.hpp"
 #include "kmeans/rows.hpp"
 
 namespace kmosaic {
 
 // Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many
-// changed.
-std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel);
+// changed. Each change is told to `moves`, where there are any.
+std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                   Moves* moves = nullptr);
 
 }  // namespace kmosaic

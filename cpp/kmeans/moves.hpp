@@ -1,43 +1,78 @@
-// What changed labels change in the sums of clusters.
+// What changed labels change in the sums: rows that went from one cluster to another, as an assignment step meets them.
+//
+// Where the sums are few, each thread adds its rows at once to a table of its own, so that memory does not grow with the
+// rows that move. Else it lists them, up to a limit past which summing all rows anew is as quick.
 #pragma once
 
-#include <cstddef>
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <vector>
+
+#include "kmeans/rows.hpp"
 
 namespace kmosaic {
 
+class ExactSums;
+class Partial;
+
 class Moves {
   public:
-    struct Move {
-        std::size_t row;
-        std::int32_t from;  // < 0: the row was in no cluster
-        std::int32_t to;
-    };
+    // Of rows whose sums the Partial holds; both must outlive the Moves.
+    Moves(const Rows& rows, const Partial& partial);
+    Moves(const Rows& rows, const ExactSums& sums);
 
-    // One worker thread's.
+    // One thread's moves.
     class Ledger {
       public:
-        void add(std::size_t row, std::int32_t from, std::int32_t to) { moves_.push_back({row, from, to}); }
-        [[nodiscard]] const std::vector<Move>& moves() const { return moves_; }
+        explicit Ledger(Moves& moves);
+
+        // Row went from one cluster to another; from < 0: it was in none yet.
+        void add(std::size_t row, std::int32_t from, std::int32_t to) {
+            if (moved_.size() == room_) make_room();
+            const auto left = static_cast<std::uint32_t>(from);
+            moved_.push_back({row, left < n_clusters_ ? left : n_clusters_, static_cast<std::uint32_t>(to)});
+        }
 
       private:
-        std::vector<Move> moves_;
+        friend class Moves;
+        void make_room();
+        SumTable settle();  // the table, what was waiting added
+
+        Moves& moves_;
+        std::uint32_t n_clusters_;
+        std::size_t room_;
+        std::vector<MovedRow> moved_;  // waiting for the table, or the list
+        std::vector<std::int64_t> sums_;
+        std::vector<std::int64_t> counts_;
     };
 
-    // Alive as long as the Moves.
-    Ledger& open() {
-        const std::lock_guard lock(mutex_);
-        return ledgers_.emplace_back();
-    }
+    // A ledger for the calling thread, alive as long as the Moves. May be called by several threads at once.
+    Ledger& open();
 
-    [[nodiscard]] const std::deque<Ledger>& ledgers() const { return ledgers_; }
+    [[nodiscard]] const Rows& rows() const { return rows_; }
+    [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
+    // Whether sums can be made from the moves; if not, all rows must be summed anew: they are not exact, or too many
+    // rows moved.
+    [[nodiscard]] bool complete() const { return kind_ != kNothing && n_listed_ <= most_listed_; }
+    // What was listed, by ledger.
+    [[nodiscard]] std::vector<std::span<const MovedRow>> lists() const;
+    // Each ledger's table, where sums are few.
+    [[nodiscard]] std::vector<SumTable> tables();
 
   private:
-    std::mutex mutex_;
-    std::deque<Ledger> ledgers_;
+    enum Kind { kNothing, kTable, kList };
+
+    Rows rows_;
+    std::size_t n_clusters_;
+    const ExactSums* sums_;  // null where sums are not exact
+    Kind kind_;
+    std::size_t most_listed_;
+    std::atomic<std::size_t> n_listed_{0};
+    std::mutex opening_;
+    std::deque<Ledger> ledgers_;  // which stay where they are
 };
 
 }  // namespace kmosaic

@@ -7,6 +7,7 @@
 
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
+#include "kmeans/moves.hpp"
 
 namespace kmosaic {
 
@@ -15,11 +16,15 @@ namespace {
 // Rows a task sums the squares of: a constant, since real sums are added task by task.
 constexpr std::size_t kSquaresBlock = 4096;
 
-DoubleDouble whole(std::int64_t value) {
-    const auto high = static_cast<double>(value);
-    // 2^63 rounded up would overflow the way back; sums stay far below.
-    return {high, static_cast<double>(value - static_cast<std::int64_t>(high))};
-}
+// Up to here 64 bits hold a block's sum of squares, of 32 bits each.
+constexpr std::size_t kMostFeaturesOfBlock = std::size_t{1} << 20;
+static_assert(kSquaresBlock * kMostFeaturesOfBlock <= std::size_t{1} << 32);
+
+// Clusters whose sums take less than a thread costs are one task.
+constexpr std::size_t kValuesWorthTask = 4096;
+
+// Features of rows whose squares are added side by side: fewer leave vectors empty and wait for each other.
+constexpr std::size_t kSquaresWidth = 32;
 
 void accumulate(double* high_low, DoubleDouble value) {
     const DoubleDouble sum = DoubleDouble{high_low[0], high_low[1]} + value;
@@ -42,37 +47,47 @@ std::vector<std::size_t> cluster_ranges(const std::int32_t* labels, std::size_t 
     return bounds;
 }
 
-template <class T>
-DoubleDouble sum_of_squares(const Rows& rows, const std::vector<double>& origin, std::size_t first,
-                            std::size_t last) {
+// The sums are integers below 2^104, which double-double adds without rounding: an addition is within 3 2^-106 of its
+// result, and what it returns is a sum of integers.
+DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::size_t last) {
+    const auto squares = kernels().sums->sum_of_squares[rows.dtype];
+    const bool whole_block = !rows.counts && rows.n_features <= kMostFeaturesOfBlock;
+    const std::size_t n_together = whole_block ? last - first : 1;
     DoubleDouble total;
-    for (std::size_t i = first; i < last; ++i) {
-        const T* x = static_cast<const T*>(rows.row(i));
-        // Interleaved sums: a double-double addition waits some twenty cycles for the one before.
-        DoubleDouble squares[8];
-        for (std::size_t f = 0; f < rows.n_features; ++f) {
-            const double value = static_cast<double>(x[f]) - origin[f];
-            squares[f % 8] = squares[f % 8] + two_product(value, value);
-        }
-        for (const DoubleDouble& square : squares) total = total + square * rows.weight(i);
+    for (std::size_t i = first; i < last; i += n_together) {
+        const std::uint64_t square = squares(rows.row(i), n_together * rows.n_features);
+        for (const double half :
+             {static_cast<double>(square >> 32) * 0x1p32, static_cast<double>(square & UINT32_MAX)})
+            total = total + two_product(half, rows.weight(i));
     }
     return total;
 }
 
-template <class T>
-DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::size_t last) {
-    DoubleDouble total;
-    for (std::size_t i = first; i < last; ++i) {
-        const T* x = static_cast<const T*>(rows.row(i));
-        std::int64_t square = 0;
-        for (std::size_t f = 0; f < rows.n_features; ++f) {
-            const std::int64_t value = x[f];
-            square += value * value;
-        }
-        total = total + whole(square);
+// One thread's sums of squares, feature by feature. Narrow rows are added several at a time, as one wide row.
+class SquareSums {
+  public:
+    SquareSums(const Rows& rows, const std::vector<double>& origin)
+        : rows_(rows), tile_(rows.weights ? 1 : (kSquaresWidth + origin.size() - 1) / origin.size()) {
+        for (std::size_t t = 0; t < tile_; ++t) origin_.insert(origin_.end(), origin.begin(), origin.end());
     }
-    return total;
-}
+
+    DoubleDouble operator()(std::size_t first, std::size_t last) {
+        high_.assign(origin_.size(), 0.0);
+        low_.assign(origin_.size(), 0.0);
+        for (std::size_t i = first; i < last; i += tile_)
+            kernels().sums->add_squares[rows_.dtype](
+                rows_.row(i), std::min(tile_, last - i) * rows_.n_features, rows_.weight(i), origin_.data(),
+                high_.data(), low_.data());
+        DoubleDouble total;
+        for (std::size_t f = 0; f < high_.size(); ++f) total = total + DoubleDouble{high_[f], low_[f]};
+        return total;
+    }
+
+  private:
+    const Rows& rows_;
+    std::size_t tile_;  // rows added at a time
+    std::vector<double> origin_, high_, low_;
+};
 
 }  // namespace
 
@@ -85,31 +100,29 @@ std::vector<double> exact_origin(const std::vector<double>& low, const std::vect
     return origin;
 }
 
-Partial::Partial(std::size_t n_clusters, std::vector<double> origin, bool integer)
-    : n_clusters_(n_clusters), origin_(std::move(origin)), integer_(integer), counts_(2 * n_clusters, 0.0) {
-    const std::size_t size = n_clusters * origin_.size();
+Partial::Partial(std::size_t n_clusters, std::vector<double> origin, bool integer, std::vector<double> grids)
+    : n_clusters_(n_clusters), origin_(std::move(origin)), integer_(integer) {
     if (integer_) {
-        integer_sums_.assign(size, 0);
+        exact_.emplace(n_clusters, origin_.size());
+    } else if (!grids.empty()) {
+        exact_.emplace(n_clusters, origin_, std::move(grids));
     } else {
-        high_.assign(size, 0.0);
-        low_.assign(size, 0.0);
+        counts_.assign(2 * n_clusters, 0.0);
+        high_.assign(n_clusters * origin_.size(), 0.0);
+        low_.assign(n_clusters * origin_.size(), 0.0);
     }
 }
 
 void Partial::add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight) {
     if (weight == 0) return;
-    const ExactKernels& kernel = *kernels().exact;
     const std::size_t n = n_features();
     accumulate(&counts_[2 * cluster], {weight, 0});
-    if (!integer_) {
-        kernel.add_reals[rows.dtype](rows.row(i), n, weight, origin_.data(), &high_[cluster * n],
-                                     &low_[cluster * n]);
-    } else {
-        kernel.add_integers[rows.dtype](rows.row(i), n, &integer_sums_[cluster * n]);
-    }
+    kernels().sums->add_reals[rows.dtype](rows.row(i), n, weight, origin_.data(), &high_[cluster * n],
+                                          &low_[cluster * n]);
 }
 
 void Partial::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
+    if (exact_) return exact_->add(rows, labels, parallel);
     const std::vector<std::size_t> bounds =
         cluster_ranges(labels, rows.n_rows, n_clusters_, std::max<std::size_t>(parallel.n_threads, 1));
     parallel_for(bounds.size() - 1, parallel, [&] {
@@ -123,25 +136,20 @@ void Partial::add(const Rows& rows, const std::int32_t* labels, const Parallel& 
     });
 }
 
+void Partial::apply(Moves& moves, const std::int32_t* labels, const Parallel& parallel) {
+    if (exact_ && moves.complete()) return exact_->apply(moves, parallel);
+    clear();
+    add(moves.rows(), labels, parallel);
+}
+
 void Partial::add_squares(const Rows& rows, const Parallel& parallel) {
     const std::size_t n_blocks = (rows.n_rows + kSquaresBlock - 1) / kSquaresBlock;
     std::vector<DoubleDouble> blocks(n_blocks);
     parallel_for(n_blocks, parallel, [&] {
-        return [&](std::size_t block) {
+        return [&, sums = SquareSums(rows, origin_)](std::size_t block) mutable {
             const std::size_t first = block * kSquaresBlock;
             const std::size_t last = std::min(first + kSquaresBlock, rows.n_rows);
-            if (integer_ && rows.dtype == kUint8)
-                blocks[block] = sum_of_integer_squares<std::uint8_t>(rows, first, last);
-            else if (integer_)
-                blocks[block] = sum_of_integer_squares<std::uint16_t>(rows, first, last);
-            else if (rows.dtype == kUint8)
-                blocks[block] = sum_of_squares<std::uint8_t>(rows, origin_, first, last);
-            else if (rows.dtype == kUint16)
-                blocks[block] = sum_of_squares<std::uint16_t>(rows, origin_, first, last);
-            else if (rows.dtype == kFloat32)
-                blocks[block] = sum_of_squares<float>(rows, origin_, first, last);
-            else
-                blocks[block] = sum_of_squares<double>(rows, origin_, first, last);
+            blocks[block] = integer_ ? sum_of_integer_squares(rows, first, last) : sums(first, last);
         };
     });
     for (const DoubleDouble& block : blocks) accumulate(squares_, block);
@@ -149,82 +157,107 @@ void Partial::add_squares(const Rows& rows, const Parallel& parallel) {
 }
 
 void Partial::merge(const Partial& other) {
-    if (other.n_clusters_ != n_clusters_ || other.origin_ != origin_ || other.integer_ != integer_)
-        throw std::invalid_argument("Partials of unlike shape, type or origin do not add up");
-    for (std::size_t i = 0; i < integer_sums_.size(); ++i) integer_sums_[i] += other.integer_sums_[i];
+    if (other.n_clusters_ != n_clusters_ || other.origin_ != origin_ || other.integer_ != integer_ ||
+        other.exact() != exact() || (exact_ && other.exact_->grids() != exact_->grids()))
+        throw std::invalid_argument("Partials of unlike shape, type, origin or grids do not add up");
+    if (exact_) exact_->merge(*other.exact_);
     for (std::size_t i = 0; i < high_.size(); ++i) {
         const DoubleDouble sum =
             DoubleDouble{high_[i], low_[i]} + DoubleDouble{other.high_[i], other.low_[i]};
         high_[i] = sum.high;
         low_[i] = sum.low;
     }
-    for (std::size_t j = 0; j < n_clusters_; ++j)
+    for (std::size_t j = 0; 2 * j < counts_.size(); ++j)
         accumulate(&counts_[2 * j], {other.counts_[2 * j], other.counts_[2 * j + 1]});
     accumulate(squares_, {other.squares_[0], other.squares_[1]});
     n_rows_ += other.n_rows_;
 }
 
+Partial Partial::emptied(std::size_t n_clusters) const {
+    Partial partial(n_clusters, origin_, integer_, exact_ ? exact_->grids() : std::vector<double>());
+    std::copy_n(squares_, 2, partial.squares_);
+    partial.n_rows_ = n_rows_;
+    return partial;
+}
+
 void Partial::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
-    const double weight = rows.weight(i);
-    add_row(rows, i, to, weight);
-    if (!integer_) {
-        add_row(rows, i, from, -weight);
-        return;
-    }
-    std::vector<std::int64_t> row(n_features(), 0);
-    kernels().exact->add_integers[rows.dtype](rows.row(i), row.size(), row.data());
-    for (std::size_t f = 0; f < row.size(); ++f) integer_sums_[from * row.size() + f] -= row[f];
-    accumulate(&counts_[2 * from], {-weight, 0});
+    if (exact_) return exact_->move(rows, i, from, to);
+    add_row(rows, i, to, rows.weight(i));
+    add_row(rows, i, from, -rows.weight(i));
 }
 
 void Partial::clear() {
-    std::fill(integer_sums_.begin(), integer_sums_.end(), 0);
+    if (exact_) exact_->clear();
     std::fill(high_.begin(), high_.end(), 0.0);
     std::fill(low_.begin(), low_.end(), 0.0);
     std::fill(counts_.begin(), counts_.end(), 0.0);
 }
 
-void Partial::real_sum(std::size_t cluster, double* high, double* low) const {
-    for (std::size_t f = 0; f < n_features(); ++f) {
-        const std::size_t i = cluster * n_features() + f;
-        const DoubleDouble sum = integer_ ? whole(integer_sums_[i]) : DoubleDouble{high_[i], low_[i]};
-        high[f] = sum.high;
-        low[f] = sum.low;
+// Hands out clusters' sums in double-double; what it gave before is overwritten.
+class Partial::SumsReader {
+  public:
+    explicit SumsReader(const Partial& partial)
+        : partial_(partial),
+          at_zero_(
+              std::all_of(partial.origin_.begin(), partial.origin_.end(), [](double o) { return o == 0; })) {
+        if (!partial.exact_) return;
+        high_.resize(partial.n_features());
+        low_.resize(partial.n_features());
     }
-}
 
-void Partial::means(double* centers) const {
-    std::vector<double> high(n_features());
-    std::vector<double> low(n_features());
-    for (std::size_t j = 0; j < n_clusters_; ++j) {
-        if (!(count(j) > 0)) continue;
-        real_sum(j, high.data(), low.data());
-        for (std::size_t f = 0; f < n_features(); ++f) {
-            const DoubleDouble mean =
-                DoubleDouble{high[f], low[f]} / DoubleDouble{counts_[2 * j], counts_[2 * j + 1]} + origin_[f];
-            centers[j * n_features() + f] = mean.high;
+    ClusterSums operator()(std::size_t cluster) {
+        const std::size_t n = partial_.n_features();
+        const double* origin = partial_.origin_.data();
+        if (!partial_.exact_) {
+            const double* count = &partial_.counts_[2 * cluster];
+            return {
+                n,    origin, &partial_.high_[cluster * n], &partial_.low_[cluster * n], {count[0], count[1]},
+                false};
         }
+        const bool low = partial_.exact_->values(cluster, high_.data(), low_.data());
+        return {n, origin, high_.data(), low_.data(), {partial_.count(cluster), 0}, at_zero_ && !low};
     }
+
+  private:
+    const Partial& partial_;
+    bool at_zero_;  // the origin is
+    std::vector<double> high_, low_;
+};
+
+// Calls visit(cluster, ClusterSums) for each cluster with weight.
+template <class Visit>
+void Partial::for_each_cluster(const Parallel& parallel, Visit visit) const {
+    const std::size_t n_together = std::max<std::size_t>(kValuesWorthTask / n_features(), 1);
+    parallel_for((n_clusters_ + n_together - 1) / n_together, parallel, [&] {
+        return [&, sums_of = SumsReader(*this)](std::size_t task) mutable {
+            const std::size_t last = std::min((task + 1) * n_together, n_clusters_);
+            for (std::size_t j = task * n_together; j < last; ++j)
+                if (count(j) > 0) visit(j, sums_of(j));
+        };
+    });
 }
 
-Inertia Partial::inertia_within(const Centers& centers) const {
-    std::vector<double> high(n_features());
-    std::vector<double> low(n_features());
+void Partial::means(double* centers, const Parallel& parallel) const {
+    for_each_cluster(parallel, [&](std::size_t j, const ClusterSums& sums) {
+        kernels().sums->mean(sums, centers + j * n_features());
+    });
+}
+
+Inertia Partial::inertia_within(const Centers& centers, const Parallel& parallel) const {
+    std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
+    for_each_cluster(parallel, [&](std::size_t j, const ClusterSums& sums) {
+        costs[j] = kernels().sums->cost(sums, centers.row(j));
+    });
     DoubleDouble total{squares_[0], squares_[1]};
     double magnitude = squares_[0];
-    for (std::size_t j = 0; j < n_clusters_; ++j) {
-        if (!(count(j) > 0)) continue;
-        real_sum(j, high.data(), low.data());
-        double cost[2];
-        double size = 0;
-        kernels().exact->cluster_cost(centers.row(j), origin_.data(), high.data(), low.data(),
-                                      &counts_[2 * j], n_features(), cost, &size);
-        total = total + DoubleDouble{cost[0], cost[1]};
-        magnitude += size;
+    for (const ClusterCost& cost : costs) {
+        total = total + DoubleDouble{cost.high, cost.low};
+        magnitude += cost.magnitude;
     }
-    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53.
+    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53; within clusters, see kernels.hpp.
     const std::size_t additions = n_features() + n_clusters_ + 8 + (integer_ ? 0 : n_rows_);
-    const double error = 8.0 * static_cast<double>(additions) * 0x1p-106 * magnitude;
+    const std::size_t steps = std::min((n_features() + kCostLanes - 1) / kCostLanes, kCostSteps);
+    const double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
     return {total.high <= error ? 0.0 : total.high, error};
 }
 

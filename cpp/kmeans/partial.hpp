@@ -2,16 +2,18 @@
 // the sum of squares of all rows. Partials add up to the Partial of the whole, and give its centroids and its
 // J.
 //
-// Rows of unweighted integers are summed in int64, exactly. Other rows are summed in double-double, in row
-// order, after taking away `origin`: a value x with x - origin exact in float64, which keeps J free of
-// cancellation where the data is far from zero.
+// Unweighted rows are summed exactly (sums.hpp): integers always, reals wherever their grids can hold them. Other rows
+// are summed in double-double, in row order. From reals `origin` is taken away first: a value with x - origin exact in
+// float64, which keeps J free of cancellation where the data is far from zero.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "kmeans/parallel.hpp"
 #include "kmeans/rows.hpp"
+#include "kmeans/sums.hpp"
 
 namespace kmosaic {
 
@@ -27,42 +29,55 @@ struct Inertia {
 
 class Partial {
   public:
-    Partial(std::size_t n_clusters, std::vector<double> origin, bool integer);
+    // `integer`: of unweighted integer rows. `grids`: those of sum_grids, for unweighted real rows.
+    Partial(std::size_t n_clusters, std::vector<double> origin, bool integer, std::vector<double> grids = {});
 
     [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
     [[nodiscard]] std::size_t n_features() const { return origin_.size(); }
     [[nodiscard]] bool integer() const { return integer_; }
+    // Whether the sums are exact, so that rows can join and leave in any order.
+    [[nodiscard]] bool exact() const { return exact_.has_value(); }
+    [[nodiscard]] const ExactSums* exact_sums() const { return exact_ ? &*exact_ : nullptr; }
 
-    // Add rows to the clusters their labels name. Each cluster's rows are added in row order by one thread.
+    // Add rows to the clusters their labels name. Where sums are not exact, each cluster's rows are added in row order by
+    // one thread.
     void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
+    // Bring the sums from the labels before an assignment step to the labels after it.
+    void apply(Moves& moves, const std::int32_t* labels, const Parallel& parallel);
     // Add the sum of squares of rows, weighted: constant over a fit, so it is not part of `add`.
     void add_squares(const Rows& rows, const Parallel& parallel);
     void merge(const Partial& other);
-    // Take row i from one cluster and give it to another.
+    // A Partial of the same rows in n_clusters clusters: their squares, and no sums yet.
+    [[nodiscard]] Partial emptied(std::size_t n_clusters) const;
+    // Take row i, or one of the equal rows it stands for, from one cluster and give it to another.
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
     // Forget the clusters' sums and counts; keep the sum of squares.
     void clear();
 
     // The total weight of a cluster's rows.
-    [[nodiscard]] double count(std::size_t cluster) const { return counts_[2 * cluster]; }
+    [[nodiscard]] double count(std::size_t cluster) const {
+        return exact_ ? static_cast<double>(exact_->count(cluster)) : counts_[2 * cluster];
+    }
     // Each cluster's mean, correctly rounded in all but about one case in 2^50; a cluster without weight
     // keeps its row of `centers`.
-    void means(double* centers) const;
+    void means(double* centers, const Parallel& parallel = {}) const;
     // J of the summed rows at these centroids: sum w |x|^2 + sum_j c_j (c_j n_j - 2 S_j), in double-double.
     // A J below what double-double can tell from zero is 0. `error` bounds what cancellation may have cost.
-    [[nodiscard]] Inertia inertia_within(const Centers& centers) const;
+    [[nodiscard]] Inertia inertia_within(const Centers& centers, const Parallel& parallel = {}) const;
     [[nodiscard]] double inertia(const Centers& centers) const { return inertia_within(centers).value; }
 
   private:
+    class SumsReader;
     void add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight);
-    void real_sum(std::size_t cluster, double* high, double* low) const;
+    template <class Visit>
+    void for_each_cluster(const Parallel& parallel, Visit visit) const;
 
     std::size_t n_clusters_;
     std::vector<double> origin_;
     bool integer_;
-    std::vector<std::int64_t> integer_sums_;  // n_clusters x n_features, or
-    std::vector<double> high_, low_;          // n_clusters x n_features each
-    std::vector<double> counts_;              // (high, low) a cluster
+    std::optional<ExactSums> exact_;  // or
+    std::vector<double> high_, low_;  // n_clusters x n_features each, and
+    std::vector<double> counts_;      // (high, low) a cluster
     double squares_[2] = {0, 0};
     std::size_t n_rows_ = 0;  // whose squares these are
 };

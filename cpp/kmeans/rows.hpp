@@ -1,4 +1,4 @@
-// The data as it is stored: rows of one of four types, C-contiguous, perhaps weighted. Nothing is owned or
+// The data as it is stored: rows of one of four types, C-contiguous, perhaps weighted or counted. Nothing is owned or
 // copied.
 #pragma once
 
@@ -15,12 +15,18 @@ struct Rows {
     std::size_t n_rows;
     std::size_t n_features;
     const double* weights;  // n_rows of them, or null: every row counts once
+    // n_rows of them, or null: how many equal rows each stands for. Integer rows without weights only.
+    const std::uint32_t* counts = nullptr;
 
     [[nodiscard]] bool integer() const { return dtype == kUint8 || dtype == kUint16; }
-    [[nodiscard]] double weight(std::size_t row) const { return weights ? weights[row] : 1.0; }
-    [[nodiscard]] const void* row(std::size_t i) const {
+    [[nodiscard]] std::uint32_t count(std::size_t row) const { return counts ? counts[row] : 1; }
+    [[nodiscard]] double weight(std::size_t row) const { return weights ? weights[row] : count(row); }
+    [[nodiscard]] std::size_t row_bytes() const {
         constexpr std::size_t kSizes[kDtypes] = {1, 2, 4, 8};
-        return static_cast<const char*>(data) + i * n_features * kSizes[dtype];
+        return n_features * kSizes[dtype];
+    }
+    [[nodiscard]] const void* row(std::size_t i) const {
+        return static_cast<const char*>(data) + i * row_bytes();
     }
 };
 

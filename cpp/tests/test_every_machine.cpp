@@ -5,7 +5,7 @@
 #include "check.hpp"
 #include "kmeans/assign.hpp"
 #include "kmeans/distances.hpp"
-#include "kmeans/partial.hpp"
+#include "partials.hpp"
 #include "samples.hpp"
 
 namespace kmosaic::testing {
@@ -37,7 +37,7 @@ std::uint64_t digest_of_fit() {
     std::vector<double> centers(values.data(), values.data() + k * d);
     const Centers view{centers.data(), k, d};
     std::vector<std::int32_t> labels(n, -1);
-    Partial partial(k, std::vector<double>(d, 0.0), rows.integer());
+    Partial partial = empty_partial(rows, k);
     partial.add_squares(rows, parallel);
     Digest digest;
     for (int iteration = 0; iteration < 5; ++iteration) {

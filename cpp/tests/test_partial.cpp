@@ -6,66 +6,20 @@
 
 #include "check.hpp"
 #include "kmeans/assign.hpp"
+#include "partials.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 
 namespace kmosaic::testing {
 namespace {
 
-Parallel threads(std::size_t n) {
-    return {n, [] { return false; }};
-}
-
-bool adds_integers(const Rows& rows) {
-    return rows.integer() && !rows.weights;
-}
-
-std::vector<double> origin_of(const Rows& rows) {
-    std::vector<double> low(rows.n_features, HUGE_VAL);
-    std::vector<double> high(rows.n_features, -HUGE_VAL);
-    for (std::size_t i = 0; i < rows.n_rows; ++i) {
-        for (std::size_t f = 0; f < rows.n_features; ++f) {
-            low[f] = std::min(low[f], value_at(rows, i, f));
-            high[f] = std::max(high[f], value_at(rows, i, f));
-        }
-    }
-    return exact_origin(low, high);
-}
-
-Partial empty_partial(const Rows& rows, std::size_t k) {
-    if (adds_integers(rows)) return {k, std::vector<double>(rows.n_features, 0.0), true};
-    return {k, origin_of(rows), false};
-}
-
-Partial partial_of(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels,
-                   std::size_t n_threads) {
-    Partial partial = empty_partial(rows, k);
-    partial.add(rows, labels.data(), threads(n_threads));
-    partial.add_squares(rows, threads(n_threads));
-    return partial;
-}
-
-// All that a Partial tells: counts, means and J at those means and at another place.
-std::vector<double> facts(const Partial& partial) {
-    const std::size_t k = partial.n_clusters(), d = partial.n_features();
-    std::vector<double> centers(k * d, 7.5);
-    const double elsewhere = partial.inertia({centers.data(), k, d});
-    partial.means(centers.data());
-    std::vector<double> result = centers;
-    for (std::size_t j = 0; j < k; ++j) result.push_back(partial.count(j));
-    result.push_back(partial.inertia({centers.data(), k, d}));
-    result.push_back(elsewhere);
-    return result;
-}
-
-std::vector<std::int32_t> random_labels(std::size_t n, std::size_t k, Random& random) {
-    std::vector<std::int32_t> labels(n);
-    for (std::int32_t& label : labels) label = static_cast<std::int32_t>(below(random, k));
-    return labels;
-}
-
 Rows some(const Rows& rows, std::size_t first, std::size_t n) {
-    return {rows.row(first), rows.dtype, n, rows.n_features, rows.weights ? rows.weights + first : nullptr};
+    return {rows.row(first),
+            rows.dtype,
+            n,
+            rows.n_features,
+            rows.weights ? rows.weights + first : nullptr,
+            rows.counts ? rows.counts + first : nullptr};
 }
 
 void check_means(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels) {
@@ -173,8 +127,10 @@ TEST(merged_splits_equal_the_whole) {
 TEST(unlike_partials_do_not_merge) {
     Partial partial(3, {0, 0}, true);
     for (const Partial& other : {Partial(2, {0, 0}, true), Partial(3, {0}, true), Partial(3, {0, 1}, true),
-                                 Partial(3, {0, 0}, false)})
+                                 Partial(3, {0, 0}, false), Partial(3, {0, 0}, false, {1})})
         CHECK(!message_of<std::invalid_argument>([&] { partial.merge(other); }).empty());
+    Partial real(3, {0, 0}, false, {1});
+    CHECK(!message_of<std::invalid_argument>([&] { real.merge(Partial(3, {0, 0}, false, {0.5})); }).empty());
 }
 
 TEST(moving_rows_equals_adding_them_where_they_went) {
@@ -202,23 +158,62 @@ TEST(moving_rows_equals_adding_them_where_they_went) {
     });
 }
 
-TEST(whole_weights_equal_repeated_rows) {
-    Random random(5);
-    const std::size_t n = 50, d = 7, k = 3;
-    Values<std::uint8_t> values(n * d);
+template <class T>
+void check_repeated(std::size_t d, std::size_t k, Random& random) {
+    const std::size_t n = 50;
+    Values<T> values(n * d);
     fill_any(values, random);
     std::vector<double> weights, repeated;
+    std::vector<std::uint32_t> counts;
     std::vector<std::int32_t> labels = random_labels(n, k, random), repeated_labels;
     for (std::size_t i = 0; i < n; ++i) {
         weights.push_back(static_cast<double>(i % 4));
+        counts.push_back(static_cast<std::uint32_t>(i % 4));
         for (std::size_t r = 0; r < i % 4; ++r) {
             for (std::size_t f = 0; f < d; ++f) repeated.push_back(values[i * d + f]);
             repeated_labels.push_back(labels[i]);
         }
     }
-    const Values<std::uint8_t> more(repeated);
-    CHECK(same_bits(facts(partial_of(rows_of(values, d, weights.data()), k, labels, 1)),
-                    facts(partial_of(rows_of(more, d), k, repeated_labels, 1))));
+    const Values<T> more(repeated);
+    const std::vector<double> expected = facts(partial_of(rows_of(more, d), k, repeated_labels, 1));
+    CHECK(same_bits(facts(partial_of(rows_of(values, d, weights.data()), k, labels, 1)), expected));
+    Rows counted = rows_of(values, d);
+    counted.counts = counts.data();
+    CHECK(same_bits(facts(partial_of(counted, k, labels, 2)), expected));
+}
+
+TEST(whole_weights_and_counts_equal_repeated_rows) {
+    Random random(5);
+    for (const std::size_t d : {1U, 7U, 20U, 3000U}) {  // the last has more sums than a small table
+        context() = "n_features=" + std::to_string(d);
+        check_repeated<std::uint8_t>(d, 3, random);
+        check_repeated<std::uint16_t>(d, 3, random);
+    }
+}
+
+TEST(the_largest_counts_do_not_overflow) {
+    const Values<std::uint16_t> values({65535, 65535, 65535, 0});
+    const std::vector<std::uint32_t> counts = {UINT32_MAX, UINT32_MAX};
+    Rows rows = rows_of(values, 2);
+    rows.counts = counts.data();
+    const Partial partial = partial_of(rows, 1, {0, 0}, 1);
+    std::vector<double> centers(2, 0.0);
+    const Centers view{centers.data(), 1, 2};
+    CHECK(partial.count(0) == 2.0 * UINT32_MAX);
+    CHECK(partial.inertia(view) == static_cast<double>(static_cast<Wide>(3.0 * UINT32_MAX) * 65535 * 65535));
+    partial.means(centers.data());
+    CHECK(centers == std::vector<double>({65535, 32767.5}));
+    CHECK(partial.inertia(view) == UINT32_MAX * 2.0 * 32767.5 * 32767.5);
+}
+
+TEST(moving_a_counted_row_moves_one_of_the_rows_it_stands_for) {
+    const Values<std::uint8_t> values({10, 20, 30}), repeated({10, 20, 20, 20, 30});
+    const std::vector<std::uint32_t> counts = {1, 3, 1};
+    Rows rows = rows_of(values, 1);
+    rows.counts = counts.data();
+    Partial partial = partial_of(rows, 2, {0, 0, 0}, 1);
+    partial.move(rows, 1, 0, 1);
+    CHECK(same_bits(facts(partial), facts(partial_of(rows_of(repeated, 1), 2, {0, 1, 0, 0, 0}, 1))));
 }
 
 TEST(clear_forgets_all_but_the_squares) {
@@ -235,6 +230,9 @@ TEST(clear_forgets_all_but_the_squares) {
         for (std::size_t j = 0; j < 4; ++j) CHECK(partial.count(j) == 0);
         partial.add(rows, after.data(), threads(1));
         CHECK(same_bits(facts(partial), facts(partial_of(rows, 4, after, 1))));
+        Partial emptied = partial.emptied(6);
+        emptied.add(rows, after.data(), threads(1));
+        CHECK(same_bits(facts(emptied), facts(partial_of(rows, 6, after, 1))));
     });
 }
 
@@ -297,12 +295,14 @@ void check_largest(std::size_t n, std::size_t d) {
     Values<T> values(n * d);
     std::fill_n(values.data(), values.size(), static_cast<T>(kLargest<T>));
     const std::vector<std::int32_t> labels(n, 0);
-    const Partial partial = partial_of(rows_of(values, d), 1, labels, 2);
-    std::vector<double> centers(d, 0.0);
-    const Centers view{centers.data(), 1, d};
+    const std::size_t k = d > 1024 ? 8 : 1;
+    const Partial partial = partial_of(rows_of(values, d), k, labels, 2);
+    std::vector<double> centers(k * d, 0.0);
+    const Centers view{centers.data(), k, d};
     CHECK(partial.inertia(view) == kLargest<T> * kLargest<T> * static_cast<double>(n * d));
     partial.means(centers.data());
-    CHECK(centers == std::vector<double>(d, kLargest<T>));
+    CHECK(std::vector<double>(centers.begin(), centers.begin() + static_cast<std::ptrdiff_t>(d)) ==
+          std::vector<double>(d, kLargest<T>));
     CHECK(partial.inertia(view) == 0);
 }
 
@@ -311,6 +311,12 @@ TEST(the_largest_integers_do_not_overflow) {
     check_largest<std::uint16_t>(200000, 2);
     check_largest<std::uint8_t>(40, 5000);
     check_largest<std::uint16_t>(40, 5000);
+}
+
+TEST(sixteen_million_rows_in_one_cluster) {
+    check_largest<std::uint8_t>((1 << 24) + 3, 1);
+    check_largest<std::uint16_t>((1 << 24) + 3, 1);
+    check_largest<std::uint8_t>((1 << 14) + 3, 1025);  // more sums than a small table, of eight clusters
 }
 
 TEST(an_exact_origin_takes_values_away_exactly) {

@@ -85,6 +85,16 @@ def test_order_of_unweighted_integer_rows(data: tuple[Array, Array | None], seed
     assert (shuffled.labels_ == labels[order]).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_order_of_unweighted_float_rows(dtype: str) -> None:
+    random = np.random.default_rng(4)
+    X = (random.normal(size=(400, 7)) * random.choice([1e-3, 1, 1e3], (400, 7))).astype(dtype)
+    start, order = X[:9].astype(np.float64), random.permutation(400)
+    first, shuffled = KMeans(9, init=start).fit(X), KMeans(9, init=start).fit(X[order])
+    assert (shuffled.cluster_centers_ == first.cluster_centers_).all()
+    assert (shuffled.labels_ == first.labels_[order]).all()
+
+
 def test_the_same_values_in_another_dtype() -> None:
     X = np.random.default_rng(0).integers(0, 256, (300, 10))
     fits = [KMeans(12, random_state=2).fit(X.astype(t)) for t in ("uint8", "uint16", "float32", "float64")]

@@ -26,7 +26,7 @@ def data(dtype: str, offset: float = 0.0) -> tuple[Array, Array]:
 
 def partial_of(X: Array, labels: Array, weights: Array | None = None, n_clusters: int = 5) -> _core.Partial:
     engine = MemoryEngine(X, weights, 1)
-    engine.labels[:] = labels
+    engine.labels = labels
     return engine.sums(n_clusters)
 
 
@@ -85,6 +85,130 @@ def test_moving_a_row_equals_adding_it_there(dtype: str) -> None:
 def test_unlike_partials_do_not_add_up() -> None:
     with pytest.raises(ValueError, match="unlike"):
         _core.Partial(2, np.zeros(3), True).merge(_core.Partial(3, np.zeros(3), True))
+
+
+def told(partial: _core.Partial) -> tuple[bytes, bytes, float]:
+    """All that a Partial tells, bit by bit."""
+    centers = partial.means(np.ones((partial.n_clusters, partial.n_features)), 2)
+    return partial.counts.tobytes(), centers.tobytes(), partial.inertia(centers, 2)[0]
+
+
+@st.composite
+def rows_with_counts(draw: st.DrawFn) -> tuple[Array, Array | None]:
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n, d = draw(st.integers(9, 80)), draw(st.sampled_from([1, 3, 12, 40, 1200]))
+    dtype = draw(st.sampled_from(DTYPES))
+    if dtype[0] == "u":
+        X = random.integers(0, 256, (n, d)).astype(dtype)
+        return X, random.integers(1, 2**32, n, dtype=np.uint32) if draw(st.booleans()) else None
+    return (random.normal(size=(n, d)) * 10.0 ** random.integers(-5, 6, (n, d))).astype(dtype), None
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows_with_counts(), st.integers(1, 9), st.data())
+def test_sums_follow_the_rows(data: tuple[Array, Array | None], k: int, steps: st.DataObject) -> None:
+    X, counts = data
+    engine = MemoryEngine(X, None, steps.draw(st.integers(1, 3)), counts)
+    random = np.random.default_rng(5)
+    centers = X[random.permutation(len(X))[:k]].astype(np.float64)
+    for step in steps.draw(
+        st.lists(st.sampled_from(["means", "means", "jump", "set", "forget", "move", "drop"]))
+    ):
+        if step == "set":
+            engine.labels = random.integers(0, len(centers), len(X))
+        elif step == "forget":
+            engine.forget_labels()
+        elif step == "jump":
+            centers = X[random.permutation(len(X))[: len(centers)]].astype(np.float64)
+        elif step == "drop":
+            centers = centers[: max(1, len(centers) - 1)]
+        partial = engine.assign(centers).partial
+        assert partial.exact
+        if step == "move":
+            engine.move(partial, 3, len(centers) - 1)
+            partial = engine.sums(len(centers))
+        anew = MemoryEngine(X, None, 1, counts)
+        anew.labels = engine.labels
+        assert told(partial) == told(anew.sums(len(centers)))
+        centers = partial.means(centers)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_counts_are_equal_rows(cpu: str, dtype: str) -> None:
+    X, labels = data(dtype)
+    counts = np.random.default_rng(2).integers(1, 5, 60, dtype=np.uint32)
+    merged, repeated = MemoryEngine(X, None, 1, counts), MemoryEngine(np.repeat(X, counts, axis=0), None, 2)
+    merged.labels, repeated.labels = labels, np.repeat(labels, counts)
+    assert told(merged.sums(5)) == told(repeated.sums(5)), cpu
+    partial = merged.sums(5)
+    assert (partial.means(np.zeros((5, 4))) == means(X, labels, np.zeros((5, 4)), counts)).all()
+    merged.move(partial, 0, 4 - int(labels[0]))  # one of them
+    repeated.move(repeated.sums(5), 0, 4 - int(labels[0]))
+    assert told(partial) == told(repeated.sums(5))
+
+
+def test_moved_counts_leave_no_trace() -> None:
+    X = np.array([[0], [10], [20]], dtype=np.uint8)
+    engine = MemoryEngine(X, None, 1, np.array([5, 5, 5], dtype=np.uint32))
+    centers = np.array([[5.0], [200.0]])
+    partial = engine.assign(centers).partial
+    engine.move(partial, 2, 1)
+    assert partial.counts.tolist() == [14, 1]
+    assert engine.assign(np.array([[5.0], [20.0]])).partial.counts.tolist() == [10, 5]
+
+
+def test_labels_are_changed_by_the_engine_alone() -> None:
+    X, labels = data("uint8")
+    engine = MemoryEngine(X, None, 1)
+    engine.labels = labels
+    with pytest.raises(ValueError, match="read-only"):
+        engine.labels[:] = 0
+
+
+def test_an_interrupted_assignment_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, _ = data("uint8")
+    centers = X[:5].astype(np.float64)
+    engine = MemoryEngine(X, None, 1)
+    engine.assign(centers)
+
+    def interrupted(*_: object) -> None:
+        engine._labels[:7] = 0
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_core, "assign", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            engine.assign(centers)
+    expected = told(MemoryEngine(X, None, 1).assign(centers).partial)
+    assert told(engine.assign(centers).partial) == expected
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_other_array_is_taken_for_weights_or_counts(dtype: str) -> None:
+    X, labels = data(dtype)
+    partial = _core.Partial(5, np.zeros(4), dtype[0] == "u")
+    with pytest.raises(TypeError, match="weights must be float64, or uint32"):
+        partial.add(X, np.ones(60, np.int64), labels, 1)
+    with pytest.raises(ValueError, match="one value a row"):
+        partial.add(X, np.ones(59, np.uint32), labels, 1)
+    if dtype[0] == "f":
+        with pytest.raises(ValueError, match="for integer rows"):
+            partial.add(X, np.ones(60, np.uint32), labels, 1)
+    for bad in (-1, 5):
+        labels[11] = bad
+        with pytest.raises(ValueError, match="labels must be cluster numbers"):
+            partial.add(X, None, labels, 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_of_floats_do_not_depend_on_the_order_of_rows(cpu: str, dtype: str) -> None:
+    random = np.random.default_rng(8)
+    X = (random.normal(size=(500, 6)) * 10.0 ** random.integers(-4, 5, (500, 6))).astype(dtype)
+    labels, order = random.integers(0, 5, 500), random.permutation(500)
+    start = np.zeros((5, 6))
+    expected = partial_of(X, labels).means(start)
+    assert (partial_of(X[order], labels[order]).means(start) == expected).all(), cpu
+    assert (expected == means(X, labels, start)).all()
 
 
 def test_large_sums() -> None:

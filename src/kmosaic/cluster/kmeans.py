@@ -147,7 +147,7 @@ class KMeans(CentroidEstimator):
         check_enough_rows(len(rows), self.n_clusters)
         engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
         best = self._best_of(engine, check_random_state(self.random_state))
-        engine.labels[:] = best.labels
+        engine.labels = best.labels
         warn_of_empty_clusters(engine, len(best.centers))
         self.cluster_centers_ = best.centers
         self.labels_ = best.labels

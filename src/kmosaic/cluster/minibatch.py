@@ -273,7 +273,7 @@ class MiniBatchKMeans(CentroidEstimator):
         engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
         self.cluster_centers_ = stream.centers.copy()
         self.inertia_ = engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
-        self.labels_ = engine.labels
+        self.labels_ = engine.labels.copy()
         self.n_steps_ = stream.n_steps
         self.inertia_history_ = np.array(stream.history)
         return engine

@@ -72,10 +72,10 @@ def drop_empty(
     if policy != "drop":
         return centers
     if not kept.all():
-        engine.labels[:] = (np.cumsum(kept) - 1)[engine.labels]
+        engine.labels = (np.cumsum(kept) - 1)[engine.labels]
         centers = np.ascontiguousarray(centers[kept])
         if engine.weights is not None:  # rows without weight may have sat in a cluster that goes
-            _core.assign(engine.rows, centers, engine.labels, engine.n_threads)
+            engine.assign(centers)
     return centers
 
 

@@ -61,7 +61,7 @@ class LloydResult:
 
 def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
     """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
-    engine.labels[:] = -1
+    engine.forget_labels()
     history: list[float] = []
 
     def record(partial: _core.Partial, at: NDArray[np.float64]) -> None:
@@ -84,7 +84,7 @@ def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOpti
             partial, centers, n_filled = repaired.partial, repaired.centers, repaired.n_filled
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
-            moved = partial.means(centers)
+            moved = engine.means(partial, centers)
             record(partial, moved)
             shift = float(np.square(moved - centers).sum())
             centers = moved

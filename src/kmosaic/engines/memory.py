@@ -34,36 +34,93 @@ class DistinctRows:
 class MemoryEngine:
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
-    Rows are read in place, whatever their dtype. ``labels`` holds the cluster of each row after
-    ``assign``. Unweighted integer rows are summed exactly, others in double-double and in row order: the
-    number of threads changes no bit.
+    Rows are read in place, whatever their dtype. Unweighted rows are summed exactly, so that the sums follow
+    the rows that change cluster, in any order; where float rows span too many magnitudes for that, or rows
+    have weights, they are summed anew each time, in double-double and in row order. The number of threads
+    changes no bit.
+
+    Parameters
+    ----------
+    rows : (n_samples, n_features) uint8, uint16, float32 or float64
+    weights : (n_samples,) float64, or None where every row counts once
+    n_threads : how many threads to use
+    counts : (n_samples,) uint32, or None
+        How many equal rows each row stands for: for integer rows without weights.
     """
 
-    def __init__(self, rows: Rows, weights: NDArray[np.float64] | None, n_threads: int) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        weights: NDArray[np.float64] | None,
+        n_threads: int,
+        counts: NDArray[np.uint32] | None = None,
+    ) -> None:
         self.rows = rows
         self.weights = weights
+        self.counts = counts
         self.n_threads = n_threads
-        self.labels = np.full(len(rows), -1, dtype=np.int32)
-        self._integer = weights is None and rows.dtype.kind == "u"
-        self._origin = self._exact_origin()
-        self._partials: dict[int, _core.Partial] = {}
+        self._weights = weights if counts is None else counts
+        self._labels = np.full(len(rows), -1, dtype=np.int32)
+        self._labelled = False
+        self._sums: _core.Partial | None = None
+        self._in_step = False
         self._canonical_order: NDArray[np.intp] | None = None
 
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The cluster of each row, -1 before any ``assign``; a read-only view, but it may be set."""
+        labels = self._labels.view()
+        labels.flags.writeable = False
+        return labels
+
+    @labels.setter
+    def labels(self, labels: NDArray[np.integer[Any]]) -> None:
+        self._labels[:] = labels
+        self._labelled = True
+        self._in_step = False
+
+    def forget_labels(self) -> None:
+        """Go back to where no row has a label."""
+        self._labels[:] = -1
+        self._labelled = False
+        self._in_step = False
+
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
-        """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
-        n_changed = _core.assign(self.rows, centers, self.labels, self.n_threads)
+        """Label every row with its nearest centre (ties: the lowest) and sum the rows by label.
+
+        The Partial is the engine's own, and changes with the next call.
+        """
+        partial = self._partial(len(centers))
+        if not self._labelled:
+            partial.clear()
+        follows = partial.exact and (self._in_step or not self._labelled)
+        moves = _core.Moves(self.rows, self._weights, partial) if follows else None
+        self._labelled, self._in_step = True, False  # should this be interrupted
+        n_changed = _core.assign(self.rows, centers, self._labels, self.n_threads, moves)
+        if moves is not None:
+            partial.apply(moves, self._labels, self.n_threads)
+            self._in_step = True
         return Assigned(self.sums(len(centers)), n_changed)
 
     def sums(self, n_clusters: int) -> _core.Partial:
         """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
-        partial = self._empty_partial(n_clusters)
-        partial.add(self.rows, self.weights, self.labels, self.n_threads)
+        partial = self._partial(n_clusters)
+        if not self._in_step:
+            partial.clear()
+            partial.add(self.rows, self._weights, self._labels, self.n_threads)
+            self._in_step = True
         return partial
 
     def move(self, partial: _core.Partial, row: int, cluster: int) -> None:
-        """Give one row to another cluster."""
-        partial.move(self.rows, self.weights, row, (int(self.labels[row]), cluster))
-        self.labels[row] = cluster
+        """Give one row, or one of the equal rows it stands for, to another cluster."""
+        partial.move(self.rows, self._weights, row, (int(self._labels[row]), cluster))
+        self._labels[row] = cluster
+        if self.counts is not None:  # the others stayed where they were
+            self._in_step = False
+
+    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
+        return partial.means(previous, self.n_threads)
 
     def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
         """J of the rows, as ``partial`` sums them by their present labels, at these centres.
@@ -77,16 +134,16 @@ class MemoryEngine:
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
         distances = self.own_squared_distances(centers)
-        return float(distances.sum() if self.weights is None else (distances * self.weights).sum())
+        return float(distances.sum() if self._weights is None else (distances * self._weights).sum())
 
     def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""
-        value, error = partial.inertia(centers)
+        value, error = partial.inertia(centers, self.n_threads)
         return value if error <= value * 2.0**-53 or value == error else None
 
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
-        return _core.own_squared_distances(self.rows, centers, self.labels, self.n_threads)
+        return _core.own_squared_distances(self.rows, centers, self._labels, self.n_threads)
 
     def squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
@@ -99,7 +156,7 @@ class MemoryEngine:
     def potentials(self, nearest: NDArray[np.float64], candidates: ArrayLike) -> NDArray[np.float64]:
         """What each candidate row would leave of the weighted sum of ``nearest``, were it the next seed."""
         centers = self._centers_at(candidates)
-        return _core.seeding_potentials(self.rows, self.weights, centers, nearest, self.n_threads)
+        return _core.seeding_potentials(self.rows, self._weights, centers, nearest, self.n_threads)
 
     def _centers_at(self, rows: ArrayLike) -> NDArray[np.float64]:
         centers: NDArray[np.float64] = self.rows[np.asarray(rows)].astype(np.float64)
@@ -107,10 +164,10 @@ class MemoryEngine:
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance. Forgets the labels."""
-        self.labels[:] = 0
+        self.labels = np.zeros(len(self.rows), dtype=np.int32)
         partial = self.sums(1)
         inertia = self.inertia(partial, partial.means(np.zeros((1, self.rows.shape[1]))))
-        self.labels[:] = -1
+        self.forget_labels()
         return inertia / float(partial.counts[0] * self.rows.shape[1])
 
     def canonical_order(self) -> NDArray[np.intp]:
@@ -127,24 +184,31 @@ class MemoryEngine:
         order = self.canonical_order()
         hashes = _core.hash_rows(self.rows, self.n_threads)[order]
         starts = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
-        weights = np.ones(len(order)) if self.weights is None else self.weights[order]
+        weights = np.ones(len(order)) if self._weights is None else self._weights[order].astype(np.float64)
         totals = np.add.reduceat(weights, starts)
         return DistinctRows(starts[totals > 0], totals[totals > 0])
 
-    def _empty_partial(self, n_clusters: int) -> _core.Partial:
-        if n_clusters not in self._partials:
-            partial = _core.Partial(n_clusters, self._origin, self._integer)
-            partial.add_squares(self.rows, self.weights, self.n_threads)
-            self._partials = {n_clusters: partial}
-        self._partials[n_clusters].clear()
-        return self._partials[n_clusters]
+    def _partial(self, n_clusters: int) -> _core.Partial:
+        """The engine's Partial, of that many clusters; its sums are the labels' where ``_in_step``."""
+        if self._sums is None:
+            self._sums = self._squares(n_clusters)
+        elif self._sums.n_clusters != n_clusters:
+            self._sums = self._sums.emptied(n_clusters)
+            self._in_step = False
+        return self._sums
 
-    def _exact_origin(self) -> NDArray[np.float64]:
+    def _squares(self, n_clusters: int) -> _core.Partial:
+        """A Partial that has the rows' squares, and no sums yet."""
         if self.rows.dtype.kind == "u":
-            return np.zeros(self.rows.shape[1])
-        return _core.exact_origin(
-            self.rows.min(axis=0).astype(np.float64), self.rows.max(axis=0).astype(np.float64)
-        )
+            partial = _core.Partial(n_clusters, np.zeros(self.rows.shape[1]), self.weights is None)
+        else:
+            low, high = (np.array(ends) for ends in _core.value_range(self.rows, self.n_threads))
+            origin = _core.exact_origin(low, high)
+            unweighted = self.weights is None
+            grids = _core.sum_grids(self.rows, origin, low, high, self.n_threads) if unweighted else []
+            partial = _core.Partial(n_clusters, origin, False, grids)
+        partial.add_squares(self.rows, self._weights, self.n_threads)
+        return partial
 
 
 def nearest_centers(

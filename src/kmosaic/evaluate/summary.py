@@ -162,7 +162,7 @@ def own_distances(
     """
     rows = np.require(X, X.dtype if X.dtype in _USED_IN_PLACE else np.float64, ["C", "A"])
     engine = MemoryEngine(rows, None, resolve_n_threads(n_threads))
-    engine.labels[:] = labels
+    engine.labels = labels
     squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))
     return np.sqrt(squared, out=squared)
 

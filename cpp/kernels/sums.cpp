@@ -1,0 +1,395 @@
+// Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors change the
+// speed, never a bit.
+#include <type_traits>
+
+#include "kernels/double_double.hpp"
+#include "kernels/kernels.hpp"
+
+namespace kmosaic::KMOSAIC_ISA {
+namespace {
+
+// Rows summed at a time in narrow lanes: each sum is loaded and stored once for all of them.
+constexpr std::size_t kGroup = 8;
+
+// Of up to a group of rows, which lie anywhere: their memory is fetched while the group before is added.
+template <class T>
+void prefetch_rows(const void* const* rows, std::size_t n_rows, std::size_t n) {
+    for (std::size_t r = 0; r < n_rows && r < kGroup; ++r)
+        for (std::size_t byte = 0; byte < n * sizeof(T); byte += 64)
+            __builtin_prefetch(static_cast<const char*>(rows[r]) + byte);
+}
+
+template <class T, std::size_t NRows>
+void add_integer_group(const void* const* rows, std::size_t n, std::uint32_t* __restrict sums) {
+    using Part = std::conditional_t<sizeof(T) == 1, std::uint16_t, std::uint32_t>;
+    const T* x[NRows];
+    for (std::size_t r = 0; r < NRows; ++r) x[r] = static_cast<const T*>(rows[r]);
+    for (std::size_t f = 0; f < n; ++f) {
+        Part part = 0;
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < NRows; ++r) part = static_cast<Part>(part + x[r][f]);
+        sums[f] += part;
+    }
+}
+
+template <class T>
+void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n, std::uint32_t* sums) {
+    prefetch_rows<T>(rows, n_rows, n);
+    std::size_t r = 0;
+    for (; r + kGroup <= n_rows; r += kGroup) {
+        prefetch_rows<T>(rows + r + kGroup, n_rows - r - kGroup, n);
+        add_integer_group<T, kGroup>(rows + r, n, sums);
+    }
+    if (n_rows - r >= 4) {
+        add_integer_group<T, 4>(rows + r, n, sums);
+        r += 4;
+    }
+    if (n_rows - r >= 2) {
+        add_integer_group<T, 2>(rows + r, n, sums);
+        r += 2;
+    }
+    if (n_rows - r == 1) add_integer_group<T, 1>(rows + r, n, sums);
+}
+
+// Adding 3/2 2^52 grid leaves a double whose last bit is worth one grid: its bits count the grids in the value.
+inline double shift_of(double grid) {
+    return 0x1.8p52 * grid;
+}
+
+inline std::int64_t take_limb(double& value, double shift) {
+    const double shifted = value + shift;
+    value -= shifted - shift;
+    return static_cast<std::int64_t>(__builtin_bit_cast(std::uint64_t, shifted) -
+                                     __builtin_bit_cast(std::uint64_t, shift));
+}
+
+template <class T, std::size_t NLimbs, std::size_t NRows>
+void add_group(const void* const* rows, std::size_t n, const Limbs& limbs, std::int64_t* __restrict sums) {
+    const double* origin = limbs.origin;
+    double shifts[NLimbs];
+    for (std::size_t l = 0; l < NLimbs; ++l) shifts[l] = shift_of(limbs.grids[l]);
+    const T* x[NRows];
+    for (std::size_t r = 0; r < NRows; ++r) x[r] = static_cast<const T*>(rows[r]);
+    for (std::size_t f = 0; f < n; ++f) {
+        double value[NRows];
+#pragma GCC unroll 8
+        for (std::size_t r = 0; r < NRows; ++r) value[r] = static_cast<double>(x[r][f]) - origin[f];
+#pragma GCC unroll 3
+        for (std::size_t l = 0; l < NLimbs; ++l) {
+            std::int64_t part = 0;
+#pragma GCC unroll 8
+            for (std::size_t r = 0; r < NRows; ++r) part += take_limb(value[r], shifts[l]);
+            sums[l * n + f] += part;
+        }
+    }
+}
+
+template <class T, std::size_t NLimbs>
+void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n, const Limbs& limbs,
+                      std::int64_t* sums) {
+    constexpr std::size_t kRows = 4;
+    std::size_t r = 0;
+    prefetch_rows<T>(rows, n_rows, n);
+    for (; r + kRows <= n_rows; r += kRows) {
+        if (r + kGroup < n_rows)
+            prefetch_rows<T>(rows + r + kGroup, n_rows - r - kGroup < kRows ? n_rows - r - kGroup : kRows, n);
+        add_group<T, NLimbs, kRows>(rows + r, n, limbs, sums);
+    }
+    for (; r < n_rows; ++r) add_group<T, NLimbs, 1>(rows + r, n, limbs, sums);
+}
+
+template <class T>
+void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, const Limbs& limbs,
+                   std::int64_t* sums) {
+    if (limbs.n_limbs == 1) return add_real_rows_of<T, 1>(rows, n_rows, n, limbs, sums);
+    if (limbs.n_limbs == 2) return add_real_rows_of<T, 2>(rows, n_rows, n, limbs, sums);
+    add_real_rows_of<T, 3>(rows, n_rows, n, limbs, sums);
+}
+
+template <class T>
+void add_to_totals(const T* __restrict sums, std::size_t n, bool negative, std::int64_t* __restrict totals) {
+    if (negative)
+        for (std::size_t i = 0; i < n; ++i) totals[i] -= sums[i];
+    else
+        for (std::size_t i = 0; i < n; ++i) totals[i] += sums[i];
+}
+
+template <class T>
+void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f) sums[f] += factor * x[f];
+}
+
+// Features is the number of features, or 0 for any: loops of a known length over so few values are three times as fast.
+template <class T, std::size_t Features>
+void move_single_of(const void* rows, const MovedRow* moved, std::size_t n_moved, const SumTable& table) {
+    const std::size_t n = Features > 0 ? Features : table.n_features;
+    for (std::size_t m = 0; m < n_moved; ++m) {
+        const T* x = static_cast<const T*>(rows) + moved[m].row * n;
+        std::int64_t* to = table.sums + moved[m].to * n;
+        for (std::size_t f = 0; f < n; ++f) to[f] += x[f];
+        ++table.counts[moved[m].to];
+        if (moved[m].from == table.n_clusters) continue;
+        std::int64_t* from = table.sums + moved[m].from * n;
+        for (std::size_t f = 0; f < n; ++f) from[f] -= x[f];
+        --table.counts[moved[m].from];
+    }
+}
+
+template <class T, std::size_t Features>
+void move_integers_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
+                      std::size_t n_moved, const SumTable& table) {
+    if (!counts) return move_single_of<T, Features>(rows, moved, n_moved, table);
+    const std::size_t n = Features > 0 ? Features : table.n_features;
+    for (std::size_t m = 0; m < n_moved; ++m) {
+        const T* x = static_cast<const T*>(rows) + moved[m].row * n;
+        const std::int64_t count = counts[moved[m].row];
+        std::int64_t* to = table.sums + moved[m].to * n;
+        for (std::size_t f = 0; f < n; ++f) to[f] += count * x[f];
+        table.counts[moved[m].to] += count;
+        if (moved[m].from == table.n_clusters) continue;
+        std::int64_t* from = table.sums + moved[m].from * n;
+        for (std::size_t f = 0; f < n; ++f) from[f] -= count * x[f];
+        table.counts[moved[m].from] -= count;
+    }
+}
+
+template <class T>
+void move_integers(const void* rows, const std::uint32_t* counts, const MovedRow* moved, std::size_t n_moved,
+                   const SumTable& table) {
+    constexpr decltype(&move_integers<T>) kOfFeatures[] = {
+        move_integers_of<T, 0>,  move_integers_of<T, 1>,  move_integers_of<T, 2>,  move_integers_of<T, 3>,
+        move_integers_of<T, 4>,  move_integers_of<T, 5>,  move_integers_of<T, 6>,  move_integers_of<T, 7>,
+        move_integers_of<T, 8>,  move_integers_of<T, 9>,  move_integers_of<T, 10>, move_integers_of<T, 11>,
+        move_integers_of<T, 12>, move_integers_of<T, 13>,
+    };
+    const bool few = table.n_features < sizeof kOfFeatures / sizeof kOfFeatures[0];
+    kOfFeatures[few ? table.n_features : 0](rows, counts, moved, n_moved, table);
+}
+
+template <class T, std::size_t NLimbs>
+void move_reals_of(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+                   const SumTable& table) {
+    const std::size_t n = table.n_features;
+    for (std::size_t m = 0; m < n_moved; ++m) {
+        const void* row = static_cast<const T*>(rows) + moved[m].row * n;
+        add_group<T, NLimbs, 1>(&row, n, limbs, table.sums + moved[m].to * NLimbs * n);
+        ++table.counts[moved[m].to];
+        if (moved[m].from == table.n_clusters) continue;
+        std::int64_t* __restrict from = table.sums + moved[m].from * NLimbs * n;
+        const T* x = static_cast<const T*>(row);
+        for (std::size_t f = 0; f < n; ++f) {
+            double value = static_cast<double>(x[f]) - limbs.origin[f];
+#pragma GCC unroll 3
+            for (std::size_t l = 0; l < NLimbs; ++l)
+                from[l * n + f] -= take_limb(value, shift_of(limbs.grids[l]));
+        }
+        --table.counts[moved[m].from];
+    }
+}
+
+template <class T>
+void move_reals(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+                const SumTable& table) {
+    if (limbs.n_limbs == 1) return move_reals_of<T, 1>(rows, limbs, moved, n_moved, table);
+    if (limbs.n_limbs == 2) return move_reals_of<T, 2>(rows, limbs, moved, n_moved, table);
+    move_reals_of<T, 3>(rows, limbs, moved, n_moved, table);
+}
+
+template <class T>
+void widen_range(const void* row, std::size_t n, double* __restrict low, double* __restrict high) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f) {
+        const double value = static_cast<double>(x[f]);
+        low[f] = value < low[f] ? value : low[f];
+        high[f] = value > high[f] ? value : high[f];
+    }
+}
+
+template <class T>
+void limb_rests(const void* row, std::size_t n, const Limbs& limbs, std::uint64_t* rests) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t l = 0; l < limbs.n_limbs; ++l) {
+        double shifts[kMostLimbs];
+        for (std::size_t m = 0; m < kMostLimbs; ++m) shifts[m] = shift_of(limbs.grids[m < l ? m : l]);
+        std::uint64_t rest = 0;
+        for (std::size_t f = 0; f < n; ++f) {
+            double value = static_cast<double>(x[f]) - limbs.origin[f];
+            // Taking a limb a second time takes nothing.
+#pragma GCC unroll 3
+            for (std::size_t m = 0; m < kMostLimbs; ++m) take_limb(value, shifts[m]);
+            rest |= __builtin_bit_cast(std::uint64_t, value) << 1;  // without the sign: -0 is nothing, too
+        }
+        rests[l] |= rest;
+        if (rest == 0) return;
+    }
+}
+
+// Chunks whose sums stay within 32 bits.
+template <class T>
+std::uint64_t sum_of_squares(const void* row, std::size_t n) {
+    const T* x = static_cast<const T*>(row);
+    std::uint64_t sum = 0;
+    if constexpr (sizeof(T) == 1) {
+        for (std::size_t start = 0; start < n; start += 32768) {
+            const std::size_t end = start + 32768 < n ? start + 32768 : n;
+            std::int32_t part = 0;
+            for (std::size_t f = start; f < end; ++f) part += x[f] * x[f];
+            sum += static_cast<std::uint32_t>(part);
+        }
+    } else {
+        for (std::size_t f = 0; f < n; ++f) sum += std::uint64_t{x[f]} * x[f];
+    }
+    return sum;
+}
+
+inline void accumulate(double& high, double& low, DoubleDouble value) {
+    const DoubleDouble sum = DoubleDouble{high, low} + value;
+    high = sum.high;
+    low = sum.low;
+}
+
+template <class T>
+void add_squares(const void* row, std::size_t n, double weight, const double* origin, double* __restrict high,
+                 double* __restrict low) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f) {
+        const double value = static_cast<double>(x[f]) - origin[f];
+        accumulate(high[f], low[f], two_product(value, value) * weight);
+    }
+}
+
+template <class T>
+void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* __restrict high,
+               double* __restrict low) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t f = 0; f < n; ++f)
+        accumulate(high[f], low[f], two_product(weight, static_cast<double>(x[f]) - origin[f]));
+}
+
+// An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert int64.
+inline DoubleDouble whole(std::int64_t value) {
+    const auto bits = static_cast<std::uint64_t>(value);
+    const double upper = __builtin_bit_cast(double, (bits >> 32) ^ 0x4530000080000000U) - 0x1.000008p84;
+    const double lower = __builtin_bit_cast(double, (bits & 0xffffffffU) | 0x4330000000000000U) - 0x1p52;
+    return two_sum(upper, lower);
+}
+
+bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
+            double* __restrict high, double* __restrict low) {
+    for (std::size_t f = 0; f < n; ++f) {
+        const DoubleDouble value = whole(sums[f]);
+        high[f] = value.high * grids[0];
+        low[f] = value.low * grids[0];
+    }
+    for (std::size_t l = 1; l < n_limbs; ++l) {
+        for (std::size_t f = 0; f < n; ++f) {
+            const DoubleDouble value = whole(sums[l * n + f]);
+            accumulate(high[f], low[f], {value.high * grids[l], value.low * grids[l]});
+        }
+    }
+    std::uint64_t bits = 0;
+    for (std::size_t f = 0; f < n; ++f) bits |= __builtin_bit_cast(std::uint64_t, low[f]) << 1;
+    return bits != 0;
+}
+
+void mean(const ClusterSums& sums, double* __restrict centre) {
+    const DoubleDouble count{sums.count[0], sums.count[1]};
+    if (sums.plain) {
+        for (std::size_t f = 0; f < sums.n_features; ++f) centre[f] = sums.high[f] / count.high;
+        return;
+    }
+    for (std::size_t f = 0; f < sums.n_features; ++f)
+        centre[f] = (DoubleDouble{sums.high[f], sums.low[f]} / count + sums.origin[f]).high;
+}
+
+struct CostLanes {
+    double high[kCostLanes] = {};
+    double low[kCostLanes] = {};
+    double magnitude[kCostLanes] = {};
+};
+
+// Where x, sum and count are doubles, x count - 2 sum is too but for two roundings' errors, which are known.
+inline DoubleDouble plain_term(double x, double sum, double count) {
+    const DoubleDouble product = two_product(x, count);
+    const DoubleDouble difference = two_sum(product.high, -2 * sum);
+    const DoubleDouble rest = fast_two_sum(difference.high, difference.low + product.low);
+    const DoubleDouble term = two_product(x, rest.high);
+    return {term.high, std::fma(x, rest.low, term.low)};
+}
+
+// Compensated (Ogita, Rump, Oishi 2005, "Accurate sum and dot product", Sum2): the roundings of `high` are exact terms of
+// `low`. With M the sum of the terms' sizes, |low| <= (steps + 1) u M, and each of its 2 steps additions rounds by u times
+// that at most: together 4 steps^2 u^2 M.
+template <bool Plain>
+inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSums& sums, const double* centre,
+                     std::size_t f) {
+    const DoubleDouble count{sums.count[0], sums.count[1]};
+    DoubleDouble term;
+    double x = centre[f];
+    if constexpr (Plain) {
+        term = plain_term(x, sums.high[f], count.high);
+    } else {
+        const DoubleDouble shifted = two_sum(centre[f], -sums.origin[f]);
+        term = shifted * (shifted * count - DoubleDouble{sums.high[f], sums.low[f]} * 2.0);
+        x = shifted.high;
+    }
+    const DoubleDouble sum = two_sum(lanes.high[lane], term.high);
+    lanes.high[lane] = sum.high;
+    lanes.low[lane] += sum.low + term.low;
+    lanes.magnitude[lane] += std::fabs(x) * (std::fabs(x) * count.high + 2 * std::fabs(sums.high[f]));
+}
+
+template <bool Plain>
+CostLanes cost_of_chunk(const ClusterSums& sums, const double* centre, std::size_t first, std::size_t last) {
+    CostLanes lanes;
+    std::size_t f = first;
+    for (; f + kCostLanes <= last; f += kCostLanes)
+        for (std::size_t l = 0; l < kCostLanes; ++l) add_term<Plain>(lanes, l, sums, centre, f + l);
+    for (std::size_t l = 0; f < last; ++f, ++l) add_term<Plain>(lanes, l, sums, centre, f);
+    return lanes;
+}
+
+ClusterCost cost(const ClusterSums& sums, const double* centre) {
+    constexpr std::size_t kChunk = kCostLanes * kCostSteps;
+    CostLanes total;
+    for (std::size_t first = 0; first < sums.n_features; first += kChunk) {
+        const std::size_t last = first + kChunk < sums.n_features ? first + kChunk : sums.n_features;
+        const CostLanes part = sums.plain ? cost_of_chunk<true>(sums, centre, first, last)
+                                          : cost_of_chunk<false>(sums, centre, first, last);
+        for (std::size_t l = 0; l < kCostLanes; ++l) {
+            accumulate(total.high[l], total.low[l], two_sum(part.high[l], part.low[l]));
+            total.magnitude[l] += part.magnitude[l];
+        }
+    }
+    for (std::size_t width = kCostLanes / 2; width > 0; width /= 2) {
+        for (std::size_t l = 0; l < width; ++l) {
+            accumulate(total.high[l], total.low[l], {total.high[l + width], total.low[l + width]});
+            total.magnitude[l] += total.magnitude[l + width];
+        }
+    }
+    return {total.high[0], total.low[0], total.magnitude[0]};
+}
+
+}  // namespace
+
+extern const SumKernels sum_kernels;
+const SumKernels sum_kernels = {
+    {add_integer_rows<std::uint8_t>, add_integer_rows<std::uint16_t>},
+    {add_real_rows<float>, add_real_rows<double>},
+    add_to_totals<std::uint32_t>,
+    add_to_totals<std::int64_t>,
+    {add_integers<std::uint8_t>, add_integers<std::uint16_t>},
+    {move_integers<std::uint8_t>, move_integers<std::uint16_t>},
+    {move_reals<float>, move_reals<double>},
+    {widen_range<float>, widen_range<double>},
+    {limb_rests<float>, limb_rests<double>},
+    {sum_of_squares<std::uint8_t>, sum_of_squares<std::uint16_t>},
+    {add_squares<std::uint8_t>, add_squares<std::uint16_t>, add_squares<float>, add_squares<double>},
+    {add_reals<std::uint8_t>, add_reals<std::uint16_t>, add_reals<float>, add_reals<double>},
+    values,
+    mean,
+    cost,
+};
+
+}  // namespace kmosaic::KMOSAIC_ISA

@@ -1,0 +1,137 @@
+// Sums that follow the rows from cluster to cluster equal sums from scratch, to the bit.
+#include "kmeans/moves.hpp"
+
+#include <thread>
+
+#include "check.hpp"
+#include "kmeans/assign.hpp"
+#include "partials.hpp"
+#include "samples.hpp"
+
+namespace kmosaic::testing {
+namespace {
+
+// Some of the rows to other clusters, told to ledgers by several threads.
+void relabel(std::vector<std::int32_t>& labels, std::size_t k, std::size_t one_in, Moves& moves,
+             Random& random) {
+    std::vector<std::int32_t> after = labels;
+    for (std::int32_t& label : after)
+        if (below(random, one_in) == 0) label = static_cast<std::int32_t>(below(random, k));
+    std::vector<std::thread> tellers;
+    for (std::size_t t = 0; t < 3; ++t) {
+        tellers.emplace_back([&, t] {
+            Moves::Ledger& ledger = moves.open();
+            for (std::size_t i = t; i < labels.size(); i += 3)
+                if (after[i] != labels[i]) ledger.add(i, labels[i], after[i]);
+        });
+    }
+    for (std::thread& teller : tellers) teller.join();
+    labels = after;
+}
+
+void check_relabelings(const Rows& rows, std::size_t k, Random& random) {
+    Partial partial = empty_partial(rows, k);
+    partial.add_squares(rows, threads(1));
+    std::vector<std::int32_t> labels(rows.n_rows, -1);
+    for (const std::size_t one_in :
+         {1U, 2U, 9U, 60U, 1U, 1000000U, 30U}) {  // the first gives every row a label
+        Moves moves(rows, partial);
+        relabel(labels, k, one_in, moves, random);
+        const std::size_t n_threads = 1 + below(random, 4);
+        partial.apply(moves, labels.data(), threads(n_threads));
+        CHECK(same_bits(facts(partial, n_threads), facts(partial_of(rows, k, labels, 1))));
+    }
+}
+
+// Sums few and many: in tables of each thread's own, and in lists.
+template <class T>
+void check_shapes(const std::string& variant, Random& random) {
+    struct Shape {
+        std::size_t n, d, k;
+    };
+    for (const auto& [n, d, k] : {Shape{5000, 1, 2},
+                                  {3000, 3, 16},
+                                  {2000, 13, 9},
+                                  {1500, 17, 33},
+                                  {700, 300, 40},
+                                  {4000, 90, 100},
+                                  {90, 5000, 7}}) {
+        Values<T> values(n * d);
+        fill_any(values, random);
+        Rows rows = rows_of(values, d);
+        context() = variant + " " + name_of(rows.dtype) + " n_features=" + std::to_string(d);
+        check_relabelings(rows, k, random);
+        if constexpr (kIsInteger<T>) {
+            std::vector<std::uint32_t> counts(n);
+            for (std::uint32_t& count : counts) count = static_cast<std::uint32_t>(random());
+            rows.counts = counts.data();
+            context() += " counted";
+            check_relabelings(rows, k, random);
+        }
+    }
+}
+
+TEST(sums_that_follow_equal_sums_from_scratch) {
+    Random random(1);
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        for_each_dtype([&](auto zero) { check_shapes<decltype(zero)>(name, random); });
+    }
+}
+
+TEST(sums_that_are_not_exact_are_made_anew) {
+    Random random(2);
+    Values<double> values(400 * 5);
+    fill_any(values, random);
+    std::vector<double> weights(400);
+    for (double& weight : weights) weight = uniform(random);
+    check_relabelings(rows_of(values, 5, weights.data()), 6, random);
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = std::ldexp(values[i], static_cast<int>(i % 600));
+    CHECK(!empty_partial(rows_of(values, 5), 6).exact());
+    check_relabelings(rows_of(values, 5), 6, random);
+}
+
+TEST(labels_that_are_no_clusters_are_taken_for_none) {
+    const Values<std::uint8_t> values({1, 2, 3});
+    const Rows rows = rows_of(values, 1);
+    Partial partial = empty_partial(rows, 2);
+    Moves moves(rows, partial);
+    Moves::Ledger& ledger = moves.open();
+    ledger.add(0, INT32_MIN, 1);
+    ledger.add(1, 2, 0);
+    ledger.add(2, INT32_MAX, 1);
+    const std::vector<std::int32_t> labels = {1, 0, 1};
+    partial.apply(moves, labels.data(), threads(1));
+    partial.add_squares(rows, threads(1));
+    CHECK(same_bits(facts(partial), facts(partial_of(rows, 2, labels, 1))));
+}
+
+TEST(an_assignment_step_tells_what_changed) {
+    Random random(3);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        const std::size_t n = 3000, d = 24, k = 12;
+        Values<T> values(n * d);
+        fill_any(values, random);
+        const Rows rows = rows_of(values, d);
+        std::vector<double> centers(k * d);
+        for (std::size_t i = 0; i < k * d; ++i) centers[i] = static_cast<double>(values[i]);
+        std::vector<std::int32_t> labels(n, -1);
+        Partial partial = empty_partial(rows, k);
+        partial.add_squares(rows, threads(1));
+        for (int iteration = 0; iteration < 8; ++iteration) {
+            context() = name_of(rows.dtype) + " iteration " + std::to_string(iteration);
+            Moves moves(rows, partial);
+            assign(rows, {centers.data(), k, d}, labels.data(), threads(3), &moves);
+            partial.apply(moves, labels.data(), threads(2));
+            CHECK(same_bits(facts(partial), facts(partial_of(rows, k, labels, 1))));
+            partial.means(centers.data());
+        }
+    });
+}
+
+}  // namespace
+}  // namespace kmosaic::testing
+
+TEST_MAIN

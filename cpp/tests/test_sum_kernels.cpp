@@ -1,0 +1,285 @@
+// Kernels of sums, means and J: the same bits as the scalar table on every instruction set, and right.
+#include <algorithm>
+#include <cmath>
+
+#include "check.hpp"
+#include "reference.hpp"
+#include "samples.hpp"
+
+namespace kmosaic::testing {
+namespace {
+
+// Real numbers over many magnitudes, so that the order of additions shows in the bits.
+std::vector<double> reals(std::size_t n, Random& random) {
+    std::vector<double> values(n);
+    for (double& value : values)
+        value = std::ldexp(2 * uniform(random) - 1, static_cast<int>(below(random, 40)) - 20);
+    return values;
+}
+
+template <class Visit>
+void for_each_variant_and_size(Visit visit) {
+    for (const std::string& name : supported_variants()) {
+        const SumKernels& kernel = *table(name).sums;
+        for (const std::size_t n : feature_counts()) {
+            context() = name + " n_features=" + std::to_string(n);
+            visit(kernel, n);
+        }
+    }
+}
+
+const SumKernels& scalar() {
+    return *table("scalar").sums;
+}
+
+template <class T>
+std::vector<const void*> pointers(const Values<T>& values, std::size_t n_rows, std::size_t n,
+                                  Random& random) {
+    std::vector<const void*> rows(n_rows);
+    for (const void*& row : rows) row = values.data() + below(random, n_rows) * n;
+    return rows;
+}
+
+template <class T>
+void check_add_integer_rows(const SumKernels& kernel, std::size_t n, Random& random) {
+    for (const std::size_t n_rows : {1U, 2U, 3U, 7U, 8U, 9U, 15U, 23U, 40U}) {
+        Values<T> values(n_rows * n);
+        fill_any(values, random);
+        if (n_rows > 20) std::fill_n(values.data(), values.size(), static_cast<T>(kLargest<T>));
+        const std::vector<const void*> rows = pointers(values, n_rows, n, random);
+        Values<std::uint32_t> sums(n);
+        std::vector<std::uint32_t> expected(n);
+        for (std::size_t f = 0; f < n; ++f)
+            expected[f] = sums[f] = static_cast<std::uint32_t>(below(random, 1 << 30));
+        kernel.add_integer_rows[dtype_of<T>()](rows.data(), n_rows, n, sums.data());
+        for (const void* row : rows)
+            for (std::size_t f = 0; f < n; ++f) expected[f] += static_cast<const T*>(row)[f];
+        CHECK(same_bits(sums, expected));
+    }
+}
+
+TEST(integer_rows_are_added_in_32_bits) {
+    Random random(1);
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        check_add_integer_rows<std::uint8_t>(kernel, n, random);
+        check_add_integer_rows<std::uint16_t>(kernel, n, random);
+    });
+}
+
+template <class T>
+void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random) {
+    const double grids[] = {0x1p-20, 0x1p-45, 0x1p-70};
+    const std::vector<double> origin(reals(n, random));
+    for (std::size_t n_limbs = 1; n_limbs <= 3; ++n_limbs) {
+        const Limbs limbs{origin.data(), grids, n_limbs};
+        for (const std::size_t n_rows : {1U, 3U, 4U, 9U, 14U}) {
+            Values<T> values(n_rows * n);
+            fill_any(values, random);
+            const std::vector<const void*> rows = pointers(values, n_rows, n, random);
+            Values<std::int64_t> sums(n_limbs * n);
+            std::vector<std::int64_t> expected(n_limbs * n, 0);
+            kernel.add_real_rows[dtype_of<T>() - kFloat32](rows.data(), n_rows, n, limbs, sums.data());
+            for (const void* row : rows) {
+                for (std::size_t f = 0; f < n; ++f) {
+                    double rest = static_cast<double>(static_cast<const T*>(row)[f]) - origin[f];
+                    for (std::size_t l = 0; l < n_limbs; ++l) {
+                        const double limb = std::nearbyint(rest / grids[l]);  // ties to even
+                        expected[l * n + f] += static_cast<std::int64_t>(limb);
+                        rest -= limb * grids[l];
+                    }
+                }
+            }
+            CHECK(same_bits(sums, expected));
+        }
+    }
+}
+
+TEST(real_rows_are_added_limb_by_limb) {
+    Random random(2);
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        check_add_real_rows<float>(kernel, n, random);
+        check_add_real_rows<double>(kernel, n, random);
+    });
+}
+
+TEST(totals_take_sums_away_as_they_added_them) {
+    Random random(3);
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        Values<std::uint32_t> narrow(n);
+        Values<std::int64_t> wide(n), totals(n);
+        std::vector<std::int64_t> before(n), expected(n);
+        for (std::size_t f = 0; f < n; ++f) {
+            narrow[f] = static_cast<std::uint32_t>(random());
+            wide[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
+            before[f] = totals[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
+            expected[f] = totals[f] + narrow[f] + wide[f];
+        }
+        kernel.add_sums(narrow.data(), n, false, totals.data());
+        kernel.add_totals(wide.data(), n, false, totals.data());
+        CHECK(same_bits(totals, expected));
+        kernel.add_sums(narrow.data(), n, true, totals.data());
+        kernel.add_totals(wide.data(), n, true, totals.data());
+        CHECK(same_bits(totals, before));
+    });
+}
+
+template <class T>
+void check_add_integers(const SumKernels& kernel, std::size_t n, Random& random) {
+    Values<T> row(n);
+    fill_any(row, random);
+    Values<std::int64_t> sums(n);
+    std::vector<std::int64_t> expected(n);
+    for (std::size_t f = 0; f < n; ++f)
+        expected[f] = sums[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
+    for (const std::int64_t factor : {std::int64_t{1}, std::int64_t{-1}, std::int64_t{UINT32_MAX}}) {
+        kernel.add_integers[dtype_of<T>()](row.data(), n, factor, sums.data());
+        for (std::size_t f = 0; f < n; ++f) expected[f] += factor * row[f];
+    }
+    CHECK(same_bits(sums, expected));
+    std::uint64_t squares = 0;
+    for (std::size_t f = 0; f < n; ++f) squares += std::uint64_t{row[f]} * row[f];
+    CHECK(kernel.sum_of_squares[dtype_of<T>()](row.data(), n) == squares);
+}
+
+TEST(integers_are_added_and_squared_in_64_bits) {
+    Random random(4);
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        check_add_integers<std::uint8_t>(kernel, n, random);
+        check_add_integers<std::uint16_t>(kernel, n, random);
+    });
+    Values<std::uint8_t> bytes(100001);
+    Values<std::uint16_t> words(100001);
+    std::fill_n(bytes.data(), bytes.size(), std::uint8_t{255});
+    std::fill_n(words.data(), words.size(), std::uint16_t{65535});
+    for (const std::string& name : supported_variants()) {
+        context() = name;
+        CHECK(table(name).sums->sum_of_squares[kUint8](bytes.data(), bytes.size()) == 65025ULL * 100001);
+        CHECK(table(name).sums->sum_of_squares[kUint16](words.data(), words.size()) ==
+              4294836225ULL * 100001);
+    }
+}
+
+template <class T>
+void check_add_reals(const SumKernels& kernel, std::size_t n, bool square, Random& random) {
+    Values<double> high(n), low(n), scalar_high(n), scalar_low(n);
+    const std::vector<double> origin(n, kIsInteger<T> ? 3.0 : 0.0);
+    const auto add = [&](const SumKernels& k, const void* row, double weight, double* to_high,
+                         double* to_low) {
+        const auto& kernels_of = square ? k.add_squares : k.add_reals;
+        kernels_of[dtype_of<T>()](row, n, weight, origin.data(), to_high, to_low);
+    };
+    std::vector<Wide> exact(n, 0);
+    Wide size = 0;
+    for (int repeat = 0; repeat < 5; ++repeat) {
+        Values<T> row(n);
+        fill_any(row, random);
+        const double weight = 3 * uniform(random);
+        add(kernel, row.data(), weight, high.data(), low.data());
+        add(scalar(), row.data(), weight, scalar_high.data(), scalar_low.data());
+        for (std::size_t f = 0; f < n; ++f) {
+            const auto value = static_cast<Wide>(static_cast<double>(row[f]) - origin[f]);
+            const Wide term = static_cast<Wide>(weight) * value * (square ? value : 1);
+            exact[f] += term;
+            size += absolute(term);
+        }
+    }
+    CHECK(same_bits(high, scalar_high) && same_bits(low, scalar_low));
+    bool right = true;
+    for (std::size_t f = 0; f < n; ++f)
+        right = right && absolute(static_cast<Wide>(high[f]) + static_cast<Wide>(low[f]) - exact[f]) <=
+                             0x1p-100 * size;
+    CHECK(right);
+}
+
+TEST(reals_and_their_squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
+    Random random(5);
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        for_each_dtype([&](auto zero) {
+            check_add_reals<decltype(zero)>(kernel, n, false, random);
+            check_add_reals<decltype(zero)>(kernel, n, true, random);
+        });
+    });
+}
+
+TEST(values_are_those_of_the_limbs) {
+    Random random(6);
+    const double grids[] = {0x1p3, 0x1p-40, 0x1p-83};
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        for (std::size_t n_limbs = 1; n_limbs <= 3; ++n_limbs) {
+            Values<std::int64_t> sums(n_limbs * n);
+            for (std::size_t i = 0; i < sums.size(); ++i)
+                sums[i] = static_cast<std::int64_t>(random()) >> (1 + below(random, 63));
+            sums[0] = INT64_MIN;
+            if (n % 2) std::fill_n(sums.data(), n_limbs * n, 12345);
+            Values<double> high(n), low(n), scalar_high(n), scalar_low(n);
+            const bool low_used = kernel.values(sums.data(), n, grids, n_limbs, high.data(), low.data());
+            CHECK(low_used == std::any_of(low.data(), low.data() + n, [](double x) { return x != 0; }));
+            scalar().values(sums.data(), n, grids, n_limbs, scalar_high.data(), scalar_low.data());
+            CHECK(same_bits(high, scalar_high) && same_bits(low, scalar_low));
+            bool right = true;
+            for (std::size_t f = 0; f < n; ++f) {
+                Wide exact = 0;  // with one limb it is exact, and so must be the value
+                for (std::size_t l = n_limbs; l-- > 0;)
+                    exact += static_cast<Wide>(sums[l * n + f]) * static_cast<Wide>(grids[l]);
+                const Wide error = absolute(static_cast<Wide>(high[f]) + static_cast<Wide>(low[f]) - exact);
+                right = right && high[f] == high[f] + low[f] &&
+                        error <= (n_limbs == 1 ? 0 : 0x1p-102) * absolute(exact);
+            }
+            CHECK(right);
+        }
+    });
+}
+
+void check_mean_and_cost(const SumKernels& kernel, const ClusterSums& sums, Random& random) {
+    const std::size_t n = sums.n_features;
+    const Values<double> centre(reals(n, random));
+    Values<double> mean(n), scalar_mean(n);
+    kernel.mean(sums, mean.data());
+    scalar().mean(sums, scalar_mean.data());
+    CHECK(same_bits(mean, scalar_mean));
+    const ClusterCost cost = kernel.cost(sums, centre.data());
+    const ClusterCost expected = scalar().cost(sums, centre.data());
+    CHECK(same_bits(cost.high, expected.high) && same_bits(cost.low, expected.low));
+    CHECK(same_bits(cost.magnitude, expected.magnitude));
+    const Wide count = static_cast<Wide>(sums.count[0]) + static_cast<Wide>(sums.count[1]);
+    Wide exact = 0, size = 0;
+    bool rounded = true;
+    for (std::size_t f = 0; f < n; ++f) {
+        const Wide x = static_cast<Wide>(centre[f]) - static_cast<Wide>(sums.origin[f]);
+        const Wide sum = static_cast<Wide>(sums.high[f]) + static_cast<Wide>(sums.low[f]);
+        exact += x * (x * count - 2 * sum);
+        size += absolute(x) * (absolute(x) * count + 2 * absolute(sum));
+        rounded =
+            rounded && correctly_rounded(mean[f], sum + count * static_cast<Wide>(sums.origin[f]), count);
+    }
+    CHECK(rounded);
+    CHECK(absolute(static_cast<Wide>(cost.magnitude) - size) <= static_cast<Wide>(0x1p-40) * size);
+    const double steps =
+        std::min(std::ceil(static_cast<double>(n) / kCostLanes), static_cast<double>(kCostSteps));
+    const Wide error = absolute(static_cast<Wide>(cost.high) + static_cast<Wide>(cost.low) - exact);
+    CHECK(error <= static_cast<Wide>((8 * static_cast<double>(n) + 4 * steps * steps) * 0x1p-106) * size);
+}
+
+TEST(means_and_costs_are_the_scalar_ones_and_right) {
+    Random random(7);
+    for (const std::string& name : supported_variants()) {
+        const SumKernels& kernel = *table(name).sums;
+        std::vector<std::size_t> sizes = feature_counts();
+        sizes.insert(sizes.end(), {1024, 1025, 3000});
+        for (const std::size_t n : sizes) {
+            context() = name + " n_features=" + std::to_string(n);
+            const Values<double> origin(reals(n, random)), high(reals(n, random));
+            Values<double> low(n);
+            const Values<double> zeros(n);
+            for (std::size_t f = 0; f < n; ++f) low[f] = high[f] * 0x1p-60;
+            check_mean_and_cost(kernel, {n, origin.data(), high.data(), low.data(), {37.5, 0x1p-50}, false},
+                                random);
+            check_mean_and_cost(kernel, {n, zeros.data(), high.data(), zeros.data(), {37, 0}, true}, random);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace kmosaic::testing
+
+TEST_MAIN
