@@ -111,7 +111,7 @@ class NarrowAssigner {
             if (label == found_[i]) continue;
             if (ledger_) ledger_->add(first + i, label, found_[i]);
             label = found_[i];
-            ++changed;
+            changed += task_.rows.count(first + i);
         }
         return changed;
     }

@@ -16,7 +16,6 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-
 struct Case {
     std::vector<double> rows;
     std::vector<double> centers;
@@ -171,8 +170,8 @@ Screened<T> screened(const Rows& rows, const NarrowScreen& screen) {
     return result;
 }
 
-// |x' - X|'s worst case and the kernel's sum, centroid by centroid: a second centroid is moved away from the first until
-// the screen decides. Whatever it decides must be right.
+// Centroids in mirror image round the first row, and one beside another, from far within the bound to far beyond it:
+// whatever the screen decides must be right.
 template <class T>
 void check_edge(std::size_t d, Random& random) {
     std::size_t decided = 0;
@@ -219,35 +218,47 @@ TEST(what_the_screen_decides_at_the_edge_of_its_bound_is_right) {
     }
 }
 
-// The proof's E bounds every score: the gap between a row's two scores, true and computed, differs by less than 2E.
-TEST(a_gap_of_twice_the_error_is_decided_and_half_of_it_is_not) {
+// Two centroids at -1 and 1 in every feature: a row of x in every feature has scores 4 d x s^2 apart. `share` is that gap
+// in units of what must separate a decided row's scores, which near zero is the constant alone.
+std::size_t undecided_at(double share, std::size_t d) {
+    std::vector<double> centers(2 * d, 1.0);
+    std::fill_n(centers.begin(), d, -1.0);
+    const NarrowScreen screen({centers.data(), 2, d}, kFloat64);
+    const NarrowCentroids& c = screen.centroids();
+    const double x =
+        share * static_cast<double>(c.constant) / (4 * static_cast<double>(d) * c.scale * c.scale);
+    const Values<double> row(std::vector<double>(d, x));
+    const Screened<double> found = screened<double>(rows_of(row, d), screen);
+    CHECK(!found.undecided.empty() || found.labels[0] == 1);
+    return found.undecided.size();
+}
+
+TEST(a_gap_within_the_bound_is_left_undecided_and_one_beyond_is_not) {
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
         for (const std::size_t d : {1U, 3U, 8U, 32U}) {
             context() = name + " n_features=" + std::to_string(d);
-            const std::vector<double> row(d, 0.5);
-            const Values<double> values(row);
-            const Rows rows = rows_of(values, d);
-            std::vector<double> centers(2 * d, 1.0);
-            for (std::size_t f = 0; f < d; ++f) centers[f] = -1.0;
-            const NarrowScreen even({centers.data(), 2, d}, kFloat64);
-            const double square =
-                0.25 * static_cast<double>(d) * even.centroids().scale * even.centroids().scale;
-            const double twice_error = square * static_cast<double>(even.centroids().row_factor) +
-                                       static_cast<double>(even.centroids().constant);
-            // The scores' gap for x: 4 d x s^2. This x makes it `share` of twice the error.
-            for (const double share : {0.5, 3.0}) {
-                const double scale = even.centroids().scale;
-                const Values<double> near(
-                    std::vector<double>(d, share * static_cast<double>(even.centroids().constant) /
-                                               (4 * static_cast<double>(d) * scale * scale)));
-                const Screened<double> found = screened<double>(rows_of(near, d), even);
-                CHECK(found.undecided.size() == (share < 1 ? 1U : 0U));
-                CHECK(share < 1 || found.labels[0] == 1);
-            }
-            CHECK(screened<double>(rows, even).undecided.empty() && twice_error < 1);
+            CHECK(undecided_at(0.0, d) == 1);
+            CHECK(undecided_at(0.5, d) == 1);
+            CHECK(undecided_at(2.0, d) == 0);
         }
     }
+}
+
+// A screen that decided nothing would be as right as any.
+TEST(few_ordinary_rows_are_undecided) {
+    Random random(11);
+    for_each_dtype([&](auto zero) {
+        using T = decltype(zero);
+        for (const std::size_t d : {1U, 3U, 6U, 32U}) {
+            context() = name_of(dtype_of<T>()) + " n_features=" + std::to_string(d);
+            const Case c = random_case<T>(2000, d, 16, random);
+            const Values<T> values(c.rows);
+            const Rows rows = rows_of(values, d);
+            const NarrowScreen screen(c.view(), rows.dtype);
+            CHECK(screened<T>(rows, screen).undecided.size() < 20);
+        }
+    });
 }
 
 TEST(later_copies_and_places_left_over_never_win) {
@@ -272,17 +283,33 @@ TEST(origins_are_whole_for_integers_and_float32_for_float32) {
     }
 }
 
-TEST(moves_make_the_sums_those_of_the_new_labels) {
+// Sums told of the moves alone are those of all rows, and rows that stand for many change as many labels.
+TEST(moves_are_the_labels_that_changed) {
     Random random(9);
     const Case c = random_case<std::uint8_t>(5000, 3, 6, random);
     const Values<std::uint8_t> values(c.rows);
-    const Rows rows = rows_of(values, 3);
-    std::vector<std::int32_t> labels = random_labels(rows.n_rows, 6, random);
-    Partial partial = partial_of(rows, 6, labels, 1);
-    Moves moves(rows, partial);
-    CHECK(assign_narrow(rows, c.view(), labels.data(), threads(3), &moves) > 0);
-    partial.apply(moves, labels.data(), threads(2));
-    CHECK(same_bits(facts(partial), facts(partial_of(rows, 6, labels, 1))));
+    std::vector<std::uint32_t> counts(5000);
+    for (std::uint32_t& count : counts) count = static_cast<std::uint32_t>(1 + below(random, 9));
+    Rows rows = rows_of(values, 3);
+    for (const bool counted : {false, true}) {
+        rows.counts = counted ? counts.data() : nullptr;
+        Partial partial = empty_partial(rows, 6);
+        partial.add_squares(rows, threads(1));
+        std::vector<std::int32_t> labels(rows.n_rows, -1);
+        for (const bool first : {true, false}) {
+            std::vector<std::int32_t> before = labels;
+            Case moved = c;
+            if (!first) moved.centers[4] += 30;
+            Moves moves(rows, partial);
+            const std::size_t changed = assign_narrow(rows, moved.view(), labels.data(), threads(3), &moves);
+            std::size_t expected = 0;
+            for (std::size_t i = 0; i < rows.n_rows; ++i)
+                expected += before[i] != labels[i] ? rows.count(i) : 0;
+            CHECK(changed == expected && changed > 0);
+            partial.apply(moves, labels.data(), threads(2));
+            CHECK(same_bits(facts(partial, 1), facts(partial_of(rows, 6, labels, 1))));
+        }
+    }
 }
 
 TEST(rows_at_every_alignment) {

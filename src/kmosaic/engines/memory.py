@@ -70,6 +70,7 @@ class MemoryEngine:
         self._labelled = False
         self._sums: _core.Partial | None = None
         self._in_step = False
+        self._founders: dict[int, int] = {}  # rows of which one went to another cluster ahead of its equals
         self._canonical_order: NDArray[np.intp] | None = None
 
     @property
@@ -106,6 +107,9 @@ class MemoryEngine:
         n_changed = self._assign(centers, moves)
         if before is not None and self.counts is not None:
             n_changed = int(self.counts[before != self._labels].sum(dtype=np.int64))
+            for row, cluster in self._founders.items():
+                n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
+            self._founders.clear()
         if moves is not None:
             partial.apply(moves, self._labels, self.n_threads)
             self._in_step = True
@@ -130,9 +134,11 @@ class MemoryEngine:
     def move(self, partial: _core.Partial, row: int, cluster: int) -> None:
         """Give one row, or one of the equal rows it stands for, to another cluster."""
         partial.move(self.rows, self._weights, row, (int(self._labels[row]), cluster))
-        self._labels[row] = cluster
-        if self.counts is not None:  # the others stayed where they were
+        if self.counts is not None and self.counts[row] > 1:  # the others stay until the next step
             self._in_step = False
+            self._founders[row] = cluster
+        else:
+            self._labels[row] = cluster
 
     def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
