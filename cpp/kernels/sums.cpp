@@ -11,7 +11,8 @@ namespace {
 // Rows summed at a time in narrow lanes: each sum is loaded and stored once for all of them.
 constexpr std::size_t kGroup = 8;
 
-// Of up to a group of rows, which lie anywhere: their memory is fetched while the group before is added.
+// For a few rows that lie anywhere. Whole groups are read side by side, which keeps memory as busy without it (measured:
+// fetching a group ahead cost a fifth).
 template <class T>
 void prefetch_rows(const void* const* rows, std::size_t n_rows, std::size_t n) {
     for (std::size_t r = 0; r < n_rows && r < kGroup; ++r)
@@ -34,12 +35,9 @@ void add_integer_group(const void* const* rows, std::size_t n, std::uint32_t* __
 
 template <class T>
 void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n, std::uint32_t* sums) {
-    prefetch_rows<T>(rows, n_rows, n);
+    if (n_rows < kGroup) prefetch_rows<T>(rows, n_rows, n);
     std::size_t r = 0;
-    for (; r + kGroup <= n_rows; r += kGroup) {
-        prefetch_rows<T>(rows + r + kGroup, n_rows - r - kGroup, n);
-        add_integer_group<T, kGroup>(rows + r, n, sums);
-    }
+    for (; r + kGroup <= n_rows; r += kGroup) add_integer_group<T, kGroup>(rows + r, n, sums);
     if (n_rows - r >= 4) {
         add_integer_group<T, 4>(rows + r, n, sums);
         r += 4;
@@ -87,14 +85,10 @@ void add_group(const void* const* rows, std::size_t n, const Limbs& limbs, std::
 template <class T, std::size_t NLimbs>
 void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n, const Limbs& limbs,
                       std::int64_t* sums) {
+    if (n_rows < kGroup) prefetch_rows<T>(rows, n_rows, n);
     constexpr std::size_t kRows = 4;
     std::size_t r = 0;
-    prefetch_rows<T>(rows, n_rows, n);
-    for (; r + kRows <= n_rows; r += kRows) {
-        if (r + kGroup < n_rows)
-            prefetch_rows<T>(rows + r + kGroup, n_rows - r - kGroup < kRows ? n_rows - r - kGroup : kRows, n);
-        add_group<T, NLimbs, kRows>(rows + r, n, limbs, sums);
-    }
+    for (; r + kRows <= n_rows; r += kRows) add_group<T, NLimbs, kRows>(rows + r, n, limbs, sums);
     for (; r < n_rows; ++r) add_group<T, NLimbs, 1>(rows + r, n, limbs, sums);
 }
 

@@ -19,8 +19,18 @@ constexpr std::size_t kSmallTable = 8192;
 // Rows a task of a small table sums.
 constexpr std::size_t kBlock = 4096;
 
-// Rows sorted by cluster at a time: what sorting takes stays below a small part of the data.
-constexpr std::size_t kSlab = std::size_t{1} << 18;
+// Rows sorted by cluster at a time, a slab: enough that a cluster's make it worth to write its sum back; otherwise 8 MB,
+// since rows read in any order from more memory miss the processor's page tables (MNIST, k = 256: a third of the time);
+// and what sorting them takes, all threads together, is 2 MB.
+constexpr std::size_t kRowsOfCluster = 16;
+constexpr std::size_t kSlabBytes = std::size_t{1} << 23;
+constexpr std::size_t kSortedRows = std::size_t{1} << 18;
+
+std::size_t slab_rows(const Rows& rows, std::size_t n_clusters, std::size_t n_threads) {
+    const std::size_t wanted = std::max(kRowsOfCluster * n_clusters, kSlabBytes / rows.row_bytes());
+    const std::size_t most = std::min(kSortedRows, rows.n_rows / 2 + 1) / std::max<std::size_t>(n_threads, 1);
+    return std::max<std::size_t>(std::min(wanted, most), 256);
+}
 
 // Below this many bytes of rows, starting threads takes longer than summing.
 constexpr std::size_t kBytesWorthThreads = std::size_t{1} << 19;
@@ -126,14 +136,21 @@ void ExactSums::add_groups(const Rows& rows, const RowGroups& groups, const Para
     });
 }
 
+void ExactSums::add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
+    std::array<std::mutex, 64> locks;
+    const Parallel worth = threads_for(rows, rows.n_rows, parallel);
+    const std::size_t n_together = slab_rows(rows, n_clusters(), worth.n_threads);
+    parallel_for((rows.n_rows + n_together - 1) / n_together, worth, [&] {
+        return [&, adder = GroupAdder(*this, rows, locks)](std::size_t slab) mutable {
+            const std::size_t last = std::min((slab + 1) * n_together, rows.n_rows);
+            const RowGroups sorted = groups_of_labels(labels, slab * n_together, last, n_clusters());
+            for (const RowGroup& group : sorted.groups) adder(group);
+        };
+    });
+}
+
 void ExactSums::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
-    if (!small()) {
-        for (std::size_t first = 0; first < rows.n_rows; first += kSlab) {
-            const std::size_t last = std::min(first + kSlab, rows.n_rows);
-            add_groups(rows, groups_of_labels(labels, first, last, n_clusters()), parallel);
-        }
-        return;
-    }
+    if (!small()) return add_slabs(rows, labels, parallel);
     Moves moves(rows, *this);
     const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
     parallel_for(n_blocks, threads_for(rows, rows.n_rows, parallel), [&] {

@@ -64,6 +64,7 @@ class ExactSums {
 
   private:
     class GroupAdder;
+    void add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     void add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel);
     [[nodiscard]] std::size_t row_size() const { return grids_.size() * n_features_; }
     [[nodiscard]] Limbs limbs() const { return {origin_.data(), grids_.data(), grids_.size()}; }
