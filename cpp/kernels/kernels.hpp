@@ -66,6 +66,9 @@ struct ExactKernels {
     // terms' sizes.
     void (*cluster_cost)(const double* centre, const double* origin, const double* high, const double* low,
                          const double count[2], std::size_t n, double cost[2], double* magnitude);
+
+    // A hash of the row's values, the same for every dtype; -0 equals 0.
+    std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
 };
 
 // Sixteen centroids as integer dot products meet them: the score of lane l for a row is

@@ -33,6 +33,8 @@ class BoundedAssigner {
     // As assign(). Labels and centers may have changed in any way since the last call.
     std::size_t assign(const Centers& centers, std::int32_t* labels, Moves* moves, const Parallel& parallel);
 
+    // The instruction set that codes and sketches are for.
+    [[nodiscard]] const Kernels& table() const { return table_; }
     [[nodiscard]] const RowCodes& codes() const { return codes_; }
     [[nodiscard]] const RowSketches& sketches() const { return sketches_; }
     [[nodiscard]] bool useful() const { return codes_.useful(sketches_.norms()); }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.threads import resolve_n_threads
@@ -47,7 +47,8 @@ class MemoryEngine:
         self._integer = weights is None and rows.dtype.kind == "u"
         self._origin = self._exact_origin()
         self._partials: dict[int, _core.Partial] = {}
-        self._canonical_order: NDArray[np.intp] | None = None
+        self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+        self._lazy_assigner: _core.Assigner | None = None
 
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
@@ -92,18 +93,9 @@ class MemoryEngine:
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
         return _core.squared_distances(self.rows, centers, self.n_threads)
 
-    def lower_to_seed(self, nearest: NDArray[np.float64], seed: int) -> None:
-        """Lower ``nearest``, in place, to each row's squared distance to the row ``seed``."""
-        _core.lower_to_seed(self.rows, self._centers_at([seed]), nearest, self.n_threads)
-
-    def potentials(self, nearest: NDArray[np.float64], candidates: ArrayLike) -> NDArray[np.float64]:
-        """What each candidate row would leave of the weighted sum of ``nearest``, were it the next seed."""
-        centers = self._centers_at(candidates)
-        return _core.seeding_potentials(self.rows, self.weights, centers, nearest, self.n_threads)
-
-    def _centers_at(self, rows: ArrayLike) -> NDArray[np.float64]:
-        centers: NDArray[np.float64] = self.rows[np.asarray(rows)].astype(np.float64)
-        return centers
+    def seeder(self) -> _core.Seeder:
+        """Start k-means++ over the rows, drawn along the canonical order."""
+        return _core.Seeder(self.rows, self.weights, self.canonical_order(), self._assigner())
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance. Forgets the labels."""
@@ -118,18 +110,25 @@ class MemoryEngine:
 
         Seeds drawn along it are the same rows however the rows were ordered, repeated or weighted.
         """
-        if self._canonical_order is None:
-            self._canonical_order = np.argsort(_core.hash_rows(self.rows, self.n_threads), kind="stable")
-        return self._canonical_order
+        return self._canonical()[0]
 
     def distinct_rows(self) -> DistinctRows:
         """The distinct rows that have weight."""
-        order = self.canonical_order()
-        hashes = _core.hash_rows(self.rows, self.n_threads)[order]
-        starts = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
-        weights = np.ones(len(order)) if self.weights is None else self.weights[order]
-        totals = np.add.reduceat(weights, starts)
+        order, starts = self._canonical()
+        if self.weights is None:
+            return DistinctRows(starts, np.diff(starts, append=len(order)).astype(np.float64))
+        totals = np.add.reduceat(self.weights[order], starts)
         return DistinctRows(starts[totals > 0], totals[totals > 0])
+
+    def _canonical(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        if self._order_and_starts is None:
+            self._order_and_starts = _core.canonical_order(self.rows, self.n_threads)
+        return self._order_and_starts
+
+    def _assigner(self) -> _core.Assigner:
+        if self._lazy_assigner is None:
+            self._lazy_assigner = _core.Assigner(self.rows, self.n_threads)
+        return self._lazy_assigner
 
     def _empty_partial(self, n_clusters: int) -> _core.Partial:
         if n_clusters not in self._partials:
