@@ -4,6 +4,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -16,10 +17,12 @@
 #include "kernels/dispatch.hpp"
 #include "kmeans/assign.hpp"
 #include "kmeans/assigner.hpp"
+#include "kmeans/canonical_order.hpp"
 #include "kmeans/colours.hpp"
 #include "kmeans/distances.hpp"
 #include "kmeans/moves.hpp"
 #include "kmeans/partial.hpp"
+#include "kmeans/seeding.hpp"
 #include "kmeans/sum_grids.hpp"
 
 namespace nb = nanobind;
@@ -35,7 +38,7 @@ using CenterArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::dev
 using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Values = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using MutableValues = nb::ndarray<double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 template <class T, class... Shape>
 using Result = nb::ndarray<nb::numpy, T, Shape...>;
@@ -161,31 +164,51 @@ Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArra
     return {out.data, {rows.n_rows}, out.owner};
 }
 
-void lower(const AnyRows& array, const CenterArray& seed, const MutableValues& nearest,
-           std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
-    const Centers c = view(seed, rows);
-    require(nearest.shape(0) == rows.n_rows, "nearest must have one value a row");
-    without_gil(n_threads, [&](const Parallel& p) { lower_to_seed(rows, c, nearest.data(), p); });
+template <class T>
+Result<T, nb::ndim<1>> copied(const std::vector<T>& values) {
+    auto out = make_buffer<T>(values.size());
+    std::copy(values.begin(), values.end(), out.data);
+    return {out.data, {values.size()}, out.owner};
 }
 
-Result<double, nb::ndim<1>> potentials(const AnyRows& array, const std::optional<Weights>& weights,
-                                       const CenterArray& candidates, const Values& nearest,
-                                       std::size_t n_threads) {
+std::pair<Result<std::int64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>> ordered(
+    const AnyRows& array, std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    const CanonicalOrder order =
+        without_gil(n_threads, [&](const Parallel& p) { return canonical_order(rows, p); });
+    return {copied(order.rows), copied(order.starts)};
+}
+
+std::unique_ptr<Seeder> make_seeder(const AnyRows& array, const std::optional<Weights>& weights, const Order& order,
+                                    const Assigner* assigner) {
     const Rows rows = view(array, weights);
-    const Centers c = view(candidates, rows);
-    require(nearest.shape(0) == rows.n_rows, "nearest must have one value a row");
-    auto out = make_buffer<double>(c.n_clusters);
-    without_gil(n_threads,
-                [&](const Parallel& p) { seeding_potentials(rows, c, nearest.data(), out.data, p); });
-    return {out.data, {c.n_clusters}, out.owner};
+    require(order.shape(0) == rows.n_rows, "order must have one value a row");
+    for (std::size_t i = 0; i < rows.n_rows; ++i)
+        require(order.data()[i] >= 0 && static_cast<std::size_t>(order.data()[i]) < rows.n_rows,
+                "order must hold row numbers");
+    return std::make_unique<Seeder>(rows, order.data(), assigner ? assigner->bounded() : nullptr);
 }
 
-Result<std::uint64_t, nb::ndim<1>> hashes(const AnyRows& array, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
-    auto out = make_buffer<std::uint64_t>(rows.n_rows);
-    without_gil(n_threads, [&](const Parallel& p) { hash_rows(rows, out.data, p); });
-    return {out.data, {rows.n_rows}, out.owner};
+std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) {
+    return self.draw({numbers.data(), numbers.data() + numbers.shape(0)});
+}
+
+std::vector<std::size_t> checked_candidates(const Seeder& self, const std::vector<std::size_t>& candidates) {
+    require(!candidates.empty() && candidates.size() <= kMostCandidates, "from 1 to 16 candidates are needed");
+    for (const std::size_t row : candidates)
+        require(row < self.nearest().squares.size(), "candidates must be row numbers");
+    return candidates;
+}
+
+Result<double, nb::ndim<1>> seeder_gains(Seeder& self, const std::vector<std::size_t>& candidates,
+                                         std::size_t n_threads) {
+    const std::vector<std::size_t> rows = checked_candidates(self, candidates);
+    return copied(without_gil(n_threads, [&](const Parallel& p) { return self.gains(rows, p); }));
+}
+
+std::size_t seeder_add_best(Seeder& self, const std::vector<std::size_t>& candidates, std::size_t n_threads) {
+    const std::vector<std::size_t> rows = checked_candidates(self, candidates);
+    return without_gil(n_threads, [&](const Parallel& p) { return self.add_best(rows, p); });
 }
 
 // Colours, and the rows they are of.
@@ -378,11 +401,8 @@ NB_MODULE(_core, m) {
           "Squared distances (n_rows, n_centers), float64.");
     m.def("own_squared_distances", &own_distances, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
           "Each row's squared distance to the centre its label names.");
-    m.def("lower_to_seed", &lower, "rows"_a, "seed"_a, "nearest"_a, "n_threads"_a,
-          "nearest = min(nearest, squared distance to the one seed), in place.");
-    m.def("seeding_potentials", &potentials, "rows"_a, "weights"_a.none(), "candidates"_a, "nearest"_a,
-          "n_threads"_a, "For each candidate, the weighted sum of min(nearest, squared distance to it).");
-    m.def("hash_rows", &hashes, "rows"_a, "n_threads"_a, "A 64-bit hash of each row's values.");
+    m.def("canonical_order", &ordered, "rows"_a, "n_threads"_a,
+          "Row numbers ordered by a hash of the rows' values, and where each run of equal rows starts.");
     m.def("exact_origin", &origin_of, "low"_a, "high"_a,
           "An origin each feature's values can be taken from exactly, given their ranges.");
     m.def("value_range", &range_of, "rows"_a, "n_threads"_a,
@@ -412,6 +432,20 @@ NB_MODULE(_core, m) {
         .def("counts", &colour_counts, "n_threads"_a, "How many rows equal each.")
         .def("expand", &expand_labels, "colour_labels"_a, "labels"_a, "n_threads"_a,
              "Write the label of each row's colour into labels.");
+
+    nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")
+        .def(nb::new_(&make_seeder), "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
+             nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>(), nb::keep_alive<0, 4>())
+        .def("draw", &seeder_draw, "numbers"_a,
+             "A row for each number in [0, 1), in proportion to mass along the order; none where there is no mass.")
+        .def("gains", &seeder_gains, "candidates"_a, "n_threads"_a,
+             "What each candidate row would take off the weighted sum of squared distances to the nearest seed.")
+        .def("add_best", &seeder_add_best, "candidates"_a, "n_threads"_a,
+             "Make the candidate of largest gain (ties: the first) a seed and return its row.")
+        .def_prop_ro("nearest", [](const Seeder& self) { return copied(self.nearest().squares); },
+                     "Each row's squared distance to its nearest seed.")
+        .def_prop_ro("labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
+                     "Which seed that is (ties: the first); -1 before there is one.");
 
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
         .def(

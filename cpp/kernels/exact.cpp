@@ -1,5 +1,7 @@
 // Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a
 // bit.
+#include <cstring>
+
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
@@ -75,6 +77,28 @@ void squared_distances(const double* rows, std::size_t n_rows, std::size_t n_fea
         distances_of<1>(rows + r * n_features, n_features, panel, out + r * kExactPanelWidth);
 }
 
+std::uint64_t mix(std::uint64_t z) {  // Steele, Lea, Flood (2014), SplitMix64's finaliser
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+// A sum over features, so that vectors of them may be hashed together.
+template <class T>
+std::uint64_t hash(const void* row, std::size_t n) {
+    const T* x = static_cast<const T*>(row);
+    std::uint64_t sum = 0;
+    for (std::size_t f = 0; f < n; ++f) {
+        const double value = static_cast<double>(x[f]) + 0.0;
+        std::uint64_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        const std::uint64_t key = (f + 1) * 0x9e3779b97f4a7c15ULL;
+        const std::uint64_t folded = (bits ^ (bits >> 32) ^ key) * 0xff51afd7ed558ccdULL;
+        sum += folded ^ (folded >> 29);
+    }
+    return mix(sum);
+}
+
 }  // namespace
 
 extern const ExactKernels exact_kernels;
@@ -82,6 +106,7 @@ const ExactKernels exact_kernels = {
     {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>},
     squared_distance,
     squared_distances,
+    {hash<std::uint8_t>, hash<std::uint16_t>, hash<float>, hash<double>},
 };
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -53,6 +53,9 @@ struct ExactKernels {
     // out[r * kExactPanelWidth + j] = |rows[r] - centre j|^2, features added first to last.
     void (*squared_distances)(const double* rows, std::size_t n_rows, std::size_t n_features,
                               const double* panel, double* out);
+
+    // A hash of the row's values, the same for every dtype; -0 equals 0.
+    std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
 };
 
 constexpr std::size_t kMostLimbs = 3;

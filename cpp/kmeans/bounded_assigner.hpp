@@ -34,6 +34,8 @@ class BoundedAssigner {
     std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                        Moves* moves = nullptr);
 
+    // The instruction set that codes and sketches are for.
+    [[nodiscard]] const Kernels& table() const { return table_; }
     [[nodiscard]] const RowCodes& codes() const { return codes_; }
     [[nodiscard]] const RowSketches& sketches() const { return sketches_; }
     [[nodiscard]] bool useful() const { return codes_.useful(sketches_.norms()); }

@@ -1,7 +1,6 @@
 #include "kmeans/distances.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <vector>
 
 #include "kernels/dispatch.hpp"
@@ -10,7 +9,6 @@ namespace kmosaic {
 
 namespace {
 
-// A constant: potentials are added block by block.
 constexpr std::size_t kBlock = 512;
 
 // Centres eight at a time, [panel][feature][lane]; the last panel's spare lanes repeat its last centre.
@@ -52,7 +50,7 @@ class FloatTiles {
     std::vector<double> wide_;
 };
 
-// Calls visit(block, first_row, n_rows, panel, distances) for every block of rows and panel of centres.
+// Calls visit(first_row, n_rows, panel, distances) for every block of rows and panel of centres.
 template <class MakeTiles, class Visit>
 void visit_tiles(const Rows& rows, std::size_t n_panels, const Parallel& parallel, MakeTiles make_tiles,
                  Visit visit) {
@@ -68,7 +66,7 @@ void visit_tiles(const Rows& rows, std::size_t n_panels, const Parallel& paralle
                 tiles.load(first, n);
                 for (std::size_t panel = 0; panel < n_panels; ++panel) {
                     tiles.fill(panel, tile.data());
-                    visit(block, first, n, panel, tile.data());
+                    visit(first, n, panel, tile.data());
                 }
             }
         };
@@ -97,30 +95,11 @@ void for_each_row(const Rows& rows, const Parallel& parallel, Visit visit) {
     });
 }
 
-std::uint64_t mix(std::uint64_t z) {  // Steele, Lea, Flood (2014), SplitMix64's finaliser
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
-template <class T>
-std::uint64_t hash_row(const Rows& rows, std::size_t i) {
-    const T* x = static_cast<const T*>(rows.row(i));
-    std::uint64_t sum = 0;
-    for (std::size_t f = 0; f < rows.n_features; ++f) {
-        const auto bits = std::bit_cast<std::uint64_t>(static_cast<double>(x[f]) + 0.0);
-        const std::uint64_t key = (f + 1) * 0x9e3779b97f4a7c15ULL;
-        const std::uint64_t folded = (bits ^ (bits >> 32) ^ key) * 0xff51afd7ed558ccdULL;
-        sum += folded ^ (folded >> 29);
-    }
-    return mix(sum);
-}
-
 }  // namespace
 
 void squared_distances(const Rows& rows, const Centers& centers, double* out, const Parallel& parallel) {
     for_each_tile(rows, centers, parallel,
-                  [&](std::size_t, std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
+                  [&](std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
                       const std::size_t j = panel * kExactPanelWidth;
                       const std::size_t width = std::min(kExactPanelWidth, centers.n_clusters - j);
                       for (std::size_t i = 0; i < n; ++i)
@@ -134,44 +113,6 @@ void own_squared_distances(const Rows& rows, const Centers& centers, const std::
     for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
         const double* centre = centers.row(static_cast<std::size_t>(labels[i]));
         out[i] = kernels().exact->squared_distance(row, centre, rows.n_features);
-    });
-}
-
-void lower_to_seed(const Rows& rows, const Centers& seed, double* nearest, const Parallel& parallel) {
-    for_each_row(rows, parallel, [&](std::size_t i, const double* row) {
-        nearest[i] = std::min(nearest[i], kernels().exact->squared_distance(row, seed.data, rows.n_features));
-    });
-}
-
-void seeding_potentials(const Rows& rows, const Centers& candidates, const double* nearest,
-                        double* potentials, const Parallel& parallel) {
-    const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
-    std::vector<double> sums(n_blocks * candidates.n_clusters, 0.0);
-    for_each_tile(
-        rows, candidates, parallel,
-        [&](std::size_t block, std::size_t first, std::size_t n, std::size_t panel, const double* tile) {
-            const std::size_t j = panel * kExactPanelWidth;
-            const std::size_t width = std::min(kExactPanelWidth, candidates.n_clusters - j);
-            double* sum = sums.data() + block * candidates.n_clusters + j;
-            for (std::size_t i = 0; i < n; ++i)
-                for (std::size_t l = 0; l < width; ++l)
-                    sum[l] +=
-                        rows.weight(first + i) * std::min(nearest[first + i], tile[i * kExactPanelWidth + l]);
-        });
-    std::fill_n(potentials, candidates.n_clusters, 0.0);
-    for (std::size_t block = 0; block < n_blocks; ++block)
-        for (std::size_t c = 0; c < candidates.n_clusters; ++c)
-            potentials[c] += sums[block * candidates.n_clusters + c];
-}
-
-void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel) {
-    constexpr std::uint64_t (*kHash[kDtypes])(const Rows&, std::size_t) = {
-        hash_row<std::uint8_t>, hash_row<std::uint16_t>, hash_row<float>, hash_row<double>};
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
-            for (std::size_t i = block * kBlock; i < end; ++i) hashes[i] = kHash[rows.dtype](rows, i);
-        };
     });
 }
 

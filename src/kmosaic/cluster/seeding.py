@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from kmosaic.engines.memory import MemoryEngine
 
 LARGEST_CENTER = 1e100
+MOST_CANDIDATES = 16  # the core measures no more together; 2 + ln k stays below up to a million clusters
 Init = str | ArrayLike | Callable[..., ArrayLike]
 
 
@@ -48,23 +49,14 @@ def greedy_kmeans_plus_plus(
     greedy choice of their section 5. Returns fewer than ``n_clusters`` rows where there are no more distinct
     ones.
     """
-    order = engine.canonical_order()
-    weights = engine.weights
-    nearest = np.full(len(order), np.inf)
-    n_trials = 2 + int(np.log(n_clusters))
+    seeder = engine.seeder()
+    n_trials = min(2 + int(np.log(n_clusters)), MOST_CANDIDATES)
     chosen: list[int] = []
     while len(chosen) < n_clusters:
-        if not chosen:
-            mass = np.ones(len(order)) if weights is None else weights
-            best = int(_draw(mass, order, random_state, 1)[0])
-        else:
-            mass = nearest if weights is None else nearest * weights
-            candidates = _draw(mass, order, random_state, n_trials)
-            if not len(candidates):
-                break
-            best = int(candidates[np.argmin(engine.potentials(nearest, candidates))])
-        chosen.append(best)
-        engine.lower_to_seed(nearest, best)
+        drawn = seeder.draw(random_state.uniform(size=n_trials if chosen else 1))
+        if not drawn:
+            break
+        chosen.append(seeder.add_best(drawn, engine.n_threads))
     return np.array(chosen, dtype=np.intp)
 
 
@@ -75,22 +67,16 @@ def distinct_rows(
     order, distinct = engine.canonical_order(), engine.distinct_rows()
     # Gumbel's trick: the k largest of log w + noise are a draw of k without replacement.
     keys = np.log(distinct.weights) + random_state.gumbel(size=len(distinct.weights))
-    drawn: NDArray[np.intp] = order[distinct.starts[np.argsort(-keys, kind="stable")[:n_clusters]]]
+    drawn: NDArray[np.intp] = order[distinct.starts[_largest(keys, n_clusters)]]
     return drawn
 
 
-def _draw(
-    mass: NDArray[np.float64], order: NDArray[np.intp], random_state: np.random.RandomState, n: int
-) -> NDArray[np.intp]:
-    """Draw n rows in proportion to their mass; none where there is no mass."""
-    cumulated = np.cumsum(mass[order])
-    total = cumulated[-1]
-    if total == 0:
-        return np.empty(0, dtype=np.intp)
-    places = np.searchsorted(cumulated, random_state.uniform(size=n) * total, side="right")
-    last = np.searchsorted(cumulated, total, side="left")
-    drawn: NDArray[np.intp] = order[np.minimum(places, last)]
-    return drawn
+def _largest(keys: NDArray[np.float64], n: int) -> NDArray[np.intp]:
+    """Where the n largest keys are, largest first; ties: the first."""
+    if n >= len(keys):
+        return np.argsort(-keys, kind="stable")
+    large = np.flatnonzero(keys >= np.partition(keys, -n)[-n])
+    return large[np.argsort(-keys[large], kind="stable")[:n]]
 
 
 def _checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.threads import resolve_n_threads
@@ -71,7 +71,7 @@ class MemoryEngine:
         self._sums: _core.Partial | None = None
         self._in_step = False
         self._founders: dict[int, int] = {}  # rows of which one went to another cluster ahead of its equals
-        self._canonical_order: NDArray[np.intp] | None = None
+        self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     @property
     def labels(self) -> NDArray[np.int32]:
@@ -118,9 +118,7 @@ class MemoryEngine:
     def _assign(self, centers: NDArray[np.float64], moves: _core.Moves | None) -> int:
         if not self.keeps_bounds:
             return _core.assign(self.rows, centers, self._labels, self.n_threads, moves)
-        if self._assigner is None:
-            self._assigner = _core.Assigner(self.rows, self.n_threads)
-        return self._assigner.assign(centers, self._labels, self.n_threads, moves)
+        return self._steps().assign(centers, self._labels, self.n_threads, moves)
 
     def sums(self, n_clusters: int) -> _core.Partial:
         """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
@@ -171,18 +169,9 @@ class MemoryEngine:
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
         return _core.squared_distances(self.rows, centers, self.n_threads)
 
-    def lower_to_seed(self, nearest: NDArray[np.float64], seed: int) -> None:
-        """Lower ``nearest``, in place, to each row's squared distance to the row ``seed``."""
-        _core.lower_to_seed(self.rows, self._centers_at([seed]), nearest, self.n_threads)
-
-    def potentials(self, nearest: NDArray[np.float64], candidates: ArrayLike) -> NDArray[np.float64]:
-        """What each candidate row would leave of the weighted sum of ``nearest``, were it the next seed."""
-        centers = self._centers_at(candidates)
-        return _core.seeding_potentials(self.rows, self._weights, centers, nearest, self.n_threads)
-
-    def _centers_at(self, rows: ArrayLike) -> NDArray[np.float64]:
-        centers: NDArray[np.float64] = self.rows[np.asarray(rows)].astype(np.float64)
-        return centers
+    def seeder(self) -> _core.Seeder:
+        """Start k-means++ over the rows, drawn along the canonical order."""
+        return _core.Seeder(self.rows, self._weights, self.canonical_order(), self._steps())
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance. Forgets the labels."""
@@ -197,18 +186,25 @@ class MemoryEngine:
 
         Seeds drawn along it are the same rows however the rows were ordered, repeated or weighted.
         """
-        if self._canonical_order is None:
-            self._canonical_order = np.argsort(_core.hash_rows(self.rows, self.n_threads), kind="stable")
-        return self._canonical_order
+        return self._canonical()[0]
 
     def distinct_rows(self) -> DistinctRows:
         """The distinct rows that have weight."""
-        order = self.canonical_order()
-        hashes = _core.hash_rows(self.rows, self.n_threads)[order]
-        starts = np.flatnonzero(np.r_[True, hashes[1:] != hashes[:-1]])
-        weights = np.ones(len(order)) if self._weights is None else self._weights[order].astype(np.float64)
-        totals = np.add.reduceat(weights, starts)
+        order, starts = self._canonical()
+        if self._weights is None:
+            return DistinctRows(starts, np.diff(starts, append=len(order)).astype(np.float64))
+        totals = np.add.reduceat(self._weights[order].astype(np.float64), starts)
         return DistinctRows(starts[totals > 0], totals[totals > 0])
+
+    def _canonical(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        if self._order_and_starts is None:
+            self._order_and_starts = _core.canonical_order(self.rows, self.n_threads)
+        return self._order_and_starts
+
+    def _steps(self) -> _core.Assigner:
+        if self._assigner is None:
+            self._assigner = _core.Assigner(self.rows, self.n_threads)
+        return self._assigner
 
     def _partial(self, n_clusters: int) -> _core.Partial:
         """The engine's Partial, of that many clusters; its sums are the labels' where ``_in_step``."""

@@ -1,0 +1,165 @@
+#include "kmeans/sifted_pairs.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace kmosaic {
+
+namespace {
+
+// Rows to fetch ahead of the one in work.
+constexpr std::size_t kAhead = 4;
+// Scales whose squares are far from float64's limits.
+constexpr double kLeastScale = 1e-120;
+constexpr double kMostScale = 1e120;
+// Covers the rounding of squared distances and square roots.
+constexpr double kMore = 1 + 1e-9;
+
+struct Survivor {
+    std::uint32_t row;         // within the block
+    std::uint32_t candidates;  // bits
+};
+
+}  // namespace
+
+SiftedPairs::SiftedPairs(const Rows& rows, const BoundedAssigner& bounded, const Nearest& nearest)
+    : rows_(rows),
+      table_(bounded.table()),
+      codes_(bounded.codes()),
+      sketches_(bounded.sketches()),
+      nearest_(nearest),
+      inverse_(1 / codes_.scale()),
+      inverse_square_(inverse_ * inverse_) {}
+
+bool SiftedPairs::possible(const BoundedAssigner& bounded) {
+    return bounded.codes().scale() > kLeastScale && bounded.codes().scale() < kMostScale;
+}
+
+void SiftedPairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    const std::size_t d = rows_.n_features;
+    if (!panel_ || candidates.size() != candidates_.size())
+        panel_ = std::make_unique<CentroidCodes>(codes_, sketches_, table_, candidates.size(), 1);
+    candidates_ = candidates;
+    wide_.resize(candidates.size() * d);
+    for (std::size_t c = 0; c < candidates.size(); ++c)
+        table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
+    panel_->update({wide_.data(), candidates.size(), d}, parallel);
+}
+
+// What a candidate's score must not be above: |X - c|^2 <= nearest / scale^2, less |X - m|^2.
+float SiftedPairs::limit_of(std::size_t row) const {
+    const double error = static_cast<double>(codes_.error(row));
+    const double norm = std::max(static_cast<double>(sketches_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
+    const double limit = nearest_.squares[row] * inverse_square_ * kMore - norm * norm +
+                         panel_->coarse_slack(codes_.error(row));
+    return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));
+}
+
+class SiftedFinder : public CandidatePairs::Finder {
+  public:
+    explicit SiftedFinder(const SiftedPairs& all) : all_(all), wide_(all.rows_.n_features) {}
+
+    void find(std::size_t first, std::size_t count, std::uint32_t candidates,
+              std::vector<CloserPair>& found) override {
+        sift(first, count, candidates);
+        for (std::size_t s = 0; s < survivors_.size(); ++s) {
+            if (s + kAhead < survivors_.size()) prefetch(first + survivors_[s + kAhead].row);
+            if (all_.codes_.exact())
+                measure_codes(first, survivors_[s], found);
+            else
+                survivors_[s].candidates = close_codes(first + survivors_[s].row, survivors_[s].candidates);
+        }
+        if (all_.codes_.exact()) return;
+        std::erase_if(survivors_, [](const Survivor& survivor) { return survivor.candidates == 0; });
+        for (const Survivor& survivor : survivors_) measure(first, survivor, found);
+    }
+
+  private:
+    void sift(std::size_t first, std::size_t count, std::uint32_t candidates) {
+        const Arrangement& arrangement = all_.panel_->arrangement();
+        std::uint32_t left_out = 0;
+        for (std::size_t l = 0; l < kPanelWidth; ++l) {
+            const std::int32_t candidate = arrangement.centroid_of[l];
+            if (candidate < 0 || !(candidates >> candidate & 1U)) left_out |= 1U << l;
+        }
+        batch_.resize(count);
+        masks_.resize(count);
+        least_.resize(count * kPanelWidth);
+        for (std::size_t r = 0; r < count; ++r)
+            batch_[r] = {all_.sketches_.row(first + r), all_.sketches_.norm(first + r),
+                         all_.sketches_.rest(first + r), all_.limit_of(first + r),
+                         static_cast<std::uint16_t>(left_out)};
+        all_.table_.bytes->sift(all_.panel_->panel(0), batch_.data(), count, masks_.data(), least_.data());
+        survivors_.clear();
+        for (std::size_t r = 0; r < count; ++r)
+            if (masks_[r]) survivors_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r])});
+    }
+
+    // A bit for each candidate, given one for each lane.
+    [[nodiscard]] std::uint32_t candidates_in(std::uint32_t lanes) const {
+        std::uint32_t candidates = 0;
+        for (; lanes; lanes &= lanes - 1)
+            candidates |=
+                1U << all_.panel_->arrangement().centroid_of[static_cast<std::size_t>(std::countr_zero(lanes))];
+        return candidates;
+    }
+
+    void prefetch(std::size_t row) const {
+        const std::uint8_t* bytes = all_.codes_[row];
+        for (std::size_t b = 0; b < all_.codes_.n_features(); b += kByteBlock) __builtin_prefetch(bytes + b);
+    }
+
+    [[nodiscard]] std::int64_t square_of_codes(std::size_t row, std::size_t candidate) const {
+        return all_.table_.bytes->squared_distance(all_.codes_[row], all_.codes_[all_.candidates_[candidate]],
+                                                   all_.rows_.n_features);
+    }
+
+    void measure_codes(std::size_t first, const Survivor& survivor, std::vector<CloserPair>& found) const {
+        const double nearest = all_.nearest_.squares[first + survivor.row];
+        for (std::uint32_t bits = survivor.candidates; bits; bits &= bits - 1) {
+            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(bits));
+            const auto square = static_cast<double>(square_of_codes(first + survivor.row, candidate));
+            if (square < nearest) found.push_back({square, survivor.row, candidate});
+        }
+    }
+
+    // |X - Y| >= |v_X - v_Y| - |delta_X| - |delta_Y|: those candidates that this does not rule out.
+    [[nodiscard]] std::uint32_t close_codes(std::size_t row, std::uint32_t candidates) const {
+        const double reach = std::sqrt(all_.nearest_.squares[row]) * all_.inverse_ * kMore +
+                             static_cast<double>(all_.codes_.error(row));
+        std::uint32_t close = 0;
+        for (std::uint32_t bits = candidates; bits; bits &= bits - 1) {
+            const auto candidate = static_cast<std::size_t>(std::countr_zero(bits));
+            const double limit =
+                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[candidate]))) * kMore;
+            if (!(static_cast<double>(square_of_codes(row, candidate)) > limit * limit)) close |= bits & -bits;
+        }
+        return close;
+    }
+
+    void measure(std::size_t first, const Survivor& survivor, std::vector<CloserPair>& found) {
+        const std::size_t row = first + survivor.row;
+        const std::size_t d = all_.rows_.n_features;
+        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(row), d, wide_.data());
+        for (std::uint32_t bits = survivor.candidates; bits; bits &= bits - 1) {
+            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(bits));
+            const double square = all_.table_.exact->squared_distance(
+                wide_.data(), all_.wide_.data() + candidate * d, d);
+            if (square < all_.nearest_.squares[row]) found.push_back({square, survivor.row, candidate});
+        }
+    }
+
+    const SiftedPairs& all_;
+    std::vector<double> wide_;
+    std::vector<ByteRow> batch_;
+    std::vector<std::uint16_t> masks_;
+    std::vector<float> least_;
+    std::vector<Survivor> survivors_;
+};
+
+std::unique_ptr<CandidatePairs::Finder> SiftedPairs::finder() const {
+    return std::make_unique<SiftedFinder>(*this);
+}
+
+}  // namespace kmosaic
