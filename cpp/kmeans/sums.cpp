@@ -20,7 +20,7 @@ constexpr std::size_t kSmallTable = 8192;
 constexpr std::size_t kBlock = 4096;
 
 // Rows sorted by cluster at a time, a slab: enough that a cluster's make it worth to write its sum back; otherwise 8 MB,
-// since rows read in any order from more memory miss the processor's page tables (MNIST, k = 256: a third of the time);
+// since rows read in any order from more memory miss the processor's page tables (MNIST, k = 256: a sixth of the time);
 // and what sorting them takes, all threads together, is 2 MB.
 constexpr std::size_t kRowsOfCluster = 16;
 constexpr std::size_t kSlabBytes = std::size_t{1} << 23;
