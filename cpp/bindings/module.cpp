@@ -4,7 +4,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -179,14 +178,14 @@ std::pair<Result<std::int64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>> 
     return {copied(order.rows), copied(order.starts)};
 }
 
-std::unique_ptr<Seeder> make_seeder(const AnyRows& array, const std::optional<Weights>& weights, const Order& order,
+void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights>& weights, const Order& order,
                                     const Assigner* assigner) {
     const Rows rows = view(array, weights);
     require(order.shape(0) == rows.n_rows, "order must have one value a row");
     for (std::size_t i = 0; i < rows.n_rows; ++i)
         require(order.data()[i] >= 0 && static_cast<std::size_t>(order.data()[i]) < rows.n_rows,
                 "order must hold row numbers");
-    return std::make_unique<Seeder>(rows, order.data(), assigner ? assigner->bounded() : nullptr);
+    new (self) Seeder(rows, order.data(), assigner ? assigner->bounded() : nullptr);
 }
 
 std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) {
@@ -434,8 +433,8 @@ NB_MODULE(_core, m) {
              "Write the label of each row's colour into labels.");
 
     nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")
-        .def(nb::new_(&make_seeder), "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
-             nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>(), nb::keep_alive<0, 4>())
+        .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
+             nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
         .def("draw", &seeder_draw, "numbers"_a,
              "A row for each number in [0, 1), in proportion to mass along the order; none where there is no mass.")
         .def("gains", &seeder_gains, "candidates"_a, "n_threads"_a,
@@ -443,8 +442,10 @@ NB_MODULE(_core, m) {
         .def("add_best", &seeder_add_best, "candidates"_a, "n_threads"_a,
              "Make the candidate of largest gain (ties: the first) a seed and return its row.")
         .def_prop_ro("nearest", [](const Seeder& self) { return copied(self.nearest().squares); },
+                     nb::rv_policy::automatic,
                      "Each row's squared distance to its nearest seed.")
         .def_prop_ro("labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
+                     nb::rv_policy::automatic,
                      "Which seed that is (ties: the first); -1 before there is one.");
 
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")

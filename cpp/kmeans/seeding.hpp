@@ -21,6 +21,8 @@ class Seeder {
   public:
     // `order` holds n_rows row numbers, along which rows are drawn; `bounded` may be null.
     Seeder(const Rows& rows, const std::int64_t* order, const BoundedAssigner* bounded);
+    Seeder(const Seeder&) = delete;
+    Seeder& operator=(const Seeder&) = delete;
 
     // A row for each number in [0, 1): its place in the cumulated masses. None where there is no mass.
     [[nodiscard]] std::vector<std::size_t> draw(const std::vector<double>& numbers) const;

@@ -15,6 +15,8 @@ constexpr double kLeastScale = 1e-120;
 constexpr double kMostScale = 1e120;
 // Covers the rounding of squared distances and square roots.
 constexpr double kMore = 1 + 1e-9;
+constexpr std::size_t kBlock = 512;
+constexpr int kLargestInt8 = 127;
 
 struct Survivor {
     std::uint32_t row;         // within the block
@@ -45,15 +47,37 @@ void SiftedPairs::take(const std::vector<std::size_t>& candidates, const Paralle
     for (std::size_t c = 0; c < candidates.size(); ++c)
         table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
     panel_->update({wide_.data(), candidates.size(), d}, parallel);
+    if (table_.bytes->largest_code < kLargestInt8) return;
+    if (sizes_.empty()) measure_sizes(parallel);
+    sign_codes();
 }
 
-// What a candidate's score must not be above: |X - c|^2 <= nearest / scale^2, less |X - m|^2.
-float SiftedPairs::limit_of(std::size_t row) const {
-    const double error = static_cast<double>(codes_.error(row));
-    const double norm = std::max(static_cast<double>(sketches_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
-    const double limit = nearest_.squares[row] * inverse_square_ * kMore - norm * norm +
-                         panel_->coarse_slack(codes_.error(row));
-    return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));
+// |v|^2 - 256 sum(v) = |v - 128|^2 - 128^2 n.
+void SiftedPairs::measure_sizes(const Parallel& parallel) {
+    const std::size_t d = rows_.n_features;
+    const std::vector<std::uint8_t> middle(d, 128);
+    sizes_.resize(rows_.n_rows);
+    parallel_for((rows_.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            for (std::size_t i = block * kBlock; i < std::min((block + 1) * kBlock, rows_.n_rows); ++i)
+                sizes_[i] = table_.bytes->squared_distance(codes_[i], middle.data(), d) -
+                            128 * 128 * static_cast<std::int64_t>(d);
+        };
+    });
+}
+
+void SiftedPairs::sign_codes() {
+    const std::size_t d = rows_.n_features;
+    const std::vector<std::uint8_t> zero(d, 0);
+    signed_.resize(candidates_.size());
+    squares_.resize(candidates_.size());
+    for (std::size_t c = 0; c < candidates_.size(); ++c) {
+        const std::uint8_t* code = codes_[candidates_[c]];
+        signed_[c].assign(codes_.n_bytes(), 0);
+        for (std::size_t f = 0; f < d; ++f)
+            signed_[c][f] = static_cast<std::int8_t>(code[f] - 128);
+        squares_[c] = table_.bytes->squared_distance(code, zero.data(), d);
+    }
 }
 
 class SiftedFinder : public CandidatePairs::Finder {
@@ -64,7 +88,10 @@ class SiftedFinder : public CandidatePairs::Finder {
               std::vector<CloserPair>& found) override {
         sift(first, count, candidates);
         for (std::size_t s = 0; s < survivors_.size(); ++s) {
-            if (s + kAhead < survivors_.size()) prefetch(first + survivors_[s + kAhead].row);
+            if (s + kAhead < survivors_.size()) {
+                const std::uint8_t* next = all_.codes_[first + survivors_[s + kAhead].row];
+                fetch(next, next + all_.codes_.n_features());
+            }
             if (all_.codes_.exact())
                 measure_codes(first, survivors_[s], found);
             else
@@ -72,7 +99,11 @@ class SiftedFinder : public CandidatePairs::Finder {
         }
         if (all_.codes_.exact()) return;
         std::erase_if(survivors_, [](const Survivor& survivor) { return survivor.candidates == 0; });
-        for (const Survivor& survivor : survivors_) measure(first, survivor, found);
+        for (std::size_t s = 0; s < survivors_.size(); ++s) {
+            if (s + 1 < survivors_.size())
+                fetch(all_.rows_.row(first + survivors_[s + 1].row), all_.rows_.row(first + survivors_[s + 1].row + 1));
+            measure(first, survivors_[s], found);
+        }
     }
 
   private:
@@ -88,12 +119,21 @@ class SiftedFinder : public CandidatePairs::Finder {
         least_.resize(count * kPanelWidth);
         for (std::size_t r = 0; r < count; ++r)
             batch_[r] = {all_.sketches_.row(first + r), all_.sketches_.norm(first + r),
-                         all_.sketches_.rest(first + r), all_.limit_of(first + r),
+                         all_.sketches_.rest(first + r), limit_of(first + r),
                          static_cast<std::uint16_t>(left_out)};
         all_.table_.bytes->sift(all_.panel_->panel(0), batch_.data(), count, masks_.data(), least_.data());
         survivors_.clear();
         for (std::size_t r = 0; r < count; ++r)
             if (masks_[r]) survivors_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r])});
+    }
+
+    // What a candidate's score must not be above: |X - c|^2 <= nearest / scale^2, less |X - m|^2.
+    [[nodiscard]] float limit_of(std::size_t row) const {
+        const double error = static_cast<double>(all_.codes_.error(row));
+        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
+        const double limit = all_.nearest_.squares[row] * all_.inverse_square_ * kMore - norm * norm +
+                             all_.panel_->coarse_slack(row);
+        return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));
     }
 
     // A bit for each candidate, given one for each lane.
@@ -105,35 +145,49 @@ class SiftedFinder : public CandidatePairs::Finder {
         return candidates;
     }
 
-    void prefetch(std::size_t row) const {
-        const std::uint8_t* bytes = all_.codes_[row];
-        for (std::size_t b = 0; b < all_.codes_.n_features(); b += kByteBlock) __builtin_prefetch(bytes + b);
+    static void fetch(const void* begin, const void* end) {
+        for (const auto* line = static_cast<const char*>(begin); line < end; line += kByteBlock)
+            __builtin_prefetch(line);
     }
 
-    [[nodiscard]] std::int64_t square_of_codes(std::size_t row, std::size_t candidate) const {
-        return all_.table_.bytes->squared_distance(all_.codes_[row], all_.codes_[all_.candidates_[candidate]],
-                                                   all_.rows_.n_features);
-    }
-
-    void measure_codes(std::size_t first, const Survivor& survivor, std::vector<CloserPair>& found) const {
-        const double nearest = all_.nearest_.squares[first + survivor.row];
-        for (std::uint32_t bits = survivor.candidates; bits; bits &= bits - 1) {
-            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(bits));
-            const auto square = static_cast<double>(square_of_codes(first + survivor.row, candidate));
-            if (square < nearest) found.push_back({square, survivor.row, candidate});
+    // Lists the survivor's candidates, and the squared distances of their codes from the row's.
+    void compare_codes(std::size_t row, std::uint32_t candidates) {
+        n_close_ = 0;
+        for (; candidates; candidates &= candidates - 1)
+            close_[n_close_++] = static_cast<std::uint32_t>(std::countr_zero(candidates));
+        if (all_.sizes_.empty()) {
+            for (std::size_t i = 0; i < n_close_; ++i)
+                squares_[i] = all_.table_.bytes->squared_distance(
+                    all_.codes_[row], all_.codes_[all_.candidates_[close_[i]]], all_.rows_.n_features);
+            return;
         }
+        const std::int8_t* codes[kMostCandidates];
+        std::int32_t products[kMostCandidates];
+        for (std::size_t i = 0; i < n_close_; ++i)
+            codes[i] = all_.signed_[close_[i]].data();
+        all_.table_.bytes->dots(all_.codes_[row], codes, n_close_, all_.codes_.n_bytes(), products);
+        for (std::size_t i = 0; i < n_close_; ++i)
+            squares_[i] = all_.sizes_[row] + all_.squares_[close_[i]] - 2 * static_cast<std::int64_t>(products[i]);
+    }
+
+    void measure_codes(std::size_t first, const Survivor& survivor, std::vector<CloserPair>& found) {
+        const double nearest = all_.nearest_.squares[first + survivor.row];
+        compare_codes(first + survivor.row, survivor.candidates);
+        for (std::size_t i = 0; i < n_close_; ++i)
+            if (static_cast<double>(squares_[i]) < nearest)
+                found.push_back({static_cast<double>(squares_[i]), survivor.row, close_[i]});
     }
 
     // |X - Y| >= |v_X - v_Y| - |delta_X| - |delta_Y|: those candidates that this does not rule out.
-    [[nodiscard]] std::uint32_t close_codes(std::size_t row, std::uint32_t candidates) const {
+    [[nodiscard]] std::uint32_t close_codes(std::size_t row, std::uint32_t candidates) {
         const double reach = std::sqrt(all_.nearest_.squares[row]) * all_.inverse_ * kMore +
                              static_cast<double>(all_.codes_.error(row));
+        compare_codes(row, candidates);
         std::uint32_t close = 0;
-        for (std::uint32_t bits = candidates; bits; bits &= bits - 1) {
-            const auto candidate = static_cast<std::size_t>(std::countr_zero(bits));
+        for (std::size_t i = 0; i < n_close_; ++i) {
             const double limit =
-                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[candidate]))) * kMore;
-            if (!(static_cast<double>(square_of_codes(row, candidate)) > limit * limit)) close |= bits & -bits;
+                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[close_[i]]))) * kMore;
+            if (!(static_cast<double>(squares_[i]) > limit * limit)) close |= 1U << close_[i];
         }
         return close;
     }
@@ -156,6 +210,9 @@ class SiftedFinder : public CandidatePairs::Finder {
     std::vector<std::uint16_t> masks_;
     std::vector<float> least_;
     std::vector<Survivor> survivors_;
+    std::size_t n_close_ = 0;
+    std::uint32_t close_[kMostCandidates];
+    std::int64_t squares_[kMostCandidates];
 };
 
 std::unique_ptr<CandidatePairs::Finder> SiftedPairs::finder() const {

@@ -307,7 +307,7 @@ TEST(an_interrupted_assignment_throws) {
     const Values<std::uint8_t> values(c.rows);
     std::vector<std::int32_t> labels(5000, -1);
     const std::string message = message_of<Interrupted>([&] {
-        assign(rows_of(values, 3), {c.centers.data(), 4, 3}, labels.data(), {2, [] { return true; }});
+        assign(rows_of(values, 3), {c.centers.data(), 4, 3}, labels.data(), {1, [] { return true; }});
     });
     CHECK(message == "interrupted");
 }

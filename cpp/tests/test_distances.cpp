@@ -1,8 +1,7 @@
-// Squared distances, seeding and hashes: right, and the same bits whatever runs them.
+// Squared distances: right, and the same bits whatever runs them.
 #include "kmeans/distances.hpp"
 
 #include <cmath>
-#include <set>
 
 #include "check.hpp"
 #include "reference.hpp"
@@ -17,64 +16,45 @@ Parallel threads(std::size_t n) {
 
 // Whole numbers that every dtype holds, and centroids with all their bits in use.
 struct Numbers {
-    std::vector<double> rows, centers, nearest, weights;
+    std::vector<double> rows, centers;
     std::vector<std::int32_t> labels;
     std::size_t n, k, d;
 };
 
 Numbers numbers(std::size_t n, std::size_t k, std::size_t d, Random& random) {
-    Numbers c{{}, {}, {}, {}, {}, n, k, d};
+    Numbers c{{}, {}, {}, n, k, d};
     for (std::size_t i = 0; i < n * d; ++i) c.rows.push_back(static_cast<double>(below(random, 256)));
     for (std::size_t i = 0; i < k * d; ++i) c.centers.push_back(256 * uniform(random));
-    for (std::size_t i = 0; i < n; ++i) {
-        c.nearest.push_back(static_cast<double>(d) * 11000 * uniform(random));
-        c.weights.push_back(2 * uniform(random));
-        c.labels.push_back(static_cast<std::int32_t>(below(random, k)));
-    }
+    for (std::size_t i = 0; i < n; ++i) c.labels.push_back(static_cast<std::int32_t>(below(random, k)));
     return c;
 }
 
 struct Results {
-    std::vector<double> matrix, own, lowered, potentials;
-    std::vector<std::uint64_t> hashes;
+    std::vector<double> matrix, own;
 
-    bool operator==(const Results& o) const {
-        return same_bits(matrix, o.matrix) && same_bits(own, o.own) && same_bits(lowered, o.lowered) &&
-               same_bits(potentials, o.potentials) && hashes == o.hashes;
-    }
+    bool operator==(const Results& o) const { return same_bits(matrix, o.matrix) && same_bits(own, o.own); }
 };
 
 Results measure(const Rows& rows, const Numbers& c, std::size_t n_threads) {
     const Centers centers{c.centers.data(), c.k, c.d};
-    Results r{std::vector<double>(c.n * c.k, -1), std::vector<double>(c.n, -1), c.nearest,
-              std::vector<double>(c.k, -1), std::vector<std::uint64_t>(c.n, 0)};
+    Results r{std::vector<double>(c.n * c.k, -1), std::vector<double>(c.n, -1)};
     squared_distances(rows, centers, r.matrix.data(), threads(n_threads));
     own_squared_distances(rows, centers, c.labels.data(), r.own.data(), threads(n_threads));
-    lower_to_seed(rows, {c.centers.data(), 1, c.d}, r.lowered.data(), threads(n_threads));
-    seeding_potentials(rows, centers, c.nearest.data(), r.potentials.data(), threads(n_threads));
-    hash_rows(rows, r.hashes.data(), threads(n_threads));
     return r;
 }
 
 void check_right(const Rows& rows, const Numbers& c, const Results& r) {
     const double relative = static_cast<double>(c.d + 4) * 0x1p-53;
     bool right = true;
-    std::vector<Wide> potentials(c.k, 0);
     const auto close = [&](double value, Wide exact) { return absolute(value - exact) <= relative * exact; };
     for (std::size_t i = 0; i < c.n; ++i) {
         for (std::size_t j = 0; j < c.k; ++j) {
             const Wide exact = squared_distance<Wide>(rows, i, c.centers.data() + j * c.d);
             right = right && close(r.matrix[i * c.k + j], exact);
-            const Wide nearest = c.nearest[i];
-            potentials[j] += static_cast<Wide>(rows.weight(i)) * (exact < nearest ? exact : nearest);
             if (static_cast<std::int32_t>(j) == c.labels[i]) right = right && close(r.own[i], exact);
-            if (j == 0) right = right && close(r.lowered[i], exact < nearest ? exact : nearest);
         }
     }
     CHECK(right);
-    for (std::size_t j = 0; j < c.k; ++j)
-        CHECK(absolute(r.potentials[j] - potentials[j]) <=
-              potentials[j] * static_cast<double>(c.n + c.d + 8) * 0x1p-53);
 }
 
 TEST(the_same_bits_for_every_dtype_variant_and_number_of_threads) {
@@ -86,7 +66,7 @@ TEST(the_same_bits_for_every_dtype_variant_and_number_of_threads) {
                            Shape{20, 17, 784}, Shape{9, 5, 1000}, Shape{3, 2, 20000}}) {
         const Numbers c = numbers(s.n, s.k, s.d, random);
         const Values<double> doubles(c.rows);
-        const Rows reference = rows_of(doubles, s.d, c.weights.data());
+        const Rows reference = rows_of(doubles, s.d);
         select_kernels("scalar");
         const Results expected = measure(reference, c, 1);
         context() = "n_features=" + std::to_string(s.d);
@@ -98,7 +78,7 @@ TEST(the_same_bits_for_every_dtype_variant_and_number_of_threads) {
                 select_kernels(name);
                 for (const std::size_t n_threads : {1U, 2U, 3U, 7U}) {
                     context() = name_of(dtype_of<T>()) + " " + name + " n_features=" + std::to_string(s.d);
-                    CHECK(measure(rows_of(values, s.d, c.weights.data()), c, n_threads) == expected);
+                    CHECK(measure(rows_of(values, s.d), c, n_threads) == expected);
                 }
             }
         });
@@ -113,14 +93,6 @@ TEST(real_rows_have_right_distances) {
     check_right(rows_of(values, 33), c, measure(rows_of(values, 33), c, 1));
 }
 
-TEST(without_weights_every_row_counts_once) {
-    Random random(3);
-    Numbers c = numbers(70, 4, 5, random);
-    const Values<double> values(c.rows);
-    const std::vector<double> ones(70, 1.0);
-    CHECK(measure(rows_of(values, 5), c, 2) == measure(rows_of(values, 5, ones.data()), c, 3));
-}
-
 TEST(distances_stop_amid_a_block_of_long_rows) {
     Random random(4);
     const Numbers c = numbers(40, 1, 5000, random);  // 8 such rows a step, all in one block
@@ -132,32 +104,6 @@ TEST(distances_stop_amid_a_block_of_long_rows) {
         [&] { squared_distances(rows_of(values, c.d), {c.centers.data(), 1, c.d}, out.data(), parallel); });
     CHECK(message == "interrupted");
     CHECK(out.front() >= 0 && out.back() == -1);
-}
-
-std::vector<std::uint64_t> hashes_of(const std::vector<double>& rows, std::size_t d) {
-    const Values<double> values(rows);
-    std::vector<std::uint64_t> hashes(rows.size() / d);
-    hash_rows(rows_of(values, d), hashes.data(), threads(1));
-    return hashes;
-}
-
-TEST(minus_zero_hashes_as_zero_in_both_real_dtypes) {
-    const Values<float> singles(std::vector<double>{-0.0, 1, 0.0, 1, -0.0, 1});
-    std::vector<std::uint64_t> hashes(3);
-    hash_rows(rows_of(singles, 2), hashes.data(), threads(1));
-    CHECK(hashes[0] == hashes[1] && hashes[1] == hashes[2]);
-    CHECK(hashes == hashes_of({-0.0, 1, 0.0, 1, -0.0, 1}, 2));
-}
-
-TEST(unlike_rows_hash_unlike) {
-    // Every pair of small values in both orders, and tiny differences.
-    std::vector<double> rows;
-    for (int a = 0; a < 100; ++a)
-        for (int b = 0; b < 100; ++b)
-            rows.insert(rows.end(), {static_cast<double>(a), static_cast<double>(b)});
-    for (const double x : {1 + 0x1p-52, 0x1p-1074, -1.0, 1e300}) rows.insert(rows.end(), {x, 0.0});
-    const std::vector<std::uint64_t> hashes = hashes_of(rows, 2);
-    CHECK(std::set<std::uint64_t>(hashes.begin(), hashes.end()).size() == hashes.size());
 }
 
 }  // namespace

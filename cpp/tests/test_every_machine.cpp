@@ -2,9 +2,13 @@
 // everywhere.
 #include <bit>
 
+#include <utility>
+
 #include "check.hpp"
 #include "kmeans/assign.hpp"
+#include "kmeans/canonical_order.hpp"
 #include "kmeans/distances.hpp"
+#include "kmeans/seeding.hpp"
 #include "partials.hpp"
 #include "samples.hpp"
 
@@ -48,14 +52,18 @@ std::uint64_t digest_of_fit() {
         partial.means(centers.data());
         digest.add(partial.inertia(view));
     }
-    std::vector<double> matrix(n * k), own(n), potentials(k);
+    std::vector<double> matrix(n * k), own(n);
     std::vector<std::uint64_t> hashes(n);
     squared_distances(rows, view, matrix.data(), parallel);
     own_squared_distances(rows, view, labels.data(), own.data(), parallel);
-    seeding_potentials(rows, view, own.data(), potentials.data(), parallel);
     hash_rows(rows, hashes.data(), parallel);
+    const CanonicalOrder order = canonical_order(rows, parallel);
+    Seeder seeder(rows, order.rows.data(), nullptr);
+    seeder.add_best(seeder.draw({0.5}), parallel);
+    const std::vector<double> gains = seeder.gains(seeder.draw({0.1, 0.4, 0.9}), parallel);
     digest.add(labels);
-    for (const auto* part : {&centers, &matrix, &own, &potentials}) digest.add(*part);
+    for (const std::vector<double>* part : {&std::as_const(centers), &std::as_const(matrix), &std::as_const(own), &gains})
+        digest.add(*part);
     digest.add(hashes);
     return digest.value();
 }

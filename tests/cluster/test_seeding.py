@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.cluster import kmeans_plusplus
 from sklearn.datasets import load_digits
 
-from kmosaic import KMeans
+from kmosaic import KMeans, _core
 from kmosaic.cluster.seeding import distinct_rows, greedy_kmeans_plus_plus
 from kmosaic.engines import MemoryEngine
 from reference import Array
@@ -16,6 +16,122 @@ from reference import Array
 
 def engine(X: Array, weights: Array | None = None) -> MemoryEngine:
     return MemoryEngine(np.ascontiguousarray(X), weights, 2)
+
+
+def squared_distances(X: Array, row: int) -> Array:
+    """float64; exact for whole numbers. Features are added in no order that the core promises."""
+    return np.square(X.astype(np.float64) - X[row].astype(np.float64)).sum(axis=1)
+
+
+def slow_greedy_seeds(X: Array, weights: Array, order: Array, k: int, state: np.random.RandomState) -> list[int]:
+    """Greedy k-means++ as it is written down: every distance, every step."""
+    nearest, chosen = np.full(len(X), np.inf), []
+    while len(chosen) < k:
+        mass = np.cumsum((nearest * weights if chosen else weights)[order])
+        if mass[-1] == 0:
+            break
+        numbers = state.uniform(size=2 + int(np.log(k)) if chosen else 1)
+        tried = order[np.searchsorted(mass, numbers * mass[-1], side="right")]
+        left = [(np.minimum(nearest, squared_distances(X, row)) * weights).sum() for row in tried]
+        chosen.append(int(tried[np.argmin(left)]))
+        nearest = np.minimum(nearest, squared_distances(X, chosen[-1]))
+    return chosen
+
+
+def datasets() -> list[tuple[str, Array]]:
+    random = np.random.default_rng(7)
+    clusters = random.integers(0, 256, (9, 70))[random.integers(0, 9, 900)]
+    far = np.clip(clusters[:, :40] + random.integers(-20, 20, (900, 40)), 0, 255)
+    far[3] = 255
+    return [
+        ("pixels", random.integers(0, 256, (4000, 3))),
+        ("few values", random.integers(0, 4, (3000, 2))),
+        ("clusters", np.clip(clusters + random.integers(-30, 30, clusters.shape), 0, 255)),
+        ("an outlier", far),
+        ("repeated", np.repeat(random.integers(0, 256, (40, 50)), 7, axis=0)),
+        ("constant", np.full((60, 40), 9)),
+        ("wide", random.integers(0, 256, (130, 1500))),
+        ("sketched", np.clip(random.normal(128, 30, (4500, 6)) @ random.normal(0, 1, (6, 300)), 0, 255)),
+        ("one row", random.integers(0, 256, (1, 64))),
+    ]
+
+
+DATASETS = datasets()
+
+
+@pytest.mark.parametrize(("name", "X"), DATASETS, ids=[name for name, _ in DATASETS])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_seeds_of_the_slow_oracle(cpu: str, name: str, X: Array, weighted: bool) -> None:
+    X = X.astype(np.uint8)
+    # Whole weights: every sum is exact, in whatever order it is added.
+    weights = np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1) if weighted else None
+    order = engine(X).canonical_order()
+    k = min(20, len(X))
+    ones = np.ones(len(X)) if weights is None else weights
+    expected = slow_greedy_seeds(X, ones, order, k, np.random.RandomState(3))
+    for dtype in ("uint8", "uint16", "float32", "float64"):
+        for n_threads in (1, 3):
+            given = MemoryEngine(X.astype(dtype), weights, n_threads)
+            assert (given.canonical_order() == order).all()
+            seeds = greedy_kmeans_plus_plus(given, k, np.random.RandomState(3))
+            assert seeds.tolist() == expected, (dtype, n_threads)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e60, 1e-150])
+@pytest.mark.parametrize("shape", [(4500, 200), (700, 45), (900, 3)])
+def test_what_seeds_take_off_real_rows(cpu: str, shape: tuple[int, int], scale: float) -> None:
+    random = np.random.default_rng(5)
+    X = (random.normal(0, 1, (8, shape[1]))[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
+    weights = random.uniform(0, 2, len(X))
+    seeder, screened = engine(X, weights).seeder(), np.full(len(X), np.inf)
+    unscreened = _core.Seeder(X, weights, engine(X).canonical_order(), None)
+    for step in range(12):
+        tried = random.integers(0, len(X), 7).tolist()
+        gains = seeder.gains(tried, 2)
+        assert gains.tobytes() == unscreened.gains(tried, 3).tobytes()
+        if step:
+            taken = [(np.maximum(screened - squared_distances(X, row), 0) * weights).sum() for row in tried]
+            np.testing.assert_allclose(gains, taken, rtol=1e-9)
+        best = seeder.add_best(tried, 1)
+        assert best == unscreened.add_best(tried, 2) == tried[int(np.argmax(gains))]
+        screened = np.minimum(screened, squared_distances(X, best))
+        np.testing.assert_allclose(seeder.nearest, screened, rtol=1e-12)
+        assert seeder.nearest.tobytes() == unscreened.nearest.tobytes()
+        assert (seeder.labels == unscreened.labels).all()
+
+
+def test_labels_name_the_nearest_seed() -> None:
+    X = load_digits().data.astype(np.uint8)
+    given = engine(X)
+    seeder = given.seeder()
+    seeds = [seeder.add_best(seeder.draw(np.random.RandomState(s).uniform(size=4)), 2) for s in range(25)]
+    assert (seeder.labels == np.argmin([squared_distances(X, seed) for seed in seeds], axis=0)).all()
+
+
+def test_real_images(cpu: str, shared_data_mnist: Array) -> None:
+    X = shared_data_mnist[:5000]
+    order = engine(X).canonical_order()
+    expected = slow_greedy_seeds(X, np.ones(len(X)), order, 12, np.random.RandomState(0))
+    for dtype in ("uint8", "float32"):
+        seeds = greedy_kmeans_plus_plus(engine(X.astype(dtype)), 12, np.random.RandomState(0))
+        assert seeds.tolist() == expected
+
+
+def test_random_rows_are_the_largest_keys() -> None:
+    X = np.random.default_rng(0).integers(0, 256, (3000, 2)).astype(np.uint8)
+    order, distinct = engine(X).canonical_order(), engine(X).distinct_rows()
+    assert distinct.weights.sum() == len(X)
+    assert len(distinct.starts) == len(np.unique(X, axis=0))
+    keys = np.log(distinct.weights) + np.random.RandomState(4).gumbel(size=len(distinct.starts))
+    expected = order[distinct.starts[np.argsort(-keys)[:50]]]
+    assert distinct_rows(engine(X), 50, np.random.RandomState(4)).tolist() == expected.tolist()
+
+
+def test_bad_candidates_are_refused() -> None:
+    seeder = engine(np.arange(20, dtype=np.uint8)[:, None]).seeder()
+    for candidates in ([], [20], list(range(17))):
+        with pytest.raises(ValueError, match="candidates"):
+            seeder.add_best(candidates, 1)
 
 
 def potential(X: Array, seeds: Array) -> float:
