@@ -45,7 +45,7 @@ std::uint64_t digest_of_fit() {
     partial.add_squares(rows, parallel);
     Digest digest;
     for (int iteration = 0; iteration < 5; ++iteration) {
-        assign(rows, view, labels.data(), parallel);
+        assign(rows, view, labels.data(), nullptr, parallel);
         partial.clear();
         partial.add(rows, labels.data(), parallel);
         digest.add(partial.inertia(view));
@@ -60,7 +60,7 @@ std::uint64_t digest_of_fit() {
     const CanonicalOrder order = canonical_order(rows, parallel);
     Seeder seeder(rows, order.rows.data(), nullptr);
     seeder.add_best(seeder.draw({0.5}), parallel);
-    const std::vector<double> gains = seeder.gains(seeder.draw({0.1, 0.4, 0.9}), parallel);
+    std::vector<double> gains = seeder.gains(seeder.draw({0.1, 0.4, 0.9}), parallel);
     digest.add(labels);
     for (const std::vector<double>* part : {&std::as_const(centers), &std::as_const(matrix), &std::as_const(own), &gains})
         digest.add(*part);
@@ -69,8 +69,8 @@ std::uint64_t digest_of_fit() {
 }
 
 TEST(a_fit_has_the_bits_written_down_here) {
-    constexpr std::uint64_t kExpected[kDtypes] = {0x1fe12a71592cb4b5ULL, 0xae5d09a24ff88607ULL,
-                                                  0x645b9244fe327869ULL, 0x1a941cb76b100a81ULL};
+    constexpr std::uint64_t kExpected[kDtypes] = {0x405b92e86ff90c52ULL, 0xce063810ecd338fbULL,
+                                                  0x8f81c4db335dfdb1ULL, 0x6c24146621576f57ULL};
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
         for_each_dtype([&](auto zero) {
