@@ -2,7 +2,6 @@
 // everywhere.
 #include <bit>
 
-#include <utility>
 
 #include "check.hpp"
 #include "kmeans/assign.hpp"
@@ -45,7 +44,7 @@ std::uint64_t digest_of_fit() {
     partial.add_squares(rows, parallel);
     Digest digest;
     for (int iteration = 0; iteration < 5; ++iteration) {
-        assign(rows, view, labels.data(), nullptr, parallel);
+        assign(rows, view, labels.data(), parallel);
         partial.clear();
         partial.add(rows, labels.data(), parallel);
         digest.add(partial.inertia(view));
@@ -62,8 +61,7 @@ std::uint64_t digest_of_fit() {
     seeder.add_best(seeder.draw({0.5}), parallel);
     std::vector<double> gains = seeder.gains(seeder.draw({0.1, 0.4, 0.9}), parallel);
     digest.add(labels);
-    for (const std::vector<double>* part : {&std::as_const(centers), &std::as_const(matrix), &std::as_const(own), &gains})
-        digest.add(*part);
+    for (const auto* part : {&centers, &matrix, &own, &gains}) digest.add(*part);
     digest.add(hashes);
     return digest.value();
 }
