@@ -188,26 +188,32 @@ inline std::int32_t total(Ints sum) {
 #endif
 }
 
-// Several centroids share the loads of a row.
-template <std::size_t Centroids>
-inline void multiply_row(const std::uint8_t* row, const std::int8_t* const* codes, std::size_t n_bytes,
-                         std::int32_t* out) {
-    Ints sums[Centroids] = {};
-    for (std::size_t byte = 0; byte < n_bytes; byte += 4 * kLanes) {
-        const Ints x = load_ints(row + byte);
+// Several pairs at a time, so that no product waits for the one before.
+template <std::size_t Pairs>
+inline void multiply_pairs(const BytePair* pairs, std::size_t n_bytes, std::int32_t* out) {
+    Ints sums[Pairs] = {};
+    for (std::size_t byte = 0; byte < n_bytes; byte += 4 * kLanes)
 #pragma GCC unroll 8
-        for (std::size_t c = 0; c < Centroids; ++c) sums[c] = dot4(sums[c], x, load_ints(codes[c] + byte));
-    }
+        for (std::size_t p = 0; p < Pairs; ++p)
+            sums[p] = dot4(sums[p], load_ints(pairs[p].row + byte), load_ints(pairs[p].codes + byte));
 #pragma GCC unroll 8
-    for (std::size_t c = 0; c < Centroids; ++c) out[c] = total(sums[c]);
+    for (std::size_t p = 0; p < Pairs; ++p) out[p] = total(sums[p]);
 }
 
-void dots(const std::uint8_t* row, const std::int8_t* const* codes, std::size_t n_codes, std::size_t n_bytes,
-          std::int32_t* out) {
-    std::size_t c = 0;
-    for (; c + 4 <= n_codes; c += 4) multiply_row<4>(row, codes + c, n_bytes, out + c);
-    for (; c + 2 <= n_codes; c += 2) multiply_row<2>(row, codes + c, n_bytes, out + c);
-    for (; c < n_codes; ++c) multiply_row<1>(row, codes + c, n_bytes, out + c);
+// Rows come from far, one after the other: fetch them while those before are worked on.
+constexpr std::size_t kPairsAhead = 12;
+
+void dots(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out) {
+    constexpr std::size_t kPairs = 4;
+    std::size_t p = 0;
+    for (; p + kPairs <= n_pairs; p += kPairs) {
+        for (std::size_t a = p + kPairsAhead; a < p + kPairsAhead + kPairs && a < n_pairs; ++a)
+            if (pairs[a].row != pairs[a - 1].row)
+                for (std::size_t byte = 0; byte < n_bytes; byte += kByteBlock)
+                    __builtin_prefetch(pairs[a].row + byte);
+        multiply_pairs<kPairs>(pairs + p, n_bytes, out + p);
+    }
+    for (; p < n_pairs; ++p) multiply_pairs<1>(pairs + p, n_bytes, out + p);
 }
 
 std::uint32_t open_groups(const float* bounds, const float* travelled, std::size_t n_groups, float upper) {

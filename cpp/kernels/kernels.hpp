@@ -173,6 +173,11 @@ struct NearestLane {
     std::int32_t lane;
 };
 
+struct BytePair {
+    const std::uint8_t* row;
+    const std::int8_t* codes;
+};
+
 // A centroid less the mean, w, in int8 codes q: w = step q + e.
 struct EncodedCenter {
     double step;
@@ -207,9 +212,8 @@ struct ByteKernels {
     void (*guess)(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
                   NearestLane* nearest);
 
-    // out[c] = row . codes[c], all readable for n_bytes, a multiple of kByteBlock.
-    void (*dots)(const std::uint8_t* row, const std::int8_t* const* codes, std::size_t n_codes, std::size_t n_bytes,
-                 std::int32_t* out);
+    // out[p] = row . codes of pair p, all readable for n_bytes, a multiple of kByteBlock.
+    void (*dots)(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out);
 
     // A bit for each of at most 16 groups whose bound, less what it has travelled, is not above `upper`.
     std::uint32_t (*open_groups)(const float* bounds, const float* travelled, std::size_t n_groups, float upper);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <span>
 
 #include "kernels/dispatch.hpp"
 #include "kmeans/decide.hpp"
@@ -14,7 +15,7 @@ namespace kmosaic {
 
 namespace {
 
-constexpr std::size_t kBlock = 768;
+constexpr std::size_t kBlock = 256;
 constexpr std::size_t kMostGroups = 16;
 // Bounds take no more than an eighth of a row's size.
 constexpr std::size_t kBytesAGroup = 32;
@@ -22,12 +23,11 @@ constexpr std::size_t kBytesAGroup = 32;
 constexpr std::size_t kRearrangements[] = {3, 10};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::uint32_t kNone = ~0U;
-// Covers float32's rounding where bounds are stored, moved and compared.
-// Rows to fetch ahead of the one in work.
 // Movers pay where the farthest moves so many times as far as the first that is left in its group.
 constexpr double kFar = 2;
-constexpr std::size_t kAhead = 2;
+// An upper bound looser than this share of it is measured anew before anything is sifted with it.
 constexpr float kTight = 0.03F;
+// Covers float32's rounding where bounds are stored, moved and compared.
 constexpr double kMore = 1 + 0x1p-20;
 constexpr double kLess = 1 - 0x1p-20;
 
@@ -42,13 +42,17 @@ std::size_t groups_for(const Rows& rows) {
 // A row some of whose bounds do not hold it back, while its block is worked on.
 struct ActiveRow {
     std::size_t row;
-    std::int32_t label;    // the centroid it is measured against: its own, or a guess
-    std::uint32_t groups;  // bits: those to be sifted
-    double best;           // an upper bound of the least score
-    std::uint32_t first;     // of its scored centroids
-    std::uint32_t survivor;  // the first of those a sift has left
+    std::int32_t label;        // the centroid it is measured against: its own, or a guess
+    bool measured;             // whether `own` is the score of that centroid
+    Interval own;
+    double best;               // an upper bound of the least score
+    std::uint32_t groups;      // bits: those to be sifted
     std::uint32_t neighbours;  // bits: those of its neighbours to be scored
     std::uint32_t movers;      // bits: those movers that may be nearest
+    std::uint32_t survivor;    // the first of those a sift has left
+    std::uint32_t scored;      // the first of its scored centroids, and
+    std::uint32_t n_scored;    // how many there are, the label not among them
+    ByteRow to_sift;
     std::int32_t lanes[1 + kNeighbours];  // of its label and its neighbours: they are not sifted
 };
 
@@ -60,7 +64,6 @@ struct Survivor {
 struct Scored {
     std::int32_t centroid;
     Interval score;
-    std::uint32_t next;
 };
 
 // One thread's work.
@@ -88,19 +91,13 @@ class BoundedWorker {
         if (all_.movers_.any()) sift_movers(first, count);
         for (std::size_t i = 0; i < count; ++i) look_at(first + i, i);
         guess_labels();
-        for (std::size_t a = 0; a < active_.size(); ++a) {
-            if (a + kAhead < active_.size() && !(active_[a + kAhead].best < kInfinity)) prefetch(active_[a + kAhead].row);
-            measure_own(a);
-        }
+        measure_own();
         queue();
         least_.assign(active_.size() * n_groups_, std::numeric_limits<float>::infinity());
         for (std::size_t p = 0; p < arrangement_.n_panels(); ++p) sift(p);
+        score_survivors();
         std::size_t changed = 0;
-        for (std::size_t a = 0; a < active_.size(); ++a) {
-            if (a + kAhead < active_.size() && waits(active_[a + kAhead])) prefetch(active_[a + kAhead].row);
-            score_survivors(active_[a]);
-            changed += settle(a);
-        }
+        for (std::size_t a = 0; a < active_.size(); ++a) changed += settle(a);
         return changed;
     }
 
@@ -190,7 +187,7 @@ class BoundedWorker {
             std::fill_n(lower(row), n_groups_, -std::numeric_limits<float>::infinity());
             const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
             std::fill_n(neighbours(row), kNeighbours, Neighbour{});
-            active_.push_back({row, known ? label : -1, (1U << n_groups_) - 1, kInfinity, kNone, kNone, 0, 0, {}});
+            activate(row, known ? label : -1).groups = (1U << n_groups_) - 1;
             return;
         }
         const std::uint32_t groups = open_groups(row, upper);
@@ -199,7 +196,16 @@ class BoundedWorker {
         if (!groups && !open && !movers) return;
         // Where little is to be gained the row itself is left alone until a centroid asks for it.
         const bool tight = all_.drifted_[row] <= kTight * upper;
-        active_.push_back({row, label, groups, tight ? score_of(row, upper) : kInfinity, kNone, kNone, open, movers, {}});
+        ActiveRow& active = activate(row, label);
+        active.groups = groups;
+        active.neighbours = open;
+        active.movers = movers;
+        if (tight) active.best = score_of(row, upper);
+    }
+
+    ActiveRow& activate(std::size_t row, std::int32_t label) {
+        return active_.emplace_back(
+            ActiveRow{row, label, false, {-kInfinity, kInfinity}, kInfinity, 0, 0, 0, kNone, 0, 0, {}, {}});
     }
 
     // Rows without a label are measured against the centroid that seems nearest.
@@ -221,48 +227,64 @@ class BoundedWorker {
                 std::max(arrangement_.centroid_of[static_cast<std::size_t>(nearest_[b].lane)], 0);
     }
 
-    void prefetch(std::size_t row) const {
-        const std::uint8_t* bytes = all_.codes_[row];
-        for (std::size_t b = 0; b < all_.codes_.n_bytes(); b += kByteBlock) __builtin_prefetch(bytes + b);
+    void pair(const ActiveRow& active, std::int32_t centroid) {
+        pairs_.push_back({all_.codes_[active.row], codes_.fine_codes(static_cast<std::size_t>(centroid))});
     }
 
-    void measure_own(std::size_t a) {
-        ActiveRow& active = active_[a];
-        if (active.best < kInfinity) return;
-        to_score_.push_back(active.label);
-        score(active);
-        const float upper = upper_of(active.row, active.best);
-        active.groups &= open_groups(active.row, upper);
-        active.neighbours &= open_neighbours(active.row, upper);
+    void multiply_pairs() {
+        products_.resize(pairs_.size());
+        all_.table_.bytes->dots(pairs_.data(), pairs_.size(), all_.codes_.n_bytes(), products_.data());
+        pairs_.clear();
     }
 
-    // Scores what is waiting in to_score_.
-    void score(ActiveRow& active) {
-        const std::size_t n = to_score_.size();
-        pointers_.resize(n);
-        products_.resize(n);
-        for (std::size_t i = 0; i < n; ++i) pointers_[i] = codes_.fine_codes(static_cast<std::size_t>(to_score_[i]));
-        all_.table_.bytes->dots(all_.codes_[active.row], pointers_.data(), n, all_.codes_.n_bytes(), products_.data());
-        for (std::size_t i = 0; i < n; ++i) {
-            const Interval interval =
-                codes_.score(active.row, static_cast<std::size_t>(to_score_[i]), products_[i]);
-            scored_.push_back({to_score_[i], interval, active.first});
-            active.first = static_cast<std::uint32_t>(scored_.size() - 1);
-            active.best = std::min(active.best, interval.high);
+    // Scores the label of each row whose upper bound is loose; that may close groups again.
+    void measure_own() {
+        for (const ActiveRow& active : active_)
+            if (!(active.best < kInfinity)) pair(active, active.label);
+        multiply_pairs();
+        const std::int32_t* product = products_.data();
+        for (ActiveRow& active : active_) {
+            if (active.best < kInfinity) continue;
+            take_own(active, *product++);
+            const float upper = upper_of(active.row, active.best);
+            active.groups &= open_groups(active.row, upper);
+            active.neighbours &= open_neighbours(active.row, upper);
         }
-        to_score_.clear();
     }
 
-    static bool waits(const ActiveRow& active) { return active.survivor != kNone || active.neighbours; }
+    void take_own(ActiveRow& active, std::int32_t product) {
+        active.own = codes_.score(active.row, static_cast<std::size_t>(active.label), product);
+        active.measured = true;
+        active.best = std::min(active.best, active.own.high);
+    }
 
-    void score_survivors(ActiveRow& active) {
-        if (!waits(active)) return;
-        if (active.first == kNone) to_score_.push_back(active.label);
-        for (std::uint32_t bits = active.neighbours; bits; bits &= bits - 1)
-            to_score_.push_back(neighbours(active.row)[std::countr_zero(bits)].centroid);
-        for (std::uint32_t s = active.survivor; s != kNone; s = survivors_[s].next)
-            to_score_.push_back(survivors_[s].centroid);
-        score(active);
+    // Scores what sifts have left, the neighbours whose bounds are open, and the label where that was not needed before.
+    void score_survivors() {
+        for (ActiveRow& active : active_) {
+            if (active.survivor == kNone && !active.neighbours) continue;
+            if (!active.measured) pair(active, active.label);
+            active.scored = static_cast<std::uint32_t>(scored_.size());
+            for (std::uint32_t bits = active.neighbours; bits; bits &= bits - 1)
+                scored_.push_back({neighbours(active.row)[std::countr_zero(bits)].centroid, {}});
+            for (std::uint32_t s = active.survivor; s != kNone; s = survivors_[s].next)
+                scored_.push_back({survivors_[s].centroid, {}});
+            active.n_scored = static_cast<std::uint32_t>(scored_.size()) - active.scored;
+            for (std::size_t s = active.scored; s < scored_.size(); ++s) pair(active, scored_[s].centroid);
+        }
+        multiply_pairs();
+        const std::int32_t* product = products_.data();
+        for (ActiveRow& active : active_) {
+            if (active.n_scored == 0) continue;
+            if (!active.measured) take_own(active, *product++);
+            for (Scored& scored : scored_of(active)) {
+                scored.score = codes_.score(active.row, static_cast<std::size_t>(scored.centroid), *product++);
+                active.best = std::min(active.best, scored.score.high);
+            }
+        }
+    }
+
+    std::span<Scored> scored_of(const ActiveRow& active) {
+        return {scored_.data() + active.scored, active.n_scored};
     }
 
     ByteRow to_sift(std::size_t row, double best, unsigned left_out) const {
@@ -311,6 +333,7 @@ class BoundedWorker {
             active.groups = sifted;  // a panel of several groups is sifted for all of them
             attach_movers(active);
             if (!sifted) continue;
+            active.to_sift = to_sift(active.row, active.best, 0);
             const Neighbour* list = neighbours(active.row);
             active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
             for (std::size_t b = 0; b < kNeighbours; ++b)
@@ -344,7 +367,8 @@ class BoundedWorker {
             unsigned out = codes_.left_out(p);
             for (const std::int32_t lane : active.lanes)
                 if (lane >> 4 == static_cast<std::int32_t>(p)) out |= 1U << (lane & 15);
-            batch_.push_back(to_sift(active.row, active.best, out));
+            batch_.push_back(active.to_sift);
+            batch_.back().left_out = static_cast<std::uint16_t>(out);
         }
         if (batch_.empty()) return;
         masks_.resize(batch_.size());
@@ -364,32 +388,38 @@ class BoundedWorker {
 
     // Decides the row's label and stores its bounds; tells whether the label changed.
     bool settle(std::size_t a) {
-        const ActiveRow& active = active_[a];
+        ActiveRow& active = active_[a];
         const std::size_t row = active.row;
-        const std::int32_t label = active.first == kNone ? active.label : decide(active);
-        const double slack = codes_.coarse_slack(row);
-        float* bounds = lower(row);
-        if (active.first != kNone) forget_scored(active, label);
-        for (std::size_t g = 0; g < n_groups_; ++g)
-            if (active.groups >> g & 1U)
-                store(bounds[g], lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
-        double own = active.best;
-        for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next) {
-            const Scored& scored = scored_[s];
-            if (scored.centroid == label) {
+        const std::int32_t label = decide(active);
+        if (active.n_scored > 0) forget_scored(active, label);
+        store_groups(a);
+        double own = active.own.high;
+        for (const Scored& scored : scored_of(active)) {
+            if (scored.centroid == label)
                 own = scored.score.high;
-                continue;
-            }
-            keep(row, scored.centroid, lower_of(row, scored.score.low));
+            else
+                keep(row, scored.centroid, lower_of(row, scored.score.low));
+        }
+        if (active.label != label) keep(row, active.label, lower_of(row, active.own.low));
+        if (active.measured) {
+            all_.upper_[row] = upper_of(row, own);
+            all_.drifted_[row] = 0;
         }
         all_.labels_[row] = label;
-        if (active.first == kNone) return false;
-        all_.upper_[row] = upper_of(row, own);
-        all_.drifted_[row] = 0;
         if (labels_[row] == label) return false;
         if (ledger_) ledger_->add(row, labels_[row], label);
         labels_[row] = label;
         return true;
+    }
+
+    void store_groups(std::size_t a) {
+        const std::size_t row = active_[a].row;
+        const double slack = codes_.coarse_slack(row);
+        float* bounds = lower(row);
+        for (std::uint32_t bits = active_[a].groups; bits; bits &= bits - 1) {
+            const auto g = static_cast<std::size_t>(std::countr_zero(bits));
+            store(bounds[g], lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
+        }
     }
 
     // Takes the row's label, and the neighbours that were scored anew, off its list.
@@ -432,33 +462,37 @@ class BoundedWorker {
         bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
     }
 
-    std::int32_t decide(const ActiveRow& active) {
+    // The nearest of the label and the scored centroids, by their intervals where those tell.
+    std::int32_t decide(ActiveRow& active) {
+        if (active.n_scored == 0) return active.label;
         candidates_.clear();
-        for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next)
-            if (!(scored_[s].score.low > active.best) &&
-                !codes_.is_copy(static_cast<std::size_t>(scored_[s].centroid)))
-                candidates_.push_back(static_cast<std::size_t>(scored_[s].centroid));
+        const auto consider = [&](std::int32_t centroid, const Interval& score) {
+            const auto j = static_cast<std::size_t>(centroid);
+            if (!(score.low > active.best) && !codes_.is_copy(j)) candidates_.push_back(j);
+        };
+        consider(active.label, active.own);
+        for (const Scored& scored : scored_of(active)) consider(scored.centroid, scored.score);
         if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
         std::sort(candidates_.begin(), candidates_.end());
         measured_ = candidates_;
         all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(active.row), all_.rows_.n_features, row_.data());
         const std::size_t label = nearest(row_.data(), centers_, candidates_, distances_);
-        for (std::uint32_t s = active.first; s != kNone; s = scored_[s].next) narrow(active.row, scored_[s]);
+        narrow(active.row, active.label, active.own);
+        for (Scored& scored : scored_of(active)) narrow(active.row, scored.centroid, scored.score);
         return static_cast<std::int32_t>(label);
     }
 
     // Uses the squared distance that was measured for the decision.
-    void narrow(std::size_t row, Scored& scored) {
-        const auto found = std::lower_bound(measured_.begin(), measured_.end(), static_cast<std::size_t>(scored.centroid));
-        if (found == measured_.end() || *found != static_cast<std::size_t>(scored.centroid)) return;
+    void narrow(std::size_t row, std::int32_t centroid, Interval& score) {
+        const auto j = static_cast<std::size_t>(centroid);
+        const auto found = std::lower_bound(measured_.begin(), measured_.end(), j);
+        if (found == measured_.end() || *found != j) return;
         const double scale = all_.codes_.scale();
         const double square = distances_[static_cast<std::size_t>(found - measured_.begin())] / (scale * scale);
-        const double norm = static_cast<double>(all_.sketches_.norm(row));
-        const double error = static_cast<double>(all_.codes_.error(row));
-        const double least = std::max(norm * (1 - 0x1p-22) - error, 0.0);
-        const double most = norm * (1 + 0x1p-22) + error;
-        scored.score.low = std::max(scored.score.low, square * (1 - 1e-9) - most * most);
-        scored.score.high = std::min(scored.score.high, square * (1 + 1e-9) - least * least);
+        const double most = static_cast<double>(all_.sketches_.norm(row)) * (1 + 0x1p-22) +
+                            static_cast<double>(all_.codes_.error(row));
+        score.low = std::max(score.low, square * (1 - 1e-9) - most * most);
+        score.high = std::min(score.high, square * (1 + 1e-9) - lower_square(row));
     }
 
     BoundedAssigner& all_;
@@ -484,8 +518,7 @@ class BoundedWorker {
     std::vector<double> row_;
     std::vector<std::size_t> candidates_;
     std::vector<std::size_t> measured_;
-    std::vector<std::int32_t> to_score_;
-    std::vector<const std::int8_t*> pointers_;
+    std::vector<BytePair> pairs_;
     std::vector<std::int32_t> products_;
     std::vector<std::vector<std::uint32_t>> queues_;  // by panel, of active rows
     std::vector<double> distances_;

@@ -161,11 +161,10 @@ class SiftedFinder : public CandidatePairs::Finder {
                     all_.codes_[row], all_.codes_[all_.candidates_[close_[i]]], all_.rows_.n_features);
             return;
         }
-        const std::int8_t* codes[kMostCandidates];
+        BytePair pairs[kMostCandidates];
         std::int32_t products[kMostCandidates];
-        for (std::size_t i = 0; i < n_close_; ++i)
-            codes[i] = all_.signed_[close_[i]].data();
-        all_.table_.bytes->dots(all_.codes_[row], codes, n_close_, all_.codes_.n_bytes(), products);
+        for (std::size_t i = 0; i < n_close_; ++i) pairs[i] = {all_.codes_[row], all_.signed_[close_[i]].data()};
+        all_.table_.bytes->dots(pairs, n_close_, all_.codes_.n_bytes(), products);
         for (std::size_t i = 0; i < n_close_; ++i)
             squares_[i] = all_.sizes_[row] + all_.squares_[close_[i]] - 2 * static_cast<std::int64_t>(products[i]);
     }

@@ -149,8 +149,8 @@ struct Coded {
 
     [[nodiscard]] Interval fine(std::size_t i, std::size_t j) const {
         std::int32_t product = 0;
-        const std::int8_t* code = centroids.fine_codes(j);
-        kernels().bytes->dots(codes[i], &code, 1, codes.n_bytes(), &product);
+        const BytePair pair{codes[i], centroids.fine_codes(j)};
+        kernels().bytes->dots(&pair, 1, codes.n_bytes(), &product);
         return centroids.score(i, j, product);
     }
 
