@@ -14,8 +14,8 @@ constexpr std::size_t kPanels = kP / kPanelWidth;
 // rows: see docs/measurements.md.
 constexpr std::size_t kLeastFeatures = 3 * kP;
 constexpr std::size_t kLeastRows = 4096;
-constexpr std::size_t kSample = 1024;
-constexpr int kIterations = 3;
+constexpr std::size_t kSample = 512;
+constexpr int kIterations = 2;
 // Rows with more than this of their square outside P are not sketched: nearly nothing would be ruled out.
 constexpr double kMostOutside = 0.7;
 
