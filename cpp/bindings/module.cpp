@@ -193,7 +193,8 @@ std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) 
 }
 
 std::vector<std::size_t> checked_candidates(const Seeder& self, const std::vector<std::size_t>& candidates) {
-    require(!candidates.empty() && candidates.size() <= kMostCandidates, "from 1 to 16 candidates are needed");
+    require(!candidates.empty() && candidates.size() <= kMostCandidates,
+            "from 1 to 16 candidates are needed");
     for (const std::size_t row : candidates)
         require(row < self.nearest().squares.size(), "candidates must be row numbers");
     return candidates;
@@ -436,17 +437,19 @@ NB_MODULE(_core, m) {
         .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
              nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
         .def("draw", &seeder_draw, "numbers"_a,
-             "A row for each number in [0, 1), in proportion to mass along the order; none where there is no mass.")
+             "A row for each number in [0, 1), in proportion to mass along the order; none where there is no "
+             "mass.")
         .def("gains", &seeder_gains, "candidates"_a, "n_threads"_a,
-             "What each candidate row would take off the weighted sum of squared distances to the nearest seed.")
+             "What each candidate row would take off the weighted sum of squared distances to the nearest "
+             "seed.")
         .def("add_best", &seeder_add_best, "candidates"_a, "n_threads"_a,
              "Make the candidate of largest gain (ties: the first) a seed and return its row.")
-        .def_prop_ro("nearest", [](const Seeder& self) { return copied(self.nearest().squares); },
-                     nb::rv_policy::automatic,
-                     "Each row's squared distance to its nearest seed.")
-        .def_prop_ro("labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
-                     nb::rv_policy::automatic,
-                     "Which seed that is (ties: the first); -1 before there is one.");
+        .def_prop_ro(
+            "nearest", [](const Seeder& self) { return copied(self.nearest().squares); },
+            nb::rv_policy::automatic, "Each row's squared distance to its nearest seed.")
+        .def_prop_ro(
+            "labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
+            nb::rv_policy::automatic, "Which seed that is (ties: the first); -1 before there is one.");
 
     nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
         .def(

@@ -62,7 +62,8 @@ CanonicalOrder canonical_order(const Rows& rows, const Parallel& parallel) {
         return [&](std::size_t task) {
             for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, n_buckets); ++b)
                 std::sort(buckets.hashed.data() + buckets.starts[b],
-                          buckets.hashed.data() + buckets.starts[b + 1], [](const Hashed& x, const Hashed& y) {
+                          buckets.hashed.data() + buckets.starts[b + 1],
+                          [](const Hashed& x, const Hashed& y) {
                               return x.hash != y.hash ? x.hash < y.hash : x.row < y.row;
                           });
         };

@@ -101,7 +101,8 @@ std::vector<double> Seeder::gains(const std::vector<std::size_t>& candidates, co
 
 std::size_t Seeder::add_best(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
     const std::vector<double> gained = gains(candidates, parallel);
-    const auto best = static_cast<std::size_t>(std::max_element(gained.begin(), gained.end()) - gained.begin());
+    const auto best =
+        static_cast<std::size_t>(std::max_element(gained.begin(), gained.end()) - gained.begin());
     const std::size_t n_changed = lower(best, parallel);
     sum_changed_masses(best, n_changed, parallel);
     pairs_->accept(best);

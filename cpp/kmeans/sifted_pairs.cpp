@@ -74,8 +74,7 @@ void SiftedPairs::sign_codes() {
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
         const std::uint8_t* code = codes_[candidates_[c]];
         signed_[c].assign(codes_.n_bytes(), 0);
-        for (std::size_t f = 0; f < d; ++f)
-            signed_[c][f] = static_cast<std::int8_t>(code[f] - 128);
+        for (std::size_t f = 0; f < d; ++f) signed_[c][f] = static_cast<std::int8_t>(code[f] - 128);
         squares_[c] = table_.bytes->squared_distance(code, zero.data(), d);
     }
 }
@@ -101,7 +100,8 @@ class SiftedFinder : public CandidatePairs::Finder {
         std::erase_if(survivors_, [](const Survivor& survivor) { return survivor.candidates == 0; });
         for (std::size_t s = 0; s < survivors_.size(); ++s) {
             if (s + 1 < survivors_.size())
-                fetch(all_.rows_.row(first + survivors_[s + 1].row), all_.rows_.row(first + survivors_[s + 1].row + 1));
+                fetch(all_.rows_.row(first + survivors_[s + 1].row),
+                      all_.rows_.row(first + survivors_[s + 1].row + 1));
             measure(first, survivors_[s], found);
         }
     }
@@ -130,7 +130,8 @@ class SiftedFinder : public CandidatePairs::Finder {
     // What a candidate's score must not be above: |X - c|^2 <= nearest / scale^2, less |X - m|^2.
     [[nodiscard]] float limit_of(std::size_t row) const {
         const double error = static_cast<double>(all_.codes_.error(row));
-        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
+        const double norm =
+            std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
         const double limit = all_.nearest_.squares[row] * all_.inverse_square_ * kMore - norm * norm +
                              all_.panel_->coarse_slack(row);
         return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));
@@ -140,8 +141,8 @@ class SiftedFinder : public CandidatePairs::Finder {
     [[nodiscard]] std::uint32_t candidates_in(std::uint32_t lanes) const {
         std::uint32_t candidates = 0;
         for (; lanes; lanes &= lanes - 1)
-            candidates |=
-                1U << all_.panel_->arrangement().centroid_of[static_cast<std::size_t>(std::countr_zero(lanes))];
+            candidates |= 1U << all_.panel_->arrangement()
+                                    .centroid_of[static_cast<std::size_t>(std::countr_zero(lanes))];
         return candidates;
     }
 
@@ -166,7 +167,8 @@ class SiftedFinder : public CandidatePairs::Finder {
         for (std::size_t i = 0; i < n_close_; ++i) pairs[i] = {all_.codes_[row], all_.signed_[close_[i]].data()};
         all_.table_.bytes->dots(pairs, n_close_, all_.codes_.n_bytes(), products);
         for (std::size_t i = 0; i < n_close_; ++i)
-            squares_[i] = all_.sizes_[row] + all_.squares_[close_[i]] - 2 * static_cast<std::int64_t>(products[i]);
+            squares_[i] =
+                all_.sizes_[row] + all_.squares_[close_[i]] - 2 * static_cast<std::int64_t>(products[i]);
     }
 
     void measure_codes(std::size_t first, const Survivor& survivor, std::vector<CloserPair>& found) {
@@ -197,8 +199,8 @@ class SiftedFinder : public CandidatePairs::Finder {
         all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(row), d, wide_.data());
         for (std::uint32_t bits = survivor.candidates; bits; bits &= bits - 1) {
             const auto candidate = static_cast<std::uint32_t>(std::countr_zero(bits));
-            const double square = all_.table_.exact->squared_distance(
-                wide_.data(), all_.wide_.data() + candidate * d, d);
+            const double square =
+                all_.table_.exact->squared_distance(wide_.data(), all_.wide_.data() + candidate * d, d);
             if (square < all_.nearest_.squares[row]) found.push_back({square, survivor.row, candidate});
         }
     }

@@ -53,8 +53,8 @@ class SiftedPairs : public CandidatePairs {
     std::vector<double> wide_;              // candidates in float64
     std::unique_ptr<CentroidCodes> panel_;  // of the candidates
     // |v - c|^2 = (|v|^2 - 256 sum(v)) + |c|^2 - 2 v.(c - 128) for bytes v and c, c - 128 an int8.
-    std::vector<std::int64_t> sizes_;  // by row, the first term; none where int8 products may saturate
-    std::vector<AlignedCodes> signed_;  // by candidate, c - 128
+    std::vector<std::int64_t> sizes_;    // by row, the first term; none where int8 products may saturate
+    std::vector<AlignedCodes> signed_;   // by candidate, c - 128
     std::vector<std::int64_t> squares_;  // by candidate, |c|^2
 };
 

@@ -26,8 +26,9 @@ class TiledPairs : public CandidatePairs {
     std::vector<double> wide_;    // candidates in float64
     std::vector<double> panels_;  // and eight at a time, [panel][feature][lane]
     std::size_t n_candidates_ = 0;
-    std::vector<double> seeds_;    // in float64
-    std::vector<double> reaches_;  // [seed][candidate]: nearest squares up to this are safe from the candidate
+    std::vector<double> seeds_;  // in float64
+    std::vector<double>
+        reaches_;  // [seed][candidate]: nearest squares up to this are safe from the candidate
 };
 
 }  // namespace kmosaic

@@ -25,7 +25,8 @@ struct Seeds {
     std::vector<std::int32_t> labels;
 
     bool operator==(const Seeds& o) const {
-        return rows == o.rows && same_bits(gains, o.gains) && same_bits(nearest, o.nearest) && labels == o.labels;
+        return rows == o.rows && same_bits(gains, o.gains) && same_bits(nearest, o.nearest) &&
+               labels == o.labels;
     }
 };
 
@@ -59,7 +60,8 @@ Seeds seed(const Rows& rows, std::size_t k, std::size_t n_threads, bool with_cod
 Seeds slow_seeds(const Rows& rows, std::size_t k) {
     const std::vector<std::int64_t> order = canonical_order(rows, threads(1)).rows;
     Random random(3);
-    Seeds seeds{{}, {}, std::vector<double>(rows.n_rows, HUGE_VAL), std::vector<std::int32_t>(rows.n_rows, -1)};
+    Seeds seeds{
+        {}, {}, std::vector<double>(rows.n_rows, HUGE_VAL), std::vector<std::int32_t>(rows.n_rows, -1)};
     const auto square = [&](std::size_t i, std::size_t candidate) {
         std::vector<double> center(rows.n_features);
         for (std::size_t f = 0; f < rows.n_features; ++f) center[f] = value_at(rows, candidate, f);
@@ -77,8 +79,10 @@ Seeds slow_seeds(const Rows& rows, std::size_t k) {
         std::size_t best = 0;
         double most = -HUGE_VAL;
         for (const double number : numbers_for(random, seeds.rows.size())) {
-            const auto place = std::upper_bound(cumulated.begin(), cumulated.end(), number * cumulated.back());
-            const auto candidate = static_cast<std::size_t>(order[static_cast<std::size_t>(place - cumulated.begin())]);
+            const auto place =
+                std::upper_bound(cumulated.begin(), cumulated.end(), number * cumulated.back());
+            const auto candidate =
+                static_cast<std::size_t>(order[static_cast<std::size_t>(place - cumulated.begin())]);
             double gain = 0;
             for (std::size_t i = 0; i < rows.n_rows; ++i)
                 gain += rows.weight(i) * (first ? -square(i, candidate)
@@ -119,7 +123,8 @@ TEST(the_seeds_of_brute_force_for_every_dtype_variant_and_number_of_threads) {
         const std::vector<double> values = clustered(s.n, s.d, random);
         std::vector<double> weights(s.n);
         for (double& weight : weights) weight = static_cast<double>(below(random, 4) + (s.n == 1));
-        for (const double* w : {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
+        for (const double* w :
+             {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
             const Values<double> doubles(values);
             const Seeds expected = slow_seeds(rows_of(doubles, s.d, w), s.k);
             for_each_dtype([&](auto zero) {
@@ -186,7 +191,8 @@ TEST(the_canonical_order_sorts_by_hash_and_finds_runs) {
         std::stable_sort(expected.begin(), expected.end(),
                          [&](std::int64_t a, std::int64_t b) { return hash(a) < hash(b); });
         for (std::size_t i = 0; i < n; ++i)
-            if (i == 0 || hash(expected[i]) != hash(expected[i - 1])) starts.push_back(static_cast<std::int64_t>(i));
+            if (i == 0 || hash(expected[i]) != hash(expected[i - 1]))
+                starts.push_back(static_cast<std::int64_t>(i));
         for (const std::size_t n_threads : {1U, 3U}) {
             const CanonicalOrder order = canonical_order(rows, threads(n_threads));
             CHECK(order.rows == expected);

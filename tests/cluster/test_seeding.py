@@ -23,7 +23,9 @@ def squared_distances(X: Array, row: int) -> Array:
     return np.square(X.astype(np.float64) - X[row].astype(np.float64)).sum(axis=1)
 
 
-def slow_greedy_seeds(X: Array, weights: Array, order: Array, k: int, state: np.random.RandomState) -> list[int]:
+def slow_greedy_seeds(
+    X: Array, weights: Array, order: Array, k: int, state: np.random.RandomState
+) -> list[int]:
     """Greedy k-means++ as it is written down: every distance, every step."""
     nearest, chosen = np.full(len(X), np.inf), []
     while len(chosen) < k:
@@ -38,31 +40,32 @@ def slow_greedy_seeds(X: Array, weights: Array, order: Array, k: int, state: np.
     return chosen
 
 
-def datasets() -> list[tuple[str, Array]]:
+def datasets() -> dict[str, Array]:
     random = np.random.default_rng(7)
     clusters = random.integers(0, 256, (9, 70))[random.integers(0, 9, 900)]
     far = np.clip(clusters[:, :40] + random.integers(-20, 20, (900, 40)), 0, 255)
     far[3] = 255
-    return [
-        ("pixels", random.integers(0, 256, (4000, 3))),
-        ("few values", random.integers(0, 4, (3000, 2))),
-        ("clusters", np.clip(clusters + random.integers(-30, 30, clusters.shape), 0, 255)),
-        ("an outlier", far),
-        ("repeated", np.repeat(random.integers(0, 256, (40, 50)), 7, axis=0)),
-        ("constant", np.full((60, 40), 9)),
-        ("wide", random.integers(0, 256, (130, 1500))),
-        ("sketched", np.clip(random.normal(128, 30, (4500, 6)) @ random.normal(0, 1, (6, 300)), 0, 255)),
-        ("one row", random.integers(0, 256, (1, 64))),
-    ]
+    return {
+        "pixels": random.integers(0, 256, (4000, 3)),
+        "few values": random.integers(0, 4, (3000, 2)),
+        "clusters": np.clip(clusters + random.integers(-30, 30, clusters.shape), 0, 255),
+        "an outlier": far,
+        "repeated": np.repeat(random.integers(0, 256, (40, 50)), 7, axis=0),
+        "constant": np.full((60, 40), 9),
+        "wide": random.integers(0, 256, (130, 1500)),
+        "sketched": np.clip(random.normal(128, 30, (4500, 6)) @ random.normal(0, 1, (6, 300)), 0, 255),
+        "one row": random.integers(0, 256, (1, 64)),
+    }
 
 
 DATASETS = datasets()
 
 
-@pytest.mark.parametrize(("name", "X"), DATASETS, ids=[name for name, _ in DATASETS])
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("name", DATASETS)
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_seeds_of_the_slow_oracle(cpu: str, name: str, X: Array, weighted: bool) -> None:
-    X = X.astype(np.uint8)
+def test_the_seeds_of_the_slow_oracle(name: str, weighted: bool) -> None:
+    X = DATASETS[name].astype(np.uint8)
     # Whole weights: every sum is exact, in whatever order it is added.
     weights = np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1) if weighted else None
     order = engine(X).canonical_order()
@@ -77,11 +80,13 @@ def test_the_seeds_of_the_slow_oracle(cpu: str, name: str, X: Array, weighted: b
             assert seeds.tolist() == expected, (dtype, n_threads)
 
 
+@pytest.mark.usefixtures("cpu")
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e60, 1e-150])
 @pytest.mark.parametrize("shape", [(4500, 200), (700, 45), (900, 3)])
-def test_what_seeds_take_off_real_rows(cpu: str, shape: tuple[int, int], scale: float) -> None:
+def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> None:
     random = np.random.default_rng(5)
-    X = (random.normal(0, 1, (8, shape[1]))[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
+    middles = random.normal(0, 1, (8, shape[1]))
+    X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
     weights = random.uniform(0, 2, len(X))
     seeder, screened = engine(X, weights).seeder(), np.full(len(X), np.inf)
     unscreened = _core.Seeder(X, weights, engine(X).canonical_order(), None)
@@ -108,7 +113,8 @@ def test_labels_name_the_nearest_seed() -> None:
     assert (seeder.labels == np.argmin([squared_distances(X, seed) for seed in seeds], axis=0)).all()
 
 
-def test_real_images(cpu: str, shared_data_mnist: Array) -> None:
+@pytest.mark.usefixtures("cpu")
+def test_real_images(shared_data_mnist: Array) -> None:
     X = shared_data_mnist[:5000]
     order = engine(X).canonical_order()
     expected = slow_greedy_seeds(X, np.ones(len(X)), order, 12, np.random.RandomState(0))
