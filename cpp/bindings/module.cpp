@@ -178,8 +178,8 @@ std::pair<Result<std::int64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>> 
     return {copied(order.rows), copied(order.starts)};
 }
 
-void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights>& weights, const Order& order,
-                                    const Assigner* assigner) {
+void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights>& weights,
+                 const Order& order, const Assigner* assigner) {
     const Rows rows = view(array, weights);
     require(order.shape(0) == rows.n_rows, "order must have one value a row");
     for (std::size_t i = 0; i < rows.n_rows; ++i)
@@ -386,8 +386,8 @@ NB_MODULE(_core, m) {
     m.def("assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
           "moves"_a.none() = nb::none(),
           "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.");
-    nb::class_<Assigner>(m, "Assigner",
-                         "The assignment step of the same rows, call after call, each sped up by those before.")
+    nb::class_<Assigner>(
+        m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
         .def(
             "__init__",
             [](Assigner* self, const AnyRows& array, std::size_t n_threads) {

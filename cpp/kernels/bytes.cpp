@@ -47,13 +47,11 @@ inline void for_each_row(const std::int8_t* panel, std::size_t n_quads, std::siz
     Products products;
     std::size_t r = 0;
     for (; r + kRowGroup <= n_rows; r += kRowGroup) {
-        multiply<kRowGroup>(
-            panel, n_quads, [&](std::size_t i) { return row_codes(r + i); }, products);
+        multiply<kRowGroup>(panel, n_quads, [&](std::size_t i) { return row_codes(r + i); }, products);
         for (std::size_t i = 0; i < kRowGroup; ++i) visit(r + i, products.lanes[i]);
     }
     for (; r < n_rows; ++r) {
-        multiply<1>(
-            panel, n_quads, [&](std::size_t) { return row_codes(r); }, products);
+        multiply<1>(panel, n_quads, [&](std::size_t) { return row_codes(r); }, products);
         visit(r, products.lanes[0]);
     }
 }
@@ -64,7 +62,8 @@ void products(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n
         for_each_row(
             panels + p * n_quads * 4 * kPanelWidth, n_quads, n_rows, [&](std::size_t r) { return rows[r]; },
             [&](std::size_t r, const Ints* lanes) {
-                std::memcpy(out + (r * n_panels + p) * kPanelWidth, lanes, kPanelWidth * sizeof(std::int32_t));
+                std::memcpy(out + (r * n_panels + p) * kPanelWidth, lanes,
+                            kPanelWidth * sizeof(std::int32_t));
             });
 }
 
@@ -81,7 +80,8 @@ inline Floats error_of(const BytePanel& panel, const ByteRow& row) {
                            _mm512_mul_ps(_mm512_set1_ps(row.rest), _mm512_loadu_ps(panel.rest_errors)));
 }
 
-inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products, float* least) {
+inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products,
+                              float* least) {
     Floats lower = _mm512_sub_ps(score_of(panel, products), error_of(panel, row));
     const __mmask16 in = static_cast<__mmask16>(~row.left_out);
     // "Not greater", so that what is not a number stays.
@@ -124,7 +124,8 @@ inline Lanes scores_of(const BytePanel& panel, const Ints* products) {
     return scores;
 }
 
-inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products, float* least) {
+inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products,
+                              float* least) {
     Lanes lower = scores_of(panel, products);
     std::int32_t near[kPanelWidth];
     std::int32_t n_near = 0;
@@ -232,7 +233,8 @@ std::uint32_t open_groups(const float* bounds, const float* travelled, std::size
 std::uint32_t below(const float* scores, float norm_square, const GroupBounds& groups, const float* bounds) {
 #if KMOSAIC_LANES == 16
     const auto in = static_cast<__mmask16>((1U << groups.n_groups) - 1);
-    const __m512 now = _mm512_sub_ps(_mm512_maskz_loadu_ps(in, bounds), _mm512_maskz_loadu_ps(in, groups.travelled));
+    const __m512 now =
+        _mm512_sub_ps(_mm512_maskz_loadu_ps(in, bounds), _mm512_maskz_loadu_ps(in, groups.travelled));
     const __m512 bound = _mm512_permutexvar_ps(_mm512_loadu_si512(groups.group_of_lane), now);
     const __m512 square = _mm512_add_ps(_mm512_loadu_ps(scores), _mm512_set1_ps(norm_square));
     const __m512 limit = _mm512_mul_ps(bound, bound);
@@ -312,6 +314,7 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
 }  // namespace
 
 extern const ByteKernels byte_kernels;
-const ByteKernels byte_kernels = {kLargestCode, products, sift, guess, dots, open_groups, below, squared_distance, encode};
+const ByteKernels byte_kernels = {kLargestCode, products,         sift,  guess, dots, open_groups,
+                                  below,        squared_distance, encode};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -15,8 +15,8 @@
 
 namespace kmosaic {
 
-#define KMOSAIC_DECLARE_BYTES(isa) \
-    namespace isa {                \
+#define KMOSAIC_DECLARE_BYTES(isa)         \
+    namespace isa {                        \
     extern const ByteKernels byte_kernels; \
     }
 
@@ -111,9 +111,15 @@ bool has_neonmm() {
 #endif
 
 // Integer dot products have instruction sets of their own; all else is `isa`'s.
-#define KMOSAIC_TABLE(name, supported, isa)                                                                  \
-    {#name,                 supported,           &isa::screen_kernels, &isa::narrow_kernels,                 \
-     &isa::colour_kernels, &name::byte_kernels, &isa::exact_kernels,  &isa::sum_kernels}
+#define KMOSAIC_TABLE(name, supported, isa) \
+    {#name,                                 \
+     supported,                             \
+     &isa::screen_kernels,                  \
+     &isa::narrow_kernels,                  \
+     &isa::colour_kernels,                  \
+     &name::byte_kernels,                   \
+     &isa::exact_kernels,                   \
+     &isa::sum_kernels}
 
 // Best first.
 const Kernels kTables[] = {

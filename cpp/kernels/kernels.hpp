@@ -216,17 +216,19 @@ struct ByteKernels {
     void (*dots)(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out);
 
     // A bit for each of at most 16 groups whose bound, less what it has travelled, is not above `upper`.
-    std::uint32_t (*open_groups)(const float* bounds, const float* travelled, std::size_t n_groups, float upper);
+    std::uint32_t (*open_groups)(const float* bounds, const float* travelled, std::size_t n_groups,
+                                 float upper);
 
     // A bit for each lane whose score is not above its group's bound, squared, less norm_square.
-    std::uint32_t (*below)(const float* scores, float norm_square, const GroupBounds& groups, const float* bounds);
+    std::uint32_t (*below)(const float* scores, float norm_square, const GroupBounds& groups,
+                           const float* bounds);
 
     // |a - b|^2, exactly.
     std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);
 
     // Codes of center - mean, and center - mean in float32.
-    void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes, float* offsets,
-                   EncodedCenter* out);
+    void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
+                   float* offsets, EncodedCenter* out);
 };
 
 // Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and

@@ -15,9 +15,7 @@ std::size_t round_up(std::size_t n, std::size_t multiple) {
 // Whole panels, or an even part of one.
 std::size_t lanes_for(std::size_t n_clusters, std::size_t most_groups) {
     const std::size_t lanes = std::bit_ceil((n_clusters + most_groups - 1) / most_groups);
-    return lanes <= kPanelWidth
-               ? lanes
-               : round_up((n_clusters + most_groups - 1) / most_groups, kPanelWidth);
+    return lanes <= kPanelWidth ? lanes : round_up((n_clusters + most_groups - 1) / most_groups, kPanelWidth);
 }
 
 class Bisection {
@@ -41,7 +39,8 @@ class Bisection {
         const std::size_t middle = first + (last - first) * n_left / n_groups;
         const std::vector<float> positions = along_the_longest_way(first, last);
         const auto begin = order_.begin();
-        std::nth_element(begin + static_cast<std::ptrdiff_t>(first), begin + static_cast<std::ptrdiff_t>(middle),
+        std::nth_element(begin + static_cast<std::ptrdiff_t>(first),
+                         begin + static_cast<std::ptrdiff_t>(middle),
                          begin + static_cast<std::ptrdiff_t>(last), [&](std::int32_t a, std::int32_t b) {
                              const float x = positions[static_cast<std::size_t>(a)];
                              const float y = positions[static_cast<std::size_t>(b)];
@@ -95,9 +94,7 @@ class Bisection {
 }  // namespace
 
 Arrangement::Arrangement(std::size_t n_clusters, std::size_t most_groups)
-    : n_groups(0),
-      lanes_a_group(lanes_for(n_clusters, most_groups)),
-      lane_of(n_clusters, 0) {
+    : n_groups(0), lanes_a_group(lanes_for(n_clusters, most_groups)), lane_of(n_clusters, 0) {
     n_groups = (n_clusters + lanes_a_group - 1) / lanes_a_group;
     centroid_of.assign(round_up(n_groups * lanes_a_group, kPanelWidth), -1);
 }

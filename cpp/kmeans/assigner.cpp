@@ -12,7 +12,7 @@ Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
 }
 
 std::size_t Assigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
-                                    Moves* moves) {
+                             Moves* moves) {
     return bounded_ ? bounded_->assign(centers, labels, parallel, moves)
                     : kmosaic::assign(rows_, centers, labels, parallel, moves);
 }

@@ -42,8 +42,8 @@ std::size_t groups_for(const Rows& rows) {
 // A row some of whose bounds do not hold it back, while its block is worked on.
 struct ActiveRow {
     std::size_t row;
-    std::int32_t label;        // the centroid it is measured against: its own, or a guess
-    bool measured;             // whether `own` is the score of that centroid
+    std::int32_t label;  // the centroid it is measured against: its own, or a guess
+    bool measured;       // whether `own` is the score of that centroid
     Interval own;
     double best;               // an upper bound of the least score
     std::uint32_t groups;      // bits: those to be sifted
@@ -79,7 +79,8 @@ class BoundedWorker {
           n_groups_(arrangement_.n_groups),
           travelled_(kMostGroups, 0.0F),
           row_(all.rows_.n_features) {
-        for (std::size_t g = 0; g < n_groups_; ++g) travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
+        for (std::size_t g = 0; g < n_groups_; ++g)
+            travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
         for (const double way : all.ways_) ways_.push_back(static_cast<float>(way * kMore));
     }
 
@@ -157,7 +158,8 @@ class BoundedWorker {
             };
             leave_out(labels_[row]);
             const Neighbour* list = neighbours(row);
-            for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b) leave_out(list[b].centroid);
+            for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+                leave_out(list[b].centroid);
             members_.push_back(i);
             batch_.push_back(to_sift(row, score_of(row, upper_[i]), out));
         }
@@ -172,7 +174,8 @@ class BoundedWorker {
             const float* least = part_least_.data() + b * kPanelWidth;
             const double slack = codes_.coarse_slack(row);
             const auto square = static_cast<float>(lower_square(row) - slack - 1e-6 * lower_square(row));
-            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, lower(row)); lanes; lanes &= lanes - 1) {
+            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, lower(row)); lanes;
+                 lanes &= lanes - 1) {
                 const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
                 lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
                             lower_of(row, static_cast<double>(least[lane]) - slack));
@@ -220,8 +223,8 @@ class BoundedWorker {
         if (batch_.empty()) return;
         nearest_.assign(batch_.size(), {std::numeric_limits<float>::infinity(), 0});
         for (std::size_t p = 0; p < arrangement_.n_panels(); ++p)
-            all_.table_.bytes->guess(codes_.panel(p), static_cast<std::int32_t>(p * kPanelWidth), batch_.data(),
-                                     batch_.size(), nearest_.data());
+            all_.table_.bytes->guess(codes_.panel(p), static_cast<std::int32_t>(p * kPanelWidth),
+                                     batch_.data(), batch_.size(), nearest_.data());
         for (std::size_t b = 0; b < batch_.size(); ++b)
             active_[members_[b]].label =
                 std::max(arrangement_.centroid_of[static_cast<std::size_t>(nearest_[b].lane)], 0);
@@ -277,7 +280,8 @@ class BoundedWorker {
             if (active.n_scored == 0) continue;
             if (!active.measured) take_own(active, *product++);
             for (Scored& scored : scored_of(active)) {
-                scored.score = codes_.score(active.row, static_cast<std::size_t>(scored.centroid), *product++);
+                scored.score =
+                    codes_.score(active.row, static_cast<std::size_t>(scored.centroid), *product++);
                 active.best = std::min(active.best, scored.score.high);
             }
         }
@@ -308,7 +312,9 @@ class BoundedWorker {
 
     // A distance from above, and from below, given a score.
     float upper_of(std::size_t row, double score) const {
-        const double norm = (static_cast<double>(all_.sketches_.norm(row)) + static_cast<double>(all_.codes_.error(row))) * kMore;
+        const double norm =
+            (static_cast<double>(all_.sketches_.norm(row)) + static_cast<double>(all_.codes_.error(row))) *
+            kMore;
         return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
     }
     double lower_of(std::size_t row, double score) const {
@@ -327,7 +333,8 @@ class BoundedWorker {
                 const auto g = static_cast<std::size_t>(std::countr_zero(left));
                 const std::size_t first = g * arrangement_.lanes_a_group / kPanelWidth;
                 const std::size_t last = ((g + 1) * arrangement_.lanes_a_group - 1) / kPanelWidth;
-                for (std::size_t p = first; p <= last; ++p) queues_[p].push_back(static_cast<std::uint32_t>(a));
+                for (std::size_t p = first; p <= last; ++p)
+                    queues_[p].push_back(static_cast<std::uint32_t>(a));
                 sifted |= all_.groups_of_panel_[first];
             }
             active.groups = sifted;  // a panel of several groups is sifted for all of them
@@ -337,8 +344,9 @@ class BoundedWorker {
             const Neighbour* list = neighbours(active.row);
             active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
             for (std::size_t b = 0; b < kNeighbours; ++b)
-                active.lanes[1 + b] =
-                    list[b].centroid < 0 ? -1 : arrangement_.lane_of[static_cast<std::size_t>(list[b].centroid)];
+                active.lanes[1 + b] = list[b].centroid < 0
+                                          ? -1
+                                          : arrangement_.lane_of[static_cast<std::size_t>(list[b].centroid)];
         }
     }
 
@@ -381,8 +389,8 @@ class BoundedWorker {
                 least[part] = std::min(least[part], part_least_[b * n_parts + part]);
             ActiveRow& active = active_[members[b]];
             for (unsigned bits = masks_[b]; bits; bits &= bits - 1)
-                add_survivor(active, arrangement_.centroid_of[p * kPanelWidth +
-                                                              static_cast<std::size_t>(std::countr_zero(bits))]);
+                add_survivor(active, arrangement_.centroid_of[p * kPanelWidth + static_cast<std::size_t>(
+                                                                                    std::countr_zero(bits))]);
         }
     }
 
@@ -435,7 +443,8 @@ class BoundedWorker {
     // group.
     void keep(std::size_t row, std::int32_t centroid, double distance) {
         Neighbour* list = neighbours(row);
-        Neighbour added{centroid, static_cast<float>((distance + all_.ways_[static_cast<std::size_t>(centroid)]) * kLess)};
+        Neighbour added{centroid, static_cast<float>(
+                                      (distance + all_.ways_[static_cast<std::size_t>(centroid)]) * kLess)};
         for (std::size_t b = 0; b < kNeighbours; ++b) {
             if (list[b].centroid < 0) {
                 list[b] = added;
@@ -475,7 +484,8 @@ class BoundedWorker {
         if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
         std::sort(candidates_.begin(), candidates_.end());
         measured_ = candidates_;
-        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(active.row), all_.rows_.n_features, row_.data());
+        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(active.row), all_.rows_.n_features,
+                                                   row_.data());
         const std::size_t label = nearest(row_.data(), centers_, candidates_, distances_);
         narrow(active.row, active.label, active.own);
         for (Scored& scored : scored_of(active)) narrow(active.row, scored.centroid, scored.score);
@@ -488,7 +498,8 @@ class BoundedWorker {
         const auto found = std::lower_bound(measured_.begin(), measured_.end(), j);
         if (found == measured_.end() || *found != j) return;
         const double scale = all_.codes_.scale();
-        const double square = distances_[static_cast<std::size_t>(found - measured_.begin())] / (scale * scale);
+        const double square =
+            distances_[static_cast<std::size_t>(found - measured_.begin())] / (scale * scale);
         const double most = static_cast<double>(all_.sketches_.norm(row)) * (1 + 0x1p-22) +
                             static_cast<double>(all_.codes_.error(row));
         score.low = std::max(score.low, square * (1 - 1e-9) - most * most);
@@ -507,7 +518,7 @@ class BoundedWorker {
     std::vector<ActiveRow> active_;
     std::vector<Scored> scored_;
     std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
-    std::vector<float> upper_;                        // of the block's rows
+    std::vector<float> upper_;  // of the block's rows
     std::vector<std::uint16_t> survivors_of_movers_;  // likewise
     std::vector<ByteRow> batch_;
     std::vector<std::size_t> members_;
@@ -572,8 +583,9 @@ void BoundedAssigner::choose_movers(const std::vector<double>& moved) {
     if (moved.size() <= 2 * kPanelWidth || centroids_.front().arrangement().lanes_a_group == 1) return;
     std::vector<std::size_t> order(moved.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::partial_sort(order.begin(), order.begin() + kPanelWidth + 1, order.end(),
-                      [&](std::size_t a, std::size_t b) { return moved[a] != moved[b] ? moved[a] > moved[b] : a < b; });
+    std::partial_sort(
+        order.begin(), order.begin() + kPanelWidth + 1, order.end(),
+        [&](std::size_t a, std::size_t b) { return moved[a] != moved[b] ? moved[a] > moved[b] : a < b; });
     if (!(moved[order[0]] > kFar * moved[order[kPanelWidth]])) return;
     order.resize(kPanelWidth);
     while (!order.empty() && moved[order.back()] == 0) order.pop_back();

@@ -53,18 +53,18 @@ class BoundedAssigner {
     RowCodes codes_;
     RowSketches sketches_;
     std::size_t most_groups_;
-    std::vector<CentroidCodes> centroids_;  // one, once there are any
+    std::vector<CentroidCodes> centroids_;        // one, once there are any
     std::vector<std::uint32_t> groups_of_panel_;  // bits
     Movers movers_;
     std::size_t n_calls_ = 0;
-    std::vector<std::int32_t> labels_;  // those the bounds are for; -1: none
+    std::vector<std::int32_t> labels_;   // those the bounds are for; -1: none
     std::vector<Neighbour> neighbours_;  // [row][kNeighbours]
     std::vector<double> ways_;           // by centroid: how far it has moved since the start
-    std::vector<float> upper_;    // when the row was last measured, and
-    std::vector<float> drifted_;  // how far its centroid has moved since
-    std::vector<float> lower_;     // [row][group], as they would be had the group not moved since the start
+    std::vector<float> upper_;           // when the row was last measured, and
+    std::vector<float> drifted_;         // how far its centroid has moved since
+    std::vector<float> lower_;       // [row][group], as they would be had the group not moved since the start
     std::vector<double> travelled_;  // how far each group has moved since
-    std::vector<float> drift_;     // by centroid: how far it moved in this call
+    std::vector<float> drift_;       // by centroid: how far it moved in this call
 };
 
 }  // namespace kmosaic

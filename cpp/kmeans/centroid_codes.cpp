@@ -59,8 +59,9 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
                     moved_[j] = 0;
                     continue;
                 }
-                moved_[j] = first ? std::numeric_limits<double>::infinity()
-                                  : std::sqrt(table_.exact->squared_distance(before, center.data(), d)) * (1 + 1e-9);
+                moved_[j] =
+                    first ? std::numeric_limits<double>::infinity()
+                          : std::sqrt(table_.exact->squared_distance(before, center.data(), d)) * (1 + 1e-9);
                 std::copy_n(center.data(), d, before);
                 encode(j, center.data());
             }
@@ -69,7 +70,8 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
     std::fill(copy_.begin(), copy_.end(), std::uint8_t{0});
     for (const std::size_t copy : later_copies(centers)) copy_[copy] = 1;
     largest_norm_ = 0;
-    for (const EncodedCenter& center : encoded_) largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
+    for (const EncodedCenter& center : encoded_)
+        largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
     largest_norm_ *= 1 + 1e-9;
     if (sketches_.projected())
         project(parallel);
@@ -88,7 +90,8 @@ void CentroidCodes::encode(std::size_t centroid, const double* center) {
     EncodedCenter& encoded = encoded_[centroid];
     table_.bytes->encode(center, sketches_.mean().data(), d, codes, offsets_.data() + centroid * d, &encoded);
     fine_[centroid] = {encoded.square + 2 * encoded.step * encoded.mean_product, 2 * encoded.step,
-                       2 * std::sqrt(encoded.error_square) * (1 + 1e-9), 2 * std::sqrt(encoded.square) * (1 + 1e-9)};
+                       2 * std::sqrt(encoded.error_square) * (1 + 1e-9),
+                       2 * std::sqrt(encoded.square) * (1 + 1e-9)};
 }
 
 // points = P' w, for the centroids that moved.
@@ -100,14 +103,15 @@ void CentroidCodes::project(const Parallel& parallel) {
     for (std::size_t j = 0; j < n_clusters_; ++j)
         if (moved_[j] > 0) moved.push_back(j);
     parallel_for((moved.size() + step - 1) / step, parallel, [&] {
-        return [&, rows = std::vector<float>(step * d), products = std::vector<float>(step * kP)](
-                   std::size_t block) mutable {
+        return [&, rows = std::vector<float>(step * d),
+                products = std::vector<float>(step * kP)](std::size_t block) mutable {
             const std::size_t first = block * step;
             const std::size_t n = std::min(step, moved.size() - first);
             for (std::size_t i = 0; i < n; ++i)
                 std::copy_n(offsets_.data() + moved[first + i] * d, d, rows.data() + i * d);
             table_.screen->products(rows.data(), (n + group - 1) / group * group, d,
-                                    sketches_.projection().float_panels.data(), kSketchPanels, products.data());
+                                    sketches_.projection().float_panels.data(), kSketchPanels,
+                                    products.data());
             for (std::size_t i = 0; i < n; ++i)
                 std::copy_n(products.data() + i * kP, kP, points_.data() + moved[first + i] * kP);
         };
@@ -135,7 +139,8 @@ void CentroidCodes::place(const Parallel& parallel) {
 void CentroidCodes::place_fine(std::size_t centroid) {
     const auto lane = static_cast<std::size_t>(arrangement_.lane_of[centroid]);
     const std::size_t n_quads = codes_.n_quads();
-    std::int8_t* panel = panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+    std::int8_t* panel =
+        panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
     const std::int8_t* codes = fine_codes(centroid);
     for (std::size_t q = 0; q < n_quads; ++q) std::memcpy(panel + q * 4 * kPanelWidth, codes + q * 4, 4);
     const Fine& fine = fine_[centroid];
@@ -180,12 +185,14 @@ void CentroidCodes::place_coarse(std::size_t centroid) {
     // P w was rounded: each product of |w| and a row of P, of length 1 at most, by so much.
     const auto d = static_cast<double>(codes_.n_features());
     const double additions = std::min(d, static_cast<double>(kFeatureChunk)) + d / kFeatureChunk + 4;
-    const double rounding = 1.01 * additions * kU32 * std::sqrt(encoded.square) * std::sqrt(static_cast<double>(kP));
+    const double rounding =
+        1.01 * additions * kU32 * std::sqrt(encoded.square) * std::sqrt(static_cast<double>(kP));
     const double inside_norm = std::max(std::sqrt(square) - rounding, 0.0);
     const double outside = std::sqrt(std::max(encoded.square * (1 + 1e-9) - inside_norm * inside_norm, 0.0));
     constants_[lane] = static_cast<float>(encoded.square + 2 * sketches_.beta() * g * 128 * sum);
     scales_[lane] = static_cast<float>(2 * sketches_.beta() * g);
-    norm_errors_[lane] = above(2 * (std::sqrt(rest_square) + rounding) / std::sqrt(projection.least_eigenvalue));
+    norm_errors_[lane] =
+        above(2 * (std::sqrt(rest_square) + rounding) / std::sqrt(projection.least_eigenvalue));
     rest_errors_[lane] = above(2 * outside);
     coarse_sizes_[centroid] = g * std::sqrt(code_square);
 }
@@ -204,7 +211,8 @@ void CentroidCodes::find_slack() {
     for (std::size_t l = 0; l < arrangement_.n_lanes(); ++l) {
         if (arrangement_.centroid_of[l] < 0) continue;
         const double product = static_cast<double>(scales_[l]) * 255 * 127 * n_features;
-        const double error = 2 * static_cast<double>(sketches_.largest_norm()) * static_cast<double>(norm_errors_[l] + rest_errors_[l]);
+        const double error = 2 * static_cast<double>(sketches_.largest_norm()) *
+                             static_cast<double>(norm_errors_[l] + rest_errors_[l]);
         largest = std::max(largest, std::fabs(static_cast<double>(constants_[l])) + product + error);
     }
     coarse_slack_ = 8 * kU32 * largest + 1e-6;
@@ -231,7 +239,8 @@ void CentroidCodes::gather(const std::vector<std::size_t>& centroids, Movers& mo
     for (std::size_t l = 0; l < centroids.size(); ++l) {
         const std::size_t j = centroids[l];
         const auto lane = static_cast<std::size_t>(arrangement_.lane_of[j]);
-        const std::int8_t* from = panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+        const std::int8_t* from =
+            panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
         for (std::size_t q = 0; q < n_quads; ++q)
             std::memcpy(movers.codes.data() + (q * kPanelWidth + l) * 4, from + q * 4 * kPanelWidth, 4);
         movers.constants[l] = constants_[lane];
@@ -246,8 +255,13 @@ void CentroidCodes::gather(const std::vector<std::size_t>& centroids, Movers& mo
 }
 
 BytePanel CentroidCodes::panel(const Movers& movers) const {
-    return {movers.codes.data(), sketches_.n_quads(), movers.constants, movers.scales, movers.norm_errors,
-            movers.rest_errors, 1};
+    return {movers.codes.data(),
+            sketches_.n_quads(),
+            movers.constants,
+            movers.scales,
+            movers.norm_errors,
+            movers.rest_errors,
+            1};
 }
 
 Interval CentroidCodes::score(std::size_t i, std::size_t centroid, std::int32_t product) const {

@@ -108,7 +108,7 @@ class CentroidCodes {
     std::vector<std::int8_t> panels_;
     std::vector<float> constants_, scales_, norm_errors_, rest_errors_;  // by lane
     std::vector<std::uint16_t> left_out_;
-    std::vector<std::uint8_t> copy_;  // by centroid: whether an earlier one equals it
+    std::vector<std::uint8_t> copy_;    // by centroid: whether an earlier one equals it
     std::vector<double> coarse_sizes_;  // |b| by centroid
     double largest_norm_ = 0;
     double largest_size_ = 0;  // of |b|

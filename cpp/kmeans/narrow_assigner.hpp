@@ -15,7 +15,7 @@ constexpr std::size_t kNarrowFeatures = kMostNarrowFeatures;
 
 // `assign` for rows of at most kNarrowFeatures: writes the nearest centroid of each row (ties: the lowest), tells
 // `moves`, where there is one, of the rows whose label changed, and returns how many did, each as often as it counts.
-std::size_t assign_narrow(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
-                          Moves* moves = nullptr);
+std::size_t assign_narrow(const Rows& rows, const Centers& centers, std::int32_t* labels,
+                          const Parallel& parallel, Moves* moves = nullptr);
 
 }  // namespace kmosaic

@@ -23,8 +23,8 @@ constexpr double kMostOutside = 0.7;
 using Basis = std::vector<float>;
 
 // out (n x kP) = rows (n x width) times the transpose of the basis (kP x width).
-std::vector<float> times(const std::vector<float>& rows, std::size_t width, const Basis& basis, const Kernels& table,
-                         const Parallel& parallel) {
+std::vector<float> times(const std::vector<float>& rows, std::size_t width, const Basis& basis,
+                         const Kernels& table, const Parallel& parallel) {
     std::vector<float> panels(kP * width);
     for (std::size_t p = 0; p < kP; ++p)
         for (std::size_t f = 0; f < width; ++f)
@@ -33,8 +33,8 @@ std::vector<float> times(const std::vector<float>& rows, std::size_t width, cons
     std::vector<float> out(n * kP);
     const std::size_t step = table.screen->row_group;
     parallel_for((n + step - 1) / step, parallel, [&] {
-        return [&, padded = std::vector<float>(step * width), part = std::vector<float>(step * kP)](
-                   std::size_t task) mutable {
+        return [&, padded = std::vector<float>(step * width),
+                part = std::vector<float>(step * kP)](std::size_t task) mutable {
             const std::size_t first = task * step;
             const std::size_t count = std::min(step, n - first);
             std::copy_n(rows.data() + first * width, count * width, padded.data());
@@ -176,7 +176,8 @@ Projection quantised(const Basis& basis, std::size_t width, int largest_code) {
     const double bound = eigenvalue_bound(unlike);
     projection.tau = 1 / std::sqrt(mean * (1 + bound));
     projection.least_eigenvalue = (1 - bound) / (1 + bound);
-    if (projection.least_eigenvalue < 0.5) projection.panels.clear();  // vectors missing: fewer directions than kP
+    if (projection.least_eigenvalue < 0.5)
+        projection.panels.clear();  // vectors missing: fewer directions than kP
     return projection;
 }
 
@@ -200,7 +201,8 @@ Projection make_projection(const RowCodes& codes, const std::vector<std::uint8_t
     std::vector<float> inside;
     for (int iteration = 0; iteration < kIterations; ++iteration) {
         inside = times(sample, width, basis, table, parallel);  // n x kP
-        basis = transposed(times(columns, sample.size() / width, transposed(inside, kP), table, parallel), kP);
+        basis =
+            transposed(times(columns, sample.size() / width, transposed(inside, kP), table, parallel), kP);
         orthonormalise(basis, width);
     }
     inside = times(sample, width, basis, table, parallel);
@@ -210,7 +212,8 @@ Projection make_projection(const RowCodes& codes, const std::vector<std::uint8_t
     if (projection.panels.empty()) return {};
     const std::uint8_t* row = mean.data();
     projection.of_mean.assign(kP, 0);
-    table.bytes->products(&row, 1, codes.n_quads(), projection.panels.data(), kPanels, projection.of_mean.data());
+    table.bytes->products(&row, 1, codes.n_quads(), projection.panels.data(), kPanels,
+                          projection.of_mean.data());
     return projection;
 }
 

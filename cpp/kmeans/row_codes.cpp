@@ -17,14 +17,10 @@ constexpr std::size_t kOutliers = 2;
 double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
     const void* data = rows.row(row);
     switch (rows.dtype) {
-        case kUint8:
-            return static_cast<const std::uint8_t*>(data)[feature];
-        case kUint16:
-            return static_cast<const std::uint16_t*>(data)[feature];
-        case kFloat32:
-            return static_cast<const float*>(data)[feature];
-        default:
-            return static_cast<const double*>(data)[feature];
+        case kUint8: return static_cast<const std::uint8_t*>(data)[feature];
+        case kUint16: return static_cast<const std::uint16_t*>(data)[feature];
+        case kFloat32: return static_cast<const float*>(data)[feature];
+        default: return static_cast<const double*>(data)[feature];
     }
 }
 

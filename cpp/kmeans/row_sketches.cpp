@@ -24,7 +24,8 @@ constexpr double kMargin = 1.25;
 
 }  // namespace
 
-RowSketches::RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel) : codes_(codes) {
+RowSketches::RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel)
+    : codes_(codes) {
     if (codes.n_rows() == 0) return;
     place_mean();
     measure(table, parallel);
@@ -40,8 +41,7 @@ void RowSketches::place_mean() {
         for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += row[f];
     }
     mean_.assign(codes_.n_bytes(), 0);
-    for (std::size_t f = 0; f < sums.size(); ++f)
-        mean_[f] = static_cast<std::uint8_t>((sums[f] + n / 2) / n);
+    for (std::size_t f = 0; f < sums.size(); ++f) mean_[f] = static_cast<std::uint8_t>((sums[f] + n / 2) / n);
 }
 
 void RowSketches::measure(const Kernels& table, const Parallel& parallel) {
@@ -97,7 +97,8 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
                     out[p] = static_cast<std::uint8_t>(code);
                 }
                 // Float32's rounding of quotients of up to 128, and of their errors' squares.
-                sketch_errors_[first + i] = above(beta_ * (std::sqrt(static_cast<double>(error_square)) * (1 + 1e-5) + 1e-3));
+                sketch_errors_[first + i] =
+                    above(beta_ * (std::sqrt(static_cast<double>(error_square)) * (1 + 1e-5) + 1e-3));
                 const double norm = static_cast<double>(norms_[first + i]);
                 const double inside = projection_.tau * projection_.tau * static_cast<double>(square);
                 // Float32's rounding of 64 squares and of the norm: less than 1e-5 of either.

@@ -27,10 +27,10 @@ constexpr std::size_t kSketchQuads = kSketchFeatures / 4;
 
 // P, and what is certain of it.
 struct Projection {
-    std::vector<std::int8_t> panels;     // P', [panel][quad][lane][4]
-    std::vector<float> float_panels;     // P', [panel][feature][lane]
-    std::vector<double> gram;            // P' P'^T, 64 x 64
-    std::vector<std::int32_t> of_mean;   // P' m
+    std::vector<std::int8_t> panels;    // P', [panel][quad][lane][4]
+    std::vector<float> float_panels;    // P', [panel][feature][lane]
+    std::vector<double> gram;           // P' P'^T, 64 x 64
+    std::vector<std::int32_t> of_mean;  // P' m
     double tau = 0;
     double least_eigenvalue = 0;  // of tau^2 gram, at least
 };

@@ -164,7 +164,8 @@ class SiftedFinder : public CandidatePairs::Finder {
         }
         BytePair pairs[kMostCandidates];
         std::int32_t products[kMostCandidates];
-        for (std::size_t i = 0; i < n_close_; ++i) pairs[i] = {all_.codes_[row], all_.signed_[close_[i]].data()};
+        for (std::size_t i = 0; i < n_close_; ++i)
+            pairs[i] = {all_.codes_[row], all_.signed_[close_[i]].data()};
         all_.table_.bytes->dots(pairs, n_close_, all_.codes_.n_bytes(), products);
         for (std::size_t i = 0; i < n_close_; ++i)
             squares_[i] =

@@ -26,8 +26,8 @@ struct Case {
 };
 
 // The same from an assigner that keeps bounds, before and after it has seen centroids elsewhere.
-void check_again_and_again(const Rows& rows, const Centers& centers, const std::vector<std::int32_t>& expected,
-                           const Parallel& parallel) {
+void check_again_and_again(const Rows& rows, const Centers& centers,
+                           const std::vector<std::int32_t>& expected, const Parallel& parallel) {
     Assigner assigner(rows, parallel);
     std::vector<std::int32_t> labels(rows.n_rows, -1);
     std::vector<double> elsewhere(centers.data, centers.data + centers.n_clusters * centers.n_features);

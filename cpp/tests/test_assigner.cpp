@@ -50,7 +50,8 @@ struct Sequence {
     int n_steps;
 };
 
-std::vector<double> means_of(const Rows& rows, const std::vector<std::int32_t>& labels, std::vector<double> centers) {
+std::vector<double> means_of(const Rows& rows, const std::vector<std::int32_t>& labels,
+                             std::vector<double> centers) {
     const std::size_t d = rows.n_features;
     std::vector<double> sums(centers.size(), 0.0);
     std::vector<double> counts(centers.size() / d, 0.0);
@@ -90,7 +91,8 @@ void check_sequence(const Sequence& s, Random& random) {
         const std::vector<std::int32_t> expected = nearest_of_all(rows, view);
         for (const auto& run : runs) {
             context() = run->cpu + " " + name_of(dtype_of<T>()) + " step " + std::to_string(step) +
-                        " n_features=" + std::to_string(s.n_features) + " n_clusters=" + std::to_string(s.n_clusters);
+                        " n_features=" + std::to_string(s.n_features) +
+                        " n_clusters=" + std::to_string(s.n_clusters);
             run->assigner.assign(view, run->labels.data(), threads(2));
             CHECK(run->labels == expected);
             for (std::size_t i = 0; i < s.n_rows; i += 1 + below(random, 300)) run->labels[i] = -1;
@@ -165,8 +167,7 @@ struct Coded {
         const auto wide = [](float value) { return static_cast<double>(value); };
         const double score = wide(panel.constants[l]) - wide(panel.scales[l]) * product;
         const double error = wide(sketches.norm(i)) * wide(panel.norm_errors[l]) +
-                             wide(sketches.rest(i)) * wide(panel.rest_errors[l]) +
-                             centroids.coarse_slack(i);
+                             wide(sketches.rest(i)) * wide(panel.rest_errors[l]) + centroids.coarse_slack(i);
         return {score - error, score + error};
     }
 
@@ -266,7 +267,8 @@ TEST(centroids_closer_together_than_any_interval) {
         const Rows rows = rows_of(values, d);
         std::vector<double> centers;
         for (std::size_t j = 0; j < k; ++j)
-            for (std::size_t f = 0; f < d; ++f) centers.push_back(values[f] + std::ldexp(normal(random), -30));
+            for (std::size_t f = 0; f < d; ++f)
+                centers.push_back(values[f] + std::ldexp(normal(random), -30));
         const std::vector<std::int32_t> expected = nearest_of_all(rows, {centers.data(), k, d});
         for (const std::string& cpu : supported_variants()) {
             select_kernels(cpu);

@@ -2,7 +2,6 @@
 // everywhere.
 #include <bit>
 
-
 #include "check.hpp"
 #include "kmeans/assign.hpp"
 #include "kmeans/canonical_order.hpp"

@@ -1,8 +1,8 @@
 // Rows of few features: labels against brute force, the screen's bound at its edge, and what Moves are told.
 #include <atomic>
 #include <cmath>
-#include <set>
 #include <limits>
+#include <set>
 
 #include "check.hpp"
 #include "kmeans/narrow_assigner.hpp"

@@ -225,8 +225,9 @@ TEST(adding_stops_amid_the_rows) {
     Partial partial(1, {0.0}, false);
     int asked = 0;
     const Parallel parallel{1, [&] { return ++asked == 3; }};
-    CHECK(
-        !message_of<Interrupted>([&] { partial.add(rows_of(values, 1, weights.data()), labels.data(), parallel); }).empty());
+    CHECK(!message_of<Interrupted>([&] {
+               partial.add(rows_of(values, 1, weights.data()), labels.data(), parallel);
+           }).empty());
     CHECK(partial.count(0) > 0 && partial.count(0) < static_cast<double>(n) / 2);
 }
 

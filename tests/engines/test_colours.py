@@ -97,6 +97,11 @@ def test_a_fit_of_merged_rows_is_that_of_all_rows(
             callback=lambda progress, changed=changed: changed.append(progress.n_changed),
         ).fit(X)  # fmt: skip
         fits.append(
-            (model.labels_.tobytes(), model.cluster_centers_.tobytes(), model.inertia_history_.tobytes(), changed)
+            (
+                model.labels_.tobytes(),
+                model.cluster_centers_.tobytes(),
+                model.inertia_history_.tobytes(),
+                changed,
+            )
         )
     assert fits[0] == fits[1]
