@@ -13,6 +13,8 @@ constexpr std::size_t kSample = 512;
 // The range of a feature leaves out so many of the sample's values on either side, and is widened by a quarter:
 // outliers must not make the steps of all others coarse.
 constexpr std::size_t kOutliers = 2;
+// Values pile up at an end where one in so many lies there.
+constexpr std::size_t kPiledUp = 2000;
 
 double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
     const void* data = rows.row(row);
@@ -61,18 +63,39 @@ void RowCodes::copy_tail() {
 
 void RowCodes::choose_scale() {
     const std::size_t n_sample = std::min(rows_.n_rows, kSample);
-    const std::size_t n_outliers = n_sample > 8 * kOutliers ? kOutliers : 0;
-    std::vector<double> values(n_sample);
-    double widest = 0;
+    std::vector<double> sample(n_sample * rows_.n_features);  // [feature][row]
+    for (std::size_t i = 0; i < n_sample; ++i)
+        for (std::size_t f = 0; f < rows_.n_features; ++f)
+            sample[f * n_sample + i] = value_at(rows_, i * rows_.n_rows / n_sample, f);
     origin_.resize(rows_.n_features);
+    if (!fit_bounded(sample)) fit_unbounded(sample, n_sample);
+}
+
+// Values that pile up at both ends of their range, as those of images do, lie within it, and often 255 steps apart: then the
+// codes are exact.
+bool RowCodes::fit_bounded(const std::vector<double>& sample) {
+    const auto [least, most] = std::minmax_element(sample.begin(), sample.end());
+    const auto n_least = std::count(sample.begin(), sample.end(), *least);
+    const auto n_most = std::count(sample.begin(), sample.end(), *most);
+    const double range = *most - *least;
+    const auto enough = static_cast<std::ptrdiff_t>(sample.size() / kPiledUp);
+    if (n_least <= enough || n_most <= enough || !(range > 0) || !std::isfinite(range)) return false;
+    scale_ = range / 255;
+    std::fill(origin_.begin(), origin_.end(), *least);
+    return true;
+}
+
+void RowCodes::fit_unbounded(std::vector<double>& sample, std::size_t n_sample) {
+    const std::size_t n_outliers = n_sample > 8 * kOutliers ? kOutliers : 0;
+    double widest = 0;
     for (std::size_t f = 0; f < rows_.n_features; ++f) {
-        for (std::size_t i = 0; i < n_sample; ++i)
-            values[i] = value_at(rows_, i * rows_.n_rows / n_sample, f);
-        const auto low = values.begin() + static_cast<std::ptrdiff_t>(n_outliers);
-        const auto high = values.end() - static_cast<std::ptrdiff_t>(n_outliers + 1);
-        std::nth_element(values.begin(), low, values.end());
+        const auto begin = sample.begin() + static_cast<std::ptrdiff_t>(f * n_sample);
+        const auto end = begin + static_cast<std::ptrdiff_t>(n_sample);
+        const auto low = begin + static_cast<std::ptrdiff_t>(n_outliers);
+        const auto high = end - static_cast<std::ptrdiff_t>(n_outliers + 1);
+        std::nth_element(begin, low, end);
         const double least = *low;
-        std::nth_element(values.begin(), high, values.end());
+        std::nth_element(begin, high, end);
         origin_[f] = least / 2 + *high / 2;
         widest = std::max(widest, *high - least);
     }

@@ -48,6 +48,8 @@ class RowCodes {
   private:
     void copy_tail();
     void choose_scale();
+    bool fit_bounded(const std::vector<double>& sample);
+    void fit_unbounded(std::vector<double>& sample, std::size_t n_sample);
     template <class T>
     void encode(std::size_t row);
 

@@ -47,7 +47,7 @@ class MemoryEngine:
     counts : (n_samples,) uint32, or None
         How many equal rows each row stands for: for integer rows without weights.
     keeps_bounds : bool
-        Whether ``assign`` will be called again and again: then what a call learns of the rows speeds up the next.
+        Whether ``assign`` will be called again and again: then what a call learns speeds up the next.
     """
 
     def __init__(
