@@ -103,7 +103,7 @@ def test_the_same_values_in_another_dtype() -> None:
 
 @pytest.mark.parametrize("k", [10, 64])
 def test_real_images(shared_data_mnist: Array, k: int) -> None:
-    X = shared_data_mnist[:3000]
+    X = shared_data_mnist[:6000]  # enough to have sketches
     model = KMeans(k, random_state=0, max_iter=5, n_threads=1)
     expected = bits(model.fit(X))
     for cpu in CPUS:
