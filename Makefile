@@ -17,11 +17,15 @@ SOURCES := pyproject.toml CMakeLists.txt README.md LICENSE \
     $(shell find src cpp -type f ! -name '_core*' ! -name '*.pyc' ! -path 'cpp/tests/*')
 CPP_FILES = $(shell find cpp -name '*.cpp' -o -name '*.hpp')
 SANITIZE_BUILD := build/sanitize
+# The processors whose emulation runs the tests, and the instruction set each must choose. Haswell has no AVX-512, and
+# Opteron_G1 nothing beyond SSE3, less than any machine of 2010.
+CPUS_aarch64 ?= max:neonmm cortex-a76:neondot cortex-a72:neon
+CPUS_x86_64 ?= Haswell:avx2 Opteron_G1:sse2
 # Those of the environment, where it has them.
 CMAKE = $(shell command -v cmake || echo $(BIN)/cmake)
 CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 
-.PHONY: help demo install test check docs bench bench-quick sanitize clean
+.PHONY: help demo install test check docs bench bench-quick sanitize cross cross-aarch64 cross-x86_64 clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -74,6 +78,18 @@ sanitize: $(STAMPS)/cmake ## the kernels' tests under AddressSanitizer and Undef
 	@$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON
 	@$(CMAKE) --build $(SANITIZE_BUILD) --parallel
 	$(CTEST) --test-dir $(SANITIZE_BUILD) --output-on-failure --no-tests=error
+
+cross: cross-aarch64 cross-x86_64 ## the kernels' tests on emulated processors: Arm, and x86 without AVX-512 or AVX
+
+# KMOSAIC_BEST: what test_dispatch must find chosen.
+cross-aarch64 cross-x86_64: cross-%: $(STAMPS)/cmake
+	@for tool in $*-linux-gnu-g++ qemu-$*; do command -v $$tool > /dev/null || { echo >&2 \
+	    "make $@ needs $$tool; on Debian: apt install g++-$(subst _,-,$*)-linux-gnu qemu-user"; exit 1; }; done
+	@$(CMAKE) -S cpp/tests -B build/$@ -DCMAKE_TOOLCHAIN_FILE=$(CURDIR)/cpp/tests/$*.cmake
+	@$(CMAKE) --build build/$@ --parallel
+	@set -e; for cpu in $(CPUS_$*); do echo "On $${cpu%:*}, which must choose $${cpu#*:}"; \
+	    QEMU_CPU=$${cpu%:*} KMOSAIC_BEST=$${cpu#*:} \
+	    $(CTEST) --test-dir build/$@ --output-on-failure --no-tests=error --parallel $(TEST_JOBS); done
 
 clean: ## remove everything made here, the virtual environment too
 	@rm -rf $(VENV) $(DEMO) build dist site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

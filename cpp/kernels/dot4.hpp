@@ -66,12 +66,12 @@ inline Ints dot4(Ints sum, Ints bytes, Ints codes) {
     return (Ints)vusdotq_s32((int32x4_t)sum, (uint8x16_t)bytes, (int8x16_t)codes);
 }
 #elif defined(__ARM_FEATURE_DOTPROD)
-// x = (x - 128) + 127 + 1, three signed products.
+// x = (x - 128) - (-128); the second product is one for all rows, and the compiler takes it out of the loop over them.
 inline Ints dot4(Ints sum, Ints bytes, Ints codes) {
     const int8x16_t q = (int8x16_t)codes;
     const int8x16_t shifted = vreinterpretq_s8_u8(veorq_u8((uint8x16_t)bytes, vdupq_n_u8(128)));
-    const int32x4_t low = vdotq_s32(vdotq_s32((int32x4_t)sum, shifted, q), vdupq_n_s8(127), q);
-    return (Ints)vdotq_s32(low, vdupq_n_s8(1), q);
+    const int32x4_t offset = vdotq_s32(vdupq_n_s32(0), vdupq_n_s8(-128), q);
+    return (Ints)vsubq_s32(vdotq_s32((int32x4_t)sum, shifted, q), offset);
 }
 #else
 inline Ints dot4(Ints sum, Ints bytes, Ints codes) {
