@@ -612,6 +612,16 @@ std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels
         movers_.left_out = 0xFFFF;
     }
     ++n_calls_;
+    try {
+        return step(centers, labels, parallel, moves);
+    } catch (...) {  // some rows have followed their centroids, and some have not
+        centroids_.clear();
+        throw;
+    }
+}
+
+std::size_t BoundedAssigner::step(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                                  Moves* moves) {
     std::atomic<std::size_t> changed{0};
     parallel_for((rows_.n_rows + kBlock - 1) / kBlock, parallel, [&] {
         return [&, worker = BoundedWorker(*this, centers, labels, moves ? &moves->open() : nullptr)](

@@ -258,6 +258,30 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
     select_kernels("");
 }
 
+// A step that was cut short leaves no bound behind that a later one could trust.
+TEST(steps_after_one_that_was_interrupted) {
+    Random random(7);
+    const std::size_t n = 2000, d = 60, k = 30;
+    const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, k, random));
+    const Rows rows = rows_of(values, d);
+    std::vector<double> centers(values.data(), values.data() + k * d);
+    std::vector<std::int32_t> labels(n, -1);
+    Assigner assigner(rows, threads(1));
+    assigner.assign({centers.data(), k, d}, labels.data(), threads(1));
+    centers = means_of(rows, labels, centers);
+    int asked = 0;
+    const Parallel interrupted{1, [&] { return ++asked == 4; }};
+    const std::string message =
+        message_of<Interrupted>([&] { assigner.assign({centers.data(), k, d}, labels.data(), interrupted); });
+    CHECK(message == "interrupted");
+    for (int step = 0; step < 4; ++step) {
+        const std::vector<std::int32_t> expected = nearest_of_all(rows, {centers.data(), k, d});
+        assigner.assign({centers.data(), k, d}, labels.data(), threads(2));
+        CHECK(labels == expected);
+        centers = means_of(rows, expected, centers);
+    }
+}
+
 // So many centroids within the intervals' width of each other that every decision is the last stage's.
 TEST(centroids_closer_together_than_any_interval) {
     Random random(6);

@@ -130,12 +130,12 @@ def test_a_failure_leaves_a_stream_as_it_was(method: str, monkeypatch: pytest.Mo
 def test_ctrl_c_stops_within_one_call() -> None:
     """And only a call that lets go of the GIL lets the other thread run that sends the signal."""
     X = np.ones((20_000, 1000), dtype=np.float32)
-    candidates = np.full((5000, 1000), 0.5)
-    nearest = np.ones(len(X))
+    centers = np.random.default_rng(0).random((5000, 1000))
+    labels = np.full(len(X), -1, dtype=np.int32)
     timer = interrupt_soon()
     finished = []
     with pytest.raises(KeyboardInterrupt):  # 1e11 products
-        finished.append(_core.seeding_potentials(X, None, candidates, nearest, 1))
+        finished.append(_core.assign(X, centers, labels, 1))
     timer.join()
     assert not finished
 

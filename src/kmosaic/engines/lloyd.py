@@ -86,9 +86,9 @@ def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOpti
         if not converged:
             moved = engine.means(partial, centers)
             record(partial, moved)
-            shift = float(np.square(moved - centers).sum())
+            if options.tolerance > 0:
+                converged = float(np.square(moved - centers).sum()) <= options.tolerance
             centers = moved
-            converged = options.tolerance > 0 and shift <= options.tolerance
         options.on_iteration(iteration, history[-1], step.n_changed)
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
