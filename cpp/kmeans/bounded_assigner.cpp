@@ -24,7 +24,7 @@ constexpr std::size_t kRearrangements[] = {3, 10};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr std::uint32_t kNone = ~0U;
 // Movers pay where the farthest moves so many times as far as the first that is left in its group.
-constexpr double kFar = 2;
+constexpr double kFar = 1.3;
 // An upper bound looser than this share of it is measured anew before anything is sifted with it.
 constexpr float kTight = 0.03F;
 // Covers float32's rounding where bounds are stored, moved and compared.

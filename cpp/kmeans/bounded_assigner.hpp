@@ -18,7 +18,7 @@
 
 namespace kmosaic {
 
-constexpr std::size_t kNeighbours = 4;
+constexpr std::size_t kNeighbours = 2;
 
 // A centroid near a row, with a lower bound of its own: of the distance, as it would be had the centroid not moved since the start.
 struct Neighbour {
