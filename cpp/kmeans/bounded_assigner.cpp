@@ -601,6 +601,17 @@ void BoundedAssigner::forget() {
 std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                                     Moves* moves) {
     if (rows_.n_rows == 0) return 0;
+    try {
+        prepare(centers, parallel);
+        return step(centers, labels, parallel, moves);
+    } catch (...) {  // some bounds have followed the centroids, and some have not
+        centroids_.clear();
+        throw;
+    }
+}
+
+// Brings codes and groups to where the centroids are now.
+void BoundedAssigner::prepare(const Centers& centers, const Parallel& parallel) {
     if (centroids_.empty() || centroids_.front().arrangement().lane_of.size() != centers.n_clusters)
         start(centers.n_clusters);
     const std::vector<double>& moved = centroids_.front().update(centers, parallel);
@@ -612,12 +623,6 @@ std::size_t BoundedAssigner::assign(const Centers& centers, std::int32_t* labels
         movers_.left_out = 0xFFFF;
     }
     ++n_calls_;
-    try {
-        return step(centers, labels, parallel, moves);
-    } catch (...) {  // some rows have followed their centroids, and some have not
-        centroids_.clear();
-        throw;
-    }
 }
 
 std::size_t BoundedAssigner::step(const Centers& centers, std::int32_t* labels, const Parallel& parallel,

@@ -47,6 +47,7 @@ class BoundedAssigner {
     void follow(const std::vector<double>& moved);
     void choose_movers(const std::vector<double>& moved);
     void start(std::size_t n_clusters);
+    void prepare(const Centers& centers, const Parallel& parallel);
     std::size_t step(const Centers& centers, std::int32_t* labels, const Parallel& parallel, Moves* moves);
 
     Rows rows_;

@@ -269,12 +269,12 @@ TEST(steps_after_one_that_was_interrupted) {
     Assigner assigner(rows, threads(1));
     assigner.assign({centers.data(), k, d}, labels.data(), threads(1));
     centers = means_of(rows, labels, centers);
-    int asked = 0;
-    const Parallel interrupted{1, [&] { return ++asked == 4; }};
-    const std::string message =
-        message_of<Interrupted>([&] { assigner.assign({centers.data(), k, d}, labels.data(), interrupted); });
-    CHECK(message == "interrupted");
-    for (int step = 0; step < 4; ++step) {
+    for (int step = 0; step < 8; ++step) {
+        int asked = 0;  // amid the centroids, or amid the rows
+        const Parallel interrupted{1, [&] { return ++asked == step + 1; }};
+        const std::string message = message_of<Interrupted>(
+            [&] { assigner.assign({centers.data(), k, d}, labels.data(), interrupted); });
+        CHECK(message == "interrupted");
         const std::vector<std::int32_t> expected = nearest_of_all(rows, {centers.data(), k, d});
         assigner.assign({centers.data(), k, d}, labels.data(), threads(2));
         CHECK(labels == expected);
