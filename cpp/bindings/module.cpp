@@ -272,7 +272,8 @@ void check_rows(const Partial& partial, const Rows& rows) {
 void partial_apply(Partial& self, Moves& moves, const Labels& labels, std::size_t n_threads) {
     require(moves.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
     check_rows(self, moves.rows());
-    check_labels(labels, moves.rows(), self.n_clusters());
+    // Labels are only looked at where all rows are summed anew.
+    if (!self.exact() || !moves.complete()) check_labels(labels, moves.rows(), self.n_clusters());
     without_gil(n_threads, [&](const Parallel& p) { self.apply(moves, labels.data(), p); });
 }
 
