@@ -134,7 +134,7 @@ def check_magnitude(name: str, values: NDArray[np.float64]) -> None:
 def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:
     """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
     if engine.weights is None:
-        n_with_rows = np.count_nonzero(engine.sums(n_clusters).counts)
+        n_with_rows = int(np.count_nonzero(engine.sums(n_clusters).counts))
     else:  # rows without weight count, too
         n_with_rows = len(np.unique(engine.labels))
     if n_with_rows == n_clusters:

@@ -1,0 +1,37 @@
+// What a step with bounds keeps of a row, and of the centroids it may belong to, while its block is worked on.
+#pragma once
+
+#include <cstdint>
+
+#include "kmeans/bounded_assigner.hpp"
+
+namespace kmosaic {
+
+// A row some of whose bounds do not hold it back, while its block is worked on.
+struct ActiveRow {
+    std::size_t row;
+    std::int32_t label;  // the centroid it is measured against: its own, or a guess
+    bool measured;       // whether `own` is the score of that centroid
+    Interval own;
+    double best;               // an upper bound of the least score
+    std::uint32_t groups;      // bits: those to be sifted
+    std::uint32_t neighbours;  // bits: those of its neighbours to be scored
+    std::uint32_t movers;      // bits: those movers that may be nearest
+    std::uint32_t survivor;    // the first of those a sift has left
+    std::uint32_t scored;      // the first of its scored centroids, and
+    std::uint32_t n_scored;    // how many there are, the label not among them
+    ByteRow to_sift;
+    std::int32_t lanes[1 + kNeighbours];  // of its label and its neighbours: they are not sifted
+};
+
+struct Survivor {
+    std::int32_t centroid;
+    std::uint32_t next;
+};
+
+struct Scored {
+    std::int32_t centroid;
+    Interval score;
+};
+
+}  // namespace kmosaic

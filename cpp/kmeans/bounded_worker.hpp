@@ -1,0 +1,495 @@
+// One thread's share of a step with bounds: a block of rows at a time, from those whose bounds do not hold them back to their
+// labels and new bounds. See bounded_assigner.hpp.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "kmeans/active_row.hpp"
+#include "kmeans/decide.hpp"
+
+namespace kmosaic {
+
+// So many groups' bits fit a mask, and so many bounds a register.
+constexpr std::size_t kMostGroups = 16;
+// Cover float32's rounding where bounds are stored, moved and compared.
+constexpr double kMore = 1 + 0x1p-20;
+constexpr double kLess = 1 - 0x1p-20;
+
+class BoundedWorker {
+  public:
+    BoundedWorker(BoundedAssigner& all, const Centers& centers, std::int32_t* labels, Moves::Ledger* ledger)
+        : all_(all),
+          codes_(all.centroids_.front()),
+          arrangement_(codes_.arrangement()),
+          centers_(centers),
+          labels_(labels),
+          ledger_(ledger),
+          n_groups_(arrangement_.n_groups),
+          travelled_(kMostGroups, 0.0F),
+          row_(all.rows_.n_features) {
+        for (std::size_t g = 0; g < n_groups_; ++g)
+            travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
+        for (const double way : all.ways_) ways_.push_back(static_cast<float>(way * kMore));
+    }
+
+    std::size_t operator()(std::size_t first, std::size_t count) {
+        active_.clear();
+        scored_.clear();
+        survivors_.clear();
+        follow_drift(first, count);
+        if (all_.movers_.any()) sift_movers(first, count);
+        for (std::size_t i = 0; i < count; ++i) look_at(first + i, i);
+        guess_labels();
+        measure_own();
+        queue();
+        least_.assign(active_.size() * n_groups_, std::numeric_limits<float>::infinity());
+        for (std::size_t p = 0; p < arrangement_.n_panels(); ++p) sift(p);
+        score_survivors();
+        std::size_t changed = 0;
+        for (std::size_t a = 0; a < active_.size(); ++a) changed += settle(a);
+        return changed;
+    }
+
+  private:
+    static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+    static constexpr std::uint32_t kNone = ~0U;
+    // An upper bound looser than this share of it is measured anew before anything is sifted with it.
+    static constexpr float kTight = 0.03F;
+
+    float* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
+
+    // The groups whose lower bound is not above `upper`.
+    std::uint32_t open_groups(std::size_t row, float upper) {
+        return all_.table_.bytes->open_groups(lower(row), travelled_.data(), n_groups_, upper);
+    }
+
+    Neighbour* neighbours(std::size_t row) { return all_.neighbours_.data() + row * kNeighbours; }
+
+    float bound_of(const Neighbour& neighbour) const {
+        return neighbour.bound - ways_[static_cast<std::size_t>(neighbour.centroid)];
+    }
+
+    // The neighbours whose lower bound is not above `upper`.
+    std::uint32_t open_neighbours(std::size_t row, float upper) {
+        const Neighbour* list = neighbours(row);
+        std::uint32_t open = 0;
+        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+            open |= static_cast<std::uint32_t>(!(bound_of(list[b]) > upper)) << b;
+        return open;
+    }
+
+    // Each row's upper bound now; none where bounds are not of its label.
+    void follow_drift(std::size_t first, std::size_t count) {
+        upper_.resize(count);
+        survivors_of_movers_.assign(count, 0);
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t row = first + i;
+            const std::int32_t label = labels_[row];
+            if (label < 0 || label != all_.labels_[row]) {
+                upper_[i] = -1;
+                continue;
+            }
+            float& drift = all_.drifted_[row];
+            drift += all_.drift_[static_cast<std::size_t>(label)];
+            upper_[i] = (all_.upper_[row] + drift) * static_cast<float>(kMore);
+        }
+    }
+
+    // Centroids that moved far are not waited for in their groups, whose bounds would sink with them: every row is
+    // sifted for them.
+    void sift_movers(std::size_t first, std::size_t count) {
+        const Movers& movers = all_.movers_;
+        batch_.clear();
+        members_.clear();
+        for (std::size_t i = 0; i < count; ++i) {
+            if (upper_[i] < 0) continue;
+            const std::size_t row = first + i;
+            unsigned out = movers.left_out;
+            const auto leave_out = [&](std::int32_t centroid) {
+                const std::int8_t lane = movers.lane_of[static_cast<std::size_t>(centroid)];
+                if (lane >= 0) out |= 1U << lane;
+            };
+            leave_out(labels_[row]);
+            const Neighbour* list = neighbours(row);
+            for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+                leave_out(list[b].centroid);
+            members_.push_back(i);
+            batch_.push_back(to_sift(row, score_of(row, upper_[i]), out));
+        }
+        masks_.resize(batch_.size());
+        part_least_.resize(batch_.size() * kPanelWidth);
+        all_.table_.bytes->sift(codes_.panel(movers), batch_.data(), batch_.size(), masks_.data(),
+                                part_least_.data());
+        const GroupBounds groups{travelled_.data(), n_groups_, movers.group_of_lane};
+        for (std::size_t b = 0; b < batch_.size(); ++b) {
+            const std::size_t row = first + members_[b];
+            survivors_of_movers_[members_[b]] = masks_[b];
+            const float* least = part_least_.data() + b * kPanelWidth;
+            const double slack = codes_.coarse_slack(row);
+            const auto square = static_cast<float>(lower_square(row) - slack - 1e-6 * lower_square(row));
+            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, lower(row)); lanes;
+                 lanes &= lanes - 1) {
+                const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+                lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
+                            lower_of(row, static_cast<double>(least[lane]) - slack));
+            }
+        }
+    }
+
+    void look_at(std::size_t row, std::size_t i) {
+        const float upper = upper_[i];
+        const std::int32_t label = labels_[row];
+        if (upper < 0) {
+            std::fill_n(lower(row), n_groups_, -std::numeric_limits<float>::infinity());
+            const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
+            std::fill_n(neighbours(row), kNeighbours, Neighbour{});
+            activate(row, known ? label : -1).groups = (1U << n_groups_) - 1;
+            return;
+        }
+        const std::uint32_t groups = open_groups(row, upper);
+        const std::uint32_t open = open_neighbours(row, upper);
+        const std::uint32_t movers = survivors_of_movers_[i];
+        if (!groups && !open && !movers) return;
+        // Where little is to be gained the row itself is left alone until a centroid asks for it.
+        const bool tight = all_.drifted_[row] <= kTight * upper;
+        ActiveRow& active = activate(row, label);
+        active.groups = groups;
+        active.neighbours = open;
+        active.movers = movers;
+        if (tight) active.best = score_of(row, upper);
+    }
+
+    ActiveRow& activate(std::size_t row, std::int32_t label) {
+        return active_.emplace_back(
+            ActiveRow{row, label, false, {-kInfinity, kInfinity}, kInfinity, 0, 0, 0, kNone, 0, 0, {}, {}});
+    }
+
+    // Rows without a label are measured against the centroid that seems nearest.
+    void guess_labels() {
+        batch_.clear();
+        members_.clear();
+        for (std::size_t a = 0; a < active_.size(); ++a) {
+            if (active_[a].label >= 0) continue;
+            members_.push_back(a);
+            batch_.push_back({all_.sketches_.row(active_[a].row), 0, 0, 0, 0});
+        }
+        if (batch_.empty()) return;
+        nearest_.assign(batch_.size(), {std::numeric_limits<float>::infinity(), 0});
+        for (std::size_t p = 0; p < arrangement_.n_panels(); ++p)
+            all_.table_.bytes->guess(codes_.panel(p), static_cast<std::int32_t>(p * kPanelWidth),
+                                     batch_.data(), batch_.size(), nearest_.data());
+        for (std::size_t b = 0; b < batch_.size(); ++b)
+            active_[members_[b]].label =
+                std::max(arrangement_.centroid_of[static_cast<std::size_t>(nearest_[b].lane)], 0);
+    }
+
+    void pair(const ActiveRow& active, std::int32_t centroid) {
+        pairs_.push_back({all_.codes_[active.row], codes_.fine_codes(static_cast<std::size_t>(centroid))});
+    }
+
+    void multiply_pairs() {
+        products_.resize(pairs_.size());
+        all_.table_.bytes->dots(pairs_.data(), pairs_.size(), all_.codes_.n_bytes(), products_.data());
+        pairs_.clear();
+    }
+
+    // Scores the label of each row whose upper bound is loose; that may close groups again.
+    void measure_own() {
+        for (const ActiveRow& active : active_)
+            if (!(active.best < kInfinity)) pair(active, active.label);
+        multiply_pairs();
+        const std::int32_t* product = products_.data();
+        for (ActiveRow& active : active_) {
+            if (active.best < kInfinity) continue;
+            take_own(active, *product++);
+            const float upper = upper_of(active.row, active.best);
+            active.groups &= open_groups(active.row, upper);
+            active.neighbours &= open_neighbours(active.row, upper);
+        }
+    }
+
+    void take_own(ActiveRow& active, std::int32_t product) {
+        active.own = codes_.score(active.row, static_cast<std::size_t>(active.label), product);
+        active.measured = true;
+        active.best = std::min(active.best, active.own.high);
+    }
+
+    // Scores what sifts have left, the neighbours whose bounds are open, and the label where that was not needed before.
+    void score_survivors() {
+        for (ActiveRow& active : active_) {
+            if (active.survivor == kNone && !active.neighbours) continue;
+            if (!active.measured) pair(active, active.label);
+            active.scored = static_cast<std::uint32_t>(scored_.size());
+            for (std::uint32_t bits = active.neighbours; bits; bits &= bits - 1)
+                scored_.push_back({neighbours(active.row)[std::countr_zero(bits)].centroid, {}});
+            for (std::uint32_t s = active.survivor; s != kNone; s = survivors_[s].next)
+                scored_.push_back({survivors_[s].centroid, {}});
+            active.n_scored = static_cast<std::uint32_t>(scored_.size()) - active.scored;
+            for (std::size_t s = active.scored; s < scored_.size(); ++s) pair(active, scored_[s].centroid);
+        }
+        multiply_pairs();
+        const std::int32_t* product = products_.data();
+        for (ActiveRow& active : active_) {
+            if (active.n_scored == 0) continue;
+            if (!active.measured) take_own(active, *product++);
+            for (Scored& scored : scored_of(active)) {
+                scored.score =
+                    codes_.score(active.row, static_cast<std::size_t>(scored.centroid), *product++);
+                active.best = std::min(active.best, scored.score.high);
+            }
+        }
+    }
+
+    std::span<Scored> scored_of(const ActiveRow& active) {
+        return {scored_.data() + active.scored, active.n_scored};
+    }
+
+    ByteRow to_sift(std::size_t row, double best, unsigned left_out) const {
+        const double limit = best + codes_.coarse_slack(row);
+        return {all_.sketches_.row(row), all_.sketches_.norm(row), all_.sketches_.rest(row),
+                static_cast<float>(limit + 0x1p-23 * std::fabs(limit)), static_cast<std::uint16_t>(left_out)};
+    }
+
+    // |X - m|^2, from below.
+    double lower_square(std::size_t row) const {
+        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) -
+                                         static_cast<double>(all_.codes_.error(row)),
+                                     0.0);
+        return norm * norm;
+    }
+
+    // The score of a centroid at this distance, from above.
+    double score_of(std::size_t row, float distance) const {
+        return static_cast<double>(distance) * static_cast<double>(distance) - lower_square(row);
+    }
+
+    // A distance from above, and from below, given a score.
+    float upper_of(std::size_t row, double score) const {
+        const double norm =
+            (static_cast<double>(all_.sketches_.norm(row)) + static_cast<double>(all_.codes_.error(row))) *
+            kMore;
+        return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
+    }
+    double lower_of(std::size_t row, double score) const {
+        const double square = lower_square(row) + score;
+        return square > 0 ? std::sqrt(square) : 0.0;
+    }
+
+    // Lists the rows that each panel is to be sifted for.
+    void queue() {
+        queues_.resize(arrangement_.n_panels());
+        for (std::vector<std::uint32_t>& queue : queues_) queue.clear();
+        for (std::size_t a = 0; a < active_.size(); ++a) {
+            ActiveRow& active = active_[a];
+            std::uint32_t sifted = 0;
+            for (std::uint32_t left = active.groups; left; left &= ~sifted) {
+                const auto g = static_cast<std::size_t>(std::countr_zero(left));
+                const std::size_t first = g * arrangement_.lanes_a_group / kPanelWidth;
+                const std::size_t last = ((g + 1) * arrangement_.lanes_a_group - 1) / kPanelWidth;
+                for (std::size_t p = first; p <= last; ++p)
+                    queues_[p].push_back(static_cast<std::uint32_t>(a));
+                sifted |= all_.groups_of_panel_[first];
+            }
+            active.groups = sifted;  // a panel of several groups is sifted for all of them
+            attach_movers(active);
+            if (!sifted) continue;
+            active.to_sift = to_sift(active.row, active.best, 0);
+            const Neighbour* list = neighbours(active.row);
+            active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
+            for (std::size_t b = 0; b < kNeighbours; ++b)
+                active.lanes[1 + b] = list[b].centroid < 0
+                                          ? -1
+                                          : arrangement_.lane_of[static_cast<std::size_t>(list[b].centroid)];
+        }
+    }
+
+    // Those whose group is sifted will be found there.
+    void attach_movers(ActiveRow& active) {
+        for (std::uint32_t bits = active.movers; bits; bits &= bits - 1) {
+            const auto lane = static_cast<std::size_t>(std::countr_zero(bits));
+            if (!(active.groups >> all_.movers_.group_of_lane[lane] & 1U))
+                add_survivor(active, all_.movers_.centroids[lane]);
+        }
+    }
+
+    void add_survivor(ActiveRow& active, std::int32_t centroid) {
+        survivors_.push_back({centroid, active.survivor});
+        active.survivor = static_cast<std::uint32_t>(survivors_.size() - 1);
+    }
+
+    void sift(std::size_t p) {
+        const std::size_t group = arrangement_.group_of_lane(p * kPanelWidth);
+        const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
+        const auto n_here = static_cast<std::size_t>(std::popcount(all_.groups_of_panel_[p]));
+        const std::vector<std::uint32_t>& members = queues_[p];
+        batch_.clear();
+        for (const std::uint32_t a : members) {
+            const ActiveRow& active = active_[a];
+            unsigned out = codes_.left_out(p);
+            for (const std::int32_t lane : active.lanes)
+                if (lane >> 4 == static_cast<std::int32_t>(p)) out |= 1U << (lane & 15);
+            batch_.push_back(active.to_sift);
+            batch_.back().left_out = static_cast<std::uint16_t>(out);
+        }
+        if (batch_.empty()) return;
+        masks_.resize(batch_.size());
+        part_least_.resize(batch_.size() * n_parts);
+        all_.table_.bytes->sift(codes_.panel(p), batch_.data(), batch_.size(), masks_.data(),
+                                part_least_.data());
+        for (std::size_t b = 0; b < batch_.size(); ++b) {
+            float* least = least_.data() + members[b] * n_groups_ + group;
+            for (std::size_t part = 0; part < n_here; ++part)
+                least[part] = std::min(least[part], part_least_[b * n_parts + part]);
+            ActiveRow& active = active_[members[b]];
+            for (unsigned bits = masks_[b]; bits; bits &= bits - 1)
+                add_survivor(active, arrangement_.centroid_of[p * kPanelWidth + static_cast<std::size_t>(
+                                                                                    std::countr_zero(bits))]);
+        }
+    }
+
+    // Decides the row's label and stores its bounds; tells whether the label changed.
+    bool settle(std::size_t a) {
+        ActiveRow& active = active_[a];
+        const std::size_t row = active.row;
+        const std::int32_t label = decide(active);
+        if (active.n_scored > 0) forget_scored(active, label);
+        store_groups(a);
+        double own = active.own.high;
+        for (const Scored& scored : scored_of(active)) {
+            if (scored.centroid == label)
+                own = scored.score.high;
+            else
+                keep(row, scored.centroid, lower_of(row, scored.score.low));
+        }
+        if (active.label != label) keep(row, active.label, lower_of(row, active.own.low));
+        if (active.measured) {
+            all_.upper_[row] = upper_of(row, own);
+            all_.drifted_[row] = 0;
+        }
+        all_.labels_[row] = label;
+        if (labels_[row] == label) return false;
+        if (ledger_) ledger_->add(row, labels_[row], label);
+        labels_[row] = label;
+        return true;
+    }
+
+    void store_groups(std::size_t a) {
+        const std::size_t row = active_[a].row;
+        const double slack = codes_.coarse_slack(row);
+        float* bounds = lower(row);
+        for (std::uint32_t bits = active_[a].groups; bits; bits &= bits - 1) {
+            const auto g = static_cast<std::size_t>(std::countr_zero(bits));
+            store(bounds[g], lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
+        }
+    }
+
+    // Takes the row's label, and the neighbours that were scored anew, off its list.
+    void forget_scored(const ActiveRow& active, std::int32_t label) {
+        Neighbour* list = neighbours(active.row);
+        std::size_t kept = 0;
+        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+            if (!(active.neighbours >> b & 1U) && list[b].centroid != label) list[kept++] = list[b];
+        std::fill(list + kept, list + kNeighbours, Neighbour{});
+    }
+
+    // Keeps a centroid that is no less than `distance` away on the row's list, or, where others are nearer, with its
+    // group.
+    void keep(std::size_t row, std::int32_t centroid, double distance) {
+        Neighbour* list = neighbours(row);
+        Neighbour added{centroid, static_cast<float>(
+                                      (distance + all_.ways_[static_cast<std::size_t>(centroid)]) * kLess)};
+        for (std::size_t b = 0; b < kNeighbours; ++b) {
+            if (list[b].centroid < 0) {
+                list[b] = added;
+                return;
+            }
+            if (bound_of(added) < bound_of(list[b])) std::swap(added, list[b]);
+        }
+        lower_group(row, group_of(added.centroid), static_cast<double>(bound_of(added)));
+    }
+
+    void lower_group(std::size_t row, std::size_t group, double distance) {
+        float bound = 0;
+        store(bound, distance, group);
+        float& least = lower(row)[group];
+        least = std::min(least, bound);
+    }
+
+    std::size_t group_of(std::int32_t centroid) const {
+        return arrangement_.group_of_lane(
+            static_cast<std::size_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]));
+    }
+
+    void store(float& bound, double distance, std::size_t group) {
+        bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
+    }
+
+    // The nearest of the label and the scored centroids, by their intervals where those tell.
+    std::int32_t decide(ActiveRow& active) {
+        if (active.n_scored == 0) return active.label;
+        candidates_.clear();
+        const auto consider = [&](std::int32_t centroid, const Interval& score) {
+            const auto j = static_cast<std::size_t>(centroid);
+            if (!(score.low > active.best) && !codes_.is_copy(j)) candidates_.push_back(j);
+        };
+        consider(active.label, active.own);
+        for (const Scored& scored : scored_of(active)) consider(scored.centroid, scored.score);
+        if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
+        std::sort(candidates_.begin(), candidates_.end());
+        measured_ = candidates_;
+        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(active.row), all_.rows_.n_features,
+                                                   row_.data());
+        const std::size_t label = nearest(row_.data(), centers_, candidates_, distances_);
+        narrow(active.row, active.label, active.own);
+        for (Scored& scored : scored_of(active)) narrow(active.row, scored.centroid, scored.score);
+        return static_cast<std::int32_t>(label);
+    }
+
+    // Uses the squared distance that was measured for the decision.
+    void narrow(std::size_t row, std::int32_t centroid, Interval& score) {
+        const auto j = static_cast<std::size_t>(centroid);
+        const auto found = std::lower_bound(measured_.begin(), measured_.end(), j);
+        if (found == measured_.end() || *found != j) return;
+        const double scale = all_.codes_.scale();
+        const double square =
+            distances_[static_cast<std::size_t>(found - measured_.begin())] / (scale * scale);
+        const double most = static_cast<double>(all_.sketches_.norm(row)) * (1 + 0x1p-22) +
+                            static_cast<double>(all_.codes_.error(row));
+        score.low = std::max(score.low, square * (1 - 1e-9) - most * most);
+        score.high = std::min(score.high, square * (1 + 1e-9) - lower_square(row));
+    }
+
+    BoundedAssigner& all_;
+    const CentroidCodes& codes_;
+    const Arrangement& arrangement_;
+    const Centers& centers_;
+    std::int32_t* labels_;
+    Moves::Ledger* ledger_;
+    std::size_t n_groups_;
+    std::vector<float> travelled_;
+    std::vector<float> ways_;
+    std::vector<ActiveRow> active_;
+    std::vector<Scored> scored_;
+    std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
+    std::vector<float> upper_;  // of the block's rows
+    std::vector<std::uint16_t> survivors_of_movers_;  // likewise
+    std::vector<ByteRow> batch_;
+    std::vector<std::size_t> members_;
+    std::vector<NearestLane> nearest_;
+    std::vector<Survivor> survivors_;
+    std::vector<std::uint16_t> masks_;
+    std::vector<float> part_least_;
+    std::vector<double> row_;
+    std::vector<std::size_t> candidates_;
+    std::vector<std::size_t> measured_;
+    std::vector<BytePair> pairs_;
+    std::vector<std::int32_t> products_;
+    std::vector<std::vector<std::uint32_t>> queues_;  // by panel, of active rows
+    std::vector<double> distances_;
+};
+
+}  // namespace kmosaic
