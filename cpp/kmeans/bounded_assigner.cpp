@@ -14,8 +14,8 @@ namespace kmosaic {
 namespace {
 
 constexpr std::size_t kBlock = 256;
-// Bounds take no more than an eighth of a row's size.
-constexpr std::size_t kBytesAGroup = 32;
+// Bounds take no more than a sixteenth of a row's size.
+constexpr std::size_t kBytesAGroup = 64;
 // Centroids are grouped anew before these calls: at first they move far.
 constexpr std::size_t kRearrangements[] = {3, 10};
 // Movers pay where the farthest moves so many times as far as the first that is left in its group.

@@ -36,7 +36,7 @@ CentroidCodes::CentroidCodes(const RowCodes& codes, const RowSketches& sketches,
       fine_(n_clusters),
       encoded_(n_clusters),
       offsets_(n_clusters * codes.n_features()),
-      points_(n_clusters * (sketches.projected() ? kP : codes.n_features())),
+      points_(sketches.projected() ? n_clusters * kP : 0),
       arrangement_(n_clusters, most_groups),
       panels_(arrangement_.n_lanes() * sketches.n_quads() * 4, 0),
       constants_(arrangement_.n_lanes(), kInfinity),
@@ -73,10 +73,7 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
     largest_norm_ *= 1 + 1e-9;
-    if (sketches_.projected())
-        project(parallel);
-    else
-        points_ = offsets_;
+    if (sketches_.projected()) project(parallel);
     if (first)
         rearrange(parallel);
     else
@@ -119,7 +116,10 @@ void CentroidCodes::project(const Parallel& parallel) {
 }
 
 void CentroidCodes::rearrange(const Parallel& parallel) {
-    arrangement_.place(points_, sketches_.projected() ? kP : codes_.n_features());
+    if (sketches_.projected())
+        arrangement_.place(points_, kP);
+    else
+        arrangement_.place(offsets_, codes_.n_features());
     std::fill(constants_.begin(), constants_.end(), kInfinity);
     std::fill(moved_.begin(), moved_.end(), std::numeric_limits<double>::infinity());
     place(parallel);

@@ -103,7 +103,7 @@ class CentroidCodes {
     std::vector<Fine> fine_;
     std::vector<EncodedCenter> encoded_;
     std::vector<float> offsets_;  // w in float32, one a row
-    std::vector<float> points_;   // what centroids are arranged by
+    std::vector<float> points_;   // P' w, where rows have sketches
     Arrangement arrangement_;
     std::vector<std::int8_t> panels_;
     std::vector<float> constants_, scales_, norm_errors_, rest_errors_;  // by lane

@@ -18,6 +18,7 @@ from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 LARGEST_VALUE = 1e100
+_LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
 EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
 
@@ -133,10 +134,10 @@ def check_magnitude(name: str, values: NDArray[np.float64]) -> None:
 
 def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:
     """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
-    if engine.weights is None:
-        n_with_rows = int(np.count_nonzero(engine.sums(n_clusters).counts))
-    else:  # rows without weight count, too
-        n_with_rows = len(np.unique(engine.labels))
+    sizes = np.zeros(n_clusters, dtype=np.intp)
+    for start in range(0, len(engine.labels), _LABELS_AT_A_TIME):
+        sizes += np.bincount(engine.labels[start : start + _LABELS_AT_A_TIME], minlength=n_clusters)
+    n_with_rows = int(np.count_nonzero(sizes))
     if n_with_rows == n_clusters:
         return
     n_distinct = len(engine.distinct_rows().starts)
