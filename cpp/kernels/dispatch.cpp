@@ -30,13 +30,20 @@ namespace kmosaic {
     }                                          \
     KMOSAIC_DECLARE_BYTES(isa)
 
+#define KMOSAIC_DECLARE_WORDS(isa)         \
+    namespace isa {                        \
+    extern const WordKernels word_kernels; \
+    }
+
 KMOSAIC_DECLARE(scalar)
 #ifdef KMOSAIC_X86
 KMOSAIC_DECLARE(sse2)
 KMOSAIC_DECLARE(avx2)
 KMOSAIC_DECLARE_BYTES(avxvnni)
 KMOSAIC_DECLARE(avx512)
+KMOSAIC_DECLARE_WORDS(avx512)
 KMOSAIC_DECLARE_BYTES(avx512vnni)
+KMOSAIC_DECLARE_WORDS(avx512vnni)
 #endif
 #ifdef KMOSAIC_ARM
 KMOSAIC_DECLARE(neon)
@@ -45,6 +52,7 @@ KMOSAIC_DECLARE_BYTES(neonmm)
 #endif
 #undef KMOSAIC_DECLARE
 #undef KMOSAIC_DECLARE_BYTES
+#undef KMOSAIC_DECLARE_WORDS
 
 namespace {
 
@@ -111,11 +119,12 @@ bool has_neonmm() {
 #endif
 
 // Integer dot products have instruction sets of their own; all else is `isa`'s.
-#define KMOSAIC_TABLE(name, supported, isa) \
+#define KMOSAIC_TABLE(name, supported, isa, words) \
     {#name,                                 \
      supported,                             \
      &isa::screen_kernels,                  \
      &isa::narrow_kernels,                  \
+     words,                                 \
      &isa::colour_kernels,                  \
      &name::byte_kernels,                   \
      &isa::exact_kernels,                   \
@@ -124,18 +133,18 @@ bool has_neonmm() {
 // Best first.
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
-    KMOSAIC_TABLE(avx512vnni, has_avx512vnni, avx512),
-    KMOSAIC_TABLE(avx512, has_avx512, avx512),
-    KMOSAIC_TABLE(avxvnni, has_avxvnni, avx2),
-    KMOSAIC_TABLE(avx2, has_avx2, avx2),
-    KMOSAIC_TABLE(sse2, always, sse2),
+    KMOSAIC_TABLE(avx512vnni, has_avx512vnni, avx512, &avx512vnni::word_kernels),
+    KMOSAIC_TABLE(avx512, has_avx512, avx512, &avx512::word_kernels),
+    KMOSAIC_TABLE(avxvnni, has_avxvnni, avx2, nullptr),
+    KMOSAIC_TABLE(avx2, has_avx2, avx2, nullptr),
+    KMOSAIC_TABLE(sse2, always, sse2, nullptr),
 #endif
 #ifdef KMOSAIC_ARM
-    KMOSAIC_TABLE(neonmm, has_neonmm, neon),
-    KMOSAIC_TABLE(neondot, has_neondot, neon),
-    KMOSAIC_TABLE(neon, always, neon),
+    KMOSAIC_TABLE(neonmm, has_neonmm, neon, nullptr),
+    KMOSAIC_TABLE(neondot, has_neondot, neon, nullptr),
+    KMOSAIC_TABLE(neon, always, neon, nullptr),
 #endif
-    KMOSAIC_TABLE(scalar, always, scalar),
+    KMOSAIC_TABLE(scalar, always, scalar, nullptr),
 };
 
 std::string names() {

@@ -251,9 +251,39 @@ struct NarrowCentroids {
 
 struct NarrowKernels {
     // labels[i] is the nearest centroid of row i by float32 scores. Rows whose second best score is too near the best
-    // for that to be certain are listed in `undecided` (room for n_rows); returns how many.
+    // for that to be certain are listed in `undecided` (room for n_rows); returns how many. margins[i], unless null: every
+    // centroid but row i's, copies aside, is at least that much farther from it, times `scale`; undecided rows' mean
+    // nothing.
     std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const NarrowCentroids& centroids,
-                                    std::int32_t* labels, std::uint32_t* undecided);
+                                    std::int32_t* labels, std::uint32_t* undecided, float* margins);
+
+    // Lists (room for n + kNarrowTile) where the two differ; returns how many places that are.
+    std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n, std::uint32_t* list);
+};
+
+// Centroids for narrow rows of integers; the meaning of each number is in kmeans/word_screen.hpp.
+struct WordCentroids {
+    std::size_t n_features;
+    std::size_t n_clusters;
+    const std::int32_t* coefficients;  // [centroid][pair of features], a pair's first in the low half
+    const std::int32_t* constants;     // [centroid]
+    const std::int32_t* origins;       // [pair]
+    const std::int32_t* present;       // [pair]: 1 in the halves that are features
+    std::int32_t label_mask;           // the bits of a score that are the centroid's number
+    std::int32_t slack;
+};
+
+// The constant of a centroid that never wins: above every score, and no difference of the two overflows.
+constexpr std::int32_t kUnusedWordConstant = 1 << 30;
+
+struct WordKernels {
+    // As NarrowKernels::nearest, by integer scores, for kUint8 and kUint16; labels of undecided rows mean nothing.
+    std::size_t (*nearest[2])(const void* rows, std::size_t n_rows, const WordCentroids& centroids,
+                              std::int32_t* labels, std::uint32_t* undecided);
+
+    // Widen each feature's range to hold the rows' values.
+    void (*range)(const std::uint16_t* rows, std::size_t n_rows, std::size_t n_features, std::uint16_t* low,
+                  std::uint16_t* high);
 };
 
 // Rows of at most 24 bits. A colour's key is its value, the first feature highest.
@@ -286,6 +316,7 @@ struct Kernels {
     bool (*supported)();
     const ScreenKernels* screen;
     const NarrowKernels* narrow;
+    const WordKernels* words;  // null where there are none
     const ColourKernels* colours;
     const ByteKernels* bytes;
     const ExactKernels* exact;

@@ -25,6 +25,9 @@ inline Lanes load(const float* p) {
 inline void store(std::int32_t* p, IntLanes x) {
     *p = x;
 }
+inline void store(float* p, Lanes x) {
+    *p = x;
+}
 inline Lanes splat(float x) {
     return x;
 }
@@ -63,6 +66,9 @@ inline Lanes load(const float* p) {
 }
 inline void store(std::int32_t* p, IntLanes x) {
     *reinterpret_cast<LooseIntLanes*>(p) = x;
+}
+inline void store(float* p, Lanes x) {
+    *reinterpret_cast<LooseLanes*>(p) = x;
 }
 inline Lanes splat(float x) {
     return Lanes{} + x;

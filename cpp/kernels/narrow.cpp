@@ -58,8 +58,8 @@ inline void meet(const float* rows, const NarrowCentroids& c, std::size_t group,
     }
 }
 
-// Labels of kPass rows, -1 where undecided; whether all are decided.
-bool label_pass(const float* rows, const NarrowCentroids& c, std::int32_t* labels) {
+// Labels of kPass rows, -1 where undecided, and where asked for their margins; whether all are decided.
+bool label_pass(const float* rows, const NarrowCentroids& c, std::int32_t* labels, float* margins) {
     Best best;
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
@@ -80,30 +80,49 @@ bool label_pass(const float* rows, const NarrowCentroids& c, std::int32_t* label
             both(below(best.score[v] + slack, best.second[v]), below(slack, splat(kMostSlack)));
         store(labels + v * kLanes, choose(decided, best.label[v], splat(std::int32_t{-1})));
         all_decided = all_decided && all(decided);
+        if (margins) {
+            store(margins + v * kLanes, best.second[v] - best.score[v] - slack - slack);
+            store(margins + kNarrowTile + v * kLanes,
+                  best.second[v] + best.score[v] + 2 * square + 4 * slack);
+        }
     }
     return all_decided;
 }
 
-bool label_tile(const float* lanes, const NarrowCentroids& c, std::int32_t* labels) {
+// (second - best) / sqrt(2 (second + best)), all of squared distances, from below: narrow_screen.hpp.
+void finish_margins(const float* parts, std::size_t n, float* margins) {
+    for (std::size_t i = 0; i < n; ++i) {
+        const float lead = parts[i] > 0 ? parts[i] : 0.0F;
+        const float both_squares = parts[kNarrowTile + i];
+        const float margin = lead / __builtin_sqrtf(2 * both_squares) * 0.9999F;
+        // Infinite where there is but one centroid.
+        margins[i] = both_squares > 0 && margin < kMostSlack ? margin : 0.0F;
+    }
+}
+
+bool label_tile(const float* lanes, const NarrowCentroids& c, std::int32_t* labels, float* parts) {
     bool all_decided = true;
     for (std::size_t r = 0; r < kNarrowTile; r += kPass)
-        all_decided = label_pass(lanes + r, c, labels + r) && all_decided;
+        all_decided = label_pass(lanes + r, c, labels + r, parts ? parts + r : nullptr) && all_decided;
     return all_decided;
 }
 
 struct Found {
     std::int32_t* labels;
     std::uint32_t* undecided;
+    float* margins;  // or null
 };
 
 template <class Reader>
 std::size_t label_rows(Reader& reader, std::size_t n_rows, const NarrowCentroids& c, const Found& found) {
     alignas(64) std::int32_t last_labels[kNarrowTile];
+    alignas(64) float parts[2 * kNarrowTile];
     std::size_t n_undecided = 0;
     for (std::size_t first = 0; first < n_rows; first += kNarrowTile) {
         const std::size_t count = n_rows - first < kNarrowTile ? n_rows - first : kNarrowTile;
         std::int32_t* own = count == kNarrowTile ? found.labels + first : last_labels;
-        const bool all_decided = label_tile(reader.lanes(first, count), c, own);
+        const bool all_decided = label_tile(reader.lanes(first, count), c, own, found.margins ? parts : nullptr);
+        if (found.margins) finish_margins(parts, count, found.margins + first);
         for (std::size_t i = 0; own == last_labels && i < count; ++i) found.labels[first + i] = own[i];
         for (std::size_t i = 0; !all_decided && i < count; ++i)
             if (own[i] < 0) found.undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
@@ -113,25 +132,42 @@ std::size_t label_rows(Reader& reader, std::size_t n_rows, const NarrowCentroids
 
 template <class T>
 std::size_t nearest(const void* data, std::size_t n_rows, const NarrowCentroids& c, std::int32_t* labels,
-                    std::uint32_t* undecided) {
+                    std::uint32_t* undecided, float* margins) {
     const T* rows = static_cast<const T*>(data);
-#if KMOSAIC_LANES == 16
-    if constexpr (std::is_integral_v<T>) {
-        if (c.n_features <= WordReader<T>::kMostFeatures) {
-            WordReader<T> reader(rows, n_rows, c);
-            return label_rows(reader, n_rows, c, {labels, undecided});
-        }
-    }
-#endif
     TileReader<T> reader(rows, n_rows, c);
-    return label_rows(reader, n_rows, c, {labels, undecided});
+    return label_rows(reader, n_rows, c, {labels, undecided, margins});
+}
+
+// Most labels of most steps are as they were: chunks of them are compared at once.
+std::size_t differences(const std::int32_t* a, const std::int32_t* b, std::size_t n, std::uint32_t* list) {
+    constexpr std::size_t kChunk = 16;
+    std::size_t found = 0;
+    std::size_t start = 0;
+    for (; start + kChunk <= n; start += kChunk) {
+#if KMOSAIC_LANES == 16
+        std::uint32_t unlike = _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(a + start), _mm512_loadu_si512(b + start));
+        for (; unlike; unlike &= unlike - 1)
+            list[found++] = static_cast<std::uint32_t>(start + static_cast<std::size_t>(__builtin_ctz(unlike)));
+#else
+        std::int32_t unlike = 0;
+        for (std::size_t i = start; i < start + kChunk; ++i) unlike |= a[i] ^ b[i];
+        for (std::size_t i = start; unlike && i < start + kChunk; ++i) {
+            list[found] = static_cast<std::uint32_t>(i);
+            found += a[i] != b[i];
+        }
+#endif
+    }
+    for (std::size_t i = start; i < n; ++i) {
+        list[found] = static_cast<std::uint32_t>(i);
+        found += a[i] != b[i];
+    }
+    return found;
 }
 
 }  // namespace
 
 extern const NarrowKernels narrow_kernels;
 const NarrowKernels narrow_kernels = {
-    {nearest<std::uint8_t>, nearest<std::uint16_t>, nearest<float>, nearest<double>},
-};
+    {nearest<std::uint8_t>, nearest<std::uint16_t>, nearest<float>, nearest<double>}, differences};
 
 }  // namespace kmosaic::KMOSAIC_ISA

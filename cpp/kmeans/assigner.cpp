@@ -1,18 +1,19 @@
 #include "kmeans/assigner.hpp"
 
 #include "kmeans/assign.hpp"
-#include "kmeans/narrow_assigner.hpp"
 
 namespace kmosaic {
 
 Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
-    if (rows.n_features <= kNarrowFeatures || rows.n_features > kMostByteFeatures) return;
+    if (rows.n_features <= kNarrowFeatures) narrow_ = std::make_unique<NarrowAssigner>(rows, parallel);
+    if (narrow_ || rows.n_features > kMostByteFeatures) return;
     bounded_ = std::make_unique<BoundedAssigner>(rows, parallel);
     if (!bounded_->useful()) bounded_.reset();
 }
 
 std::size_t Assigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                              Moves* moves) {
+    if (narrow_) return narrow_->assign(centers, labels, parallel, moves);
     return bounded_ ? bounded_->assign(centers, labels, parallel, moves)
                     : kmosaic::assign(rows_, centers, labels, parallel, moves);
 }

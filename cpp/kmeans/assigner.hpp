@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kmeans/bounded_assigner.hpp"
+#include "kmeans/narrow_assigner.hpp"
 
 namespace kmosaic {
 
@@ -22,6 +23,7 @@ class Assigner {
 
   private:
     Rows rows_;
+    std::unique_ptr<NarrowAssigner> narrow_;
     std::unique_ptr<BoundedAssigner> bounded_;
 };
 

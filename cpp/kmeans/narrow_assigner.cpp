@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "kernels/dispatch.hpp"
@@ -18,9 +19,6 @@ namespace {
 constexpr std::size_t kBlockRows = 2048;
 static_assert(kBlockRows % kNarrowTile == 0);
 
-// Labels are compared with those before in chunks; most chunks of most steps are equal.
-constexpr std::size_t kChunk = 16;
-
 // Below this a float64 sum of squares may have lost its low bits to underflow.
 constexpr double kUnderflow = 1e-280;
 
@@ -28,6 +26,8 @@ constexpr double kUnderflow = 1e-280;
 struct Task {
     const Rows& rows;
     const Centers& centers;
+    const WordScreen* words;  // null: there is none
+    NarrowBounds* bounds;     // likewise
     const NarrowScreen& screen;
     const std::vector<double>& panels;
     const Kernels& table;
@@ -78,63 +78,121 @@ class Decider {
 };
 
 // One thread's work on a block of rows.
-class NarrowAssigner {
+class NarrowWorker {
   public:
-    NarrowAssigner(const Task& task, Moves* moves)
+    NarrowWorker(const Task& task, std::int32_t* labels, Moves* moves)
         : task_(task),
+          labels_(labels),
           ledger_(moves ? &moves->open() : nullptr),
           found_(kBlockRows),
+          found_listed_(kBlockRows),
+          list_(kBlockRows + kNarrowTile),
+          margins_(kBlockRows),
           undecided_(kBlockRows),
           decide_(task) {}
 
-    std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
-        const Rows& rows = task_.rows;
-        const std::size_t n_undecided = task_.table.narrow->nearest[rows.dtype](
-            rows.row(first), count, task_.screen.centroids(), found_.data(), undecided_.data());
-        for (std::size_t u = 0; u < n_undecided; ++u) found_[undecided_[u]] = decide_(first + undecided_[u]);
-        std::size_t changed = 0;
-        for (std::size_t start = 0; start < count; start += kChunk) {
-            const std::size_t n = std::min(kChunk, count - start);
-            if (n == kChunk &&
-                std::memcmp(&found_[start], labels + first + start, sizeof(std::int32_t) * kChunk) == 0)
-                continue;
-            changed += update(first, start, n, labels);
+    std::size_t operator()(std::size_t first, std::size_t count) {
+        if (task_.words) {
+            screen_words(first, count);
+            return update_all(first, count);
         }
-        return changed;
+        const std::size_t n_due = task_.bounds ? task_.bounds->due(first, count, labels_, list_.data()) : count;
+        if (2 * n_due <= count) return screen_due(first, n_due);
+        screen(first, count, nullptr, found_.data());
+        return update_all(first, count);
     }
 
   private:
-    std::size_t update(std::size_t first, std::size_t start, std::size_t n, std::int32_t* labels) {
+    // What words leave undecided is listed for the screen in float32.
+    void screen_words(std::size_t first, std::size_t count) {
+        const std::size_t n_listed =
+            task_.table.words->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.words->centroids(),
+                                                         found_.data(), list_.data());
+        screen(first, n_listed, list_.data(), found_listed_.data());
+        for (std::size_t i = 0; i < n_listed; ++i) found_[list_[i]] = found_listed_[i];
+    }
+
+    std::size_t screen_due(std::size_t first, std::size_t n_due) {
+        screen(first, n_due, list_.data(), found_listed_.data());
         std::size_t changed = 0;
-        for (std::size_t i = start; i < start + n; ++i) {
-            std::int32_t& label = labels[first + i];
-            if (label == found_[i]) continue;
-            if (ledger_) ledger_->add(first + i, label, found_[i]);
-            label = found_[i];
-            changed += task_.rows.count(first + i);
-        }
+        for (std::size_t i = 0; i < n_due; ++i) changed += update(first + list_[i], found_listed_[i]);
         return changed;
     }
 
+    // Labels of n rows from `first`, or of those listed, in float32 and where that leaves doubt exactly.
+    void screen(std::size_t first, std::size_t n, const std::uint32_t* list, std::int32_t* found) {
+        const auto row = [&](std::size_t i) { return first + (list ? list[i] : i); };
+        const std::size_t n_undecided = task_.table.narrow->nearest[task_.rows.dtype](
+            list ? gather(first, n, list) : task_.rows.row(first), n, task_.screen.centroids(), found,
+            undecided_.data(), task_.bounds ? margins_.data() : nullptr);
+        for (std::size_t u = 0; u < n_undecided; ++u) {
+            found[undecided_[u]] = decide_(row(undecided_[u]));
+            margins_[undecided_[u]] = 0;
+        }
+        if (!task_.bounds) return;
+        const float scale =
+            task_.screen.has_copies() ? 0.0F : static_cast<float>(1 / task_.screen.centroids().scale);
+        for (std::size_t i = 0; i < n; ++i) task_.bounds->set(row(i), found[i], margins_[i] * scale);
+    }
+
+    const void* gather(std::size_t first, std::size_t n, const std::uint32_t* list) {
+        const std::size_t bytes = task_.rows.row_bytes();
+        gathered_.resize(n * bytes);
+        for (std::size_t i = 0; i < n; ++i)
+            std::memcpy(gathered_.data() + i * bytes, task_.rows.row(first + list[i]), bytes);
+        return gathered_.data();
+    }
+
+    std::size_t update_all(std::size_t first, std::size_t count) {
+        const std::size_t n =
+            task_.table.narrow->differences(found_.data(), labels_ + first, count, list_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + list_[i], found_[list_[i]]);
+        return changed;
+    }
+
+    std::size_t update(std::size_t row, std::int32_t found) {
+        std::int32_t& label = labels_[row];
+        if (label == found) return 0;
+        if (ledger_) ledger_->add(row, label, found);
+        label = found;
+        return task_.rows.count(row);
+    }
+
     const Task& task_;
+    std::int32_t* labels_;
     Moves::Ledger* ledger_;
-    std::vector<std::int32_t> found_;
+    std::vector<std::int32_t> found_;         // the block's labels, or
+    std::vector<std::int32_t> found_listed_;  // those of
+    std::vector<std::uint32_t> list_;         // some rows of the block
+    std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
+    std::vector<std::uint8_t> gathered_;
     Decider decide_;
 };
 
 }  // namespace
 
-std::size_t assign_narrow(const Rows& rows, const Centers& centers, std::int32_t* labels,
-                          const Parallel& parallel, Moves* moves) {
-    const NarrowScreen screen(centers, rows.dtype);
+NarrowAssigner::NarrowAssigner(const Rows& rows, const Parallel& parallel) : rows_(rows), table_(kernels()) {
+    if (table_.words && rows.integer()) range_.emplace(word_range(rows, *table_.words, parallel));
+}
+
+std::size_t NarrowAssigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                                   Moves* moves) {
+    std::optional<WordScreen> words;
+    if (range_ && centers.n_clusters <= kMostWordClusters) words.emplace(centers, rows_.dtype, *range_);
+    const bool bounded = !words && n_calls_++ > 0 && centers.n_clusters <= NarrowBounds::kMostClusters;
+    if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
+    if (bounded) bounds_->follow(centers);
+    const NarrowScreen screen(centers, rows_.dtype);
     const std::vector<double> panels = exact_panels(centers);
-    const Task task{rows, centers, screen, panels, kernels()};
+    const Task task{rows_,  centers, words ? &*words : nullptr, bounded ? &*bounds_ : nullptr,
+                    screen, panels,  table_};
     std::atomic<std::size_t> changed{0};
-    parallel_for((rows.n_rows + kBlockRows - 1) / kBlockRows, parallel, [&] {
-        return [&, assigner = NarrowAssigner(task, moves)](std::size_t block) mutable {
+    parallel_for((rows_.n_rows + kBlockRows - 1) / kBlockRows, parallel, [&] {
+        return [&, worker = NarrowWorker(task, labels, moves)](std::size_t block) mutable {
             const std::size_t first = block * kBlockRows;
-            changed += assigner(first, std::min(kBlockRows, rows.n_rows - first), labels);
+            changed += worker(first, std::min(kBlockRows, rows_.n_rows - first));
         };
     });
     return changed;

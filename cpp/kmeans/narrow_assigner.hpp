@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "kmeans/moves.hpp"
+#include "kmeans/narrow_bounds.hpp"
 #include "kmeans/parallel.hpp"
-#include "kmeans/rows.hpp"
+#include "kmeans/word_screen.hpp"
 
 namespace kmosaic {
 
@@ -13,9 +15,24 @@ namespace kmosaic {
 // 2.4 to 6 times at 32, uint8 (against integer products) and float32. Wider rows are for screens that keep bounds.
 constexpr std::size_t kNarrowFeatures = kMostNarrowFeatures;
 
-// `assign` for rows of at most kNarrowFeatures: writes the nearest centroid of each row (ties: the lowest), tells
-// `moves`, where there is one, of the rows whose label changed, and returns how many did, each as often as it counts.
-std::size_t assign_narrow(const Rows& rows, const Centers& centers, std::int32_t* labels,
-                          const Parallel& parallel, Moves* moves = nullptr);
+// For rows of at most kNarrowFeatures, call after call. Integers are screened by words where there are kernels for it:
+// that costs hardly more than bounds would. Other rows keep bounds from the second call on.
+class NarrowAssigner {
+  public:
+    NarrowAssigner(const Rows& rows, const Parallel& parallel);
+
+    // Writes the nearest centroid of each row (ties: the lowest), tells `moves`, where there is one, of the rows whose
+    // label changed, and returns how many did, each as often as it counts. Labels and centers may have changed in any way
+    // since the last call.
+    std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                       Moves* moves = nullptr);
+
+  private:
+    Rows rows_;
+    const Kernels& table_;
+    std::optional<WordRange> range_;
+    std::optional<NarrowBounds> bounds_;
+    std::size_t n_calls_ = 0;
+};
 
 }  // namespace kmosaic

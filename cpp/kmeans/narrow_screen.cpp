@@ -32,7 +32,10 @@ NarrowScreen::NarrowScreen(const Centers& centers, Dtype dtype)
     norms_.assign(view_.n_groups * kNarrowGroup, kInfinity);
     place_origin(centers, dtype);
     place(centers);
-    for (const std::size_t copy : later_copies(centers)) norms_[copy] = kInfinity;
+    for (const std::size_t copy : later_copies(centers)) {
+        norms_[copy] = kInfinity;
+        has_copies_ = true;
+    }
     view_.origin = origin_.data();
     view_.coefficients = coefficients_.data();
     view_.norms = norms_.data();

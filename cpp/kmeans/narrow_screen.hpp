@@ -18,6 +18,14 @@
 //
 // has its best as nearest centroid, for certain. The other rows are left to `decide`, and so are rows and centroids too
 // large for float32 to square.
+//
+// How much farther the others are than the nearest, d_2 - d_1, follows from squared distances d^2 = |X|^2 + S:
+//
+//   d_2 - d_1 = (d_2^2 - d_1^2) / (d_2 + d_1) >= (d_2^2 - d_1^2) / sqrt(2 (d_1^2 + d_2^2)),
+//
+// the first from below by taking slack, which is 2E and more, from the difference of scores twice, the second from above
+// by adding it four times to t_1 + t_2 + 2 |x'|^2: each once for E, and the rest for the rounding of these sums and of
+// |x'|^2, whose terms' magnitudes are those in E. A ten-thousandth covers the quotient's and the root's.
 #pragma once
 
 #include <vector>
@@ -32,6 +40,8 @@ class NarrowScreen {
     NarrowScreen(const Centers& centers, Dtype dtype);
 
     [[nodiscard]] const NarrowCentroids& centroids() const { return view_; }
+    // Whether some centroid equals another: then margins are not of all centroids.
+    [[nodiscard]] bool has_copies() const { return has_copies_; }
 
   private:
     void place_origin(const Centers& centers, Dtype dtype);
@@ -40,6 +50,7 @@ class NarrowScreen {
     std::vector<double> origin_;
     std::vector<float> coefficients_;
     std::vector<float> norms_;
+    bool has_copies_ = false;
     NarrowCentroids view_;
 };
 

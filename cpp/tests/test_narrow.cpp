@@ -36,9 +36,10 @@ void check_labels(const Case& c) {
                     " n_rows=" + std::to_string(rows.n_rows) + " n_features=" + std::to_string(c.n_features) +
                     " n_clusters=" + std::to_string(c.view().n_clusters);
         std::vector<std::int32_t> labels(rows.n_rows, -1);
-        CHECK(assign_narrow(rows, c.view(), labels.data(), threads(2)) == rows.n_rows);
+        NarrowAssigner assigner(rows, threads(2));
+        CHECK(assigner.assign(c.view(), labels.data(), threads(2)) == rows.n_rows);
         CHECK(labels == expected);
-        CHECK(assign_narrow(rows, c.view(), labels.data(), threads(2)) == 0);
+        CHECK(assigner.assign(c.view(), labels.data(), threads(2)) == 0);
     }
     context() = what;
 }
@@ -165,7 +166,7 @@ Screened<T> screened(const Rows& rows, const NarrowScreen& screen) {
     result.labels.assign(rows.n_rows, -2);
     std::vector<std::uint32_t> list(rows.n_rows);
     const std::size_t n = kernels().narrow->nearest[rows.dtype](rows.row(0), rows.n_rows, screen.centroids(),
-                                                                result.labels.data(), list.data());
+                                                                result.labels.data(), list.data(), nullptr);
     result.undecided.insert(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(n));
     return result;
 }
@@ -301,7 +302,8 @@ TEST(moves_are_the_labels_that_changed) {
             Case moved = c;
             if (!first) moved.centers[4] += 30;
             Moves moves(rows, partial);
-            const std::size_t changed = assign_narrow(rows, moved.view(), labels.data(), threads(3), &moves);
+            const std::size_t changed = 
+                NarrowAssigner(rows, threads(3)).assign(moved.view(), labels.data(), threads(3), &moves);
             std::size_t expected = 0;
             for (std::size_t i = 0; i < rows.n_rows; ++i)
                 expected += before[i] != labels[i] ? rows.count(i) : 0;
@@ -323,8 +325,8 @@ TEST(rows_at_every_alignment) {
             std::vector<std::uint8_t> memory(150 * d + offset);
             std::copy_n(aligned.data(), 150 * d, memory.data() + offset);
             std::vector<std::int32_t> labels(150, -1);
-            assign_narrow({memory.data() + offset, kUint8, 150, d, nullptr}, c.view(), labels.data(),
-                          threads(1));
+            NarrowAssigner({memory.data() + offset, kUint8, 150, d, nullptr}, threads(1))
+                .assign(c.view(), labels.data(), threads(1));
             CHECK(labels == expected);
         }
     }

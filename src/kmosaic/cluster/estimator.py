@@ -132,14 +132,14 @@ def check_magnitude(name: str, values: NDArray[np.float64]) -> None:
         )
 
 
-def warn_of_empty_clusters(engine: MemoryEngine, n_clusters: int) -> None:
+def warn_of_empty_clusters(engine: MemoryEngine, labels: NDArray[np.int32], n_clusters: int) -> None:
     """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
-    sizes = np.zeros(n_clusters, dtype=np.intp)
-    for start in range(0, len(engine.labels), _LABELS_AT_A_TIME):
-        sizes += np.bincount(engine.labels[start : start + _LABELS_AT_A_TIME], minlength=n_clusters)
-    n_with_rows = int(np.count_nonzero(sizes))
-    if n_with_rows == n_clusters:
-        return
+    has_rows = np.zeros(n_clusters, dtype=bool)
+    for start in range(0, len(labels), _LABELS_AT_A_TIME):
+        has_rows |= np.bincount(labels[start : start + _LABELS_AT_A_TIME], minlength=n_clusters) > 0
+        if has_rows.all():
+            return
+    n_with_rows = int(has_rows.sum())
     n_distinct = len(engine.distinct_rows().starts)
     if n_distinct < n_clusters:
         message = (

@@ -159,8 +159,7 @@ class KMeans(CentroidEstimator):
         else:
             engine = MemoryEngine(merged.rows, None, n_threads, merged.counts, keeps_bounds=True)
         best = self._best_of(engine, check_random_state(self.random_state))
-        engine.labels = best.labels
-        warn_of_empty_clusters(engine, len(best.centers))
+        warn_of_empty_clusters(engine, best.labels, len(best.centers))
         self.cluster_centers_ = best.centers
         self.labels_ = best.labels if merged is None else merged.expand(best.labels)
         self.inertia_ = best.inertia

@@ -158,7 +158,8 @@ class MiniBatchKMeans(CentroidEstimator):
         self._random_state = random_state
         self._stream = self._start(counted, counted_weights, random_state)
         self.n_iter_, self.converged_ = self._run(self._stream, counted, counted_weights, random_state)
-        warn_of_empty_clusters(self._finish(self._stream, rows, weights), self.n_clusters)
+        engine = self._finish(self._stream, rows, weights)
+        warn_of_empty_clusters(engine, self.labels_, self.n_clusters)
         return self
 
     @all_or_nothing
@@ -279,7 +280,7 @@ class MiniBatchKMeans(CentroidEstimator):
         engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
         self.cluster_centers_ = stream.centers.copy()
         self.inertia_ = engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
-        self.labels_ = engine.labels.copy()
+        self.labels_ = engine.give_labels()
         self.n_steps_ = stream.n_steps
         self.inertia_history_ = np.array(stream.history)
         return engine

@@ -95,4 +95,4 @@ def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOpti
         record(last.partial, centers)
         if (last.partial.counts == 0).any():
             centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
-    return LloydResult(centers, engine.labels.copy(), history[-1], iteration, converged, np.array(history))
+    return LloydResult(centers, engine.give_labels(), history[-1], iteration, converged, np.array(history))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,6 @@ class MemoryEngine:
         self.keeps_bounds = keeps_bounds
         self._assigner: _core.Assigner | None = None
         self._weights = weights if counts is None else counts
-        self._labels = np.full(len(rows), -1, dtype=np.int32)
         self._labelled = False
         self._sums: _core.Partial | None = None
         self._in_step = False
@@ -88,9 +88,22 @@ class MemoryEngine:
 
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
-        self._labels[:] = -1
+        if self._labelled:
+            self._labels[:] = -1
         self._labelled = False
         self._in_step = False
+
+    def give_labels(self) -> NDArray[np.int32]:
+        """Hand over the labels, and forget them."""
+        labels = self._labels
+        del self._labels
+        self._labelled = False
+        self._in_step = False
+        return labels
+
+    @cached_property
+    def _labels(self) -> NDArray[np.int32]:
+        return np.full(len(self.rows), -1, dtype=np.int32)
 
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label.
