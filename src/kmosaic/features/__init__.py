@@ -1,0 +1,8 @@
+"""Representations of images: scikit-learn transformers from rows of pixels to rows of features."""
+
+from kmosaic.features.base import ImageTransformer
+from kmosaic.features.deskew import Deskew
+from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.pixels import Pixels
+
+__all__ = ["Deskew", "ImageTransformer", "OrientedGradients", "Pixels"]
