@@ -13,9 +13,15 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kmosaic.features import Deskew, OrientedGradients, Pixels
+from kmosaic.features import Deskew, LearnedPatches, OrientedGradients, Pixels, Whiten
 
-TRANSFORMERS = [Pixels(), Deskew(), OrientedGradients()]
+TRANSFORMERS = [
+    Pixels(),
+    Deskew(),
+    OrientedGradients(),
+    Whiten(),
+    LearnedPatches(8, patch_size=3, n_patches=500),
+]
 NAMES = [type(transformer).__name__ for transformer in TRANSFORMERS]
 every_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=NAMES)
 
@@ -25,7 +31,14 @@ def images(dtype: str = "uint8", n: int = 300, n_features: int = 64) -> NDArray[
     return values.astype(dtype) if dtype != "float64" else values / 255 - 0.5
 
 
-@parametrize_with_checks([*TRANSFORMERS, OrientedGradients(n_orientations=1, cells=(1, 2), blur=0.7)])
+@parametrize_with_checks(
+    [
+        *TRANSFORMERS,
+        OrientedGradients(n_orientations=1, cells=(1, 2), blur=0.7),
+        Whiten(1, regularization=0),
+        LearnedPatches(3, pools=(1, 3), n_patches=20, stride=2),
+    ]
+)
 def test_estimator_checks(estimator: Any, check: Callable[[Any], None]) -> None:
     check(estimator)
 

@@ -50,6 +50,7 @@ def test_as_a_slow_shear_says() -> None:
 def test_blank_images_stay(value: int) -> None:
     blank = np.full((3, 64), value, np.uint8)
     assert (Deskew().fit_transform(blank) == blank).all()
+    assert (Deskew(centre=True).fit_transform(blank) == blank).all()
 
 
 def test_a_level_line_stays() -> None:
@@ -70,6 +71,15 @@ def test_channels_share_one_slant() -> None:
     out = Deskew(image_shape=(21, 21, 3)).fit_transform(colour).reshape(-1, 3)
     assert (out == out[:, :1]).all()
     assert out[:, 0] == pytest.approx(Deskew().fit_transform(grey)[0], abs=1e-9)
+
+
+def test_the_centre_of_mass_is_moved_to_the_middle() -> None:
+    image = np.zeros((21, 21))
+    image[2:9, 10:17] = stroke(0.3, "float64").reshape(21, 21)[7:14, 7:14]
+    out = Deskew(centre=True).fit_transform(image.reshape(1, -1)).reshape(21, 21)
+    y, x = np.mgrid[:21, :21]
+    assert [(out * axis).sum() / out.sum() for axis in (y, x)] == pytest.approx([10, 10], abs=0.05)
+    assert out.sum() == pytest.approx(image.sum())
 
 
 def test_the_slant_is_bounded() -> None:

@@ -3,6 +3,8 @@
 from kmosaic.features.base import ImageTransformer
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.whiten import Whiten
 
-__all__ = ["Deskew", "ImageTransformer", "OrientedGradients", "Pixels"]
+__all__ = ["Deskew", "ImageTransformer", "LearnedPatches", "OrientedGradients", "Pixels", "Whiten"]
