@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from kmosaic.features import Deskew, LearnedPatches, OrientedGradients, Pixels, Whiten
+from kmosaic.features import Deskew, GraphEmbedding, LearnedPatches, OrientedGradients, Pixels, Whiten
 
 TRANSFORMERS = [
     Pixels(),
@@ -21,6 +21,7 @@ TRANSFORMERS = [
     OrientedGradients(),
     Whiten(),
     LearnedPatches(8, patch_size=3, n_patches=500),
+    GraphEmbedding(5),
 ]
 NAMES = [type(transformer).__name__ for transformer in TRANSFORMERS]
 every_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=NAMES)

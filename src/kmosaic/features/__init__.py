@@ -2,9 +2,20 @@
 
 from kmosaic.features.base import ImageTransformer
 from kmosaic.features.deskew import Deskew
+from kmosaic.features.distortion import DistortionDistance
 from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.graph import GraphEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.whiten import Whiten
 
-__all__ = ["Deskew", "ImageTransformer", "LearnedPatches", "OrientedGradients", "Pixels", "Whiten"]
+__all__ = [
+    "Deskew",
+    "DistortionDistance",
+    "GraphEmbedding",
+    "ImageTransformer",
+    "LearnedPatches",
+    "OrientedGradients",
+    "Pixels",
+    "Whiten",
+]
