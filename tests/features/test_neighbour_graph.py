@@ -85,9 +85,9 @@ def test_the_same_twice(n: int) -> None:
 
 
 def test_graphs_too_small_for_the_components() -> None:
-    found = diffuse(graph_of(np.array([[0.0, 0], [1, 0], [3, 0]]), 2), 5, 1.0)
-    assert found.coordinates.shape == (3, 5)
-    assert found.coordinates[:, :2].any()
-    assert not found.coordinates[:, 2:].any()
+    found = diffuse(graph_of(np.array([[0.0, 0], [1, 0], [9, 0], [10, 0]]), 1), 5, 1.0)
+    assert found.coordinates.shape == (4, 5)
+    assert found.coordinates[:, 0].all()
+    assert not found.coordinates[:, 3:].any()
     alone = neighbour_graph(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
     assert diffuse(alone, 3, 1.0).coordinates.tolist() == [[0, 0, 0]]
