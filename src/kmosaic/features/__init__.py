@@ -4,7 +4,21 @@ from kmosaic.features.base import ImageTransformer
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.patches import LearnedPatches
+from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions
 from kmosaic.features.whiten import Whiten
 
-__all__ = ["Deskew", "ImageTransformer", "LearnedPatches", "OrientedGradients", "Pixels", "Whiten"]
+__all__ = [
+    "RECIPES",
+    "ClusterPictures",
+    "Deskew",
+    "ImageTransformer",
+    "LearnedPatches",
+    "OrientedGradients",
+    "Pixels",
+    "Recipe",
+    "RecipeOptions",
+    "Whiten",
+    "cluster_pictures",
+]
