@@ -126,7 +126,7 @@ def test_a_forged_representation_is_one_clear_error(
     assert safetensors.numpy.load_file(path)
 
 
-def test_pictures_are_the_means(tmp_path: Path) -> None:
+def test_pictures_are_the_means() -> None:
     shown = model()
     assert shown.representation is not None
     assert shown.pictures is shown.representation.mean_images
