@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmosaic.features import neighbour_graph as module
-from kmosaic.features.neighbour_graph import affinities, diffuse, local_scales, neighbour_graph
+from kmosaic.features.neighbour_graph import Edges, affinities, diffuse, local_scales, neighbour_graph
 
 
 def points(n: int = 900, seed: int = 0) -> NDArray[np.float64]:
@@ -19,7 +19,7 @@ def graph_of(places: NDArray[np.float64], k: int) -> module.NeighbourGraph:
     np.fill_diagonal(far, np.inf)
     near = np.argsort(far, axis=1, kind="stable")[:, :k].astype(np.int32)
     distances = np.take_along_axis(far, near, axis=1)
-    return neighbour_graph(near, distances, local_scales(distances, k))
+    return neighbour_graph(Edges(near, distances, local_scales(distances, k)))
 
 
 def slow_diffusion(graph: module.NeighbourGraph, m: int, time: float) -> NDArray[np.float64]:
@@ -48,7 +48,7 @@ def test_weights_are_symmetric_and_those_of_the_paper() -> None:
     distances = np.array([[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]])
     scales = local_scales(distances, 2)
     assert scales.tolist() == [3, 2, 3]
-    graph = neighbour_graph(near, distances, scales).weights.toarray()
+    graph = neighbour_graph(Edges(near, distances, scales)).weights.toarray()
     assert (graph == graph.T).all()
     assert graph[0, 1] == pytest.approx(np.exp(-1 / 6))
     assert graph[0, 2] == pytest.approx(np.exp(-9 / 9))
@@ -57,8 +57,11 @@ def test_weights_are_symmetric_and_those_of_the_paper() -> None:
 
 def test_one_sided_neighbours_weigh_half() -> None:
     near = np.array([[1], [0], [1]], np.int32)
-    graph = neighbour_graph(near, np.ones((3, 1)), np.ones(3)).weights.toarray()
+    edges = Edges(near, np.ones((3, 1)), np.ones(3))
+    graph = neighbour_graph(edges).weights.toarray()
     assert graph[1, 2] == graph[2, 1] == pytest.approx(graph[0, 1] / 2)
+    twice = neighbour_graph(edges, Edges(near, np.ones((3, 1)), np.ones(3), share=0.25))
+    assert twice.weights.toarray() == pytest.approx(graph * 1.25)
 
 
 def test_neighbours_at_no_distance_leave_a_scale() -> None:
@@ -89,5 +92,5 @@ def test_graphs_too_small_for_the_components() -> None:
     assert found.coordinates.shape == (4, 5)
     assert found.coordinates[:, 0].all()
     assert not found.coordinates[:, 3:].any()
-    alone = neighbour_graph(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
+    alone = neighbour_graph(Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1)))
     assert diffuse(alone, 3, 1.0).coordinates.tolist() == [[0, 0, 0]]

@@ -26,7 +26,7 @@ class Neighbours:
 def nearest_rows(
     rows: Rows, references: Rows, n_neighbours: int, n_threads: int, *, own: int | None = None
 ) -> Neighbours:
-    """Return the ``n_neighbours`` references nearest to each row by float64 distances (ties: the lowest first).
+    """Return the ``n_neighbours`` references nearest to each row, by float64 distances; ties: lowest first.
 
     Every pair is screened in float32, by the blocked product of the assignment step, with an error bound;
     only what that cannot rule out is measured. Neither threads nor the instruction set change a bit.

@@ -6,10 +6,14 @@ from kmosaic.features.distortion import DistortionDistance
 from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
 from kmosaic.features.patches import LearnedPatches
+from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions
 from kmosaic.features.whiten import Whiten
 
 __all__ = [
+    "RECIPES",
+    "ClusterPictures",
     "Deskew",
     "DistortionDistance",
     "GraphEmbedding",
@@ -17,5 +21,8 @@ __all__ = [
     "LearnedPatches",
     "OrientedGradients",
     "Pixels",
+    "Recipe",
+    "RecipeOptions",
     "Whiten",
+    "cluster_pictures",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from kmosaic.engines import (
     LARGEST_GRADIENT,
     MOST_WARP,
     MemoryEngine,
+    Neighbours,
     distortions,
     nearest_rows,
     resolve_n_threads,
@@ -27,7 +29,7 @@ from kmosaic.features.base import (
 )
 from kmosaic.features.distortion import edge_levels
 from kmosaic.features.gradients import OrientedGradients
-from kmosaic.features.neighbour_graph import affinities, diffuse, local_scales, neighbour_graph
+from kmosaic.features.neighbour_graph import Edges, affinities, diffuse, local_scales, neighbour_graph
 from kmosaic.features.whiten import Whiten
 
 # Two views of an image's gradients, finer in direction and finer in place, each as its principal components:
@@ -37,8 +39,22 @@ _VIEW_COMPONENTS = 80
 _VIEW_SIZES = tuple(orientations * cells[0] * cells[1] for orientations, cells in _VIEWS)
 # As many images tell the principal components as well as all.
 _MOST_VIEW_ROWS = 20_000
+# What all candidates' edges count beside those of the nearest: so little that they decide only where nearest
+# neighbours join a group to nothing in particular, such as sevens with a bar, which are part of the sevens then.
+# On a split of MNIST's training images, seen at k = 10.
+_VIEW_SHARE = 0.1
+_VIEW_SCALE_NEIGHBOR = 7
 # Images at a time: progress is told, and Ctrl-C heard, in between; 8192 x 588 float32 are 19 MB.
 _SLAB = 8192
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Each image's candidates: as the views have them, and by their distortion (ties: as the views have it)."""
+
+    views: Neighbours
+    nearest: NDArray[np.int32]
+    distances: NDArray[np.float64]
 
 
 class GraphEmbedding(ImageTransformer):
@@ -47,8 +63,8 @@ class GraphEmbedding(ImageTransformer):
     k-means' distance means something among images that are nearly alike, and little beyond. So only nearest
     neighbours are compared, and images are far apart where no chain of neighbours joins them. Each image's
     ``n_candidates`` nearest in two views of its gradients are ranked again by the image distortion model, and
-    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings. The
-    leading eigenvectors of the random walk on that graph are the coordinates.
+    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings; the
+    others join it faintly. The leading eigenvectors of the random walk on that graph are the coordinates.
 
     No label is used, and no network. What is learned is kept with the training images' own coordinates: a new
     image goes to the weighted mean of its nearest training images; one of the training images, to its own
@@ -195,9 +211,9 @@ class GraphEmbedding(ImageTransformer):
         distinct = rows if whole else rows[kept]
         self._learn_views(distinct[:: -(-len(distinct) // _MOST_VIEW_ROWS)])
         self.coordinates_ = self._project(distinct)
-        indices, distances = self._edges()
-        self.scales_ = local_scales(distances, self._scale_neighbor)
-        found = diffuse(neighbour_graph(indices, distances, self.scales_), self.n_components, self.time)
+        near, far = self._edges()
+        self.scales_ = near.scales
+        found = diffuse(neighbour_graph(near, far), self.n_components, self.time)
         self.embedding_ = found.coordinates.astype(np.float32)
         self.eigenvalues_ = found.eigenvalues
 
@@ -205,7 +221,13 @@ class GraphEmbedding(ImageTransformer):
         height, width, _ = self.image_shape_
         view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
         lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
-        needed = n * (2 * height * width + view_bytes + 48 * self.n_neighbors + lanczos_bytes + 200)
+        needed = n * (
+            2 * height * width
+            + view_bytes
+            + 48 * (self.n_neighbors + self.n_candidates)
+            + lanczos_bytes
+            + 200
+        )
         available = int(psutil.virtual_memory().available)
         if needed > available:
             most = int(n * (available / needed) * 0.9)
@@ -249,20 +271,26 @@ class GraphEmbedding(ImageTransformer):
                     )
         return out
 
-    def _edges(self) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Each distinct image's neighbours, nearest first, and their distances: (n_nodes, n_neighbors)."""
+    def _edges(self) -> tuple[Edges, Edges]:
+        """The few nearest by the distortion model, and all candidates by the views."""
         n = len(self.levels_)
+        if n == 1:  # its own neighbour
+            alone = Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
+            return alone, alone
         references = self.coordinates_.astype(np.float64)
-        k = min(self.n_neighbors, n - 1)
-        indices, distances = np.empty((n, k), np.int32), np.empty((n, k))
-        if k == 0:
-            return np.zeros((1, 1), np.int32), np.zeros((1, 1))  # its own neighbour
+        k, n_candidates = min(self.n_neighbors, n - 1), min(self.n_candidates, n - 1)
+        near, distances = np.empty((n, k), np.int32), np.empty((n, k))
+        seen, apart = np.empty((n, n_candidates), np.int32), np.empty((n, n_candidates))
         for start in range(0, n, _SLAB):
             slab = slice(start, start + _SLAB)
-            near, far = self._ranked(self.levels_[slab], self.coordinates_[slab], references, start)
-            indices[slab], distances[slab] = near[:, :k], far[:, :k]
+            found = self._ranked(self.levels_[slab], self.coordinates_[slab], references, start)
+            near[slab], distances[slab] = found.nearest[:, :k], found.distances[:, :k]
+            seen[slab], apart[slab] = found.views.indices, np.sqrt(found.views.squared_distances)
             self._tell(min(start + _SLAB, n), n)
-        return indices, distances
+        return (
+            Edges(near, distances, local_scales(distances, self._scale_neighbor)),
+            Edges(seen, apart, local_scales(apart, _VIEW_SCALE_NEIGHBOR), share=_VIEW_SHARE),
+        )
 
     def _ranked(
         self,
@@ -270,15 +298,14 @@ class GraphEmbedding(ImageTransformer):
         coordinates: NDArray[np.float32],
         references: NDArray[np.float64],
         own: int | None,
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        """Each image's candidates by their distortion (ties: as the views have it), and their distances."""
+    ) -> _Ranked:
         n_threads = resolve_n_threads(self.n_threads)
         n_candidates = min(self.n_candidates, len(references) - (own is not None))
-        near = nearest_rows(coordinates, references, n_candidates, n_threads, own=own).indices
-        squares = distortions(levels, self.levels_, near, self.warp, n_threads)
+        views = nearest_rows(coordinates, references, n_candidates, n_threads, own=own)
+        squares = distortions(levels, self.levels_, views.indices, self.warp, n_threads)
         order = np.argsort(squares, axis=1, kind="stable")
-        ranked = np.take_along_axis(squares, order, axis=1)
-        return np.take_along_axis(near, order, axis=1), np.sqrt(ranked.astype(np.float64))
+        ranked = np.sqrt(np.take_along_axis(squares, order, axis=1).astype(np.float64))
+        return _Ranked(views, np.take_along_axis(views.indices, order, axis=1), ranked)
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         references = self.coordinates_.astype(np.float64)
@@ -286,9 +313,9 @@ class GraphEmbedding(ImageTransformer):
         for start in range(0, len(rows), _SLAB):
             part = rows[start : start + _SLAB]
             levels = edge_levels(part, self.image_shape_, self.n_threads)
-            near, distances = self._ranked(levels, self._project(part), references, None)
-            placed = self._place(near[:, : self.n_neighbors], distances[:, : self.n_neighbors])
-            self._find_known(levels, near, distances, placed)
+            found = self._ranked(levels, self._project(part), references, None)
+            placed = self._place(found.nearest[:, : self.n_neighbors], found.distances[:, : self.n_neighbors])
+            self._find_known(levels, found, placed)
             out[start : start + len(part)] = placed
             self._tell(start + len(part), len(rows))
         return out
@@ -300,16 +327,10 @@ class GraphEmbedding(ImageTransformer):
         weights /= weights.sum(axis=1, keepdims=True)
         return np.asarray(np.einsum("ij,ijk->ik", weights, self.embedding_[near], optimize=False))
 
-    def _find_known(
-        self,
-        levels: NDArray[np.int8],
-        near: NDArray[np.int32],
-        distances: NDArray[np.float64],
-        placed: NDArray[np.float64],
-    ) -> None:
+    def _find_known(self, levels: NDArray[np.int8], found: _Ranked, placed: NDArray[np.float64]) -> None:
         """Images that equal a training image get its coordinates."""
-        for image, candidate in np.argwhere(distances == 0):
-            node = near[image, candidate]
+        for image, candidate in np.argwhere(found.distances == 0):
+            node = found.nearest[image, candidate]
             if np.array_equal(levels[image], self.levels_[node]):
                 placed[image] = self.embedding_[node]
 

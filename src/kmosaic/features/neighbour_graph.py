@@ -33,6 +33,25 @@ class NeighbourGraph:
 
 
 @dataclass(frozen=True)
+class Edges:
+    """Each node's neighbours and their distances, (n, k); each node's scale, (n,); and what all edges count."""
+
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    share: float = 1.0
+
+    def matrix(self) -> csr_matrix:
+        """The edges' weights from each node to its neighbours: (n, n), not symmetric."""
+        n, k = self.indices.shape
+        weights = self.share * affinities(self.distances, self.scales, self.scales[self.indices])
+        # A neighbour is never quite cut off, and degrees never underflow.
+        np.maximum(weights, 1e-12, out=weights)
+        starts = np.arange(0, n * k + 1, k)
+        return csr_matrix((weights.ravel(), self.indices.ravel(), starts), shape=(n, n))
+
+
+@dataclass(frozen=True)
 class Diffusion:
     """Where a random walk from each node gets to.
 
@@ -65,19 +84,15 @@ def affinities(
     return np.exp(-(distances**2) / (own[:, None] * others))
 
 
-def neighbour_graph(
-    indices: NDArray[np.int32], distances: NDArray[np.float64], scales: NDArray[np.float64]
-) -> NeighbourGraph:
+def neighbour_graph(*kinds: Edges) -> NeighbourGraph:
     """Return the graph with an edge wherever one of two nodes is a neighbour of the other.
 
-    An edge weighs the mean of its two directions; so mutual neighbours count twice as much as others.
+    An edge weighs the mean of its two directions, so that mutual neighbours count twice as much as others; of
+    several kinds of edges, the sum.
     """
-    n, k = indices.shape
-    weights = affinities(distances, scales, scales[indices])
-    # Too small a weight would underflow where degrees are multiplied; a neighbour is never quite cut off.
-    np.maximum(weights, 1e-12, out=weights)
-    starts = np.arange(0, n * k + 1, k)
-    directed = csr_matrix((weights.ravel(), indices.ravel(), starts), shape=(n, n))
+    directed = kinds[0].matrix()
+    for kind in kinds[1:]:
+        directed = directed + kind.matrix()
     return NeighbourGraph(((directed + directed.T) * 0.5).tocsr())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, ClassVar
 
@@ -181,7 +182,8 @@ class LearnedPatches(ImageTransformer):
 
     def _scaled(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         offset, scale, _ = self.scaling_
-        return ((rows - offset) * scale).astype(np.float32).reshape(len(rows), *self.image_shape_)
+        scaled = np.asarray((rows - offset) * scale, np.float32)
+        return scaled.reshape(len(rows), *self.image_shape_)
 
     def _whitened(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         whitened = np.empty_like(patches)
@@ -257,7 +259,7 @@ class _Layout:
         return self.patch[0] * self.patch[1] * self.channels
 
     def windows(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """All patches of images (n, height, width, channels), a view: (n, rows, columns, *patch, channels)."""
+        """All patches of images, a view: (n, rows, columns, patch height, patch width, channels)."""
         windows = sliding_window_view(images, self.patch, axis=(1, 2))[:, :: self.stride, :: self.stride]
         return np.moveaxis(windows, 3, 5)
 
@@ -278,7 +280,8 @@ class _Layout:
             [part.stop - part.start for part in _parts(self.grid[0], self.pools[0])],
             [part.stop - part.start for part in _parts(self.grid[1], self.pools[1])],
         )
-        return sums / np.maximum(counts, 1)[None, :, :, None].astype(np.float32)
+        sums /= np.maximum(counts, 1)[None, :, :, None]
+        return sums
 
 
 def normalised(patches: NDArray[np.float32], floor: float) -> None:
@@ -291,4 +294,4 @@ def normalised(patches: NDArray[np.float32], floor: float) -> None:
 def _parts(length: int, n: int) -> list[slice]:
     """``length`` places cut into n parts as equal as can be; empty ones where there are fewer places."""
     edges = [length * part // n for part in range(n + 1)]
-    return [slice(low, high) for low, high in zip(edges, edges[1:], strict=False)]
+    return [slice(low, high) for low, high in itertools.pairwise(edges)]

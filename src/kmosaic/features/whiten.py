@@ -35,7 +35,7 @@ class Whiten(ImageTransformer):
     Parameters
     ----------
     n_components : int or None, default None
-        How many directions to keep, those of largest variance; None keeps all.
+        How many directions to keep at most, those of largest variance; None keeps all.
     regularization : float, default 0.01
         0 gives every direction that varies at all variance 1.
     power : float, default 1
@@ -80,7 +80,7 @@ class Whiten(ImageTransformer):
     variance_: NDArray[np.float64]
     scale_: NDArray[np.float64]
 
-    def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
+    def __init__(
         self,
         n_components: int | None = None,
         *,
@@ -101,7 +101,7 @@ class Whiten(ImageTransformer):
 
     def _check_parameters(self) -> None:
         if self.n_components is not None:
-            check_whole("n_components", self.n_components, 1, self.n_features_in_)
+            check_whole("n_components", self.n_components, 1, MOST_FEATURES)
         check_real("regularization", self.regularization, 0, 1e6)
         check_real("power", self.power, 0, 1)
 
