@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import psutil
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import (
@@ -26,6 +27,7 @@ from kmosaic.features.base import (
     check_array,
     check_real,
     check_whole,
+    resolved_shape,
 )
 from kmosaic.features.distortion import edge_levels
 from kmosaic.features.gradients import OrientedGradients
@@ -39,18 +41,30 @@ _VIEW_COMPONENTS = 80
 _VIEW_SIZES = tuple(orientations * cells[0] * cells[1] for orientations, cells in _VIEWS)
 # As many images tell the principal components as well as all.
 _MOST_VIEW_ROWS = 20_000
-# What all candidates' edges count beside those of the nearest: so little that they decide only where nearest
-# neighbours join a group to nothing in particular, such as sevens with a bar, which are part of the sevens then.
-# On a split of MNIST's training images, seen at k = 10.
-_VIEW_SHARE = 0.1
+# Whose distance is an image's scale among candidates, as in the paper on self-tuning.
 _VIEW_SCALE_NEIGHBOR = 7
 # Images at a time: progress is told, and Ctrl-C heard, in between; 8192 x 588 float32 are 19 MB.
 _SLAB = 8192
 
 
 @dataclass(frozen=True)
+class ImageNeighbors:
+    """The distinct images of a collection, and the nearest others of each.
+
+    ``nodes`` (n_samples,) says which of the distinct images each image is; ``indices`` (n_distinct,
+    n_neighbors) are distinct images too, nearest first. ``distances``, of that shape, go from 0 to 1: the
+    distortion distance as a part of what the image's own gradients are worth, so 0 where all of the image is
+    found in the other, and 1 where nothing is.
+    """
+
+    nodes: NDArray[np.int32]
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class _Ranked:
-    """Each image's candidates: as the views have them, and by their distortion (ties: as the views have it)."""
+    """Each image's candidates, as the views have them, and by their distortion (ties: as the views do)."""
 
     views: Neighbours
     nearest: NDArray[np.int32]
@@ -63,8 +77,8 @@ class GraphEmbedding(ImageTransformer):
     k-means' distance means something among images that are nearly alike, and little beyond. So only nearest
     neighbours are compared, and images are far apart where no chain of neighbours joins them. Each image's
     ``n_candidates`` nearest in two views of its gradients are ranked again by the image distortion model, and
-    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings; the
-    others join it faintly. The leading eigenvectors of the random walk on that graph are the coordinates.
+    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings. The
+    leading eigenvectors of the random walk on that graph are the coordinates.
 
     No label is used, and no network. What is learned is kept with the training images' own coordinates: a new
     image goes to the weighted mean of its nearest training images; one of the training images, to its own
@@ -75,11 +89,15 @@ class GraphEmbedding(ImageTransformer):
     n_components : int, default 100
         Coordinates of an image. For k clusters, no more than about k are of use.
     n_neighbors : int, default 7
-        Edges of an image, and training images that place a new one.
+        Edges of an image. Half as many training images place a new one.
     n_candidates : int, default 50
         Nearest by gradients, of which the distortion model chooses.
     warp : int, default 2
         How far the distortion model lets a pixel move, in each direction.
+    candidate_weight : float, default 0
+        What an edge to any candidate counts, beside those to neighbours. A little, 0.1, joins groups that
+        neighbours alone join to nothing in particular: better where few clusters are wanted, of MNIST's
+        digits ten, and worse for hundreds.
     time : float, default 8
         Steps of the random walk: how much the coarse outweighs the fine.
     image_shape, n_threads, callback
@@ -153,6 +171,7 @@ class GraphEmbedding(ImageTransformer):
         n_neighbors: int = 7,
         n_candidates: int = 50,
         warp: int = 2,
+        candidate_weight: float = 0.0,
         time: float = 8.0,
         image_shape: ImageShape | None = None,
         n_threads: int | None = None,
@@ -163,11 +182,26 @@ class GraphEmbedding(ImageTransformer):
         self.n_neighbors = n_neighbors
         self.n_candidates = n_candidates
         self.warp = warp
+        self.candidate_weight = candidate_weight
         self.time = time
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
         """Fit, and return the coordinates of the images fitted: (n_samples, n_components) float32."""
         return self.fit(X, y).embedding_[self.nodes_]
+
+    def neighbors(self, X: ArrayLike) -> ImageNeighbors:
+        """Return the nearest others of each distinct image of X, (n_samples, n_features), by distortion.
+
+        Nothing is fitted: what ``fit`` begins with, without the rest.
+        """
+        finder = clone(self)
+        rows = finder._rows(X, reset=True)
+        finder.image_shape_ = resolved_shape(self.image_shape, rows.shape[1])
+        near, _ = finder._neighbours(rows)
+        context = 9 * (finder.levels_.astype(np.float64) ** 2).sum(axis=(1, 2, 3))
+        size = np.sqrt(context)[:, None]
+        relative = np.divide(near.distances, size, out=np.ones_like(near.distances), where=size > 0)
+        return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0))
 
     @property
     def _n_features_out(self) -> int:
@@ -178,6 +212,7 @@ class GraphEmbedding(ImageTransformer):
         check_whole("n_neighbors", self.n_neighbors, 1, 1000)
         check_whole("n_candidates", self.n_candidates, self.n_neighbors, 10_000)
         check_whole("warp", self.warp, 0, MOST_WARP)
+        check_real("candidate_weight", self.candidate_weight, 0, 1)
         check_real("time", self.time, 0, 1000)
 
     def _check_state(self) -> None:
@@ -197,11 +232,19 @@ class GraphEmbedding(ImageTransformer):
             raise ValueError("levels must be from -30 to 30, and scales above 0")
 
     @property
-    def _scale_neighbor(self) -> int:
-        """Whose distance is an image's scale: two thirds of the way along its edges."""
-        return (2 * self.n_neighbors + 1) // 3
+    def _n_placing(self) -> int:
+        return max(1, self.n_neighbors // 2)
 
     def _fit(self, rows: NDArray[Any]) -> None:
+        near, far = self._neighbours(rows)
+        self.scales_ = near.scales
+        graph = neighbour_graph(near, far) if self.candidate_weight > 0 else neighbour_graph(near)
+        found = diffuse(graph, self.n_components, self.time)
+        self.embedding_ = found.coordinates.astype(np.float32)
+        self.eigenvalues_ = found.eigenvalues
+
+    def _neighbours(self, rows: NDArray[Any]) -> tuple[Edges, Edges]:
+        """Learn the views, and find the edges of the distinct images."""
         self._check_parameters()
         self._check_memory(len(rows))
         levels = edge_levels(rows, self.image_shape_, self.n_threads)
@@ -211,11 +254,7 @@ class GraphEmbedding(ImageTransformer):
         distinct = rows if whole else rows[kept]
         self._learn_views(distinct[:: -(-len(distinct) // _MOST_VIEW_ROWS)])
         self.coordinates_ = self._project(distinct)
-        near, far = self._edges()
-        self.scales_ = near.scales
-        found = diffuse(neighbour_graph(near, far), self.n_components, self.time)
-        self.embedding_ = found.coordinates.astype(np.float32)
-        self.eigenvalues_ = found.eigenvalues
+        return self._edges()
 
     def _check_memory(self, n: int) -> None:
         height, width, _ = self.image_shape_
@@ -288,8 +327,8 @@ class GraphEmbedding(ImageTransformer):
             seen[slab], apart[slab] = found.views.indices, np.sqrt(found.views.squared_distances)
             self._tell(min(start + _SLAB, n), n)
         return (
-            Edges(near, distances, local_scales(distances, self._scale_neighbor)),
-            Edges(seen, apart, local_scales(apart, _VIEW_SCALE_NEIGHBOR), share=_VIEW_SHARE),
+            Edges(near, distances, local_scales(distances, _scale_neighbor(self.n_neighbors))),
+            Edges(seen, apart, local_scales(apart, _VIEW_SCALE_NEIGHBOR), share=self.candidate_weight),
         )
 
     def _ranked(
@@ -314,7 +353,8 @@ class GraphEmbedding(ImageTransformer):
             part = rows[start : start + _SLAB]
             levels = edge_levels(part, self.image_shape_, self.n_threads)
             found = self._ranked(levels, self._project(part), references, None)
-            placed = self._place(found.nearest[:, : self.n_neighbors], found.distances[:, : self.n_neighbors])
+            few = self._n_placing
+            placed = self._place(found.nearest[:, :few], found.distances[:, :few])
             self._find_known(levels, found, placed)
             out[start : start + len(part)] = placed
             self._tell(start + len(part), len(rows))
@@ -322,7 +362,7 @@ class GraphEmbedding(ImageTransformer):
 
     def _place(self, near: NDArray[np.int32], distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean of training images' coordinates, by their affinities to the new one."""
-        scales = local_scales(distances, self._scale_neighbor)
+        scales = local_scales(distances, _scale_neighbor(self._n_placing))
         weights = affinities(distances, scales, self.scales_[near]) + 1e-12
         weights /= weights.sum(axis=1, keepdims=True)
         return np.asarray(np.einsum("ij,ijk->ik", weights, self.embedding_[near], optimize=False))
@@ -337,6 +377,11 @@ class GraphEmbedding(ImageTransformer):
     def _tell(self, done: int, total: int) -> None:
         if self.callback is not None:
             self.callback(done, total)
+
+
+def _scale_neighbor(n_neighbors: int) -> int:
+    """Whose distance is an image's scale: two thirds of the way along its neighbours."""
+    return (2 * n_neighbors + 1) // 3
 
 
 def _distinct(levels: NDArray[np.int8], n_threads: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:

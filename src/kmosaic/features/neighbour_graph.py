@@ -34,7 +34,7 @@ class NeighbourGraph:
 
 @dataclass(frozen=True)
 class Edges:
-    """Each node's neighbours and their distances, (n, k); each node's scale, (n,); and what all edges count."""
+    """Each node's neighbours and their distances, (n, k); its scale, (n,); and what all edges count."""
 
     indices: NDArray[np.int32]
     distances: NDArray[np.float64]
