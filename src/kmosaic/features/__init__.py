@@ -3,6 +3,7 @@
 from kmosaic.features.base import ImageTransformer
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
@@ -15,6 +16,7 @@ __all__ = [
     "Deskew",
     "ImageTransformer",
     "LearnedPatches",
+    "OnnxEmbedding",
     "OrientedGradients",
     "Pixels",
     "Recipe",
