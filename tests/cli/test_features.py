@@ -142,3 +142,24 @@ def test_features_that_there_are_not(fail):
 def test_medoids_of_a_model_of_pixels(fail, digits_model):
     message = fail("show", str(digits_model), "-o", "x.png", "--medoids", code=2)
     assert "the model's centroids are images themselves; leave it out" in message
+
+
+def test_an_onnx_file_that_moved_is_named_again(run, fail, folder):
+    onnx = pytest.importorskip("onnx", reason="models are made with onnx: pip install 'kmosaic[test]'")
+    pytest.importorskip("onnxruntime", reason="models are run by onnxruntime: pip install 'kmosaic[onnx]'")
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])
+    found = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Flatten", ["x"], ["y"])], "g", [given], [found])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), "net.onnx")
+
+    told = run("fit", "digits", "--clusters", "8", "--features", "onnx:net.onnx", "-o", "m.kmosaic", "-q")
+    assert "Seen as onnx, which took" in told.stdout
+    before = run("predict", "m.kmosaic", "digits").stdout
+    (folder / "net.onnx").rename(folder / "moved.onnx")
+    assert "net.onnx cannot be read" in fail("predict", "m.kmosaic", "digits")
+    assert run("predict", "m.kmosaic", "digits", "--features", "onnx:moved.onnx").stdout == before
+    message = fail("predict", "m.kmosaic", "digits", "--features", "gradients")
+    assert "the model was fitted on features 'onnx', not 'gradients'; leave --features out" in message
+    message = fail("fit", "digits", "--clusters", "3", "--features", "onnx", "-o", "n.kmosaic")
+    assert "onnx needs its FILE; write onnx:FILE" in message

@@ -30,7 +30,7 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             metavar="NAME",
             help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
-            "photographs), or another recipe of `kmosaic.features`.",
+            "photographs), or onnx:FILE (an image model's embedding).",
         ),
         click.option(
             "--deskew/--no-deskew",
@@ -66,7 +66,8 @@ class Seeing:
         deskew = self.deskew
         if deskew is None:
             deskew = RECIPES[split_name(self.features)[0]].deskews_writing and is_handwriting(source)
-        return Recipe.named(self.features, RecipeOptions(images.format.shape, deskew, seed))
+        form = images.format
+        return Recipe.named(self.features, RecipeOptions(form.shape, deskew, seed, form.max_value))
 
     def given_again(self) -> list[str]:
         """Return the arguments that ask for the same features; what has its default is left out."""

@@ -27,6 +27,7 @@ _HEADER = ("id", "cluster", "name", "distance")
 class _Choices:
     """The options of predict that more than one step asks for."""
 
+    features: str | None
     strict: bool
     data_dir: Path | None
     force: bool
@@ -46,6 +47,12 @@ class _Predicted:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source")
 @path_option("-o", "--output", help="Where to write the CSV table: id, cluster, name, distance.")
+@click.option(
+    "--features",
+    metavar="NAME",
+    help="The features that the model was fitted on, which it knows itself; needed only where the file of "
+    "onnx:FILE has moved.",
+)
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 @strict_option
 @data_dir_option
@@ -85,7 +92,7 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     from kmosaic.images import ReadOptions, load_images
 
     model = load_model(path)
-    recipe = Recipe.of(model)
+    recipe = Recipe.of(model, chosen.features)
     with ProgressBar(quiet=chosen.quiet) as bar:
         options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
         images = load_images(source, model.image, options, bar)

@@ -5,6 +5,7 @@ from kmosaic.features.deskew import Deskew
 from kmosaic.features.distortion import DistortionDistance
 from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
+from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
@@ -19,6 +20,7 @@ __all__ = [
     "GraphEmbedding",
     "ImageTransformer",
     "LearnedPatches",
+    "OnnxEmbedding",
     "OrientedGradients",
     "Pixels",
     "Recipe",

@@ -16,6 +16,7 @@ from kmosaic.features.base import (
     ImageTransformer,
     Progress,
     check_array,
+    check_flag,
     check_whole,
     over_threads,
 )
@@ -51,6 +52,9 @@ class LearnedPatches(ImageTransformer):
         Pixels from one patch to the next. None: 1, more where that makes over a thousand patches an image.
     pools : (rows, columns), default (2, 2)
         The parts of the image over which is averaged.
+    square_root : bool, default True
+        Whether features are the square roots of these averages, so that words which are everywhere do not
+        rule distances.
     n_patches : int, default 100,000
         Patches drawn to learn the dictionary.
     random_state : int, default 0
@@ -100,6 +104,7 @@ class LearnedPatches(ImageTransformer):
         patch_size: int = 6,
         stride: int | None = None,
         pools: tuple[int, int] = (2, 2),
+        square_root: bool = True,
         n_patches: int = 100_000,
         random_state: int = 0,
         image_shape: ImageShape | None = None,
@@ -111,6 +116,7 @@ class LearnedPatches(ImageTransformer):
         self.patch_size = patch_size
         self.stride = stride
         self.pools = pools
+        self.square_root = square_root
         self.n_patches = n_patches
         self.random_state = random_state
 
@@ -127,6 +133,7 @@ class LearnedPatches(ImageTransformer):
             raise ValueError(f"pools={self.pools!r} must be (rows, columns)")
         for count in self.pools:
             check_whole("pools", count, 1, 64)
+        check_flag("square_root", self.square_root)
         check_whole("n_patches", self.n_patches, 1, 1 << 32)
         check_whole("random_state", self.random_state, 0, (1 << 32) - 1)
 
@@ -203,7 +210,8 @@ class LearnedPatches(ImageTransformer):
 
         def features(images: NDArray[Any]) -> NDArray[Any]:
             windows = layout.windows(self._scaled(images.reshape(len(images), -1)))
-            return layout.pooled(encoder, windows)
+            pooled = layout.pooled(encoder, windows)
+            return np.sqrt(pooled, out=pooled) if self.square_root else pooled
 
         return self._in_blocks(features, rows, np.float32, block)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from kmosaic.features.base import ImageShape, ImageTransformer
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
+from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.whiten import Whiten
@@ -27,12 +28,14 @@ StepProgress = Callable[[int, int, str], None]
 class RecipeOptions:
     """What a recipe is made for: images of ``image_shape``, whether to deskew them first, and a seed.
 
-    ``argument`` is what follows the recipe's name and a colon: the file of "onnx:FILE".
+    ``white`` is the pixel value of full brightness, None the dtype's own; ``argument`` what follows the
+    recipe's name and a colon: the file of "onnx:FILE".
     """
 
     image_shape: ImageShape
     deskew: bool = False
     seed: int = 0
+    white: float | None = None
     argument: str | None = None
 
 
@@ -72,17 +75,22 @@ def _patches(options: RecipeOptions) -> list[ImageTransformer]:
     ]
 
 
+def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
+    return [OnnxEmbedding(options.argument or "", image_shape=options.image_shape, white=options.white)]
+
+
 RECIPES: dict[str, RecipeEntry] = {
     "pixels": RecipeEntry(_pixels, "the images as they are", deskews_writing=False),
     "gradients": RecipeEntry(_gradients, "histograms of oriented gradients", deskews_writing=True),
     "graph": RecipeEntry(_graph, "how images hang together, neighbour by neighbour", deskews_writing=True),
     "patches": RecipeEntry(_patches, "a dictionary of patches, for colour photographs", deskews_writing=True),
+    "onnx": RecipeEntry(_onnx, "an image model's embedding", deskews_writing=False, argument="FILE"),
 }
 
 # What a model file may name; nothing else is ever made from one.
 STEPS: dict[str, type[ImageTransformer]] = {
     step.__name__: step
-    for step in (Pixels, Deskew, OrientedGradients, Whiten, GraphEmbedding, LearnedPatches)
+    for step in (Pixels, Deskew, OrientedGradients, Whiten, GraphEmbedding, LearnedPatches, OnnxEmbedding)
 }
 
 
@@ -111,23 +119,35 @@ class Recipe:
             When there is none of that name, or its argument is missing, or has none.
         """
         name, argument = split_name(text)
-        given = RecipeOptions(options.image_shape, options.deskew, options.seed, argument)
+        given = replace(options, argument=argument)
         first: list[ImageTransformer] = [Deskew(image_shape=options.image_shape)] if options.deskew else []
         return cls(name, first + RECIPES[name].make(given))
 
     @classmethod
-    def of(cls, model: Model) -> Recipe:
+    def of(cls, model: Model, text: str | None = None) -> Recipe:
         """Return the fitted recipe by which ``model`` sees images; nothing in the model is trusted.
+
+        ``text`` may name the recipe again, to say where the file of "onnx:FILE" is now.
 
         Raises
         ------
         ModelFileError
             When the model has a step that this version does not know, or that does not fit the others.
+        DataError
+            When ``text`` names another recipe than the model's.
         """
         kept = model.representation
+        own = "pixels" if kept is None else kept.name
+        name, argument = split_name(text) if text is not None else (own, None)
+        if name != own:
+            raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
         if kept is None:
             return cls("pixels", ())
         steps = [_restored(step) for step in kept.steps]
+        if argument is not None:
+            for step in steps:
+                if isinstance(step, OnnxEmbedding):
+                    step.set_params(file=argument)
         widths = [model.image.n_features]
         for step in steps:
             if step.n_features_in_ != widths[-1]:
@@ -196,6 +216,7 @@ _WORDS = {
     "Whiten": "whitening",
     "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
+    "OnnxEmbedding": "embedding",
 }
 
 
