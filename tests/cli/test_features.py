@@ -22,7 +22,7 @@ def clusters_of(path: Path) -> list[int]:
         return [int(line["cluster"]) for line in csv.DictReader(stream)]
 
 
-@pytest.mark.parametrize("features", ["gradients", "patches"])
+@pytest.mark.parametrize("features", ["gradients", "graph", "patches"])
 def test_predict_sees_images_as_fit_did(run, folder, features):
     fitted = run(
         *("fit", "digits", "--clusters", "12", "--features", features, "--deskew", "--max-iter", "10"),

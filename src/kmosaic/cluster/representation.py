@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kmosaic.cluster.fields import check_text, checked_array
 
 ARRAY_PREFIX = "representation."
-TENSOR_DTYPES = ("F64", "F32", "I64", "I32", "U8", "U16")
+TENSOR_DTYPES = ("F64", "F32", "I64", "I32", "U8", "I8", "U16")
 _IMAGE_DTYPES = ("uint8", "uint16", "float32", "float64")
 _MOST_STEPS = 16
 _MOST_ARRAYS = 64
