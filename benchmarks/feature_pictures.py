@@ -56,7 +56,7 @@ def leant(image: NDArray[np.float64], slant: float) -> NDArray[np.float32]:
     sheared = canvas.transform(
         (32, 32), Image.Transform.AFFINE, (1, slant, -15.5 * slant, 0, 1, 0), Image.Resampling.BILINEAR
     )
-    return np.maximum(np.asarray(sheared), 0)
+    return np.asarray(np.maximum(np.asarray(sheared), 0), np.float32)
 
 
 def gradients() -> Figure:
