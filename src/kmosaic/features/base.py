@@ -22,12 +22,10 @@ Progress = Callable[[int, int], None]
 
 # Beyond, squares and sums of pixels leave float64's range: as KMeans has it.
 LARGEST_VALUE = 1e100
-# No side of an image a model file may claim is longer: as the readers have it.
-MAX_SIDE = 65_535
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 # A block's float32 values and a few copies stay in a processor's own cache: 128 images of 28 x 28 are 400 kB.
 _BLOCK_VALUES = 100_352
-# How a run ends does not depend on when; parameters that change no result are no part of a recipe.
+# Parameters that change no result are no part of a recipe.
 _NOT_STATE = ("n_threads", "callback")
 
 

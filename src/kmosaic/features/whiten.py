@@ -18,7 +18,7 @@ from kmosaic.features.base import (
     over_threads,
 )
 
-# A covariance of float64, 3.2 GB with its eigenvectors; more is a slip.
+# A covariance of 1.6 GB, and as much for its eigenvectors; more is a slip.
 MOST_FEATURES = 14_000
 _BLOCK_ROWS = 512
 _GROUP_BYTES = 1 << 29
