@@ -56,14 +56,14 @@ def leant(image: NDArray[np.float64], slant: float) -> NDArray[np.float32]:
     sheared = canvas.transform(
         (32, 32), Image.Transform.AFFINE, (1, slant, -15.5 * slant, 0, 1, 0), Image.Resampling.BILINEAR
     )
-    return np.maximum(np.asarray(sheared), 0)
+    return np.asarray(np.maximum(np.asarray(sheared), 0), np.float32)
 
 
 def gradients() -> Figure:
     """A photo and a digit beside their histograms: strokes across the gradients, as strong as these are."""
     flower = load_sample_images().images[1][60:400, 100:440]
     digit = load_digits().images[21]
-    figure, axes = _grid(1, 4, 2.0, "OrientedGradients: strokes lie across the gradients of each cell")
+    figure, axes = _grid(1, 4, 1.7, "OrientedGradients: strokes lie across the gradients of each cell")
     for column, (image, cells) in enumerate(((flower, 17), (digit, 7))):
         shape = (*image.shape[:2], 1 if image.ndim == 2 else 3)
         transformer = OrientedGradients(n_orientations=16, cells=(cells, cells), image_shape=shape)

@@ -53,9 +53,8 @@ def test_every_cluster_has_a_picture(run, folder):
         assert kept.mean_images[cluster] == pytest.approx(pixels[labels == cluster].mean(axis=0))
         assert (pixels[labels == cluster] == kept.medoid_images[cluster]).all(axis=1).any()
     page = (folder / "r.html").read_text()
-    assert "medoid of cluster" in page
     assert "seen as gradients" in page
-    assert "raw pixel values" not in page
+    assert "squared distances of gradients" in page
     assert (folder / "pictures" / "medoids.png").is_file()
     assert (folder / "means.png").read_bytes() != (folder / "medoids.png").read_bytes()
 
@@ -130,6 +129,12 @@ def test_only_handwriting_is_deskewed_unasked(source, features, deskew, expected
     images = load_dataset("digits").train
     assert images.format == ImageFormat(8, 8, 1, "uint8", 16)
     assert Seeing(features, deskew).recipe(source, images, 0).deskews is expected
+
+
+def test_the_data_card_says_what_is_handwriting(run):
+    told = run("datasets").stdout
+
+    assert told.count("handwriting: set upright for features other than pixels") == 1
 
 
 def test_features_that_there_are_not(fail):

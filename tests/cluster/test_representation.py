@@ -134,3 +134,20 @@ def test_pictures_are_the_means() -> None:
     assert pixels.pictures is pixels.cluster_centers
     with pytest.raises(ValueError, match="must be a Representation"):
         replace(pixels, representation="gradients")  # type: ignore[arg-type]
+
+
+def test_no_damage_does_more_than_raise(tmp_path: Path) -> None:
+    path = tmp_path / "m.kmosaic"
+    save_model(model(), path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(whole), size=200):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(ModelFileError):
+            load_model(path)
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ModelFileError):
+            load_model(path)

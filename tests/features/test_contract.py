@@ -92,6 +92,20 @@ def test_progress_ends_at_all_rows(transformer: Any) -> None:
 
 
 @every_transformer
+def test_an_interrupt_ends_it(transformer: Any) -> None:
+    if isinstance(transformer, Pixels):
+        pytest.skip("it does nothing that could be interrupted")
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt(f"at {done} of {total}")
+
+    fitted = clone(transformer).fit(images())
+    with pytest.raises(KeyboardInterrupt):
+        fitted.set_params(callback=interrupt).transform(images(n=3300))
+    assert len(fitted.set_params(callback=None).transform(images())) == 300
+
+
+@every_transformer
 @pytest.mark.parametrize(
     ("X", "message"),
     [

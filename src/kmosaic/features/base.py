@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any, ClassVar, Self
@@ -22,12 +23,10 @@ Progress = Callable[[int, int], None]
 
 # Beyond, squares and sums of pixels leave float64's range: as KMeans has it.
 LARGEST_VALUE = 1e100
-# No side of an image a model file may claim is longer: as the readers have it.
-MAX_SIDE = 65_535
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 # A block's float32 values and a few copies stay in a processor's own cache: 128 images of 28 x 28 are 400 kB.
 _BLOCK_VALUES = 100_352
-# How a run ends does not depend on when; parameters that change no result are no part of a recipe.
+# Parameters that change no result are no part of a recipe.
 _NOT_STATE = ("n_threads", "callback")
 
 
@@ -185,12 +184,40 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         return count
 
 
+class OneBlasThread:
+    """While anyone is inside, BLAS has one thread, for the whole process; then what it had before.
+
+    Sums then have one order. Counted, since limits of threads that overlap in time would be put back in the
+    wrong order, and leave one behind.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limits: threadpool_limits | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._limits is not None:
+                self._limits.restore_original_limits()
+
+
+one_blas_thread = OneBlasThread()
+
+
 def over_threads(
     work: Callable[[int], int], starts: range, n_threads: int | None, finished: Callable[[int], None]
 ) -> None:
     """Call ``work`` for every start, over threads; ``finished`` with what each returns, in this thread."""
     number = min(resolve_n_threads(n_threads), len(starts))
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread:
         if number <= 1:
             for start in starts:
                 finished(work(start))

@@ -75,6 +75,12 @@ class OnnxEmbedding(ImageTransformer):
     Notes
     -----
     The features are float32. Each batch runs on one thread, batches side by side.
+
+    Examples
+    --------
+    >>> embedding = OnnxEmbedding("resnet.onnx", image_shape=(32, 32, 3), batch_size=64)
+    >>> embedding.get_params()["input_size"] is None  # the model's own
+    True
     """
 
     _ARRAYS: ClassVar[tuple[str, ...]] = ("digest", "n_outputs")

@@ -155,7 +155,7 @@ class Recipe:
                     f"the model's {type(step).__name__} takes {step.n_features_in_} features and gets "
                     f"{widths[-1]}; make it again with `kmosaic fit -o`"
                 )
-            widths.append(len(step.get_feature_names_out()))
+            widths.append(step._n_features_out)
         if widths[-1] != model.cluster_centers.shape[1]:
             raise ModelFileError(
                 f"the model's features are {widths[-1]}, and its centroids have "

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from kmosaic.features.base import (
     ImageShape,
@@ -15,10 +14,11 @@ from kmosaic.features.base import (
     check_array,
     check_real,
     check_whole,
+    one_blas_thread,
     over_threads,
 )
 
-# A covariance of float64, 3.2 GB with its eigenvectors; more is a slip.
+# A covariance of 1.6 GB, and as much for its eigenvectors; more is a slip.
 MOST_FEATURES = 14_000
 _BLOCK_ROWS = 512
 _GROUP_BYTES = 1 << 29
@@ -121,7 +121,7 @@ class Whiten(ImageTransformer):
                 f"{MOST_FEATURES:,} is the most: make the images smaller, or put OrientedGradients first"
             )
         self.mean_, covariance = moments(rows, self.n_threads)
-        with threadpool_limits(1, user_api="blas"):
+        with one_blas_thread:
             variance, vectors = np.linalg.eigh(covariance)
         kept = slice(None, None if self.n_components is None else -self.n_components - 1, -1)
         self.variance_ = np.maximum(variance[kept], 0)

@@ -174,14 +174,15 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> tuple[DatasetCa
 
 
 def is_handwriting(source: str) -> bool:
-    """Whether ``source`` names a data set whose card says that it is handwriting; a folder says nothing.
+    """Whether ``source`` names a data set whose card says that it is handwriting; files say nothing.
 
     Examples
     --------
     >>> is_handwriting("mnist"), is_handwriting("fashion-mnist"), is_handwriting("photos")
     (True, False, False)
     """
-    entry = IDX_DATASETS.get(source.lower())
+    named = source in IDX_DATASETS or not os.path.exists(source)
+    entry = IDX_DATASETS.get(source.lower()) if named else None
     return entry is not None and entry.handwriting
 
 

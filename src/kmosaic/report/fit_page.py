@@ -244,7 +244,8 @@ def _mosaic(maker: TileMaker, report: FitReport) -> TileGrid:
     k, order = len(summary.cluster_sizes), _order(summary)
     cells = _cluster_tiles(maker, summary, np.asarray(summary.cluster_centers)[order], "centroid")
     height, width = tile_size(maker.collection.format)
-    what = "" if report.features is None else f" (the centroid itself is one of {report.features})"
+    seen = report.features or "deskewed images"
+    what = "" if report.medoids is None else f" (the centroid itself is one of {seen})"
     caption = (
         f"Each tile is a centroid, the mean of all images in its cluster{what}: the sharper it is, the more "
         "they agree. "
