@@ -30,7 +30,7 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             metavar="NAME",
             help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
-            "photographs), or onnx:FILE (an image model's embedding).",
+            "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
         ),
         click.option(
             "--deskew/--no-deskew",
