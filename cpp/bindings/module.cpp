@@ -7,11 +7,12 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <optional>
 
+#include "bindings/arrays.hpp"
 #include "bindings/gil.hpp"
+#include "bindings/neighbours.hpp"
 #include "bindings/thread_limit.hpp"
 #include "kernels/dispatch.hpp"
 #include "kmeans/assign.hpp"
@@ -30,41 +31,12 @@ using namespace nb::literals;
 namespace kmosaic {
 namespace {
 
-using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 // float64 weights, or uint32 counts of the equal rows that each integer row stands for.
 using Weights = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using CenterArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Values = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-template <class T, class... Shape>
-using Result = nb::ndarray<nb::numpy, T, Shape...>;
-
-template <class T>
-struct Buffer {
-    T* data;
-    nb::capsule owner;
-};
-
-template <class T>
-Buffer<T> make_buffer(std::size_t size) {
-    T* data = new T[size]();
-    return {data, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<T*>(p); })};
-}
-
-void require(bool condition, const char* message) {
-    if (!condition) throw std::invalid_argument(message);
-}
-
-Dtype dtype_of(const AnyRows& rows) {
-    if (rows.dtype() == nb::dtype<std::uint8_t>()) return kUint8;
-    if (rows.dtype() == nb::dtype<std::uint16_t>()) return kUint16;
-    if (rows.dtype() == nb::dtype<float>()) return kFloat32;
-    if (rows.dtype() == nb::dtype<double>()) return kFloat64;
-    throw nb::type_error("rows must be uint8, uint16, float32 or float64");
-}
 
 Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
     require(array.shape(1) > 0, "rows must have at least one feature");
@@ -96,27 +68,6 @@ void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters
     int bad = 0;
     for (std::size_t i = 0; i < rows.n_rows; ++i) bad |= (label[i] < 0) | (label[i] >= limit);
     require(!bad, "labels must be cluster numbers");
-}
-
-// Signals are looked at by the calling thread, at most every 50 ms.
-std::function<bool()> signals_pending() {
-    using Clock = std::chrono::steady_clock;
-    return [last = Clock::now()]() mutable {
-        if (Clock::now() - last < std::chrono::milliseconds(50)) return false;
-        last = Clock::now();
-        return signal_raised();
-    };
-}
-
-template <class Work>
-auto without_gil(std::size_t n_threads, Work work) {
-    const Parallel parallel{n_threads, signals_pending()};
-    try {
-        const WithoutGil released;
-        return work(parallel);
-    } catch (const Interrupted&) {
-        throw nb::python_error();
-    }
 }
 
 void check_step(const Rows& rows, const Centers& centers, const MutableLabels& labels, const Moves* moves) {
@@ -410,6 +361,7 @@ NB_MODULE(_core, m) {
           "The least and the greatest value of each feature of float rows.");
     m.def("sum_grids", &grids_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
           "The grids in whose multiples float rows are summed exactly; none where they cannot be.");
+    bind_neighbours(m);
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");

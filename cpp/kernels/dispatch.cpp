@@ -20,14 +20,15 @@ namespace kmosaic {
     extern const ByteKernels byte_kernels; \
     }
 
-#define KMOSAIC_DECLARE(isa)                   \
-    namespace isa {                            \
-    extern const ScreenKernels screen_kernels; \
-    extern const NarrowKernels narrow_kernels; \
-    extern const ColourKernels colour_kernels; \
-    extern const ExactKernels exact_kernels;   \
-    extern const SumKernels sum_kernels;       \
-    }                                          \
+#define KMOSAIC_DECLARE(isa)                           \
+    namespace isa {                                    \
+    extern const ScreenKernels screen_kernels;         \
+    extern const NarrowKernels narrow_kernels;         \
+    extern const ColourKernels colour_kernels;         \
+    extern const ExactKernels exact_kernels;           \
+    extern const SumKernels sum_kernels;               \
+    extern const DistortionKernels distortion_kernels; \
+    }                                                  \
     KMOSAIC_DECLARE_BYTES(isa)
 
 #define KMOSAIC_DECLARE_WORDS(isa)         \
@@ -128,7 +129,8 @@ bool has_neonmm() {
      &isa::colour_kernels,                  \
      &name::byte_kernels,                   \
      &isa::exact_kernels,                   \
-     &isa::sum_kernels}
+     &isa::sum_kernels,                     \
+     &isa::distortion_kernels}
 
 // Best first.
 const Kernels kTables[] = {

@@ -311,6 +311,46 @@ struct ColourKernels {
                                   const std::int32_t* values, std::int32_t* out);
 };
 
+// Gradients of images, two planes an image, in -kLargestGradient .. kLargestGradient: nine squared differences of two
+// planes are at most 9 x 2 x 60^2 = 64800, so 16 bits hold them.
+constexpr std::size_t kGradientPlanes = 2;
+constexpr int kLargestGradient = 30;
+constexpr std::size_t kDistortionBlock = 32;
+// Shifts sideways that share the image's gradients: all those of a reach of 2.
+constexpr std::size_t kShiftsTogether = 5;
+
+// How images lie for the distortion kernel: zeros around them, as far as a shifted context reaches and to a whole
+// number of blocks.
+struct DistortionShape {
+    std::size_t height;
+    std::size_t width;
+    std::size_t warp;
+
+    [[nodiscard]] std::size_t border() const { return warp + 1; }
+    [[nodiscard]] std::size_t columns() const {
+        return (width + 2 + kDistortionBlock - 1) / kDistortionBlock * kDistortionBlock;
+    }
+    [[nodiscard]] std::size_t stride() const {
+        return (columns() + 2 * warp + kDistortionBlock - 1) / kDistortionBlock * kDistortionBlock;
+    }
+    [[nodiscard]] std::size_t plane() const { return (height + 2 * border()) * stride(); }
+    [[nodiscard]] std::size_t padded_size() const { return kGradientPlanes * plane(); }
+    [[nodiscard]] std::size_t sum_stride() const { return columns() + kDistortionBlock; }
+    [[nodiscard]] std::size_t work_size() const {
+        return height * (kShiftsTogether * sum_stride() + columns());
+    }
+};
+
+struct DistortionKernels {
+    // Gradients [plane][row][column] into `padded`, whose borders are zero already.
+    void (*pad)(const std::int8_t* gradients, const DistortionShape& shape, std::uint16_t* padded);
+
+    // Over all pixels of the image, the least sum of squared differences between the 3 x 3 gradients around it and
+    // those around a pixel of the reference at most `warp` away in each direction. Both padded.
+    std::uint64_t (*distortion)(const std::uint16_t* image, const std::uint16_t* reference,
+                                const DistortionShape& shape, std::uint16_t* work);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
@@ -321,6 +361,7 @@ struct Kernels {
     const ByteKernels* bytes;
     const ExactKernels* exact;
     const SumKernels* sums;
+    const DistortionKernels* distortion;
 };
 
 }  // namespace kmosaic

@@ -17,7 +17,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-Screen::Screen(const Centers& centers, Dtype dtype)
+Screen::Screen(const Centers& centers, Dtype dtype, Copies copies)
     : n_features_(centers.n_features),
       n_panels_((centers.n_clusters + kPanelWidth - 1) / kPanelWidth),
       origin_(centers.n_features, 0.0),
@@ -25,6 +25,7 @@ Screen::Screen(const Centers& centers, Dtype dtype)
       norms_(n_panels_ * kPanelWidth, kInfinity) {
     place_origin(centers, dtype == kUint8 || dtype == kUint16);
     place_panels(centers);
+    if (copies == Copies::kKept) return;
     for (const std::size_t copy : later_copies(centers)) norms_[copy] = kInfinity;
 }
 

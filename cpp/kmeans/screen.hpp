@@ -26,11 +26,13 @@
 
 namespace kmosaic {
 
+enum class Copies { kLeftOut, kKept };
+
 class Screen {
   public:
     // Panels of the centroids for rows of this dtype. Later copies of an equal centroid are left out: ties go
-    // to the lowest index, so they can never win.
-    Screen(const Centers& centers, Dtype dtype);
+    // to the lowest index, so they can never win; they are kept where more than the nearest is wanted.
+    Screen(const Centers& centers, Dtype dtype, Copies copies = Copies::kLeftOut);
 
     [[nodiscard]] std::size_t n_panels() const { return n_panels_; }
     [[nodiscard]] const float* panels() const { return panels_.data(); }

@@ -21,7 +21,14 @@ __version__ = VERSION
 if TYPE_CHECKING:
     from kmosaic.cluster import KMeans, MiniBatchKMeans, load_model, save_model
     from kmosaic.configuration import Configuration, show_config
-    from kmosaic.errors import DataError, DownloadError, KmosaicError, ModelFileError, OutputError
+    from kmosaic.errors import (
+        DataError,
+        DownloadError,
+        KmosaicError,
+        MissingLibraryError,
+        ModelFileError,
+        OutputError,
+    )
     from kmosaic.evaluate import ClusterClassifier
     from kmosaic.evaluate.sweep import sweep
 
@@ -34,6 +41,7 @@ _HOMES = {
     "KMeans": "kmosaic.cluster",
     "KmosaicError": "kmosaic.errors",
     "MiniBatchKMeans": "kmosaic.cluster",
+    "MissingLibraryError": "kmosaic.errors",
     "ModelFileError": "kmosaic.errors",
     "OutputError": "kmosaic.errors",
     "load_model": "kmosaic.cluster",
@@ -50,6 +58,7 @@ __all__ = [
     "KMeans",
     "KmosaicError",
     "MiniBatchKMeans",
+    "MissingLibraryError",
     "ModelFileError",
     "OutputError",
     "__version__",

@@ -21,3 +21,7 @@ class OutputError(KmosaicError, OSError):
 
 class DownloadError(KmosaicError, OSError):
     """A download that failed on every mirror, or whose content is not what was published."""
+
+
+class MissingLibraryError(KmosaicError, ImportError):
+    """An optional library that is not installed; the message has the line that installs it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from kmosaic.cluster.model_file import (
     save_model,
 )
 from kmosaic.errors import ModelFileError, OutputError
+from model_files import forge
 
 TINY = ImageFormat(height=2, width=3, channels=1, dtype="uint8", max_value=255)
 
@@ -64,31 +64,6 @@ def assert_equal_models(left: Model, right: Model) -> None:
         else:
             assert ours == theirs, name
             assert type(ours) is type(theirs), name
-
-
-def document_of(path: Path) -> dict[str, Any]:
-    with safetensors.safe_open(path, framework="np") as file:
-        return json.loads(file.metadata()["kmosaic"])  # type: ignore[no-any-return]
-
-
-def forge(path: Path, changes: dict[str, Any], arrays: dict[str, Any] | None = None) -> None:
-    """Write a model file with fields changed (None removes an array) and the checksum that goes with them."""
-    tensors = safetensors.numpy.load_file(path)
-    tensors |= arrays or {}
-    tensors = {name: array for name, array in tensors.items() if array is not None}
-    document = {name: value for name, value in document_of(path).items() if name != "sha256"}
-    document |= changes
-    document = {name: value for name, value in document.items() if value != "<absent>"}
-    digest = hashlib.sha256(
-        json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
-            "utf-8", "replace"
-        )
-    )
-    for name in sorted(tensors):
-        digest.update(f"{name}{tensors[name].dtype.name}{tensors[name].shape}".encode())
-        digest.update(tensors[name].tobytes())
-    document["sha256"] = digest.hexdigest()
-    path.write_bytes(safetensors.numpy.save(tensors, metadata={"kmosaic": json.dumps(document)}))
 
 
 @pytest.fixture
@@ -260,8 +235,8 @@ def test_the_forger_itself_makes_files_that_load(saved: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
-    forge(saved, {"schema_version": 2, "new_field": 1})
-    with pytest.raises(ModelFileError, match=r"schema version 2.*upgrade"):
+    forge(saved, {"schema_version": 3, "new_field": 1})
+    with pytest.raises(ModelFileError, match=r"schema version 3.*upgrade"):
         load_model(saved)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from kmosaic.cli.datasets import datasets
+from kmosaic.cli.duplicates import duplicates
 from kmosaic.cli.errors import CommandGroup
 from kmosaic.cli.fit import fit
+from kmosaic.cli.neighbours import neighbours
 from kmosaic.cli.options import CONTEXT, version_option
 from kmosaic.cli.predict import predict
 from kmosaic.cli.show import show
@@ -27,11 +29,12 @@ def main() -> None:
       kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
+      kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
 
     A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
     file. Any command explains itself with -h.
     """
 
 
-for _command in (datasets, sweep, fit, show, predict):
+for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates):
     main.add_command(_command)

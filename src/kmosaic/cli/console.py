@@ -101,6 +101,19 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
+def inertia_words(inertia: float, features: str | None) -> str:
+    """Return J and what it is in: pixel values, or ``features`` in words.
+
+    Examples
+    --------
+    >>> inertia_words(1234567.8, None), inertia_words(321.05, "gradients")
+    ('inertia J 1,234,568 (squared pixel values)', 'inertia J 321.05 (squared distances of gradients)')
+    """
+    if features is None:
+        return f"inertia J {inertia:,.0f} (squared pixel values)"
+    return f"inertia J {inertia:,.6g} (squared distances of {features})"
+
+
 def in_seconds(seconds: float) -> str:
     """Return a duration to three digits.
 

@@ -88,6 +88,8 @@ def _row(card: DatasetCard) -> tuple[str, ...]:
 
 def _details(card: DatasetCard, data_dir: Path | None, searched: str) -> list[str]:
     lines = [f"  {card.citation}.", f"  {card.homepage}"]
+    if card.handwriting:
+        lines.append("  handwriting: set upright for features other than pixels (--deskew, --no-deskew)")
     if card.location is not None:
         lines.append(f"  here: {card.location}")
     elif card.status == "downloadable":

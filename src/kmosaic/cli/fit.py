@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import Column, in_seconds, note_skipped, plural, say, show_table, written
+from kmosaic.cli.console import (
+    Column,
+    in_seconds,
+    inertia_words,
+    note_skipped,
+    plural,
+    say,
+    show_table,
+    written,
+)
 from kmosaic.cli.errors import given_command
+from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
     WholeNumber,
     ending_options,
@@ -36,11 +46,21 @@ from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, prov
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import KMeans, MiniBatchKMeans
     from kmosaic.evaluate import ClusterSummary
+    from kmosaic.features import ClusterPictures
     from kmosaic.images import Dataset, ImageCollection
 
-_PICTURES = ("first-images", "centroids", "members", "cluster-sizes", "confusion-matrix", "inertia-history")
+_PICTURES = (
+    "first-images",
+    "centroids",
+    "medoids",
+    "members",
+    "cluster-sizes",
+    "confusion-matrix",
+    "inertia-history",
+)
 _CLUSTERS_IN_MEMBERS = 12
 _MOST_CLUSTERS_LISTED = 40
 
@@ -76,9 +96,15 @@ class _Request:
 
 @dataclass(frozen=True, eq=False)
 class _Finished:
-    """A fit, and what it makes of the images it was fitted on and of those held out."""
+    """A fit, and what it makes of the images it was fitted on and of those held out.
+
+    ``shown`` are the clusters' pictures, where the centroids are none; the summaries have the estimator's own
+    centroids.
+    """
 
     dataset: Dataset
+    seen: Seen
+    shown: ClusterPictures | None
     estimator: KMeans | MiniBatchKMeans
     summary: ClusterSummary
     test_summary: ClusterSummary | None
@@ -88,6 +114,13 @@ class _Finished:
     @property
     def accuracy_test(self) -> float | None:
         return None if self.test_summary is None else self.test_summary.accuracy
+
+    @property
+    def pictured(self) -> ClusterSummary:
+        """The summary with an image for every centroid."""
+        if self.shown is None:
+            return self.summary
+        return replace(self.summary, cluster_centers=self.shown.means)
 
 
 @click.command(short_help="Group images into clusters, and keep the result.")
@@ -111,6 +144,7 @@ class _Finished:
     show_default=True,
     help="The same seed, the same clusters.",
 )
+@features_options
 @estimator_options
 @reading_options
 @test_fraction_option(0.0)
@@ -120,19 +154,22 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     """Group the images of SOURCE into clusters.
 
     Where the images have labels, every cluster is named after its most common one. All images are fitted on,
-    save the test set of data that was published with one, or the share held out by --test-fraction.
+    save the test set of data that was published with one, or the share held out by --test-fraction. With
+    --features, images are clustered as these, and a cluster is shown as the mean of its images.
 
     \b
     Examples:
       kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
+      kmosaic fit mnist --clusters 256 --features gradients -o mnist.kmosaic
       kmosaic fit photos/ --clusters 20 --size 64x64 -o photos.kmosaic --labels labels.csv
       kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
     """
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
+    seeing = Seeing.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
     note_missing_data_folder(reading.data_dir, request.source)
-    finished = _run(request, reading, fitting)
+    finished = _run(request, reading, fitting, seeing)
     note_skipped(finished.dataset.train)
     paths = list(_write(request, finished))
     _say_result(finished)
@@ -141,7 +178,7 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
         say(f"Next: {_next(request)}")
 
 
-def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
+def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) -> _Finished:
     from kmosaic.cli.progress import FitProgress, ProgressBar
     from kmosaic.evaluate import summarise
     from kmosaic.evaluate.memory import PeakMemory
@@ -151,40 +188,48 @@ def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
         train = dataset.train
+        seen = Seen.by(seeing.recipe(request.source, train, request.seed), train, fitting.threads, bar)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         with PeakMemory() as memory:
             start = time.perf_counter()
-            estimator.fit(train.pixels)
+            estimator.fit(seen.rows)
             seconds = time.perf_counter() - start
         estimator.callback = None
         bar.start_over("naming clusters")
         summary = summarise(
-            estimator, train.pixels, train.labels, label_names=train.label_names, labels=estimator.labels_
+            estimator, seen.rows, train.labels, label_names=train.label_names, labels=estimator.labels_
         )
         if fitting.algorithm == "minibatch":
             # It has one estimate a batch, not J after every half step, which pictures and reports show.
             summary = replace(summary, inertia_history=summary.inertia_history[:0])
         return _Finished(
             dataset,
+            seen,
+            seen.pictures(train, estimator),
             estimator,
             summary,
-            _test_summary(dataset, estimator, summary),
+            _test_summary(dataset, seen, estimator, summary, bar),
             seconds,
             memory.peak_bytes,
         )
 
 
 def _test_summary(
-    dataset: Dataset, estimator: KMeans | MiniBatchKMeans, summary: ClusterSummary
+    dataset: Dataset,
+    seen: Seen,
+    estimator: KMeans | MiniBatchKMeans,
+    summary: ClusterSummary,
+    bar: ProgressBar,
 ) -> ClusterSummary | None:
     from kmosaic.evaluate import summarise
 
     test, naming = dataset.test, _naming(summary)
     if test is None:
         return None
+    rows = seen.test_rows(test, estimator.n_threads, bar)
     if naming is None:
-        return summarise(estimator, test.pixels)
-    return summarise(estimator, test.pixels, test.labels, label_names=test.label_names, naming=naming)
+        return summarise(estimator, rows)
+    return summarise(estimator, rows, test.labels, label_names=test.label_names, naming=naming)
 
 
 def _naming(summary: ClusterSummary) -> Any:
@@ -200,9 +245,11 @@ def _say_result(finished: _Finished) -> None:
     ended = "converged after" if summary.converged else "stopped before it converged, after"
     say(
         f"{dataset.name}: {plural(len(dataset.train), 'image')} in {plural(summary.n_clusters, 'cluster')}, "
-        f"inertia J {summary.inertia:,.0f} (squared pixel values), "
+        f"{inertia_words(summary.inertia, finished.seen.words)}, "
         f"{ended} {plural(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
+    if finished.seen.recipe.steps:
+        say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
     if summary.n_clusters <= _MOST_CLUSTERS_LISTED:
         _show_clusters(summary)
     else:
@@ -246,7 +293,13 @@ def _write_model(request: _Request, path: Path, finished: _Finished) -> None:
 
     train = finished.dataset.train
     origin = Origin(trained_on=train.source, command=request.command)
-    model = Model.from_fit(finished.estimator, train.format, naming=_naming(finished.summary), origin=origin)
+    model = Model.from_fit(
+        finished.estimator,
+        train.format,
+        naming=_naming(finished.summary),
+        origin=origin,
+        representation=finished.seen.representation(train, finished.shown),
+    )
     save_model(model, path, overwrite=request.force)
 
 
@@ -278,7 +331,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     parameters.pop("callback")
     report = FitReport(
         collection=finished.dataset.train,
-        summary=finished.summary,
+        summary=finished.pictured,
         provenance=provenance(request.command, (request.seed,)),
         algorithm=type(finished.estimator).__name__,
         parameters=parameters,
@@ -287,6 +340,8 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         accuracy_test=finished.accuracy_test,
         n_test=None if test is None else len(test),
         test_origin=finished.dataset.test_origin,
+        features=finished.seen.words,
+        medoids=None if finished.shown is None else finished.shown.medoids,
     )
     write_fit_report(path, report, overwrite=request.force)
 
@@ -303,8 +358,9 @@ def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> Ite
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     """The pictures this fit has, by the names of their files; each is drawn when called."""
     from kmosaic import report
+    from kmosaic.report.wording import squared_units
 
-    train, summary = finished.dataset.train, finished.summary
+    train, summary = finished.dataset.train, finished.pictured
     texts = report.MosaicText(names=summary.cluster_names, sizes=summary.cluster_sizes)
     shown = report.clusters_to_show(summary, _CLUSTERS_IN_MEMBERS)
     figures: dict[str, Callable[[], Figure]] = {
@@ -313,10 +369,17 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
         "members": lambda: report.cluster_members(train, summary, shown),
         "cluster-sizes": lambda: report.cluster_sizes(summary),
     }
+    if finished.shown is not None:
+        medoids = train.pixels[finished.shown.medoids]
+        titled = replace(
+            texts, title=f"{plural(len(medoids), 'medoid')}, each the image nearest its centroid"
+        )
+        figures["medoids"] = lambda: report.centroid_mosaic(medoids, train.format, titled)
     if summary.confusion is not None:
         figures["confusion-matrix"] = lambda: report.confusion_matrix(finished.test_summary or summary)
     if len(summary.inertia_history):
-        figures["inertia-history"] = lambda: report.inertia_history(summary)
+        units = squared_units(finished.seen.words)
+        figures["inertia-history"] = lambda: report.inertia_history(summary, units=units)
     return figures
 
 

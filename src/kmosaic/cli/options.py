@@ -85,7 +85,7 @@ def path_option(*names: str, help: str) -> Decorator:
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what is said about reading images to a command."""
-    return _all(
+    return in_order(
         command,
         click.option(
             "--size",
@@ -114,7 +114,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what is said about the algorithm to a command."""
-    return _all(
+    return in_order(
         command,
         click.option(
             "--algorithm",
@@ -158,7 +158,7 @@ def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --force and --quiet, which every command that writes has."""
-    return _all(command, force_option, quiet_option)
+    return in_order(command, force_option, quiet_option)
 
 
 strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
@@ -216,7 +216,7 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     ctx.exit()
 
 
-def _all(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
+def in_order(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
     """Apply decorators so that help lists them in the order given."""
     for decorator in reversed(decorators):
         command = decorator(command)

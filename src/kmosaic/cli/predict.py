@@ -27,6 +27,7 @@ _HEADER = ("id", "cluster", "name", "distance")
 class _Choices:
     """The options of predict that more than one step asks for."""
 
+    features: str | None
     strict: bool
     data_dir: Path | None
     force: bool
@@ -46,6 +47,12 @@ class _Predicted:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source")
 @path_option("-o", "--output", help="Where to write the CSV table: id, cluster, name, distance.")
+@click.option(
+    "--features",
+    metavar="NAME",
+    help="The features that the model was fitted on, which it knows itself; needed only where the file of "
+    "onnx:FILE has moved.",
+)
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 @strict_option
 @data_dir_option
@@ -53,8 +60,9 @@ class _Predicted:
 def predict(model: Path, source: str, output: Path | None, threads: int | None, **given: Any) -> None:
     """Find the cluster of every image in SOURCE, by a MODEL made with `kmosaic fit`.
 
-    Images are brought to the model's size and colours by the policy it was fitted with. The distance is that
-    to the cluster's centroid, in pixel values; without -o the table goes to stdout.
+    Images are brought to the model's size and colours by the policy it was fitted with, and seen as it saw
+    those it was fitted on. The distance is that to the cluster's centroid, in pixel values or the units of
+    the model's features; without -o the table goes to stdout.
 
     \b
     Examples:
@@ -80,14 +88,17 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import load_model
     from kmosaic.evaluate import summarise
+    from kmosaic.features import Recipe
     from kmosaic.images import ReadOptions, load_images
 
     model = load_model(path)
+    recipe = Recipe.of(model, chosen.features)
     with ProgressBar(quiet=chosen.quiet) as bar:
         options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
         images = load_images(source, model.image, options, bar)
         bar.start_over("finding the nearest centroids")
-        summary = summarise(model, images.pixels, labels=model.predict(images.pixels, n_threads=threads))
+        rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
+        summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
     return _Predicted(model, images, summary)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmosaic.cli.console import plural, say, written
+from kmosaic.cli.console import inertia_words, plural, say, written
 from kmosaic.cli.options import ending_options, path_option
 from kmosaic.cli.outputs import check_picture
 
@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 @path_option(
     "-o", "--output", help="Draw the centroids, with their names, as PNG or SVG by the file's suffix."
 )
+@click.option("--medoids", is_flag=True, help="Draw the image nearest each centroid instead.")
 @click.option("--dark", is_flag=True, help="Draw on black.")
 @ending_options
-def show(model: Path, output: Path | None, dark: bool, force: bool, quiet: bool) -> None:
+def show(model: Path, output: Path | None, force: bool, quiet: bool, **drawn: bool) -> None:
     """Tell what MODEL is, and draw the mosaic of its centroids.
+
+    Of a model fitted on --features, whose centroids are no images, the mean image of each cluster is drawn.
 
     \b
     Examples:
       kmosaic show digits.kmosaic
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic show digits.kmosaic -o centroids.svg --dark
+      kmosaic show mnist.kmosaic -o medoids.png --medoids
     """
     check_picture(output, overwrite=force)
     from kmosaic.cluster import load_model
@@ -38,23 +42,29 @@ def show(model: Path, output: Path | None, dark: bool, force: bool, quiet: bool)
     loaded = load_model(model)
     say(*_facts(loaded))
     if output is not None:
-        _draw(loaded, output, dark=dark, overwrite=force)
+        _draw(loaded, output, overwrite=force, **drawn)
         say(written([output]))
     elif not quiet:
         say(f"Next: kmosaic show {shlex.quote(str(model))} -o centroids.png")
 
 
 def _facts(model: Model) -> list[str]:
+    from kmosaic.features import Recipe
+
     image = model.image
     colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
     ended = "converged" if model.converged else "not converged"
     seed = "no fixed seed" if model.seed is None else f"seed {model.seed}"
+    recipe = Recipe.of(model)
+    words = None if recipe.keeps_pixels else str(recipe)
     lines = [
         f"{plural(model.n_clusters, 'cluster')} of {plural(int(model.cluster_sizes.sum()), 'image')}, "
         f"{image.width} x {image.height} pixels, {colour}, {image.dtype}, white is {image.max_value:g}",
         f"{model.algorithm}, {seed}, {plural(model.n_iter, 'iteration')}, {ended}, "
-        f"inertia J {model.inertia:,.0f} (squared pixel values), by kmosaic {model.kmosaic_version}",
+        f"{inertia_words(model.inertia, words)}, by kmosaic {model.kmosaic_version}",
     ]
+    if recipe.steps:
+        lines.append(f"Seen as: {recipe}, {model.cluster_centers.shape[1]} features")
     if model.trained_on:
         lines.append(f"Fitted on: {model.trained_on}")
     if model.command:
@@ -64,9 +74,16 @@ def _facts(model: Model) -> list[str]:
     return lines
 
 
-def _draw(model: Model, path: Path, *, dark: bool, overwrite: bool) -> None:
+def _draw(model: Model, path: Path, *, dark: bool, medoids: bool, overwrite: bool) -> None:
     from kmosaic.report import DARK, LIGHT, MosaicText, centroid_mosaic, save_figure
 
-    texts = MosaicText(names=model.cluster_names, sizes=model.cluster_sizes)
-    figure = centroid_mosaic(model.cluster_centers, model.image, texts, theme=DARK if dark else LIGHT)
+    title = None
+    pictures = model.pictures
+    if medoids:
+        if model.representation is None:
+            raise click.UsageError("--medoids: the model's centroids are images themselves; leave it out")
+        pictures = model.representation.medoid_images
+        title = f"{plural(model.n_clusters, 'medoid')}, each the image nearest its centroid"
+    texts = MosaicText(names=model.cluster_names, sizes=model.cluster_sizes, title=title)
+    figure = centroid_mosaic(pictures, model.image, texts, theme=DARK if dark else LIGHT)
     save_figure(figure, path, overwrite=overwrite)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, show_table, written
+from kmosaic.cli.console import in_seconds, note_skipped, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
+from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
     NumbersType,
     WholeNumber,
@@ -29,6 +30,7 @@ from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, prov
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.evaluate import Recommendation, StartingDocumentRow, SweepResult, SweepTableRow
     from kmosaic.images import Dataset
 
@@ -76,6 +78,7 @@ class _Finished:
     """A sweep's result, and what is said about it."""
 
     dataset: Dataset
+    seen: Seen
     result: SweepResult
     recommendation: Recommendation
     starting_document: tuple[StartingDocumentRow, ...]
@@ -115,6 +118,7 @@ class _Finished:
 @path_option("--report", help="Write a report: one HTML file with table and pictures.")
 @pictures_option
 @picture_format_option
+@features_options
 @estimator_options
 @reading_options
 @test_fraction_option(0.2)
@@ -131,22 +135,25 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     Examples:
       kmosaic sweep digits
       kmosaic sweep mnist --clusters 10,256 --seeds 5 --json out.json --report out.html
+      kmosaic sweep mnist --clusters 64,256 --features gradients
       kmosaic sweep photos/ --clusters 5,10,20 --size 64x64 --csv runs.csv
     """
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
+    seeing = Seeing.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
     note_missing_data_folder(reading.data_dir, request.source)
-    finished = _run(request, reading, fitting)
+    finished = _run(request, reading, fitting, seeing)
     paths = _write(request, finished)
     _say_result(request, finished)
     if paths:
         say(written(paths))
     if not request.quiet:
-        say(f"Next: {_next(request, finished, [*reading.given_again(), *fitting.given_again()])}")
+        given_again = [*reading.given_again(), *fitting.given_again(), *seeing.given_again()]
+        say(f"Next: {_next(request, finished, given_again)}")
 
 
-def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
+def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) -> _Finished:
     from kmosaic.cli.progress import ProgressBar, SweepProgress
     from kmosaic.evaluate import STARTING_DOCUMENT, SweepOptions
     from kmosaic.evaluate import sweep as run_sweep
@@ -155,32 +162,35 @@ def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
     estimator = fitting.estimator(1)
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
-        n_samples = len(dataset.train)
+        train = dataset.train
+        seen = Seen.by(seeing.recipe(request.source, train, request.seed), train, fitting.threads, bar)
+        n_samples = len(train)
         n_clusters = request.clusters or default_clusters(n_samples)
         progress = SweepProgress(bar, n_samples, n_clusters, request.seeds)
         options = SweepOptions(
-            max_value=dataset.train.format.max_value,
+            max_value=train.format.max_value if seen.words is None else 1.0,
             algorithm=estimator,
             on_start=progress.on_start,
             on_iteration=progress.on_iteration,
             on_run=progress.on_run,
         )
         result = run_sweep(
-            dataset.train.pixels,
-            dataset.train.labels,
+            seen.rows,
+            train.labels,
             n_clusters=n_clusters,
             seeds=request.all_seeds,
-            test=_test_rows(dataset),
+            test=_test_rows(dataset, seen, fitting.threads, bar),
             options=options,
         )
-    beside = STARTING_DOCUMENT if dataset.name == "mnist" else ()
-    return _Finished(dataset, result, result.recommend(request.tolerance), beside)
+    # The starting document clustered pixels: its inertia says nothing beside another.
+    beside = STARTING_DOCUMENT if dataset.name == "mnist" and not seen.recipe.steps else ()
+    return _Finished(dataset, seen, result, result.recommend(request.tolerance), beside)
 
 
-def _test_rows(dataset: Dataset) -> tuple[Any, Any] | None:
+def _test_rows(dataset: Dataset, seen: Seen, threads: int | None, bar: ProgressBar) -> tuple[Any, Any] | None:
     if dataset.test is None or dataset.test.labels is None:
         return None
-    return dataset.test.pixels, dataset.test.labels
+    return seen.test_rows(dataset.test, threads, bar), dataset.test.labels
 
 
 def default_clusters(n_samples: int) -> tuple[int, ...]:
@@ -208,6 +218,8 @@ def _say_result(request: _Request, finished: _Finished) -> None:
 
     note_skipped(finished.dataset.train)
     say(_heading(request, finished.dataset))
+    if finished.seen.recipe.steps:
+        say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
     table = finished.result.table()
     show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
     say("")
@@ -274,15 +286,20 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         provenance=provenance(request.command, request.all_seeds),
         recommendation=finished.recommendation,
         starting_document=finished.starting_document,
+        features=finished.seen.words,
     )
     write_sweep_report(path, report, overwrite=request.force)
 
 
 def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> list[Path]:
     from kmosaic.report import CurveOptions, first_images, save_figure, sweep_curve
+    from kmosaic.report.wording import squared_units
 
+    words = finished.seen.words
     options = CurveOptions(
-        starting_document=finished.starting_document, recommended=finished.recommendation.n_clusters
+        starting_document=finished.starting_document,
+        recommended=finished.recommendation.n_clusters,
+        units=CurveOptions.units if words is None else squared_units(words),
     )
     figures: tuple[Callable[[], Figure], ...] = (
         lambda: first_images(finished.dataset.train),

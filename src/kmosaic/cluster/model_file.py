@@ -10,14 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import operator
 import os
-import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, SupportsIndex
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors.numpy
@@ -26,11 +24,23 @@ from safetensors import SafetensorError
 from sklearn.utils import check_array
 
 from kmosaic import engines
+from kmosaic.cluster.fields import (
+    check_names,
+    check_one_of,
+    check_text,
+    checked_array,
+    finite_number,
+    printable_names,
+    printable_text,
+    whole_number,
+)
+from kmosaic.cluster.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.errors import ModelFileError
 from kmosaic.files import atomic_write
 from kmosaic.version import VERSION
 
-SCHEMA_VERSION = 1
+# Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
+SCHEMA_VERSION = 2
 DTYPES = ("uint8", "uint16", "float32", "float64")
 FIT_POLICIES = ("pad", "crop", "stretch")
 ALGORITHMS = ("KMeans", "MiniBatchKMeans")
@@ -39,8 +49,6 @@ ALGORITHMS = ("KMeans", "MiniBatchKMeans")
 # header of 100,000 named features takes about 2 MiB.
 MAX_FILE_BYTES = 1 << 32
 MAX_HEADER_BYTES = 1 << 25
-# Control characters act on terminals, and lone surrogates have no UTF-8.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _METADATA_KEY = "kmosaic"
 _TENSOR_DTYPES = {"cluster_centers": "F64", "cluster_sizes": "I64", "label_shares": "F64"}
 _FOREIGN = "not a kmosaic model file; name one made with `kmosaic fit -o`"
@@ -75,10 +83,10 @@ class ImageFormat:
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "channels"):
-            object.__setattr__(self, name, _whole(name, getattr(self, name), low=1))
-        _one_of("dtype", self.dtype, DTYPES)
-        _one_of("fit", self.fit, FIT_POLICIES)
-        object.__setattr__(self, "max_value", _number("max_value", self.max_value))
+            object.__setattr__(self, name, whole_number(name, getattr(self, name), low=1))
+        check_one_of("dtype", self.dtype, DTYPES)
+        check_one_of("fit", self.fit, FIT_POLICIES)
+        object.__setattr__(self, "max_value", finite_number("max_value", self.max_value))
         if self.max_value <= 0:
             raise ValueError(f"max_value={self.max_value} must be above 0")
         if self.dtype.startswith("uint") and self.max_value > np.iinfo(self.dtype).max:
@@ -126,7 +134,9 @@ class Model:
 
     ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units, ``cluster_sizes`` int64
     (n_clusters,) rows of the training data, ``inertia`` the training data's, in squared raw pixel units.
-    ``cluster_names``, ``label_names`` and ``label_shares`` are as in ``ClusterNaming``, or all None.
+    ``cluster_names``, ``label_names`` and ``label_shares`` are as in ``ClusterNaming``, or all None. Where
+    images were not clustered as pixels, ``representation`` is what they were turned to, and the centres and
+    the inertia are in its units.
 
     Raises
     ------
@@ -150,6 +160,7 @@ class Model:
     trained_on: str
     kmosaic_version: str
     command: str | None
+    representation: Representation | None = None
 
     def __post_init__(self) -> None:
         _check_arrays(self)
@@ -159,7 +170,13 @@ class Model:
 
     @classmethod
     def from_fit(
-        cls, fitted: Any, image: ImageFormat, *, naming: ClusterNaming | None = None, origin: Origin = UNTOLD
+        cls,
+        fitted: Any,
+        image: ImageFormat,
+        *,
+        naming: ClusterNaming | None = None,
+        origin: Origin = UNTOLD,
+        representation: Representation | None = None,
     ) -> Model:
         """Take what a fitted KMeans or MiniBatchKMeans found, with its names and where it came from.
 
@@ -171,7 +188,7 @@ class Model:
             When the estimator is another one (its ``predict`` need not mean the nearest centroid), or does
             not go with the image format.
         """
-        _one_of("algorithm", type(fitted).__name__, ALGORITHMS)
+        check_one_of("algorithm", type(fitted).__name__, ALGORITHMS)
         centers = np.array(fitted.cluster_centers_, dtype=np.float64)
         parameters = fitted.get_params(deep=False)
         seed = fitted.random_state
@@ -180,24 +197,30 @@ class Model:
             image=image,
             algorithm=type(fitted).__name__,
             parameters={name: _json_value(value) for name, value in parameters.items() if name != "callback"},
-            feature_names=_printable(origin.feature_names or getattr(fitted, "feature_names_in_", None)),
+            feature_names=printable_names(origin.feature_names or getattr(fitted, "feature_names_in_", None)),
             cluster_sizes=np.bincount(fitted.labels_, minlength=len(centers)).astype(np.int64),
             inertia=float(fitted.inertia_),
             n_iter=int(fitted.n_iter_),
             converged=bool(fitted.converged_),
             seed=int(seed) if isinstance(seed, int | np.integer) else None,
-            cluster_names=_printable(naming.cluster_names) if naming else None,
-            label_names=_printable(naming.label_names) if naming else None,
+            cluster_names=printable_names(naming.cluster_names) if naming else None,
+            label_names=printable_names(naming.label_names) if naming else None,
             label_shares=np.array(naming.label_shares, dtype=np.float64) if naming else None,
-            trained_on=_printable_text(origin.trained_on),
+            trained_on=printable_text(origin.trained_on),
             kmosaic_version=VERSION,
-            command=None if origin.command is None else _printable_text(origin.command),
+            command=None if origin.command is None else printable_text(origin.command),
+            representation=representation,
         )
 
     @property
     def n_clusters(self) -> int:
         """How many clusters there are."""
         return int(self.cluster_centers.shape[0])
+
+    @property
+    def pictures(self) -> NDArray[np.float64]:
+        """Each cluster as an image: its centroid, or its images' mean where the centroid is none."""
+        return self.cluster_centers if self.representation is None else self.representation.mean_images
 
     @property
     def naming(self) -> ClusterNaming | None:
@@ -209,8 +232,9 @@ class Model:
     def predict(self, X: ArrayLike, n_threads: int | None = None) -> NDArray[np.int32]:
         """Give the nearest centroid of every row, exactly: int32 (n_samples,); ties go to the lowest index.
 
-        ``X`` is (n_samples, n_features) in the raw pixel units of the training data; uint8, uint16, float32
-        and float64 in C order are read in place.
+        ``X`` is (n_samples, n_features) in the raw pixel units of the training data, or what a model's
+        ``representation`` turns images to (``kmosaic.features.Recipe.of(model).transform``); uint8, uint16,
+        float32 and float64 in C order are read in place.
 
         Raises
         ------
@@ -219,8 +243,13 @@ class Model:
         """
         # float64 first: the dtype that check_array turns any other into.
         rows = check_array(X, dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
-        if rows.shape[1] != self.image.n_features:
-            needed = f"the model was fitted on {self.image.n_features}, images of {self.image.shape}"
+        if rows.shape[1] != self.cluster_centers.shape[1]:
+            needed = f"the model was fitted on {self.cluster_centers.shape[1]}, images of {self.image.shape}"
+            if self.representation is not None:
+                raise ValueError(
+                    f"X has {rows.shape[1]} features, but {needed} as {self.representation.name}; "
+                    "pass kmosaic.features.Recipe.of(model).transform(X)"
+                )
             raise ValueError(f"X has {rows.shape[1]} features, but {needed}; bring the images to that size")
         return engines.nearest_centers(rows, self.cluster_centers, n_threads=n_threads)
 
@@ -238,9 +267,14 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
     present = {name: getattr(model, name) for name in _TENSOR_DTYPES}
     arrays = {name: np.ascontiguousarray(array) for name, array in present.items() if array is not None}
     document = {
-        name: getattr(model, name) for name in Model.__dataclass_fields__ if name not in _TENSOR_DTYPES
+        name: getattr(model, name)
+        for name in Model.__dataclass_fields__
+        if name not in (*_TENSOR_DTYPES, "representation")
     }
-    document |= {"image": asdict(model.image), "schema_version": SCHEMA_VERSION}
+    document |= {"image": asdict(model.image), "schema_version": 1}
+    if model.representation is not None:
+        document |= {"representation": model.representation.document(), "schema_version": SCHEMA_VERSION}
+        arrays |= model.representation.arrays()
     document["sha256"] = _digest(document, arrays)
     # One metadata key: safetensors keeps them in a hash map, and two would come out in any order.
     data = safetensors.numpy.save(arrays, metadata={_METADATA_KEY: _canonical(document)})
@@ -269,7 +303,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     except ModelFileError as error:
         raise ModelFileError(f"{source}: {error}") from None
     except (ValueError, OverflowError, RecursionError, SafetensorError) as error:
-        damage = _printable_text(str(error))
+        damage = printable_text(str(error))
         raise ModelFileError(f"{source}: damaged model file ({damage}); {_REMEDY}") from error
 
 
@@ -309,7 +343,8 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     document = _parse_json(metadata[_METADATA_KEY])
     _check_schema(document)
     for name, entry in header.items():
-        if not isinstance(entry, dict) or entry.get("dtype") != _TENSOR_DTYPES.get(name, ""):
+        allowed = TENSOR_DTYPES if name.startswith(ARRAY_PREFIX) else (_TENSOR_DTYPES.get(name, ""),)
+        if not isinstance(entry, dict) or entry.get("dtype") not in allowed:
             raise ValueError(f"array {name[:80]!r} is not one of this schema's")
     return document, safetensors.numpy.load(data)
 
@@ -328,7 +363,7 @@ def _parse_json(text: str) -> dict[str, Any]:
 
 
 def _check_schema(document: Mapping[str, Any]) -> None:
-    version = _whole("schema_version", document.get("schema_version"), low=1)
+    version = whole_number("schema_version", document.get("schema_version"), low=1)
     if version > SCHEMA_VERSION:
         raise ModelFileError(
             f"schema version {version}, and this kmosaic reads up to {SCHEMA_VERSION}; upgrade it"
@@ -337,8 +372,9 @@ def _check_schema(document: Mapping[str, Any]) -> None:
 
 def _check_document(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     expected = set(Model.__dataclass_fields__) | {"schema_version", "sha256"}
-    # label_shares alone may be absent: a model fitted without labels has none.
-    odd = sorted((set(document) | set(arrays) | {"label_shares"}) ^ expected)
+    own = {name for name in arrays if not name.startswith(ARRAY_PREFIX)}
+    # A model fitted without labels has no label_shares, and one of pixels no representation.
+    odd = sorted((set(document) | own | {"label_shares", "representation"}) ^ expected)
     if odd or not set(document).isdisjoint(_TENSOR_DTYPES):
         raise ValueError(f"fields missing or unknown: {', '.join(odd)[:200]!r}")
     unsigned = {name: value for name, value in document.items() if name != "sha256"}
@@ -352,6 +388,7 @@ def _model_of(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> M
         if isinstance(fields[name], list):
             fields[name] = tuple(fields[name])
     image = fields.pop("image")
+    representation = Representation.of(fields.pop("representation", None), arrays)
     if not isinstance(image, dict) or set(image) != set(ImageFormat.__dataclass_fields__):
         raise ValueError("the image format has missing or unknown fields")
     return Model(
@@ -359,6 +396,7 @@ def _model_of(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> M
         cluster_centers=arrays["cluster_centers"],
         cluster_sizes=arrays["cluster_sizes"],
         label_shares=arrays.get("label_shares"),
+        representation=representation,
         **fields,
     )
 
@@ -384,56 +422,58 @@ def _json_value(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return _printable_text(value)
+        return printable_text(value)
     if isinstance(value, np.ndarray):
         return f"array of shape {value.shape}"
     return f"a {getattr(value, '__name__', type(value).__name__)}"
 
 
-def _printable_text(text: str) -> str:
-    return _UNPRINTABLE.sub("\ufffd", text)
-
-
-def _printable(names: Iterable[Any] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(_printable_text(str(name)) for name in names)
-
-
 def _check_arrays(model: Model) -> None:
-    centers = _array("cluster_centers", model.cluster_centers, np.float64, ndim=2)
+    centers = checked_array("cluster_centers", model.cluster_centers, np.float64, ndim=2)
     if centers.shape[0] < 1 or not np.isfinite(centers).all():
         raise ValueError("cluster_centers must be finite, and at least one")
-    if centers.shape[1] != model.image.n_features:
+    if model.representation is not None:
+        _check_representation(model.representation, model)
+    elif centers.shape[1] != model.image.n_features:
         wanted = f"images of {model.image.shape} have {model.image.n_features}"
         raise ValueError(f"cluster_centers has {centers.shape[1]} features, but {wanted}")
-    sizes = _array("cluster_sizes", model.cluster_sizes, np.int64, ndim=1)
+    sizes = checked_array("cluster_sizes", model.cluster_sizes, np.int64, ndim=1)
     if sizes.shape[0] != centers.shape[0] or sizes.min() < 0:
         raise ValueError(f"cluster_sizes must be {centers.shape[0]} counts of rows")
 
 
+def _check_representation(representation: Any, model: Model) -> None:
+    if not isinstance(representation, Representation):
+        raise ValueError("representation must be a Representation, or None")
+    shape = model.n_clusters, model.image.n_features
+    if representation.mean_images.shape != shape or representation.medoid_images.dtype != model.image.dtype:
+        raise ValueError(f"the representation's pictures must be {shape}, the medoids {model.image.dtype}")
+
+
 def _check_fit(model: Model) -> None:
-    _one_of("algorithm", model.algorithm, ALGORITHMS)
-    object.__setattr__(model, "inertia", _number("inertia", model.inertia, low=0.0))
-    object.__setattr__(model, "n_iter", _whole("n_iter", model.n_iter, low=0))
+    check_one_of("algorithm", model.algorithm, ALGORITHMS)
+    object.__setattr__(model, "inertia", finite_number("inertia", model.inertia, low=0.0))
+    object.__setattr__(model, "n_iter", whole_number("n_iter", model.n_iter, low=0))
     if not isinstance(model.converged, bool):
         raise ValueError("converged must be true or false")
     if model.seed is not None:
-        object.__setattr__(model, "seed", _whole("seed", model.seed, low=0))
+        object.__setattr__(model, "seed", whole_number("seed", model.seed, low=0))
 
 
 def _check_words(model: Model) -> None:
     if not isinstance(model.parameters, dict):
         raise ValueError("parameters must be a dict of names and plain values")
     for name, value in model.parameters.items():
-        _text("parameters", name)
+        check_text("parameters", name)
         if isinstance(value, str):
-            _text(name, value)
+            check_text(name, value)
         elif value is not None and not isinstance(value, bool | int):
-            _number(name, value)
-    _text("trained_on", model.trained_on)
-    _text("kmosaic_version", model.kmosaic_version)
-    _text("command", "" if model.command is None else model.command)
+            finite_number(name, value)
+    check_text("trained_on", model.trained_on)
+    check_text("kmosaic_version", model.kmosaic_version)
+    check_text("command", "" if model.command is None else model.command)
     if model.feature_names is not None:
-        _names("feature_names", model.feature_names, model.image.n_features)
+        check_names("feature_names", model.feature_names, model.cluster_centers.shape[1])
 
 
 def _check_naming(model: Model) -> None:
@@ -441,54 +481,12 @@ def _check_naming(model: Model) -> None:
         if any(part is not None for part in (model.cluster_names, model.label_names, model.label_shares)):
             raise ValueError("cluster_names, label_names and label_shares must be given together")
         return
-    shares = _array("label_shares", model.label_shares, np.float64, ndim=2)
-    _names("cluster_names", model.cluster_names, model.n_clusters)
-    _names("label_names", model.label_names, shares.shape[1])
+    shares = checked_array("label_shares", model.label_shares, np.float64, ndim=2)
+    check_names("cluster_names", model.cluster_names, model.n_clusters)
+    check_names("label_names", model.label_names, shares.shape[1])
     if shares.shape[0] != model.n_clusters or shares.shape[1] < 1:
         raise ValueError(f"label_shares must have {model.n_clusters} rows and a column for every label")
     if not ((shares >= 0) & (shares <= 1)).all() or not np.allclose(shares.sum(axis=1), 1.0, atol=1e-6):
         raise ValueError("every row of label_shares must be shares that add to 1")
     if not set(model.cluster_names) <= set(model.label_names):
         raise ValueError("every cluster name must be one of label_names")
-
-
-def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> NDArray[Any]:
-    if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != ndim:
-        raise ValueError(f"{name} must be a {ndim}-dimensional array of {np.dtype(dtype).name}")
-    return value
-
-
-def _whole(name: str, value: SupportsIndex | Any, *, low: int) -> int:
-    # 2**53 is where JSON readers that know only float64 stop telling whole numbers apart.
-    if (
-        isinstance(value, bool)
-        or not hasattr(value, "__index__")
-        or not low <= operator.index(value) < 1 << 53
-    ):
-        raise ValueError(f"{name} must be a whole number of at least {low}, got {str(value)[:80]!r}")
-    return operator.index(value)
-
-
-def _number(name: str, value: Any, low: float = -math.inf) -> float:
-    numeric = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    number = float(value) if numeric else math.nan
-    if not math.isfinite(number) or number < low:
-        raise ValueError(f"{name} must be a finite number of at least {low}, got {str(value)[:80]!r}")
-    return number
-
-
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name}={str(value)[:80]!r} must be one of {', '.join(allowed)}")
-
-
-def _text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or _UNPRINTABLE.search(value):
-        raise ValueError(f"{name} must be text without control characters")
-
-
-def _names(name: str, value: Any, length: int) -> None:
-    if not isinstance(value, tuple) or len(value) != length:
-        raise ValueError(f"{name} must be {length} names")
-    for entry in value:
-        _text(name, entry)

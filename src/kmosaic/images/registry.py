@@ -38,6 +38,7 @@ class IdxDataset:
     test_images: DataFile
     test_labels: DataFile
     mirrors: tuple[str, ...]
+    handwriting: bool = False
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -51,7 +52,8 @@ class DatasetCard:
 
     ``n_test`` is 0 where no test set was published; ``shape`` is (height, width, channels);
     ``bytes_download`` is 0 for embedded data. ``status`` is "embedded", "found" (complete, in the folder
-    ``location``) or "downloadable".
+    ``location``) or "downloadable". ``handwriting`` says that slant tells nothing about what is seen, so that
+    recipes of features which can deskew images do.
     """
 
     name: str
@@ -66,6 +68,7 @@ class DatasetCard:
     location: Path | None
     status: str
     mirrors: tuple[str, ...]
+    handwriting: bool = False
 
 
 # SHA-256 computed from files of which the MD5 of the unpacked content is the one published: 6bbc9ace...adb,
@@ -102,6 +105,7 @@ _MNIST = IdxDataset(
         "https://storage.googleapis.com/cvdf-datasets/mnist",
         "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset/mnist",
     ),
+    handwriting=True,
 )
 
 # MD5 of the unpacked content, as several independent projects publish it beside the MD5 of the gzip files on
@@ -169,6 +173,19 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> tuple[DatasetCa
     return _digits_card(), mnist, fashion
 
 
+def is_handwriting(source: str) -> bool:
+    """Whether ``source`` names a data set whose card says that it is handwriting; files say nothing.
+
+    Examples
+    --------
+    >>> is_handwriting("mnist"), is_handwriting("fashion-mnist"), is_handwriting("photos")
+    (True, False, False)
+    """
+    named = source in IDX_DATASETS or not os.path.exists(source)
+    entry = IDX_DATASETS.get(source.lower()) if named else None
+    return entry is not None and entry.handwriting
+
+
 def find_file(folder: Path, name: str) -> Path | None:
     """The file ``name`` in ``folder``, unpacked or with .gz; unpacked first, as it is faster to read."""
     for candidate in (folder / name, folder / f"{name}.gz"):
@@ -226,6 +243,7 @@ def _idx_card(entry: IdxDataset, data_dir: str | os.PathLike[str] | None, **fact
         location=location,
         status="downloadable" if location is None else "found",
         mirrors=entry.mirrors,
+        handwriting=entry.handwriting,
         **facts,
     )
 

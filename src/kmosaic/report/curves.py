@@ -40,11 +40,14 @@ class CurveOptions:
         measured ones, for MNIST; none by default.
     recommended
         A number of clusters to mark.
+    units
+        What J is in, for its axis.
     """
 
     theme: Theme = LIGHT
     starting_document: Sequence[StartingDocumentRow] = ()
     recommended: int | None = None
+    units: str = "pixels scaled to 0..1"
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def _draw_inertia(axes: Axes, result: SweepResult, options: CurveOptions) -> Non
     top = max([spread.max for spread in spreads] + [row.inertia for row in beside])
     axes.set_ylim(0, top * 1.08 or 1)
     unit = number_axis(axes, top)
-    axes.set_ylabel(f"J{unit.words}\npixels scaled to 0..1")
+    axes.set_ylabel(f"J{unit.words}\n{options.units}")
     set_title(axes, "Inertia J by number of clusters", options.theme, pad=24)
     _name_ends(axes, ends)
 

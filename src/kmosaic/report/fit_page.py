@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kmosaic.report.clusters import cluster_sizes, confusion_matrix, least_purity
 from kmosaic.report.history import inertia_history
@@ -25,7 +26,7 @@ from kmosaic.report.parts import (
 )
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import largest_side, tile_size
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent
+from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent, squared_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
@@ -55,6 +56,11 @@ class FitReport:
         What the fit took, where it was measured.
     accuracy_test, n_test, test_origin
         Accuracy on images kept aside, how many they were and where they came from.
+    features
+        What the images were clustered as, in words, where not as pixels; the summary's centroids are then the
+        means of the clusters' images, and its distances and inertia are in units of these features.
+    medoids
+        Rows of the images nearest the centroids, one a cluster, where these are no images.
     """
 
     collection: ImageCollection
@@ -67,6 +73,8 @@ class FitReport:
     accuracy_test: float | None = None
     n_test: int | None = None
     test_origin: str = ""
+    features: str | None = None
+    medoids: NDArray[np.integer[Any]] | None = None
 
     def __post_init__(self) -> None:
         n_images, n_labels = len(self.collection), len(self.summary.labels)
@@ -118,14 +126,16 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "data": collection_facts(collection),
         "skipped": collection.skipped,
         "first": _first(maker),
-        "mosaic": _mosaic(maker, summary),
+        "mosaic": _mosaic(maker, report),
+        "medoids": _medoids(maker, report),
+        "units": report.features or "raw pixel values",
         "sizes": _sizes(summary),
         "lines": _lines(summary),
         "members": [_members(maker, summary, cluster) for cluster in shown],
         "members_note": _members_note(summary, len(shown)),
         "aspect": maker.aspect,
         "confusion": _confusion(summary),
-        "history": _history(summary, report.algorithm),
+        "history": _history(report),
         "facts": making_facts(report.provenance, {"Algorithm": _algorithm(report)}),
     }
 
@@ -138,9 +148,10 @@ def _algorithm(report: FitReport) -> str:
 def _lead(report: FitReport) -> str:
     summary, form = report.summary, report.collection.format
     ended = "converged after" if summary.converged else "stopped, not yet converged, after"
+    seen = f", seen as {report.features}," if report.features else ""
     text = (
-        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels were grouped into "
-        f"{count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
+        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels{seen} were grouped "
+        f"into {count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
         f"{count(summary.n_iter, 'iteration')}."
     )
     if summary.accuracy is not None:
@@ -161,11 +172,19 @@ def _lead(report: FitReport) -> str:
 def _numbers(report: FitReport) -> list[Fact]:
     summary = report.summary
     scale = report.collection.format.max_value
-    raw = f"{inertia_text(summary.inertia)} in raw pixel values squared"
+    inertia = (
+        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features))
+        if report.features
+        else Fact(
+            "Inertia J",
+            inertia_text(summary.inertia / scale**2),
+            f"pixels scaled to 0..1; {inertia_text(summary.inertia)} in {squared_units(None)}",
+        )
+    )
     numbers = [
         Fact("Images", f"{len(report.collection):,}"),
         Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
-        Fact("Inertia J", inertia_text(summary.inertia / scale**2), f"pixels scaled to 0..1; {raw}"),
+        inertia,
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:
@@ -191,22 +210,45 @@ def _first(maker: TileMaker) -> TileGrid:
     return TileGrid(maker.members(range(n)), 10, maker.aspect, caption)
 
 
-def _mosaic(maker: TileMaker, summary: ClusterSummary) -> TileGrid:
-    """All centroids: grouped by name and the largest first where there are names, else in order."""
+def _order(summary: ClusterSummary) -> NDArray[np.intp]:
+    """Clusters grouped by name and the largest first where there are names, else the largest first."""
     k = len(summary.cluster_sizes)
     sizes = np.asarray(summary.cluster_sizes)
-    order = np.lexsort((np.arange(k), -sizes, _name_codes(summary)))[:_MOST_CENTROIDS]
-    centers = np.asarray(summary.cluster_centers)[order]
+    return np.lexsort((np.arange(k), -sizes, _name_codes(summary)))[:_MOST_CENTROIDS]
+
+
+def _cluster_tiles(maker: TileMaker, summary: ClusterSummary, images: NDArray[Any], what: str) -> list[Cell]:
+    """One tile a cluster, of ``images`` in the order of ``_order``."""
     cells = []
-    for cluster, source in zip(order.tolist(), maker.sources(centers), strict=True):
+    for cluster, source in zip(_order(summary).tolist(), maker.sources(images), strict=True):
         name = clean(summary.cluster_names[cluster]) if summary.cluster_names else ""
-        alt = f"centroid of cluster {cluster}" + (f", named {name}" if name else "")
+        alt = f"{what} of cluster {cluster}" + (f", named {name}" if name else "")
         hint = cluster_title(summary, cluster)
-        cells.append(Cell(source, alt, name or f"#{cluster}", f"{sizes[cluster]:,}", hint))
+        cells.append(Cell(source, alt, name or f"#{cluster}", f"{summary.cluster_sizes[cluster]:,}", hint))
+    return cells
+
+
+def _medoids(maker: TileMaker, report: FitReport) -> TileGrid | None:
+    if report.medoids is None:
+        return None
+    chosen = np.asarray(report.medoids)[_order(report.summary)]
+    cells = _cluster_tiles(maker, report.summary, report.collection.pixels[chosen], "medoid")
     height, width = tile_size(maker.collection.format)
+    caption = "The medoids, in the same order: of each cluster the one image nearest its centroid."
+    return TileGrid(cells, near_square(len(cells), width / height), maker.aspect, caption)
+
+
+def _mosaic(maker: TileMaker, report: FitReport) -> TileGrid:
+    """All centroids, or the means of the clusters' images where the centroids are none."""
+    summary = report.summary
+    k, order = len(summary.cluster_sizes), _order(summary)
+    cells = _cluster_tiles(maker, summary, np.asarray(summary.cluster_centers)[order], "centroid")
+    height, width = tile_size(maker.collection.format)
+    seen = report.features or "deskewed images"
+    what = "" if report.medoids is None else f" (the centroid itself is one of {seen})"
     caption = (
-        "Each tile is a centroid, the mean of all images in its cluster: the sharper it is, the more they "
-        "agree. "
+        f"Each tile is a centroid, the mean of all images in its cluster{what}: the sharper it is, the more "
+        "they agree. "
     )
     if summary.cluster_names:
         caption += (
@@ -339,11 +381,11 @@ def _confusion(summary: ClusterSummary) -> Picture | None:
     return picture(lambda theme: confusion_matrix(summary, theme=theme), alt, caption)
 
 
-def _history(summary: ClusterSummary, algorithm: str) -> Picture | None:
-    values = np.asarray(summary.inertia_history)
+def _history(report: FitReport) -> Picture | None:
+    values = np.asarray(report.summary.inertia_history)
     if values.size == 0:
         return None
-    half_steps = not algorithm.startswith("MiniBatch")
+    half_steps = not report.algorithm.startswith("MiniBatch")
     caption = (
         "The assignment step gives every image to its nearest centroid, the update step moves every centroid "
         "to the mean of its images. Neither can raise J, and the fit ends when no image changes its cluster."
@@ -355,4 +397,7 @@ def _history(summary: ClusterSummary, algorithm: str) -> Picture | None:
         )
     what = "Inertia" if half_steps else "Mean squared distance"
     alt = f"{what} in the course of the fit, from {values[0]:.6g} to {values[-1]:.6g}"
-    return picture(lambda theme: inertia_history(values, half_steps=half_steps, theme=theme), alt, caption)
+    units = squared_units(report.features)
+    return picture(
+        lambda theme: inertia_history(values, half_steps=half_steps, units=units, theme=theme), alt, caption
+    )

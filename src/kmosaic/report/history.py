@@ -25,7 +25,11 @@ _LEFT = 116  # room for numbers up to 999,999 and two lines of label
 
 
 def inertia_history(
-    history: ClusterSummary | ArrayLike, *, half_steps: bool = True, theme: Theme = LIGHT
+    history: ClusterSummary | ArrayLike,
+    *,
+    half_steps: bool = True,
+    units: str = "raw pixel values squared",
+    theme: Theme = LIGHT,
 ) -> Figure:
     """Return J after every assignment step (circles) and every update step (diamonds).
 
@@ -35,10 +39,12 @@ def inertia_history(
     Parameters
     ----------
     history
-        A summary with ``inertia_history``, or that array itself: J in squared raw pixel values after
-        assignment, update, assignment, and so on.
+        A summary with ``inertia_history``, or that array itself: J in ``units`` after assignment, update,
+        assignment, and so on.
     half_steps
         False for :class:`kmosaic.MiniBatchKMeans`, whose history is the mean squared distance of each batch.
+    units
+        What J is in, for its axis.
 
     Raises
     ------
@@ -49,7 +55,7 @@ def inertia_history(
     if values.size == 0:
         raise ValueError("the fit has no inertia history; give one value of J after every half step")
     iterations = 1 + np.arange(values.size) / (2 if half_steps else 1)
-    course = _Course(iterations, values, half_steps, float(values.max()))
+    course = _Course(iterations, values, half_steps, float(values.max()), units)
     figure = new_figure(_WIDTH, _HEIGHT, theme)
     axes = _panels(figure, course, theme)
     title = "Inertia J after every half step" if half_steps else "Mean squared distance, batch by batch"
@@ -71,9 +77,12 @@ class _Course:
     values: NDArray[np.float64]
     half_steps: bool
     largest: float
+    units: str
 
     def part(self, chosen: slice) -> _Course:
-        return _Course(self.iterations[chosen], self.values[chosen], self.half_steps, self.largest)
+        return _Course(
+            self.iterations[chosen], self.values[chosen], self.half_steps, self.largest, self.units
+        )
 
 
 def _panels(figure: Figure, course: _Course, theme: Theme) -> Axes:
@@ -113,7 +122,7 @@ def _draw(axes: Axes, course: _Course, theme: Theme) -> None:
     axes.set_ylim(_start(axes, low - room / 3, high + room), high + room)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]))
     axes.set_xlabel("Iteration" if course.half_steps else "Batch")
-    axes.set_ylabel(f"{'J' if course.half_steps else 'Mean'}{unit.words}\nraw pixel values squared")
+    axes.set_ylabel(f"{'J' if course.half_steps else 'Mean'}{unit.words}\n{course.units}")
     _state_start(axes, axes.get_ylim()[0] / unit.divisor, theme)
 
 

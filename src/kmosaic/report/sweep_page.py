@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kmosaic.report.curves import CURVES, CurveName, CurveOptions, has_scores, sweep_curve
@@ -20,7 +20,7 @@ from kmosaic.report.parts import (
 )
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import largest_side
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory
+from kmosaic.report.wording import clean, count, duration, inertia_text, memory, squared_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import (
@@ -51,6 +51,8 @@ class SweepReport:
     starting_document
         Rows of the starting document, the notebook project kmosaic began with, to set beside the measured
         ones, for MNIST; none by default.
+    features
+        What the images were clustered as, in words, where not as pixels; inertia is then in their units.
     """
 
     dataset: Dataset
@@ -58,6 +60,7 @@ class SweepReport:
     provenance: Provenance = field(default_factory=Provenance)
     recommendation: Recommendation | None = None
     starting_document: Sequence[StartingDocumentRow] = ()
+    features: str | None = None
 
     def __post_init__(self) -> None:
         if not self.result.runs:
@@ -124,7 +127,8 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
     result, train = report.result, report.dataset.train
     recommendation = report.recommendation or result.recommend()
     numbers = _numbers(report, recommendation)
-    columns = _measured(result, _COLUMNS)
+    columns = _measured(result, _in_units(_COLUMNS, report.features))
+    run_columns = _measured(result, _in_units(_RUN_COLUMNS, report.features))
     maker = TileMaker(train, largest_side(N_FIRST))
     n_first = min(N_FIRST, len(train))
     return {
@@ -146,8 +150,8 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
             maker.aspect,
             f"The first {n_first:,} of {len(train):,} images.{maker.scale_note()}",
         ),
-        "run_columns": _measured(result, _RUN_COLUMNS),
-        "runs": [_run_line(run, _measured(result, _RUN_COLUMNS)) for run in result.runs],
+        "run_columns": run_columns,
+        "runs": [_run_line(run, run_columns) for run in result.runs],
         "facts": making_facts(report.provenance),
     }
 
@@ -160,10 +164,10 @@ def _lead(report: SweepReport) -> str:
     result, train = report.result, report.dataset.train
     ks = [row.n_clusters for row in result.table()]
     span = f"from {ks[0]:,} to {ks[-1]:,}" if len(ks) > 1 else f"{ks[0]:,}"
+    seen = f", seen as {report.features}," if report.features else ""
     text = (
-        f"{count(len(train), 'image')} were clustered with {count(len(ks), 'number')} of clusters, {span}, "
-        f"with "
-        f"{count(_n_seeds(result), 'seed')} each: {count(len(result.runs), 'fit')} in all."
+        f"{count(len(train), 'image')}{seen} were clustered with {count(len(ks), 'number')} of clusters, "
+        f"{span}, with {count(_n_seeds(result), 'seed')} each: {count(len(result.runs), 'fit')} in all."
     )
     if report.dataset.test is not None:
         text += f" Accuracy was also measured on {count(len(report.dataset.test), 'test image')}."
@@ -203,6 +207,18 @@ def _test_facts(report: SweepReport) -> list[Fact]:
     how_many = "none" if test is None else f"{len(test):,}"
     origin = f", {report.dataset.test_origin}" if report.dataset.test_origin else ""
     return [Fact("Test images", f"{how_many}{origin}")]
+
+
+def _in_units(columns: Sequence[_Column], features: str | None) -> list[_Column]:
+    """The columns as they are for pixels; features have no brightness to scale by, so J stands there once."""
+    if features is None:
+        return list(columns)
+    units = squared_units(features)
+    return [
+        replace(column, unit=units) if column.key == "inertia_scaled" else column
+        for column in columns
+        if column.key != "inertia_raw"
+    ]
 
 
 def _measured(result: SweepResult, columns: Sequence[_Column]) -> list[_Column]:
@@ -277,9 +293,10 @@ def _curve(report: SweepReport, name: CurveName, recommendation: Recommendation)
     }
 
     def draw(theme: Any) -> Any:
-        return sweep_curve(
-            report.result, name, CurveOptions(theme, report.starting_document, recommendation.n_clusters)
-        )
+        options = CurveOptions(theme, report.starting_document, recommendation.n_clusters)
+        if report.features:
+            options = replace(options, units=squared_units(report.features))
+        return sweep_curve(report.result, name, options)
 
     spread = _SPREAD if _n_seeds(report.result) > 1 else ""
     return picture(draw, alts[name], captions[name] + spread)

@@ -1,0 +1,101 @@
+"""``kmosaic duplicates``: images that are nearly the same."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmosaic.cli.console import note_skipped, plural, say, written
+from kmosaic.cli.neighbours import find, read
+from kmosaic.cli.options import WholeNumber, ending_options, path_option, reading_options, source_argument
+from kmosaic.cli.outputs import check_outputs, check_picture, write_assignments, write_rows
+from kmosaic.cli.request import Reading
+
+if TYPE_CHECKING:
+    from kmosaic.features.duplicates import DuplicateGroup
+    from kmosaic.images import ImageCollection
+
+_HEADER = ("group", "id", "distance")
+_MOST_DRAWN = 20
+_MOST_IN_ROW = 8
+
+
+@click.command(short_help="List images that are nearly the same.")
+@source_argument
+@path_option("-o", "--output", help="Where to write the CSV table: group, id, distance.")
+@path_option("--picture", help=f"Draw the first {_MOST_DRAWN} groups, as PNG or SVG by the file's suffix.")
+@click.option(
+    "--distance",
+    "most",
+    type=click.FloatRange(0.0, 1.0),
+    default=0.2,
+    show_default=True,
+    help="How unlike two images of a group may be: 0 for equal edges (up to shifts of 2 pixels), "
+    "1 for nothing in common.",
+)
+@click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@reading_options
+@ending_options
+def duplicates(source: str, output: Path | None, picture: Path | None, **given: Any) -> None:
+    """Find groups of nearly equal images in SOURCE, whatever their brightness and contrast.
+
+    The distance is that of the image distortion model, as a part of what the image's own edges are worth: to
+    the one most like it of its group. Without -o the table goes to stdout.
+
+    \b
+    Examples:
+      kmosaic duplicates photos/ --size 64x64
+      kmosaic duplicates photos/ --size 64x64 -o duplicates.csv --picture duplicates.png
+    """
+    most, threads = given.pop("most"), given.pop("threads")
+    force, quiet = given.pop("force"), given.pop("quiet")
+    check_outputs([output, picture], overwrite=force)
+    check_picture(picture, overwrite=force)
+    images = read(source, Reading.taken_from({**given, "test_fraction": 0.0}), quiet=quiet)
+    from kmosaic.features.duplicates import duplicate_groups
+
+    groups = duplicate_groups(find(images, 7, threads, quiet=quiet), most)
+    note_skipped(images)
+    if output is None:
+        write_rows(sys.stdout, _HEADER, _rows(images, groups))
+    else:
+        write_assignments(output, _HEADER, _rows(images, groups), overwrite=force)
+        say(_words(images, groups))
+    if picture is not None and groups:
+        _draw(images, groups, picture, overwrite=force)
+    paths = [path for path in (output, picture if groups else None) if path is not None]
+    if output is not None:
+        say(written(paths))
+
+
+def _rows(images: ImageCollection, groups: list[DuplicateGroup]) -> Iterator[tuple[object, ...]]:
+    for number, group in enumerate(groups):
+        for row, distance in zip(group.rows, group.distances, strict=True):
+            yield number, images.ids[row], f"{distance:.4f}"
+
+
+def _words(images: ImageCollection, groups: list[DuplicateGroup]) -> str:
+    spare = sum(len(group.rows) - 1 for group in groups)
+    if not groups:
+        return f"No two of {plural(len(images), 'image')} are nearly the same; a larger --distance finds more"
+    return (
+        f"{plural(len(groups), 'group')} of nearly equal images: {spare:,} of {plural(len(images), 'image')} "
+        "could be done without"
+    )
+
+
+def _draw(images: ImageCollection, groups: list[DuplicateGroup], path: Path, *, overwrite: bool) -> None:
+    from kmosaic.report import save_figure
+    from kmosaic.report.rows import PictureRow, image_rows
+
+    rows = [
+        PictureRow(group.rows[:_MOST_IN_ROW].tolist(), group.distances[:_MOST_IN_ROW].tolist())
+        for group in groups[:_MOST_DRAWN]
+    ]
+    shown = f"{len(rows)} of {plural(len(groups), 'group')} of nearly equal images"
+    explanation = "A group a line, with each image's distance to the one most like it."
+    save_figure(image_rows(images, rows, shown, explanation), path, overwrite=overwrite)

@@ -1,0 +1,125 @@
+"""What a command line asks of features, put into their own terms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from kmosaic.cli.options import in_order
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.cluster import KMeans, MiniBatchKMeans, Representation
+    from kmosaic.features import ClusterPictures, Recipe
+    from kmosaic.images import ImageCollection
+
+
+def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is said about features to a command."""
+    return in_order(
+        command,
+        click.option(
+            "--features",
+            default="pixels",
+            show_default=True,
+            metavar="NAME",
+            help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
+            "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
+        ),
+        click.option(
+            "--deskew/--no-deskew",
+            default=None,
+            help="Set slanted writing upright first. [default: for features other than pixels, where the "
+            "data set is known to be handwriting (mnist)]",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """The options about features."""
+
+    features: str
+    deskew: bool | None
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Self:
+        """Take the options of these names out of ``given``; refuse recipes that there are not."""
+        from kmosaic.features.recipes import split_name
+
+        seeing = cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
+        split_name(seeing.features)
+        return seeing
+
+    def recipe(self, source: str, images: ImageCollection, seed: int) -> Recipe:
+        """Return the recipe they ask for, not fitted."""
+        from kmosaic.features import RECIPES, Recipe, RecipeOptions
+        from kmosaic.features.recipes import split_name
+        from kmosaic.images.registry import is_handwriting
+
+        deskew = self.deskew
+        if deskew is None:
+            deskew = RECIPES[split_name(self.features)[0]].deskews_writing and is_handwriting(source)
+        form = images.format
+        return Recipe.named(self.features, RecipeOptions(form.shape, deskew, seed, form.max_value))
+
+    def given_again(self) -> list[str]:
+        """Return the arguments that ask for the same features; what has its default is left out."""
+        arguments = [] if self.features == "pixels" else ["--features", self.features]
+        if self.deskew is not None:
+            arguments.append("--deskew" if self.deskew else "--no-deskew")
+        return arguments
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Images as a fitted recipe sees them: one row of features each."""
+
+    recipe: Recipe
+    rows: NDArray[Any]
+    seconds: float
+
+    @classmethod
+    def by(cls, recipe: Recipe, images: ImageCollection, threads: int | None, bar: ProgressBar) -> Self:
+        """Fit ``recipe`` on ``images``, and see them."""
+        start = time.perf_counter()
+        if recipe.steps:
+            bar.start_over(f"{recipe.name}: fitting")
+        rows = recipe.fit_transform(images.pixels, n_threads=threads, progress=bar)
+        return cls(recipe, rows, time.perf_counter() - start)
+
+    def test_rows(self, images: ImageCollection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
+        """See other images by the fitted recipe."""
+        return self.recipe.transform(images.pixels, n_threads=threads, progress=bar)
+
+    @property
+    def words(self) -> str | None:
+        """The features in words, where they are not in pixel values."""
+        return None if self.recipe.keeps_pixels else str(self.recipe)
+
+    def pictures(
+        self, images: ImageCollection, estimator: KMeans | MiniBatchKMeans
+    ) -> ClusterPictures | None:
+        """Return what the clusters look like, where centroids do not show it by themselves."""
+        from kmosaic.features import cluster_pictures
+
+        if not self.recipe.steps:
+            return None
+        return cluster_pictures(
+            images.pixels, self.rows, estimator.labels_, estimator.cluster_centers_, estimator.n_threads
+        )
+
+    def representation(self, images: ImageCollection, shown: ClusterPictures | None) -> Representation | None:
+        """Return what a model file keeps of the recipe, and of the pictures of its clusters."""
+        from kmosaic.cluster import Representation
+
+        if shown is None:
+            return None
+        medoids = images.pixels[shown.medoids]
+        return Representation(self.recipe.name, self.recipe.kept(), shown.means, medoids)

@@ -1,0 +1,73 @@
+"""What a field of a model file may hold: checks for values that nobody vouches for."""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Iterable
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Control characters act on terminals, and lone surrogates have no UTF-8.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def printable_text(text: str) -> str:
+    """Return ``text`` with what cannot be printed as U+FFFD."""
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def printable_names(names: Iterable[Any] | None) -> tuple[str, ...] | None:
+    """Return names as printable texts; None stays None."""
+    return None if names is None else tuple(printable_text(str(name)) for name in names)
+
+
+def checked_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> NDArray[Any]:
+    """Return ``value`` where it is an array of this dtype and number of dimensions."""
+    if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != ndim:
+        raise ValueError(f"{name} must be a {ndim}-dimensional array of {np.dtype(dtype).name}")
+    return value
+
+
+def whole_number(name: str, value: SupportsIndex | Any, *, low: int) -> int:
+    """Return ``value`` where it is a whole number of at least ``low``."""
+    # 2**53 is where JSON readers that know only float64 stop telling whole numbers apart.
+    if (
+        isinstance(value, bool)
+        or not hasattr(value, "__index__")
+        or not low <= operator.index(value) < 1 << 53
+    ):
+        raise ValueError(f"{name} must be a whole number of at least {low}, got {str(value)[:80]!r}")
+    return operator.index(value)
+
+
+def finite_number(name: str, value: Any, low: float = -math.inf) -> float:
+    """Return ``value`` where it is a finite number of at least ``low``."""
+    numeric = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    number = float(value) if numeric else math.nan
+    if not math.isfinite(number) or number < low:
+        raise ValueError(f"{name} must be a finite number of at least {low}, got {str(value)[:80]!r}")
+    return number
+
+
+def check_one_of(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Refuse a value that is none of those allowed."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name}={str(value)[:80]!r} must be one of {', '.join(allowed)}")
+
+
+def check_text(name: str, value: Any) -> None:
+    """Refuse what is no text, or cannot be printed."""
+    if not isinstance(value, str) or _UNPRINTABLE.search(value):
+        raise ValueError(f"{name} must be text without control characters")
+
+
+def check_names(name: str, value: Any, length: int) -> None:
+    """Refuse what is not ``length`` printable texts."""
+    if not isinstance(value, tuple) or len(value) != length:
+        raise ValueError(f"{name} must be {length} names")
+    for entry in value:
+        check_text(name, entry)

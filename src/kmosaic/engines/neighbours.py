@@ -1,0 +1,54 @@
+"""The nearest of many rows, exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic import _core
+from kmosaic.engines.memory import Rows
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Each row's nearest rows, nearest first.
+
+    ``indices`` is (n_rows, n_neighbours) int32, ``squared_distances`` of the same shape, float64.
+    """
+
+    indices: NDArray[np.int32]
+    squared_distances: NDArray[np.float64]
+
+
+def nearest_rows(
+    rows: Rows, references: Rows, n_neighbours: int, n_threads: int, *, own: int | None = None
+) -> Neighbours:
+    """Return the ``n_neighbours`` references nearest to each row, by float64 distances; ties: lowest first.
+
+    Every pair is screened in float32, by the blocked product of the assignment step, with an error bound;
+    only what that cannot rule out is measured. Neither threads nor the instruction set change a bit.
+
+    Parameters
+    ----------
+    rows : (n_rows, n_features) uint8, uint16, float32 or float64, finite
+    references : (n_references, n_features), finite
+        Read in place where they are float64.
+    n_neighbours : int
+        At most as many as there are references (other than the row itself).
+    own : int, optional
+        ``rows`` are the references from this number on, and no row is its own neighbour; its equals may be.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> places = np.array([[0.0], [1.0], [5.0]])
+    >>> nearest_rows(places, places, 1, n_threads=1, own=0).indices.tolist()
+    [[1], [0], [1]]
+    """
+    rows = np.require(rows, requirements=["C", "A"])
+    others: NDArray[Any] = np.require(references, np.float64, ["C", "A"])
+    indices, squares = _core.nearest_rows(rows, others, n_neighbours, own, n_threads)
+    return Neighbours(np.asarray(indices), np.asarray(squares))

@@ -1,0 +1,30 @@
+"""Representations of images: scikit-learn transformers from rows of pixels to rows of features."""
+
+from kmosaic.features.base import ImageTransformer
+from kmosaic.features.deskew import Deskew
+from kmosaic.features.distortion import DistortionDistance
+from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.graph import GraphEmbedding
+from kmosaic.features.onnx import OnnxEmbedding
+from kmosaic.features.patches import LearnedPatches
+from kmosaic.features.pictures import ClusterPictures, cluster_pictures
+from kmosaic.features.pixels import Pixels
+from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions
+from kmosaic.features.whiten import Whiten
+
+__all__ = [
+    "RECIPES",
+    "ClusterPictures",
+    "Deskew",
+    "DistortionDistance",
+    "GraphEmbedding",
+    "ImageTransformer",
+    "LearnedPatches",
+    "OnnxEmbedding",
+    "OrientedGradients",
+    "Pixels",
+    "Recipe",
+    "RecipeOptions",
+    "Whiten",
+    "cluster_pictures",
+]

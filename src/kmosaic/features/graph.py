@@ -1,0 +1,396 @@
+"""Images by how they hang together: a diffusion map of the graph of their nearest neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import psutil
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from threadpoolctl import threadpool_limits
+
+from kmosaic.engines import (
+    LARGEST_GRADIENT,
+    MOST_WARP,
+    MemoryEngine,
+    Neighbours,
+    distortions,
+    nearest_rows,
+    resolve_n_threads,
+)
+from kmosaic.features.base import (
+    ImageShape,
+    ImageTransformer,
+    Progress,
+    check_array,
+    check_real,
+    check_whole,
+    resolved_shape,
+)
+from kmosaic.features.distortion import edge_levels
+from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.neighbour_graph import Edges, affinities, diffuse, local_scales, neighbour_graph
+from kmosaic.features.whiten import Whiten
+
+# Two views of an image's gradients, finer in direction and finer in place, each as its principal components:
+# which images might be neighbours.
+_VIEWS = ((12, (7, 7)), (8, (9, 9)))
+_VIEW_COMPONENTS = 80
+_VIEW_SIZES = tuple(orientations * cells[0] * cells[1] for orientations, cells in _VIEWS)
+# As many images tell the principal components as well as all.
+_MOST_VIEW_ROWS = 20_000
+# Whose distance is an image's scale among candidates, as in the paper on self-tuning.
+_VIEW_SCALE_NEIGHBOR = 7
+# Images at a time: progress is told, and Ctrl-C heard, in between; 8192 x 588 float32 are 19 MB.
+_SLAB = 8192
+
+
+@dataclass(frozen=True)
+class ImageNeighbors:
+    """The distinct images of a collection, and the nearest others of each.
+
+    ``nodes`` (n_samples,) says which of the distinct images each image is; ``indices`` (n_distinct,
+    n_neighbors) are distinct images too, nearest first. ``distances``, of that shape, go from 0 to 1: the
+    distortion distance as a part of what the image's own gradients are worth, so 0 where all of the image is
+    found in the other, and 1 where nothing is.
+    """
+
+    nodes: NDArray[np.int32]
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Each image's candidates, as the views have them, and by their distortion (ties: as the views do)."""
+
+    views: Neighbours
+    nearest: NDArray[np.int32]
+    distances: NDArray[np.float64]
+
+
+class GraphEmbedding(ImageTransformer):
+    """Place images by how a random walk spreads among their nearest neighbours: a diffusion map.
+
+    k-means' distance means something among images that are nearly alike, and little beyond. So only nearest
+    neighbours are compared, and images are far apart where no chain of neighbours joins them. Each image's
+    ``n_candidates`` nearest in two views of its gradients are ranked again by the image distortion model, and
+    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings. The
+    leading eigenvectors of the random walk on that graph are the coordinates.
+
+    No label is used, and no network. What is learned is kept with the training images' own coordinates: a new
+    image goes to the weighted mean of its nearest training images; one of the training images, to its own
+    place. So the clusters found here have members, but no centroid one could draw.
+
+    Parameters
+    ----------
+    n_components : int, default 100
+        Coordinates of an image. For k clusters, no more than about k are of use.
+    n_neighbors : int, default 7
+        Edges of an image. Half as many training images place a new one.
+    n_candidates : int, default 50
+        Nearest by gradients, of which the distortion model chooses.
+    warp : int, default 2
+        How far the distortion model lets a pixel move, in each direction.
+    candidate_weight : float, default 0
+        What an edge to any candidate counts, beside those to neighbours. A little, 0.1, joins groups that
+        neighbours alone join to nothing in particular: better where few clusters are wanted, of MNIST's
+        digits ten, and worse for hundreds.
+    time : float, default 8
+        Steps of the random walk: how much the coarse outweighs the fine.
+    image_shape, n_threads, callback
+        See ``ImageTransformer``.
+
+    Attributes
+    ----------
+    embedding_ : (n_nodes, n_components) float32
+        The coordinates of the distinct training images. Where there are too few of them, the last are 0.
+    eigenvalues_ : (n_components,) float64
+        Of the random walk, largest first, without the first of all, 1.
+    nodes_ : (n_samples,) int32
+        Which of the distinct images each image fitted is.
+    levels_, coordinates_, scales_, view_means_, view_axes_
+        What places new images: gradients in steps, principal components of the views, distances to a near
+        neighbour; means and axes of the views.
+
+    Notes
+    -----
+    Images with the same gradients count once, so that duplicates draw nothing to them. Components of the
+    graph that stand apart are kept. Strokes should be upright: put ``Deskew`` before it where images are
+    writing.
+
+    Time grows with the square of the number of images; memory with the number. More than the memory available
+    is refused: then fit on a sample, and let ``transform`` place the others.
+
+    Raises
+    ------
+    ValueError
+        In ``fit``, for parameters out of range, NaN or infinity, or where memory does not suffice.
+
+    References
+    ----------
+    L. Zelnik-Manor, P. Perona (2004), "Self-tuning spectral clustering". R. Coifman, S. Lafon (2006),
+    "Diffusion maps". D. Keysers, T. Deselaers, C. Gollan, H. Ney (2007), "Deformation models for image
+    recognition". Y. Bengio et al. (2003), "Out-of-sample extensions for LLE, Isomap, MDS, eigenmaps, and
+    spectral clustering", section 3, for the place of new images.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> GraphEmbedding(n_components=10).fit_transform(X.astype(np.uint8)).shape
+    (1797, 10)
+    """
+
+    _ARRAYS: ClassVar[tuple[str, ...]] = (
+        "view_means",
+        "view_axes",
+        "levels",
+        "coordinates",
+        "scales",
+        "embedding",
+        "eigenvalues",
+    )
+
+    view_means_: NDArray[np.float64]
+    view_axes_: NDArray[np.float64]
+    levels_: NDArray[np.int8]
+    coordinates_: NDArray[np.float32]
+    scales_: NDArray[np.float64]
+    embedding_: NDArray[np.float32]
+    eigenvalues_: NDArray[np.float64]
+    nodes_: NDArray[np.int32]
+
+    def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
+        self,
+        n_components: int = 100,
+        *,
+        n_neighbors: int = 7,
+        n_candidates: int = 50,
+        warp: int = 2,
+        candidate_weight: float = 0.0,
+        time: float = 8.0,
+        image_shape: ImageShape | None = None,
+        n_threads: int | None = None,
+        callback: Progress | None = None,
+    ) -> None:
+        super().__init__(image_shape=image_shape, n_threads=n_threads, callback=callback)
+        self.n_components = n_components
+        self.n_neighbors = n_neighbors
+        self.n_candidates = n_candidates
+        self.warp = warp
+        self.candidate_weight = candidate_weight
+        self.time = time
+
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
+        """Fit, and return the coordinates of the images fitted: (n_samples, n_components) float32."""
+        return self.fit(X, y).embedding_[self.nodes_]
+
+    def neighbors(self, X: ArrayLike) -> ImageNeighbors:
+        """Return the nearest others of each distinct image of X, (n_samples, n_features), by distortion.
+
+        Nothing is fitted: what ``fit`` begins with, without the rest.
+        """
+        finder = clone(self)
+        rows = finder._rows(X, reset=True)
+        finder.image_shape_ = resolved_shape(self.image_shape, rows.shape[1])
+        near, _ = finder._neighbours(rows)
+        context = 9 * (finder.levels_.astype(np.float64) ** 2).sum(axis=(1, 2, 3))
+        size = np.sqrt(context)[:, None]
+        relative = np.divide(near.distances, size, out=np.ones_like(near.distances), where=size > 0)
+        return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0))
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.embedding_.shape[1])
+
+    def _check_parameters(self) -> None:
+        check_whole("n_components", self.n_components, 1, 10_000)
+        check_whole("n_neighbors", self.n_neighbors, 1, 1000)
+        check_whole("n_candidates", self.n_candidates, self.n_neighbors, 10_000)
+        check_whole("warp", self.warp, 0, MOST_WARP)
+        check_real("candidate_weight", self.candidate_weight, 0, 1)
+        check_real("time", self.time, 0, 1000)
+
+    def _check_state(self) -> None:
+        height, width, _ = self.image_shape_
+        n = len(self.embedding_)
+        m = _VIEW_COMPONENTS
+        if n < 1:
+            raise ValueError("embedding must have at least one row")
+        check_array("view_means", self.view_means_, np.float64, (sum(_VIEW_SIZES),))
+        check_array("view_axes", self.view_axes_, np.float64, (m, sum(_VIEW_SIZES)))
+        check_array("levels", self.levels_, np.int8, (n, 2, height, width))
+        check_array("coordinates", self.coordinates_, np.float32, (n, m * len(_VIEWS)))
+        check_array("scales", self.scales_, np.float64, (n,))
+        check_array("embedding", self.embedding_, np.float32, (n, int(self.n_components)))
+        check_array("eigenvalues", self.eigenvalues_, np.float64, (int(self.n_components),))
+        if np.abs(self.levels_.astype(np.int16)).max() > LARGEST_GRADIENT or not (self.scales_ > 0).all():
+            raise ValueError("levels must be from -30 to 30, and scales above 0")
+
+    @property
+    def _n_placing(self) -> int:
+        return max(1, self.n_neighbors // 2)
+
+    def _fit(self, rows: NDArray[Any]) -> None:
+        near, far = self._neighbours(rows)
+        self.scales_ = near.scales
+        graph = neighbour_graph(near, far) if self.candidate_weight > 0 else neighbour_graph(near)
+        found = diffuse(graph, self.n_components, self.time)
+        self.embedding_ = found.coordinates.astype(np.float32)
+        self.eigenvalues_ = found.eigenvalues
+
+    def _neighbours(self, rows: NDArray[Any]) -> tuple[Edges, Edges]:
+        """Learn the views, and find the edges of the distinct images."""
+        self._check_parameters()
+        self._check_memory(len(rows))
+        levels = edge_levels(rows, self.image_shape_, self.n_threads)
+        kept, self.nodes_ = _distinct(levels, resolve_n_threads(self.n_threads))
+        whole = len(kept) == len(rows)
+        self.levels_ = levels if whole else levels[kept]
+        distinct = rows if whole else rows[kept]
+        self._learn_views(distinct[:: -(-len(distinct) // _MOST_VIEW_ROWS)])
+        self.coordinates_ = self._project(distinct)
+        return self._edges()
+
+    def _check_memory(self, n: int) -> None:
+        height, width, _ = self.image_shape_
+        view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
+        lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
+        needed = n * (
+            2 * height * width
+            + view_bytes
+            + 48 * (self.n_neighbors + self.n_candidates)
+            + lanczos_bytes
+            + 200
+        )
+        available = int(psutil.virtual_memory().available)
+        if needed > available:
+            most = int(n * (available / needed) * 0.9)
+            raise ValueError(
+                f"the neighbour graph of n_samples={n} images needs about {needed / 1e9:.1f} GB of memory, "
+                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {most}, and "
+                "transform the rest"
+            )
+
+    def _learn_views(self, rows: NDArray[Any]) -> None:
+        means, axes = [], []
+        for view in self._views():
+            features = view.fit(rows[:1]).transform(rows)
+            whiten = Whiten(_VIEW_COMPONENTS, power=0.0, n_threads=self.n_threads).fit(features)
+            means.append(whiten.mean_)
+            axes.append(whiten.components_)
+        self.view_means_ = np.concatenate(means)
+        self.view_axes_ = np.concatenate(axes, axis=1)
+
+    def _views(self) -> list[OrientedGradients]:
+        return [
+            OrientedGradients(
+                n_orientations=n, cells=cells, image_shape=self.image_shape_, n_threads=self.n_threads
+            )
+            for n, cells in _VIEWS
+        ]
+
+    def _project(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        """The views' principal components, one view after the other: (n, 160)."""
+        views = [view.fit(rows[:1]) for view in self._views()]
+        ends = np.cumsum((0, *_VIEW_SIZES))
+        out = np.empty((len(rows), len(views) * _VIEW_COMPONENTS), np.float32)
+        for start in range(0, len(rows), _SLAB):
+            slab = slice(start, start + _SLAB)
+            for v, view in enumerate(views):
+                own = slice(ends[v], ends[v + 1])
+                features = view.transform(rows[slab]) - self.view_means_[own]
+                with threadpool_limits(1, user_api="blas"):  # the same bits for any number of threads
+                    out[slab, v * _VIEW_COMPONENTS : (v + 1) * _VIEW_COMPONENTS] = (
+                        features @ self.view_axes_[:, own].T
+                    )
+        return out
+
+    def _edges(self) -> tuple[Edges, Edges]:
+        """The few nearest by the distortion model, and all candidates by the views."""
+        n = len(self.levels_)
+        if n == 1:  # its own neighbour
+            alone = Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
+            return alone, alone
+        references = self.coordinates_.astype(np.float64)
+        k, n_candidates = min(self.n_neighbors, n - 1), min(self.n_candidates, n - 1)
+        near, distances = np.empty((n, k), np.int32), np.empty((n, k))
+        seen, apart = np.empty((n, n_candidates), np.int32), np.empty((n, n_candidates))
+        for start in range(0, n, _SLAB):
+            slab = slice(start, start + _SLAB)
+            found = self._ranked(self.levels_[slab], self.coordinates_[slab], references, start)
+            near[slab], distances[slab] = found.nearest[:, :k], found.distances[:, :k]
+            seen[slab], apart[slab] = found.views.indices, np.sqrt(found.views.squared_distances)
+            self._tell(min(start + _SLAB, n), n)
+        return (
+            Edges(near, distances, local_scales(distances, _scale_neighbor(self.n_neighbors))),
+            Edges(seen, apart, local_scales(apart, _VIEW_SCALE_NEIGHBOR), share=self.candidate_weight),
+        )
+
+    def _ranked(
+        self,
+        levels: NDArray[np.int8],
+        coordinates: NDArray[np.float32],
+        references: NDArray[np.float64],
+        own: int | None,
+    ) -> _Ranked:
+        n_threads = resolve_n_threads(self.n_threads)
+        n_candidates = min(self.n_candidates, len(references) - (own is not None))
+        views = nearest_rows(coordinates, references, n_candidates, n_threads, own=own)
+        squares = distortions(levels, self.levels_, views.indices, self.warp, n_threads)
+        order = np.argsort(squares, axis=1, kind="stable")
+        ranked = np.sqrt(np.take_along_axis(squares, order, axis=1).astype(np.float64))
+        return _Ranked(views, np.take_along_axis(views.indices, order, axis=1), ranked)
+
+    def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+        references = self.coordinates_.astype(np.float64)
+        out = np.empty((len(rows), self._n_features_out), np.float32)
+        for start in range(0, len(rows), _SLAB):
+            part = rows[start : start + _SLAB]
+            levels = edge_levels(part, self.image_shape_, self.n_threads)
+            found = self._ranked(levels, self._project(part), references, None)
+            few = self._n_placing
+            placed = self._place(found.nearest[:, :few], found.distances[:, :few])
+            self._find_known(levels, found, placed)
+            out[start : start + len(part)] = placed
+            self._tell(start + len(part), len(rows))
+        return out
+
+    def _place(self, near: NDArray[np.int32], distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean of training images' coordinates, by their affinities to the new one."""
+        scales = local_scales(distances, _scale_neighbor(self._n_placing))
+        weights = affinities(distances, scales, self.scales_[near]) + 1e-12
+        weights /= weights.sum(axis=1, keepdims=True)
+        return np.asarray(np.einsum("ij,ijk->ik", weights, self.embedding_[near], optimize=False))
+
+    def _find_known(self, levels: NDArray[np.int8], found: _Ranked, placed: NDArray[np.float64]) -> None:
+        """Images that equal a training image get its coordinates."""
+        for image, candidate in np.argwhere(found.distances == 0):
+            node = found.nearest[image, candidate]
+            if np.array_equal(levels[image], self.levels_[node]):
+                placed[image] = self.embedding_[node]
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.callback is not None:
+            self.callback(done, total)
+
+
+def _scale_neighbor(n_neighbors: int) -> int:
+    """Whose distance is an image's scale: two thirds of the way along its neighbours."""
+    return (2 * n_neighbors + 1) // 3
+
+
+def _distinct(levels: NDArray[np.int8], n_threads: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """The first of each set of equal images, in ascending order; and which of those each image equals."""
+    engine = MemoryEngine(levels.reshape(len(levels), -1).view(np.uint8), None, n_threads)
+    order, starts = engine.canonical_order(), engine.distinct_rows().starts
+    first = np.minimum.reduceat(order, starts)
+    rank = np.empty(len(starts), np.int32)
+    rank[np.argsort(first)] = np.arange(len(starts), dtype=np.int32)
+    nodes = np.empty(len(levels), np.int32)
+    nodes[order] = np.repeat(rank, np.diff(starts, append=len(order)))
+    return np.sort(first), nodes

@@ -1,0 +1,151 @@
+"""The graph of nearest neighbours, and coordinates by how a random walk spreads over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import LinearOperator, eigsh
+from threadpoolctl import threadpool_limits
+
+# Fewer nodes than this are solved whole, which is exact and takes less than a second.
+_DENSE_NODES = 600
+# Relative to the mean degree: what joins each node with all others. A component that stands apart is then
+# still part of one graph, and its eigenvalue stays below that of large ones.
+_BRIDGE = 1e-3
+_TOLERANCE = 1e-5
+_SEED = 20040
+"""Of the start of the Lanczos iteration: the same vectors each time."""
+
+
+@dataclass(frozen=True)
+class NeighbourGraph:
+    """Nodes with weighted edges: (n, n), symmetric, nothing on the diagonal."""
+
+    weights: csr_matrix
+
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes there are."""
+        return int(self.weights.shape[0])
+
+
+@dataclass(frozen=True)
+class Edges:
+    """Each node's neighbours and their distances, (n, k); its scale, (n,); and what all edges count."""
+
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    share: float = 1.0
+
+    def matrix(self) -> csr_matrix:
+        """The edges' weights from each node to its neighbours: (n, n), not symmetric."""
+        n, k = self.indices.shape
+        weights = self.share * affinities(self.distances, self.scales, self.scales[self.indices])
+        # A neighbour is never quite cut off, and degrees never underflow.
+        np.maximum(weights, 1e-12, out=weights)
+        starts = np.arange(0, n * k + 1, k)
+        return csr_matrix((weights.ravel(), self.indices.ravel(), starts), shape=(n, n))
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Where a random walk from each node gets to.
+
+    ``coordinates`` is (n_nodes, n_components) float64, and ``eigenvalues`` (n_components,) those of the walk,
+    largest first. Components that the graph is too small for are 0.
+    """
+
+    coordinates: NDArray[np.float64]
+    eigenvalues: NDArray[np.float64]
+
+
+def local_scales(distances: NDArray[np.float64], scale_neighbor: int) -> NDArray[np.float64]:
+    """Return each node's distance to its ``scale_neighbor``-th neighbour, and never nothing: (n,).
+
+    Where that many neighbours lie on the node itself, a thousandth of the usual distance takes its place.
+    """
+    scales = distances[:, min(scale_neighbor, distances.shape[1]) - 1].copy()
+    apart = scales[scales > 0]
+    floor = 1e-3 * float(np.median(apart)) if len(apart) else 1.0
+    return np.maximum(scales, floor)
+
+
+def affinities(
+    distances: NDArray[np.float64], own: NDArray[np.float64], others: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return exp(-d_ij^2 / (s_i s_j)): (n, n_neighbors), given scales s_i (n,) and s_j (n, n_neighbors).
+
+    L. Zelnik-Manor, P. Perona (2004), "Self-tuning spectral clustering", section 2.1.
+    """
+    return np.exp(-(distances**2) / (own[:, None] * others))
+
+
+def neighbour_graph(*kinds: Edges) -> NeighbourGraph:
+    """Return the graph with an edge wherever one of two nodes is a neighbour of the other.
+
+    An edge weighs the mean of its two directions, so that mutual neighbours count twice as much as others; of
+    several kinds of edges, the sum.
+    """
+    directed = kinds[0].matrix()
+    for kind in kinds[1:]:
+        directed = directed + kind.matrix()
+    return NeighbourGraph(((directed + directed.T) * 0.5).tocsr())
+
+
+def diffuse(graph: NeighbourGraph, n_components: int, time: float) -> Diffusion:
+    """Return the diffusion map of the graph: eigenvectors of its random walk, times eigenvalue ** time.
+
+    Squared distances between coordinates are how differently walks of ``time`` steps end that start at the
+    two nodes. The constant eigenvector is left out. Each node is also joined to all others, by a thousandth
+    of the mean degree in all: then the graph is connected whatever its components, and none is dropped.
+
+    R. Coifman, S. Lafon (2006), "Diffusion maps", section 2; for what joins everything, Y. Zhang, K. Rohe
+    (2018), "Understanding regularized spectral clustering via graph conductance".
+    """
+    n = graph.n_nodes
+    found = min(n_components, n - 1)
+    coordinates = np.zeros((n, n_components))
+    eigenvalues = np.zeros(n_components)
+    if found > 0:
+        degrees = np.asarray(graph.weights.sum(axis=1)).ravel()
+        bridge = _BRIDGE * float(degrees.mean())
+        roots = 1 / np.sqrt(degrees + bridge)
+        with threadpool_limits(1, user_api="blas"):  # the same bits for any number of threads
+            values, vectors = _leading(graph, roots, bridge, found + 1)
+        values, vectors = np.maximum(values[1:], 0), vectors[:, 1:] * roots[:, None]
+        vectors *= np.sqrt(float((degrees + bridge).sum()))
+        eigenvalues[:found] = values
+        coordinates[:, :found] = _with_signs(vectors) * values**time
+    return Diffusion(coordinates, eigenvalues)
+
+
+def _leading(
+    graph: NeighbourGraph, roots: NDArray[np.float64], bridge: float, n_vectors: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The largest eigenvalues of D^-1/2 (W + bridge / n) D^-1/2, in descending order, and their vectors."""
+    n = graph.n_nodes
+    if n < max(_DENSE_NODES, 3 * n_vectors):
+        dense = roots[:, None] * (graph.weights.toarray() + bridge / n) * roots
+        values, vectors = np.linalg.eigh(dense)
+        return values[::-1][:n_vectors], vectors[:, ::-1][:, :n_vectors]
+
+    def walk(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        spread = roots * x.ravel()
+        return np.asarray(roots * (graph.weights @ spread + bridge / n * spread.sum()))
+
+    operator = LinearOperator((n, n), matvec=walk, dtype=np.float64)
+    start = np.random.default_rng(_SEED).uniform(0.5, 1.5, n)
+    values, vectors = eigsh(operator, k=n_vectors, which="LA", tol=_TOLERANCE, v0=start)
+    order = np.argsort(-values, kind="stable")
+    return values[order], vectors[:, order]
+
+
+def _with_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each column with its entry of largest magnitude positive: eigenvectors come with either sign."""
+    largest = np.abs(vectors).argmax(axis=0)
+    signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
+    return vectors * np.where(signs == 0, 1, signs)

@@ -1,0 +1,212 @@
+"""Embeddings by an image model in an ONNX file."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.errors import DataError
+from kmosaic.features.base import (
+    ImageShape,
+    ImageTransformer,
+    Progress,
+    check_array,
+    check_real,
+    check_whole,
+)
+from kmosaic.features.onnx_model import ImageModel, ModelInput, input_of, open_model
+
+# Protobuf, which ONNX is written in, holds no more.
+MAX_FILE_BYTES = 1 << 31
+# How protobuf writes a tensor that lies in another file: the field "location", and a text after it.
+_EXTERNAL = b"\n\x08location\x12"
+_LAYOUTS = ("NCHW", "NHWC")
+
+
+class OnnxEmbedding(ImageTransformer):
+    """See images as an image model does: any ONNX file with one image input, run by onnxruntime.
+
+    Images are brought to the model's size (bilinearly) and channels, scaled to its range and normalised.
+    Size, layout (channels first or last) and whether it wants bytes or floats are read from the model's
+    input; range and normalisation from its metadata, where it has any: ``Image.NominalPixelRange`` and
+    ``Image.BitmapPixelFormat`` of the ONNX standard, ``mean`` and ``std``. What is given here goes before.
+
+    Parameters
+    ----------
+    file : str
+        The model. Its weights must lie in it, not beside it; at most 2 GiB.
+    input_size : (height, width) or None
+        None: the model's, or the images' own where the model takes any.
+    layout : "NCHW", "NHWC" or None
+        None: the place of the channels, 1 or 3, in the model's input.
+    mean, deviation : tuple of a number a channel, or None
+        What is taken away from values from 0 to 1, and what they are divided by. None: the model's, or 0
+        and 1. ImageNet's are (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225).
+    white : float or None
+        The pixel value of full brightness. None: 255 for uint8, 65535 for uint16, 1 for floats.
+    output : str or None
+        Which of the model's outputs to take; None: the first. Maps and sequences of features are averaged
+        over places.
+    batch_size : int, default 32
+        Images run at once, where the model does not say how many.
+    image_shape, n_threads, callback
+        See ``ImageTransformer``. Images shaped otherwise than a single row or a square grey image need
+        ``image_shape``.
+
+    Attributes
+    ----------
+    digest_ : (32,) uint8
+        SHA-256 of the file fitted with; transform refuses another.
+    n_outputs_ : (1,) int64
+        Numbers an image becomes.
+
+    Raises
+    ------
+    MissingLibraryError
+        Without onnxruntime: ``pip install 'kmosaic[onnx]'``.
+    DataError
+        When the file cannot be read, is no ONNX model of images, or is not the one fitted with.
+
+    Notes
+    -----
+    The features are float32. Each batch runs on one thread, batches side by side.
+
+    Examples
+    --------
+    >>> embedding = OnnxEmbedding("resnet.onnx", image_shape=(32, 32, 3), batch_size=64)
+    >>> embedding.get_params()["input_size"] is None  # the model's own
+    True
+    """
+
+    _ARRAYS: ClassVar[tuple[str, ...]] = ("digest", "n_outputs")
+
+    digest_: NDArray[np.uint8]
+    n_outputs_: NDArray[np.int64]
+
+    def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
+        self,
+        file: str,
+        *,
+        input_size: tuple[int, int] | None = None,
+        layout: str | None = None,
+        mean: tuple[float, ...] | None = None,
+        deviation: tuple[float, ...] | None = None,
+        white: float | None = None,
+        output: str | None = None,
+        batch_size: int = 32,
+        image_shape: ImageShape | None = None,
+        n_threads: int | None = None,
+        callback: Progress | None = None,
+    ) -> None:
+        super().__init__(image_shape=image_shape, n_threads=n_threads, callback=callback)
+        self.file = file
+        self.input_size = input_size
+        self.layout = layout
+        self.mean = mean
+        self.deviation = deviation
+        self.white = white
+        self.output = output
+        self.batch_size = batch_size
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.n_outputs_[0])
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.file, str) or not self.file or "\0" in self.file:
+            raise ValueError(f"file={self.file!r} must be the name of an ONNX file")
+        if self.layout not in (None, *_LAYOUTS):
+            raise ValueError(f"layout={self.layout!r} must be NCHW or NHWC, or None: the model's own")
+        if self.input_size is not None:
+            if not isinstance(self.input_size, tuple | list) or len(self.input_size) != 2:
+                raise ValueError(f"input_size={self.input_size!r} must be (height, width)")
+            for side in self.input_size:
+                check_whole("input_size", side, 1, 4096)
+        self._check_normalisation()
+        if self.white is not None:
+            check_real("white", self.white, 1e-6, 1e100)
+        if self.output is not None and not isinstance(self.output, str):
+            raise ValueError(f"output={self.output!r} must be the name of one of the model's outputs")
+        check_whole("batch_size", self.batch_size, 1, 65_536)
+
+    def _check_normalisation(self) -> None:
+        for name, low in (("mean", -1e6), ("deviation", 1e-6)):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, tuple | list) or len(value) not in (1, 3)):
+                raise ValueError(f"{name}={value!r} must be a number for each channel, 1 or 3")
+            for number in value or ():
+                check_real(name, number, low, 1e6)
+
+    def _check_state(self) -> None:
+        check_array("digest", self.digest_, np.uint8, (32,))
+        check_array("n_outputs", self.n_outputs_, np.int64, (1,))
+        check_whole("n_outputs", self._n_features_out, 1, 1 << 24)
+
+    def _fit(self, rows: NDArray[Any]) -> None:
+        self._check_parameters()
+        data = read_model(self.file)
+        self.digest_ = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
+        model = self._model(data)
+        first = rows[:1].reshape(1, *self.image_shape_)
+        self.n_outputs_ = np.array([model.embed(first, self._white(rows)).shape[1]], dtype=np.int64)
+
+    def _transform(self, rows: NDArray[Any]) -> NDArray[Any]:
+        data = read_model(self.file)
+        if hashlib.sha256(data).digest() != self.digest_.tobytes():
+            raise DataError(f"{self.file} is not the ONNX file fitted with; name that one, or fit again")
+        model = self._model(data)
+        white = self._white(rows)
+
+        def embed(images: NDArray[Any]) -> NDArray[Any]:
+            embedded = model.embed(images, white)
+            if embedded.shape[1] != self._n_features_out:
+                raise DataError(f"{self.file} gives {embedded.shape[1]} numbers, then {self._n_features_out}")
+            return embedded
+
+        return self._in_blocks(embed, rows, np.float32, model.input.batch or self.batch_size)
+
+    def _model(self, data: bytes) -> ImageModel:
+        session = open_model(data, self.file)
+        told = input_of(session, self.file, self.layout)
+        own = told.height or self.image_shape_[0], told.width or self.image_shape_[1]
+        height, width = own if self.input_size is None else self.input_size
+        if (told.height or height, told.width or width) != (height, width):
+            raise DataError(
+                f"{self.file} takes images of {told.height} x {told.width}, not of input_size={height, width}"
+            )
+        chosen = ModelInput.normalised(told, (height, width), self.mean, self.deviation)
+        return ImageModel(session, chosen, self.output, self.file)
+
+    def _white(self, rows: NDArray[Any]) -> float:
+        if self.white is not None:
+            return float(self.white)
+        return float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
+
+
+def read_model(file: str) -> bytes:
+    """Return the bytes of an ONNX file, which may be anybody's.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, is too large, empty, or has weights elsewhere.
+    """
+    path = Path(file)
+    try:
+        status = path.stat()  # a named pipe would block in open
+        if not stat.S_ISREG(status.st_mode):
+            raise DataError(f"{file} is no file; name an ONNX model")
+        if not 0 < status.st_size < MAX_FILE_BYTES:
+            raise DataError(f"{file} has {status.st_size:,} bytes; an ONNX model has some, up to 2 GiB")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read ({error.strerror}); name an ONNX model") from error
+    if _EXTERNAL in data:
+        raise DataError(f"{file} keeps its weights in other files; save it again as one file")
+    return data

@@ -1,0 +1,247 @@
+"""Running an image model by onnxruntime: the only module that knows it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kmosaic.errors import DataError, MissingLibraryError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+}
+_MOST_SIDE = 4096
+_MOST_OUTPUTS = 1 << 24
+# ITU-R 601, as images are read.
+_GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+# Image.NominalPixelRange of the ONNX standard: the lowest and the highest value of a pixel.
+_RANGES = {
+    "NominalRange_0_255": (0.0, 255.0),
+    "Normalized_0_1": (0.0, 1.0),
+    "Normalized_1_1": (-1.0, 1.0),
+    "NominalRange_16_235": (16.0, 235.0),
+}
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """The image that a model takes; None where it takes any.
+
+    A value from 0 to 1 becomes ``low + value * (high - low)``, then less ``mean``, over ``deviation``.
+    """
+
+    name: str
+    dtype: type[np.generic]
+    channels_first: bool
+    channels: int
+    height: int | None
+    width: int | None
+    batch: int | None
+    low: float = 0.0
+    high: float = 1.0
+    blue_first: bool = False
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+
+    @staticmethod
+    def normalised(
+        told: ModelInput,
+        size: tuple[int, int],
+        mean: Sequence[float] | None,
+        deviation: Sequence[float] | None,
+    ) -> ModelInput:
+        """Return what the model told of itself, with a size, and with what else was given."""
+        return replace(
+            told,
+            height=int(size[0]),
+            width=int(size[1]),
+            mean=told.mean if mean is None else tuple(mean),
+            deviation=told.deviation if deviation is None else tuple(deviation),
+        )
+
+
+def open_model(data: bytes, file: str) -> InferenceSession:
+    """Return a session that runs the model on one thread at a time.
+
+    Raises
+    ------
+    MissingLibraryError
+        Without onnxruntime.
+    DataError
+        When it is no ONNX model that onnxruntime can run.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingLibraryError(
+            "features of an ONNX model need onnxruntime; pip install 'kmosaic[onnx]'"
+        ) from error
+    options = onnxruntime.SessionOptions()
+    # One thread a batch: the order of sums, and so the bits, cannot depend on how many there are.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a class of its own for each kind of damage
+        raise DataError(f"{file} is no ONNX model that can be run ({_reason(error)})") from error
+
+
+def input_of(session: InferenceSession, file: str, layout: str | None) -> ModelInput:
+    """Return the image that a model says it takes.
+
+    Raises
+    ------
+    DataError
+        When it takes no single image.
+    """
+    inputs = session.get_inputs()
+    shape = inputs[0].shape if inputs else []
+    if len(inputs) != 1 or len(shape) != 4 or inputs[0].type not in _DTYPES:
+        given = ", ".join(f"{entry.type} {entry.shape}" for entry in inputs)[:200]
+        raise DataError(
+            f"{file} takes {given or 'nothing'}; a model of images takes one batch of floats or bytes, "
+            "(n, channels, height, width) or (n, height, width, channels)"
+        )
+    sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
+    first = layout == "NCHW" if layout else _channels_first(sizes, file)
+    channels, height, width = (sizes[axis] for axis in ((1, 2, 3) if first else (3, 1, 2)))
+    if channels not in (1, 3, None):
+        raise DataError(f"{file} takes images of {channels} channels; 1 (grey) and 3 (RGB) can be made")
+    if max(height or 1, width or 1) > _MOST_SIDE or (sizes[0] or 1) > 65_536:
+        raise DataError(f"{file} takes images of {shape}; no side may have more than {_MOST_SIDE} pixels")
+    dtype = _DTYPES[inputs[0].type]
+    told = ModelInput(inputs[0].name, dtype, first, channels or 3, height, width, sizes[0])
+    return _with_metadata(told, session.get_modelmeta().custom_metadata_map, file)
+
+
+def _channels_first(sizes: Sequence[int | None], file: str) -> bool:
+    if (sizes[1] in (1, 3)) == (sizes[3] in (1, 3)):
+        raise DataError(
+            f"{file} does not tell where its channels are, its input being {list(sizes)}; "
+            "give OnnxEmbedding(layout='NCHW' or 'NHWC')"
+        )
+    return sizes[1] in (1, 3)
+
+
+def _with_metadata(told: ModelInput, metadata: Mapping[str, str], file: str) -> ModelInput:
+    low, high = (0.0, 255.0) if told.dtype is np.uint8 else (0.0, 1.0)
+    low, high = _RANGES.get(metadata.get("Image.NominalPixelRange", ""), (low, high))
+    blue_first = metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr")
+    mean, deviation = metadata.get("mean"), metadata.get("std")
+    return replace(
+        told,
+        low=low,
+        high=high,
+        blue_first=blue_first,
+        mean=told.mean if mean is None else _numbers(mean, "mean", file),
+        deviation=told.deviation if deviation is None else _numbers(deviation, "deviation", file),
+    )
+
+
+def _numbers(text: str, name: str, file: str) -> tuple[float, ...]:
+    """One or three finite numbers, as JSON or with commas between; a deviation above 0."""
+    try:
+        parsed = json.loads(text) if text.lstrip().startswith("[") else text.split(",")
+        numbers = tuple(float(number) for number in parsed)
+    except (ValueError, TypeError, RecursionError):
+        numbers = ()
+    usable = len(numbers) in (1, 3) and all(math.isfinite(number) for number in numbers)
+    if not usable or (name == "deviation" and min(numbers) <= 0):
+        raise DataError(
+            f"{file} has metadata {name}={text[:80]!r}, which is not a number for each channel; "
+            f"give OnnxEmbedding({name}=...)"
+        )
+    return numbers
+
+
+class ImageModel:
+    """A session, with the images it takes; ``embed`` may be called from several threads."""
+
+    def __init__(
+        self, session: InferenceSession, model_input: ModelInput, output: str | None, file: str
+    ) -> None:
+        names = [entry.name for entry in session.get_outputs()]
+        if output is not None and output not in names:
+            raise DataError(f"{file} has no output {output!r}; it has {', '.join(names)[:200]}")
+        self.input = model_input
+        self._session = session
+        self._output = output or names[0]
+        self._file = file
+
+    def embed(self, images: NDArray[Any], white: float) -> NDArray[np.float32]:
+        """Return the embedding of images (n, height, width, channels): (n, n_outputs)."""
+        given = self._as_input(images, white)
+        n = len(given)
+        if self.input.batch and n < self.input.batch:  # the last of a model's fixed batches
+            given = np.concatenate([given, np.zeros((self.input.batch - n, *given.shape[1:]), given.dtype)])
+        try:
+            (found,) = self._session.run([self._output], {self.input.name: given})
+        except Exception as error:  # as in open_model
+            raise DataError(f"{self._file} cannot be run on these images ({_reason(error)})") from error
+        return self._averaged(np.asarray(found), len(given))[:n]
+
+    def _averaged(self, found: NDArray[Any], n: int) -> NDArray[np.float32]:
+        """One row an image: maps (n, c, h, w) and sequences (n, length, c) averaged over their places."""
+        if found.dtype.kind != "f" or found.ndim not in (2, 3, 4) or len(found) != n or found.size == 0:
+            raise DataError(
+                f"{self._file} gives {found.dtype} {found.shape} for {n} images; a row of floats for each is "
+                "needed: choose another output, OnnxEmbedding(output=...)"
+            )
+        channels_last = found.ndim == 3 or not self.input.channels_first
+        places = tuple(range(1, found.ndim - 1)) if channels_last else tuple(range(2, found.ndim))
+        rows = np.asarray(found, np.float32)
+        rows = np.asarray(rows.mean(axis=places)) if places else rows
+        if rows.shape[1] > _MOST_OUTPUTS or not np.isfinite(rows).all():
+            raise DataError(f"{self._file} gives NaN, infinity or too many numbers; choose another output")
+        return rows
+
+    def _as_input(self, images: NDArray[Any], white: float) -> NDArray[Any]:
+        told = self.input
+        values = _with_channels(np.asarray(images, np.float32) / np.float32(white), told.channels)
+        values = _resized(values, (told.height or 1, told.width or 1))
+        values = told.low + values * (told.high - told.low)
+        if told.dtype is np.uint8:
+            values = np.clip(np.rint(values), 0, 255)
+        else:
+            values = (values - np.array(told.mean)) / np.array(told.deviation)
+        values = values[..., ::-1] if told.blue_first else values
+        values = values.transpose(0, 3, 1, 2) if told.channels_first else values
+        return np.ascontiguousarray(values, told.dtype)
+
+
+def _with_channels(images: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    if images.shape[3] == channels:
+        return images
+    if channels == 1 and images.shape[3] == 3:
+        return np.asarray((images * _GREY_WEIGHTS).sum(axis=3, keepdims=True))
+    grey = images if images.shape[3] == 1 else images.mean(axis=3, keepdims=True)
+    return np.repeat(grey, channels, axis=3)
+
+
+def _resized(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    if images.shape[1:3] == size:
+        return images
+    resized = np.empty((len(images), *size, images.shape[3]), np.float32)
+    for number, image in enumerate(images):
+        for channel in range(images.shape[3]):
+            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
+            brought = plane.resize(size[::-1], Image.Resampling.BILINEAR)
+            resized[number, ..., channel] = np.asarray(brought)
+    return resized
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

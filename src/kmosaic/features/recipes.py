@@ -1,0 +1,271 @@
+"""Named recipes: chains of transformers that images go through before they are clustered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
+
+from kmosaic.cluster import FeatureStep, Model
+from kmosaic.errors import DataError, ModelFileError
+from kmosaic.features.base import ImageShape, ImageTransformer
+from kmosaic.features.deskew import Deskew
+from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.graph import GraphEmbedding
+from kmosaic.features.onnx import OnnxEmbedding
+from kmosaic.features.patches import LearnedPatches
+from kmosaic.features.pixels import Pixels
+from kmosaic.features.whiten import Whiten
+
+StepProgress = Callable[[int, int, str], None]
+"""Called with the images done, how many there are, and what is being done to them."""
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """What a recipe is made for: images of ``image_shape``, whether to deskew them first, and a seed.
+
+    ``white`` is the pixel value of full brightness, None the dtype's own; ``argument`` what follows the
+    recipe's name and a colon: the file of "onnx:FILE".
+    """
+
+    image_shape: ImageShape
+    deskew: bool = False
+    seed: int = 0
+    white: float | None = None
+    argument: str | None = None
+
+
+@dataclass(frozen=True)
+class RecipeEntry:
+    """One recipe of the table: ``make`` gives its steps, without deskewing, not fitted.
+
+    ``deskews_writing`` says whether data known to be handwriting is deskewed where nobody says otherwise;
+    ``argument`` names what must follow the recipe's name after a colon, None where nothing may.
+    """
+
+    make: Callable[[RecipeOptions], list[ImageTransformer]]
+    summary: str
+    deskews_writing: bool
+    argument: str | None = None
+
+
+def _pixels(options: RecipeOptions) -> list[ImageTransformer]:  # noqa: ARG001
+    return []
+
+
+def _gradients(options: RecipeOptions) -> list[ImageTransformer]:
+    return [
+        OrientedGradients(n_orientations=16, image_shape=options.image_shape),
+        Whiten(128, regularization=0.0, power=0.4),
+    ]
+
+
+def _graph(options: RecipeOptions) -> list[ImageTransformer]:
+    return [GraphEmbedding(image_shape=options.image_shape)]
+
+
+def _patches(options: RecipeOptions) -> list[ImageTransformer]:
+    return [
+        LearnedPatches(image_shape=options.image_shape, random_state=options.seed),
+        Whiten(128, regularization=0.0, power=0.4),
+    ]
+
+
+def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
+    return [OnnxEmbedding(options.argument or "", image_shape=options.image_shape, white=options.white)]
+
+
+RECIPES: dict[str, RecipeEntry] = {
+    "pixels": RecipeEntry(_pixels, "the images as they are", deskews_writing=False),
+    "gradients": RecipeEntry(_gradients, "histograms of oriented gradients", deskews_writing=True),
+    "graph": RecipeEntry(_graph, "how images hang together, neighbour by neighbour", deskews_writing=True),
+    "patches": RecipeEntry(_patches, "a dictionary of patches, for colour photographs", deskews_writing=True),
+    "onnx": RecipeEntry(_onnx, "an image model's embedding", deskews_writing=False, argument="FILE"),
+}
+
+# What a model file may name; nothing else is ever made from one.
+STEPS: dict[str, type[ImageTransformer]] = {
+    step.__name__: step
+    for step in (Pixels, Deskew, OrientedGradients, Whiten, GraphEmbedding, LearnedPatches, OnnxEmbedding)
+}
+
+
+class Recipe:
+    """A chain of transformers under a name, from rows of pixels to the rows that are clustered.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> recipe = Recipe.named("gradients", RecipeOptions((8, 8, 1)))
+    >>> recipe.fit_transform(load_digits().data).shape
+    (1797, 128)
+    """
+
+    def __init__(self, name: str, steps: Sequence[ImageTransformer]) -> None:
+        self.name = name
+        self.steps = tuple(steps)
+
+    @classmethod
+    def named(cls, text: str, options: RecipeOptions) -> Recipe:
+        """Return the recipe that ``text`` names, "gradients" or "onnx:FILE", not fitted.
+
+        Raises
+        ------
+        DataError
+            When there is none of that name, or its argument is missing, or has none.
+        """
+        name, argument = split_name(text)
+        given = replace(options, argument=argument)
+        first: list[ImageTransformer] = [Deskew(image_shape=options.image_shape)] if options.deskew else []
+        return cls(name, first + RECIPES[name].make(given))
+
+    @classmethod
+    def of(cls, model: Model, text: str | None = None) -> Recipe:
+        """Return the fitted recipe by which ``model`` sees images; nothing in the model is trusted.
+
+        ``text`` may name the recipe again, to say where the file of "onnx:FILE" is now.
+
+        Raises
+        ------
+        ModelFileError
+            When the model has a step that this version does not know, or that does not fit the others.
+        DataError
+            When ``text`` names another recipe than the model's.
+        """
+        kept = model.representation
+        own = "pixels" if kept is None else kept.name
+        name, argument = split_name(text) if text is not None else (own, None)
+        if name != own:
+            raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
+        if kept is None:
+            return cls("pixels", ())
+        steps = [_restored(step) for step in kept.steps]
+        if argument is not None:
+            for step in steps:
+                if isinstance(step, OnnxEmbedding):
+                    step.set_params(file=argument)
+        widths = [model.image.n_features]
+        for step in steps:
+            if step.n_features_in_ != widths[-1]:
+                raise ModelFileError(
+                    f"the model's {type(step).__name__} takes {step.n_features_in_} features and gets "
+                    f"{widths[-1]}; make it again with `kmosaic fit -o`"
+                )
+            widths.append(step._n_features_out)
+        if widths[-1] != model.cluster_centers.shape[1]:
+            raise ModelFileError(
+                f"the model's features are {widths[-1]}, and its centroids have "
+                f"{model.cluster_centers.shape[1]}; make it again with `kmosaic fit -o`"
+            )
+        return cls(kept.name, steps)
+
+    @property
+    def deskews(self) -> bool:
+        """Whether images are set upright first."""
+        return any(isinstance(step, Deskew) for step in self.steps)
+
+    @property
+    def keeps_pixels(self) -> bool:
+        """Whether what comes out is still in pixel values."""
+        return all(isinstance(step, Deskew | Pixels) for step in self.steps)
+
+    def __str__(self) -> str:
+        """Name it in words: "gradients of deskewed images"."""
+        return f"{self.name} of deskewed images" if self.deskews else self.name
+
+    def fit_transform(
+        self, X: ArrayLike, *, n_threads: int | None = None, progress: StepProgress | None = None
+    ) -> NDArray[Any]:
+        """Fit the steps on images X, (n_samples, height * width * channels), and return their features."""
+        return self._through(X, "fit_transform", n_threads, progress)
+
+    def transform(
+        self, X: ArrayLike, *, n_threads: int | None = None, progress: StepProgress | None = None
+    ) -> NDArray[Any]:
+        """Return the features of images X, by what was fitted."""
+        return self._through(X, "transform", n_threads, progress)
+
+    def kept(self) -> tuple[FeatureStep, ...]:
+        """Return the fitted steps as a model file keeps them."""
+        return tuple(FeatureStep(type(step).__name__, step.parameters(), step.state()) for step in self.steps)
+
+    def _through(
+        self, X: ArrayLike, method: str, n_threads: int | None, progress: StepProgress | None
+    ) -> NDArray[Any]:
+        rows: Any = X
+        for step in self.steps:
+            what = f"{self.name}: {_WORDS.get(type(step).__name__, type(step).__name__)}"
+            told = None if progress is None else _Told(progress, what)
+            step.set_params(n_threads=n_threads, callback=told)
+            try:
+                rows = getattr(step, method)(rows)
+            finally:
+                step.set_params(callback=None)
+        if rows is X:
+            rows = check_array(X, dtype=None)
+        return rows  # type: ignore[no-any-return]
+
+
+_WORDS = {
+    "Deskew": "deskewing",
+    "OrientedGradients": "gradients",
+    "Whiten": "whitening",
+    "GraphEmbedding": "neighbours",
+    "LearnedPatches": "patches",
+    "OnnxEmbedding": "embedding",
+}
+
+
+@dataclass(frozen=True)
+class _Told:
+    """A transformer's progress, with what it does added."""
+
+    progress: StepProgress
+    what: str
+
+    def __call__(self, done: int, total: int) -> None:
+        self.progress(done, total, self.what)
+
+
+def split_name(text: str) -> tuple[str, str | None]:
+    """Return the name of a recipe and its argument, if any.
+
+    Raises
+    ------
+    DataError
+        As ``Recipe.named``.
+
+    Examples
+    --------
+    >>> split_name("gradients")
+    ('gradients', None)
+    """
+    name, colon, argument = text.partition(":")
+    if name not in RECIPES:
+        names = ", ".join(
+            f"{name}:{entry.argument}" if entry.argument else name for name, entry in RECIPES.items()
+        )
+        raise DataError(f"features {text!r} are not known; choose one of {names}")
+    wanted = RECIPES[name].argument
+    if wanted is None and colon:
+        raise DataError(f"features {text!r}: nothing follows {name}; write {name}")
+    if wanted is not None and not argument:
+        raise DataError(f"features {text!r}: {name} needs its {wanted}; write {name}:{wanted}")
+    return name, argument if colon else None
+
+
+def _restored(step: FeatureStep) -> ImageTransformer:
+    if step.kind not in STEPS:
+        raise ModelFileError(
+            f"the model has a step {step.kind!r} that this kmosaic does not know; upgrade it"
+        )
+    try:
+        return STEPS[step.kind].from_state(step.parameters, step.arrays)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ModelFileError(
+            f"the model's {step.kind} is damaged ({error}); make it again with `kmosaic fit -o`"
+        ) from error

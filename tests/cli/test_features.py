@@ -1,0 +1,170 @@
+"""--features and --deskew: in fit, sweep and predict, in the model file, in pictures and reports."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from kmosaic import load_model
+from kmosaic.cli.features import Seeing
+from kmosaic.cluster import ImageFormat
+from kmosaic.features import Recipe
+from kmosaic.images import load_dataset
+
+
+def clusters_of(path: Path) -> list[int]:
+    with path.open(newline="") as stream:
+        return [int(line["cluster"]) for line in csv.DictReader(stream)]
+
+
+@pytest.mark.parametrize("features", ["gradients", "graph", "patches"])
+def test_predict_sees_images_as_fit_did(run, folder, features):
+    fitted = run(
+        *("fit", "digits", "--clusters", "12", "--features", features, "--deskew", "--max-iter", "10"),
+        *("-o", "m.kmosaic", "--labels", "labels.csv", "--quiet"),
+    ).stdout
+    run("predict", "m.kmosaic", "digits", "-o", "p.csv", "--quiet")
+
+    assert f"Seen as {features} of deskewed images, which took" in fitted
+    assert f"(squared distances of {features} of deskewed images)" in fitted
+    assert clusters_of(folder / "labels.csv") == clusters_of(folder / "p.csv")
+    rows = Recipe.of(load_model("m.kmosaic")).transform(load_digits().data.astype(np.uint8))
+    assert load_model("m.kmosaic").predict(rows).tolist() == clusters_of(folder / "p.csv")
+
+
+def test_every_cluster_has_a_picture(run, folder):
+    run(
+        *("fit", "digits", "--clusters", "12", "--features", "gradients", "-o", "m.kmosaic"),
+        *("--report", "r.html", "--pictures", "pictures", "--labels", "labels.csv", "--quiet"),
+    )
+    told = run("show", "m.kmosaic", "-o", "means.png", "--quiet").stdout
+    run("show", "m.kmosaic", "-o", "medoids.png", "--medoids", "--quiet")
+
+    assert "Seen as: gradients, 128 features" in told
+    assert "(squared distances of gradients)" in told
+    labels, pixels = np.array(clusters_of(folder / "labels.csv")), load_digits().data
+    kept = load_model("m.kmosaic").representation
+    for cluster in range(12):
+        assert kept.mean_images[cluster] == pytest.approx(pixels[labels == cluster].mean(axis=0))
+        assert (pixels[labels == cluster] == kept.medoid_images[cluster]).all(axis=1).any()
+    page = (folder / "r.html").read_text()
+    assert "seen as gradients" in page
+    assert "squared distances of gradients" in page
+    assert (folder / "pictures" / "medoids.png").is_file()
+    assert (folder / "means.png").read_bytes() != (folder / "medoids.png").read_bytes()
+
+
+def test_pixels_stay_what_they_were(run):
+    run("fit", "digits", "--clusters", "12", "-o", "a.kmosaic", "--quiet")
+    run("fit", "digits", "--clusters", "12", "--features", "pixels", "-o", "b.kmosaic", "--quiet")
+    a, b = load_model("a.kmosaic"), load_model("b.kmosaic")
+
+    assert a.representation is None
+    assert a.cluster_centers.tobytes() == b.cluster_centers.tobytes()
+    assert a.cluster_centers.shape == (12, 64)
+
+
+def test_deskewed_pixels_are_still_pixel_values(run):
+    told = run(
+        "fit", "digits", "--clusters", "8", "--deskew", "-o", "m.kmosaic", "--report", "r.html", "--quiet"
+    )
+
+    assert "(squared pixel values)" in told.stdout
+    assert "Seen as pixels of deskewed images" in told.stdout
+
+
+def test_a_sweep_over_features_says_so(run, folder):
+    told = run(
+        *("sweep", "digits", "--clusters", "4,8", "--seeds", "1", "--features", "gradients"),
+        *("--no-deskew", "--report", "s.html", "--pictures", "pictures"),
+    ).stdout
+
+    assert "Seen as gradients, which took" in told
+    assert "--features gradients --no-deskew" in told
+    page = (folder / "s.html").read_text()
+    assert "squared distances of gradients" in page
+    assert "pixels scaled to 0..1" not in page
+
+
+def test_colour_photographs_as_patches(run, photos):
+    run("fit", str(photos), "--size", "12x10", "--clusters", "3", "--features", "patches", "-o", "m.kmosaic")
+    lines = run("predict", "m.kmosaic", str(photos)).stdout.splitlines()
+
+    assert len(lines) == 13
+    assert not Recipe.of(load_model("m.kmosaic")).deskews
+
+
+def test_folders_of_labelled_images(run, folder):
+    rng = np.random.default_rng(0)
+    for name, high in (("dark", 60), ("light", 250)):
+        (folder / "images" / name).mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, high, (32, 32, 3), dtype=np.uint8)
+            pixels[:, :: 2 if name == "dark" else 5] //= 3
+            Image.fromarray(pixels).save(folder / "images" / name / f"{number}.png")
+    told = run("fit", "images", "--clusters", "4", "--features", "patches", "-o", "m.kmosaic").stdout
+
+    assert "Naming clusters by majority vote is right for 100.0%" in told
+
+
+@pytest.mark.parametrize(
+    ("source", "features", "deskew", "expected"),
+    [
+        ("mnist", "gradients", None, True),
+        ("MNIST", "patches", None, True),
+        ("mnist", "gradients", False, False),
+        ("mnist", "pixels", None, False),
+        ("mnist", "pixels", True, True),
+        ("fashion-mnist", "gradients", None, False),
+        ("photos", "gradients", None, False),
+        ("photos", "gradients", True, True),
+    ],
+)
+def test_only_handwriting_is_deskewed_unasked(source, features, deskew, expected):
+    images = load_dataset("digits").train
+    assert images.format == ImageFormat(8, 8, 1, "uint8", 16)
+    assert Seeing(features, deskew).recipe(source, images, 0).deskews is expected
+
+
+def test_the_data_card_says_what_is_handwriting(run):
+    told = run("datasets").stdout
+
+    assert told.count("handwriting: set upright for features other than pixels") == 1
+
+
+def test_features_that_there_are_not(fail):
+    message = fail("fit", "digits", "--clusters", "3", "--features", "pixel", "-o", "m.kmosaic")
+    assert "features 'pixel' are not known; choose one of pixels, gradients" in message
+    message = fail("sweep", "digits", "--features", "gradients:3")
+    assert "nothing follows gradients; write gradients" in message
+
+
+def test_medoids_of_a_model_of_pixels(fail, digits_model):
+    message = fail("show", str(digits_model), "-o", "x.png", "--medoids", code=2)
+    assert "the model's centroids are images themselves; leave it out" in message
+
+
+def test_an_onnx_file_that_moved_is_named_again(run, fail, folder):
+    onnx = pytest.importorskip("onnx", reason="models are made with onnx: pip install 'kmosaic[test]'")
+    pytest.importorskip("onnxruntime", reason="models are run by onnxruntime: pip install 'kmosaic[onnx]'")
+    given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])
+    found = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Flatten", ["x"], ["y"])], "g", [given], [found])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), "net.onnx")
+
+    told = run("fit", "digits", "--clusters", "8", "--features", "onnx:net.onnx", "-o", "m.kmosaic", "-q")
+    assert "Seen as onnx, which took" in told.stdout
+    before = run("predict", "m.kmosaic", "digits").stdout
+    (folder / "net.onnx").rename(folder / "moved.onnx")
+    assert "net.onnx cannot be read" in fail("predict", "m.kmosaic", "digits")
+    assert run("predict", "m.kmosaic", "digits", "--features", "onnx:moved.onnx").stdout == before
+    message = fail("predict", "m.kmosaic", "digits", "--features", "gradients")
+    assert "the model was fitted on features 'onnx', not 'gradients'; leave --features out" in message
+    message = fail("fit", "digits", "--clusters", "3", "--features", "onnx", "-o", "n.kmosaic")
+    assert "onnx needs its FILE; write onnx:FILE" in message

@@ -1,0 +1,137 @@
+"""scikit-learn's contract for every transformer, whole: no check is expected to fail."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from kmosaic.features import Deskew, GraphEmbedding, LearnedPatches, OrientedGradients, Pixels, Whiten
+
+TRANSFORMERS = [
+    Pixels(),
+    Deskew(),
+    OrientedGradients(),
+    Whiten(),
+    LearnedPatches(8, patch_size=3, n_patches=500),
+    GraphEmbedding(5),
+]
+NAMES = [type(transformer).__name__ for transformer in TRANSFORMERS]
+every_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=NAMES)
+
+
+def images(dtype: str = "uint8", n: int = 300, n_features: int = 64) -> NDArray[Any]:
+    values = np.random.default_rng(0).integers(0, 256, (n, n_features))
+    return values.astype(dtype) if dtype != "float64" else values / 255 - 0.5
+
+
+@parametrize_with_checks(
+    [
+        *TRANSFORMERS,
+        OrientedGradients(n_orientations=1, cells=(1, 2), blur=0.7),
+        Whiten(1, regularization=0),
+        LearnedPatches(3, pools=(1, 3), n_patches=20, stride=2),
+    ]
+)
+def test_estimator_checks(estimator: Any, check: Callable[[Any], None]) -> None:
+    check(estimator)
+
+
+@every_transformer
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_the_number_of_threads_changes_no_bit(transformer: Any, dtype: str) -> None:
+    X = images(dtype, n=3300)
+    one = clone(transformer).set_params(n_threads=1).fit_transform(X)
+    three = clone(transformer).set_params(n_threads=3).fit_transform(X)
+    assert one.tobytes() == three.tobytes()
+
+
+@every_transformer
+def test_state_and_json_restore_it_to_the_bit(transformer: Any) -> None:
+    X = images()
+    fitted = clone(transformer).fit(X)
+    parameters = json.loads(json.dumps(fitted.parameters()))
+    restored = type(fitted).from_state(parameters, fitted.state())
+    assert restored.transform(X).tobytes() == fitted.transform(X).tobytes()
+    assert restored.parameters() == fitted.parameters()
+    assert restored.get_feature_names_out().tolist() == fitted.get_feature_names_out().tolist()
+
+
+@every_transformer
+def test_pickles_and_clones(transformer: Any) -> None:
+    X = images()
+    fitted = clone(transformer).fit(X)
+    assert (pickle.loads(pickle.dumps(fitted)).transform(X) == fitted.transform(X)).all()
+    assert clone(fitted).get_params() == fitted.get_params()
+
+
+@every_transformer
+def test_state_that_no_fit_left_is_refused(transformer: Any) -> None:
+    fitted = clone(transformer).fit(images())
+    parameters, state = fitted.parameters(), fitted.state()
+    for bad in ({}, {**state, "another": np.zeros(1)}, {**state, "image_shape": np.zeros(3, np.int64)}):
+        with pytest.raises(ValueError, match="fields missing or unknown|image_shape must be"):
+            type(fitted).from_state(parameters, bad)
+    with pytest.raises(ValueError, match="fields missing or unknown: 'n_threads'"):
+        type(fitted).from_state({**parameters, "n_threads": 2}, state)
+
+
+@every_transformer
+def test_progress_ends_at_all_rows(transformer: Any) -> None:
+    seen: list[tuple[int, int]] = []
+    X = images(n=3300)
+    clone(transformer).set_params(callback=lambda done, total: seen.append((done, total))).fit_transform(X)
+    assert isinstance(transformer, Pixels) or seen[-1] == (3300, 3300)
+
+
+@every_transformer
+def test_an_interrupt_ends_it(transformer: Any) -> None:
+    if isinstance(transformer, Pixels):
+        pytest.skip("it does nothing that could be interrupted")
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt(f"at {done} of {total}")
+
+    fitted = clone(transformer).fit(images())
+    with pytest.raises(KeyboardInterrupt):
+        fitted.set_params(callback=interrupt).transform(images(n=3300))
+    assert len(fitted.set_params(callback=None).transform(images())) == 300
+
+
+@every_transformer
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.array([[0.0, np.nan]]), "NaN"),
+        (np.array([[0.0, np.inf]]), "infinity"),
+        (np.array([[0.0, 1e200]]), r"X has values up to 1e\+200, too large to square; divide X by them"),
+    ],
+)
+def test_values_that_are_no_pixels_are_refused(transformer: Any, X: NDArray[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        clone(transformer).fit(X)
+
+
+@every_transformer
+def test_the_shape_must_go_with_the_rows(transformer: Any) -> None:
+    shaped = clone(transformer).set_params(image_shape=(4, 4, 3))
+    with pytest.raises(ValueError, match=r"64 features, but images of image_shape=\(4, 4, 3\) have 48"):
+        shaped.fit(images())
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 8\) must be \(height, width, channels\)"):
+        clone(transformer).set_params(image_shape=(8, 8)).fit(images())
+
+
+@every_transformer
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 3), (1, 9, 1), (9, 1, 3), (5, 7, 3)])
+def test_images_of_any_shape(transformer: Any, shape: tuple[int, int, int]) -> None:
+    X = np.random.default_rng(1).random((40, int(np.prod(shape))))
+    out = clone(transformer).set_params(image_shape=shape).fit_transform(X)
+    assert len(out) == 40
+    assert np.isfinite(out).all()

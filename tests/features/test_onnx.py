@@ -1,0 +1,257 @@
+"""Embeddings by small models made here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.utils.estimator_checks import check_estimator
+
+from kmosaic import MissingLibraryError
+from kmosaic.errors import DataError
+from kmosaic.features import OnnxEmbedding
+
+onnx = pytest.importorskip("onnx", reason="models are made with onnx: pip install 'kmosaic[test]'")
+pytest.importorskip("onnxruntime", reason="models are run by onnxruntime: pip install 'kmosaic[onnx]'")
+FLOAT, BYTES = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
+
+
+def save(path: Path, shape: list[Any], nodes: list[Any], **options: Any) -> str:
+    """Write a model of one input ``x`` and one output ``y``."""
+    given = onnx.helper.make_tensor_value_info("x", options.get("dtype", FLOAT), shape)
+    found = onnx.helper.make_tensor_value_info("y", FLOAT, None)
+    graph = onnx.helper.make_graph(nodes, "small", [given], [found], options.get("weights", []))
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    onnx.helper.set_model_props(model, options.get("metadata", {}))
+    onnx.save(model, str(path))
+    return str(path)
+
+
+def means(path: Path, shape: list[Any], **options: Any) -> str:
+    """A model whose embedding is the mean of each channel."""
+    nodes = [onnx.helper.make_node("ReduceMean", ["x"], ["y"], axes=options.pop("axes", [2, 3]), keepdims=0)]
+    return save(path, shape, nodes, **options)
+
+
+def network(path: Path) -> str:
+    """A convolution of 3 channels to 5, with weights, then the maps themselves."""
+    values = np.random.default_rng(0).normal(size=(5, 3, 3, 3)).astype(np.float32)
+    weights = [onnx.numpy_helper.from_array(values, "w")]
+    return save(path, ["n", 3, 8, 8], [onnx.helper.make_node("Conv", ["x", "w"], ["y"])], weights=weights)
+
+
+# One test: the file's name would be part of the tests', which every process of the suite has to name alike.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_estimator_checks(tmp_path: Path) -> None:
+    results = check_estimator(OnnxEmbedding(means(tmp_path / "m.onnx", ["n", 3, 4, 4])))
+    assert len(results) > 30
+
+
+@pytest.fixture
+def colour() -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, (70, 8 * 8 * 3), dtype=np.uint8)
+
+
+def channel_means(rows: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(rows.reshape(len(rows), 64, 3).mean(axis=1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"), [(["n", 3, 8, 8], [2, 3]), (["n", 8, 8, 3], [1, 2]), ([16, 3, 8, 8], [2, 3])]
+)
+def test_layout_size_and_batch_are_read_from_the_model(
+    tmp_path: Path, colour: NDArray[np.uint8], shape: list[Any], axes: list[int]
+) -> None:
+    file = means(tmp_path / "m.onnx", shape, axes=axes)
+    seen: list[tuple[int, int]] = []
+    embedding = OnnxEmbedding(file, image_shape=(8, 8, 3), callback=lambda *told: seen.append(told))
+    out = embedding.fit_transform(colour)
+    assert out.dtype == np.float32
+    assert out == pytest.approx(channel_means(colour / 255), rel=1e-4)
+    assert seen[-1] == (70, 70)
+    assert embedding.get_feature_names_out().tolist() == [f"onnxembedding{i}" for i in range(3)]
+
+
+def test_what_the_metadata_says(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    metadata = {"mean": "[0.5, 0.25, 0.125]", "std": "0.5,0.25,2", "Image.BitmapPixelFormat": "Bgr8"}
+    file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata=metadata)
+    out = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit_transform(colour)
+    expected = (channel_means(colour / 255) - [0.5, 0.25, 0.125]) / [0.5, 0.25, 2]
+    assert out == pytest.approx(expected[:, ::-1], rel=1e-4)
+    given = OnnxEmbedding(file, mean=(0.0,), deviation=(1.0,), image_shape=(8, 8, 3)).fit_transform(colour)
+    assert given == pytest.approx(channel_means(colour / 255)[:, ::-1], rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [("NominalRange_0_255", 0, 255), ("Normalized_0_1", 0, 1), ("Normalized_1_1", -1, 1)],
+)
+def test_the_range_of_pixels(
+    tmp_path: Path, colour: NDArray[np.uint8], values: str, low: float, high: float
+) -> None:
+    file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata={"Image.NominalPixelRange": values})
+    out = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit_transform(colour)
+    assert out == pytest.approx(low + channel_means(colour / 255) * (high - low), rel=1e-4, abs=1e-5)
+
+
+def test_models_of_bytes(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    nodes = [
+        onnx.helper.make_node("Cast", ["x"], ["f"], to=FLOAT),
+        onnx.helper.make_node("ReduceMean", ["f"], ["y"], axes=[1, 2], keepdims=0),
+    ]
+    file = save(tmp_path / "m.onnx", ["n", 8, 8, 3], nodes, dtype=BYTES)
+    out = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit_transform(colour)
+    assert out == pytest.approx(channel_means(colour), rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "white"), [("uint16", None), ("float64", None), ("uint8", 16.0)])
+def test_white_is_white(tmp_path: Path, dtype: str, white: float | None) -> None:
+    full = {"uint16": 65535, "float64": 1.0, "uint8": 16}[dtype]
+    X = np.full((3, 64), full, dtype)
+    file = means(tmp_path / "m.onnx", ["n", 1, 8, 8])
+    assert OnnxEmbedding(file, white=white).fit_transform(X) == pytest.approx(np.ones((3, 1)))
+
+
+def test_other_sizes_and_channels_are_brought_to_the_models(tmp_path: Path) -> None:
+    file = means(tmp_path / "m.onnx", ["n", 3, 4, 6])
+    grey = np.full((2, 30 * 20), 51, np.uint8)
+    out = OnnxEmbedding(file, image_shape=(30, 20, 1)).fit_transform(grey)
+    assert out == pytest.approx(np.full((2, 3), 0.2), rel=1e-5)
+    one = means(tmp_path / "one.onnx", ["n", 1, 4, 4])
+    red = np.tile(np.array([255, 0, 0], np.uint8), 16)[None]
+    assert OnnxEmbedding(one, image_shape=(4, 4, 3)).fit_transform(red) == pytest.approx(0.299)
+
+
+def test_any_size_is_the_images_own_or_the_one_given(tmp_path: Path) -> None:
+    nodes = [onnx.helper.make_node("Flatten", ["x"], ["y"])]
+    file = save(tmp_path / "m.onnx", ["n", 1, "height", "width"], nodes)
+    X = np.random.default_rng(0).random((5, 12))
+    own = OnnxEmbedding(file, image_shape=(3, 4, 1)).fit_transform(X)
+    assert own == pytest.approx(X, rel=1e-5)
+    assert OnnxEmbedding(file, image_shape=(3, 4, 1), input_size=(2, 2)).fit_transform(X).shape == (5, 4)
+
+
+def test_maps_are_averaged_over_places_and_threads_change_no_bit(
+    tmp_path: Path, colour: NDArray[np.uint8]
+) -> None:
+    file = network(tmp_path / "m.onnx")
+    one = OnnxEmbedding(file, batch_size=7, n_threads=1, image_shape=(8, 8, 3)).fit_transform(colour)
+    three = OnnxEmbedding(file, batch_size=7, n_threads=3, image_shape=(8, 8, 3)).fit_transform(colour)
+    assert one.shape == (70, 5)
+    assert one.tobytes() == three.tobytes()
+
+
+def test_another_file_than_the_one_fitted_with(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    file = network(tmp_path / "m.onnx")
+    fitted = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit(colour)
+    assert fitted.digest_.tobytes() == hashlib.sha256(Path(file).read_bytes()).digest()
+    restored = OnnxEmbedding.from_state(fitted.parameters(), fitted.state())
+    assert restored.transform(colour).tobytes() == fitted.transform(colour).tobytes()
+    means(tmp_path / "m.onnx", ["n", 3, 8, 8])
+    with pytest.raises(DataError, match=r"m\.onnx is not the ONNX file fitted with; name that one, or fit"):
+        restored.transform(colour)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "has 0 bytes"),
+        (b"\x08\x01 no model", "is no ONNX model that can be run"),
+        (b"PK\x03\x04" + bytes(100), "is no ONNX model that can be run"),
+    ],
+)
+def test_files_that_are_no_models(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        OnnxEmbedding(str(tmp_path / "m.onnx")).fit(np.zeros((2, 16)))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.onnx cannot be read \(No such file"):
+        OnnxEmbedding(str(tmp_path / "none.onnx")).fit(np.zeros((2, 16)))
+    with pytest.raises(DataError, match="is no file; name an ONNX model"):
+        OnnxEmbedding(str(tmp_path)).fit(np.zeros((2, 16)))
+    with (tmp_path / "huge.onnx").open("wb") as stream:
+        os.truncate(stream.fileno(), 1 << 31)
+    with pytest.raises(DataError, match="has 2,147,483,648 bytes; an ONNX model has some, up to 2 GiB"):
+        OnnxEmbedding(str(tmp_path / "huge.onnx")).fit(np.zeros((2, 16)))
+
+
+def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
+    model = onnx.load(network(tmp_path / "m.onnx"))
+    options = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
+    onnx.save(model, str(tmp_path / "outside.onnx"), **options)
+    with pytest.raises(DataError, match="keeps its weights in other files; save it again as one file"):
+        OnnxEmbedding(str(tmp_path / "outside.onnx"), image_shape=(4, 4, 1)).fit(np.zeros((2, 16)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        (["n", 16], r"a model of images takes one batch"),
+        (["n", 5, 8, 8], "does not tell where its channels are"),
+        (["n", 3, 3, 3], "does not tell where its channels are"),
+        (["n", 3, 8000, 8], "no side may have more than 4096 pixels"),
+    ],
+)
+def test_models_that_take_no_images(tmp_path: Path, shape: list[Any], message: str) -> None:
+    file = save(tmp_path / "m.onnx", shape, [onnx.helper.make_node("Flatten", ["x"], ["y"])])
+    with pytest.raises(DataError, match=message):
+        OnnxEmbedding(file).fit(np.zeros((2, 16)))
+
+
+def test_a_layout_that_cannot_be_told_may_be_given(tmp_path: Path) -> None:
+    file = save(tmp_path / "m.onnx", ["n", 3, 3, 3], [onnx.helper.make_node("Flatten", ["x"], ["y"])])
+    X = np.arange(27.0)[None] / 27
+    last = OnnxEmbedding(file, layout="NHWC", image_shape=(3, 3, 3)).fit_transform(X)
+    assert last == pytest.approx(X, rel=1e-6)
+
+
+@pytest.mark.parametrize("value", ["none", "[1, 2]", "[" * 9999, "[NaN, 1, 1]"])
+def test_metadata_that_cannot_be_used(tmp_path: Path, value: str) -> None:
+    file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata={"mean": value})
+    with pytest.raises(DataError, match=r"which is not a number for each channel; give OnnxEmbedding\(mean="):
+        OnnxEmbedding(file).fit(np.zeros((2, 64)))
+
+
+def test_outputs_that_are_no_embedding(tmp_path: Path) -> None:
+    node = onnx.helper.make_node("ReduceMean", ["x"], ["y"], keepdims=0)
+    file = save(tmp_path / "scalar.onnx", ["n", 3, 8, 8], [node])
+    with pytest.raises(DataError, match="a row of floats for each is needed: choose another output"):
+        OnnxEmbedding(file).fit(np.zeros((2, 64)))
+    with pytest.raises(DataError, match="has no output 'z'; it has y"):
+        OnnxEmbedding(file, output="z").fit(np.zeros((2, 64)))
+    file = save(tmp_path / "log.onnx", ["n", 1, 8, 8], [onnx.helper.make_node("Log", ["x"], ["y"])])
+    with pytest.raises(DataError, match="gives NaN, infinity or too many numbers"):
+        OnnxEmbedding(file).fit(np.zeros((2, 64)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layout": "CHW"}, "layout='CHW' must be NCHW or NHWC"),
+        ({"input_size": 8}, r"input_size=8 must be \(height, width\)"),
+        ({"mean": (1.0, 2.0)}, "must be a number for each channel"),
+        ({"deviation": (0.0,)}, "deviation=0.0 must be a number from 1e-06"),
+        ({"white": 0}, "white=0 must be a number"),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number from 1"),
+    ],
+)
+def test_parameters_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OnnxEmbedding("m.onnx", **options).fit(np.zeros((2, 16)))
+
+
+def test_without_onnxruntime_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = means(tmp_path / "m.onnx", ["n", 3, 8, 8])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingLibraryError, match=r"need onnxruntime; pip install 'kmosaic\[onnx\]'"):
+        OnnxEmbedding(file).fit(np.zeros((2, 64)))

@@ -1,0 +1,127 @@
+"""Recipes by name, kept as plain arrays, and nothing taken on trust."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+
+from kmosaic.cluster import FeatureStep, ImageFormat, KMeans, Model, Representation, load_model, save_model
+from kmosaic.errors import DataError, ModelFileError
+from kmosaic.features import RECIPES, Recipe, RecipeOptions, cluster_pictures
+
+FORM = ImageFormat(8, 8, 1, "uint8", 16)
+NAMES = [name for name, entry in RECIPES.items() if entry.argument is None]
+
+
+@pytest.fixture(scope="module")
+def digits() -> NDArray[np.uint8]:
+    return load_digits().data[:400].astype(np.uint8)
+
+
+def fitted_model(digits: NDArray[np.uint8], name: str, *, deskew: bool = False) -> Model:
+    recipe = Recipe.named(name, RecipeOptions(FORM.shape, deskew))
+    rows = recipe.fit_transform(digits)
+    fitted = KMeans(12, random_state=0).fit(rows)
+    representation = None
+    if recipe.steps:
+        shown = cluster_pictures(digits, rows, fitted.labels_, fitted.cluster_centers_)
+        representation = Representation(recipe.name, recipe.kept(), shown.means, digits[shown.medoids])
+    return Model.from_fit(fitted, FORM, representation=representation)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("deskew", [False, True])
+def test_a_model_file_keeps_the_recipe_to_the_bit(
+    digits: NDArray[np.uint8], tmp_path: Path, name: str, deskew: bool
+) -> None:
+    model = fitted_model(digits, name, deskew=deskew)
+    save_model(model, tmp_path / "a.kmosaic")
+    again = load_model(tmp_path / "a.kmosaic")
+    before, after = Recipe.of(model).transform(digits), Recipe.of(again).transform(digits)
+    assert before.tobytes() == after.tobytes()
+    assert (model.predict(before) == again.predict(after)).all()
+    assert str(Recipe.of(again)) == (f"{name} of deskewed images" if deskew else name)
+    assert again.pictures.shape == (12, 64)
+    save_model(again, tmp_path / "b.kmosaic")
+    assert (tmp_path / "a.kmosaic").read_bytes() == (tmp_path / "b.kmosaic").read_bytes()
+
+
+def test_pixels_are_the_rows_themselves(digits: NDArray[np.uint8]) -> None:
+    recipe = Recipe.named("pixels", RecipeOptions(FORM.shape))
+    assert np.shares_memory(recipe.fit_transform(digits), digits)
+    assert not recipe.steps
+    assert Recipe.named("pixels", RecipeOptions(FORM.shape, deskew=True)).keeps_pixels
+    assert not Recipe.named("gradients", RecipeOptions(FORM.shape)).keeps_pixels
+
+
+def test_progress_says_what_is_done(digits: NDArray[np.uint8]) -> None:
+    seen: list[tuple[int, int, str]] = []
+    recipe = Recipe.named("gradients", RecipeOptions(FORM.shape))
+    recipe.fit_transform(digits, progress=lambda *told: seen.append(told))
+    assert (400, 400, "gradients: gradients") in seen
+    assert all(step.callback is None for step in recipe.steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pixel", "features 'pixel' are not known; choose one of pixels, gradients, "),
+        ("gradients:8", "features 'gradients:8': nothing follows gradients; write gradients"),
+    ],
+)
+def test_names_that_are_none(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Recipe.named(name, RecipeOptions((8, 8, 1)))
+
+
+def test_gradients_tell_digits_apart_better_than_pixels() -> None:
+    data = load_digits()
+
+    def accuracy(name: str) -> float:
+        rows = Recipe.named(name, RecipeOptions((8, 8, 1))).fit_transform(data.data.astype(np.uint8))
+        labels = KMeans(36, random_state=0).fit(rows).labels_
+        right = [np.bincount(data.target[labels == cluster]).max() for cluster in np.unique(labels)]
+        return float(sum(right)) / len(labels)
+
+    assert accuracy("gradients") > accuracy("pixels")
+
+
+def changed(model: Model, **changes: Any) -> Model:
+    assert model.representation is not None
+    return replace(model, representation=replace(model.representation, **changes))
+
+
+def test_a_step_that_is_not_known_asks_for_an_upgrade(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    with pytest.raises(
+        ModelFileError, match="a step 'Telescope' that this kmosaic does not know; upgrade it"
+    ):
+        Recipe.of(changed(model, steps=(FeatureStep("Telescope", {}, {}),)))
+
+
+def test_steps_that_do_not_fit_each_other_are_refused(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    assert model.representation is not None
+    first, second = model.representation.steps
+    with pytest.raises(ModelFileError, match="the model's Whiten takes 784 features and gets 64"):
+        Recipe.of(changed(model, steps=(second,)))
+    with pytest.raises(ModelFileError, match="features are 784, and its centroids have 128"):
+        Recipe.of(changed(model, steps=(first,)))
+    damaged = replace(first, parameters={**first.parameters, "cells": "many"})
+    with pytest.raises(ModelFileError, match="the model's OrientedGradients is damaged"):
+        Recipe.of(changed(model, steps=(damaged, second)))
+    huge = replace(first, parameters={**first.parameters, "n_orientations": 1 << 40})
+    with pytest.raises(ModelFileError, match="n_orientations=1099511627776 must be a whole number from 1 to"):
+        Recipe.of(changed(model, steps=(huge, second)))
+
+
+def test_pixels_given_where_features_are_needed(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    with pytest.raises(ValueError, match=r"X has 64 features, .* 128, .* as gradients; pass .*Recipe\.of"):
+        model.predict(digits)

@@ -1,0 +1,61 @@
+"""Pages and pictures of images that were clustered as features say so, and what their numbers are in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kmosaic.evaluate import ClusterSummary, SweepResult
+from kmosaic.images.collection import Dataset, ImageCollection
+from kmosaic.report import (
+    CurveOptions,
+    FitReport,
+    SweepReport,
+    inertia_history,
+    render_fit_report,
+    render_sweep_report,
+    sweep_curve,
+)
+
+
+def test_a_fit_on_features(digits: ImageCollection, summary: ClusterSummary) -> None:
+    medoids = np.arange(summary.n_clusters)
+    page = render_fit_report(FitReport(digits, summary, features="gradients", medoids=medoids))
+
+    assert "seen as gradients" in page
+    assert "squared distances of gradients" in page
+    assert "raw pixel values" not in page
+    assert page.count('alt="medoid of cluster') == summary.n_clusters
+    assert "the centroid itself is one of gradients" in page
+
+
+def test_a_fit_on_deskewed_pixels(digits: ImageCollection, summary: ClusterSummary) -> None:
+    page = render_fit_report(FitReport(digits, summary, medoids=np.arange(summary.n_clusters)))
+
+    assert "the centroid itself is one of deskewed images" in page
+    assert "raw pixel values" in page
+
+
+def test_a_fit_on_pixels_has_no_medoids(digits: ImageCollection, summary: ClusterSummary) -> None:
+    page = render_fit_report(FitReport(digits, summary))
+
+    assert "medoid" not in page
+    assert "seen as" not in page
+
+
+def test_a_sweep_over_features(dataset: Dataset, result: SweepResult) -> None:
+    page = render_sweep_report(SweepReport(dataset, result, features="patches"))
+
+    assert "seen as patches" in page
+    assert "squared distances of patches" in page
+    assert "raw pixel values" not in page
+    assert "pixels scaled to 0..1" not in page
+
+
+@pytest.mark.parametrize("units", ["raw pixel values squared", "squared distances of gradients"])
+def test_axes_say_what_j_is_in(summary: ClusterSummary, result: SweepResult, units: str) -> None:
+    assert units in inertia_history(summary, units=units).axes[0].get_ylabel()
+    options = replace(CurveOptions(), units=units)
+    assert units in sweep_curve(result, "inertia", options).axes[0].get_ylabel()
