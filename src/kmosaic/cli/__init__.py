@@ -6,6 +6,7 @@ import click
 
 from kmosaic.cli.datasets import datasets
 from kmosaic.cli.errors import CommandGroup
+from kmosaic.cli.explain import explain
 from kmosaic.cli.fit import fit
 from kmosaic.cli.options import CONTEXT, version_option
 from kmosaic.cli.predict import predict
@@ -27,11 +28,12 @@ def main() -> None:
       kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
+      kmosaic explain -o lesson.html          how does it work?
 
     A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
     file. Any command explains itself with -h.
     """
 
 
-for _command in (datasets, sweep, fit, show, predict):
+for _command in (datasets, sweep, fit, show, predict, explain):
     main.add_command(_command)
