@@ -64,8 +64,12 @@ class _Request:
     metavar="DIR",
     help="Write every picture as PNG into this folder, made if missing, with speaker notes in Markdown.",
 )
-@path_option("--animation", help="Write the pictures as one animation: .gif, or .png or .apng for animated PNG.")
-@click.option("--parts", type=NumbersType(), help="Only these parts (1 to 6) as frames and animation. [default: all]")
+@path_option(
+    "--animation", help="Write the pictures as one animation: .gif, or .png or .apng for animated PNG."
+)
+@click.option(
+    "--parts", type=NumbersType(), help="Only these parts (1 to 6) as frames and animation. [default: all]"
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),

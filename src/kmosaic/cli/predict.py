@@ -27,6 +27,7 @@ _HEADER = ("id", "cluster", "name", "distance")
 class _Choices:
     """The options of predict that more than one step asks for."""
 
+    names: Path | None
     strict: bool
     data_dir: Path | None
     force: bool
@@ -40,12 +41,19 @@ class _Predicted:
     model: Model
     images: ImageCollection
     summary: ClusterSummary
+    names: tuple[str, ...] | None
 
 
 @click.command(short_help="Find the cluster of every new image, by a model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("source")
 @path_option("-o", "--output", help="Where to write the CSV table: id, cluster, name, distance.")
+@click.option(
+    "--names",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the clusters' names from this file, exported from the model's report.",
+)
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 @strict_option
 @data_dir_option
@@ -60,6 +68,7 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     Examples:
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic predict digits.kmosaic one-more.png
+      kmosaic predict digits.kmosaic new-images/ --names names.json -o predictions.csv
     """
     chosen = _Choices(**given)
     check_outputs([output], overwrite=chosen.force)
@@ -79,20 +88,21 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
 def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> _Predicted:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import load_model
-    from kmosaic.evaluate import summarise
+    from kmosaic.evaluate import read_names, summarise
     from kmosaic.images import ReadOptions, load_images
 
     model = load_model(path)
+    names = model.cluster_names if chosen.names is None else read_names(chosen.names, model.n_clusters)
     with ProgressBar(quiet=chosen.quiet) as bar:
         options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
         images = load_images(source, model.image, options, bar)
         bar.start_over("finding the nearest centroids")
         summary = summarise(model, images.pixels, labels=model.predict(images.pixels, n_threads=threads))
-    return _Predicted(model, images, summary)
+    return _Predicted(model, images, summary, names)
 
 
 def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:
-    names = result.model.cluster_names or ("",) * result.model.n_clusters
+    names = result.names or ("",) * result.model.n_clusters
     for row, image in enumerate(result.images.ids):
         cluster = int(result.summary.labels[row])
         yield image, cluster, names[cluster], float(result.summary.distances[row])
@@ -102,7 +112,7 @@ def _words(result: _Predicted) -> Iterator[str]:
     n_used = int((result.summary.cluster_sizes > 0).sum())
     n_images = plural(len(result.images), "image")
     yield f"{n_images} fell into {n_used:,} of {plural(result.model.n_clusters, 'cluster')}"
-    names = result.model.cluster_names
+    names = result.names
     if names is not None and result.images.labels is not None:
         labels = label_texts(result.images)
         right = sum(

@@ -161,6 +161,7 @@ def _run(request: _Request, reading: Reading, fitting: Fitting) -> _Finished:
         options = SweepOptions(
             max_value=dataset.train.format.max_value,
             algorithm=estimator,
+            keep_models=request.report is not None,
             on_start=progress.on_start,
             on_iteration=progress.on_iteration,
             on_run=progress.on_run,

@@ -83,7 +83,9 @@ def sizes() -> Sizes:
     """Return the T-shirt sizes, and a fit of five clusters that is worse than one of three."""
     people, groups = shirt_sizes(), islands()
     fits = {k: trace(people.points, _best_start(people, k)) for k in (3, 5)}
-    misfit = {k: np.sqrt(np.square(people.points - fit.centers[fit.labels]).sum(axis=1)) for k, fit in fits.items()}
+    misfit = {
+        k: np.sqrt(np.square(people.points - fit.centers[fit.labels]).sum(axis=1)) for k, fit in fits.items()
+    }
     five = restarts(groups, "random")
     stuck = trace(groups.points, five.starts[five.worst])
     fewer = trace(groups.points, _best_start(groups, 3))
@@ -93,7 +95,9 @@ def sizes() -> Sizes:
 def _best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
     """The best of ten careful starts."""
     engine = MemoryEngine(data.points, None, 1)
-    drawn = [starting_centers(engine, n_clusters, "k-means++", np.random.RandomState(seed)) for seed in range(10)]
+    drawn = [
+        starting_centers(engine, n_clusters, "k-means++", np.random.RandomState(seed)) for seed in range(10)
+    ]
     ends = [KMeans(n_clusters, init=start, n_threads=1).fit(data.points).inertia_ for start in drawn]
     return drawn[int(np.argmin(ends))]
 

@@ -65,9 +65,13 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
         When the images have no labels, or are fewer than fifty.
     """
     if collection.labels is None:
-        raise ValueError(f"{collection.name} has no labels; the lesson names clusters after those: give labelled images")
+        raise ValueError(
+            f"{collection.name} has no labels; the lesson names clusters after those: give labelled images"
+        )
     if len(collection) < _FEW * _IMAGES_PER_CLUSTER:
-        raise ValueError(f"{collection.name} has {len(collection)} images; give at least {_FEW * _IMAGES_PER_CLUSTER}")
+        raise ValueError(
+            f"{collection.name} has {len(collection)} images; give at least {_FEW * _IMAGES_PER_CLUSTER}"
+        )
     numbers = [k for k in _NUMBERS if k * _IMAGES_PER_CLUSTER <= len(collection)]
     film = _film(collection)
     found = []
@@ -88,14 +92,18 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
 
 
 def _film(collection: ImageCollection) -> Film:
-    """One fit from ten random images, stopped and gone on with: fits of few iterations that continue one another."""
+    """One fit from ten random images, as fits of few iterations that continue one another."""
     rows = np.random.default_rng(1).choice(len(collection), _FEW, replace=False)
     centers = collection.pixels[np.sort(rows)].astype(np.float64)
     whole = KMeans(_FEW, init=centers, n_init=1).fit(collection.pixels)
     shown = [n for n in _SHOWN_ITERATIONS if n < whole.n_iter_] + [whole.n_iter_]
     frames, inertia, at = [centers], [float(whole.inertia_history_[0])], 0
     for iteration in shown:
-        centers = whole.cluster_centers_ if iteration == whole.n_iter_ else _gone_on(collection, centers, iteration - at)
+        centers = (
+            whole.cluster_centers_
+            if iteration == whole.n_iter_
+            else _gone_on(collection, centers, iteration - at)
+        )
         frames.append(centers)
         inertia.append(float(whole.inertia_history_[min(2 * iteration, len(whole.inertia_history_) - 1)]))
         at = iteration

@@ -51,12 +51,16 @@ def draw_step(axes: Axes, data: PointSet, step: Step, *, lines: bool = False) ->
     if lines and step.labels is not None:
         for point, label in zip(data.points, step.labels, strict=True):
             ends = np.stack([point, step.centers[label]])
-            axes.plot(ends[:, 0], ends[:, 1], color=_colour(step.ids[label]), linewidth=0.6, alpha=0.4, zorder=1)
+            axes.plot(
+                ends[:, 0], ends[:, 1], color=_colour(step.ids[label]), linewidth=0.6, alpha=0.4, zorder=1
+            )
     if step.labels is None:
         _draw_points(axes, data.points, _UNASSIGNED, "o")
     else:
         for label, number in enumerate(step.ids):
-            _draw_points(axes, data.points[step.labels == label], _colour(number), _SHAPES[number % len(_SHAPES)])
+            _draw_points(
+                axes, data.points[step.labels == label], _colour(number), _SHAPES[number % len(_SHAPES)]
+            )
     draw_centroids(axes, step.centers, step.ids)
 
 
@@ -65,10 +69,27 @@ def draw_centroids(axes: Axes, centers: NDArray[np.float64], ids: Sequence[int])
     for center, number in zip(centers, ids, strict=True):
         x, y = float(center[0]), float(center[1])
         axes.plot(
-            x, y, "o", markersize=17, color=_colour(number), markeredgecolor="white", markeredgewidth=2, zorder=4,
+            x,
+            y,
+            "o",
+            markersize=17,
+            color=_colour(number),
+            markeredgecolor="white",
+            markeredgewidth=2,
+            zorder=4,
             clip_on=False,
         )
-        axes.text(x, y, str(number + 1), color="white", fontsize=10, fontweight="bold", ha="center", va="center_baseline", zorder=5)
+        axes.text(
+            x,
+            y,
+            str(number + 1),
+            color="white",
+            fontsize=10,
+            fontweight="bold",
+            ha="center",
+            va="center_baseline",
+            zorder=5,
+        )
 
 
 def draw_chances(axes: Axes, points: Points, squared_distances: NDArray[np.float64] | None) -> None:
@@ -86,7 +107,11 @@ def draw_curve(axes: Axes, fit: Trace, at: int) -> None:
     axes.plot(numbers[:at], values[:at], color=LIGHT.series[0], linewidth=2)
     for number, value in zip(numbers[:at], values[:at], strict=True):
         axes.plot(number, value, "o" if number % 2 else "D", color=LIGHT.series[0], markersize=6)
-    axes.set(xlim=(0.5, len(values) + 0.5), ylim=(0, float(values.max()) * 1.06), xlabel="half-step (circle: assignment, diamond: update)")
+    axes.set(
+        xlim=(0.5, len(values) + 0.5),
+        ylim=(0, float(values.max()) * 1.06),
+        xlabel="half-step (circle: assignment, diamond: update)",
+    )
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.set_title("J", loc="left", fontsize=12, color=LIGHT.text)
 
@@ -103,7 +128,14 @@ def finished(figure: Figure) -> Figure:
 
 def _draw_points(axes: Axes, points: Points, colour: str, shape: str) -> None:
     axes.scatter(
-        points[:, 0], points[:, 1], s=_POINT_AREA, c=colour, marker=shape, linewidths=0.4, edgecolors="white", zorder=2
+        points[:, 0],
+        points[:, 1],
+        s=_POINT_AREA,
+        c=colour,
+        marker=shape,
+        linewidths=0.4,
+        edgecolors="white",
+        zorder=2,
     )
 
 

@@ -45,7 +45,9 @@ def write_frames(
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{place} cannot be made: {error.strerror}; name a folder for the frames") from error
+        raise OutputError(
+            f"{place} cannot be made: {error.strerror}; name a folder for the frames"
+        ) from error
     written = []
     for done, frame in enumerate(frames, start=1):
         path = place / f"{frame.name}.png"
@@ -86,7 +88,7 @@ def write_animation(
     overwrite: bool = False,
     on_frame: OnFrame | None = None,
 ) -> Path:
-    """Write the frames one after another as an animated GIF or PNG, by the suffix of ``path``; it runs forever.
+    """Write the frames one after another as an animated GIF or PNG, by the suffix of ``path``.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def speaker_notes(lesson: Lesson, frames: Sequence[Frame]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 (Markdown; what it is filled with are kmosaic's own numbers)
+        autoescape=False,
     )
     environment.filters["percent"] = percent
     names = {part: [frame.name for frame in frames if frame.part == part] for part in PARTS}

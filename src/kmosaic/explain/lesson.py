@@ -42,7 +42,9 @@ class Lesson:
     own: bool = False
 
 
-def make_lesson(collection: ImageCollection, own: PointSet | None = None, progress: Progress | None = None) -> Lesson:
+def make_lesson(
+    collection: ImageCollection, own: PointSet | None = None, progress: Progress | None = None
+) -> Lesson:
     """Compute the lesson, with ``collection``'s labelled images in its last part.
 
     ``own`` points are used in parts 1, 2, 3 and 5 in the place of made-up ones. ``progress(done, total,
@@ -67,18 +69,26 @@ def make_lesson(collection: ImageCollection, own: PointSet | None = None, progre
     tell(45, 100, "part 5: a photo in few colours")
     painted = photo(*sample_photo())
     tell(60, 100, "part 6: pictures")
-    shown = pictures(
-        collection, lambda done, total: tell(60 + 40 * done // total, 100, "part 6: pictures")
-    )
+    shown = pictures(collection, lambda done, total: tell(60 + 40 * done // total, 100, "part 6: pictures"))
     return Lesson(two_steps, seeded, emptied, sized, curves, painted, shown, own is not None)
 
 
 def _two_steps(own: PointSet | None) -> TwoSteps:
     data = (*((own,) if own else ()), separated(), shirt_sizes(), rings(), unlike())
-    return TwoSteps(data, tuple(trace(points.points, _slow_start(restarts(points, "random", _SLOW_START), points)) for points in data))
+    return TwoSteps(
+        data,
+        tuple(
+            trace(points.points, _slow_start(restarts(points, "random", _SLOW_START), points))
+            for points in data
+        ),
+    )
 
 
 def _slow_start(drawn: Restarts, data: PointSet) -> NDArray[np.float64]:
     """The start, among those that end best, from which most half-steps can be watched."""
-    ended_best = [start for start, end in zip(drawn.starts, drawn.inertia, strict=True) if end <= drawn.inertia.min() * 1.0001]
+    ended_best = [
+        start
+        for start, end in zip(drawn.starts, drawn.inertia, strict=True)
+        if end <= drawn.inertia.min() * 1.0001
+    ]
     return max(ended_best, key=lambda start: len(trace(data.points, start).steps))

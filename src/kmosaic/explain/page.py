@@ -131,7 +131,9 @@ def _starts(part: Starts) -> dict[str, Any]:
         "picks": [
             {
                 "row": pick.row,
-                "squared": None if pick.squared_distances is None else np.round(pick.squared_distances, 6).tolist(),
+                "squared": None
+                if pick.squared_distances is None
+                else np.round(pick.squared_distances, 6).tolist(),
             }
             for pick in part.picks
         ],
@@ -239,6 +241,7 @@ def _few_words(part: Pictures) -> str:
     right = f"{percent(summary.accuracy or 0)} of the images are in a cluster of their name"
     if missing:
         return f"{right}; no cluster at all is named {', '.join(missing)}."
-    worst = int(np.argmin(np.nan_to_num(summary.cluster_purity, nan=1.0)))
-    purity = float((summary.cluster_purity if summary.cluster_purity is not None else [0])[worst])
-    return f"{right}. The least pure cluster, named {clean(names[worst])}, is only {percent(purity)} of that name."
+    purity = np.nan_to_num(summary.cluster_purity, nan=1.0) if summary.cluster_purity is not None else [1.0]
+    worst = int(np.argmin(purity))
+    least = f"The least pure cluster, named {clean(names[worst])}"
+    return f"{right}. {least}, is only {percent(float(purity[worst]))} of that name."

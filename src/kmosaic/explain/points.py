@@ -47,7 +47,7 @@ def shirt_sizes() -> PointSet:
     random = np.random.default_rng(11)
     height = random.normal(171, 9, 220)
     weight = random.normal(24.2, 2.9, 220) * (height / 100) ** 2
-    points = np.round(np.column_stack([height, weight]), 1)
+    points = np.column_stack([height, weight]).round(1).astype(np.float64)
     about = "Heights and weights of 220 made-up people: one cloud, no gaps."
     return PointSet("shirts", "T-shirt sizes", about, points, 3, ("height in cm", "weight in kg"))
 
@@ -76,4 +76,4 @@ def _blobs(groups: list[tuple[tuple[float, float], float, int]], seed: int) -> P
     """Normal clouds of (centre, standard deviation, number of points), to three decimals."""
     random = np.random.default_rng(seed)
     clouds = [random.normal(centre, spread, (n, 2)) for centre, spread, n in groups]
-    return np.round(np.concatenate(clouds), 3)
+    return np.concatenate(clouds).round(3).astype(np.float64)

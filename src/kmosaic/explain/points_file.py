@@ -51,7 +51,7 @@ def read_points(path: str | os.PathLike[str], n_clusters: int = 3) -> PointSet:
     n_distinct = len(np.unique(points, axis=0)) if len(points) else 0
     if n_distinct < max(2, n_clusters):
         raise DataError(
-            f"{path}: {n_distinct} distinct points for {n_clusters} clusters; give more points, or lower --clusters"
+            f"{path}: {n_distinct} distinct points for {n_clusters} clusters; give more, or lower --clusters"
         )
     about = f"{len(points):,} points from {Path(path).name}."
     return PointSet("own", "Your points", about, points, n_clusters, columns)
@@ -63,9 +63,13 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); name a CSV file of two columns") from error
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror}); name a CSV file of two columns"
+        ) from error
     if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: more than {MAX_BYTES:,} bytes; give a CSV file of two columns and a sample of rows")
+        raise DataError(
+            f"{path}: more than {MAX_BYTES:,} bytes; give a CSV file of two columns and a sample of rows"
+        )
     try:
         text = data.decode("utf-8-sig")
         reader = csv.reader(text.splitlines(), delimiter=_delimiter(text), strict=True)

@@ -43,7 +43,11 @@ PARTS = {
     5: "choosing-k",
     6: "pictures",
 }
-_WAYS: dict[Policy, str] = {"drop": "dropped", "random": "to a random point", "relocate": "to the costliest point"}
+_WAYS: dict[Policy, str] = {
+    "drop": "dropped",
+    "random": "to a random point",
+    "relocate": "to the costliest point",
+}
 _MOST_TITLED = 110
 
 
@@ -133,13 +137,21 @@ def _side_by_side(title: str, data: PointSet, fits: dict[str, Trace], at: int) -
         step = fit.steps[min(at, len(fit.steps) - 1)]
         draw_step(axes, data, step)
         ended = ", the end" if at >= len(fit.steps) - 1 else ""
-        state = "the start" if step.inertia is None else f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
+        state = (
+            "the start"
+            if step.inertia is None
+            else f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
+        )
         caption(axes, f"{name}:{line_break}{state}")
     return finished(figure)
 
 
 def _draw_picks(part: Starts, number: int) -> Figure:
-    words = "The first pick may be any point." if number == 0 else "The larger a point, the likelier it is picked next."
+    words = (
+        "The first pick may be any point."
+        if number == 0
+        else "The larger a point, the likelier it is picked next."
+    )
     is_end = number == len(part.picks)
     figure = slide("k-means++ starts with care", "k-means starts from these." if is_end else words)
     (axes,) = panels(figure, 1)
@@ -153,8 +165,10 @@ def _draw_picks(part: Starts, number: int) -> Figure:
 def _draw_restarts(part: Starts) -> Figure:
     figure = slide(f"{len(part.random.inertia)} restarts", "J at the end of each; the lowest is kept.")
     most = max(part.random.inertia.max(), part.careful.inertia.max())
-    edges = np.linspace(0, most * 1.02, 40)
-    for axes, found, name in zip(panels(figure, 2), (part.random, part.careful), ("random points", "k-means++"), strict=True):
+    edges = np.linspace(0, most * 1.02, 40).tolist()
+    for axes, found, name in zip(
+        panels(figure, 2), (part.random, part.careful), ("random points", "k-means++"), strict=True
+    ):
         axes.hist(found.inertia, bins=edges, color=LIGHT.series[0])
         axes.set(xlabel="J at the end", ylabel="restarts", ylim=(0, len(found.inertia)))
         caption(axes, f"from {name}: best {found.inertia.min():,.4g}, worst {found.inertia.max():,.4g}")
@@ -162,10 +176,16 @@ def _draw_restarts(part: Starts) -> Figure:
 
 
 def _draw_spread(part: Starts) -> Figure:
-    figure = slide("Restarts help less when K is large", "J as a multiple of the best: the mean, and the band that holds eight of ten restarts.")
+    figure = slide(
+        "Restarts help less when K is large",
+        "J as a multiple of the best: the mean, and the band that holds eight of ten restarts.",
+    )
     (axes,) = panels(figure, 1)
     spread = part.spread
-    rows = (("random points", spread.random, LIGHT.series[1], "o"), ("k-means++", spread.careful, LIGHT.series[0], "D"))
+    rows = (
+        ("random points", spread.random, LIGHT.series[1], "o"),
+        ("k-means++", spread.careful, LIGHT.series[0], "D"),
+    )
     for name, ends, colour, marker in rows:
         low, mean, high = np.array(ends).T
         axes.fill_between(spread.n_clusters, low, high, color=colour, alpha=0.22, linewidth=0)
@@ -194,10 +214,14 @@ def _sizes(part: Sizes) -> Iterator[Callable[[], Figure]]:
 
 def _draw_sizes(part: Sizes, k: int) -> Figure:
     misfit = part.misfit[k]
-    figure = slide(f"{k} sizes for {len(misfit)} people", f"Mean misfit {misfit.mean():.1f}, worst {misfit.max():.1f}.")
+    figure = slide(
+        f"{k} sizes for {len(misfit)} people", f"Mean misfit {misfit.mean():.1f}, worst {misfit.max():.1f}."
+    )
     left, right = panels(figure, 2)
     draw_step(left, part.data, part.fits[k].steps[-1], lines=True)
-    right.hist(misfit, bins=np.linspace(0, part.misfit[min(part.misfit)].max(), 25).tolist(), color=LIGHT.series[0])
+    right.hist(
+        misfit, bins=np.linspace(0, part.misfit[min(part.misfit)].max(), 25).tolist(), color=LIGHT.series[0]
+    )
     right.set(xlabel="misfit: distance to one's size", ylabel="people")
     return finished(figure)
 
@@ -211,7 +235,11 @@ def _choosing(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
 
 def _draw_scores(found: Scores) -> Figure:
     figure = slide(f"Choosing K: {clean(found.title)}")
-    rows = (("J, the lowest", found.inertia), ("silhouette", found.silhouette), ("stability", found.stability))
+    rows = (
+        ("J, the lowest", found.inertia),
+        ("silhouette", found.silhouette),
+        ("stability", found.stability),
+    )
     for axes, (name, values) in zip(panels(figure, 3), rows, strict=True):
         dots = [(k, value) for k, value in zip(found.n_clusters, values, strict=True) if value is not None]
         axes.plot(*zip(*dots, strict=True), color=LIGHT.series[0], marker="o", linewidth=2)
@@ -222,7 +250,8 @@ def _draw_scores(found: Scores) -> Figure:
 
 
 def _draw_photo(photo: Photo, version: FewColours) -> Figure:
-    words = f"{len(version.png) / 1000:.1f} kB of {len(photo.png) / 1000:.1f} kB, error {version.error:.1f} of 255."
+    size, whole = len(version.png) / 1000, len(photo.png) / 1000
+    words = f"{size:.1f} kB of {whole:.1f} kB, error {version.error:.1f} of 255."
     figure = slide(f"A photo in {version.n_colours} colours", words)
     for axes, content in zip(panels(figure, 2), (version.png, photo.png), strict=True):
         with Image.open(io.BytesIO(content)) as image:
@@ -267,7 +296,9 @@ def _draw_mosaic(part: Pictures, number: int) -> Figure:
     k = summary.n_clusters
     words = f"The majority's name is right for {percent(summary.accuracy or 0)} of the images."
     figure = slide(f"{k} clusters, named by majority", words)
-    names = [shorten(clean(name), 8) if k <= _MOST_TITLED else "" for name in summary.cluster_names or [""] * k]
+    names = [
+        shorten(clean(name), 8) if k <= _MOST_TITLED else "" for name in summary.cluster_names or [""] * k
+    ]
     _draw_tiles(figure, part, summary.cluster_centers, names, -(-k // max(2, round((k / 2) ** 0.5))))
     return finished(figure)
 

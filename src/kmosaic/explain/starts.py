@@ -92,7 +92,7 @@ class EmptyCluster:
 
 
 def starts(data: PointSet) -> Starts:
-    """Return what a hundred starts of ``data`` end with, and the traces of the luckiest and the unluckiest."""
+    """Return what a hundred starts of ``data`` end with, and the luckiest and unluckiest of them."""
     random, careful = restarts(data, "random"), restarts(data, "k-means++")
     return Starts(
         data,
@@ -117,10 +117,12 @@ def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restar
     """
     engine = MemoryEngine(data.points, None, 1)
     drawn = [
-        starting_centers(engine, data.n_clusters, init, np.random.RandomState(seed)) for seed in range(n_restarts)
+        starting_centers(engine, data.n_clusters, init, np.random.RandomState(seed))
+        for seed in range(n_restarts)
     ]
     ends = [
-        KMeans(data.n_clusters, init=start, n_init=1, n_threads=1).fit(data.points).inertia_ for start in drawn
+        KMeans(data.n_clusters, init=start, n_init=1, n_threads=1).fit(data.points).inertia_
+        for start in drawn
     ]
     return Restarts(init, np.array(drawn), np.array(ends))
 
@@ -159,7 +161,9 @@ def spread_of_starts() -> SpreadOfStarts:
 def _grid(side: int) -> tuple[PointSet, Points]:
     """Islands on a grid, and their middles."""
     random = np.random.default_rng(side)
-    middles = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2).astype(np.float64)
+    middles = (
+        np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2).astype(np.float64)
+    )
     clouds = [random.normal(middle, 0.12, (_ISLAND_POINTS, 2)) for middle in middles]
     data = PointSet("grid", "Grid", f"{side * side} islands.", np.concatenate(clouds), side * side)
     return data, middles

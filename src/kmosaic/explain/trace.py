@@ -97,8 +97,12 @@ def trace(
             labels = (np.cumsum(~empty) - 1)[labels].astype(np.int32)
         elif empty.any():
             filled = tuple(np.flatnonzero(empty).tolist())
-        centers = _one_iteration(X, centers, "random" if empty_clusters == "random" else "relocate", random_state)
-        steps.append(Step("update", centers, _with_founders(X, labels, centers, filled), inertia, ids, filled))
+        centers = _one_iteration(
+            X, centers, "random" if empty_clusters == "random" else "relocate", random_state
+        )
+        steps.append(
+            Step("update", centers, _with_founders(X, labels, centers, filled), inertia, ids, filled)
+        )
     return Trace(tuple(steps))
 
 

@@ -1,4 +1,4 @@
-"""Reports: one self-contained HTML file each, with nothing from a network and nothing run but its own scripts."""
+"""Reports: one self-contained HTML file each, which asks no network and runs nothing but its own scripts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,11 @@ def render_page(template: Path, context: Mapping[str, Any], entry: Path) -> str:
     ``context["page_data"]`` is what the script reads: anything that JSON can hold.
     """
     scripts = page_scripts(entry)
-    more = {"scripts": scripts, "policy": Markup(policy(scripts)), "page_data": json_text(context["page_data"])}
+    more = {
+        "scripts": scripts,
+        "policy": Markup(policy(scripts)),
+        "page_data": json_text(context["page_data"]),
+    }
     return _environment(template.parent).get_template(template.name).render({**context, **more})
 
 

@@ -1,37 +1,22 @@
-"""The parts that pages are made of: pictures in both themes, tiles, key numbers and facts."""
+"""The parts that pages are made of: tiles, key numbers and facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from kmosaic.report.mosaic import image_titles
-from kmosaic.report.pictures import figure_bytes
 from kmosaic.report.provenance import Provenance
-from kmosaic.report.theme import DARK, DPI, LIGHT, Theme
 from kmosaic.report.tiles import DisplayRange, data_uri, display_range, png, reduced, tile_size, tiles
 from kmosaic.report.wording import clean, count
 
 if TYPE_CHECKING:
     from kmosaic.images.collection import ImageCollection
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One drawing in both themes; ``alt`` is read aloud, ``caption`` tells how to read it."""
-
-    light: Markup
-    dark: Markup
-    width: int
-    height: int
-    alt: str
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -76,15 +61,6 @@ def number_columns(n_numbers: int, most: int = 6) -> int:
     """
     n_lines = max(1, -(-n_numbers // most))
     return max(1, -(-n_numbers // n_lines))
-
-
-def picture(draw: Callable[[Theme], Figure], alt: str, caption: str) -> Picture:
-    """Draw once for each theme."""
-    light, dark = draw(LIGHT), draw(DARK)
-    width, height = (round(float(inches) * DPI) for inches in light.get_size_inches())
-    # Base64 holds no character that HTML would read: the addresses need no escaping.
-    addresses = [Markup(data_uri(figure_bytes(figure, "svg"), "image/svg+xml")) for figure in (light, dark)]
-    return Picture(addresses[0], addresses[1], width, height, alt, caption)
 
 
 class TileMaker:

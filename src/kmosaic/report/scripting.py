@@ -46,7 +46,7 @@ class Script:
 
 @cache
 def page_scripts(entry: Path) -> tuple[Script, ...]:
-    """Return the libraries and the module ``entry`` with all that it imports, in the order they are to run."""
+    """Return the libraries, and the module ``entry`` with all that it imports, in their order."""
     libraries = [(VENDOR / name).read_text(encoding="utf-8") for name in LIBRARIES]
     return (*(_script("", text) for text in libraries), _script("module", joined_modules(entry)))
 
@@ -65,7 +65,9 @@ def joined_modules(entry: Path) -> str:
     for path, text in texts.items():
         for name in _TOP_NAME.findall(text):
             if name in owners:
-                raise ValueError(f"{path.name} and {owners[name].name} both name {name!r} at the top; rename one")
+                raise ValueError(
+                    f"{path.name} and {owners[name].name} both name {name!r} at the top; rename one"
+                )
             owners[name] = path
     return "\n".join(texts.values())
 
@@ -85,11 +87,11 @@ def _collect(path: Path, texts: dict[Path, str]) -> None:
 def _script(type: str, text: str) -> Script:
     if re.search(r"</script|<!--", text, re.IGNORECASE):
         raise ValueError("a script that holds '</script' or '<!--' would end early in a page")
-    return Script(type, Markup(text))  # noqa: S704 (the project's own files, no user's text)
+    return Script(type, Markup(text))
 
 
 def policy(scripts: tuple[Script, ...]) -> str:
-    """Return the content security policy of a page that runs these scripts, and nothing from anywhere else."""
+    """Return the content security policy of a page that runs these scripts and nothing else."""
     allowed = " ".join(script.digest for script in scripts)
     return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
 
@@ -105,7 +107,7 @@ def json_text(data: object) -> Markup:
     text = json.dumps(_cleaned(data), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 (nothing in it is markup any more)
+    return Markup(text)
 
 
 def _cleaned(data: object) -> object:

@@ -24,7 +24,7 @@ class Sheet:
 
 
 def sheet(tiles: NDArray[np.uint8], side: int) -> Sheet:
-    """Put ``tiles``, (n, height, width) or (n, height, width, 3), into one picture, none larger than ``side``.
+    """Put ``tiles`` into one picture: (n, height, width[, 3]), none larger than ``side``.
 
     Examples
     --------

@@ -78,7 +78,14 @@ export function run(points, start, policy = "relocate", random = seededRandom(0)
   for (let iteration = 0; iteration < MOST_ITERATIONS; iteration += 1) {
     let labels = assign(points, centroids);
     const changed = labels.filter((label, i) => label !== before[i]).length;
-    steps.push({ kind: "assign", centroids, labels, inertia: inertia(points, labels, centroids), ids, filled: [] });
+    steps.push({
+      kind: "assign",
+      centroids,
+      labels,
+      inertia: inertia(points, labels, centroids),
+      ids,
+      filled: [],
+    });
     const repaired = repair(points, labels, centroids, policy, random);
     if (changed === 0 && repaired.filled.length === 0) {
       break;
@@ -108,9 +115,18 @@ function repair(points, labels, centroids, policy, random) {
   }
   if (policy === "drop") {
     const kept = all.filter((j) => counts[j] > 0);
-    return { labels: labels.map((j) => kept.indexOf(j)), centroids: kept.map((j) => centroids[j]), kept, filled: [] };
+    return {
+      labels: labels.map((j) => kept.indexOf(j)),
+      centroids: kept.map((j) => centroids[j]),
+      kept,
+      filled: [],
+    };
   }
-  return { ...withFounders(points, labels, centroids, { empty, counts, policy, random }), centroids, kept: all };
+  return {
+    ...withFounders(points, labels, centroids, { empty, counts, policy, random }),
+    centroids,
+    kept: all,
+  };
 }
 
 /** Gives each empty cluster one point: away from its centroid, unlike those taken, of a cluster that keeps others. */

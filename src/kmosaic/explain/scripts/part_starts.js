@@ -17,7 +17,10 @@ export function startStarts(starts) {
 }
 
 function showTwoStarts({ points, columns, lucky, unlucky }) {
-  const sides = [["Lucky", lucky], ["Unlucky", unlucky]].map(([name, steps]) => {
+  const sides = [
+    ["Lucky", lucky],
+    ["Unlucky", unlucky],
+  ].map(([name, steps]) => {
     const caption = make("p", { class: "side" });
     byId(`starts-${name.toLowerCase()}`).append(caption);
     const scatter = scatterAt(`starts-${name.toLowerCase()}`, { columns, label: `${name} start` });
@@ -41,14 +44,19 @@ function showTwoStarts({ points, columns, lucky, unlucky }) {
 }
 
 function showPicks({ points, columns, picks }) {
-  const scatter = scatterAt("picks-plane", { columns, label: "Points as large as their chance to be picked" });
+  const scatter = scatterAt("picks-plane", {
+    columns,
+    label: "Points as large as their chance to be picked",
+  });
   scatter.fit(points);
   const player = new Player(byId("picks-player"), {
     label: "Picks of k-means++",
     onshow: (at) => {
       const { squared } = picks[Math.min(at, picks.length - 1)];
       const most = squared === null ? 1 : Math.max(...squared);
-      const radii = points.map((_, i) => (squared === null ? 4 : Math.max(SMALLEST_RADIUS, LARGEST_RADIUS * Math.sqrt(squared[i] / most))));
+      const radii = points.map((_, i) =>
+        squared === null ? 4 : Math.max(SMALLEST_RADIUS, LARGEST_RADIUS * Math.sqrt(squared[i] / most)),
+      );
       const chosen = picks.slice(0, at).map(({ row }) => points[row]);
       scatter.draw({ points, centroids: chosen, radii: at === picks.length ? points.map(() => 4) : radii });
       return pickWords(at, picks.length);
@@ -62,7 +70,9 @@ function pickWords(at, n) {
     return "The first centroid may be any point: all chances are equal.";
   }
   const picked = `${at} of ${n} picked.`;
-  return at === n ? `${picked} k-means starts from here.` : `${picked} The larger a point, the likelier it is next: its area is its squared distance to the nearest pick.`;
+  return at === n
+    ? `${picked} k-means starts from here.`
+    : `${picked} The larger a point, the likelier it is next: its area is its squared distance to the nearest pick.`;
 }
 
 function showRestarts({ points, columns, random, careful }) {
@@ -71,7 +81,9 @@ function showRestarts({ points, columns, random, careful }) {
   let kind = "random";
   const scatter = scatterAt("restarts-plane", { columns, label: "Where the chosen restart ends" });
   scatter.fit(points);
-  const runs = Object.entries(kinds).flatMap(([key, { inertia }]) => inertia.map((J) => ({ J, init: names[key] })));
+  const runs = Object.entries(kinds).flatMap(([key, { inertia }]) =>
+    inertia.map((J) => ({ J, init: names[key] })),
+  );
   const redraw = chart(byId("restarts-chart"), () => ({}), "");
   const player = new Player(byId("restarts-player"), { label: "Restarts", onshow: (at) => show(at) });
   const choice = makeSelect("Started from", Object.entries(names), kind, (key) => {
@@ -100,16 +112,32 @@ function histogram(runs, now) {
     y: { label: "restarts", grid: true },
     fy: { axis: null, domain: ["random points", "k-means++"] },
     marks: [
-      Plot.rectY(runs, Plot.binX({ y: "count" }, { x: "J", fy: "init", fill: "var(--accent)", thresholds: 30, tip: { fill: "var(--paper)" } })),
+      Plot.rectY(
+        runs,
+        Plot.binX(
+          { y: "count" },
+          { x: "J", fy: "init", fill: "var(--accent)", thresholds: 30, tip: { fill: "var(--paper)" } },
+        ),
+      ),
       Plot.ruleY([0], { stroke: "var(--muted)" }),
       Plot.tickX([now], { x: "J", fy: "init", stroke: "var(--beside)", strokeWidth: 3 }),
-      Plot.text(["random points", "k-means++"], { fy: (name) => name, text: (name) => name, frameAnchor: "top-right", dy: 4, fontWeight: 600, fill: "currentColor" }),
+      Plot.text(["random points", "k-means++"], {
+        fy: (name) => name,
+        text: (name) => name,
+        frameAnchor: "top-right",
+        dy: 4,
+        fontWeight: 600,
+        fill: "currentColor",
+      }),
     ],
   };
 }
 
 function restartsLabel(kinds, names) {
-  const parts = Object.entries(kinds).map(([key, { inertia }]) => `${names[key]}: from ${short(Math.min(...inertia))} to ${short(Math.max(...inertia))}`);
+  const parts = Object.entries(kinds).map(
+    ([key, { inertia }]) =>
+      `${names[key]}: from ${short(Math.min(...inertia))} to ${short(Math.max(...inertia))}`,
+  );
   return `Histogram of J at the end of a hundred restarts. ${parts.join("; ")}`;
 }
 
@@ -118,22 +146,40 @@ function showSpread({ n_clusters, random, careful }) {
     { init: "random points", ends: random, colour: "var(--c1)" },
     { init: "k-means++", ends: careful, colour: "var(--c0)" },
   ];
-  const dots = kinds.flatMap(({ init, ends, colour }) => ends.map(([low, mean, high], i) => ({ K: n_clusters[i], low, mean, high, init, colour })));
+  const dots = kinds.flatMap(({ init, ends, colour }) =>
+    ends.map(([low, mean, high], i) => ({ K: n_clusters[i], low, mean, high, init, colour })),
+  );
   const at = (dot) => ({ x: "K", y: dot });
   chart(
     byId("spread-chart"),
     () => ({
       height: 280,
-      marginRight: 100,
+      marginRight: 116,
       x: { label: "clusters K", type: "log", ticks: n_clusters, tickFormat: "d" },
       y: { label: "J at the end, as a multiple of the best", grid: true, zero: true },
       marks: [
         Plot.ruleY([1], { stroke: "var(--muted)", strokeDasharray: "4 3" }),
         Plot.areaY(dots, { x: "K", y1: "low", y2: "high", z: "init", fill: "colour", fillOpacity: 0.22 }),
         Plot.lineY(dots, { ...at("mean"), z: "init", stroke: "colour", strokeWidth: 2 }),
-        Plot.dot(dots, { ...at("mean"), fill: "colour", symbol: (dot) => (dot.init === "k-means++" ? "diamond" : "circle"), r: 5 }),
-        Plot.text(dots.filter((dot) => dot.K === n_clusters.at(-1)), { ...at("mean"), text: "init", dx: 10, textAnchor: "start", fill: "colour", fontWeight: 600 }),
-        Plot.tip(dots, Plot.pointer({ ...at("mean"), title: (dot) => `K = ${dot.K}, ${dot.init}\nmean ${dot.mean.toFixed(2)}, eight of ten from ${dot.low.toFixed(2)} to ${dot.high.toFixed(2)}`, fill: "var(--paper)" })),
+        Plot.dot(dots, {
+          ...at("mean"),
+          fill: "colour",
+          symbol: (dot) => (dot.init === "k-means++" ? "diamond" : "circle"),
+          r: 5,
+        }),
+        Plot.text(
+          dots.filter((dot) => dot.K === n_clusters.at(-1)),
+          { ...at("mean"), text: "init", dx: 10, textAnchor: "start", fill: "colour", fontWeight: 600 },
+        ),
+        Plot.tip(
+          dots,
+          Plot.pointer({
+            ...at("mean"),
+            title: (dot) =>
+              `K = ${dot.K}, ${dot.init}\nmean ${dot.mean.toFixed(2)}, eight of ten from ${dot.low.toFixed(2)} to ${dot.high.toFixed(2)}`,
+            fill: "var(--paper)",
+          }),
+        ),
       ],
     }),
     `J of restarts as multiples of the best, eight of ten of them. ${kinds.map(({ init, ends }) => `From ${init}: ${ends.map(([low, , high], i) => `${low.toFixed(1)} to ${high.toFixed(1)} with ${n_clusters[i]} clusters`).join(", ")}`).join(". ")}`,

@@ -28,7 +28,11 @@ export class TwoSteps {
     byId("steps-about").textContent = set.about;
     this.clusters.select.value = String(set.n_clusters);
     this.starts.select.value = "opened";
-    this.scatter = new Scatter(byId("steps-plane"), { columns: this.columns, label: `${set.title}: points and centroids`, onedit: this });
+    this.scatter = new Scatter(byId("steps-plane"), {
+      columns: this.columns,
+      label: `${set.title}: points and centroids`,
+      onedit: this,
+    });
     this.scatter.setTool(this.tools.find((tool) => tool.checked).value);
     this.#take(set.steps, "kmosaic's KMeans");
   }
@@ -76,7 +80,8 @@ export class TwoSteps {
 
   #take(steps, who, at = 0) {
     this.steps = steps;
-    byId("steps-who").textContent = `Computed by ${who}: ${counted(this.points.length, "point")}, ${counted(steps[0].centroids.length, "cluster")}.`;
+    byId("steps-who").textContent =
+      `Computed by ${who}: ${counted(this.points.length, "point")}, ${counted(steps[0].centroids.length, "cluster")}.`;
     this.scatter.fit([...this.points, ...steps[0].centroids]);
     this.player.load(steps.length, at);
   }
@@ -84,7 +89,13 @@ export class TwoSteps {
   #show(at) {
     const step = this.steps[at];
     const moved = step.kind === "update" && this.steps[at - 1].centroids.length === step.centroids.length;
-    this.scatter.draw({ points: this.points, centroids: step.centroids, labels: step.labels, ids: step.ids, before: moved ? this.steps[at - 1].centroids : null });
+    this.scatter.draw({
+      points: this.points,
+      centroids: step.centroids,
+      labels: step.labels,
+      ids: step.ids,
+      before: moved ? this.steps[at - 1].centroids : null,
+    });
     this.curve.show(this.steps, at);
     byId("steps-inertia").textContent = step.inertia === null ? "J = ?" : `J = ${short(step.inertia)}`;
     byId("steps-formula").dataset.step = step.kind;
@@ -92,19 +103,42 @@ export class TwoSteps {
   }
 
   #makeControls() {
-    const sets = makeSelect("Points", this.sets.map(({ key, title }) => [key, title]), this.sets[0].key, (key) => this.open(key));
+    const sets = makeSelect(
+      "Points",
+      this.sets.map(({ key, title }) => [key, title]),
+      this.sets[0].key,
+      (key) => this.open(key),
+    );
     const numbers = d3.range(1, MOST_CLUSTERS + 1).map((k) => [String(k), String(k)]);
     this.clusters = makeSelect("Clusters K", numbers, "2", () => this.#restart());
-    const starts = [["opened", "As the lesson opens"], ["random", "Random points"], ["careful", "k-means++"]];
+    const starts = [
+      ["opened", "As the lesson opens"],
+      ["random", "Random points"],
+      ["careful", "k-means++"],
+    ];
     this.starts = makeSelect("Start from", starts, "opened", () => this.#restart());
-    const again = make("button", { type: "button", id: "steps-again", onclick: () => this.#restart() }, "Start again");
+    const again = make(
+      "button",
+      { type: "button", id: "steps-again", onclick: () => this.#restart() },
+      "Start again",
+    );
     byId("steps-choices").append(sets.element, this.clusters.element, this.starts.element, again);
-    this.tools = [["move", "Move centroids"], ["add", "Add points"], ["remove", "Remove points"]].map(([tool, text]) => this.#makeTool(tool, text));
+    this.tools = [
+      ["move", "Move centroids"],
+      ["add", "Add points"],
+      ["remove", "Remove points"],
+    ].map(([tool, text]) => this.#makeTool(tool, text));
     byId("steps-typed").addEventListener("submit", (event) => this.#addTyped(event));
   }
 
   #makeTool(tool, text) {
-    const radio = make("input", { type: "radio", name: "tool", value: tool, checked: tool === "move", onchange: () => this.scatter.setTool(tool) });
+    const radio = make("input", {
+      type: "radio",
+      name: "tool",
+      value: tool,
+      checked: tool === "move",
+      onchange: () => this.scatter.setTool(tool),
+    });
     byId("steps-tools").append(make("label", {}, radio, text));
     return radio;
   }

@@ -12,7 +12,13 @@ export class Player {
     this.n = 1;
     this.timer = null;
     this.words = make("p", { class: "words", role: "status", "aria-live": "polite" });
-    this.slider = make("input", { type: "range", min: 0, value: 0, "aria-label": `${label}: step`, oninput: () => this.#jump(Number(this.slider.value)) });
+    this.slider = make("input", {
+      type: "range",
+      min: 0,
+      value: 0,
+      "aria-label": `${label}: step`,
+      oninput: () => this.#jump(Number(this.slider.value)),
+    });
     this.buttons = Object.fromEntries(
       [
         ["start", "Start", () => this.#jump(0)],
@@ -20,9 +26,16 @@ export class Player {
         ["forward", "Forward", () => this.#jump(this.at + 1)],
         ["play", "Play", () => (this.timer === null ? this.#play() : this.pause())],
         ["end", "End", () => this.#jump(this.n - 1)],
-      ].map(([name, text, onclick]) => [name, make("button", { type: "button", "data-do": name, onclick }, text)]),
+      ].map(([name, text, onclick]) => [
+        name,
+        make("button", { type: "button", "data-do": name, onclick }, text),
+      ]),
     );
-    const row = make("div", { class: "buttons", role: "group", "aria-label": label }, ...Object.values(this.buttons));
+    const row = make(
+      "div",
+      { class: "buttons", role: "group", "aria-label": label },
+      ...Object.values(this.buttons),
+    );
     row.addEventListener("keydown", (event) => this.#key(event));
     host.append(row, this.slider, this.words);
   }
@@ -39,7 +52,12 @@ export class Player {
     this.at = Math.min(this.n - 1, Math.max(0, at));
     this.slider.value = this.at;
     this.words.textContent = this.onshow(this.at);
-    for (const [name, off] of [["start", this.at === 0], ["back", this.at === 0], ["forward", this.at === this.n - 1], ["end", this.at === this.n - 1]]) {
+    for (const [name, off] of [
+      ["start", this.at === 0],
+      ["back", this.at === 0],
+      ["forward", this.at === this.n - 1],
+      ["end", this.at === this.n - 1],
+    ]) {
       this.buttons[name].setAttribute("aria-disabled", String(off));
     }
   }

@@ -34,14 +34,33 @@ export class Scatter {
     this.clip = `plane-${nDrawings}`;
     this.onedit = onedit;
     this.tool = "move";
-    this.svg = makeSvg("svg", { viewBox: `0 0 ${PLANE_WIDTH} ${PLANE_HEIGHT}`, role: "group", "aria-label": label, class: "scatter" });
+    this.svg = makeSvg("svg", {
+      viewBox: `0 0 ${PLANE_WIDTH} ${PLANE_HEIGHT}`,
+      role: "group",
+      "aria-label": label,
+      class: "scatter",
+    });
     this.axes = makeSvg("g", { "aria-hidden": "true", class: "axes" });
-    this.plane = makeSvg("rect", { x: MARGIN.left, y: MARGIN.top, width: innerWidthOf(), height: innerHeightOf(), class: "plane" });
-    const room = makeSvg("rect", { x: MARGIN.left, y: MARGIN.top, width: innerWidthOf(), height: innerHeightOf() });
+    this.plane = makeSvg("rect", {
+      x: MARGIN.left,
+      y: MARGIN.top,
+      width: innerWidthOf(),
+      height: innerHeightOf(),
+      class: "plane",
+    });
+    const room = makeSvg("rect", {
+      x: MARGIN.left,
+      y: MARGIN.top,
+      width: innerWidthOf(),
+      height: innerHeightOf(),
+    });
     this.svg.append(makeSvg("defs", {}, makeSvg("clipPath", { id: this.clip }, room)), this.axes, this.plane);
     this.layers = {};
     for (const name of ["borders", "lines", "points", "paths", "centroids"]) {
-      this.layers[name] = makeSvg("g", { class: name, "clip-path": name === "centroids" ? undefined : `url(#${this.clip})` });
+      this.layers[name] = makeSvg("g", {
+        class: name,
+        "clip-path": name === "centroids" ? undefined : `url(#${this.clip})`,
+      });
       this.svg.append(this.layers[name]);
     }
     this.columns = columns;
@@ -70,10 +89,20 @@ export class Scatter {
   }
 
   /** Draws points, and centroids with their clusters' numbers `ids`; `labels` is null before the first assignment. */
-  draw({ points, centroids, labels = null, ids = centroids.map((_, j) => j), lines = false, radii = null, before = null }) {
+  draw({
+    points,
+    centroids,
+    labels = null,
+    ids = centroids.map((_, j) => j),
+    lines = false,
+    radii = null,
+    before = null,
+  }) {
     this.state = { points, centroids, ids };
     this.#drawBorders(labels === null ? [] : centroids);
-    this.#drawLines(lines && labels !== null ? points.map((point, i) => [point, centroids[labels[i]], ids[labels[i]]]) : []);
+    this.#drawLines(
+      lines && labels !== null ? points.map((point, i) => [point, centroids[labels[i]], ids[labels[i]]]) : [],
+    );
     this.#drawPoints(points, (i) => (labels === null ? null : ids[labels[i]]), radii);
     this.#drawPaths(before);
     this.#drawCentroids(centroids, ids);
@@ -91,10 +120,17 @@ export class Scatter {
     const across = d3.axisBottom(this.x).ticks(6).tickSizeOuter(0);
     const up = d3.axisLeft(this.y).ticks(6).tickSizeOuter(0);
     d3.select(this.axes).selectAll("*").remove();
-    d3.select(this.axes).append("g").attr("transform", `translate(0,${PLANE_HEIGHT - MARGIN.bottom})`).call(across);
+    d3.select(this.axes)
+      .append("g")
+      .attr("transform", `translate(0,${PLANE_HEIGHT - MARGIN.bottom})`)
+      .call(across);
     d3.select(this.axes).append("g").attr("transform", `translate(${MARGIN.left},0)`).call(up);
     this.axes.append(
-      makeSvg("text", { x: PLANE_WIDTH - MARGIN.right, y: PLANE_HEIGHT - 6, "text-anchor": "end", class: "name" }, this.columns[0]),
+      makeSvg(
+        "text",
+        { x: PLANE_WIDTH - MARGIN.right, y: PLANE_HEIGHT - 6, "text-anchor": "end", class: "name" },
+        this.columns[0],
+      ),
       makeSvg("text", { x: 4, y: 10, class: "name" }, this.columns[1]),
     );
   }
@@ -104,7 +140,9 @@ export class Scatter {
     const places = centroids.map((centroid) => this.#at(centroid));
     const drawn =
       this.equal && places.length > 1
-        ? d3.Delaunay.from(places).voronoi([MARGIN.left, MARGIN.top, PLANE_WIDTH - MARGIN.right, PLANE_HEIGHT - MARGIN.bottom]).render()
+        ? d3.Delaunay.from(places)
+            .voronoi([MARGIN.left, MARGIN.top, PLANE_WIDTH - MARGIN.right, PLANE_HEIGHT - MARGIN.bottom])
+            .render()
         : "";
     this.layers.borders.replaceChildren(...(drawn ? [makeSvg("path", { d: drawn })] : []));
   }
@@ -132,7 +170,9 @@ export class Scatter {
       .style("fill", (_, i) => (clusterOf(i) === null ? "var(--unassigned)" : clusterColour(clusterOf(i))))
       .attr("tabindex", removable ? "0" : null)
       .attr("role", removable ? "button" : null)
-      .attr("aria-label", (point) => (removable ? `Remove the point at ${point.map(short).join(", ")}` : null))
+      .attr("aria-label", (point) =>
+        removable ? `Remove the point at ${point.map(short).join(", ")}` : null,
+      )
       .on("click", removable ? (_, point) => this.onedit.removePoint(points.indexOf(point)) : null)
       .on("keydown", (event, point) => {
         if (removable && (event.key === "Enter" || event.key === " ")) {
@@ -170,12 +210,20 @@ export class Scatter {
       mark.firstChild.style.fill = clusterColour(ids[j]);
       mark.lastChild.textContent = String(ids[j] + 1);
       const place = `at ${this.columns[0]} ${short(centroid[0])}, ${this.columns[1]} ${short(centroid[1])}`;
-      mark.setAttribute("aria-label", `Centroid ${ids[j] + 1} ${place}${this.onedit ? "; arrow keys move it" : ""}`);
+      mark.setAttribute(
+        "aria-label",
+        `Centroid ${ids[j] + 1} ${place}${this.onedit ? "; arrow keys move it" : ""}`,
+      );
     });
   }
 
   #newCentroid(j) {
-    const mark = makeSvg("g", { class: "centroid" }, makeSvg("circle", { r: 12 }), makeSvg("text", { dy: "0.36em" }));
+    const mark = makeSvg(
+      "g",
+      { class: "centroid" },
+      makeSvg("circle", { r: 12 }),
+      makeSvg("text", { dy: "0.36em" }),
+    );
     mark.setAttribute("role", this.onedit ? "button" : "img");
     if (this.onedit) {
       mark.setAttribute("tabindex", "0");

@@ -17,7 +17,13 @@ export function chart(host, options, label) {
       height: CHART_HEIGHT,
       marginLeft: 58,
       marginBottom: 42,
-      style: { background: "transparent", color: "inherit", fontFamily: "inherit", fontSize: "13px", overflow: "visible" },
+      style: {
+        background: "transparent",
+        color: "inherit",
+        fontFamily: "inherit",
+        fontSize: "13px",
+        overflow: "visible",
+      },
       ...current(width),
     });
     drawn.setAttribute("role", "img");

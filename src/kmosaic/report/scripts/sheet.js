@@ -13,7 +13,12 @@ export class Sheet {
 
   /** Makes tile `i`; `label` is read aloud, or "" where the words beside it say enough. */
   tile(i, label) {
-    const tile = make("span", label ? { class: "sprite", role: "img", "aria-label": label } : { class: "sprite", "aria-hidden": "true" });
+    const tile = make(
+      "span",
+      label
+        ? { class: "sprite", role: "img", "aria-label": label }
+        : { class: "sprite", "aria-hidden": "true" },
+    );
     this.show(tile, i);
     return tile;
   }

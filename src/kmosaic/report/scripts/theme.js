@@ -15,7 +15,11 @@ export function startTheme(host) {
     0,
     LOOKS.findIndex(([name]) => name === remembered()),
   );
-  const button = make("button", { type: "button", class: "look", onclick: () => apply((at + 1) % LOOKS.length) });
+  const button = make("button", {
+    type: "button",
+    class: "look",
+    onclick: () => apply((at + 1) % LOOKS.length),
+  });
   host.append(button);
   apply(at);
 
