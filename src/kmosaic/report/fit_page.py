@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from kmosaic.report.clusters import least_purity
 from kmosaic.report.explorer import Sampled, explorer_data
 from kmosaic.report.parts import (
     Fact,
@@ -98,6 +99,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "skipped": collection.skipped,
         "first": _first(maker),
         "lines": _lines(summary),
+        "sizes_note": _sizes_note(summary),
         "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
@@ -206,6 +208,27 @@ def _common_labels(summary: ClusterSummary, cluster: int, most: int = 3) -> str:
     common = [label for label in np.argsort(-shares, kind="stable")[:most] if shares[label] > 0]
     return ", ".join(
         f"{clean(summary.label_names[label])} {percent(float(shares[label]))}" for label in common
+    )
+
+
+def _sizes_note(summary: ClusterSummary) -> str:
+    sizes = np.asarray(summary.cluster_sizes)
+    n_empty = int(np.count_nonzero(sizes == 0))
+    facts = f"largest {sizes.max():,}, median {np.median(sizes):,.0f}, smallest {sizes.min():,}"
+    empty = f" {count(n_empty, 'cluster')} without images." if n_empty else ""
+    how = _purity_note(summary) if summary.cluster_purity is not None else ""
+    return (
+        f"Images in each cluster, the largest first: {facts}.{empty}{how} Press a bar to look into its "
+        f"cluster."
+    )
+
+
+def _purity_note(summary: ClusterSummary) -> str:
+    least = least_purity(summary)
+    chance = f" at {percent(least)}, the least there can be with {len(summary.label_names or ())} labels"
+    return (
+        " Colour is purity, the share of the most common label: from dark blue"
+        f"{chance if least else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
     )
 
 

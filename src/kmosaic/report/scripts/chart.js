@@ -26,6 +26,11 @@ export function chart(host, options, label) {
       },
       ...current(width),
     });
+    // Plot labels groups that have no role, which says nothing to who cannot see them; the words below do.
+    for (const group of drawn.querySelectorAll("g[aria-label]")) {
+      group.dataset.mark = group.getAttribute("aria-label");
+      group.removeAttribute("aria-label");
+    }
     drawn.setAttribute("role", "img");
     drawn.setAttribute("aria-label", words);
     host.replaceChildren(drawn);

@@ -33,14 +33,18 @@ export function readData(id) {
   return JSON.parse(byId(id).textContent);
 }
 
+let nSelects = 0;
+
 /** Makes a labelled choice; `choices` are [value, text] pairs, `onchange` gets the value. */
 export function makeSelect(label, choices, value, onchange) {
+  nSelects += 1;
+  const id = `choice-${nSelects}`;
   const select = make(
     "select",
-    { onchange: () => onchange(select.value) },
+    { id, onchange: () => onchange(select.value) },
     ...choices.map(([key, text]) => make("option", { value: key, selected: key === value }, text)),
   );
-  return { element: make("label", { class: "field" }, make("span", {}, label), select), select };
+  return { element: make("div", { class: "field" }, make("label", { for: id }, label), select), select };
 }
 
 /** Writes a number with about four figures, as a reader wants it. */

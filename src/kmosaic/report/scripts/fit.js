@@ -71,7 +71,7 @@ function showSizes() {
     `Sizes of ${counted(bars.length, "cluster")}, from ${bars[0].size} to ${bars.at(-1).size} images`,
   );
   host.addEventListener("click", () => {
-    const bar = host.firstChild.value ?? host.querySelector("svg[role]")?.value;
+    const bar = host.firstChild?.value;
     if (bar) {
       chooseFromAfar(data.clusters.findIndex(({ cluster }) => cluster === bar.cluster));
     }

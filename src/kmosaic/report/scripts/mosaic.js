@@ -84,7 +84,7 @@ export class Mosaic {
       names.of(this.clusters[0].cluster) ? "name" : "size",
       () => this.#arrange(),
     );
-    order.select.id = "cluster-order";
+    order.select.dataset.choice = "order";
     byId("cluster-choices").append(
       make("label", { class: "field" }, make("span", {}, "Find"), search),
       order.element,

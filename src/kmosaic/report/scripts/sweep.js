@@ -100,7 +100,7 @@ function lines(hostId, series, options, label) {
     `${label}: ${series.map((line) => `${line[0].name} from ${short(line[0].mean)} to ${short(line.at(-1).mean)}`).join("; ")}`,
   );
   host.addEventListener("click", () => {
-    const dot = host.querySelector("svg[role]")?.value;
+    const dot = host.firstChild?.value;
     if (dot) {
       choose(dot.k);
     }
