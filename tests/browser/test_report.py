@@ -166,13 +166,12 @@ def test_axe_finds_no_serious_fault(
     assert serious_faults(opened(request.getfixturevalue(name), look=look)) == []
 
 
-@pytest.mark.parametrize("width", [360, 1366, 1920])
 @pytest.mark.parametrize("name", ["fit_file", "hostile_fit_file", "sweep_file"])
-def test_nothing_is_wider_than_the_window(
-    opened: Opener, name: str, width: int, request: pytest.FixtureRequest
-) -> None:
-    page = opened(request.getfixturevalue(name), width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+def test_nothing_is_wider_than_the_window(opened: Opener, name: str, request: pytest.FixtureRequest) -> None:
+    page = opened(request.getfixturevalue(name))
+    for width in (360, 1366, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_print_is_on_light_paper_and_shows_all_clusters(opened: Opener, fit_file: Path) -> None:

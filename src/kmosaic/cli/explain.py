@@ -10,14 +10,13 @@ import click
 
 from kmosaic.cli.console import say, written
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.options import NumbersType, WholeNumber, data_dir_option, ending_options, path_option
+from kmosaic.cli.options import NumbersType, WholeNumber, ending_options, path_option, reading_options
 from kmosaic.cli.outputs import check_outputs, check_pictures_folder
-from kmosaic.cli.request import note_missing_data_folder, provenance
+from kmosaic.cli.request import Reading, note_missing_data_folder, provenance
 
 if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.explain import Frame, Lesson, PointSet
-    from kmosaic.images import ImageCollection
 
 _MOST_CLUSTERS = 8  # as many as the page has shapes and colours for
 
@@ -33,13 +32,12 @@ class _Request:
     data: Path | None
     clusters: int | None
     images: str
-    data_dir: Path | None
     force: bool
     quiet: bool
     command: str
 
     def check_outputs(self) -> None:
-        from kmosaic.explain import check_animation_name
+        from kmosaic.explain import PARTS, check_animation_name
 
         if not any((self.output, self.frames, self.animation)):
             raise click.UsageError("name what to write: -o HTML, --frames DIR or --animation FILE")
@@ -49,6 +47,9 @@ class _Request:
             raise click.UsageError("--clusters goes with --data, points of your own; leave it out")
         if self.parts is not None and not (self.frames or self.animation):
             raise click.UsageError("--parts goes with --frames or --animation; the page has all parts")
+        unknown = sorted(set(self.parts or ()) - set(PARTS))
+        if unknown:
+            raise click.UsageError(f"--parts {unknown[0]} must be from 1 to {len(PARTS)}")
         if self.animation is not None:
             check_animation_name(self.animation)
         check_outputs((self.output, self.animation), overwrite=self.force)
@@ -89,7 +90,7 @@ class _Request:
     metavar="SOURCE",
     help="The labelled images of part 6: a data set's name, a folder or a file.",
 )
-@data_dir_option
+@reading_options
 @ending_options
 @click.pass_context
 def explain(ctx: click.Context, /, **given: Any) -> None:
@@ -105,21 +106,24 @@ def explain(ctx: click.Context, /, **given: Any) -> None:
       kmosaic explain --images mnist -o lesson.html --frames slides/
       kmosaic explain --animation two-steps.gif --parts 1
     """
-    request = _Request(**given, command=given_command(ctx))
+    reading = Reading.taken_from({**given, "test_fraction": 0.0})
+    asked = {name: value for name, value in given.items() if name in _Request.__dataclass_fields__}
+    request = _Request(**asked, command=given_command(ctx))
     request.check_outputs()
-    note_missing_data_folder(request.data_dir, request.images)
-    say(written(_run(request)))
+    note_missing_data_folder(reading.data_dir, request.images)
+    say(written(_run(request, reading)))
     if not request.quiet and request.output is not None:
         say(f"Next: open {request.output} in a browser")
 
 
-def _run(request: _Request) -> list[Path]:
+def _run(request: _Request, reading: Reading) -> list[Path]:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.explain import make_lesson
+    from kmosaic.images import load_dataset
 
     own = _own_points(request)
     with ProgressBar(quiet=request.quiet) as bar:
-        collection = _images(request, bar)
+        collection = load_dataset(request.images, reading.options(), bar).train
         bar.start_over("the lesson", total=100)
         lesson = make_lesson(collection, own, bar)
         return _write(request, lesson, bar)
@@ -131,16 +135,8 @@ def _own_points(request: _Request) -> PointSet | None:
     return None if request.data is None else read_points(request.data, request.clusters or 3)
 
 
-def _images(request: _Request, bar: ProgressBar) -> ImageCollection:
-    from kmosaic.images import ReadOptions, load_dataset
-
-    options = ReadOptions(test_fraction=0, data_dir=request.data_dir)
-    return load_dataset(request.images, options, bar).train
-
-
 def _write(request: _Request, lesson: Lesson, bar: ProgressBar) -> list[Path]:
-    from kmosaic.explain import frames, write_animation, write_frames, write_lesson
-    from kmosaic.explain.slides import PARTS
+    from kmosaic.explain import PARTS, frames, write_animation, write_frames, write_lesson
 
     paths: list[Path] = []
     if request.output is not None:

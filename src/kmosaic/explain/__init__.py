@@ -5,10 +5,11 @@ from kmosaic.explain.lesson import Lesson, make_lesson
 from kmosaic.explain.page import render_lesson, write_lesson
 from kmosaic.explain.points import PointSet
 from kmosaic.explain.points_file import read_points
-from kmosaic.explain.slides import Frame, frames
+from kmosaic.explain.slides import PARTS, Frame, frames
 from kmosaic.explain.trace import Step, Trace, trace
 
 __all__ = [
+    "PARTS",
     "Frame",
     "Lesson",
     "PointSet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,7 @@ class Photo:
     versions: tuple[FewColours, ...]
 
 
+@cache  # made-up points with a fixed seed: always the same
 def sizes() -> Sizes:
     """Return the T-shirt sizes, and a fit of five clusters that is worse than one of three."""
     people, groups = shirt_sizes(), islands()
@@ -148,6 +150,12 @@ def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+@cache
+def painted_sample() -> Photo:
+    """Return the sample photo, painted; always the same."""
+    return photo(*sample_photo())
 
 
 def sample_photo(width: int = 320) -> tuple[NDArray[np.uint8], str]:

@@ -54,6 +54,24 @@ class Pictures:
         return self.collection.format
 
 
+def check_images(collection: ImageCollection) -> None:
+    """Tell whether the lesson can be taught on these images.
+
+    Raises
+    ------
+    ValueError
+        When they have no labels, or are fewer than fifty.
+    """
+    if collection.labels is None:
+        raise ValueError(
+            f"{collection.name} has no labels; the lesson names clusters after those: give labelled images"
+        )
+    if len(collection) < _FEW * _IMAGES_PER_CLUSTER:
+        raise ValueError(
+            f"{collection.name} has {len(collection)} images; give at least {_FEW * _IMAGES_PER_CLUSTER}"
+        )
+
+
 def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | None = None) -> Pictures:
     """Return centroids forming and clusters named, for a collection of labelled images.
 
@@ -64,14 +82,7 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
     ValueError
         When the images have no labels, or are fewer than fifty.
     """
-    if collection.labels is None:
-        raise ValueError(
-            f"{collection.name} has no labels; the lesson names clusters after those: give labelled images"
-        )
-    if len(collection) < _FEW * _IMAGES_PER_CLUSTER:
-        raise ValueError(
-            f"{collection.name} has {len(collection)} images; give at least {_FEW * _IMAGES_PER_CLUSTER}"
-        )
+    check_images(collection)
     numbers = [k for k in _NUMBERS if k * _IMAGES_PER_CLUSTER <= len(collection)]
     film = _film(collection)
     found = []

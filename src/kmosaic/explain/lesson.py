@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.explain.choosing import Photo, Scores, Sizes, photo, sample_photo, scores, sizes
-from kmosaic.explain.digits import Pictures, pictures
+from kmosaic.explain.choosing import Photo, Scores, Sizes, painted_sample, scores, sizes
+from kmosaic.explain.digits import Pictures, check_images, pictures
 from kmosaic.explain.points import PointSet, islands, rings, separated, shirt_sizes, unlike
 from kmosaic.explain.starts import EmptyCluster, Restarts, Starts, empty_cluster, restarts, starts
 from kmosaic.explain.trace import Trace, trace
@@ -55,6 +55,7 @@ def make_lesson(
     ValueError
         When the images have no labels, or are fewer than fifty.
     """
+    check_images(collection)
     tell = progress or (lambda *_: None)
     tell(0, 100, "part 1: two steps")
     two_steps = _two_steps(own)
@@ -67,7 +68,7 @@ def make_lesson(
     tell(35, 100, "part 5: choosing k")
     curves = tuple(scores(data) for data in ([own] if own else []) + [islands(), shirt_sizes()])
     tell(45, 100, "part 5: a photo in few colours")
-    painted = photo(*sample_photo())
+    painted = painted_sample()
     tell(60, 100, "part 6: pictures")
     shown = pictures(collection, lambda done, total: tell(60 + 40 * done // total, 100, "part 6: pictures"))
     return Lesson(two_steps, seeded, emptied, sized, curves, painted, shown, own is not None)
