@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from kmosaic.errors import OutputError
-from kmosaic.explain import Lesson, PointSet, make_lesson, render_lesson, write_lesson
+from kmosaic.explain import (
+    Lesson,
+    PointSet,
+    frames,
+    make_lesson,
+    render_lesson,
+    speaker_notes,
+    write_lesson,
+)
 from kmosaic.images.collection import ImageCollection
 from kmosaic.report import Provenance
 
@@ -46,6 +54,16 @@ def test_hostile_texts_are_only_text(digits: ImageCollection, own: PointSet):
     assert len(re.findall(r"</script", page)) == 4
     data = json.loads(re.search(r'id="page-data">(.*?)</script>', page)[1])
     assert data["steps"][0]["title"].startswith("</script><img")
+
+
+def test_nothing_is_said_that_these_points_do_not_show(page: str, digits: ImageCollection, own: PointSet):
+    alike = make_lesson(digits.take(range(60)), own)
+    assert not alike.starts.unlike_ends
+    mine = render_lesson(alike, Provenance())
+    assert "one ends in a worse place" in page
+    assert "one ends in a worse place" not in mine
+    assert "none was unlucky" in mine
+    assert "none of the starts that were tried was unlucky" in speaker_notes(alike, frames(alike, [2]))
 
 
 def test_the_page_is_written_once(lesson: Lesson, tmp_path: Path):

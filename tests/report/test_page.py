@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import itertools
 import json
 import re
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kmosaic.cluster import KMeans
 from kmosaic.cluster.model_file import ImageFormat
@@ -248,6 +250,34 @@ def test_sweep_heads_with_the_mean_of_what_it_recommends(dataset: Dataset, resul
     assert "best run" not in page.text
     alone = Page(render_sweep_report(SweepReport(dataset, SweepResult((run(10, 0),)), MADE)))
     assert f"Test accuracy {run(10, 0).accuracy_test:.3f} 10 clusters, one seed" in alone.text
+
+
+def test_features_are_told_and_medoids_given(digits: ImageCollection, summary: ClusterSummary) -> None:
+    medoids = np.array([summary.farthest(cluster, 1)[0] for cluster in range(12)])
+    page = fit_page(digits, summary, features="gradients", medoids=medoids)
+    assert "images of 8 x 8 pixels, seen as gradients, were grouped into 12 clusters" in page.text
+    assert f"Inertia J {summary.inertia:,.0f} squared distances of gradients" in page.text.replace(".00", "")
+    assert "Mean distance gradients" in page.text
+    shown = [page.data["images"][cluster["medoid"]]["id"] for cluster in page.data["clusters"]]
+    assert shown == [digits.ids[row] for row in medoids]
+
+
+def test_a_sweep_of_features_shows_mean_images(dataset: Dataset) -> None:
+    swept = run_sweep(
+        dataset.train.pixels[:, :10],
+        dataset.train.labels,
+        n_clusters=(4,),
+        options=SweepOptions(max_value=1, keep_models=True),
+    )
+    page = Page(render_sweep_report(SweepReport(dataset, swept, MADE, features="ten pixels")))
+    assert "500 images, seen as ten pixels, were clustered" in page.text
+    assert page.data["units"] == "squared distances of ten pixels"
+    mosaic = page.data["mosaics"]["4"]
+    with Image.open(io.BytesIO(base64.b64decode(mosaic["sheet"]["uri"].partition(",")[2]))) as picture:
+        whole = np.asarray(picture)
+    first = mosaic["clusters"][0]
+    mean = dataset.train.pixels[swept.models[4].labels_ == first].mean(axis=0)
+    assert whole[:8, :8].ravel().tolist() == np.rint(mean * 255 / 16).astype(int).tolist()
 
 
 def test_sweep_without_a_starting_document_does_not_mention_it(dataset: Dataset, result: SweepResult) -> None:

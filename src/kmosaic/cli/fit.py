@@ -271,6 +271,7 @@ def _label_rows(
 
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.report import FitReport, write_fit_report
 
     test = finished.dataset.test
@@ -288,7 +289,9 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         n_test=None if test is None else len(test),
         test_origin=finished.dataset.test_origin,
     )
-    write_fit_report(path, report, overwrite=request.force)
+    with ProgressBar(quiet=request.quiet) as bar:
+        bar.start_over("writing the report")
+        write_fit_report(path, report, overwrite=request.force)
 
 
 def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> Iterator[Path]:

@@ -267,6 +267,7 @@ def _write(request: _Request, finished: _Finished) -> list[Path]:
 
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.report import SweepReport, write_sweep_report
 
     report = SweepReport(
@@ -276,7 +277,9 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         recommendation=finished.recommendation,
         starting_document=finished.starting_document,
     )
-    write_sweep_report(path, report, overwrite=request.force)
+    with ProgressBar(quiet=request.quiet) as bar:
+        bar.start_over("writing the report")
+        write_sweep_report(path, report, overwrite=request.force)
 
 
 def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> list[Path]:

@@ -64,6 +64,7 @@ def render_lesson(lesson: Lesson, provenance: Provenance) -> str:
         "n_starts": len(lesson.starts.random.inertia),
         "starts_title": lesson.starts.data.title,
         "n_clusters": lesson.starts.data.n_clusters,
+        "unlike_ends": lesson.starts.unlike_ends,
         "stuck": lesson.sizes.stuck.inertia,
         "fewer": lesson.sizes.fewer.inertia,
         "photo": lesson.photo,

@@ -82,6 +82,11 @@ class Starts:
     picks: tuple[Pick, ...]
     spread: SpreadOfStarts
 
+    @property
+    def unlike_ends(self) -> bool:
+        """Whether the unluckiest start ends visibly higher than the luckiest."""
+        return self.unlucky.inertia > self.lucky.inertia * 1.001
+
 
 @dataclass(frozen=True, eq=False)
 class EmptyCluster:

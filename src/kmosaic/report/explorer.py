@@ -61,12 +61,20 @@ class TileIndex:
         return [self.place(int(row)) for row in rows]
 
 
-def explorer_data(collection: ImageCollection, summary: ClusterSummary) -> tuple[dict[str, Any], Sampled]:
-    """Return what the page's script reads about a clustering, and how much of it that is."""
+def explorer_data(
+    collection: ImageCollection, summary: ClusterSummary, medoids: NDArray[np.integer[Any]] | None = None
+) -> tuple[dict[str, Any], Sampled]:
+    """Return what the page's script reads about a clustering, and how much of it that is.
+
+    ``medoids`` are rows, one a cluster; by default the images nearest the centroids, which have the least
+    summed squared distance to the others.
+    """
     sampled = room_for(collection, summary)
     shown = _clusters_in_page(summary, sampled.n_clusters)
     index = TileIndex()
     clusters = [_cluster(summary, cluster, sampled.n_members, index) for cluster in shown]
+    for cluster in clusters:
+        cluster["medoid"] = _medoid(cluster, medoids, index)
     _set_closest(clusters, np.asarray(summary.cluster_centers)[shown])
     _set_places(clusters, summary, shown)
     data: dict[str, Any] = {
@@ -127,6 +135,17 @@ def _cluster(summary: ClusterSummary, cluster: int, n: int, index: TileIndex) ->
         "farthest": index.places(rows.farthest),
         "wrong": index.places(rows.wrongly_named),
     }
+
+
+def _medoid(
+    cluster: dict[str, Any], medoids: NDArray[np.integer[Any]] | None, index: TileIndex
+) -> int | None:
+    """The tile of a cluster's medoid; None where it has no images."""
+    if not cluster["nearest"]:
+        return None
+    if medoids is None:
+        return int(cluster["nearest"][0])
+    return index.place(int(medoids[cluster["cluster"]]))
 
 
 def _shares(summary: ClusterSummary, cluster: int, most: int = 8) -> list[tuple[int, float]]:

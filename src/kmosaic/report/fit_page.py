@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kmosaic.report.clusters import least_purity
 from kmosaic.report.explorer import Sampled, explorer_data
@@ -20,7 +21,7 @@ from kmosaic.report.parts import (
 )
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import largest_side
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent
+from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent, squared_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
@@ -47,6 +48,11 @@ class FitReport:
         What the fit took, where it was measured.
     accuracy_test, n_test, test_origin
         Accuracy on images kept aside, how many they were and where they came from.
+    features
+        What the images were clustered as, in words, where not as pixels; the summary's centroids are then the
+        means of the clusters' images, and its distances and inertia are in units of these features.
+    medoids
+        Rows of the images nearest the centroids, one a cluster, where these are no images.
     """
 
     collection: ImageCollection
@@ -59,6 +65,8 @@ class FitReport:
     accuracy_test: float | None = None
     n_test: int | None = None
     test_origin: str = ""
+    features: str | None = None
+    medoids: NDArray[np.integer[Any]] | None = None
 
     def __post_init__(self) -> None:
         n_images, n_labels = len(self.collection), len(self.summary.labels)
@@ -87,7 +95,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
     summary, collection = report.summary, report.collection
     numbers = _numbers(report)
     maker = TileMaker(collection, largest_side(N_FIRST))
-    data, sampled = explorer_data(collection, summary)
+    data, sampled = explorer_data(collection, summary, report.medoids)
     history = np.asarray(summary.inertia_history)
     return {
         "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
@@ -98,6 +106,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "data": collection_facts(collection),
         "skipped": collection.skipped,
         "first": _first(maker),
+        "units": report.features or "raw pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(summary),
         "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
@@ -108,6 +117,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "page_data": {
             **data,
             "title": clean(collection.name),
+            "squared_units": squared_units(report.features),
             "history": history.tolist(),
             "half_steps": _has_half_steps(report.algorithm),
         },
@@ -122,9 +132,10 @@ def _algorithm(report: FitReport) -> str:
 def _lead(report: FitReport) -> str:
     summary, form = report.summary, report.collection.format
     ended = "converged after" if summary.converged else "stopped, not yet converged, after"
+    seen = f", seen as {report.features}," if report.features else ""
     text = (
-        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels were grouped into "
-        f"{count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
+        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels{seen} were grouped "
+        f"into {count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
         f"{count(summary.n_iter, 'iteration')}."
     )
     if summary.accuracy is not None:
@@ -145,11 +156,19 @@ def _lead(report: FitReport) -> str:
 def _numbers(report: FitReport) -> list[Fact]:
     summary = report.summary
     scale = report.collection.format.max_value
-    raw = f"{inertia_text(summary.inertia)} in raw pixel values squared"
+    inertia = (
+        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features))
+        if report.features
+        else Fact(
+            "Inertia J",
+            inertia_text(summary.inertia / scale**2),
+            f"pixels scaled to 0..1; {inertia_text(summary.inertia)} in {squared_units(None)}",
+        )
+    )
     numbers = [
         Fact("Images", f"{len(report.collection):,}"),
         Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
-        Fact("Inertia J", inertia_text(summary.inertia / scale**2), f"pixels scaled to 0..1; {raw}"),
+        inertia,
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:

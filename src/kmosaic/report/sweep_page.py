@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kmosaic.report.curves import has_scores
 from kmosaic.report.fit_page import N_FIRST
@@ -21,7 +22,7 @@ from kmosaic.report.parts import (
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import DisplayRange, largest_side, tiles
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory
+from kmosaic.report.wording import clean, count, duration, inertia_text, memory, squared_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import (
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
         SweepRun,
         SweepTableRow,
     )
-    from kmosaic.images.collection import Dataset
+    from kmosaic.images.collection import Dataset, ImageCollection
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,8 @@ class SweepReport:
     starting_document
         Rows of the starting document, the notebook project kmosaic began with, to set beside the measured
         ones, for MNIST; none by default.
+    features
+        What the images were clustered as, in words, where not as pixels; inertia is then in their units.
     """
 
     dataset: Dataset
@@ -59,6 +62,7 @@ class SweepReport:
     provenance: Provenance = field(default_factory=Provenance)
     recommendation: Recommendation | None = None
     starting_document: Sequence[StartingDocumentRow] = ()
+    features: str | None = None
 
     def __post_init__(self) -> None:
         if not self.result.runs:
@@ -125,7 +129,8 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
     result, train = report.result, report.dataset.train
     recommendation = report.recommendation or result.recommend()
     numbers = _numbers(report, recommendation)
-    columns = _measured(result, _COLUMNS)
+    columns = _measured(result, _in_units(_COLUMNS, report.features))
+    run_columns = _measured(result, _in_units(_RUN_COLUMNS, report.features))
     maker = TileMaker(train, largest_side(N_FIRST))
     n_first = min(N_FIRST, len(train))
     return {
@@ -148,8 +153,8 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
             maker.aspect,
             f"The first {n_first:,} of {len(train):,} images.{maker.scale_note()}",
         ),
-        "run_columns": _measured(result, _RUN_COLUMNS),
-        "runs": [_run_line(run, _measured(result, _RUN_COLUMNS)) for run in result.runs],
+        "run_columns": run_columns,
+        "runs": [_run_line(run, run_columns) for run in result.runs],
         "facts": making_facts(report.provenance),
         "page_data": _page_data(report, recommendation, maker.shown),
     }
@@ -163,10 +168,10 @@ def _lead(report: SweepReport) -> str:
     result, train = report.result, report.dataset.train
     ks = [row.n_clusters for row in result.table()]
     span = f"from {ks[0]:,} to {ks[-1]:,}" if len(ks) > 1 else f"{ks[0]:,}"
+    seen = f", seen as {report.features}," if report.features else ""
     text = (
-        f"{count(len(train), 'image')} were clustered with {count(len(ks), 'number')} of clusters, {span}, "
-        f"with "
-        f"{count(_n_seeds(result), 'seed')} each: {count(len(result.runs), 'fit')} in all."
+        f"{count(len(train), 'image')}{seen} were clustered with {count(len(ks), 'number')} of clusters, "
+        f"{span}, with {count(_n_seeds(result), 'seed')} each: {count(len(result.runs), 'fit')} in all."
     )
     if report.dataset.test is not None:
         text += f" Accuracy was also measured on {count(len(report.dataset.test), 'test image')}."
@@ -206,6 +211,18 @@ def _test_facts(report: SweepReport) -> list[Fact]:
     how_many = "none" if test is None else f"{len(test):,}"
     origin = f", {report.dataset.test_origin}" if report.dataset.test_origin else ""
     return [Fact("Test images", f"{how_many}{origin}")]
+
+
+def _in_units(columns: Sequence[_Column], features: str | None) -> list[_Column]:
+    """The columns as they are for pixels; features have no brightness to scale by, so J stands there once."""
+    if features is None:
+        return list(columns)
+    units = squared_units(features)
+    return [
+        replace(column, unit=units) if column.key == "inertia_scaled" else column
+        for column in columns
+        if column.key != "inertia_raw"
+    ]
 
 
 def _measured(result: SweepResult, columns: Sequence[_Column]) -> list[_Column]:
@@ -283,6 +300,7 @@ def _page_data(report: SweepReport, recommendation: Recommendation, shown: Displ
     return {
         "runs": [asdict(run) for run in report.result.runs],
         "recommended": recommendation.n_clusters,
+        "units": squared_units(report.features) if report.features else "pixels scaled to 0..1",
         "beside": [asdict(row) for row in report.starting_document],
         "mosaics": _mosaics(report, shown),
     }
@@ -300,7 +318,7 @@ def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, An
     for k, model in models.items():
         sizes = np.bincount(model.labels_, minlength=len(model.cluster_centers_))
         order = np.argsort(-sizes, kind="stable")
-        images = tiles(model.cluster_centers_[order], form, shown)
+        images = tiles(_pictures_of(model, report.dataset.train)[order], form, shown)
         found[k] = {
             "sheet": asdict(sheet(images, side)),
             "clusters": order.tolist(),
@@ -308,6 +326,17 @@ def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, An
             "seed": model.random_state,
         }
     return found
+
+
+def _pictures_of(model: Any, images: ImageCollection) -> NDArray[np.float64]:
+    """The centroids, or, where the images were not clustered as pixels, the mean image of each cluster."""
+    centers = np.asarray(model.cluster_centers_)
+    if centers.shape[1] == images.format.n_features:
+        return centers
+    means = np.zeros((len(centers), images.format.n_features))
+    for cluster in np.unique(model.labels_):
+        means[cluster] = images.pixels[model.labels_ == cluster].mean(axis=0)
+    return means
 
 
 def _score_caption(report: SweepReport) -> str:

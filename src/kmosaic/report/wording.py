@@ -131,3 +131,14 @@ def inertia_text(value: float) -> str:
         return f"{value:,.0f}"
     digits = max(0, 5 - math.floor(math.log10(abs(value))))
     return f"{value:.6g}" if digits > 10 else f"{value:,.{digits}f}"
+
+
+def squared_units(features: str | None) -> str:
+    """Return what inertia is in: of pixels, or of ``features`` in words.
+
+    Examples
+    --------
+    >>> squared_units(None), squared_units("gradients")
+    ('raw pixel values squared', 'squared distances of gradients')
+    """
+    return "raw pixel values squared" if features is None else f"squared distances of {features}"

@@ -44,16 +44,13 @@ export class Detail {
         this.sheet.tile(at, `Centroid of cluster ${cluster.cluster}`),
       ),
     ];
-    if (cluster.nearest.length > 0) {
+    if (cluster.medoid !== null) {
       tiles.push(
         make(
           "div",
           {},
           make("p", {}, "Medoid"),
-          this.viewer.sheet.tile(
-            cluster.nearest[0],
-            `Medoid: image ${this.data.images[cluster.nearest[0]].id}`,
-          ),
+          this.viewer.sheet.tile(cluster.medoid, `Medoid: image ${this.data.images[cluster.medoid].id}`),
         ),
       );
     }

@@ -85,7 +85,7 @@ function showHistory() {
     J,
     kind: i % 2 === 0 ? "assignment step" : "update step",
   }));
-  const name = half_steps ? "J, raw pixel values squared" : "mean squared distance";
+  const name = half_steps ? `J, ${data.squared_units}` : "mean squared distance";
   chart(
     byId("history-chart"),
     () => ({

@@ -175,7 +175,7 @@ byId("k-choice").append(choice.element);
 lines(
   "inertia-chart",
   [spreads("inertia_scaled", "J", "circle", "var(--c0)")],
-  { y: { label: "J, pixels scaled to 0..1", grid: true, tickFormat: "~s" }, more: besideMarks("inertia") },
+  { y: { label: `J, ${data.units}`, grid: true, tickFormat: "~s" }, more: besideMarks("inertia") },
   "Inertia against number of clusters",
 );
 const shown = SCORES.filter(([key]) => measured(key)).map(([key, name, symbol], i) =>
