@@ -135,6 +135,33 @@ def test_another_number_of_clusters_and_other_points(
         assert data.about in page.inner_text("#steps-about")
 
 
+def test_points_of_ones_own_are_read_by_the_page(opened: Opener, lesson_file: Path, tmp_path: Path) -> None:
+    page = opened(lesson_file)
+    page.click("text=Use points of your own")
+    good = tmp_path / "<b>mine'.csv"
+    good.write_text("\ufeffwide;<i>high</i>\n1;2\n\n1.5;2\n8;9.5\n8.5;9\n", encoding="utf-8")
+    page.set_input_files("#steps-file", good)
+    page.get_by_text("4 points from <b>mine'.csv.").first.wait_for()
+    assert page.locator("#steps-plane .points path").count() == 4
+    assert page.locator("#steps-plane .axes .name").first.text_content() == "wide"
+    assert page.locator("#steps-plane .axes .name").last.text_content() == "<i>high</i>"
+    press(page, "steps", "end")
+    assert inertia(page) == pytest.approx(0.375, rel=0.01)
+    for text, complaint in (
+        ("1,2\n3,x\n", "Row 2 is no point: 3, NaN"),
+        ("1,2\n3\n", "Row 2 is no point"),
+        ("1,2\n1,2\n", "not even two different points"),
+        ("1,1e13\n2,2\n", "Row 1 is no point"),
+        ("1,2\n" * 2001, "2001 points are too many"),
+        ("1,2\n" * 300_000, "larger than 1 MB"),
+    ):
+        bad = tmp_path / "bad.csv"
+        bad.write_text(text)
+        page.set_input_files("#steps-file", bad)
+        page.locator("#steps-file-words", has_text=complaint).wait_for()
+        assert page.locator("#steps-plane .points path").count() == 4
+
+
 def test_two_starts_and_a_hundred(opened: Opener, lesson_file: Path, lesson: Lesson) -> None:
     page = opened(lesson_file)
     press(page, "starts", "end")

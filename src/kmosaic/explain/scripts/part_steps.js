@@ -1,13 +1,13 @@
 // Part 1: two steps, over and over, on points the reader may change.
 
 import { byId, counted, make, makeSelect, short } from "../../report/scripts/dom.js";
+import { MOST_POINTS, readPoints } from "./csv.js";
 import { InertiaCurve, stepWords } from "./curve.js";
 import { carefulStart, randomStart, run, seededRandom } from "./kmeans.js";
 import { Player } from "./player.js";
 import { Scatter } from "./scatter.js";
 
 const MOST_CLUSTERS = 8;
-const MOST_POINTS = 2000;
 
 export class TwoSteps {
   constructor(sets) {
@@ -34,7 +34,11 @@ export class TwoSteps {
       onedit: this,
     });
     this.scatter.setTool(this.tools.find((tool) => tool.checked).value);
-    this.#take(set.steps, "kmosaic's KMeans");
+    if (set.steps === null) {
+      this.#rerun(carefulStart(this.points, set.n_clusters, this.random), 0);
+    } else {
+      this.#take(set.steps, "kmosaic's KMeans");
+    }
   }
 
   moveCentroid(j, place) {
@@ -66,7 +70,12 @@ export class TwoSteps {
   #restart() {
     const k = Number(this.clusters.select.value);
     const set = this.sets.find((candidate) => candidate.key === this.key);
-    if (this.starts.select.value === "opened" && k === set.n_clusters && this.points === set.points) {
+    if (
+      set.steps !== null &&
+      this.starts.select.value === "opened" &&
+      k === set.n_clusters &&
+      this.points === set.points
+    ) {
       this.#take(set.steps, "kmosaic's KMeans");
       return;
     }
@@ -103,7 +112,7 @@ export class TwoSteps {
   }
 
   #makeControls() {
-    const sets = makeSelect(
+    this.choice = makeSelect(
       "Points",
       this.sets.map(({ key, title }) => [key, title]),
       this.sets[0].key,
@@ -122,13 +131,34 @@ export class TwoSteps {
       { type: "button", id: "steps-again", onclick: () => this.#restart() },
       "Start again",
     );
-    byId("steps-choices").append(sets.element, this.clusters.element, this.starts.element, again);
+    byId("steps-choices").append(this.choice.element, this.clusters.element, this.starts.element, again);
     this.tools = [
       ["move", "Move centroids"],
       ["add", "Add points"],
       ["remove", "Remove points"],
     ].map(([tool, text]) => this.#makeTool(tool, text));
     byId("steps-typed").addEventListener("submit", (event) => this.#addTyped(event));
+    byId("steps-file").addEventListener("change", (event) => this.#openFile(event.target.files[0]));
+  }
+
+  /** Takes up the points of a file of the reader's own, or says what is wrong with it. */
+  async #openFile(file) {
+    if (!file) {
+      return;
+    }
+    try {
+      const { columns, points } = await readPoints(file);
+      const n_clusters = Math.min(Number(this.clusters.select.value), points.length);
+      const about = `${counted(points.length, "point")} from ${file.name}.`;
+      const key = `file-${this.sets.length}`;
+      this.sets.push({ key, title: file.name, about, columns, points, n_clusters, steps: null });
+      this.choice.select.append(make("option", { value: key }, file.name));
+      this.choice.select.value = key;
+      byId("steps-file-words").textContent = about;
+      this.open(key);
+    } catch (error) {
+      byId("steps-file-words").textContent = error.message;
+    }
   }
 
   #makeTool(tool, text) {
