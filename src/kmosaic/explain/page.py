@@ -60,7 +60,6 @@ def render_lesson(lesson: Lesson, provenance: Provenance) -> str:
             "How a machine finds groups in a heap of points, or of pictures, that nobody has sorted. "
             "Everything below was computed when this page was made, and can be changed by you."
         ),
-        "own": lesson.two_steps.data[0].title if lesson.own else "",
         "n_starts": len(lesson.starts.random.inertia),
         "starts_title": lesson.starts.data.title,
         "n_clusters": lesson.starts.data.n_clusters,

@@ -26,9 +26,7 @@ class Cell:
     source: Markup
     alt: str
     title: str = ""
-    note: str = ""
     hint: str = ""
-    wrong: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,19 +76,17 @@ class TileMaker:
         for tile in tiles(rows, self.collection.format, self.shown):
             yield Markup(data_uri(png(reduced(tile, self.side)), "image/png"))
 
-    def members(self, rows: NDArray[np.int64] | range, wrong: NDArray[np.bool_] | None = None) -> list[Cell]:
+    def members(self, rows: NDArray[np.int64] | range) -> list[Cell]:
         """Return images of the collection, titled with their labels."""
         chosen = np.asarray(rows, dtype=np.intp)
         titles = image_titles(self.collection, chosen.tolist())
-        marked = np.zeros(len(chosen), dtype=np.bool_) if wrong is None else wrong
         cells = []
-        for source, row, title, is_wrong in zip(
-            self.sources(self.collection.pixels[chosen]), chosen, titles, marked, strict=True
-        ):
+        sources = self.sources(self.collection.pixels[chosen])
+        for source, row, title in zip(sources, chosen, titles, strict=True):
             name = clean(self.collection.ids[row])
             labelled = f", labelled {title}" if title else ""
             alt = f"image {name}{labelled}"
-            cells.append(Cell(source, alt, title, hint=f"{name}{labelled}", wrong=bool(is_wrong)))
+            cells.append(Cell(source, alt, title, hint=f"{name}{labelled}"))
         return cells
 
     def scale_note(self) -> str:
