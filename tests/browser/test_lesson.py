@@ -148,7 +148,7 @@ def test_points_of_ones_own_are_read_by_the_page(opened: Opener, lesson_file: Pa
     press(page, "steps", "end")
     assert inertia(page) == pytest.approx(0.375, rel=0.01)
     for text, complaint in (
-        ("1,2\n3,x\n", "Row 2 is no point: 3, NaN"),
+        ("1,2\n3,x\n", "Row 2 is no point: 3, x"),
         ("1,2\n3\n", "Row 2 is no point"),
         ("1,2\n1,2\n", "not even two different points"),
         ("1,1e13\n2,2\n", "Row 1 is no point"),

@@ -19,7 +19,7 @@ export function parsePoints(text) {
     .dsvFormat(separatorOf(text))
     .parseRows(text.replace(/^\ufeff/, "").trim())
     .filter((row) => row.some((cell) => cell.trim() !== ""));
-  const isNamed = rows.length > 0 && rows[0].length === 2 && !isPoint(rows[0].map(toNumber));
+  const isNamed = rows.length > 0 && rows[0].length === 2 && rows[0].map(toNumber).some(Number.isNaN);
   const columns = isNamed ? rows.shift().map((name, i) => name.trim().slice(0, 60) || "xy"[i]) : ["x", "y"];
   const points = rows.map((row) => row.map(toNumber));
   const wrong = points.findIndex((point) => !isPoint(point));

@@ -138,7 +138,10 @@ export class TwoSteps {
       ["remove", "Remove points"],
     ].map(([tool, text]) => this.#makeTool(tool, text));
     byId("steps-typed").addEventListener("submit", (event) => this.#addTyped(event));
-    byId("steps-file").addEventListener("change", (event) => this.#openFile(event.target.files[0]));
+    byId("steps-file").addEventListener("change", async (event) => {
+      await this.#openFile(event.target.files[0]);
+      event.target.value = ""; // so that the same file, mended, can be chosen again
+    });
   }
 
   /** Takes up the points of a file of the reader's own, or says what is wrong with it. */
