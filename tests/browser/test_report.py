@@ -158,12 +158,12 @@ def test_even_markup_put_into_the_page_would_run_nothing(opened: Opener, fit_fil
     opened.troubles[:] = [trouble for trouble in opened.troubles if trouble not in refused]
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
 @pytest.mark.parametrize("name", ["fit_file", "sweep_file"])
-def test_axe_finds_no_serious_fault(
-    opened: Opener, name: str, look: str, request: pytest.FixtureRequest
-) -> None:
-    assert serious_faults(opened(request.getfixturevalue(name), look=look)) == []
+def test_axe_finds_no_serious_fault(opened: Opener, name: str, request: pytest.FixtureRequest) -> None:
+    page = opened(request.getfixturevalue(name))
+    for look in ("light", "dark"):
+        page.emulate_media(color_scheme=look)
+        assert serious_faults(page) == []
 
 
 @pytest.mark.parametrize("name", ["fit_file", "hostile_fit_file", "sweep_file"])
