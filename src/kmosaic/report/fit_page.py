@@ -106,6 +106,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "data": collection_facts(collection),
         "skipped": collection.skipped,
         "first": _first(maker),
+        "centroids_note": _centroids_note(report),
         "units": report.features or "raw pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(summary),
@@ -185,6 +186,15 @@ def _numbers(report: FitReport) -> list[Fact]:
     if report.peak_memory_bytes is not None:
         numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process"))
     return numbers
+
+
+def _centroids_note(report: FitReport) -> str:
+    seen = report.features or "deskewed images"
+    what = "" if report.medoids is None else f" (the centroid itself is one of {seen})"
+    return (
+        f"Each tile is a centroid, the mean of all images in its cluster{what}: the sharper it is, the more "
+        "they agree."
+    )
 
 
 def _first(maker: TileMaker) -> TileGrid:
