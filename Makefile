@@ -31,7 +31,7 @@ CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write reports and pictures into demo/
+demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write reports, pictures and the lesson into demo/
 	@mkdir -p $(DEMO)
 	@$(BIN)/kmosaic sweep digits --clusters 10,16,36,64,144 --seeds 3 --json $(DEMO)/sweep.json \
 	    --csv $(DEMO)/sweep.csv --report $(DEMO)/report.html --pictures $(DEMO)/sweep --force
@@ -41,9 +41,12 @@ demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write rep
 	@echo
 	@$(BIN)/kmosaic show $(DEMO)/digits.kmosaic -o $(DEMO)/centroids.png --force
 	@echo
-	@echo "The sweep, the fit with 36 clusters, and its centroids:"
+	@$(BIN)/kmosaic explain -o $(DEMO)/lesson.html --force
+	@echo
+	@echo "The centroids of 36 clusters, the fit and the sweep to look into, and the lesson:"
 	@echo "$(abspath $(DEMO))/centroids.png"
 	@echo "$(abspath $(DEMO))/fit.html"
+	@echo "$(abspath $(DEMO))/lesson.html"
 	@echo "$(abspath $(DEMO))/report.html"
 
 install: $(STAMPS)/installed ## build kmosaic and install it into the virtual environment
@@ -53,9 +56,10 @@ test: $(STAMPS)/test ## the whole test suite, and the examples in the documentat
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --doctest-modules tests --pyargs kmosaic
 
 # The native module's types, which mypy reads, are generated when it is built.
-check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint, types, layers
+check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint (Python and the pages' scripts), types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/biome ci --colors=off
 	@cp "$$($(BIN)/python -c 'import kmosaic, pathlib; print(pathlib.Path(kmosaic.__file__).parent)')/_core.pyi" src/kmosaic/
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
@@ -108,7 +112,7 @@ $(STAMPS)/installed: $(STAMPS)/venv $(SOURCES)
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/installed
-	@$(PIP) install --quiet ".[test]"
+	@$(PIP) install --quiet ".[test,browser]"
 	@touch $@
 
 # What these need changes only with pyproject.toml; none of them needs the package built.

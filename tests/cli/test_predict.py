@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,25 @@ class TestBadInput:
         assert "p.csv exists" in fail("predict", "digits.kmosaic", "digits", "-o", "p.csv")
         run("predict", "digits.kmosaic", "digits", "-o", "p.csv", "--force")
         assert (folder / "p.csv").read_text().startswith("id,cluster")
+
+
+@pytest.mark.usefixtures("digits_model", "new_images")
+def test_names_given_by_hand_take_the_place_of_the_models(run, folder):
+    names = ["" if cluster == 3 else f"my {cluster}" for cluster in range(12)]
+    exported = {"kmosaic_names": 1, "n_clusters": 12, "names": [name or None for name in names]}
+    (folder / "names.json").write_text(json.dumps(exported), encoding="utf-8")
+
+    run("predict", "digits.kmosaic", "new-images/", "--names", "names.json", "-o", "predictions.csv")
+
+    with (folder / "predictions.csv").open(newline="") as stream:
+        lines = list(csv.DictReader(stream))
+    assert [line["name"] for line in lines] == [names[int(line["cluster"])] for line in lines]
+
+
+@pytest.mark.usefixtures("digits_model", "new_images")
+def test_names_for_another_model_are_refused(fail, folder):
+    (folder / "names.json").write_text('{"kmosaic_names": 1, "n_clusters": 1, "names": ["a"]}')
+
+    message = fail("predict", "digits.kmosaic", "new-images/", "--names", "names.json")
+
+    assert "names.json: names for 1 clusters, and the model has 12" in message

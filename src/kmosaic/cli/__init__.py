@@ -7,6 +7,7 @@ import click
 from kmosaic.cli.datasets import datasets
 from kmosaic.cli.duplicates import duplicates
 from kmosaic.cli.errors import CommandGroup
+from kmosaic.cli.explain import explain
 from kmosaic.cli.fit import fit
 from kmosaic.cli.neighbours import neighbours
 from kmosaic.cli.options import CONTEXT, version_option
@@ -30,11 +31,12 @@ def main() -> None:
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
+      kmosaic explain -o lesson.html          how does it work?
 
     A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
     file. Any command explains itself with -h.
     """
 
 
-for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates):
+for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates, explain):
     main.add_command(_command)

@@ -324,6 +324,7 @@ def _label_rows(
 
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.report import FitReport, write_fit_report
 
     test = finished.dataset.test
@@ -343,7 +344,9 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         features=finished.seen.words,
         medoids=None if finished.shown is None else finished.shown.medoids,
     )
-    write_fit_report(path, report, overwrite=request.force)
+    with ProgressBar(quiet=request.quiet) as bar:
+        bar.start_over("writing the report")
+        write_fit_report(path, report, overwrite=request.force)
 
 
 def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> Iterator[Path]:

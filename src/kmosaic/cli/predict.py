@@ -28,6 +28,7 @@ class _Choices:
     """The options of predict that more than one step asks for."""
 
     features: str | None
+    names: Path | None
     strict: bool
     data_dir: Path | None
     force: bool
@@ -41,6 +42,7 @@ class _Predicted:
     model: Model
     images: ImageCollection
     summary: ClusterSummary
+    names: tuple[str, ...] | None
 
 
 @click.command(short_help="Find the cluster of every new image, by a model.")
@@ -52,6 +54,12 @@ class _Predicted:
     metavar="NAME",
     help="The features that the model was fitted on, which it knows itself; needed only where the file of "
     "onnx:FILE has moved.",
+)
+@click.option(
+    "--names",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the clusters' names from this file, exported from the model's report.",
 )
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 @strict_option
@@ -68,6 +76,7 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     Examples:
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic predict digits.kmosaic one-more.png
+      kmosaic predict digits.kmosaic new-images/ --names names.json -o predictions.csv
     """
     chosen = _Choices(**given)
     check_outputs([output], overwrite=chosen.force)
@@ -87,23 +96,24 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
 def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> _Predicted:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import load_model
-    from kmosaic.evaluate import summarise
+    from kmosaic.evaluate import read_names, summarise
     from kmosaic.features import Recipe
     from kmosaic.images import ReadOptions, load_images
 
     model = load_model(path)
     recipe = Recipe.of(model, chosen.features)
+    names = model.cluster_names if chosen.names is None else read_names(chosen.names, model.n_clusters)
     with ProgressBar(quiet=chosen.quiet) as bar:
         options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
         images = load_images(source, model.image, options, bar)
         bar.start_over("finding the nearest centroids")
         rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
         summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
-    return _Predicted(model, images, summary)
+    return _Predicted(model, images, summary, names)
 
 
 def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:
-    names = result.model.cluster_names or ("",) * result.model.n_clusters
+    names = result.names or ("",) * result.model.n_clusters
     for row, image in enumerate(result.images.ids):
         cluster = int(result.summary.labels[row])
         yield image, cluster, names[cluster], float(result.summary.distances[row])
@@ -113,7 +123,7 @@ def _words(result: _Predicted) -> Iterator[str]:
     n_used = int((result.summary.cluster_sizes > 0).sum())
     n_images = plural(len(result.images), "image")
     yield f"{n_images} fell into {n_used:,} of {plural(result.model.n_clusters, 'cluster')}"
-    names = result.model.cluster_names
+    names = result.names
     if names is not None and result.images.labels is not None:
         labels = label_texts(result.images)
         right = sum(

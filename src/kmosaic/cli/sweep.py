@@ -170,6 +170,7 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
         options = SweepOptions(
             max_value=train.format.max_value if seen.words is None else 1.0,
             algorithm=estimator,
+            keep_models=request.report is not None,
             on_start=progress.on_start,
             on_iteration=progress.on_iteration,
             on_run=progress.on_run,
@@ -278,6 +279,7 @@ def _write(request: _Request, finished: _Finished) -> list[Path]:
 
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.report import SweepReport, write_sweep_report
 
     report = SweepReport(
@@ -288,7 +290,9 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         starting_document=finished.starting_document,
         features=finished.seen.words,
     )
-    write_sweep_report(path, report, overwrite=request.force)
+    with ProgressBar(quiet=request.quiet) as bar:
+        bar.start_over("writing the report")
+        write_sweep_report(path, report, overwrite=request.force)
 
 
 def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> list[Path]:

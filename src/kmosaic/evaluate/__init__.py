@@ -1,5 +1,6 @@
 """Sweeps over the number of clusters, scores, recommendations, and naming clusters by majority vote."""
 
+from kmosaic.evaluate.names_file import read_names
 from kmosaic.evaluate.naming import ClusterClassifier, Votes, count_votes
 from kmosaic.evaluate.recommend import Knee, Recommendation, find_knee, recommend
 from kmosaic.evaluate.runs import TABLE_COLUMNS, Spread, SweepResult, SweepRun, SweepTableRow
@@ -28,6 +29,7 @@ __all__ = [
     "Votes",
     "count_votes",
     "find_knee",
+    "read_names",
     "recommend",
     "starting_document_row",
     "summarise",

@@ -9,23 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.report.clusters import cluster_sizes, confusion_matrix, least_purity
-from kmosaic.report.history import inertia_history
-from kmosaic.report.layout import near_square
-from kmosaic.report.members import cluster_title, clusters_to_show, member_rows, wrongly_named
+from kmosaic.report.clusters import least_purity
+from kmosaic.report.explorer import Sampled, explorer_data
 from kmosaic.report.parts import (
-    Cell,
     Fact,
-    Picture,
     TileGrid,
     TileMaker,
     collection_facts,
     making_facts,
     number_columns,
-    picture,
 )
 from kmosaic.report.provenance import Provenance
-from kmosaic.report.tiles import largest_side, tile_size
+from kmosaic.report.tiles import largest_side
 from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent, squared_units
 
 if TYPE_CHECKING:
@@ -33,9 +28,6 @@ if TYPE_CHECKING:
     from kmosaic.images.collection import ImageCollection
 
 N_FIRST = 40
-N_CLUSTERS_SHOWN = 24
-N_MEMBERS = 8
-_MOST_CENTROIDS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +78,6 @@ class FitReport:
 
 
 @dataclass(frozen=True)
-class _Members:
-    """One cluster with the images that stand for it."""
-
-    title: str
-    centroid: Cell
-    rows: list[tuple[str, list[Cell]]]
-
-
-@dataclass(frozen=True)
 class _ClusterLine:
     """One line of the table of clusters."""
 
@@ -110,13 +93,10 @@ class _ClusterLine:
 def fit_context(report: FitReport) -> dict[str, Any]:
     """Return what the template of a fit's page is filled with."""
     summary, collection = report.summary, report.collection
-    shown = clusters_to_show(summary, N_CLUSTERS_SHOWN)
     numbers = _numbers(report)
-    rows_of_members = 3 if summary.confusion is not None else 2
-    n_tiles = (
-        N_FIRST + min(_MOST_CENTROIDS, len(summary.cluster_sizes)) + len(shown) * rows_of_members * N_MEMBERS
-    )
-    maker = TileMaker(collection, largest_side(n_tiles))
+    maker = TileMaker(collection, largest_side(N_FIRST))
+    data, sampled = explorer_data(collection, summary, report.medoids)
+    history = np.asarray(summary.inertia_history)
     return {
         "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
         "kind": "Fit report",
@@ -126,17 +106,22 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "data": collection_facts(collection),
         "skipped": collection.skipped,
         "first": _first(maker),
-        "mosaic": _mosaic(maker, report),
-        "medoids": _medoids(maker, report),
+        "centroids_note": _centroids_note(report),
         "units": report.features or "raw pixel values",
-        "sizes": _sizes(summary),
         "lines": _lines(summary),
-        "members": [_members(maker, summary, cluster) for cluster in shown],
-        "members_note": _members_note(summary, len(shown)),
-        "aspect": maker.aspect,
-        "confusion": _confusion(summary),
-        "history": _history(report),
+        "sizes_note": _sizes_note(summary),
+        "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
+        "has_labels": summary.confusion is not None,
+        "has_history": history.size > 0,
+        "history_note": _history_note(report.algorithm),
         "facts": making_facts(report.provenance, {"Algorithm": _algorithm(report)}),
+        "page_data": {
+            **data,
+            "title": clean(collection.name),
+            "squared_units": squared_units(report.features),
+            "history": history.tolist(),
+            "half_steps": _has_half_steps(report.algorithm),
+        },
     }
 
 
@@ -203,93 +188,20 @@ def _numbers(report: FitReport) -> list[Fact]:
     return numbers
 
 
+def _centroids_note(report: FitReport) -> str:
+    seen = report.features or "deskewed images"
+    what = "" if report.medoids is None else f" (the centroid itself is one of {seen})"
+    return (
+        f"Each tile is a centroid, the mean of all images in its cluster{what}: the sharper it is, the more "
+        "they agree."
+    )
+
+
 def _first(maker: TileMaker) -> TileGrid:
     n = min(N_FIRST, len(maker.collection))
     what = "with their labels" if maker.collection.labels is not None else "as they were read"
     caption = f"The first {n:,} of {len(maker.collection):,} images, {what}.{maker.scale_note()}"
     return TileGrid(maker.members(range(n)), 10, maker.aspect, caption)
-
-
-def _order(summary: ClusterSummary) -> NDArray[np.intp]:
-    """Clusters grouped by name and the largest first where there are names, else the largest first."""
-    k = len(summary.cluster_sizes)
-    sizes = np.asarray(summary.cluster_sizes)
-    return np.lexsort((np.arange(k), -sizes, _name_codes(summary)))[:_MOST_CENTROIDS]
-
-
-def _cluster_tiles(maker: TileMaker, summary: ClusterSummary, images: NDArray[Any], what: str) -> list[Cell]:
-    """One tile a cluster, of ``images`` in the order of ``_order``."""
-    cells = []
-    for cluster, source in zip(_order(summary).tolist(), maker.sources(images), strict=True):
-        name = clean(summary.cluster_names[cluster]) if summary.cluster_names else ""
-        alt = f"{what} of cluster {cluster}" + (f", named {name}" if name else "")
-        hint = cluster_title(summary, cluster)
-        cells.append(Cell(source, alt, name or f"#{cluster}", f"{summary.cluster_sizes[cluster]:,}", hint))
-    return cells
-
-
-def _medoids(maker: TileMaker, report: FitReport) -> TileGrid | None:
-    if report.medoids is None:
-        return None
-    chosen = np.asarray(report.medoids)[_order(report.summary)]
-    cells = _cluster_tiles(maker, report.summary, report.collection.pixels[chosen], "medoid")
-    height, width = tile_size(maker.collection.format)
-    caption = "The medoids, in the same order: of each cluster the one image nearest its centroid."
-    return TileGrid(cells, near_square(len(cells), width / height), maker.aspect, caption)
-
-
-def _mosaic(maker: TileMaker, report: FitReport) -> TileGrid:
-    """All centroids, or the means of the clusters' images where the centroids are none."""
-    summary = report.summary
-    k, order = len(summary.cluster_sizes), _order(summary)
-    cells = _cluster_tiles(maker, summary, np.asarray(summary.cluster_centers)[order], "centroid")
-    height, width = tile_size(maker.collection.format)
-    seen = report.features or "deskewed images"
-    what = "" if report.medoids is None else f" (the centroid itself is one of {seen})"
-    caption = (
-        f"Each tile is a centroid, the mean of all images in its cluster{what}: the sharper it is, the more "
-        "they agree. "
-    )
-    if summary.cluster_names:
-        caption += (
-            "Above each stand the cluster's name and its number of images; grouped by name, the largest "
-            "first."
-        )
-    else:
-        caption += "Above each stand the cluster's number and its number of images; the largest come first."
-    if k > len(order):
-        caption += f" The other {k - len(order):,} clusters are left out to keep this page small."
-    return TileGrid(
-        cells, near_square(len(cells), width / height), maker.aspect, caption + maker.scale_note()
-    )
-
-
-def _name_codes(summary: ClusterSummary) -> np.ndarray[Any, np.dtype[np.int64]]:
-    if summary.cluster_names is None or summary.label_names is None:
-        return np.zeros(len(summary.cluster_sizes), dtype=np.int64)
-    codes = {name: code for code, name in enumerate(summary.label_names)}
-    return np.array([codes.get(name, len(codes)) for name in summary.cluster_names], dtype=np.int64)
-
-
-def _sizes(summary: ClusterSummary) -> Picture:
-    sizes = np.asarray(summary.cluster_sizes)
-    n_empty = int(np.count_nonzero(sizes == 0))
-    facts = f"largest {sizes.max():,}, median {np.median(sizes):,.0f}, smallest {sizes.min():,}"
-    empty = f" {count(n_empty, 'cluster')} without images." if n_empty else ""
-    how = _purity_note(summary) if summary.cluster_purity is not None else ""
-    caption = f"Images in each cluster, the largest first: {facts}.{empty}{how}"
-    return picture(
-        lambda theme: cluster_sizes(summary, theme=theme), f"Bar chart of cluster sizes: {facts}", caption
-    )
-
-
-def _purity_note(summary: ClusterSummary) -> str:
-    least = least_purity(summary)
-    chance = f" at {percent(least)}, the least there can be with {len(summary.label_names or ())} labels"
-    return (
-        " Colour is purity, the share of the most common label: from dark blue"
-        f"{chance if least else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
-    )
 
 
 def _lines(summary: ClusterSummary) -> list[_ClusterLine]:
@@ -328,76 +240,51 @@ def _common_labels(summary: ClusterSummary, cluster: int, most: int = 3) -> str:
     )
 
 
-def _members(maker: TileMaker, summary: ClusterSummary, cluster: int) -> _Members:
-    rows = member_rows(summary, cluster, N_MEMBERS)
-    source = next(maker.sources(np.asarray(summary.cluster_centers)[[cluster]]))
-    centroid = Cell(source, f"centroid of cluster {cluster}", "centroid")
-    kinds = (
-        ("nearest", rows.nearest),
-        ("farthest", rows.farthest),
-        ("named wrongly", rows.wrongly_named),
-    )
-    named = [(kind, maker.members(chosen, wrongly_named(summary, chosen, cluster))) for kind, chosen in kinds]
-    return _Members(
-        cluster_title(summary, cluster), centroid, [(kind, cells) for kind, cells in named if cells]
+def _sizes_note(summary: ClusterSummary) -> str:
+    sizes = np.asarray(summary.cluster_sizes)
+    n_empty = int(np.count_nonzero(sizes == 0))
+    facts = f"largest {sizes.max():,}, median {np.median(sizes):,.0f}, smallest {sizes.min():,}"
+    empty = f" {count(n_empty, 'cluster')} without images." if n_empty else ""
+    how = _purity_note(summary) if summary.cluster_purity is not None else ""
+    return (
+        f"Images in each cluster, the largest first: {facts}.{empty}{how} Press a bar to look into its "
+        f"cluster."
     )
 
 
-def _members_note(summary: ClusterSummary, n_shown: int) -> str:
-    k = int(np.count_nonzero(summary.cluster_sizes))
-    text = (
-        f"For each cluster: the {N_MEMBERS} images nearest its centroid, its typical ones, and the "
-        f"{N_MEMBERS} "
+def _purity_note(summary: ClusterSummary) -> str:
+    least = least_purity(summary)
+    chance = f" at {percent(least)}, the least there can be with {len(summary.label_names or ())} labels"
+    return (
+        " Colour is purity, the share of the most common label: from dark blue"
+        f"{chance if least else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
     )
-    text += "farthest, where it stretches"
+
+
+def _sampled_note(summary: ClusterSummary, sampled: Sampled) -> str:
+    """What of the clustering is in the page, and what had to be left out."""
+    kinds = "nearest its centroid and the farthest"
     if summary.confusion is not None:
-        text += (
-            f"; then up to {N_MEMBERS} whose true label is not the cluster's name, those nearest the "
-            f"centroid first. "
-            "Above each image stands its true label, in bold where the name is wrong"
-        )
-    text += "."
-    if n_shown < k:
-        worst = "least pure" if summary.cluster_purity is not None else "most spread out"
-        text += (
-            f" {n_shown} of {k:,} clusters are shown, the largest and the {worst}; the others are in the "
-            f"table above."
-        )
+        kinds += ", up to as many whose label is not its name, and as many of each pair of label and name"
+    text = f"In this page are, of each cluster, up to {count(sampled.n_members, 'image')} {kinds}."
+    left_out = summary.n_clusters - sampled.n_clusters
+    if left_out:
+        text += f" The {left_out:,} smallest clusters are left out to keep it small; the table has all."
     return text
 
 
-def _confusion(summary: ClusterSummary) -> Picture | None:
-    if summary.confusion is None:
-        return None
-    alt = (
-        f"Confusion matrix of {len(summary.label_names or ())} labels; accuracy "
-        f"{percent(summary.accuracy or 0)}"
-    )
-    caption = (
-        "Rows are true labels, columns the names given. What lies on the diagonal is right; every other "
-        "filled cell is a "
-        "confusion. Colour is the share of the row, so that rare labels count as much as common ones."
-    )
-    return picture(lambda theme: confusion_matrix(summary, theme=theme), alt, caption)
+def _has_half_steps(algorithm: str) -> bool:
+    return not algorithm.startswith("MiniBatch")
 
 
-def _history(report: FitReport) -> Picture | None:
-    values = np.asarray(report.summary.inertia_history)
-    if values.size == 0:
-        return None
-    half_steps = not report.algorithm.startswith("MiniBatch")
-    caption = (
-        "The assignment step gives every image to its nearest centroid, the update step moves every centroid "
-        "to the mean of its images. Neither can raise J, and the fit ends when no image changes its cluster."
-    )
-    if not half_steps:
-        caption = (
-            "The mean squared distance of each batch's images to their centroids, as the batch was met: an "
-            "estimate from few images, so it may rise. Times the number of images it estimates J."
+def _history_note(algorithm: str) -> str:
+    if _has_half_steps(algorithm):
+        return (
+            "The assignment step gives every image to its nearest centroid, the update step moves every "
+            "centroid to the mean of its images. Neither can raise J, and the fit ends when no image changes "
+            "its cluster."
         )
-    what = "Inertia" if half_steps else "Mean squared distance"
-    alt = f"{what} in the course of the fit, from {values[0]:.6g} to {values[-1]:.6g}"
-    units = squared_units(report.features)
-    return picture(
-        lambda theme: inertia_history(values, half_steps=half_steps, units=units, theme=theme), alt, caption
+    return (
+        "The mean squared distance of each batch's images to their centroids, as the batch was met: an "
+        "estimate from few images, so it may rise. Times the number of images it estimates J."
     )

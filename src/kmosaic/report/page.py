@@ -1,8 +1,9 @@
-"""Reports: one self-contained HTML file each, without scripts and without anything from a network."""
+"""Reports: one self-contained HTML file each, which asks no network and runs nothing but its own scripts."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from kmosaic.files import atomic_write, check_output
 from kmosaic.report.fit_page import FitReport, fit_context
+from kmosaic.report.scripting import SCRIPTS, json_text, page_scripts, policy
 from kmosaic.report.sweep_page import SweepReport, sweep_context
 from kmosaic.report.wording import clean
 
@@ -44,12 +46,12 @@ def write_sweep_report(path: str | os.PathLike[str], report: SweepReport, overwr
 
 def render_fit_report(report: FitReport) -> str:
     """Return the report of one fit as HTML."""
-    return _render("fit.html.j2", fit_context(report))
+    return render_page(_TEMPLATES / "fit.html.j2", fit_context(report), SCRIPTS / "fit.js")
 
 
 def render_sweep_report(report: SweepReport) -> str:
     """Return the report of a sweep as HTML."""
-    return _render("sweep.html.j2", sweep_context(report))
+    return render_page(_TEMPLATES / "sweep.html.j2", sweep_context(report), SCRIPTS / "sweep.js")
 
 
 def _write(target: Path, page: str, overwrite: bool) -> Path:
@@ -58,21 +60,32 @@ def _write(target: Path, page: str, overwrite: bool) -> Path:
     return target
 
 
-def _render(template: str, context: dict[str, Any]) -> str:
-    return _environment().get_template(template).render(context)
+def render_page(template: Path, context: Mapping[str, Any], entry: Path) -> str:
+    """Return ``template`` filled with ``context``, with the script module ``entry`` and what that imports.
+
+    ``context["page_data"]`` is what the script reads: anything that JSON can hold.
+    """
+    scripts = page_scripts(entry)
+    more = {
+        "scripts": scripts,
+        "policy": Markup(policy(scripts)),
+        "page_data": json_text(context["page_data"]),
+    }
+    return _environment(template.parent).get_template(template.name).render({**context, **more})
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_one_line,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["style"] = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    styles = [_TEMPLATES / "style.css", *([] if folder == _TEMPLATES else sorted(folder.glob("*.css")))]
+    environment.globals["style"] = Markup("\n".join(path.read_text(encoding="utf-8") for path in styles))
     return environment
 
 

@@ -1,37 +1,22 @@
-"""The parts that pages are made of: pictures in both themes, tiles, key numbers and facts."""
+"""The parts that pages are made of: tiles, key numbers and facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from kmosaic.report.mosaic import image_titles
-from kmosaic.report.pictures import figure_bytes
 from kmosaic.report.provenance import Provenance
-from kmosaic.report.theme import DARK, DPI, LIGHT, Theme
 from kmosaic.report.tiles import DisplayRange, data_uri, display_range, png, reduced, tile_size, tiles
 from kmosaic.report.wording import clean, count
 
 if TYPE_CHECKING:
     from kmosaic.images.collection import ImageCollection
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One drawing in both themes; ``alt`` is read aloud, ``caption`` tells how to read it."""
-
-    light: Markup
-    dark: Markup
-    width: int
-    height: int
-    alt: str
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -41,9 +26,7 @@ class Cell:
     source: Markup
     alt: str
     title: str = ""
-    note: str = ""
     hint: str = ""
-    wrong: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,15 +61,6 @@ def number_columns(n_numbers: int, most: int = 6) -> int:
     return max(1, -(-n_numbers // n_lines))
 
 
-def picture(draw: Callable[[Theme], Figure], alt: str, caption: str) -> Picture:
-    """Draw once for each theme."""
-    light, dark = draw(LIGHT), draw(DARK)
-    width, height = (round(float(inches) * DPI) for inches in light.get_size_inches())
-    # Base64 holds no character that HTML would read: the addresses need no escaping.
-    addresses = [Markup(data_uri(figure_bytes(figure, "svg"), "image/svg+xml")) for figure in (light, dark)]
-    return Picture(addresses[0], addresses[1], width, height, alt, caption)
-
-
 class TileMaker:
     """Turns rows of one collection into tiles, all on one grey scale and none larger than ``side`` pixels."""
 
@@ -102,19 +76,17 @@ class TileMaker:
         for tile in tiles(rows, self.collection.format, self.shown):
             yield Markup(data_uri(png(reduced(tile, self.side)), "image/png"))
 
-    def members(self, rows: NDArray[np.int64] | range, wrong: NDArray[np.bool_] | None = None) -> list[Cell]:
+    def members(self, rows: NDArray[np.int64] | range) -> list[Cell]:
         """Return images of the collection, titled with their labels."""
         chosen = np.asarray(rows, dtype=np.intp)
         titles = image_titles(self.collection, chosen.tolist())
-        marked = np.zeros(len(chosen), dtype=np.bool_) if wrong is None else wrong
         cells = []
-        for source, row, title, is_wrong in zip(
-            self.sources(self.collection.pixels[chosen]), chosen, titles, marked, strict=True
-        ):
+        sources = self.sources(self.collection.pixels[chosen])
+        for source, row, title in zip(sources, chosen, titles, strict=True):
             name = clean(self.collection.ids[row])
             labelled = f", labelled {title}" if title else ""
             alt = f"image {name}{labelled}"
-            cells.append(Cell(source, alt, title, hint=f"{name}{labelled}", wrong=bool(is_wrong)))
+            cells.append(Cell(source, alt, title, hint=f"{name}{labelled}"))
         return cells
 
     def scale_note(self) -> str:

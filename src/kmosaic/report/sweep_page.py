@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kmosaic.report.curves import CURVES, CurveName, CurveOptions, has_scores, sweep_curve
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.report.curves import has_scores
 from kmosaic.report.fit_page import N_FIRST
 from kmosaic.report.parts import (
     Fact,
-    Picture,
     TileGrid,
     TileMaker,
     collection_facts,
     making_facts,
     number_columns,
-    picture,
 )
 from kmosaic.report.provenance import Provenance
-from kmosaic.report.tiles import largest_side
+from kmosaic.report.sheets import sheet
+from kmosaic.report.tiles import DisplayRange, largest_side, tiles
 from kmosaic.report.wording import clean, count, duration, inertia_text, memory, squared_units
 
 if TYPE_CHECKING:
@@ -141,7 +143,8 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
         "columns": columns,
         "table": [_line(row, columns, report, recommendation) for row in result.table()],
         "table_note": _table_note(report),
-        "curves": _curves(report, recommendation),
+        "curves": _curves(report),
+        "has_models": bool(result.models),
         "data": [*collection_facts(train), *_test_facts(report)],
         "skipped": train.skipped,
         "first": TileGrid(
@@ -153,6 +156,7 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
         "run_columns": run_columns,
         "runs": [_run_line(run, run_columns) for run in result.runs],
         "facts": making_facts(report.provenance),
+        "page_data": _page_data(report, recommendation, maker.shown),
     }
 
 
@@ -268,38 +272,71 @@ def _table_note(report: SweepReport) -> str:
     return text
 
 
-def _curves(report: SweepReport, recommendation: Recommendation) -> list[Picture]:
-    names = [name for name in CURVES if name != "scores" or has_scores(report.result)]
-    return [_curve(report, name, recommendation) for name in names]
+@dataclass(frozen=True)
+class _Curve:
+    """One chart of the page: its id, what it is of, and how to read it."""
+
+    id: str
+    title: str
+    caption: str
 
 
-_SPREAD = (
-    " The line joins the means over the seeds, the band reaches from the least to the most, points are "
-    "single fits."
-)
+def _curves(report: SweepReport) -> list[_Curve]:
+    spread = (
+        " Dots are means over the seeds, the band reaches from the least to the most."
+        if _n_seeds(report.result) > 1
+        else ""
+    )
+    inertia = "Inertia falls as clusters are added; the knee is where it stops falling fast."
+    time = "Wall-clock time of the fit alone, without reading the images and without scoring."
+    curves = [_Curve("inertia", "Inertia", inertia + spread), _Curve("time", "Time", time + spread)]
+    if has_scores(report.result):
+        curves.insert(1, _Curve("scores", "Scores", _score_caption(report) + spread))
+    return curves
 
 
-def _curve(report: SweepReport, name: CurveName, recommendation: Recommendation) -> Picture:
-    captions = {
-        "inertia": "Inertia falls as clusters are added; the knee is where it stops falling fast.",
-        "scores": _score_caption(report),
-        "time": "Wall-clock time of the fit alone, without reading the images and without scoring.",
+def _page_data(report: SweepReport, recommendation: Recommendation, shown: DisplayRange) -> dict[str, Any]:
+    """Return what the page's script reads: every run as it was measured, and the centroids of the best."""
+    return {
+        "runs": [asdict(run) for run in report.result.runs],
+        "recommended": recommendation.n_clusters,
+        "units": squared_units(report.features) if report.features else "pixels scaled to 0..1",
+        "beside": [asdict(row) for row in report.starting_document],
+        "mosaics": _mosaics(report, shown),
     }
-    table = report.result.table()
-    alts = {
-        "inertia": f"Inertia against number of clusters, {_ends(table, 'inertia_scaled', inertia_text)}",
-        "scores": "Scores against number of clusters; the numbers are in the table above",
-        "time": f"Fit time against number of clusters, {_ends(table, 'fit_seconds', duration)}",
-    }
 
-    def draw(theme: Any) -> Any:
-        options = CurveOptions(theme, report.starting_document, recommendation.n_clusters)
-        if report.features:
-            options = replace(options, units=squared_units(report.features))
-        return sweep_curve(report.result, name, options)
 
-    spread = _SPREAD if _n_seeds(report.result) > 1 else ""
-    return picture(draw, alts[name], captions[name] + spread)
+_CENTROID_PIXELS = 1_600_000  # of all mosaics together
+
+
+def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, Any]]:
+    """The centroids of the run of least J for each number of clusters, the fullest clusters first."""
+    models = report.result.models
+    form = report.dataset.train.format
+    side = largest_side(sum(models), pixel_budget=_CENTROID_PIXELS)
+    found = {}
+    for k, model in models.items():
+        sizes = np.bincount(model.labels_, minlength=len(model.cluster_centers_))
+        order = np.argsort(-sizes, kind="stable")
+        images = tiles(_pictures_of(model, report)[order], form, shown)
+        found[k] = {
+            "sheet": asdict(sheet(images, side)),
+            "clusters": order.tolist(),
+            "sizes": sizes[order].tolist(),
+            "seed": model.random_state,
+        }
+    return found
+
+
+def _pictures_of(model: Any, report: SweepReport) -> NDArray[np.float64]:
+    """The centroids, or, where the images were not clustered as pixels, the mean image of each cluster."""
+    centers, images = np.asarray(model.cluster_centers_), report.dataset.train
+    if report.features is None:
+        return centers
+    means = np.zeros((len(centers), images.format.n_features))
+    for cluster in np.unique(model.labels_):
+        means[cluster] = images.pixels[model.labels_ == cluster].mean(axis=0)
+    return means
 
 
 def _score_caption(report: SweepReport) -> str:
@@ -312,15 +349,6 @@ def _score_caption(report: SweepReport) -> str:
         "Homogeneity is 1 when every cluster holds one label only. Accuracy is the share of images whose "
         "cluster's name is "
         "their true label. Both rise with ever smaller clusters, whatever the data."
-    )
-
-
-def _ends(table: Sequence[SweepTableRow], column: str, write: Callable[[float], str]) -> str:
-    first, last = table[0], table[-1]
-    return " to ".join(
-        f"{write(mean)} at {row.n_clusters}"
-        for row in (first, last)
-        if (mean := row.mean(column)) is not None
     )
 
 

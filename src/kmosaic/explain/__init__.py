@@ -1,0 +1,28 @@
+"""The lesson: k-means explained on points and pictures, every step computed by kmosaic's own estimators."""
+
+from kmosaic.explain.files import check_animation_name, speaker_notes, write_animation, write_frames
+from kmosaic.explain.lesson import Lesson, make_lesson
+from kmosaic.explain.page import render_lesson, write_lesson
+from kmosaic.explain.points import PointSet
+from kmosaic.explain.points_file import read_points
+from kmosaic.explain.slides import PARTS, Frame, frames
+from kmosaic.explain.trace import Step, Trace, trace
+
+__all__ = [
+    "PARTS",
+    "Frame",
+    "Lesson",
+    "PointSet",
+    "Step",
+    "Trace",
+    "check_animation_name",
+    "frames",
+    "make_lesson",
+    "read_points",
+    "render_lesson",
+    "speaker_notes",
+    "trace",
+    "write_animation",
+    "write_frames",
+    "write_lesson",
+]

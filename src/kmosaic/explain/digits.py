@@ -1,0 +1,129 @@
+"""From points to pictures: images as rows of numbers, their centroids forming, and names for clusters."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from kmosaic.cluster import KMeans
+from kmosaic.cluster.model_file import ImageFormat
+from kmosaic.evaluate import ClusterSummary, summarise
+from kmosaic.images import ImageCollection
+
+# The first iterations change most; the last shown is the end.
+_SHOWN_ITERATIONS = (1, 2, 3, 4, 6, 9, 14, 25)
+_FEW = 10
+_NUMBERS = (10, 20, 50, 100, 256)
+_IMAGES_PER_CLUSTER = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Centroids of images at some iterations of one fit, 0 for the start, and J there.
+
+    ``centers`` holds one float64 (n_clusters, n_features) for each of ``iterations``; ``inertia`` is in
+    squared pixel values scaled to 0..1.
+    """
+
+    iterations: tuple[int, ...]
+    centers: tuple[NDArray[np.float64], ...]
+    inertia: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The lesson's sixth part.
+
+    ``first`` is the image shown as numbers; ``film`` forms ten centroids; ``summaries`` holds one summary for
+    each number of clusters, the smallest first.
+    """
+
+    collection: ImageCollection
+    first: NDArray[np.generic]
+    film: Film
+    summaries: tuple[ClusterSummary, ...]
+
+    @property
+    def format(self) -> ImageFormat:
+        """Size and dtype of the images."""
+        return self.collection.format
+
+
+def check_images(collection: ImageCollection) -> None:
+    """Tell whether the lesson can be taught on these images.
+
+    Raises
+    ------
+    ValueError
+        When they have no labels, or are fewer than fifty.
+    """
+    if collection.labels is None:
+        raise ValueError(
+            f"{collection.name} has no labels; the lesson names clusters after those: give labelled images"
+        )
+    if len(collection) < _FEW * _IMAGES_PER_CLUSTER:
+        raise ValueError(
+            f"{collection.name} has {len(collection)} images; give at least {_FEW * _IMAGES_PER_CLUSTER}"
+        )
+
+
+def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | None = None) -> Pictures:
+    """Return centroids forming and clusters named, for a collection of labelled images.
+
+    ``on_fit(done, total)`` is called after every fit.
+
+    Raises
+    ------
+    ValueError
+        When the images have no labels, or are fewer than fifty.
+    """
+    check_images(collection)
+    numbers = [k for k in _NUMBERS if k * _IMAGES_PER_CLUSTER <= len(collection)]
+    film = _film(collection)
+    found = []
+    for done, k in enumerate(numbers, start=1):
+        model = KMeans(k, random_state=0).fit(collection.pixels)
+        found.append(
+            summarise(
+                model,
+                collection.pixels,
+                collection.labels,
+                label_names=collection.label_names,
+                labels=model.labels_,
+            )
+        )
+        if on_fit is not None:
+            on_fit(done, len(numbers))
+    return Pictures(collection, collection.pixels[0], film, tuple(found))
+
+
+def _film(collection: ImageCollection) -> Film:
+    """One fit from ten random images, as fits of few iterations that continue one another."""
+    rows = np.random.default_rng(1).choice(len(collection), _FEW, replace=False)
+    centers = collection.pixels[np.sort(rows)].astype(np.float64)
+    whole = KMeans(_FEW, init=centers, n_init=1).fit(collection.pixels)
+    shown = [n for n in _SHOWN_ITERATIONS if n < whole.n_iter_] + [whole.n_iter_]
+    frames, inertia, at = [centers], [float(whole.inertia_history_[0])], 0
+    for iteration in shown:
+        centers = (
+            whole.cluster_centers_
+            if iteration == whole.n_iter_
+            else _gone_on(collection, centers, iteration - at)
+        )
+        frames.append(centers)
+        inertia.append(float(whole.inertia_history_[min(2 * iteration, len(whole.inertia_history_) - 1)]))
+        at = iteration
+    scale = collection.format.max_value**2
+    return Film((0, *shown), tuple(frames), tuple(value / scale for value in inertia))
+
+
+def _gone_on(collection: ImageCollection, centers: NDArray[np.float64], n_iter: int) -> NDArray[np.float64]:
+    model = KMeans(len(centers), init=centers, n_init=1, max_iter=n_iter)
+    with warnings.catch_warnings():  # it is stopped on purpose
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(collection.pixels).cluster_centers_

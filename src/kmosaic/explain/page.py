@@ -1,0 +1,247 @@
+"""The lesson as one self-contained HTML file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kmosaic.evaluate import ClusterSummary
+from kmosaic.explain.choosing import Photo, Scores, Sizes
+from kmosaic.explain.digits import Pictures
+from kmosaic.explain.lesson import Lesson
+from kmosaic.explain.points import PointSet
+from kmosaic.explain.starts import EmptyCluster, Restarts, Starts
+from kmosaic.explain.trace import Trace
+from kmosaic.files import atomic_write, check_output
+from kmosaic.report import Provenance
+from kmosaic.report.page import render_page
+from kmosaic.report.parts import making_facts
+from kmosaic.report.sheets import sheet
+from kmosaic.report.tiles import data_uri, display_range, tiles
+from kmosaic.report.wording import clean, percent
+
+_TEMPLATE = Path(__file__).with_name("templates") / "lesson.html.j2"
+_ENTRY = Path(__file__).with_name("scripts") / "lesson.js"
+_LARGEST_TILE = 48
+_MOST_NUMBERS = 40  # rows and columns of the image shown as numbers
+
+
+def write_lesson(
+    path: str | os.PathLike[str],
+    lesson: Lesson,
+    provenance: Provenance | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write the lesson's page, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        When ``path`` exists and ``overwrite`` is false, or cannot be written.
+    """
+    target = check_output(path, overwrite=overwrite)
+    page = render_lesson(lesson, provenance or Provenance())
+    with atomic_write(target, overwrite=overwrite) as temporary:
+        temporary.write_bytes(page.encode("utf-8"))
+    return target
+
+
+def render_lesson(lesson: Lesson, provenance: Provenance) -> str:
+    """Return the lesson as HTML."""
+    image = lesson.pictures.format
+    context = {
+        "title": "k-means, step by step",
+        "kind": "Lesson",
+        "lead": (
+            "How a machine finds groups in a heap of points, or of pictures, that nobody has sorted. "
+            "Everything below was computed when this page was made, and can be changed by you."
+        ),
+        "n_starts": len(lesson.starts.random.inertia),
+        "starts_title": lesson.starts.data.title,
+        "n_clusters": lesson.starts.data.n_clusters,
+        "unlike_ends": lesson.starts.unlike_ends,
+        "stuck": lesson.sizes.stuck.inertia,
+        "fewer": lesson.sizes.fewer.inertia,
+        "photo": lesson.photo,
+        "shape": (image.height, image.width, image.channels, image.n_features),
+        "collection": clean(lesson.pictures.collection.name),
+        "n_images": len(lesson.pictures.collection),
+        "few": _few_words(lesson.pictures),
+        "facts": making_facts(provenance),
+        "page_data": lesson_data(lesson),
+    }
+    return render_page(_TEMPLATE, context, _ENTRY)
+
+
+def lesson_data(lesson: Lesson) -> dict[str, Any]:
+    """Return what the page's script reads."""
+    two = lesson.two_steps
+    return {
+        "steps": [
+            {**_point_set(data), "steps": _steps(trace)}
+            for data, trace in zip(two.data, two.traces, strict=True)
+        ],
+        "starts": _starts(lesson.starts),
+        "empty": _empty(lesson.empty),
+        "sizes": _sizes(lesson.sizes),
+        "scores": [_scores(found) for found in lesson.scores],
+        "photo": _photo(lesson.photo),
+        "pictures": _pictures(lesson.pictures),
+    }
+
+
+def _point_set(data: PointSet) -> dict[str, Any]:
+    return {
+        "key": data.key,
+        "title": data.title,
+        "about": data.about,
+        "columns": list(data.columns),
+        "n_clusters": data.n_clusters,
+        "points": data.points.tolist(),
+    }
+
+
+def _steps(trace: Trace) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": step.kind,
+            "centroids": step.centers.tolist(),
+            "labels": None if step.labels is None else step.labels.tolist(),
+            "inertia": step.inertia,
+            "ids": list(step.ids),
+            "filled": list(step.filled),
+        }
+        for step in trace.steps
+    ]
+
+
+def _end(trace: Trace) -> dict[str, Any]:
+    return _steps(trace)[-1]
+
+
+def _starts(part: Starts) -> dict[str, Any]:
+    return {
+        **_point_set(part.data),
+        "lucky": _steps(part.lucky),
+        "unlucky": _steps(part.unlucky),
+        "picks": [
+            {
+                "row": pick.row,
+                "squared": None
+                if pick.squared_distances is None
+                else np.round(pick.squared_distances, 6).tolist(),
+            }
+            for pick in part.picks
+        ],
+        "random": _restarts(part.random),
+        "careful": _restarts(part.careful),
+        "spread": asdict(part.spread),
+    }
+
+
+def _restarts(found: Restarts) -> dict[str, Any]:
+    return {"starts": found.starts.tolist(), "inertia": found.inertia.tolist(), "best": found.best}
+
+
+def _empty(part: EmptyCluster) -> dict[str, Any]:
+    traces = {policy: _steps(trace) for policy, trace in part.traces.items()}
+    return {**_point_set(part.data), "traces": traces}
+
+
+def _sizes(part: Sizes) -> dict[str, Any]:
+    return {
+        **_point_set(part.data),
+        "fits": {k: _end(fit) for k, fit in part.fits.items()},
+        "misfit": {k: np.round(misfit, 3).tolist() for k, misfit in part.misfit.items()},
+        "stuck": {**_point_set(part.stuck_data), "five": _end(part.stuck), "three": _end(part.fewer)},
+    }
+
+
+def _scores(found: Scores) -> dict[str, Any]:
+    return asdict(found)
+
+
+def _photo(part: Photo) -> dict[str, Any]:
+    return {
+        "title": part.title,
+        "width": part.width,
+        "height": part.height,
+        "n_colours": part.n_colours,
+        "uri": data_uri(part.png, "image/png"),
+        "bytes": len(part.png),
+        "versions": [
+            {
+                "n_colours": version.n_colours,
+                "uri": data_uri(version.png, "image/png"),
+                "bytes": len(version.png),
+                "error": version.error,
+                "palette": version.palette.tolist(),
+            }
+            for version in part.versions
+        ],
+    }
+
+
+def _pictures(part: Pictures) -> dict[str, Any]:
+    form, film = part.format, part.film
+    shown = display_range(part.collection.pixels, form)
+    frames = tiles(np.concatenate(film.centers), form, shown)
+    first = tiles(part.first[None, :], form, shown)
+    return {
+        "numbers": _numbers(part),
+        "first": asdict(sheet(first, 4 * _LARGEST_TILE)),
+        "film": {
+            "sheet": asdict(sheet(frames, _LARGEST_TILE)),
+            "iterations": list(film.iterations),
+            "inertia": list(film.inertia),
+            "n_clusters": len(film.centers[0]),
+        },
+        "summaries": [
+            {
+                "sheet": asdict(sheet(tiles(summary.cluster_centers, form, shown), _LARGEST_TILE)),
+                "names": list(summary.cluster_names or ()),
+                "sizes": summary.cluster_sizes.tolist(),
+                "n_clusters": summary.n_clusters,
+                "words": _summary_words(summary),
+            }
+            for summary in part.summaries
+        ],
+    }
+
+
+def _numbers(part: Pictures) -> dict[str, Any]:
+    """The first image's numbers, of its first channel, a corner of it where it is large."""
+    form = part.format
+    grid = part.first.reshape(form.height, form.width, form.channels)[:_MOST_NUMBERS, :_MOST_NUMBERS, 0]
+    values = np.round(grid.astype(np.float64), 2)
+    whole = bool((values == np.rint(values)).all())
+    return {
+        "values": (values.astype(np.int64) if whole else values).tolist(),
+        "brightest": float(form.max_value) or 1.0,
+    }
+
+
+def _summary_words(summary: ClusterSummary) -> str:
+    accuracy = percent(summary.accuracy or 0)
+    return (
+        f"{summary.n_clusters} clusters: the majority's name is right for {accuracy} of the images. "
+        f"J per image is {summary.inertia / len(summary.labels):,.0f} squared pixel values."
+    )
+
+
+def _few_words(part: Pictures) -> str:
+    """What ten clusters get wrong, as it was found."""
+    summary = part.summaries[0]
+    labels, names = summary.label_names or (), summary.cluster_names or ()
+    missing = [clean(label) for label in labels if label not in names]
+    right = f"{percent(summary.accuracy or 0)} of the images are in a cluster of their name"
+    if missing:
+        return f"{right}; no cluster at all is named {', '.join(missing)}."
+    purity = np.nan_to_num(summary.cluster_purity, nan=1.0) if summary.cluster_purity is not None else [1.0]
+    worst = int(np.argmin(purity))
+    least = f"The least pure cluster, named {clean(names[worst])}"
+    return f"{right}. {least}, is only {percent(float(purity[worst]))} of that name."

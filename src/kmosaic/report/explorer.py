@@ -1,0 +1,242 @@
+"""What a reader can look into: each cluster with its members, the map of clusters, the confused pairs.
+
+The pictures of all of it go into two sheets. How many members of each cluster there is room for depends on
+how well the images compress, so that is measured on some of them first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.report.members import MemberRows, member_rows
+from kmosaic.report.sheets import sheet
+from kmosaic.report.tiles import display_range, tiles
+from kmosaic.report.wording import clean
+
+if TYPE_CHECKING:
+    from kmosaic.evaluate import ClusterSummary
+    from kmosaic.images.collection import ImageCollection
+
+# Of the page's 6 MB, 0.5 are libraries and scripts, and text takes some more; base64 makes 3 bytes 4.
+_SHEET_BYTES = 3_300_000
+_LARGEST_SIDE = 64
+_SMALLEST_SIDE = 16
+_MOST_MEMBERS = 12
+_MOST_SAMPLED = 64  # tiles that tell how well the others compress
+_MOST_CLUSTERS = 1_000
+_CLOSEST = 6
+_MAP_POINTS = 1_500
+_MOST_LABELS = 40  # beyond, a matrix is no longer read cell by cell
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """How much of a clustering the page has room for: the side of a tile in pixels, images of each kind."""
+
+    side: int
+    n_members: int
+    n_clusters: int
+
+
+class TileIndex:
+    """Rows of a collection that the page shows, each once."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self._places: dict[int, int] = {}
+
+    def place(self, row: int) -> int:
+        """Return the number of the tile that shows ``row``."""
+        if row not in self._places:
+            self._places[row] = len(self.rows)
+            self.rows.append(row)
+        return self._places[row]
+
+    def places(self, rows: NDArray[np.int64]) -> list[int]:
+        """Return the tiles of several rows."""
+        return [self.place(int(row)) for row in rows]
+
+
+def explorer_data(
+    collection: ImageCollection, summary: ClusterSummary, medoids: NDArray[np.integer[Any]] | None = None
+) -> tuple[dict[str, Any], Sampled]:
+    """Return what the page's script reads about a clustering, and how much of it that is.
+
+    ``medoids`` are rows, one a cluster; by default the images nearest the centroids, which have the least
+    summed squared distance to the others.
+    """
+    sampled = room_for(collection, summary)
+    shown = _clusters_in_page(summary, sampled.n_clusters)
+    index = TileIndex()
+    clusters = [_cluster(summary, cluster, sampled.n_members, index) for cluster in shown]
+    for cluster in clusters:
+        cluster["medoid"] = _medoid(cluster, medoids, index)
+    _set_closest(clusters, np.asarray(summary.cluster_centers)[shown])
+    _set_places(clusters, summary, shown)
+    data: dict[str, Any] = {
+        "n_clusters": summary.n_clusters,
+        "clusters": clusters,
+        "label_names": list(summary.label_names or ()),
+        "confusion": _confusion(summary, sampled.n_members, index),
+        "points": _map_points(collection, summary, shown),
+    }
+    scale = display_range(collection.pixels, collection.format)
+    centroids = tiles(np.asarray(summary.cluster_centers)[shown], collection.format, scale)
+    members = tiles(collection.pixels[np.array(index.rows, dtype=np.intp)], collection.format, scale)
+    data["centroids"] = asdict(sheet(centroids, sampled.side))
+    data["members"] = asdict(sheet(members, sampled.side))
+    data["images"] = [_image(collection, summary, row) for row in index.rows]
+    return data, sampled
+
+
+def room_for(collection: ImageCollection, summary: ClusterSummary) -> Sampled:
+    """Measure how well some tiles compress, and return how many of which size fit into the page."""
+    n_clusters = min(_MOST_CLUSTERS, summary.n_clusters)
+    kinds = 2 if summary.confusion is None else 3
+    n_cells = min(len(summary.label_names or ()), _MOST_LABELS) ** 2
+    rows = np.linspace(0, len(collection) - 1, min(_MOST_SAMPLED, len(collection))).astype(np.intp)
+    sample = tiles(
+        collection.pixels[rows], collection.format, display_range(collection.pixels, collection.format)
+    )
+    side = min(_LARGEST_SIDE, max(sample.shape[1:3]))
+    while True:
+        tile_bytes = max(1.0, 0.75 * len(sheet(sample, side).uri) / len(rows))
+        n_tiles = _SHEET_BYTES / tile_bytes - n_clusters
+        n_members = int(n_tiles / (n_clusters * kinds + n_cells))
+        if n_members >= 2 or side <= _SMALLEST_SIDE:
+            return Sampled(side, max(1, min(_MOST_MEMBERS, n_members)), n_clusters)
+        side = max(_SMALLEST_SIDE, side * 3 // 4)
+
+
+def _clusters_in_page(summary: ClusterSummary, n: int) -> NDArray[np.intp]:
+    """All clusters, or the largest where they are too many."""
+    if summary.n_clusters <= n:
+        return np.arange(summary.n_clusters)
+    return np.sort(np.argsort(-np.asarray(summary.cluster_sizes), kind="stable")[:n])
+
+
+def _cluster(summary: ClusterSummary, cluster: int, n: int, index: TileIndex) -> dict[str, Any]:
+    number = int(cluster)
+    rows: MemberRows = member_rows(summary, number, n)
+    purity = None if summary.cluster_purity is None else float(summary.cluster_purity[number])
+    own = summary.distances[summary.labels == number]
+    return {
+        "cluster": number,
+        "name": clean(summary.cluster_names[number]) if summary.cluster_names else "",
+        "size": int(summary.cluster_sizes[number]),
+        "purity": purity if purity is not None and np.isfinite(purity) else None,
+        "spread": float(own.mean()) if own.size else None,
+        "shares": _shares(summary, number),
+        "nearest": index.places(rows.nearest),
+        "farthest": index.places(rows.farthest),
+        "wrong": index.places(rows.wrongly_named),
+    }
+
+
+def _medoid(
+    cluster: dict[str, Any], medoids: NDArray[np.integer[Any]] | None, index: TileIndex
+) -> int | None:
+    """The tile of a cluster's medoid; None where it has no images."""
+    if not cluster["nearest"]:
+        return None
+    if medoids is None:
+        return int(cluster["nearest"][0])
+    return index.place(int(medoids[cluster["cluster"]]))
+
+
+def _shares(summary: ClusterSummary, cluster: int, most: int = 8) -> list[tuple[int, float]]:
+    """The most common labels of a cluster: (label, share)."""
+    if summary.label_shares is None or not summary.cluster_sizes[cluster]:
+        return []
+    shares = np.asarray(summary.label_shares[cluster])
+    common = np.argsort(-shares, kind="stable")[:most]
+    return [(int(label), round(float(shares[label]), 5)) for label in common if shares[label] > 0]
+
+
+def _set_closest(clusters: list[dict[str, Any]], centers: NDArray[np.float64]) -> None:
+    """For each cluster the places in ``clusters`` of those nearest to it, and their distances."""
+    norms = np.square(centers).sum(axis=1)
+    squared = np.maximum(norms[:, None] - 2 * centers @ centers.T + norms[None, :], 0)
+    np.fill_diagonal(squared, np.inf)
+    order = np.argsort(squared, axis=1, kind="stable")[:, : min(_CLOSEST, len(centers) - 1)]
+    for at, cluster in enumerate(clusters):
+        cluster["closest"] = [(int(other), float(np.sqrt(squared[at, other]))) for other in order[at]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Plane:
+    """The two directions in which centroids differ most, weighted by their sizes (principal components)."""
+
+    origin: NDArray[np.float64]
+    axes: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, centers: NDArray[np.float64], sizes: NDArray[np.int64]) -> _Plane:
+        weights = np.maximum(sizes, 0) / max(1, int(sizes.sum()))
+        origin = weights @ centers
+        _, _, directions = np.linalg.svd((centers - origin) * np.sqrt(weights)[:, None], full_matrices=False)
+        axes = np.zeros((2, centers.shape[1]))
+        axes[: min(2, len(directions))] = directions[:2]
+        # A direction is as good as its opposite: the same picture on every machine.
+        signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])
+        return cls(origin, axes * np.where(signs == 0, 1, signs)[:, None])
+
+    def places(self, rows: NDArray[Any]) -> NDArray[np.float64]:
+        return (rows.astype(np.float64) - self.origin) @ self.axes.T
+
+
+def _set_places(clusters: list[dict[str, Any]], summary: ClusterSummary, shown: NDArray[np.intp]) -> None:
+    centers = np.asarray(summary.cluster_centers)[shown]
+    plane = _Plane.of(centers, np.asarray(summary.cluster_sizes)[shown])
+    for cluster, place in zip(clusters, plane.places(centers), strict=True):
+        cluster["place"] = [float(f"{value:.5g}") for value in place]
+
+
+def _map_points(
+    collection: ImageCollection, summary: ClusterSummary, shown: NDArray[np.intp]
+) -> list[tuple[float, float]]:
+    """A sample of the images in the same plane."""
+    plane = _Plane.of(np.asarray(summary.cluster_centers)[shown], np.asarray(summary.cluster_sizes)[shown])
+    drawn = np.random.default_rng(0).choice(len(collection), min(_MAP_POINTS, len(collection)), replace=False)
+    places = plane.places(collection.pixels[np.sort(drawn)])
+    return [(float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in places]
+
+
+def _confusion(summary: ClusterSummary, n: int, index: TileIndex) -> dict[str, Any] | None:
+    """The matrix, and for each cell some images, those nearest their centroids first."""
+    if summary.confusion is None or summary.true_labels is None or summary.predicted_labels is None:
+        return None
+    matrix = np.asarray(summary.confusion)
+    cells = []
+    order = np.argsort(summary.distances, kind="stable")
+    pairs = summary.true_labels[order] * len(matrix) + summary.predicted_labels[order]
+    for true, named in _pairs(matrix):
+        rows = order[np.flatnonzero(pairs == true * len(matrix) + named)[:n]]
+        cells.append(
+            {"true": true, "named": named, "n": int(matrix[true, named]), "images": index.places(rows)}
+        )
+    totals = matrix.sum(axis=1).tolist()
+    return {"as_matrix": len(matrix) <= _MOST_LABELS, "totals": totals, "cells": cells}
+
+
+def _pairs(matrix: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """The cells that are not empty; of a large matrix the wrong ones with most images."""
+    found = [(int(true), int(named)) for true, named in np.argwhere(matrix > 0)]
+    if len(matrix) <= _MOST_LABELS:
+        return found
+    wrong = [(true, named) for true, named in found if true != named]
+    return sorted(wrong, key=lambda pair: -int(matrix[pair]))[:_MOST_LABELS]
+
+
+def _image(collection: ImageCollection, summary: ClusterSummary, row: int) -> dict[str, Any]:
+    label = None if summary.true_labels is None else int(summary.true_labels[row])
+    return {
+        "id": clean(collection.ids[row]),
+        "label": label,
+        "cluster": int(summary.labels[row]),
+        "distance": float(f"{summary.distances[row]:.5g}"),
+    }

@@ -1,0 +1,128 @@
+// The report of one fit.
+
+import { chart } from "./chart.js";
+import { startConfusion } from "./confusion.js";
+import { startCopying } from "./copy.js";
+import { Detail } from "./detail.js";
+import { byId, counted, readData, short } from "./dom.js";
+import { ClusterMap } from "./map.js";
+import { Mosaic } from "./mosaic.js";
+import { Names } from "./names.js";
+import { Sheet } from "./sheet.js";
+import { startTheme } from "./theme.js";
+import { Viewer } from "./viewer.js";
+
+const NARROW = 704; // pixels; where the detail lies below the mosaic
+
+const data = readData("page-data");
+const names = new Names(data);
+const sheet = new Sheet(data.centroids);
+const viewer = new Viewer(data, names);
+const detail = new Detail(data, { names, viewer, sheet, onchoose: choose });
+const mosaic = new Mosaic(data, names, sheet, choose);
+const map = new ClusterMap(data, names, sheet, chooseFromAfar);
+
+function choose(at) {
+  detail.show(at);
+  mosaic.mark(at);
+  map.mark(at);
+  if (innerWidth < NARROW && document.activeElement !== document.body) {
+    byId("cluster-detail").scrollIntoView({ block: "start" });
+  }
+}
+
+/** From another part of the page the chosen cluster has to be brought into view. */
+function chooseFromAfar(at) {
+  choose(at);
+  byId("cluster-detail").scrollIntoView({ block: "nearest" });
+  byId("cluster-detail").focus({ preventScroll: true });
+}
+
+function showSizes() {
+  const bars = d3
+    .sort(data.clusters, (cluster) => -cluster.size)
+    .map((cluster, rank) => ({ ...cluster, rank }));
+  const title = (bar) =>
+    `Cluster ${bar.cluster}${names.of(bar.cluster) ? `, named ${names.of(bar.cluster)}` : ""}\n${counted(bar.size, "image")}${bar.purity === null ? "" : `\npurity ${(100 * bar.purity).toFixed(1)}%`}`;
+  const hasPurity = bars.some(({ purity }) => purity !== null);
+  const least = data.label_names.length > 1 ? 1 / data.label_names.length : 0;
+  const host = byId("sizes-chart");
+  chart(
+    host,
+    () => ({
+      x: { label: "clusters, the largest first", axis: null, padding: bars.length > 60 ? 0 : 0.15 },
+      y: { label: "images", grid: true },
+      color: hasPurity
+        ? { scheme: "cividis", domain: [least, 1], legend: true, label: "purity", tickFormat: ".0%" }
+        : {},
+      marginBottom: 12,
+      marks: [
+        Plot.barY(bars, {
+          x: "rank",
+          y: "size",
+          fill: hasPurity ? (bar) => bar.purity ?? least : "var(--accent)",
+          stroke: "var(--muted)",
+          strokeWidth: bars.length > 60 ? 0 : 0.7,
+        }),
+        Plot.ruleY([d3.mean(bars, ({ size }) => size)], { stroke: "var(--muted)", strokeDasharray: "4 3" }),
+        Plot.tip(bars, Plot.pointerX({ x: "rank", y: "size", title, fill: "var(--paper)" })),
+      ],
+    }),
+    `Sizes of ${counted(bars.length, "cluster")}, from ${bars[0].size} to ${bars.at(-1).size} images`,
+  );
+  host.addEventListener("click", () => {
+    const bar = host.firstChild?.value;
+    if (bar) {
+      chooseFromAfar(data.clusters.findIndex(({ cluster }) => cluster === bar.cluster));
+    }
+  });
+}
+
+function showHistory() {
+  const { history, half_steps } = data;
+  const dots = history.map((J, i) => ({
+    at: half_steps ? i / 2 + 1 : i + 1,
+    J,
+    kind: i % 2 === 0 ? "assignment step" : "update step",
+  }));
+  const name = half_steps ? `J, ${data.squared_units}` : "mean squared distance";
+  chart(
+    byId("history-chart"),
+    () => ({
+      x: { label: half_steps ? "iteration" : "batch", tickFormat: "d", ticks: Math.min(10, dots.length) },
+      y: { label: name, grid: true, tickFormat: "~s" },
+      marks: [
+        Plot.lineY(dots, { x: "at", y: "J", stroke: "var(--accent)", strokeWidth: 1.5 }),
+        Plot.dot(dots, {
+          x: "at",
+          y: "J",
+          r: dots.length > 80 ? 1.5 : 3,
+          symbol: half_steps ? "kind" : undefined,
+          fill: "var(--accent)",
+        }),
+        Plot.tip(
+          dots,
+          Plot.pointerX({
+            x: "at",
+            y: "J",
+            title: (dot) =>
+              `${half_steps ? `iteration ${Math.floor(dot.at)}, ${dot.kind}` : `batch ${dot.at}`}\n${short(dot.J)}`,
+            fill: "var(--paper)",
+          }),
+        ),
+      ],
+    }),
+    `${name} from ${short(history[0])} to ${short(history.at(-1))}`,
+  );
+}
+
+startTheme(byId("look"));
+startCopying();
+choose(d3.greatestIndex(data.clusters, ({ size }) => size));
+if (data.confusion) {
+  startConfusion(data, viewer);
+}
+showSizes();
+if (data.history.length > 0) {
+  showHistory();
+}

@@ -1,0 +1,129 @@
+// The mosaic of centroids: found by name or number, put in order, pressed to look into.
+
+import { byId, counted, make, makeSelect } from "./dom.js";
+import { hold, rove } from "./rove.js";
+
+const ROOMY = 60; // so few clusters are shown larger
+const ORDERS = {
+  size: ["Size, largest first", (cluster) => -cluster.size],
+  purity: ["Purity, least first", (cluster) => cluster.purity ?? 2],
+  spread: ["Spread, widest first", (cluster) => -(cluster.spread ?? -1)],
+  name: ["Name", null],
+  number: ["Number", (cluster) => cluster.cluster],
+};
+
+/** The tiles of all clusters; `onchoose(place)` is called with the one pressed. */
+export class Mosaic {
+  constructor(data, names, sheet, onchoose) {
+    this.clusters = data.clusters;
+    this.names = names;
+    this.host = byId("cluster-mosaic");
+    this.buttons = data.clusters.map((cluster, at) =>
+      this.#button(cluster, sheet.tile(at, ""), () => onchoose(at)),
+    );
+    names.listeners.push((number) => this.#retitle(number));
+    this.#makeChoices(
+      data.clusters.some((cluster) => cluster.purity !== null),
+      names,
+    );
+    this.host.classList.toggle("roomy", data.clusters.length <= ROOMY);
+    rove(this.host);
+    this.#arrange();
+  }
+
+  mark(at) {
+    for (const [other, button] of this.buttons.entries()) {
+      button.setAttribute("aria-pressed", String(other === at));
+    }
+    if (!this.buttons[at].hidden) {
+      hold(this.host, this.buttons[at]);
+    }
+  }
+
+  #button(cluster, tile, onclick) {
+    const title = make("span", {});
+    const over = make(
+      "span",
+      { class: "over", "aria-hidden": "true" },
+      title,
+      make("small", {}, cluster.size.toLocaleString("en")),
+    );
+    const button = make(
+      "button",
+      { type: "button", class: "cell", "aria-pressed": "false", onclick },
+      over,
+      tile,
+    );
+    button.setTitle = () => {
+      const name = this.names.of(cluster.cluster);
+      title.textContent = this.names.orNumber(cluster.cluster);
+      button.setAttribute(
+        "aria-label",
+        `Cluster ${cluster.cluster}${name ? `, named ${name}` : ""}, ${counted(cluster.size, "image")}`,
+      );
+    };
+    button.setTitle();
+    return button;
+  }
+
+  #retitle(number) {
+    this.buttons[this.clusters.findIndex(({ cluster }) => cluster === number)].setTitle();
+  }
+
+  #makeChoices(hasPurity, names) {
+    const search = make("input", {
+      type: "search",
+      id: "cluster-search",
+      placeholder: "name or number",
+      oninput: () => this.#arrange(),
+    });
+    const orders = Object.entries(ORDERS).filter(([key]) => key !== "purity" || hasPurity);
+    const order = makeSelect(
+      "Order",
+      orders.map(([key, [text]]) => [key, text]),
+      names.of(this.clusters[0].cluster) ? "name" : "size",
+      () => this.#arrange(),
+    );
+    order.select.dataset.choice = "order";
+    byId("cluster-choices").append(
+      make("label", { class: "field" }, make("span", {}, "Find"), search),
+      order.element,
+      names.exportButton(),
+    );
+    this.search = search;
+    this.order = order.select;
+  }
+
+  #arrange() {
+    const wanted = this.search.value.trim().toLocaleLowerCase();
+    const places = d3.range(this.clusters.length);
+    places.sort((a, b) => this.#compare(this.clusters[a], this.clusters[b]));
+    let n = 0;
+    for (const at of places) {
+      const { cluster } = this.clusters[at];
+      const found =
+        wanted === "" ||
+        String(cluster) === wanted.replace(/^#/, "") ||
+        this.names.of(cluster).toLocaleLowerCase().includes(wanted);
+      this.buttons[at].hidden = !found;
+      n += found ? 1 : 0;
+    }
+    this.host.replaceChildren(...places.map((at) => this.buttons[at]));
+    hold(this.host, this.buttons[places.find((at) => !this.buttons[at].hidden)]);
+    byId("cluster-count").textContent =
+      wanted === ""
+        ? counted(n, "cluster")
+        : `${counted(n, "cluster")} found for “${this.search.value.trim()}”`;
+  }
+
+  #compare(a, b) {
+    const key = ORDERS[this.order.value][1];
+    if (key !== null) {
+      return key(a) - key(b) || a.cluster - b.cluster;
+    }
+    const names = this.names
+      .of(a.cluster)
+      .localeCompare(this.names.of(b.cluster), undefined, { numeric: true });
+    return names || b.size - a.size;
+  }
+}

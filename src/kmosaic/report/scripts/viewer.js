@@ -1,0 +1,54 @@
+// One image seen large, with what is known of it.
+
+import { byId, make, short } from "./dom.js";
+import { Sheet } from "./sheet.js";
+
+/** Shows images of the page in its dialog, and makes the small buttons that open it. */
+export class Viewer {
+  constructor(data, names) {
+    this.data = data;
+    this.names = names;
+    this.sheet = new Sheet(data.members);
+    this.dialog = byId("viewer");
+  }
+
+  /** A button with image `i`, titled with its label; in bold where that is not the name given. */
+  button(i) {
+    const image = this.data.images[i];
+    const label = this.labelOf(image);
+    const wrong = label !== "" && this.names.of(image.cluster) !== label;
+    const words = `Image ${image.id}${label ? `, labelled ${label}` : ""}${wrong ? ", not the cluster's name" : ""}`;
+    const title = make("span", { class: wrong ? "over wrong" : "over", "aria-hidden": "true" }, label);
+    return make(
+      "button",
+      { type: "button", class: "cell", "aria-label": words, onclick: () => this.open(i) },
+      title,
+      this.sheet.tile(i, ""),
+    );
+  }
+
+  labelOf(image) {
+    return image.label === null ? "" : this.data.label_names[image.label];
+  }
+
+  open(i) {
+    const image = this.data.images[i];
+    const facts = [
+      ["Image", image.id],
+      ["Label", this.labelOf(image) || "not known"],
+      [
+        "Cluster",
+        `${image.cluster}${this.names.of(image.cluster) ? `, named ${this.names.of(image.cluster)}` : ""}`,
+      ],
+      ["Distance", `${short(image.distance)} to the centroid`],
+    ];
+    const list = make(
+      "dl",
+      { class: "facts" },
+      ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))),
+    );
+    const close = make("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
+    this.dialog.replaceChildren(this.sheet.tile(i, `Image ${image.id}`), list, close);
+    this.dialog.showModal();
+  }
+}

@@ -1,0 +1,55 @@
+"""Names given by hand: read back as given, and anything else refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kmosaic.errors import DataError
+from kmosaic.evaluate import read_names
+from kmosaic.evaluate.names_file import MAX_BYTES
+
+
+def good(**changes: object) -> dict[str, object]:
+    return {"kmosaic_names": 1, "n_clusters": 3, "names": ["cat", None, "<b>'\"😀"], **changes}
+
+
+def test_names_come_back_as_given(tmp_path: Path):
+    path = tmp_path / "names.json"
+    path.write_text(json.dumps(good()), encoding="utf-8")
+    assert read_names(path, 3) == ("cat", "", "<b>'\"😀")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[1]", "not a file of names"),
+        (json.dumps(good(kmosaic_names=2)).encode(), "not a file of names"),
+        (json.dumps(good(names="cat")).encode(), "does not hold one name a cluster"),
+        (json.dumps(good(n_clusters=4)).encode(), "does not hold one name a cluster"),
+        (
+            json.dumps(good(names=["a", "b"], n_clusters=2)).encode(),
+            "names for 2 clusters, and the model has 3",
+        ),
+        (json.dumps(good(names=["a", 1, "b"])).encode(), "name of cluster 1 is no text"),
+        (json.dumps(good(names=["a", "x" * 201, "b"])).encode(), "of at most 200 characters"),
+        (b" " * (MAX_BYTES + 1), "too large for names"),
+    ],
+)
+def test_anything_else_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
+    path = tmp_path / "names.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as refused:
+        read_names(path, 3)
+    assert "\n" not in str(refused.value)
+    assert "export the names again" in str(refused.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(DataError, match=r"none.json: cannot be read"):
+        read_names(tmp_path / "none.json", 3)

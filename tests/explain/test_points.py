@@ -1,0 +1,96 @@
+"""Points of the lesson: made up with a fixed seed, or read from somebody's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kmosaic.errors import DataError
+from kmosaic.explain import read_points
+from kmosaic.explain.points import islands, rings, separated, shirt_sizes, unlike
+from kmosaic.explain.points_file import MAX_BYTES, MOST_POINTS
+
+
+@pytest.mark.parametrize("make", [separated, islands, shirt_sizes, rings, unlike])
+def test_made_up_points_are_the_same_every_time(make):
+    first, again = make(), make()
+
+    assert first.points.tolist() == again.points.tolist()
+    assert first.points.dtype == np.float64
+    assert first.points.shape == (len(first.points), 2)
+    assert np.isfinite(first.points).all()
+    assert len(np.unique(first.points, axis=0)) > first.n_clusters
+
+
+def test_shirts_are_for_people_as_they_are():
+    height, weight = shirt_sizes().points.T
+
+    assert height.min() > 140
+    assert height.max() < 205
+    assert weight.min() > 35
+    assert weight.max() < 130
+    assert np.corrcoef(height, weight)[0, 1] > 0.4
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("1,2\n3,4.5\n-1e3,0\n", ("x", "y")),
+        ("a;b\n1;2\n3;4.5\n-1e3;0\n", ("a", "b")),
+        ("\ufeffwide\thigh\n1\t2\n\n3\t4.5\n-1e3\t0", ("wide", "high")),
+        ('"a, b",c\n"1","2"\n3,4.5\n-1e3,0\n', ("a, b", "c")),
+        ("name,\n1,2\n3,4.5\n-1e3,0\n", ("name", "y")),
+    ],
+)
+def test_csv_as_people_write_it(tmp_path: Path, text: str, columns: tuple[str, str]):
+    path = tmp_path / "points.csv"
+    path.write_text(text, encoding="utf-8")
+
+    own = read_points(path, n_clusters=2)
+
+    assert own.points.tolist() == [[1, 2], [3, 4.5], [-1000, 0]]
+    assert own.columns == columns
+    assert own.n_clusters == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "0 distinct points for 3 clusters"),
+        (b"1,2\n1,2\n1,2\n4,4\n", "2 distinct points for 3 clusters"),
+        (b"1,2\n3\n", r"line 2: '3' is no point; give two numbers a line"),
+        (b"1,2\n3,4,5\n", r"line 2: '3,4,5' is no point"),
+        (b"1,2\n3,x\n", r"line 2: '3,x' is no point"),
+        (b"1,2\n3,nan\n", r"line 2: '3,nan' is no point"),
+        (b"1,2\n3,inf\n", r"line 2: '3,inf' is no point"),
+        (b"1,2\n3,1e13\n", "none beyond 1e"),
+        (b"a,b,c\n1,2,3\n", "line 1: 'a,b,c' is no point"),
+        (b"\xff\xfe1,2\n", "not a CSV text in UTF-8"),
+        (b'1,"2\n', "not a CSV text"),
+        (b"1,2\n" * (MAX_BYTES // 4 + 1), "more than 1,048,576 bytes"),
+    ],
+)
+def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
+    path = tmp_path / "points.csv"
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=message) as refused:
+        read_points(path)
+
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_too_many_points_are_refused(tmp_path: Path):
+    path = tmp_path / "points.csv"
+    path.write_text("".join(f"{i},{i}\n" for i in range(MOST_POINTS + 1)))
+
+    with pytest.raises(DataError, match="2,001 points, and a lesson takes at most 2,000; give a sample"):
+        read_points(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(DataError, match=r"none.csv: cannot be read \(No such file"):
+        read_points(tmp_path / "none.csv")
