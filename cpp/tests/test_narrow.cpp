@@ -302,7 +302,7 @@ TEST(moves_are_the_labels_that_changed) {
             Case moved = c;
             if (!first) moved.centers[4] += 30;
             Moves moves(rows, partial);
-            const std::size_t changed = 
+            const std::size_t changed =
                 NarrowAssigner(rows, threads(3)).assign(moved.view(), labels.data(), threads(3), &moves);
             std::size_t expected = 0;
             for (std::size_t i = 0; i < rows.n_rows; ++i)
