@@ -266,7 +266,7 @@ std::int64_t squared_distance(const std::uint8_t* a, const std::uint8_t* b, std:
     return total;
 }
 
-constexpr std::size_t kSums = 16;
+constexpr std::size_t kSums = kPanelWidth;
 
 // Calls visit(f, l) for every feature f, l the partial sum it belongs to: a nest of loops that vectorises.
 template <class Visit>
@@ -277,8 +277,38 @@ inline void for_each_feature(std::size_t n, Visit visit) {
     for (std::size_t l = 0; f < n; ++f, ++l) visit(f, l);
 }
 
-void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes, float* offsets,
-            EncodedCenter* out) {
+Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, float inverse, std::size_t n,
+                   std::uint8_t* codes) {
+    float squares[kSums] = {};
+    float errors[kSums] = {};
+    float largest[kSums] = {};
+    for (std::size_t start = 0; start < n; start += kSums) {
+        std::uint8_t chunk[kSums];  // since bytes might lie anywhere, `codes` among them
+        for (std::size_t l = 0; l < kSums; ++l) {
+            const auto value = static_cast<float>(values[start + l] - offsets[start + l]);
+            const float z = value * inverse;
+            const float size = __builtin_fabsf(z);
+            const float within = __builtin_copysignf(size < 127 ? size : 127.0F, z);
+            const auto code = static_cast<std::int32_t>(within + 128.5F);
+            const float error = z - static_cast<float>(code - 128);
+            chunk[l] = static_cast<std::uint8_t>(code);
+            squares[l] += value * value;
+            errors[l] += error * error;
+            largest[l] = size > largest[l] ? size : largest[l];
+        }
+        std::memcpy(codes + start, chunk, kSums);
+    }
+    Quantised result{};
+    for (std::size_t l = 0; l < kSums; ++l) {
+        result.square += squares[l];
+        result.error_square += errors[l];
+        result.farthest = largest[l] > result.farthest ? largest[l] : result.farthest;
+    }
+    return result;
+}
+
+void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
+            std::int8_t* rest_codes, float* offsets, EncodedCenter* out) {
     double largest[kSums] = {};
     double squares[kSums] = {};
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
@@ -292,29 +322,41 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
     for (const double size : largest) most = size > most ? size : most;
     const double step = most > 0 ? most / kLargestCode : 1;
     const double inverse = 1 / step;
+    // No |e| is above half a step.
+    const double rest_step = step / (2 * kLargestCode);
+    const double rest_inverse = 1 / rest_step;
     double errors[kSums] = {};
     double products[kSums] = {};
+    double rest_errors[kSums] = {};
+    double rest_products[kSums] = {};
     constexpr double kRounder = 0x1.8p52;  // added and taken away, it rounds to a whole number
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
         const double q = (w * inverse + kRounder) - kRounder;
         const double e = w - step * q;
+        const double r = (e * rest_inverse + kRounder) - kRounder;
+        const double rest = e - rest_step * r;
         codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(q));
+        rest_codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(r));
         errors[l] += e * e;
         products[l] += q * mean[f];
+        rest_errors[l] += rest * rest;
+        rest_products[l] += r * mean[f];
     });
-    *out = {step, 0, 0, 0};
+    *out = {step, 0, 0, 0, rest_step, 0, 0};
     for (std::size_t l = 0; l < kSums; ++l) {
         out->square += squares[l];
         out->error_square += errors[l];
         out->mean_product += products[l];
+        out->rest_error_square += rest_errors[l];
+        out->rest_mean_product += rest_products[l];
     }
 }
 
 }  // namespace
 
 extern const ByteKernels byte_kernels;
-const ByteKernels byte_kernels = {kLargestCode, products,         sift,  guess, dots, open_groups,
-                                  below,        squared_distance, encode};
+const ByteKernels byte_kernels = {kLargestCode, products,         sift,     guess, dots, open_groups,
+                                  below,        squared_distance, quantise, encode};
 
 }  // namespace kmosaic::KMOSAIC_ISA

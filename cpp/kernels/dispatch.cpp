@@ -121,15 +121,15 @@ bool has_neonmm() {
 
 // Integer dot products have instruction sets of their own; all else is `isa`'s.
 #define KMOSAIC_TABLE(name, supported, isa, words) \
-    {#name,                                 \
-     supported,                             \
-     &isa::screen_kernels,                  \
-     &isa::narrow_kernels,                  \
-     words,                                 \
-     &isa::colour_kernels,                  \
-     &name::byte_kernels,                   \
-     &isa::exact_kernels,                   \
-     &isa::sum_kernels,                     \
+    {#name,                                        \
+     supported,                                    \
+     &isa::screen_kernels,                         \
+     &isa::narrow_kernels,                         \
+     words,                                        \
+     &isa::colour_kernels,                         \
+     &name::byte_kernels,                          \
+     &isa::exact_kernels,                          \
+     &isa::sum_kernels,                            \
      &isa::distortion_kernels}
 
 // Best first.

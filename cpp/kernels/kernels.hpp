@@ -178,12 +178,22 @@ struct BytePair {
     const std::int8_t* codes;
 };
 
-// A centroid less the mean, w, in int8 codes q: w = step q + e.
+// A centroid less the mean, w, in int8 codes q, and what they leave in codes r: w = step q + e, e = rest_step r + f.
 struct EncodedCenter {
     double step;
     double square;        // |w|^2
     double error_square;  // |e|^2
     double mean_product;  // q . mean
+    double rest_step;
+    double rest_error_square;  // |f|^2
+    double rest_mean_product;  // r . mean
+};
+
+// Values z in bytes: sums over |value|^2 and over (what rounding changed z by)^2, and the largest |z|, in float32.
+struct Quantised {
+    float square;
+    float error_square;
+    float farthest;
 };
 
 // How far each group's bounds have sunk, and which group each lane of a panel belongs to.
@@ -226,9 +236,13 @@ struct ByteKernels {
     // |a - b|^2, exactly.
     std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);
 
-    // Codes of center - mean, and center - mean in float32.
+    // codes = 128 + z rounded and kept within 1 .. 255, z = inverse (values - offsets). n is a multiple of kPanelWidth.
+    Quantised (*quantise)(const std::int32_t* values, const std::int32_t* offsets, float inverse,
+                          std::size_t n, std::uint8_t* codes);
+
+    // Codes of center - mean and of what they leave, and center - mean in float32.
     void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
-                   float* offsets, EncodedCenter* out);
+                   std::int8_t* rest_codes, float* offsets, EncodedCenter* out);
 };
 
 // Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and
@@ -258,7 +272,8 @@ struct NarrowKernels {
                                     std::int32_t* labels, std::uint32_t* undecided, float* margins);
 
     // Lists (room for n + kNarrowTile) where the two differ; returns how many places that are.
-    std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n, std::uint32_t* list);
+    std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n,
+                               std::uint32_t* list);
 };
 
 // Centroids for narrow rows of integers; the meaning of each number is in kmeans/word_screen.hpp.

@@ -121,7 +121,8 @@ std::size_t label_rows(Reader& reader, std::size_t n_rows, const NarrowCentroids
     for (std::size_t first = 0; first < n_rows; first += kNarrowTile) {
         const std::size_t count = n_rows - first < kNarrowTile ? n_rows - first : kNarrowTile;
         std::int32_t* own = count == kNarrowTile ? found.labels + first : last_labels;
-        const bool all_decided = label_tile(reader.lanes(first, count), c, own, found.margins ? parts : nullptr);
+        const bool all_decided =
+            label_tile(reader.lanes(first, count), c, own, found.margins ? parts : nullptr);
         if (found.margins) finish_margins(parts, count, found.margins + first);
         for (std::size_t i = 0; own == last_labels && i < count; ++i) found.labels[first + i] = own[i];
         for (std::size_t i = 0; !all_decided && i < count; ++i)
@@ -145,9 +146,11 @@ std::size_t differences(const std::int32_t* a, const std::int32_t* b, std::size_
     std::size_t start = 0;
     for (; start + kChunk <= n; start += kChunk) {
 #if KMOSAIC_LANES == 16
-        std::uint32_t unlike = _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(a + start), _mm512_loadu_si512(b + start));
+        std::uint32_t unlike =
+            _mm512_cmpneq_epi32_mask(_mm512_loadu_si512(a + start), _mm512_loadu_si512(b + start));
         for (; unlike; unlike &= unlike - 1)
-            list[found++] = static_cast<std::uint32_t>(start + static_cast<std::size_t>(__builtin_ctz(unlike)));
+            list[found++] =
+                static_cast<std::uint32_t>(start + static_cast<std::size_t>(__builtin_ctz(unlike)));
 #else
         std::int32_t unlike = 0;
         for (std::size_t i = start; i < start + kChunk; ++i) unlike |= a[i] ^ b[i];

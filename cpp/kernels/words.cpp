@@ -109,7 +109,7 @@ class PairReader {
 // number. Up to so many pairs of features stay in registers; Pairs = 0: any number, read anew for each centroid.
 template <std::size_t Pairs, std::size_t Vectors>
 inline std::uint64_t label_pass(const std::int32_t* rows, std::size_t n_pairs, const WordCentroids& c,
-                       std::int32_t* labels) {
+                                std::int32_t* labels) {
     const auto load = [&](std::size_t p, std::size_t v) {
         return _mm512_load_si512(rows + p * kNarrowTile + v * kLanes);
     };
@@ -143,7 +143,8 @@ inline std::uint64_t label_pass(const std::int32_t* rows, std::size_t n_pairs, c
         const __m512i label = _mm512_set1_epi32(static_cast<std::int32_t>(j));
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
-            const __m512i score = _mm512_ternarylogic_epi32(scores[v], mask, label, 0xB8);  // mask ? label : score
+            const __m512i score =
+                _mm512_ternarylogic_epi32(scores[v], mask, label, 0xB8);  // mask ? label : score
             second[v] = _mm512_min_epi32(second[v], _mm512_max_epi32(best[v], score));
             best[v] = _mm512_min_epi32(best[v], score);
         }

@@ -29,6 +29,12 @@ struct Survivor {
     std::uint32_t next;
 };
 
+// A centroid that is not the nearest, with its least score.
+struct Runner {
+    std::int32_t centroid = -1;
+    double score = 0;
+};
+
 struct Scored {
     std::int32_t centroid;
     Interval score;

@@ -123,7 +123,7 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                    Moves* moves) {
-    if (rows.n_features <= kNarrowFeatures) 
+    if (rows.n_features <= kNarrowFeatures)
         return NarrowAssigner(rows, parallel).assign(centers, labels, parallel, moves);
     const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)

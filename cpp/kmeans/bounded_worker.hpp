@@ -357,15 +357,18 @@ class BoundedWorker {
         const std::size_t row = active.row;
         const std::int32_t label = decide(active);
         if (active.n_scored > 0) forget_scored(active, label);
-        store_groups(a);
         double own = active.own.high;
+        Runner runners[kNeighbours] = {};
         for (const Scored& scored : scored_of(active)) {
             if (scored.centroid == label)
                 own = scored.score.high;
             else
-                keep(row, scored.centroid, lower_of(row, scored.score.low));
+                rank({scored.centroid, scored.score.low}, runners, a);
         }
-        if (active.label != label) keep(row, active.label, lower_of(row, active.own.low));
+        if (active.label != label) rank({active.label, active.own.low}, runners, a);
+        store_groups(a);
+        for (const Runner& runner : runners)
+            if (runner.centroid >= 0) keep(row, runner.centroid, lower_of(row, runner.score));
         if (active.measured) {
             all_.upper_[row] = upper_of(row, own);
             all_.drifted_[row] = 0;
@@ -375,6 +378,20 @@ class BoundedWorker {
         if (ledger_) ledger_->add(row, labels_[row], label);
         labels_[row] = label;
         return true;
+    }
+
+    // Keeps the nearest others in order; one that is not among them is left to its group.
+    void rank(Runner added, Runner* runners, std::size_t a) {
+        for (std::size_t b = 0; b < kNeighbours; ++b)
+            if (runners[b].centroid < 0 || added.score < runners[b].score) std::swap(added, runners[b]);
+        if (added.centroid < 0) return;
+        const ActiveRow& active = active_[a];
+        const std::size_t group = group_of(added.centroid);
+        if (!(active.groups >> group & 1U))
+            return lower_group(active.row, group, lower_of(active.row, added.score));
+        const double score = added.score + codes_.coarse_slack(active.row);
+        float& least = least_[a * n_groups_ + group];
+        least = std::min(least, static_cast<float>(score - 0x1p-22 * std::fabs(score)));
     }
 
     void store_groups(std::size_t a) {
@@ -428,9 +445,8 @@ class BoundedWorker {
         bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
     }
 
-    // The nearest of the label and the scored centroids, by their intervals where those tell.
-    std::int32_t decide(ActiveRow& active) {
-        if (active.n_scored == 0) return active.label;
+    // Lists the centroids that may be nearest, by the intervals of their scores.
+    void find_candidates(const ActiveRow& active) {
         candidates_.clear();
         const auto consider = [&](std::int32_t centroid, const Interval& score) {
             const auto j = static_cast<std::size_t>(centroid);
@@ -438,6 +454,33 @@ class BoundedWorker {
         };
         consider(active.label, active.own);
         for (const Scored& scored : scored_of(active)) consider(scored.centroid, scored.score);
+    }
+
+    // Narrows the intervals of the candidates by a second product each.
+    void look_closer(ActiveRow& active) {
+        for (const std::size_t j : candidates_)
+            pairs_.push_back({all_.codes_[active.row], codes_.rest_codes(j)});
+        multiply_pairs();
+        std::size_t next = 0;
+        const auto take = [&](std::int32_t centroid, Interval& score) {
+            const auto j = static_cast<std::size_t>(centroid);
+            if (next == candidates_.size() || candidates_[next] != j)
+                return;  // in the order of find_candidates
+            score = codes_.finer_score(active.row, j, score, products_[next++]);
+            active.best = std::min(active.best, score.high);
+        };
+        take(active.label, active.own);
+        for (Scored& scored : scored_of(active)) take(scored.centroid, scored.score);
+    }
+
+    // The nearest of the label and the scored centroids, by their intervals where those tell.
+    std::int32_t decide(ActiveRow& active) {
+        if (active.n_scored == 0) return active.label;
+        find_candidates(active);
+        if (candidates_.size() > 1) {
+            look_closer(active);
+            find_candidates(active);
+        }
         if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
         std::sort(candidates_.begin(), candidates_.end());
         measured_ = candidates_;

@@ -33,6 +33,7 @@ CentroidCodes::CentroidCodes(const RowCodes& codes, const RowSketches& sketches,
       previous_(n_clusters * codes.n_features()),
       moved_(n_clusters, std::numeric_limits<double>::infinity()),
       fine_codes_(n_clusters * codes.n_bytes(), 0),
+      rest_codes_(n_clusters * codes.n_bytes(), 0),
       fine_(n_clusters),
       encoded_(n_clusters),
       offsets_(n_clusters * codes.n_features()),
@@ -83,9 +84,10 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
 
 void CentroidCodes::encode(std::size_t centroid, const double* center) {
     const std::size_t d = codes_.n_features();
-    std::int8_t* codes = fine_codes_.data() + centroid * codes_.n_bytes();
     EncodedCenter& encoded = encoded_[centroid];
-    table_.bytes->encode(center, sketches_.mean().data(), d, codes, offsets_.data() + centroid * d, &encoded);
+    table_.bytes->encode(center, sketches_.mean().data(), d, fine_codes_.data() + centroid * codes_.n_bytes(),
+                         rest_codes_.data() + centroid * codes_.n_bytes(), offsets_.data() + centroid * d,
+                         &encoded);
     fine_[centroid] = {encoded.square + 2 * encoded.step * encoded.mean_product, 2 * encoded.step,
                        2 * std::sqrt(encoded.error_square) * (1 + 1e-9),
                        2 * std::sqrt(encoded.square) * (1 + 1e-9)};
@@ -272,6 +274,21 @@ Interval CentroidCodes::score(std::size_t i, std::size_t centroid, std::int32_t 
                          static_cast<double>(codes_.error(i)) * fine.rest_error +
                          1e-12 * (std::fabs(fine.constant) + fine.scale * std::fabs(product));
     return {score - error, score + error};
+}
+
+Interval CentroidCodes::finer_score(std::size_t i, std::size_t centroid, const Interval& score,
+                                    std::int32_t rest_product) const {
+    const Fine& fine = fine_[centroid];
+    const EncodedCenter& encoded = encoded_[centroid];
+    const double rest = 2 * encoded.rest_step * (rest_product - encoded.rest_mean_product);
+    const double middle = (score.low + score.high) / 2 - rest;
+    // As above, and what the middle of an interval has been rounded by.
+    const double error =
+        2 * static_cast<double>(sketches_.norm(i)) * (1 + 0x1p-22) * std::sqrt(encoded.rest_error_square) *
+            (1 + 1e-9) +
+        static_cast<double>(codes_.error(i)) * fine.rest_error +
+        2e-12 * (std::fabs(fine.constant) + std::fabs(score.low) + std::fabs(score.high) + std::fabs(rest));
+    return {std::max(score.low, middle - error), std::min(score.high, middle + error)};
 }
 
 }  // namespace kmosaic

@@ -11,6 +11,10 @@
 //
 //   s = (|w|^2 + 2 t m.q) - 2 t v.q  +-  (2 |u| |e| + 2 |delta| |w|).
 //
+// Finer, by a second product: e = t' r + f, r int8, and so u.e = t' v.r - t' m.r + u.f narrows that to
+//
+//   s = (|w|^2 + 2 t m.q + 2 t' m.r) - 2 t v.q - 2 t' v.r  +-  (2 |u| |f| + 2 |delta| |w|).
+//
 // Coarse, where rows have sketches: let b = g q with q int8, near P w, and r = w - P^T b. Then
 // u.w = (P u).b + u.r. For the first, P u = beta (z - 128) + eta. For the second, u = P^T a + u' with u' outside
 // P's rows and |a| <= |u| / sqrt(least eigenvalue of G), so u.r = a.(P r) + u'.r', r' = w' what is outside in w:
@@ -77,6 +81,12 @@ class CentroidCodes {
         return fine_codes_.data() + centroid * codes_.n_bytes();
     }
     [[nodiscard]] Interval score(std::size_t i, std::size_t centroid, std::int32_t product) const;
+    // The same for what the first codes leave: that score, with the second product.
+    [[nodiscard]] const std::int8_t* rest_codes(std::size_t centroid) const {
+        return rest_codes_.data() + centroid * codes_.n_bytes();
+    }
+    [[nodiscard]] Interval finer_score(std::size_t i, std::size_t centroid, const Interval& score,
+                                       std::int32_t rest_product) const;
 
   private:
     struct Fine {
@@ -100,6 +110,7 @@ class CentroidCodes {
     std::vector<double> previous_;  // in code units
     std::vector<double> moved_;
     std::vector<std::int8_t> fine_codes_;
+    std::vector<std::int8_t> rest_codes_;
     std::vector<Fine> fine_;
     std::vector<EncodedCenter> encoded_;
     std::vector<float> offsets_;  // w in float32, one a row

@@ -96,7 +96,8 @@ class NarrowWorker {
             screen_words(first, count);
             return update_all(first, count);
         }
-        const std::size_t n_due = task_.bounds ? task_.bounds->due(first, count, labels_, list_.data()) : count;
+        const std::size_t n_due =
+            task_.bounds ? task_.bounds->due(first, count, labels_, list_.data()) : count;
         if (2 * n_due <= count) return screen_due(first, n_due);
         screen(first, count, nullptr, found_.data());
         return update_all(first, count);
@@ -105,9 +106,8 @@ class NarrowWorker {
   private:
     // What words leave undecided is listed for the screen in float32.
     void screen_words(std::size_t first, std::size_t count) {
-        const std::size_t n_listed =
-            task_.table.words->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.words->centroids(),
-                                                         found_.data(), list_.data());
+        const std::size_t n_listed = task_.table.words->nearest[task_.rows.dtype](
+            task_.rows.row(first), count, task_.words->centroids(), found_.data(), list_.data());
         screen(first, n_listed, list_.data(), found_listed_.data());
         for (std::size_t i = 0; i < n_listed; ++i) found_[list_[i]] = found_listed_[i];
     }
@@ -186,8 +186,8 @@ std::size_t NarrowAssigner::assign(const Centers& centers, std::int32_t* labels,
     if (bounded) bounds_->follow(centers);
     const NarrowScreen screen(centers, rows_.dtype);
     const std::vector<double> panels = exact_panels(centers);
-    const Task task{rows_,  centers, words ? &*words : nullptr, bounded ? &*bounds_ : nullptr,
-                    screen, panels,  table_};
+    const Task task{rows_,  centers, words ? &*words : nullptr, bounded ? &*bounds_ : nullptr, screen,
+                    panels, table_};
     std::atomic<std::size_t> changed{0};
     parallel_for((rows_.n_rows + kBlockRows - 1) / kBlockRows, parallel, [&] {
         return [&, worker = NarrowWorker(task, labels, moves)](std::size_t block) mutable {

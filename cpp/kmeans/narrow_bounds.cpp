@@ -61,8 +61,8 @@ void NarrowBounds::follow(const Centers& centers) {
     if (clocks_.size() == centers.n_clusters) advance(centers);
     // "Not below", so that what is not a number starts anew.
     const double units = static_cast<double>(units_) * (1 + 0x1p-18);
-    const bool near = std::all_of(clocks_.begin(), clocks_.end(),
-                                  [&](double clock) { return clock * units < kFar; });
+    const bool near =
+        std::all_of(clocks_.begin(), clocks_.end(), [&](double clock) { return clock * units < kFar; });
     if (clocks_.size() != centers.n_clusters || !near) start(centers);
     previous_.assign(centers.data, centers.data + centers.n_clusters * centers.n_features);
     now_.clear();

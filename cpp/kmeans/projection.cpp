@@ -145,7 +145,7 @@ Projection quantised(const Basis& basis, std::size_t width, int largest_code) {
         basis.begin(), basis.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); }));
     if (!(largest > 0)) return projection;
     const double step = largest / largest_code;
-    std::vector<float> codes(kP * width);
+    std::vector<std::int16_t> codes(kP * width);
     projection.panels.assign(kPanels * n_quads * kPanelWidth * 4, 0);
     projection.float_panels.assign(kP * width, 0.0F);
     for (std::size_t p = 0; p < kP; ++p)
@@ -153,18 +153,18 @@ Projection quantised(const Basis& basis, std::size_t width, int largest_code) {
             const double code = std::nearbyint(static_cast<double>(basis[p * width + f]) / step);
             const std::size_t panel = p / kPanelWidth;
             const std::size_t lane = p % kPanelWidth;
-            codes[p * width + f] = static_cast<float>(code);
+            codes[p * width + f] = static_cast<std::int16_t>(code);
             projection.float_panels[(panel * width + f) * kPanelWidth + lane] = static_cast<float>(code);
             projection.panels[((panel * n_quads + f / 4) * kPanelWidth + lane) * 4 + f % 4] =
                 static_cast<std::int8_t>(code);
         }
     projection.gram.assign(kP * kP, 0.0);
     double trace = 0;
+    static_assert(kMostByteFeatures * 127 * 127 <= std::size_t{INT32_MAX});
     for (std::size_t p = 0; p < kP; ++p) {
         for (std::size_t q = 0; q <= p; ++q) {
-            double product = 0;  // of whole numbers
-            for (std::size_t f = 0; f < width; ++f)
-                product += static_cast<double>(codes[p * width + f] * codes[q * width + f]);
+            std::int32_t product = 0;
+            for (std::size_t f = 0; f < width; ++f) product += codes[p * width + f] * codes[q * width + f];
             projection.gram[p * kP + q] = projection.gram[q * kP + p] = product;
         }
         trace += projection.gram[p * kP + p];

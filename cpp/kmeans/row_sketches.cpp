@@ -11,7 +11,7 @@ namespace kmosaic {
 namespace {
 
 constexpr std::size_t kBlock = 96;  // a multiple of the kernels' groups of rows
-constexpr std::size_t kMeanSample = 4096;
+constexpr std::size_t kMeanSample = 1024;
 constexpr std::size_t kPanels = kSketchFeatures / kPanelWidth;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -83,27 +83,16 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
             for (std::size_t i = 0; i < n; ++i) {
                 const std::int32_t* product = products.data() + i * kSketchFeatures;
                 std::uint8_t* out = sketches_.data() + (first + i) * kSketchFeatures;
-                float square = 0;
-                float farthest = 0;
-                float error_square = 0;
-                for (std::size_t p = 0; p < kSketchFeatures; ++p) {
-                    const auto value = static_cast<float>(product[p] - projection_.of_mean[p]);
-                    square += value * value;
-                    const float z = value * inverse;
-                    farthest = std::max(farthest, std::fabs(z));
-                    const auto code = static_cast<std::int32_t>(std::clamp(z, -127.0F, 127.0F) + 128.5F);
-                    const float error = z - static_cast<float>(code - 128);
-                    error_square += error * error;
-                    out[p] = static_cast<std::uint8_t>(code);
-                }
+                const Quantised found =
+                    table.bytes->quantise(product, projection_.of_mean.data(), inverse, kSketchFeatures, out);
                 // Float32's rounding of quotients of up to 128, and of their errors' squares.
                 sketch_errors_[first + i] =
-                    above(beta_ * (std::sqrt(static_cast<double>(error_square)) * (1 + 1e-5) + 1e-3));
+                    above(beta_ * (std::sqrt(static_cast<double>(found.error_square)) * (1 + 1e-5) + 1e-3));
                 const double norm = static_cast<double>(norms_[first + i]);
-                const double inside = projection_.tau * projection_.tau * static_cast<double>(square);
+                const double inside = projection_.tau * projection_.tau * static_cast<double>(found.square);
                 // Float32's rounding of 64 squares and of the norm: less than 1e-5 of either.
                 const double rest = norm * norm * (1 + 1e-5) - inside * (1 - 1e-5);
-                rests_[first + i] = farthest > 127 ? kInfinity : above(std::sqrt(std::max(rest, 0.0)));
+                rests_[first + i] = found.farthest > 127 ? kInfinity : above(std::sqrt(std::max(rest, 0.0)));
             }
         };
     });

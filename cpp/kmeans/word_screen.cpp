@@ -37,14 +37,16 @@ std::vector<double> origin_of(const Centers& centers) {
 
 // Feature f's half of a pair of words.
 std::int32_t half(std::int64_t word, std::size_t f) {
-    return static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint16_t>(word)) << (f % 2 * 16));
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(static_cast<std::uint16_t>(word))
+                                     << (f % 2 * 16));
 }
 
 }  // namespace
 
 WordRange word_range(const Rows& rows, const WordKernels& kernels, const Parallel& parallel) {
     const std::size_t d = rows.n_features;
-    if (rows.dtype == kUint8) return {std::vector<std::uint16_t>(d, 0), std::vector<std::uint16_t>(d, UINT8_MAX)};
+    if (rows.dtype == kUint8)
+        return {std::vector<std::uint16_t>(d, 0), std::vector<std::uint16_t>(d, UINT8_MAX)};
     WordRange range{std::vector<std::uint16_t>(d, UINT16_MAX), std::vector<std::uint16_t>(d, 0)};
     std::mutex lock;
     parallel_for((rows.n_rows + kRangeBlock - 1) / kRangeBlock, parallel, [&] {
@@ -98,8 +100,8 @@ void WordScreen::place(const Centers& centers, Dtype dtype, const WordRange& ran
         largest_score = std::max(largest_score, squares[j] + 2 * std::sqrt(reach_square * squares[j]));
     }
     const int scale = scale_for(largest_value, largest_score);
-    view_.slack =
-        static_cast<std::int32_t>(std::ceil(2 + static_cast<double>(d) + 2e-5 * reach)) + 2 * view_.label_mask;
+    view_.slack = static_cast<std::int32_t>(std::ceil(2 + static_cast<double>(d) + 2e-5 * reach)) +
+                  2 * view_.label_mask;
 
     const std::int64_t taken_away = dtype == kUint16 ? 32768 : 0;
     origins_.assign((d + 1) / 2, 0);

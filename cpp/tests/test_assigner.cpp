@@ -124,6 +124,17 @@ TEST(steps_of_rows_that_have_none) {
     check_sequence<double>({500, 40, 9, 13}, random);
 }
 
+// Enough steps for rows to be left alone, and for clocks to start anew after a leap.
+TEST(steps_of_narrow_rows) {
+    Random random(8);
+    check_sequence<float>({5000, 5, 12, 25}, random);
+    check_sequence<double>({2500, 2, 30, 25}, random);
+    check_sequence<float>({700, 32, 300, 9}, random);
+    check_sequence<std::uint8_t>({2500, 4, 11, 13}, random);
+    check_sequence<std::uint8_t>({1200, 3, 290, 5}, random);
+    check_sequence<std::uint16_t>({2500, 13, 12, 13}, random);
+}
+
 TEST(many_clusters_in_groups_of_several_panels) {
     Random random(3);
     check_sequence<std::uint8_t>({1500, 520, 300, 5}, random);
@@ -156,6 +167,13 @@ struct Coded {
         return centroids.score(i, j, product);
     }
 
+    [[nodiscard]] Interval finer(std::size_t i, std::size_t j) const {
+        std::int32_t product = 0;
+        const BytePair pair{codes[i], centroids.rest_codes(j)};
+        kernels().bytes->dots(&pair, 1, codes.n_bytes(), &product);
+        return centroids.finer_score(i, j, fine(i, j), product);
+    }
+
     // As kernels/bytes.cpp computes it, in float64.
     [[nodiscard]] Interval coarse(std::size_t i, std::size_t j) const {
         const auto lane = static_cast<std::size_t>(centroids.arrangement().lane_of[j]);
@@ -183,6 +201,10 @@ bool holds(const Interval& interval, double score) {
     return interval.low <= score && score <= interval.high;
 }
 
+double width(const Interval& interval) {
+    return interval.high - interval.low;
+}
+
 // How far into the interval, 0 at its lower end.
 double place_in(const Interval& interval, double score) {
     return (score - interval.low) / (interval.high - interval.low);
@@ -205,6 +227,8 @@ TEST(intervals_hold_the_scores_of_centroids_anywhere) {
         for (std::size_t i = 0; i < 60; ++i) {
             for (std::size_t j = 0; j < k; ++j) {
                 CHECK(holds(coded.fine(i, j), coded.score(i, j)));
+                CHECK(holds(coded.finer(i, j), coded.score(i, j)));
+                CHECK(width(coded.finer(i, j)) < 0.02 * width(coded.fine(i, j)));
                 CHECK(holds(coded.coarse(i, j), coded.score(i, j)));
             }
         }
@@ -214,7 +238,8 @@ TEST(intervals_hold_the_scores_of_centroids_anywhere) {
 
 // Centroids planted where the bounds are reached, not only obeyed. Coarse: a centroid on the line from the mean through
 // row i has all that is outside the sketch in the row's own direction, where Cauchy and Schwarz have equality. Fine: a
-// centroid whose every coordinate is rounded by an amount proportional to the row's.
+// centroid whose every coordinate is rounded by an amount proportional to the row's; finer: one whose codes for that rounding
+// leave such an amount.
 TEST(scores_at_the_edge_of_an_interval_are_inside) {
     Random random(5);
     const std::size_t n = 4200, d = 210;
@@ -227,6 +252,7 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
         const auto largest_code = static_cast<double>(kernels().bytes->largest_code);
         std::vector<double> on_the_line;
         std::vector<double> rounded;
+        std::vector<double> rounded_twice;
         for (std::size_t i = 0; i < 20; ++i) {
             double largest = 0;
             std::vector<double> u(d);
@@ -243,26 +269,32 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
                 const double code = f == least ? largest_code : static_cast<double>(below(random, 61)) - 30;
                 const double rounding = f == least ? 0 : 0.499 * u[f] / largest;
                 rounded.push_back(sketches.mean()[f] + code + rounding);
+                const double rest_code = f == least ? 0 : static_cast<double>(below(random, 101)) - 50;
+                rounded_twice.push_back(sketches.mean()[f] + code +
+                                        (rest_code + rounding) / (2 * largest_code));
             }
         }
         const Coded coarse(rows, on_the_line);
         const Coded fine(rows, rounded);
+        const Coded finer(rows, rounded_twice);
         for (std::size_t i = 0; i < 20; ++i) {
             context() = cpu + " row " + std::to_string(i);
             CHECK(holds(coarse.coarse(i, i), coarse.score(i, i)));
             CHECK(place_in(coarse.coarse(i, i), coarse.score(i, i)) < 0.35);
             CHECK(holds(fine.fine(i, i), fine.score(i, i)));
             CHECK(place_in(fine.fine(i, i), fine.score(i, i)) < 0.01);
+            CHECK(holds(finer.finer(i, i), finer.score(i, i)));
+            CHECK(place_in(finer.finer(i, i), finer.score(i, i)) < 0.01);
         }
     }
     select_kernels("");
 }
 
 // A step that was cut short leaves no bound behind that a later one could trust.
-TEST(steps_after_one_that_was_interrupted) {
+template <class T>
+void check_interrupted(std::size_t n, std::size_t d, std::size_t k) {
     Random random(7);
-    const std::size_t n = 2000, d = 60, k = 30;
-    const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, k, random));
+    const Values<T> values(image_like<T>(n, d, k, random));
     const Rows rows = rows_of(values, d);
     std::vector<double> centers(values.data(), values.data() + k * d);
     std::vector<std::int32_t> labels(n, -1);
@@ -280,6 +312,12 @@ TEST(steps_after_one_that_was_interrupted) {
         CHECK(labels == expected);
         centers = means_of(rows, expected, centers);
     }
+}
+
+TEST(steps_after_one_that_was_interrupted) {
+    check_interrupted<std::uint8_t>(2000, 60, 30);
+    check_interrupted<float>(17000, 5, 9);
+    check_interrupted<std::uint8_t>(17000, 5, 9);
 }
 
 // So many centroids within the intervals' width of each other that every decision is the last stage's.

@@ -7,6 +7,7 @@
 #include "check.hpp"
 #include "kmeans/narrow_assigner.hpp"
 #include "kmeans/narrow_screen.hpp"
+#include "kmeans/word_screen.hpp"
 #include "partials.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
@@ -171,6 +172,23 @@ Screened<T> screened(const Rows& rows, const NarrowScreen& screen) {
     return result;
 }
 
+// What words leave undecided is in the list; nothing where there are no kernels for words.
+template <class T>
+Screened<T> screened_by_words(const Rows& rows, const Centers& centers) {
+    Screened<T> result;
+    result.labels.assign(rows.n_rows, -2);
+    std::vector<std::uint32_t> list(rows.n_rows);
+    std::size_t n = 0;
+    if constexpr (kIsInteger<T>) {
+        const WordKernels& words = *kernels().words;
+        const WordScreen screen(centers, rows.dtype, word_range(rows, words, threads(1)));
+        n = words.nearest[rows.dtype](rows.row(0), rows.n_rows, screen.centroids(), result.labels.data(),
+                                      list.data());
+    }
+    result.undecided.insert(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(n));
+    return result;
+}
+
 // Centroids in mirror image round the first row, and one beside another, from far within the bound to far beyond it:
 // whatever the screen decides must be right.
 template <class T>
@@ -194,11 +212,14 @@ void check_edge(std::size_t d, Random& random) {
         }
         const Centers view{centers.data(), 5, d};
         const NarrowScreen screen(view, rows.dtype);
-        const Screened<T> found = screened<T>(rows, screen);
-        for (std::size_t i = 0; i < kRows; ++i) {
-            if (found.undecided.contains(i)) continue;
-            ++decided;
-            right = right && found.labels[i] == nearest(rows, i, view);
+        std::vector<Screened<T>> screens = {screened<T>(rows, screen)};
+        if (kIsInteger<T> && kernels().words) screens.push_back(screened_by_words<T>(rows, view));
+        for (const Screened<T>& found : screens) {
+            for (std::size_t i = 0; i < kRows; ++i) {
+                if (found.undecided.contains(i)) continue;
+                ++decided;
+                right = right && found.labels[i] == nearest(rows, i, view);
+            }
         }
     }
     CHECK(right);
@@ -258,6 +279,8 @@ TEST(few_ordinary_rows_are_undecided) {
             const Rows rows = rows_of(values, d);
             const NarrowScreen screen(c.view(), rows.dtype);
             CHECK(screened<T>(rows, screen).undecided.size() < 20);
+            if (kIsInteger<T> && kernels().words)
+                CHECK(screened_by_words<T>(rows, c.view()).undecided.size() < 100);
         }
     });
 }
@@ -302,7 +325,7 @@ TEST(moves_are_the_labels_that_changed) {
             Case moved = c;
             if (!first) moved.centers[4] += 30;
             Moves moves(rows, partial);
-            const std::size_t changed = 
+            const std::size_t changed =
                 NarrowAssigner(rows, threads(3)).assign(moved.view(), labels.data(), threads(3), &moves);
             std::size_t expected = 0;
             for (std::size_t i = 0; i < rows.n_rows; ++i)
