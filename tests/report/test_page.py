@@ -273,6 +273,7 @@ def test_a_sweep_of_features_shows_mean_images(dataset: Dataset) -> None:
     page = Page(render_sweep_report(SweepReport(dataset, swept, MADE, features="ten pixels")))
     assert "500 images, seen as ten pixels, were clustered" in page.text
     assert page.data["units"] == "squared distances of ten pixels"
+    assert page.data["pictured"] == "Mean image"
     mosaic = page.data["mosaics"]["4"]
     with Image.open(io.BytesIO(base64.b64decode(mosaic["sheet"]["uri"].partition(",")[2]))) as picture:
         whole = np.asarray(picture)

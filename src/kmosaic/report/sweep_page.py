@@ -302,6 +302,7 @@ def _page_data(report: SweepReport, recommendation: Recommendation, shown: Displ
         "recommended": recommendation.n_clusters,
         "units": squared_units(report.features) if report.features else "pixels scaled to 0..1",
         "beside": [asdict(row) for row in report.starting_document],
+        "pictured": "Mean image" if report.features else "Centroid",
         "mosaics": _mosaics(report, shown),
     }
 

@@ -139,10 +139,10 @@ function choose(k) {
   if (mosaic) {
     const tiles = new Sheet(mosaic.sheet);
     byId("k-words").textContent =
-      `Centroids of the fit with the lowest J, seed ${mosaic.seed}; the fullest clusters first.`;
+      `${data.pictured}s of the clusters, from the fit with the lowest J, seed ${mosaic.seed}; the fullest clusters first.`;
     byId("k-mosaic").replaceChildren(
       ...mosaic.sizes.map((size, i) =>
-        tiles.tile(i, `Centroid of cluster ${mosaic.clusters[i]}, ${counted(size, "image")}`),
+        tiles.tile(i, `${data.pictured} of cluster ${mosaic.clusters[i]}, ${counted(size, "image")}`),
       ),
     );
   }
