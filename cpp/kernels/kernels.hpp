@@ -271,7 +271,7 @@ struct NarrowKernels {
     std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const NarrowCentroids& centroids,
                                     std::int32_t* labels, std::uint32_t* undecided, float* margins);
 
-    // Lists (room for n + kNarrowTile) where the two differ; returns how many places that are.
+    // Lists (room for n + 1) where the two differ; returns how many places that are.
     std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n,
                                std::uint32_t* list);
 };
@@ -291,10 +291,20 @@ struct WordCentroids {
 // The constant of a centroid that never wins: above every score, and no difference of the two overflows.
 constexpr std::int32_t kUnusedWordConstant = 1 << 30;
 
+// Labels by words. Each list has room for all rows.
+struct WordLabels {
+    const std::int32_t* before;
+    std::int32_t* found;     // of undecided rows: nothing
+    std::uint32_t* changed;  // the decided rows whose label is not the one before
+    std::uint32_t* undecided;
+    std::size_t n_changed;
+    std::size_t n_undecided;
+};
+
 struct WordKernels {
-    // As NarrowKernels::nearest, by integer scores, for kUint8 and kUint16; labels of undecided rows mean nothing.
-    std::size_t (*nearest[2])(const void* rows, std::size_t n_rows, const WordCentroids& centroids,
-                              std::int32_t* labels, std::uint32_t* undecided);
+    // The nearest centroids of rows by integer scores, for kUint8 and kUint16.
+    void (*nearest[2])(const void* rows, std::size_t n_rows, const WordCentroids& centroids,
+                       WordLabels& labels);
 
     // Widen each feature's range to hold the rows' values.
     void (*range)(const std::uint16_t* rows, std::size_t n_rows, std::size_t n_features, std::uint16_t* low,

@@ -105,11 +105,16 @@ class PairReader {
     alignas(64) std::int32_t lanes_[kMostPairs * kNarrowTile];
 };
 
-// Labels of Vectors registers of rows; a bit for each that is undecided. A score's low bits are its centroid's
-// number. Up to so many pairs of features stay in registers; Pairs = 0: any number, read anew for each centroid.
+// A bit for each row of a tile.
+struct TileBits {
+    std::uint64_t changed;  // decided, and not the label before
+    std::uint64_t undecided;
+};
+
+// Labels of Vectors registers of rows. A score's low bits are its centroid's number. Up to so many pairs of features stay in registers; Pairs = 0: any number, read anew for each centroid.
 template <std::size_t Pairs, std::size_t Vectors>
-inline std::uint64_t label_pass(const std::int32_t* rows, std::size_t n_pairs, const WordCentroids& c,
-                                std::int32_t* labels) {
+inline TileBits label_pass(const std::int32_t* rows, std::size_t n_pairs, const WordCentroids& c,
+                           const std::int32_t* before, std::int32_t* labels) {
     const auto load = [&](std::size_t p, std::size_t v) {
         return _mm512_load_si512(rows + p * kNarrowTile + v * kLanes);
     };
@@ -149,7 +154,7 @@ inline std::uint64_t label_pass(const std::int32_t* rows, std::size_t n_pairs, c
             best[v] = _mm512_min_epi32(best[v], score);
         }
     }
-    std::uint64_t undecided = 0;
+    TileBits bits{0, 0};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < Vectors; ++v) {
         __m512i half_reach = _mm512_setzero_si512();
@@ -167,50 +172,66 @@ inline std::uint64_t label_pass(const std::int32_t* rows, std::size_t n_pairs, c
         const __m512i slack =
             _mm512_add_epi32(_mm512_set1_epi32(c.slack), _mm512_add_epi32(half_reach, half_reach));
         const __m512i lead = _mm512_sub_epi32(second[v], best[v]);
-        const std::uint64_t near = _mm512_cmple_epi32_mask(lead, slack);
-        _mm512_storeu_si512(labels + v * kLanes, _mm512_and_si512(best[v], mask));
-        undecided |= near << (v * kLanes);
+        const __m512i label = _mm512_and_si512(best[v], mask);
+        const __mmask16 decided = _mm512_cmpgt_epi32_mask(lead, slack);
+        const std::uint64_t changed =
+            _mm512_mask_cmpneq_epi32_mask(decided, label, _mm512_loadu_si512(before + v * kLanes));
+        _mm512_storeu_si512(labels + v * kLanes, label);
+        bits.changed |= changed << (v * kLanes);
+        bits.undecided |= static_cast<std::uint64_t>(static_cast<__mmask16>(~decided)) << (v * kLanes);
     }
-    return undecided;
+    return bits;
 }
 
 template <std::size_t Pairs, std::size_t Vectors>
-std::uint64_t label_tile(const std::int32_t* rows, std::size_t n_pairs, const WordCentroids& c,
-                         std::int32_t* labels) {
-    std::uint64_t undecided = 0;
-    for (std::size_t r = 0; r < kNarrowTile; r += Vectors * kLanes)
-        undecided |= label_pass<Pairs, Vectors>(rows + r, n_pairs, c, labels + r) << r;
-    return undecided;
+TileBits label_tile(const std::int32_t* rows, std::size_t n_pairs, const WordCentroids& c,
+                    const std::int32_t* before, std::int32_t* labels) {
+    TileBits bits{0, 0};
+    for (std::size_t r = 0; r < kNarrowTile; r += Vectors * kLanes) {
+        const TileBits pass = label_pass<Pairs, Vectors>(rows + r, n_pairs, c, before + r, labels + r);
+        bits.changed |= pass.changed << r;
+        bits.undecided |= pass.undecided << r;
+    }
+    return bits;
 }
 
-using LabelTile = std::uint64_t (*)(const std::int32_t*, std::size_t, const WordCentroids&, std::int32_t*);
+using LabelTile = TileBits (*)(const std::int32_t*, std::size_t, const WordCentroids&, const std::int32_t*,
+                               std::int32_t*);
 
 // By the number of pairs: as many rows as leave their values in registers.
 constexpr LabelTile kLabelTile[] = {label_tile<0, 4>, label_tile<1, 4>, label_tile<2, 4>,
                                     label_tile<3, 4>, label_tile<4, 4>, label_tile<5, 2>,
                                     label_tile<6, 2>, label_tile<7, 2>, label_tile<8, 2>};
 
+std::size_t list_bits(std::uint64_t bits, std::size_t first, std::uint32_t* list) {
+    std::size_t n = 0;
+    for (; bits; bits &= bits - 1)
+        list[n++] = static_cast<std::uint32_t>(first + static_cast<std::size_t>(__builtin_ctzll(bits)));
+    return n;
+}
+
 template <class T>
-std::size_t nearest(const void* data, std::size_t n_rows, const WordCentroids& c, std::int32_t* labels,
-                    std::uint32_t* undecided) {
+void nearest(const void* data, std::size_t n_rows, const WordCentroids& c, WordLabels& out) {
     PairReader<T> reader(static_cast<const T*>(data), n_rows, c.n_features);
     const std::size_t n_pairs = reader.n_pairs();
     const LabelTile label_rows = kLabelTile[n_pairs < std::size(kLabelTile) ? n_pairs : 0];
-    std::int32_t last_labels[kNarrowTile];
-    std::size_t n_undecided = 0;
-    for (std::size_t first = 0; first < n_rows; first += kNarrowTile) {
-        const std::size_t count = n_rows - first < kNarrowTile ? n_rows - first : kNarrowTile;
-        std::int32_t* own = count == kNarrowTile ? labels + first : last_labels;
-        std::uint64_t left = label_rows(reader(first), n_pairs, c, own);
-        if (own == last_labels) {
-            std::memcpy(labels + first, own, count * sizeof *own);
-            left &= (std::uint64_t{1} << count) - 1;
-        }
-        for (; left; left &= left - 1)
-            undecided[n_undecided++] =
-                static_cast<std::uint32_t>(first + static_cast<std::size_t>(__builtin_ctzll(left)));
-    }
-    return n_undecided;
+    out.n_changed = out.n_undecided = 0;
+    const auto label = [&](std::size_t first, std::uint64_t rows, const std::int32_t* before,
+                           std::int32_t* found) {
+        const TileBits bits = label_rows(reader(first), n_pairs, c, before, found);
+        out.n_changed += list_bits(bits.changed & rows, first, out.changed + out.n_changed);
+        out.n_undecided += list_bits(bits.undecided & rows, first, out.undecided + out.n_undecided);
+    };
+    std::size_t first = 0;
+    for (; first + kNarrowTile <= n_rows; first += kNarrowTile)
+        label(first, ~std::uint64_t{0}, out.before + first, out.found + first);
+    if (first == n_rows) return;
+    std::int32_t before[kNarrowTile] = {};
+    std::int32_t found[kNarrowTile];
+    const std::size_t n_left = n_rows - first;
+    std::memcpy(before, out.before + first, n_left * sizeof *before);
+    label(first, (std::uint64_t{1} << n_left) - 1, before, found);
+    std::memcpy(out.found + first, found, n_left * sizeof *found);
 }
 
 // Values are looked at several rows at a time, so that registers are full.

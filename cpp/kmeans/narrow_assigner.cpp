@@ -86,36 +86,44 @@ class NarrowWorker {
           ledger_(moves ? &moves->open() : nullptr),
           found_(kBlockRows),
           found_listed_(kBlockRows),
-          list_(kBlockRows + kNarrowTile),
+          list_(kBlockRows),
+          changed_(kBlockRows + 1),
           margins_(kBlockRows),
           undecided_(kBlockRows),
           decide_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
-        if (task_.words) {
-            screen_words(first, count);
-            return update_all(first, count);
-        }
+        if (task_.words) return screen_words(first, count);
         const std::size_t n_due =
             task_.bounds ? task_.bounds->due(first, count, labels_, list_.data()) : count;
-        if (2 * n_due <= count) return screen_due(first, n_due);
+        if (2 * n_due <= count) return update_listed(first, n_due);
         screen(first, count, nullptr, found_.data());
-        return update_all(first, count);
+        return update_changed(
+            first, task_.table.narrow->differences(found_.data(), labels_ + first, count, changed_.data()));
     }
 
   private:
-    // What words leave undecided is listed for the screen in float32.
-    void screen_words(std::size_t first, std::size_t count) {
-        const std::size_t n_listed = task_.table.words->nearest[task_.rows.dtype](
-            task_.rows.row(first), count, task_.words->centroids(), found_.data(), list_.data());
-        screen(first, n_listed, list_.data(), found_listed_.data());
-        for (std::size_t i = 0; i < n_listed; ++i) found_[list_[i]] = found_listed_[i];
+    // What words leave undecided is for the screen in float32.
+    std::size_t screen_words(std::size_t first, std::size_t count) {
+        WordLabels words{labels_ + first, found_.data(), changed_.data(), list_.data(), 0, 0};
+        task_.table.words->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.words->centroids(),
+                                                     words);
+        const std::size_t changed = update_listed(first, words.n_undecided);
+        return changed + update_changed(first, words.n_changed);
     }
 
-    std::size_t screen_due(std::size_t first, std::size_t n_due) {
-        screen(first, n_due, list_.data(), found_listed_.data());
+    // The rows in list_.
+    std::size_t update_listed(std::size_t first, std::size_t n) {
+        screen(first, n, list_.data(), found_listed_.data());
         std::size_t changed = 0;
-        for (std::size_t i = 0; i < n_due; ++i) changed += update(first + list_[i], found_listed_[i]);
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + list_[i], found_listed_[i]);
+        return changed;
+    }
+
+    // The rows in changed_.
+    std::size_t update_changed(std::size_t first, std::size_t n) {
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + changed_[i], found_[changed_[i]]);
         return changed;
     }
 
@@ -143,14 +151,6 @@ class NarrowWorker {
         return gathered_.data();
     }
 
-    std::size_t update_all(std::size_t first, std::size_t count) {
-        const std::size_t n =
-            task_.table.narrow->differences(found_.data(), labels_ + first, count, list_.data());
-        std::size_t changed = 0;
-        for (std::size_t i = 0; i < n; ++i) changed += update(first + list_[i], found_[list_[i]]);
-        return changed;
-    }
-
     std::size_t update(std::size_t row, std::int32_t found) {
         std::int32_t& label = labels_[row];
         if (label == found) return 0;
@@ -165,6 +165,7 @@ class NarrowWorker {
     std::vector<std::int32_t> found_;         // the block's labels, or
     std::vector<std::int32_t> found_listed_;  // those of
     std::vector<std::uint32_t> list_;         // some rows of the block
+    std::vector<std::uint32_t> changed_;      // and of found_, those that differ from before
     std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
     std::vector<std::uint8_t> gathered_;
