@@ -48,25 +48,72 @@ CentroidCodes::CentroidCodes(const RowCodes& codes, const RowSketches& sketches,
       copy_(n_clusters, 0),
       coarse_sizes_(n_clusters, 0.0) {}
 
+// One thread's work on a block of centroids, from where they are now to their lanes, where they have any.
+class CentroidCodes::Updater {
+  public:
+    Updater(CentroidCodes& all, const Centers& centers, bool placed)
+        : all_(all),
+          centers_(centers),
+          placed_(placed),
+          step_((kBlock + all.table_.screen->row_group - 1) / all.table_.screen->row_group *
+                all.table_.screen->row_group),
+          center_(all.codes_.n_features()),
+          rows_(all.sketches_.projected() ? step_ * center_.size() : 0),
+          products_(step_ * kP) {}
+
+    void operator()(std::size_t block) {
+        moved_.clear();
+        const std::size_t end = std::min((block + 1) * kBlock, all_.n_clusters_);
+        for (std::size_t j = block * kBlock; j < end; ++j)
+            if (take_in(j)) moved_.push_back(j);
+        if (all_.sketches_.projected()) project();
+        for (std::size_t i = 0; placed_ && i < moved_.size(); ++i) all_.place(moved_[i]);
+    }
+
+  private:
+    bool take_in(std::size_t j) {
+        const std::size_t d = center_.size();
+        all_.codes_.to_codes(centers_.row(j), center_.data());
+        double* before = all_.previous_.data() + j * d;
+        if (placed_ && std::memcmp(before, center_.data(), d * sizeof(double)) == 0) {
+            all_.moved_[j] = 0;
+            return false;
+        }
+        all_.moved_[j] =
+            placed_ ? std::sqrt(all_.table_.exact->squared_distance(before, center_.data(), d)) * (1 + 1e-9)
+                    : std::numeric_limits<double>::infinity();
+        std::copy_n(center_.data(), d, before);
+        all_.encode(j, center_.data());
+        return true;
+    }
+
+    // points = P' w
+    void project() {
+        const std::size_t d = center_.size();
+        const std::size_t group = all_.table_.screen->row_group;
+        for (std::size_t i = 0; i < moved_.size(); ++i)
+            std::copy_n(all_.offsets_.data() + moved_[i] * d, d, rows_.data() + i * d);
+        all_.table_.screen->products(rows_.data(), (moved_.size() + group - 1) / group * group, d,
+                                     all_.sketches_.projection().float_panels.data(), kSketchPanels,
+                                     products_.data());
+        for (std::size_t i = 0; i < moved_.size(); ++i)
+            std::copy_n(products_.data() + i * kP, kP, all_.points_.data() + moved_[i] * kP);
+    }
+
+    CentroidCodes& all_;
+    const Centers& centers_;
+    bool placed_;
+    std::size_t step_;
+    std::vector<double> center_;
+    std::vector<float> rows_;
+    std::vector<float> products_;
+    std::vector<std::size_t> moved_;
+};
+
 const std::vector<double>& CentroidCodes::update(const Centers& centers, const Parallel& parallel) {
-    const std::size_t d = codes_.n_features();
-    const bool first = arrangement_.centroid_of[0] < 0;
+    const bool placed = arrangement_.centroid_of[0] >= 0;
     parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, center = std::vector<double>(d)](std::size_t block) mutable {
-            for (std::size_t j = block * kBlock; j < std::min((block + 1) * kBlock, n_clusters_); ++j) {
-                codes_.to_codes(centers.row(j), center.data());
-                double* before = previous_.data() + j * d;
-                if (!first && std::memcmp(before, center.data(), d * sizeof(double)) == 0) {
-                    moved_[j] = 0;
-                    continue;
-                }
-                moved_[j] =
-                    first ? std::numeric_limits<double>::infinity()
-                          : std::sqrt(table_.exact->squared_distance(before, center.data(), d)) * (1 + 1e-9);
-                std::copy_n(center.data(), d, before);
-                encode(j, center.data());
-            }
-        };
+        return [updater = Updater(*this, centers, placed)](std::size_t block) mutable { updater(block); };
     });
     std::fill(copy_.begin(), copy_.end(), std::uint8_t{0});
     for (const std::size_t copy : later_copies(centers)) copy_[copy] = 1;
@@ -74,11 +121,10 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
     largest_norm_ *= 1 + 1e-9;
-    if (sketches_.projected()) project(parallel);
-    if (first)
-        rearrange(parallel);
+    if (placed)
+        find_slack();
     else
-        place(parallel);
+        rearrange(parallel);
     return moved_;
 }
 
@@ -93,30 +139,6 @@ void CentroidCodes::encode(std::size_t centroid, const double* center) {
                        2 * std::sqrt(encoded.square) * (1 + 1e-9)};
 }
 
-// points = P' w, for the centroids that moved.
-void CentroidCodes::project(const Parallel& parallel) {
-    const std::size_t d = codes_.n_features();
-    const std::size_t group = table_.screen->row_group;
-    const std::size_t step = (kBlock + group - 1) / group * group;
-    std::vector<std::size_t> moved;
-    for (std::size_t j = 0; j < n_clusters_; ++j)
-        if (moved_[j] > 0) moved.push_back(j);
-    parallel_for((moved.size() + step - 1) / step, parallel, [&] {
-        return [&, rows = std::vector<float>(step * d),
-                products = std::vector<float>(step * kP)](std::size_t block) mutable {
-            const std::size_t first = block * step;
-            const std::size_t n = std::min(step, moved.size() - first);
-            for (std::size_t i = 0; i < n; ++i)
-                std::copy_n(offsets_.data() + moved[first + i] * d, d, rows.data() + i * d);
-            table_.screen->products(rows.data(), (n + group - 1) / group * group, d,
-                                    sketches_.projection().float_panels.data(), kSketchPanels,
-                                    products.data());
-            for (std::size_t i = 0; i < n; ++i)
-                std::copy_n(products.data() + i * kP, kP, points_.data() + moved[first + i] * kP);
-        };
-    });
-}
-
 void CentroidCodes::rearrange(const Parallel& parallel) {
     if (sketches_.projected())
         arrangement_.place(points_, kP);
@@ -124,18 +146,18 @@ void CentroidCodes::rearrange(const Parallel& parallel) {
         arrangement_.place(offsets_, codes_.n_features());
     std::fill(constants_.begin(), constants_.end(), kInfinity);
     std::fill(moved_.begin(), moved_.end(), std::numeric_limits<double>::infinity());
-    place(parallel);
-}
-
-// Put the codes of centroids that moved into their lanes.
-void CentroidCodes::place(const Parallel& parallel) {
     parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {
         return [&](std::size_t block) {
             for (std::size_t j = block * kBlock; j < std::min((block + 1) * kBlock, n_clusters_); ++j)
-                if (moved_[j] > 0) sketches_.projected() ? place_coarse(j) : place_fine(j);
+                place(j);
         };
     });
     find_slack();
+}
+
+// Put a centroid's codes into its lane.
+void CentroidCodes::place(std::size_t centroid) {
+    sketches_.projected() ? place_coarse(centroid) : place_fine(centroid);
 }
 
 void CentroidCodes::place_fine(std::size_t centroid) {

@@ -89,6 +89,7 @@ class CentroidCodes {
                                        std::int32_t rest_product) const;
 
   private:
+    class Updater;
     struct Fine {
         double constant = 0;
         double scale = 0;
@@ -97,10 +98,9 @@ class CentroidCodes {
     };
 
     void encode(std::size_t centroid, const double* center);
-    void place(const Parallel& parallel);
+    void place(std::size_t centroid);
     void place_coarse(std::size_t centroid);
     void place_fine(std::size_t centroid);
-    void project(const Parallel& parallel);
     void find_slack();
 
     const RowCodes& codes_;
