@@ -99,7 +99,7 @@ class PairReader {
     std::size_t n_features_;
     alignas(64) std::uint16_t words_[kMostPairs][2 * kLanes];
     alignas(64) std::uint16_t shifts_[kMostPairs][2 * kLanes];
-    std::uint32_t from_[kMostPairs][kMostBytes / kBytes] = {};
+    std::uint32_t from_[kMostPairs][std::size(kPick)] = {};
     Pick pick_;
     alignas(64) std::uint8_t last_[kMostBytes + kBytes] = {};
     alignas(64) std::int32_t lanes_[kMostPairs * kNarrowTile];
