@@ -42,6 +42,7 @@ class BoundedAssigner {
 
   private:
     friend class BoundedWorker;
+    friend class RowBounds;
 
     void forget();
     void follow(const std::vector<double>& moved);

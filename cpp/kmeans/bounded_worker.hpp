@@ -10,14 +10,9 @@
 
 #include "kmeans/active_row.hpp"
 #include "kmeans/decide.hpp"
+#include "kmeans/row_bounds.hpp"
 
 namespace kmosaic {
-
-// So many groups' bits fit a mask, and so many bounds a register.
-constexpr std::size_t kMostGroups = 16;
-// Cover float32's rounding where bounds are stored, moved and compared.
-constexpr double kMore = 1 + 0x1p-20;
-constexpr double kLess = 1 - 0x1p-20;
 
 class BoundedWorker {
   public:
@@ -29,12 +24,8 @@ class BoundedWorker {
           labels_(labels),
           ledger_(ledger),
           n_groups_(arrangement_.n_groups),
-          travelled_(kMostGroups, 0.0F),
-          row_(all.rows_.n_features) {
-        for (std::size_t g = 0; g < n_groups_; ++g)
-            travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
-        for (const double way : all.ways_) ways_.push_back(static_cast<float>(way * kMore));
-    }
+          bounds_(all),
+          row_(all.rows_.n_features) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
         active_.clear();
@@ -59,28 +50,6 @@ class BoundedWorker {
     static constexpr std::uint32_t kNone = ~0U;
     // An upper bound looser than this share of it is measured anew before anything is sifted with it.
     static constexpr float kTight = 0.03F;
-
-    float* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
-
-    // The groups whose lower bound is not above `upper`.
-    std::uint32_t open_groups(std::size_t row, float upper) {
-        return all_.table_.bytes->open_groups(lower(row), travelled_.data(), n_groups_, upper);
-    }
-
-    Neighbour* neighbours(std::size_t row) { return all_.neighbours_.data() + row * kNeighbours; }
-
-    float bound_of(const Neighbour& neighbour) const {
-        return neighbour.bound - ways_[static_cast<std::size_t>(neighbour.centroid)];
-    }
-
-    // The neighbours whose lower bound is not above `upper`.
-    std::uint32_t open_neighbours(std::size_t row, float upper) {
-        const Neighbour* list = neighbours(row);
-        std::uint32_t open = 0;
-        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
-            open |= static_cast<std::uint32_t>(!(bound_of(list[b]) > upper)) << b;
-        return open;
-    }
 
     // Each row's upper bound now; none where bounds are not of its label.
     void follow_drift(std::size_t first, std::size_t count) {
@@ -114,28 +83,29 @@ class BoundedWorker {
                 if (lane >= 0) out |= 1U << lane;
             };
             leave_out(labels_[row]);
-            const Neighbour* list = neighbours(row);
+            const Neighbour* list = bounds_.neighbours(row);
             for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
                 leave_out(list[b].centroid);
             members_.push_back(i);
-            batch_.push_back(to_sift(row, score_of(row, upper_[i]), out));
+            batch_.push_back(to_sift(row, bounds_.score_of(row, upper_[i]), out));
         }
         masks_.resize(batch_.size());
         part_least_.resize(batch_.size() * kPanelWidth);
         all_.table_.bytes->sift(codes_.panel(movers), batch_.data(), batch_.size(), masks_.data(),
                                 part_least_.data());
-        const GroupBounds groups{travelled_.data(), n_groups_, movers.group_of_lane};
+        const GroupBounds groups{bounds_.travelled(), n_groups_, movers.group_of_lane};
         for (std::size_t b = 0; b < batch_.size(); ++b) {
             const std::size_t row = first + members_[b];
             survivors_of_movers_[members_[b]] = masks_[b];
             const float* least = part_least_.data() + b * kPanelWidth;
             const double slack = codes_.coarse_slack(row);
-            const auto square = static_cast<float>(lower_square(row) - slack - 1e-6 * lower_square(row));
-            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, lower(row)); lanes;
-                 lanes &= lanes - 1) {
+            const auto square =
+                static_cast<float>(bounds_.lower_square(row) - slack - 1e-6 * bounds_.lower_square(row));
+            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, bounds_.lower(row));
+                 lanes; lanes &= lanes - 1) {
                 const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
-                lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
-                            lower_of(row, static_cast<double>(least[lane]) - slack));
+                bounds_.lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
+                                    bounds_.lower_of(row, static_cast<double>(least[lane]) - slack));
             }
         }
     }
@@ -144,14 +114,14 @@ class BoundedWorker {
         const float upper = upper_[i];
         const std::int32_t label = labels_[row];
         if (upper < 0) {
-            std::fill_n(lower(row), n_groups_, -std::numeric_limits<float>::infinity());
+            std::fill_n(bounds_.lower(row), n_groups_, -std::numeric_limits<float>::infinity());
             const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
-            std::fill_n(neighbours(row), kNeighbours, Neighbour{});
+            std::fill_n(bounds_.neighbours(row), kNeighbours, Neighbour{});
             activate(row, known ? label : -1).groups = (1U << n_groups_) - 1;
             return;
         }
-        const std::uint32_t groups = open_groups(row, upper);
-        const std::uint32_t open = open_neighbours(row, upper);
+        const std::uint32_t groups = bounds_.open_groups(row, upper);
+        const std::uint32_t open = bounds_.open_neighbours(row, upper);
         const std::uint32_t movers = survivors_of_movers_[i];
         if (!groups && !open && !movers) return;
         // Where little is to be gained the row itself is left alone until a centroid asks for it.
@@ -160,7 +130,7 @@ class BoundedWorker {
         active.groups = groups;
         active.neighbours = open;
         active.movers = movers;
-        if (tight) active.best = score_of(row, upper);
+        if (tight) active.best = bounds_.score_of(row, upper);
     }
 
     ActiveRow& activate(std::size_t row, std::int32_t label) {
@@ -206,9 +176,9 @@ class BoundedWorker {
         for (ActiveRow& active : active_) {
             if (active.best < kInfinity) continue;
             take_own(active, *product++);
-            const float upper = upper_of(active.row, active.best);
-            active.groups &= open_groups(active.row, upper);
-            active.neighbours &= open_neighbours(active.row, upper);
+            const float upper = bounds_.upper_of(active.row, active.best);
+            active.groups &= bounds_.open_groups(active.row, upper);
+            active.neighbours &= bounds_.open_neighbours(active.row, upper);
         }
     }
 
@@ -225,7 +195,7 @@ class BoundedWorker {
             if (!active.measured) pair(active, active.label);
             active.scored = static_cast<std::uint32_t>(scored_.size());
             for (std::uint32_t bits = active.neighbours; bits; bits &= bits - 1)
-                scored_.push_back({neighbours(active.row)[std::countr_zero(bits)].centroid, {}});
+                scored_.push_back({bounds_.neighbours(active.row)[std::countr_zero(bits)].centroid, {}});
             for (std::uint32_t s = active.survivor; s != kNone; s = survivors_[s].next)
                 scored_.push_back({survivors_[s].centroid, {}});
             active.n_scored = static_cast<std::uint32_t>(scored_.size()) - active.scored;
@@ -254,31 +224,6 @@ class BoundedWorker {
                 static_cast<float>(limit + 0x1p-23 * std::fabs(limit)), static_cast<std::uint16_t>(left_out)};
     }
 
-    // |X - m|^2, from below.
-    double lower_square(std::size_t row) const {
-        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) -
-                                         static_cast<double>(all_.codes_.error(row)),
-                                     0.0);
-        return norm * norm;
-    }
-
-    // The score of a centroid at this distance, from above.
-    double score_of(std::size_t row, float distance) const {
-        return static_cast<double>(distance) * static_cast<double>(distance) - lower_square(row);
-    }
-
-    // A distance from above, and from below, given a score.
-    float upper_of(std::size_t row, double score) const {
-        const double norm =
-            (static_cast<double>(all_.sketches_.norm(row)) + static_cast<double>(all_.codes_.error(row))) *
-            kMore;
-        return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
-    }
-    double lower_of(std::size_t row, double score) const {
-        const double square = lower_square(row) + score;
-        return square > 0 ? std::sqrt(square) : 0.0;
-    }
-
     // Lists the rows that each panel is to be sifted for.
     void queue() {
         queues_.resize(arrangement_.n_panels());
@@ -298,7 +243,7 @@ class BoundedWorker {
             attach_movers(active);
             if (!sifted) continue;
             active.to_sift = to_sift(active.row, active.best, 0);
-            const Neighbour* list = neighbours(active.row);
+            const Neighbour* list = bounds_.neighbours(active.row);
             active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
             for (std::size_t b = 0; b < kNeighbours; ++b)
                 active.lanes[1 + b] = list[b].centroid < 0
@@ -368,9 +313,9 @@ class BoundedWorker {
         if (active.label != label) rank({active.label, active.own.low}, runners, a);
         store_groups(a);
         for (const Runner& runner : runners)
-            if (runner.centroid >= 0) keep(row, runner.centroid, lower_of(row, runner.score));
+            if (runner.centroid >= 0) bounds_.keep(row, runner.centroid, bounds_.lower_of(row, runner.score));
         if (active.measured) {
-            all_.upper_[row] = upper_of(row, own);
+            all_.upper_[row] = bounds_.upper_of(row, own);
             all_.drifted_[row] = 0;
         }
         all_.labels_[row] = label;
@@ -386,9 +331,9 @@ class BoundedWorker {
             if (runners[b].centroid < 0 || added.score < runners[b].score) std::swap(added, runners[b]);
         if (added.centroid < 0) return;
         const ActiveRow& active = active_[a];
-        const std::size_t group = group_of(added.centroid);
+        const std::size_t group = bounds_.group_of(added.centroid);
         if (!(active.groups >> group & 1U))
-            return lower_group(active.row, group, lower_of(active.row, added.score));
+            return bounds_.lower_group(active.row, group, bounds_.lower_of(active.row, added.score));
         const double score = added.score + codes_.coarse_slack(active.row);
         float& least = least_[a * n_groups_ + group];
         least = std::min(least, static_cast<float>(score - 0x1p-22 * std::fabs(score)));
@@ -397,52 +342,21 @@ class BoundedWorker {
     void store_groups(std::size_t a) {
         const std::size_t row = active_[a].row;
         const double slack = codes_.coarse_slack(row);
-        float* bounds = lower(row);
+        float* bounds = bounds_.lower(row);
         for (std::uint32_t bits = active_[a].groups; bits; bits &= bits - 1) {
             const auto g = static_cast<std::size_t>(std::countr_zero(bits));
-            store(bounds[g], lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
+            bounds_.store(bounds[g],
+                          bounds_.lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
         }
     }
 
     // Takes the row's label, and the neighbours that were scored anew, off its list.
     void forget_scored(const ActiveRow& active, std::int32_t label) {
-        Neighbour* list = neighbours(active.row);
+        Neighbour* list = bounds_.neighbours(active.row);
         std::size_t kept = 0;
         for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
             if (!(active.neighbours >> b & 1U) && list[b].centroid != label) list[kept++] = list[b];
         std::fill(list + kept, list + kNeighbours, Neighbour{});
-    }
-
-    // Keeps a centroid that is no less than `distance` away on the row's list, or, where others are nearer, with its
-    // group.
-    void keep(std::size_t row, std::int32_t centroid, double distance) {
-        Neighbour* list = neighbours(row);
-        Neighbour added{centroid, static_cast<float>(
-                                      (distance + all_.ways_[static_cast<std::size_t>(centroid)]) * kLess)};
-        for (std::size_t b = 0; b < kNeighbours; ++b) {
-            if (list[b].centroid < 0) {
-                list[b] = added;
-                return;
-            }
-            if (bound_of(added) < bound_of(list[b])) std::swap(added, list[b]);
-        }
-        lower_group(row, group_of(added.centroid), static_cast<double>(bound_of(added)));
-    }
-
-    void lower_group(std::size_t row, std::size_t group, double distance) {
-        float bound = 0;
-        store(bound, distance, group);
-        float& least = lower(row)[group];
-        least = std::min(least, bound);
-    }
-
-    std::size_t group_of(std::int32_t centroid) const {
-        return arrangement_.group_of_lane(
-            static_cast<std::size_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]));
-    }
-
-    void store(float& bound, double distance, std::size_t group) {
-        bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
     }
 
     // Lists the centroids that may be nearest, by the intervals of their scores.
@@ -503,7 +417,7 @@ class BoundedWorker {
         const double most = static_cast<double>(all_.sketches_.norm(row)) * (1 + 0x1p-22) +
                             static_cast<double>(all_.codes_.error(row));
         score.low = std::max(score.low, square * (1 - 1e-9) - most * most);
-        score.high = std::min(score.high, square * (1 + 1e-9) - lower_square(row));
+        score.high = std::min(score.high, square * (1 + 1e-9) - bounds_.lower_square(row));
     }
 
     BoundedAssigner& all_;
@@ -513,8 +427,7 @@ class BoundedWorker {
     std::int32_t* labels_;
     Moves::Ledger* ledger_;
     std::size_t n_groups_;
-    std::vector<float> travelled_;
-    std::vector<float> ways_;
+    RowBounds bounds_;
     std::vector<ActiveRow> active_;
     std::vector<Scored> scored_;
     std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored

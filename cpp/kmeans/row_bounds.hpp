@@ -1,0 +1,124 @@
+// One thread's view of what a step with bounds knows of its rows, in distances: how to read it, and how to store what is found.
+// See bounded_assigner.hpp.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "kernels/dispatch.hpp"
+#include "kmeans/bounded_assigner.hpp"
+
+namespace kmosaic {
+
+// So many groups' bits fit a mask, and so many bounds a register.
+constexpr std::size_t kMostGroups = 16;
+// Cover float32's rounding where bounds are stored, moved and compared.
+constexpr double kMore = 1 + 0x1p-20;
+constexpr double kLess = 1 - 0x1p-20;
+
+class RowBounds {
+  public:
+    explicit RowBounds(BoundedAssigner& all)
+        : all_(all),
+          arrangement_(all.centroids_.front().arrangement()),
+          n_groups_(arrangement_.n_groups),
+          travelled_(kMostGroups, 0.0F) {
+        for (std::size_t g = 0; g < n_groups_; ++g)
+            travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
+        for (const double way : all.ways_) ways_.push_back(static_cast<float>(way * kMore));
+    }
+
+    // How far each group has travelled, from above.
+    [[nodiscard]] const float* travelled() const { return travelled_.data(); }
+
+    float* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
+
+    // The groups whose lower bound is not above `upper`.
+    std::uint32_t open_groups(std::size_t row, float upper) {
+        return all_.table_.bytes->open_groups(lower(row), travelled_.data(), n_groups_, upper);
+    }
+
+    Neighbour* neighbours(std::size_t row) { return all_.neighbours_.data() + row * kNeighbours; }
+
+    float bound_of(const Neighbour& neighbour) const {
+        return neighbour.bound - ways_[static_cast<std::size_t>(neighbour.centroid)];
+    }
+
+    // The neighbours whose lower bound is not above `upper`.
+    std::uint32_t open_neighbours(std::size_t row, float upper) {
+        const Neighbour* list = neighbours(row);
+        std::uint32_t open = 0;
+        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+            open |= static_cast<std::uint32_t>(!(bound_of(list[b]) > upper)) << b;
+        return open;
+    }
+
+    // |X - m|^2, from below.
+    double lower_square(std::size_t row) const {
+        const double norm = std::max(static_cast<double>(all_.sketches_.norm(row)) * (1 - 0x1p-22) -
+                                         static_cast<double>(all_.codes_.error(row)),
+                                     0.0);
+        return norm * norm;
+    }
+
+    // The score of a centroid at this distance, from above.
+    double score_of(std::size_t row, float distance) const {
+        return static_cast<double>(distance) * static_cast<double>(distance) - lower_square(row);
+    }
+
+    // A distance from above, and from below, given a score.
+    float upper_of(std::size_t row, double score) const {
+        const double norm =
+            (static_cast<double>(all_.sketches_.norm(row)) + static_cast<double>(all_.codes_.error(row))) *
+            kMore;
+        return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
+    }
+    double lower_of(std::size_t row, double score) const {
+        const double square = lower_square(row) + score;
+        return square > 0 ? std::sqrt(square) : 0.0;
+    }
+
+    // Keeps a centroid that is no less than `distance` away on the row's list, or, where others are nearer, with its
+    // group.
+    void keep(std::size_t row, std::int32_t centroid, double distance) {
+        Neighbour* list = neighbours(row);
+        Neighbour added{centroid, static_cast<float>(
+                                      (distance + all_.ways_[static_cast<std::size_t>(centroid)]) * kLess)};
+        for (std::size_t b = 0; b < kNeighbours; ++b) {
+            if (list[b].centroid < 0) {
+                list[b] = added;
+                return;
+            }
+            if (bound_of(added) < bound_of(list[b])) std::swap(added, list[b]);
+        }
+        lower_group(row, group_of(added.centroid), static_cast<double>(bound_of(added)));
+    }
+
+    void lower_group(std::size_t row, std::size_t group, double distance) {
+        float bound = 0;
+        store(bound, distance, group);
+        float& least = lower(row)[group];
+        least = std::min(least, bound);
+    }
+
+    std::size_t group_of(std::int32_t centroid) const {
+        return arrangement_.group_of_lane(
+            static_cast<std::size_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]));
+    }
+
+    void store(float& bound, double distance, std::size_t group) {
+        bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
+    }
+
+  private:
+    BoundedAssigner& all_;
+    const Arrangement& arrangement_;
+    std::size_t n_groups_;
+    std::vector<float> travelled_;
+    std::vector<float> ways_;
+};
+
+}  // namespace kmosaic
