@@ -411,9 +411,9 @@ class BoundedWorker {
         const auto j = static_cast<std::size_t>(centroid);
         const auto found = std::lower_bound(measured_.begin(), measured_.end(), j);
         if (found == measured_.end() || *found != j) return;
-        const double scale = all_.codes_.scale();
-        const double square =
-            distances_[static_cast<std::size_t>(found - measured_.begin())] / (scale * scale);
+        const double distance = distances_[static_cast<std::size_t>(found - measured_.begin())];
+        if (!(distance > kUnderflow)) return;
+        const double square = distance / all_.codes_.scale() / all_.codes_.scale();
         const double most = static_cast<double>(all_.sketches_.norm(row)) * (1 + 0x1p-22) +
                             static_cast<double>(all_.codes_.error(row));
         score.low = std::max(score.low, square * (1 - 1e-9) - most * most);

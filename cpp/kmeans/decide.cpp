@@ -10,9 +10,6 @@ namespace kmosaic {
 
 namespace {
 
-// Below this a float64 sum of squares may have lost its low bits to underflow.
-constexpr double kUnderflow = 1e-280;
-
 // The power of two that brings the largest difference near 1: no square can overflow or vanish.
 double scale_of(const double* row, const Centers& centers, const std::vector<std::size_t>& candidates) {
     double largest = 0;

@@ -19,9 +19,6 @@ namespace {
 constexpr std::size_t kBlockRows = 2048;
 static_assert(kBlockRows % kNarrowTile == 0);
 
-// Below this a float64 sum of squares may have lost its low bits to underflow.
-constexpr double kUnderflow = 1e-280;
-
 // What is assigned, to what, by which kernels. One table throughout: another thread may select another.
 struct Task {
     const Rows& rows;

@@ -1,14 +1,30 @@
-"""Writing files so that a reader never sees half of one."""
+"""Reading files of unknown size, and writing them so that a reader never sees half of one."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kmosaic.errors import OutputError
+
+
+def read_at_most(path: Path, limit: int) -> bytes:
+    """Return what is in a file, or the ``limit`` + 1 bytes it begins with.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read, or is no plain file: a named pipe would block.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a plain file")
+    with path.open("rb") as stream:
+        return stream.read(limit + 1)
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

@@ -102,3 +102,11 @@ def test_what_exists_is_kept(fail, folder):
     (folder / "lesson.html").write_text("mine")
     assert "exists" in fail("explain", "-o", "lesson.html")
     assert (folder / "lesson.html").read_text() == "mine"
+
+
+def test_frames_look_at_what_is_there_before_the_work(fail, folder):
+    (folder / "frames").mkdir()
+    (folder / "frames" / "speaker-notes.md").write_text("mine", encoding="utf-8")
+    assert "speaker-notes.md" in fail("explain", "--frames", "frames", "-o", "lesson.html", "--parts", "1")
+    assert not (folder / "lesson.html").exists()
+    assert "named twice" in fail("explain", "--frames", "a.html", "-o", "a.html", code=2)

@@ -98,6 +98,7 @@ class TestBadInput:
 
     def test_a_distance_out_of_range(self, fail):
         assert "--distance" in fail("duplicates", "digits", "--distance", "2", code=2)
+        assert "is no number" in fail("duplicates", "digits", "--distance", "nan", code=2)
 
     def test_an_output_that_exists(self, fail, folder):
         (folder / "list.csv").write_text("")

@@ -100,3 +100,11 @@ def test_a_fixed_point_is_one() -> None:
     again = KMeans(36, init=model.cluster_centers_).fit(X)
     assert again.n_iter_ == 2
     assert (again.cluster_centers_ == model.cluster_centers_).all()
+
+
+@pytest.mark.parametrize("size", [1e-162, 1e-161, 1e-160, 1e-158])
+def test_labels_are_the_nearest_where_squares_lose_their_digits(size: float) -> None:
+    rows = np.random.default_rng(0).normal(size=(2000, 44)) * size
+    for seed in range(3):
+        model = KMeans(3, n_init=1, random_state=seed).fit(rows)
+        assert (model.predict(rows) == model.labels_).all()

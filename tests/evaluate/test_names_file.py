@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,16 @@ def test_anything_else_is_refused_in_one_line(tmp_path: Path, content: bytes, me
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(DataError, match=r"none.json: cannot be read"):
         read_names(tmp_path / "none.json", 3)
+
+
+def test_what_cannot_be_printed_is_not_given_on(tmp_path: Path):
+    path = tmp_path / "names.json"
+    path.write_text(json.dumps(good(names=["a\x1b[31m", "b\n", "c\ud800"])), encoding="utf-8")
+    assert read_names(path, 3) == ("a\ufffd[31m", "b\ufffd", "c\ufffd")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="not a plain file"):
+        read_names(tmp_path / "pipe", 3)

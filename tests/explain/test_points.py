@@ -94,3 +94,9 @@ def test_too_many_points_are_refused(tmp_path: Path):
 def test_a_missing_file_is_named(tmp_path: Path):
     with pytest.raises(DataError, match=r"none.csv: cannot be read \(No such file"):
         read_points(tmp_path / "none.csv")
+
+
+def test_only_line_ends_end_a_line(tmp_path: Path):
+    path = tmp_path / "points.csv"
+    path.write_text('"wi\u2028de","a\nb"\n1,2\n3,4\n5,6\n', encoding="utf-8")
+    assert read_points(path, n_clusters=2).points.tolist() == [[1, 2], [3, 4], [5, 6]]

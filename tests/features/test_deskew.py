@@ -95,3 +95,10 @@ def test_a_very_large_image() -> None:
     large[0, 1000:2000, 900:1100] = 255
     out = Deskew(image_shape=(3000, 2000, 1)).fit_transform(large.reshape(1, -1))
     assert (out == large.reshape(1, -1)).all()
+
+
+def test_values_near_the_largest_stay_finite() -> None:
+    random = np.random.default_rng(0)
+    images = random.choice(np.array([-3.4e38, 3.4e38], np.float32), (6, 64))
+    assert np.isfinite(Deskew().fit_transform(images)).all()
+    assert np.isfinite(Deskew(centre=True).fit_transform(images)).all()

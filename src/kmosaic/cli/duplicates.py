@@ -11,7 +11,14 @@ import click
 
 from kmosaic.cli.console import note_skipped, plural, say, written
 from kmosaic.cli.neighbours import find, read
-from kmosaic.cli.options import WholeNumber, ending_options, path_option, reading_options, source_argument
+from kmosaic.cli.options import (
+    RealRange,
+    WholeNumber,
+    ending_options,
+    path_option,
+    reading_options,
+    source_argument,
+)
 from kmosaic.cli.outputs import check_outputs, check_picture, write_assignments, write_rows
 from kmosaic.cli.request import Reading
 
@@ -31,7 +38,7 @@ _MOST_IN_ROW = 8
 @click.option(
     "--distance",
     "most",
-    type=click.FloatRange(0.0, 1.0),
+    type=RealRange(0.0, 1.0),
     default=0.2,
     show_default=True,
     help="How unlike two images of a group may be: 0 for equal edges (up to shifts of 2 pixels), "

@@ -38,6 +38,7 @@ class _Request:
 
     def check_outputs(self) -> None:
         from kmosaic.explain import PARTS, check_animation_name
+        from kmosaic.explain.files import NOTES_NAME
 
         if not any((self.output, self.frames, self.animation)):
             raise click.UsageError("name what to write: -o HTML, --frames DIR or --animation FILE")
@@ -54,7 +55,9 @@ class _Request:
             check_animation_name(self.animation)
         check_outputs((self.output, self.animation), overwrite=self.force)
         if self.frames is not None:
-            check_pictures_folder(self.frames, [], overwrite=self.force)
+            if self.frames in (self.output, self.animation):
+                raise click.UsageError(f"{self.frames} is named twice; give --frames a folder of its own")
+            check_pictures_folder(self.frames, [NOTES_NAME], overwrite=self.force)
 
 
 @click.command(short_help="Make the lesson on k-means: a page to play with, slides to show.")

@@ -137,7 +137,7 @@ def _draw(images: ImageCollection, found: ImageNeighbors, path: Path, *, overwri
     for row in _outliers(found):
         node = found.nodes[row]
         others = first[found.indices[node]].tolist()
-        rows.append(PictureRow([int(row), *others], [0.0, *found.distances[node].tolist()]))
+        rows.append(PictureRow([int(row), *others], [None, *found.distances[node].tolist()]))
     explanation = "Each line: an image, then those most like it, with their distances from it."
     title = f"The {plural(len(rows), 'image')} least like any other"
     save_figure(image_rows(images, rows, title, explanation), path, overwrite=overwrite)

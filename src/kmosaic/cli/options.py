@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,17 @@ class WholeNumber(click.ParamType):  # type: ignore[type-arg]
         if number < self.least or (self.most is not None and number > self.most):
             bounds = f"of at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
             self.fail(f"{value!r} must be a whole number {bounds}", param, ctx)
+        return number
+
+
+class RealRange(click.FloatRange):
+    """Real numbers of a range; NaN, which is in none, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse a number."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is no number.", param, ctx)
         return number
 
 
@@ -138,7 +150,7 @@ def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--max-iter", type=WholeNumber(1), help="Stop after this many iterations."),
         click.option(
             "--tol",
-            type=click.FloatRange(min=0.0),
+            type=RealRange(min=0.0),
             help="Stop once the centroids move less than this, relative to the data's variance. "
             "[default: 0, until no label changes]",
         ),
@@ -190,7 +202,7 @@ def test_fraction_option(default: float) -> Decorator:
     """Return the option that says how much of labelled data without a test set is held out."""
     return click.option(
         "--test-fraction",
-        type=click.FloatRange(0.0, 1.0, max_open=True),
+        type=RealRange(0.0, 1.0, max_open=True),
         default=default,
         show_default=True,
         help="The share of every label that is held out for tests, where labelled images have no test set.",

@@ -40,6 +40,7 @@ class ProgressBar:
             disable=quiet or not sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("reading", total=None)
+        self._complete = False
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -51,7 +52,10 @@ class ProgressBar:
         self._progress.stop()
 
     def __call__(self, done: int, total: int | None, what: str) -> None:
-        """Show ``done`` of ``total``, and ``what`` it is."""
+        """Show ``done`` of ``total``, and ``what`` it is. After all of something, something else begins."""
+        if self._complete:
+            self.start_over(what, total)
+        self._complete = total is not None and done >= total
         self._progress.update(self._task, completed=done, total=total, description=what)
 
     def start_over(self, what: str, total: float | None = None) -> None:
@@ -59,6 +63,7 @@ class ProgressBar:
         # A task that once had a total cannot lose it again.
         self._progress.remove_task(self._task)
         self._task = self._progress.add_task(what, total=total)
+        self._complete = False
 
 
 class FitProgress:

@@ -14,6 +14,7 @@ from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
     NumbersType,
+    RealRange,
     WholeNumber,
     ending_options,
     estimator_options,
@@ -108,7 +109,7 @@ class _Finished:
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(min=0.0),
+    type=RealRange(min=0.0),
     default=0.01,
     show_default=True,
     help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best.",

@@ -430,7 +430,7 @@ def _json_value(value: Any) -> Any:
 
 def _check_arrays(model: Model) -> None:
     centers = checked_array("cluster_centers", model.cluster_centers, np.float64, ndim=2)
-    if centers.shape[0] < 1 or not np.isfinite(centers).all():
+    if centers.size < 1 or not np.isfinite(centers).all():
         raise ValueError("cluster_centers must be finite, and at least one")
     if model.representation is not None:
         _check_representation(model.representation, model)

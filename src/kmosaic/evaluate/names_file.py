@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from kmosaic.cluster.fields import printable_text
 from kmosaic.errors import DataError
+from kmosaic.files import read_at_most
 
 VERSION = 1
 MAX_BYTES = 1 << 22
@@ -44,8 +46,7 @@ def read_names(path: str | os.PathLike[str], n_clusters: int) -> tuple[str, ...]
 
 def _parsed(path: Path) -> Any:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_at_most(path, MAX_BYTES)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); name a file of exported names"
@@ -63,4 +64,4 @@ def _name(name: Any, where: str) -> str:
         return ""
     if not isinstance(name, str) or len(name) > LONGEST_NAME:
         raise DataError(f"{where} is no text of at most {LONGEST_NAME} characters; {_REMEDY}")
-    return name
+    return printable_text(name)

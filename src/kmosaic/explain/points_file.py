@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from kmosaic.errors import DataError
 from kmosaic.explain.points import PointSet
+from kmosaic.files import read_at_most
 
 MAX_BYTES = 1 << 20
 MOST_POINTS = 2_000
@@ -60,8 +62,7 @@ def read_points(path: str | os.PathLike[str], n_clusters: int = 3) -> PointSet:
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """The lines that hold anything, with their numbers."""
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
+        data = read_at_most(path, MAX_BYTES)
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); name a CSV file of two columns"
@@ -72,7 +73,7 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         )
     try:
         text = data.decode("utf-8-sig")
-        reader = csv.reader(text.splitlines(), delimiter=_delimiter(text), strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV text in UTF-8 ({error}); give two columns of numbers") from error

@@ -87,7 +87,7 @@ def upright(images: NDArray[Any], max_slant: float, *, centre: bool) -> NDArray[
         moved = _shifted(moved.swapaxes(1, 2), down).swapaxes(1, 2)
     if images.dtype.kind == "u":
         np.rint(moved, out=moved)
-    straight: NDArray[Any] = moved.astype(images.dtype) + dark
+    straight: NDArray[Any] = (moved + dark).astype(images.dtype)
     if not centre:  # taking the darkest value away and adding it rounds floats
         still = slant == 0
         straight[still] = images[still]

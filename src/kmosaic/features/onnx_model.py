@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ def open_model(data: bytes, file: str) -> InferenceSession:
         import onnxruntime
     except ImportError as error:
         raise MissingLibraryError(
-            "features of an ONNX model need onnxruntime; pip install 'kmosaic[onnx]'"
+            "features of an ONNX model need onnxruntime; pip install onnxruntime"
         ) from error
     options = onnxruntime.SessionOptions()
     # One thread a batch: the order of sums, and so the bits, cannot depend on how many there are.
@@ -94,7 +95,10 @@ def open_model(data: bytes, file: str) -> InferenceSession:
     options.use_deterministic_compute = True
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # Weights in other files are refused before; whatever else a file may mean by them lies in no folder.
+        with tempfile.TemporaryDirectory() as empty:
+            options.add_session_config_entry("session.model_external_initializers_file_folder_path", empty)
+            return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has a class of its own for each kind of damage
         raise DataError(f"{file} is no ONNX model that can be run ({_reason(error)})") from error
 

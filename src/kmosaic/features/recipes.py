@@ -156,6 +156,11 @@ class Recipe:
                     f"{widths[-1]}; make it again with `kmosaic fit -o`"
                 )
             widths.append(step._n_features_out)
+            if widths[-1] > _MOST_FEATURES:
+                raise ModelFileError(
+                    f"the model's {type(step).__name__} makes {widths[-1]:,} features of an image, more than "
+                    f"{_MOST_FEATURES:,}; make it again with `kmosaic fit -o`"
+                )
         if widths[-1] != model.cluster_centers.shape[1]:
             raise ModelFileError(
                 f"the model's features are {widths[-1]}, and its centroids have "
@@ -210,11 +215,13 @@ class Recipe:
         return rows  # type: ignore[no-any-return]
 
 
+# Of an image, between steps: many times what any recipe makes of the largest.
+_MOST_FEATURES = 1 << 24
 _WORDS = {
     "Deskew": "deskewing",
     "OrientedGradients": "gradients",
     "Whiten": "whitening",
-    "GraphEmbedding": "neighbours",
+    "GraphEmbedding": "neighbours and coordinates",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
 }

@@ -120,6 +120,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
             "title": clean(collection.name),
             "squared_units": squared_units(report.features),
             "history": history.tolist(),
+            "mean_word": "Centroid" if report.medoids is None else "Mean image",
             "half_steps": _has_half_steps(report.algorithm),
         },
     }
@@ -189,11 +190,13 @@ def _numbers(report: FitReport) -> list[Fact]:
 
 
 def _centroids_note(report: FitReport) -> str:
+    sharper = ": the sharper it is, the more they agree."
+    if report.medoids is None:
+        return f"Each tile is a centroid, the mean of all images in its cluster{sharper}"
     seen = report.features or "deskewed images"
-    what = "" if report.medoids is None else f" (the centroid itself is one of {seen})"
     return (
-        f"Each tile is a centroid, the mean of all images in its cluster{what}: the sharper it is, the more "
-        "they agree."
+        f"Each tile is the mean of all images in a cluster{sharper} The centroid itself is one of {seen}, "
+        "and no picture."
     )
 
 

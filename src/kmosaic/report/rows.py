@@ -23,10 +23,13 @@ _LONGEST_TITLE = 14
 
 @dataclass(frozen=True)
 class PictureRow:
-    """Images that stand in one row of a picture: rows of the collection, and a number below each title."""
+    """Images that stand in one row of a picture: rows of the collection, and a number below each title.
+
+    Where there is nothing to say of an image, its number is None.
+    """
 
     images: Sequence[int]
-    distances: Sequence[float]
+    distances: Sequence[float | None]
 
 
 def image_rows(
@@ -53,7 +56,8 @@ def image_rows(
     cells: list[Tile] = []
     for row in rows:
         for image, distance in zip(row.images, row.distances, strict=True):
-            cells.append(Tile(next(drawn), _short(clean(collection.ids[image])), f"{distance:.3f}"))
+            number = "" if distance is None else f"{distance:.3f}"
+            cells.append(Tile(next(drawn), _short(clean(collection.ids[image])), number))
         empty = tiles(collection.pixels[:1] * 0 + collection.format.max_value, collection.format, shown)[0]
         cells += [Tile(empty) for _ in range(n_columns - len(row.images))]
     grid = grid_of(len(cells), tile_size(collection.format), title_width(cells), n_columns)

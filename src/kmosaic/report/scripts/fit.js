@@ -78,6 +78,12 @@ function showSizes() {
   });
 }
 
+// From 1, about ten of them.
+function wholeNumbers(last) {
+  const step = Math.max(1, Math.ceil(last / 10));
+  return Array.from({ length: Math.ceil(last / step) }, (_, i) => 1 + i * step).filter((at) => at <= last);
+}
+
 function showHistory() {
   const { history, half_steps } = data;
   const dots = history.map((J, i) => ({
@@ -89,7 +95,7 @@ function showHistory() {
   chart(
     byId("history-chart"),
     () => ({
-      x: { label: half_steps ? "iteration" : "batch", tickFormat: "d", ticks: Math.min(10, dots.length) },
+      x: { label: half_steps ? "iteration" : "batch", tickFormat: "d", ticks: wholeNumbers(dots.at(-1).at) },
       y: { label: name, grid: true, tickFormat: "~s" },
       marks: [
         Plot.lineY(dots, { x: "at", y: "J", stroke: "var(--accent)", strokeWidth: 1.5 }),
