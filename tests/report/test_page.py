@@ -258,7 +258,8 @@ def test_features_are_told_and_medoids_given(digits: ImageCollection, summary: C
     assert "images of 8 x 8 pixels, seen as gradients, were grouped into 12 clusters" in page.text
     assert f"Inertia J {summary.inertia:,.0f} squared distances of gradients" in page.text.replace(".00", "")
     assert "Mean distance gradients" in page.text
-    assert "(the centroid itself is one of gradients)" in page.text
+    assert "The centroid itself is one of gradients" in page.text
+    assert page.data["pictured"] == "Mean image"
     shown = [page.data["images"][cluster["medoid"]]["id"] for cluster in page.data["clusters"]]
     assert shown == [digits.ids[row] for row in medoids]
 

@@ -27,20 +27,20 @@ def test_a_fit_on_features(digits: ImageCollection, summary: ClusterSummary) -> 
     assert "seen as gradients" in page
     assert "squared distances of gradients" in page
     assert "raw pixel values" not in page
-    assert "the centroid itself is one of gradients" in page
+    assert "The centroid itself is one of gradients" in page
 
 
 def test_a_fit_on_deskewed_pixels(digits: ImageCollection, summary: ClusterSummary) -> None:
     page = render_fit_report(FitReport(digits, summary, medoids=np.arange(summary.n_clusters)))
 
-    assert "the centroid itself is one of deskewed images" in page
+    assert "The centroid itself is one of deskewed images" in page
     assert "raw pixel values" in page
 
 
 def test_a_fit_on_pixels_is_not_seen_as_anything(digits: ImageCollection, summary: ClusterSummary) -> None:
     page = render_fit_report(FitReport(digits, summary))
 
-    assert "the centroid itself is" not in page
+    assert "The centroid itself is" not in page
     assert "seen as" not in page
 
 

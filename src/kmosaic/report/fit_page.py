@@ -120,7 +120,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
             "title": clean(collection.name),
             "squared_units": squared_units(report.features),
             "history": history.tolist(),
-            "mean_word": "Centroid" if report.medoids is None else "Mean image",
+            "pictured": "Centroid" if report.medoids is None else "Mean image",
             "half_steps": _has_half_steps(report.algorithm),
         },
     }

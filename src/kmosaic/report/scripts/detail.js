@@ -40,8 +40,8 @@ export class Detail {
       make(
         "div",
         {},
-        make("p", {}, this.data.mean_word),
-        this.sheet.tile(at, `${this.data.mean_word} of cluster ${cluster.cluster}`),
+        make("p", {}, this.data.pictured),
+        this.sheet.tile(at, `${this.data.pictured} of cluster ${cluster.cluster}`),
       ),
     ];
     if (cluster.medoid !== null) {
