@@ -1,0 +1,1 @@
+"""Scenes: unsupervised land cover from satellite rasters, larger than memory."""

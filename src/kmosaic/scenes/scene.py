@@ -1,0 +1,95 @@
+"""What a scene is: bands over one grid, read strip by strip, each pixel present or missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+DTYPES = ("uint8", "uint16", "float32", "float64")
+"""What strips hold: the least of these that holds every value of every band."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a scene's pixels lie.
+
+    ``transform`` is the affine map (a, b, c, d, e, f) from (column, line) to (x, y): x = a column + b line + c,
+    y = d column + e line + f, in the CRS's units. ``crs`` is WKT, or "" where a scene has none.
+    """
+
+    width: int
+    height: int
+    transform: tuple[float, float, float, float, float, float]
+    crs: str
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels, missing ones too."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Band:
+    """One band as it is stored: its description ("" where it has none), dtype and nodata value."""
+
+    description: str
+    dtype: str
+    nodata: float | None
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Whole lines of a scene.
+
+    ``values`` is (n_lines, width, n_bands), C-contiguous, of the scene's dtype; what it holds where a pixel is
+    missing means nothing. ``valid`` is (n_lines, width) bool, or None where no pixel is missing.
+    """
+
+    top: int
+    values: NDArray[Any]
+    valid: NDArray[np.bool_] | None
+
+    def pixels(self) -> NDArray[Any]:
+        """Pixels that are present, line by line: (n_pixels, n_bands); a view where none is missing."""
+        flat = self.values.reshape(-1, self.values.shape[-1])
+        return flat if self.valid is None else flat[self.valid.ravel()]
+
+
+class Scene(Protocol):
+    """A scene to be read, again and again, in whole lines.
+
+    ``read`` may be called from any thread, by one at a time. Where ``out`` is given, (n_lines, width, n_bands) of
+    ``dtype``, it becomes the strip's values.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+
+    @property
+    def grid(self) -> Grid:
+        """Where its pixels lie."""
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Its bands, in the order of a pixel's values."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One of ``DTYPES``."""
+
+    @property
+    def block_height(self) -> int:
+        """Lines that are stored together: strips of a multiple of it are read without reading twice."""
+
+    def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
+        """Lines ``top`` to ``top + n_lines``.
+
+        Raises
+        ------
+        DataError
+            Where they cannot be read (a truncated file), or hold infinity.
+        """
