@@ -48,7 +48,7 @@ class Ellipsoid:
         return np.asarray(self.semi_major**2 * q / 2)
 
     def density(self, latitude: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return square metres for each square radian of latitude and longitude: the derivative of ``surface``."""
+        """Return square metres for each square radian of latitude and longitude: ``surface``'s derivative."""
         e2 = self.eccentricity_squared
         bent = (1 - e2 * np.sin(latitude) ** 2) ** 2
         return np.asarray(self.semi_major**2 * (1 - e2) * np.cos(latitude) / bent)
@@ -129,6 +129,8 @@ def areas_by_document(grid: Grid, document: Mapping[str, Any]) -> PixelAreas | N
     if str(document.get("type", "")).endswith("GeographicCRS") or document.get("type") == "GeodeticCRS":
         return PixelAreas(grid, _factor(unit, "degree", _DEGREE), _ellipsoid(document))
     is_length = unit == "metre" or (isinstance(unit, Mapping) and unit.get("type") == "LinearUnit")
+    if isinstance(unit, Mapping) and unit.get("name") == "unknown":
+        return None
     return PixelAreas(grid, _factor(unit, "metre", _METRE)) if is_length else None
 
 
@@ -163,6 +165,7 @@ def _projjson(wkt: str) -> Mapping[str, Any]:
         crs = CRS.from_user_input(wkt)
         document = crs.to_dict(projjson=True)
     except CRSError as error:
-        raise DataError(f"the scene's CRS cannot be read ({error}); mend it with gdal_edit.py -a_srs") from error
+        remedy = "mend it with gdal_edit.py -a_srs"
+        raise DataError(f"the scene's CRS cannot be read ({error}); {remedy}") from error
     parsed: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
     return parsed
