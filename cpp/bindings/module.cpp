@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "bindings/arrays.hpp"
+#include "bindings/blocks.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/neighbours.hpp"
 #include "bindings/thread_limit.hpp"
@@ -404,7 +405,9 @@ NB_MODULE(_core, m) {
             "labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
             nb::rv_policy::automatic, "Which seed that is (ties: the first); -1 before there is one.");
 
-    nb::class_<Partial>(m, "Partial", "Sums of rows by cluster: what a block contributes to the update step.")
+    nb::class_<Partial> partial(m, "Partial",
+                                "Sums of rows by cluster: what a block contributes to the update step.");
+    partial
         .def(
             "__init__",
             [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer,
@@ -434,6 +437,7 @@ NB_MODULE(_core, m) {
              "Each cluster's mean; without weight, its row of previous.")
         .def("inertia", &partial_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
+    bind_blocks(m, partial);
 }
 
 }  // namespace kmosaic

@@ -115,6 +115,38 @@ Partial::Partial(std::size_t n_clusters, std::vector<double> origin, bool intege
     }
 }
 
+Partial::Partial(const PartialState& state)
+    : Partial(state.n_clusters, state.origin, state.integer, state.grids) {
+    const bool whole =
+        state.squares.size() == 2 && state.high.size() == high_.size() && state.low.size() == low_.size() &&
+        state.counts.size() == counts_.size() &&
+        (exact_ ? exact_->set(state.exact_sums, state.exact_counts) : state.exact_sums.empty());
+    if (!whole) throw std::invalid_argument("the state of a Partial has arrays of wrong sizes");
+    high_ = state.high;
+    low_ = state.low;
+    counts_ = state.counts;
+    std::copy_n(state.squares.begin(), 2, squares_);
+    n_rows_ = state.n_rows;
+}
+
+PartialState Partial::state() const {
+    PartialState state{n_clusters_, origin_, integer_, {},      {},
+                       {},          high_,   low_,     counts_, {squares_[0], squares_[1]},
+                       n_rows_};
+    if (exact_) {
+        if (!integer_) state.grids = exact_->grids();
+        state.exact_sums = exact_->sums();
+        state.exact_counts = exact_->counts();
+    }
+    return state;
+}
+
+bool Partial::equal_sums(const Partial& other) const {
+    if (exact() != other.exact()) return false;
+    if (exact_) return exact_->sums() == other.exact_->sums() && exact_->counts() == other.exact_->counts();
+    return high_ == other.high_ && low_ == other.low_ && counts_ == other.counts_;
+}
+
 void Partial::add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight) {
     if (weight == 0) return;
     const std::size_t n = n_features();

@@ -27,10 +27,24 @@ struct Inertia {
     double error;
 };
 
+// All that a Partial holds, to be sent to another process: the arrays of one kind of sums are empty.
+struct PartialState {
+    std::size_t n_clusters;
+    std::vector<double> origin;
+    bool integer;
+    std::vector<double> grids;
+    std::vector<std::int64_t> exact_sums, exact_counts;
+    std::vector<double> high, low, counts;
+    std::vector<double> squares;  // high, low
+    std::size_t n_rows;
+};
+
 class Partial {
   public:
     // `integer`: of unweighted integer rows. `grids`: those of sum_grids, for unweighted real rows.
     Partial(std::size_t n_clusters, std::vector<double> origin, bool integer, std::vector<double> grids = {});
+    explicit Partial(const PartialState& state);
+    [[nodiscard]] PartialState state() const;
 
     [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
     [[nodiscard]] std::size_t n_features() const { return origin_.size(); }
@@ -51,6 +65,8 @@ class Partial {
     [[nodiscard]] Partial emptied(std::size_t n_clusters) const;
     // Take row i, or one of the equal rows it stands for, from one cluster and give it to another.
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
+    // Whether another Partial's clusters have the same sums and counts, to the bit.
+    [[nodiscard]] bool equal_sums(const Partial& other) const;
     // Forget the clusters' sums and counts; keep the sum of squares.
     void clear();
 

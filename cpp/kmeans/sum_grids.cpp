@@ -83,24 +83,36 @@ ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     return range;
 }
 
-std::vector<double> sum_grids(const Rows& rows, const std::vector<double>& origin, const ValueRange& range,
-                              const Parallel& parallel) {
+std::vector<double> possible_grids(std::size_t n_rows, const std::vector<double>& origin,
+                                   const ValueRange& range) {
     constexpr int kLeastExponent =
         -1000;  // 3/2 2^52 times a grid, and the grid, are normal doubles within these
     constexpr int kGreatestExponent = 950;
-    const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(rows.n_rows)));
+    const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n_rows)));
     const int exponent = exponent_of(range, origin);
     if (exponent > kGreatestExponent || bits < 1) return {};
     std::vector<double> grids;
     for (int l = 1; l <= static_cast<int>(kMostLimbs) && exponent - l * bits >= kLeastExponent; ++l)
         grids.push_back(std::ldexp(1.0, exponent - l * bits));
-    if (grids.empty()) return {};
+    return grids;
+}
+
+std::size_t limbs_needed(const Rows& rows, const std::vector<double>& origin,
+                         const std::vector<double>& grids, const Parallel& parallel) {
+    if (grids.empty()) return 1;
     const Limbs limbs{origin.data(), grids.data(), grids.size()};
     std::uint64_t rests[kMostLimbs] = {};
     scan(rows, parallel, [&] { return RestWorker{rows, limbs, rests}; });
-    for (std::size_t l = 0; l < grids.size(); ++l)
-        if (rests[l] == 0) return {grids.begin(), grids.begin() + static_cast<std::ptrdiff_t>(l) + 1};
-    return {};
+    const std::uint64_t* first = rests;
+    return static_cast<std::size_t>(std::find(first, first + grids.size(), 0U) - first) + 1;
+}
+
+std::vector<double> sum_grids(const Rows& rows, const std::vector<double>& origin, const ValueRange& range,
+                              const Parallel& parallel) {
+    std::vector<double> grids = possible_grids(rows.n_rows, origin, range);
+    const std::size_t needed = limbs_needed(rows, origin, grids, parallel);
+    grids.resize(needed <= grids.size() ? needed : 0);
+    return grids;
 }
 
 }  // namespace kmosaic

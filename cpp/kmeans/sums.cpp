@@ -175,6 +175,13 @@ void ExactSums::merge(const ExactSums& other) {
     for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += other.counts_[j];
 }
 
+bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
+    if (sums.size() != sums_.size() || counts.size() != counts_.size()) return false;
+    sums_ = sums;
+    counts_ = counts;
+    return true;
+}
+
 void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
     const SumKernels& kernel = *kernels().sums;
     std::vector<std::int64_t> sum(row_size(), 0);

@@ -49,6 +49,10 @@ class ExactSums {
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
     void clear();
 
+    // Take over the sums and counts of another of this shape and these grids; returns whether their sizes fit.
+    bool set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
+    [[nodiscard]] const std::vector<std::int64_t>& sums() const { return sums_; }
+    [[nodiscard]] const std::vector<std::int64_t>& counts() const { return counts_; }
     [[nodiscard]] std::int64_t count(std::size_t cluster) const { return counts_[cluster]; }
     // A cluster's sum in double-double; returns whether some low is not 0.
     bool values(std::size_t cluster, double* high, double* low) const;

@@ -125,7 +125,7 @@ def test_sums_follow_the_rows(data: tuple[Array, Array | None], k: int, steps: s
         partial = engine.assign(centers).partial
         assert partial.exact
         if step == "move":
-            engine.move(partial, 3, len(centers) - 1)
+            engine.move(partial, engine.donor(3), len(centers) - 1)
             partial = engine.sums(len(centers))
         anew = MemoryEngine(X, None, 1, counts)
         anew.labels = engine.labels
@@ -142,8 +142,8 @@ def test_counts_are_equal_rows(cpu: str, dtype: str) -> None:
     assert told(merged.sums(5)) == told(repeated.sums(5)), cpu
     partial = merged.sums(5)
     assert (partial.means(np.zeros((5, 4))) == means(X, labels, np.zeros((5, 4)), counts)).all()
-    merged.move(partial, 0, 4 - int(labels[0]))  # one of them
-    repeated.move(repeated.sums(5), 0, 4 - int(labels[0]))
+    merged.move(partial, merged.donor(0), 4 - int(labels[0]))  # one of them
+    repeated.move(repeated.sums(5), repeated.donor(0), 4 - int(labels[0]))
     assert told(partial) == told(repeated.sums(5))
 
 
@@ -152,7 +152,7 @@ def test_moved_counts_leave_no_trace() -> None:
     engine = MemoryEngine(X, None, 1, np.array([5, 5, 5], dtype=np.uint32))
     centers = np.array([[5.0], [200.0]])
     partial = engine.assign(centers).partial
-    engine.move(partial, 2, 1)
+    engine.move(partial, engine.donor(2), 1)
     assert partial.counts.tolist() == [14, 1]
     assert engine.assign(np.array([[5.0], [20.0]])).partial.counts.tolist() == [10, 5]
 

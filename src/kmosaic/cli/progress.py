@@ -122,7 +122,8 @@ def share_done(progress: IterationProgress, n_samples: int) -> float:
     >>> share_done(IterationProgress(0, 2, 5, 300, 1.0, 0), 1000)
     0.5
     """
-    falling = 1.0 - math.log1p(min(progress.n_changed, n_samples)) / math.log1p(n_samples)
+    n_changed = n_samples if progress.n_changed is None else min(progress.n_changed, n_samples)
+    falling = 1.0 - math.log1p(n_changed) / math.log1p(n_samples)
     share = min(1.0, max(falling, progress.iteration / progress.max_iter))
     return (progress.restart + share) / progress.n_init
 

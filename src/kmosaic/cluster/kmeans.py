@@ -193,8 +193,8 @@ class KMeans(CentroidEstimator):
             return int(self.n_init)
         return 10 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
 
-    def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int], None]:
-        def report(iteration: int, inertia: float, n_changed: int) -> None:
+    def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int | None], None]:
+        def report(iteration: int, inertia: float, n_changed: int | None) -> None:
             if self.callback is not None:
                 self.callback(
                     IterationProgress(restart, n_init, iteration, self.max_iter, inertia, n_changed)

@@ -1,5 +1,8 @@
-"""The one primitive, an assignment step that returns sums, over rows in memory; and the one Lloyd loop."""
+"""The one primitive, an assignment step that returns sums, over rows in memory or in blocks; the one Lloyd
+loop."""
 
+from kmosaic.engines.block_engine import BlockEngine
+from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.colours import merge_colours
 from kmosaic.engines.distortion import LARGEST_GRADIENT, MOST_WARP, distortions
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
@@ -10,6 +13,9 @@ from kmosaic.engines.threads import ThreadCount, resolve_n_threads, thread_count
 __all__ = [
     "LARGEST_GRADIENT",
     "MOST_WARP",
+    "Block",
+    "BlockEngine",
+    "Blocks",
     "IterationProgress",
     "LloydOptions",
     "LloydResult",

@@ -1,4 +1,10 @@
-"""Rows in blocks that need not be in memory together."""
+"""Rows in blocks that need not be in memory together: the same primitive, block by block.
+
+Whatever the blocks, labels, centres and J are those of the rows in memory, to the bit: labels are decided
+row by row, and sums are exact in any order. Only where rows are gone through by several processes, and are
+floats, do the blocks show: in the last bits of J, and of centres where the floats span too many magnitudes
+for exact sums.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +24,26 @@ T = TypeVar("T")
 class Block:
     """Some of the rows, and where they stand among all.
 
-    ``rows`` is (n, n_features) as ``Rows``, and may be empty. ``positions``, int64 (n,), are ascending and differ
-    between all rows of all blocks; None stands for ``first``, ``first`` + 1, ... . They depend on the data alone, never
-    on how it was cut into blocks.
+    ``rows`` is (n, n_features) as ``Rows``, and may be empty. They stand at those of the positions
+    ``first``, ``first`` + 1, ... that ``present``, bool, marks: at all where it is None. Positions depend
+    on the data alone, never on how it was cut into blocks, and no two rows share one.
     """
 
     rows: Rows
     first: int
-    positions: NDArray[np.int64] | None = None
+    present: NDArray[np.bool_] | None = None
+
+    @property
+    def n_positions(self) -> int:
+        """Positions the block goes over, those without a row too."""
+        return len(self.rows) if self.present is None else len(self.present)
+
+    def rows_at(self, positions: NDArray[np.int64]) -> Rows:
+        """The rows at some of its positions that have one, in ascending order."""
+        offsets = positions - self.first
+        if self.present is None:
+            return self.rows[offsets]
+        return self.rows[np.searchsorted(np.flatnonzero(self.present), offsets)]
 
 
 class Blocks(Protocol):
@@ -40,11 +58,13 @@ class Blocks(Protocol):
         """uint8, uint16, float32 or float64."""
 
     @property
-    def n_positions(self) -> int:
-        """All positions are below this."""
+    def in_turn(self) -> bool:
+        """Whether tasks run here, one after another in the order of positions, rather than in processes
+        side by side."""
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """What ``task`` returns for each block, in order.
+        """What ``task`` returns for each block, in the order of positions.
 
-        A task is a picklable function that keeps no hold of its block, whose memory is used again.
+        A task keeps no hold of its block, whose memory is used again. Unless blocks are gone through in
+        turn, it is pickled and changes nothing outside.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.memory import MemoryEngine
+from kmosaic.engines.engine import Engine
+from kmosaic.engines.memory import Donor
 from kmosaic.errors import DataError
 
 EmptyClusters = Literal["relocate", "random", "drop", "error"]
@@ -26,7 +27,7 @@ class Repaired:
 
 
 def repair_empty(
-    engine: MemoryEngine,
+    engine: Engine,
     partial: _core.Partial,
     centers: NDArray[np.float64],
     policy: EmptyClusters,
@@ -42,19 +43,20 @@ def repair_empty(
     DataError
         Where the policy is "error".
     """
+    empty = partial.counts == 0
     if policy in ("drop", "error"):
-        centers = drop_empty(engine, partial, centers, policy)
-        return Repaired(engine.sums(len(centers)), centers, 0)
-    donors = _donors(engine, partial, centers, None if policy == "relocate" else random_state)
+        _refuse(empty, policy)
+        return Repaired(engine.keep_clusters(~empty, centers), _kept(centers, ~empty), 0)
+    candidates = engine.donors(centers, None if policy == "relocate" else random_state)
     n_filled = 0
-    for cluster, row in zip(np.flatnonzero(partial.counts == 0), donors, strict=False):
-        engine.move(partial, row, int(cluster))
+    for cluster, donor in zip(np.flatnonzero(empty), _fit_to_go(candidates, partial), strict=False):
+        engine.move(partial, donor, int(cluster))
         n_filled += 1
     return Repaired(partial, centers, n_filled)
 
 
 def drop_empty(
-    engine: MemoryEngine, partial: _core.Partial, centers: NDArray[np.float64], policy: EmptyClusters
+    engine: Engine, partial: _core.Partial, centers: NDArray[np.float64], policy: EmptyClusters
 ) -> NDArray[np.float64]:
     """Return the centres that have rows and renumber the labels, where the policy is "drop".
 
@@ -64,43 +66,30 @@ def drop_empty(
         Where the policy is "error".
     """
     kept = partial.counts > 0
+    _refuse(~kept, policy)
+    if policy != "drop" or kept.all():
+        return centers
+    engine.keep_clusters(kept, centers)
+    return _kept(centers, kept)
+
+
+def _refuse(empty: NDArray[np.bool_], policy: EmptyClusters) -> None:
     if policy == "error":
         raise DataError(
-            f"cluster {int(np.flatnonzero(~kept)[0])} has lost all its rows; lower n_clusters, start "
+            f"cluster {int(np.flatnonzero(empty)[0])} has lost all its rows; lower n_clusters, start "
             "or choose empty_clusters='relocate', 'random' or 'drop'"
         )
-    if policy != "drop":
-        return centers
-    if not kept.all():
-        engine.labels = (np.cumsum(kept) - 1)[engine.labels]
-        centers = np.ascontiguousarray(centers[kept])
-        if engine.weights is not None:  # rows without weight may have sat in a cluster that goes
-            engine.assign(centers)
-    return centers
 
 
-def _donors(
-    engine: MemoryEngine,
-    partial: _core.Partial,
-    centers: NDArray[np.float64],
-    random_state: np.random.RandomState | None,
-) -> Iterator[int]:
-    """Rows that may found a cluster: away from their centre, unlike each other, leaving no cluster empty.
+def _kept(centers: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.ascontiguousarray(centers[kept])
 
-    Those that cost most come first, or, given a random state, in random order.
-    """
-    costs = engine.own_squared_distances(centers)
-    if engine.weights is not None:
-        costs[engine.weights == 0] = 0
-    order = engine.canonical_order()
-    if random_state is None:
-        order = order[np.argsort(-costs[order], kind="stable")]
-    else:
-        order = order[random_state.permutation(len(costs))]
+
+def _fit_to_go(candidates: Iterable[Donor], partial: _core.Partial) -> Iterator[Donor]:
+    """Those unlike each other that leave no cluster empty, as ``partial`` is when each is asked for."""
     taken: set[bytes] = set()
-    for row in order[costs[order] > 0]:
-        values = engine.rows[row].tobytes()
-        weight = 1.0 if engine.weights is None else engine.weights[row]
-        if values not in taken and partial.counts[engine.labels[row]] > weight:
+    for donor in candidates:
+        values = donor.values.tobytes()
+        if values not in taken and partial.counts[donor.cluster] > donor.weight:
             taken.add(values)
-            yield int(row)
+            yield donor

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
-from kmosaic.engines.memory import MemoryEngine
+from kmosaic.engines.engine import Engine
 
 # No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
 _ROUNDING = 1e-12
@@ -28,7 +28,8 @@ class IterationProgress:
     iteration: int
     max_iter: int
     inertia: float
-    n_changed: int
+    n_changed: int | None
+    """How many labels the iteration changed; None where that is not counted."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,16 @@ class LloydOptions:
     """Stop when the centres' summed squared shift is no more than this; 0 means: until no label changes."""
     empty_clusters: EmptyClusters
     random_state: np.random.RandomState
-    on_iteration: Callable[[int, float, int], None]
-    """Called with the iteration, J and the number of labels that changed."""
+    on_iteration: Callable[[int, float, int | None], None]
+    """Called with the iteration, J and the number of labels that changed, where that is known."""
 
 
 @dataclass(frozen=True)
 class LloydResult:
     """A fixed point of Lloyd's algorithm, or where it was when it was stopped.
 
-    ``history`` has J after every assignment step and every update step, in turn; it never rises.
+    ``history`` has J after every assignment step and every update step, in turn; it never rises. ``labels``
+    is empty where the engine keeps none.
     """
 
     centers: NDArray[np.float64]
@@ -59,7 +61,7 @@ class LloydResult:
     history: NDArray[np.float64]
 
 
-def lloyd(engine: MemoryEngine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
+def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
     """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
     engine.forget_labels()
     history: list[float] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,16 +14,31 @@ from numpy.typing import NDArray
 from kmosaic import _core
 from kmosaic.engines.threads import resolve_n_threads
 
+SUM_BATCH = 1 << 16
+
 Rows = NDArray[Any]
 """(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """What one pass over the rows gives: the sums by cluster, and how many labels it changed."""
+    """What one pass over the rows gives: the sums by cluster, and how many labels it changed.
+
+    ``n_changed`` is None where some have changed, and nobody counts how many.
+    """
 
     partial: _core.Partial
-    n_changed: int
+    n_changed: int | None
+
+
+@dataclass(frozen=True)
+class Donor:
+    """A row that may found a cluster: its number, its cluster, its values (1, n_features), and its weight."""
+
+    row: int
+    cluster: int
+    values: Rows
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -142,14 +159,42 @@ class MemoryEngine:
             self._in_step = True
         return partial
 
-    def move(self, partial: _core.Partial, row: int, cluster: int) -> None:
+    def donors(
+        self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
+    ) -> Iterator[Donor]:
+        """Rows away from their centre: those that cost most first or, given a random state, at random."""
+        costs = self.own_squared_distances(centers)
+        if self.weights is not None:
+            costs[self.weights == 0] = 0
+        order = self.canonical_order()
+        if random_state is None:
+            order = order[np.argsort(-costs[order], kind="stable")]
+        else:
+            order = order[random_state.permutation(len(costs))]
+        yield from (self.donor(int(row)) for row in order[costs[order] > 0])
+
+    def donor(self, row: int) -> Donor:
+        """A row as one that may go to another cluster."""
+        weight = 1.0 if self.weights is None else float(self.weights[row])
+        return Donor(row, int(self._labels[row]), self.rows[row : row + 1], weight)
+
+    def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row, or one of the equal rows it stands for, to another cluster."""
-        partial.move(self.rows, self._weights, row, (int(self._labels[row]), cluster))
+        row = donor.row
+        partial.move(self.rows, self._weights, row, (donor.cluster, cluster))
         if self.counts is not None and self.counts[row] > 1:  # the others stay until the next step
             self._in_step = False
             self._founders[row] = cluster
         else:
             self._labels[row] = cluster
+
+    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
+        """Forget the clusters not kept, which are without weight, and return the sums at
+        ``centers[kept]``."""
+        self.labels = (np.cumsum(kept) - 1)[self.labels]
+        if self.weights is not None:  # rows without weight may have sat in a cluster that goes
+            return self.assign(np.ascontiguousarray(centers[kept])).partial
+        return self.sums(int(kept.sum()))
 
     def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
@@ -167,7 +212,7 @@ class MemoryEngine:
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
         distances = self.own_squared_distances(centers)
-        return float(distances.sum() if self._weights is None else (distances * self._weights).sum())
+        return sum_in_batches(distances if self._weights is None else distances * self._weights)
 
     def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""
@@ -240,6 +285,11 @@ class MemoryEngine:
             partial = _core.Partial(n_clusters, origin, False, grids)
         partial.add_squares(self.rows, self._weights, self.n_threads)
         return partial
+
+
+def sum_in_batches(values: NDArray[np.float64]) -> float:
+    """The sum, which is the same however values come in lots of ``SUM_BATCH``."""
+    return math.fsum(values[start : start + SUM_BATCH].sum() for start in range(0, len(values), SUM_BATCH))
 
 
 def nearest_centers(

@@ -16,8 +16,8 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 class Grid:
     """Where a scene's pixels lie.
 
-    ``transform`` is the affine map (a, b, c, d, e, f) from (column, line) to (x, y): x = a column + b line + c,
-    y = d column + e line + f, in the CRS's units. ``crs`` is WKT, or "" where a scene has none.
+    ``transform`` is the affine map (a, b, c, d, e, f) from (column, line) to (x, y): x = a column + b line
+    + c, y = d column + e line + f, in the CRS's units. ``crs`` is WKT, or "" where a scene has none.
     """
 
     width: int
@@ -44,8 +44,8 @@ class Band:
 class Strip:
     """Whole lines of a scene.
 
-    ``values`` is (n_lines, width, n_bands), C-contiguous, of the scene's dtype; what it holds where a pixel is
-    missing means nothing. ``valid`` is (n_lines, width) bool, or None where no pixel is missing.
+    ``values`` is (n_lines, width, n_bands), C-contiguous, of the scene's dtype; what it holds where a pixel
+    is missing means nothing. ``valid`` is (n_lines, width) bool, or None where no pixel is missing.
     """
 
     top: int
@@ -61,8 +61,8 @@ class Strip:
 class Scene(Protocol):
     """A scene to be read, again and again, in whole lines.
 
-    ``read`` may be called from any thread, by one at a time. Where ``out`` is given, (n_lines, width, n_bands) of
-    ``dtype``, it becomes the strip's values.
+    ``read`` may be called from any thread, by one at a time. Where ``out`` is given, (n_lines, width,
+    n_bands) of ``dtype``, it becomes the strip's values.
     """
 
     @property

@@ -1,0 +1,105 @@
+#include "bindings/blocks.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
+
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "bindings/arrays.hpp"
+#include "kmeans/sampling.hpp"
+#include "kmeans/sum_grids.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+using namespace nb::literals;
+
+using Values = std::vector<double>;
+using Mask = nb::ndarray<const bool, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Drawn = std::pair<Result<std::uint64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>>;
+
+template <class T>
+nb::bytes bytes_of(const std::vector<T>& values) {
+    return nb::bytes(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+}
+
+template <class T>
+std::vector<T> values_in(const nb::handle& item) {
+    const auto bytes = nb::cast<nb::bytes>(item);
+    require(bytes.size() % sizeof(T) == 0, "the state of a Partial is damaged");
+    std::vector<T> values(bytes.size() / sizeof(T));
+    std::copy_n(bytes.c_str(), bytes.size(), reinterpret_cast<char*>(values.data()));
+    return values;
+}
+
+nb::tuple pickled(const Partial& self) {
+    const PartialState s = self.state();
+    return nb::make_tuple(s.n_clusters, bytes_of(s.origin), s.integer, bytes_of(s.grids),
+                          bytes_of(s.exact_sums), bytes_of(s.exact_counts), bytes_of(s.high), bytes_of(s.low),
+                          bytes_of(s.counts), bytes_of(s.squares), s.n_rows);
+}
+
+void unpickle(Partial& self, const nb::tuple& t) {
+    require(t.size() == 11, "the state of a Partial is damaged");
+    new (&self)
+        Partial(PartialState{nb::cast<std::size_t>(t[0]), values_in<double>(t[1]), nb::cast<bool>(t[2]),
+                             values_in<double>(t[3]), values_in<std::int64_t>(t[4]),
+                             values_in<std::int64_t>(t[5]), values_in<double>(t[6]), values_in<double>(t[7]),
+                             values_in<double>(t[8]), values_in<double>(t[9]), nb::cast<std::size_t>(t[10])});
+}
+
+Rows real_rows(const AnyRows& array) {
+    const Rows rows{array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+    require(!rows.integer(), "grids are for float rows");
+    return rows;
+}
+
+std::size_t needed(const AnyRows& array, const Values& origin, const Values& grids, std::size_t n_threads) {
+    const Rows rows = real_rows(array);
+    require(origin.size() == rows.n_features, "origin must have one value a feature");
+    require(grids.size() <= kMostLimbs, "there are too many grids");
+    return without_gil(n_threads, [&](const Parallel& p) { return limbs_needed(rows, origin, grids, p); });
+}
+
+Values possible(std::size_t n_rows, const Values& origin, const Values& low, const Values& high) {
+    require(low.size() == origin.size() && high.size() == origin.size(),
+            "origin, low and high must have one value a feature");
+    return possible_grids(n_rows, origin, {low, high});
+}
+
+Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& present,
+                 std::pair<std::uint64_t, std::uint64_t> seed_and_limit, std::size_t n_threads) {
+    require(!present || present->shape(0) == n, "present must have one value a position");
+    const auto* mask = present ? reinterpret_cast<const std::uint8_t*>(present->data()) : nullptr;
+    const std::vector<DrawnRow> drawn = without_gil(n_threads, [&](const Parallel& p) {
+        return draw_rows(first, n, mask, seed_and_limit.first, seed_and_limit.second, p);
+    });
+    auto keys = make_buffer<std::uint64_t>(drawn.size());
+    auto positions = make_buffer<std::int64_t>(drawn.size());
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+        keys.data[i] = drawn[i].key;
+        positions.data[i] = drawn[i].position;
+    }
+    return {{keys.data, {drawn.size()}, keys.owner}, {positions.data, {drawn.size()}, positions.owner}};
+}
+
+}  // namespace
+
+void bind_blocks(nb::module_& m, nb::class_<Partial>& partial) {
+    partial
+        .def("equal_sums", &Partial::equal_sums, "other"_a, "Whether another has the same sums and counts.")
+        .def("__getstate__", &pickled)
+        .def("__setstate__", &unpickle);
+    m.def("possible_grids", &possible, "n_rows"_a, "origin"_a, "low"_a, "high"_a,
+          "The grids that sums over so many float rows can have, the coarsest first.");
+    m.def("limbs_needed", &needed, "rows"_a, "origin"_a, "grids"_a, "n_threads"_a,
+          "How many of these grids leave no rest of any value; one more than there are: even all do.");
+    m.def("draw_rows", &drawn_rows, "first"_a, "n"_a, "present"_a.none(), "seed_and_limit"_a, "n_threads"_a,
+          "Keys and positions of those positions from first on whose key is below the limit.");
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "kmeans/partial.hpp"
+
+namespace kmosaic {
+
+// What sums of blocks of rows need beyond those of rows in memory: pickling, grids for rows of many blocks, rows drawn.
+void bind_blocks(nanobind::module_& m, nanobind::class_<Partial>& partial);
+
+}  // namespace kmosaic

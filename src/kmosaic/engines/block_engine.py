@@ -1,0 +1,278 @@
+"""The engine over rows in blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic import _core
+from kmosaic.engines.blocks import Block, Blocks
+from kmosaic.engines.memory import (
+    SUM_BATCH,
+    Assigned,
+    Donor,
+    MemoryEngine,
+    Rows,
+    nearest_centers,
+    sum_in_batches,
+)
+from kmosaic.errors import DataError
+
+
+@dataclass(frozen=True)
+class Survey:
+    """How many rows there are, and each feature's least and greatest value.
+
+    Integers have None for both, since their sums need neither.
+    """
+
+    n_rows: int
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
+
+    def joined(self, other: Survey) -> Survey:
+        """That of the rows of both."""
+        if self.low is None or self.high is None or other.low is None or other.high is None:
+            return Survey(self.n_rows + other.n_rows)
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return Survey(self.n_rows + other.n_rows, low, high)
+
+
+# Squares are added up in batches of a multiple of the core's own, so that it makes no difference to them.
+_SQUARES_BATCH = 1 << 16
+
+
+class BlockEngine:
+    """Assigns rows that come in blocks to centres, and sums them by cluster, keeping nothing of a row.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    n_threads : threads a block is assigned with
+    """
+
+    def __init__(self, blocks: Blocks, n_threads: int) -> None:
+        self.blocks = blocks
+        self.n_threads = n_threads
+        self.survey = reduce(Survey.joined, blocks.map(partial(_survey, n_threads)))
+        if self.survey.n_rows == 0:
+            raise DataError("there are no rows to cluster")
+        self._empty = self._without_rows()
+        self._squares = self._sum_squares()
+        self._centers: NDArray[np.float64] | None = None  # those the labels are of
+        self._sums: _core.Partial | None = None
+
+    def forget_labels(self) -> None:
+        """Go back to where no row has a label."""
+        self._sums = None
+
+    def give_labels(self) -> NDArray[np.int32]:
+        """None: this engine keeps no labels."""
+        return np.empty(0, np.int32)
+
+    def assign(self, centers: NDArray[np.float64]) -> Assigned:
+        """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
+        before, sums = self._sums, self._squares.emptied(len(centers))
+        self._add(sums, partial(_add_nearest, self.n_threads, centers))
+        self._centers, self._sums = centers, sums
+        settled = before is not None and before.n_clusters == len(centers) and sums.equal_sums(before)
+        return Assigned(sums, 0 if settled else None)
+
+    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
+        return partial.means(previous, self.n_threads)
+
+    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
+        value, error = partial.inertia(centers, self.n_threads)
+        return value if error <= value * 2.0**-53 or value == error else None
+
+    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
+        """J added up from the rows' own distances, each rounded."""
+        batches, sums = _Batches(SUM_BATCH), []
+        for distances in self.blocks.map(partial(_own_distances, self.n_threads, self._assigned, centers)):
+            sums += [sum_in_batches(batch) for batch in batches.add(distances)]
+        return math.fsum([*sums, *map(sum_in_batches, batches.rest())])
+
+    def donors(
+        self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
+    ) -> Iterator[Donor]:
+        """Rows away from their centre: those that cost most first, as many as could be asked for."""
+        if random_state is not None:
+            raise DataError(
+                "rows in blocks are not drawn at random for empty clusters; choose 'relocate' or 'drop'"
+            )
+        found = self.blocks.map(partial(_costliest, self.n_threads, self._assigned, centers))
+        rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
+        engine = MemoryEngine(rows, None, self.n_threads)
+        engine.assign(self._assigned)
+        return engine.donors(centers, None)
+
+    def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
+        """Give one row to another cluster, until the next step."""
+        partial.move(donor.values, None, 0, (donor.cluster, cluster))
+
+    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
+        """Forget the clusters not kept, which have no weight; return the sums at ``centers[kept]``."""
+        return self.assign(np.ascontiguousarray(centers[kept])).partial
+
+    def sample(self, n: int, seed: int) -> Rows:
+        """Draw ``n`` rows without replacement, or all where there are no more, in the order of their
+        positions.
+
+        Which rows depends on their positions and the seed alone.
+        """
+        limit = _limit(n, self.survey.n_rows)
+        drawn = list(self.blocks.map(partial(_drawn, self.n_threads, seed, limit)))
+        keys = np.concatenate([each.keys for each in drawn])
+        rows = np.concatenate([each.rows for each in drawn])
+        if len(keys) > n:
+            rows = rows[np.sort(np.argsort(keys, kind="stable")[:n])]
+        return np.ascontiguousarray(rows)
+
+    @property
+    def _assigned(self) -> NDArray[np.float64]:
+        assert self._centers is not None, "rows have labels only after assign"
+        return self._centers
+
+    def _add(self, sums: _core.Partial, task: Callable[[_core.Partial, Block], _core.Partial]) -> None:
+        """Let each block add to ``sums``: in turn, or to a Partial of its own, and those together in their
+        order."""
+        if self.blocks.in_turn:
+            for _ in self.blocks.map(partial(task, sums)):
+                pass
+            return
+        for own in self.blocks.map(partial(task, self._empty.emptied(sums.n_clusters))):
+            sums.merge(own)
+
+    def _sum_squares(self) -> _core.Partial:
+        """A Partial of one cluster that has the rows' squares, and no sums."""
+        squares = self._empty.emptied(1)
+        if not self.blocks.in_turn:
+            self._add(squares, partial(_add_squares, self.n_threads))
+            return squares
+        batches = _Batches(_SQUARES_BATCH)
+        for _ in self.blocks.map(
+            lambda block: _add_batches(squares, batches.add(block.rows), self.n_threads)
+        ):
+            pass
+        _add_batches(squares, batches.rest(), self.n_threads)
+        return squares
+
+    def _without_rows(self) -> _core.Partial:
+        """A Partial for sums of these rows: floats need an origin and grids."""
+        low, high = self.survey.low, self.survey.high
+        if low is None or high is None:
+            return _core.Partial(1, np.zeros(self.blocks.n_features), True)
+        origin = _core.exact_origin(low, high)
+        grids = _core.possible_grids(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
+        needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), grids)))
+        return _core.Partial(1, origin, False, grids[:needed] if needed <= len(grids) else [])
+
+
+class _Batches:
+    """Cuts what comes in lots of any size into whole batches, so that the lots' sizes do not show."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._rest: NDArray[Any] | None = None
+
+    def add(self, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """Arrays of one or more whole batches; the last values are kept for the next lot."""
+        if self._rest is not None:
+            missing = self._size - len(self._rest)
+            self._rest = np.concatenate([self._rest, values[:missing]])
+            values = values[missing:]
+            if len(self._rest) < self._size:
+                return
+            yield self._rest
+        whole = len(values) // self._size * self._size
+        if whole:
+            yield values[:whole]
+        self._rest = values[whole:].copy()
+
+    def rest(self) -> list[NDArray[Any]]:
+        """What is left of the last batch, if anything."""
+        return [] if self._rest is None or len(self._rest) == 0 else [self._rest]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Rows drawn from a block, and the keys they were drawn by: the lowest of all blocks stay."""
+
+    keys: NDArray[np.uint64]
+    rows: Rows
+
+
+def _survey(n_threads: int, block: Block) -> Survey:
+    rows = block.rows
+    if rows.dtype.kind == "u":
+        return Survey(len(rows))
+    low, high = _core.value_range(rows, n_threads)
+    return Survey(len(rows), np.array(low), np.array(high))
+
+
+def _limbs_needed(n_threads: int, origin: list[float], grids: list[float], block: Block) -> int:
+    return _core.limbs_needed(block.rows, origin, grids, n_threads)
+
+
+def _add_squares(n_threads: int, sums: _core.Partial, block: Block) -> _core.Partial:
+    sums.add_squares(block.rows, None, n_threads)
+    return sums
+
+
+def _add_batches(sums: _core.Partial, batches: Iterable[Rows], n_threads: int) -> None:
+    for rows in batches:
+        sums.add_squares(rows, None, n_threads)
+
+
+def _add_nearest(
+    n_threads: int, centers: NDArray[np.float64], sums: _core.Partial, block: Block
+) -> _core.Partial:
+    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads), n_threads)
+    return sums
+
+
+def _own_distances(
+    n_threads: int, assigned: NDArray[np.float64], centers: NDArray[np.float64], block: Block
+) -> NDArray[np.float64]:
+    """Each row's squared distance to the centre, in ``centers``, of the cluster it was ``assigned``."""
+    labels = nearest_centers(block.rows, assigned, n_threads)
+    return _core.own_squared_distances(block.rows, centers, labels, n_threads)
+
+
+def _costliest(
+    n_threads: int, assigned: NDArray[np.float64], centers: NDArray[np.float64], block: Block
+) -> Rows:
+    """The unlike rows that cost most, two for each centre, and all that cost as much as the last of them.
+
+    For each empty cluster one, and one for each cluster that would be left empty and keeps its own.
+    """
+    n = 2 * len(centers)
+    costs = _own_distances(n_threads, assigned, centers, block)
+    order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
+    n_seen = n
+    while True:
+        unlike = np.unique(block.rows[order[:n_seen]], axis=0)
+        if len(unlike) >= n or n_seen >= len(order):
+            break
+        n_seen *= 2
+    n_seen = int(np.searchsorted(-costs[order], -costs[order[:n_seen]].min(initial=np.inf), side="right"))
+    return np.unique(block.rows[order[:n_seen]], axis=0)
+
+
+def _drawn(n_threads: int, seed: int, limit: int, block: Block) -> _Drawn:
+    keys, positions = _core.draw_rows(block.first, block.n_positions, block.present, (seed, limit), n_threads)
+    return _Drawn(np.asarray(keys), block.rows_at(np.asarray(positions)))
+
+
+def _limit(n: int, n_rows: int) -> int:
+    """Below it lie the keys of ``n`` of the rows and a few more: too few once in 10^15 times."""
+    share = (n + 8 * math.sqrt(n) + 8) / n_rows
+    return min(int(share * 2**64), 2**64 - 1)

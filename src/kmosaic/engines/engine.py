@@ -1,0 +1,48 @@
+"""What the Lloyd loop asks of an engine, wherever its rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic import _core
+from kmosaic.engines.memory import Assigned, Donor
+
+
+class Engine(Protocol):
+    """The assignment step that returns sums, and what follows from the labels it gave last."""
+
+    def forget_labels(self) -> None:
+        """Go back to where no row has a label."""
+
+    def give_labels(self) -> NDArray[np.int32]:
+        """Hand over the labels, where the engine keeps them, and forget them."""
+
+    def assign(self, centers: NDArray[np.float64]) -> Assigned:
+        """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
+
+    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
+
+    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
+
+    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
+        """J added up from the rows' own distances, each rounded."""
+
+    def donors(
+        self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
+    ) -> Iterable[Donor]:
+        """Rows away from their centre: those that cost most first or, given a random state, at random.
+
+        Twice as many of unlike values as there are clusters, or more, where there are so many.
+        """
+
+    def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
+        """Give one row to another cluster."""
+
+    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
+        """Forget the clusters not kept, which have no weight; return the sums at ``centers[kept]``."""
