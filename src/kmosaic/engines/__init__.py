@@ -1,10 +1,11 @@
 """The one primitive, an assignment step that returns sums, over rows in memory or in blocks; the one Lloyd
 loop."""
 
-from kmosaic.engines.block_engine import BlockEngine
+from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.colours import merge_colours
 from kmosaic.engines.distortion import LARGEST_GRADIENT, MOST_WARP, distortions
+from kmosaic.engines.engine import Engine
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
 from kmosaic.engines.memory import MemoryEngine, Rows, nearest_centers
 from kmosaic.engines.neighbours import Neighbours, nearest_rows
@@ -16,11 +17,13 @@ __all__ = [
     "Block",
     "BlockEngine",
     "Blocks",
+    "Engine",
     "IterationProgress",
     "LloydOptions",
     "LloydResult",
     "MemoryEngine",
     "Neighbours",
+    "NoRowsError",
     "Rows",
     "ThreadCount",
     "distortions",

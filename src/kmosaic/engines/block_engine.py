@@ -48,6 +48,10 @@ class Survey:
 _SQUARES_BATCH = 1 << 16
 
 
+class NoRowsError(DataError):
+    """Blocks that are all empty."""
+
+
 class BlockEngine:
     """Assigns rows that come in blocks to centres, and sums them by cluster, keeping nothing of a row.
 
@@ -62,11 +66,16 @@ class BlockEngine:
         self.n_threads = n_threads
         self.survey = reduce(Survey.joined, blocks.map(partial(_survey, n_threads)))
         if self.survey.n_rows == 0:
-            raise DataError("there are no rows to cluster")
+            raise NoRowsError("there are no rows to cluster")
         self._empty = self._without_rows()
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
         self._sums: _core.Partial | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of all blocks."""
+        return self.survey.n_rows
 
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""

@@ -55,6 +55,8 @@ class LloydResult:
 
     centers: NDArray[np.float64]
     labels: NDArray[np.int32]
+    counts: NDArray[np.float64]
+    """The total weight of each cluster's rows."""
     inertia: float
     n_iter: int
     converged: bool
@@ -92,9 +94,13 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
                 converged = float(np.square(moved - centers).sum()) <= options.tolerance
             centers = moved
         options.on_iteration(iteration, history[-1], step.n_changed)
+    counts = partial.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
         record(last.partial, centers)
-        if (last.partial.counts == 0).any():
+        counts = last.partial.counts
+        if (counts == 0).any():
             centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
-    return LloydResult(centers, engine.give_labels(), history[-1], iteration, converged, np.array(history))
+            counts = counts[counts > 0] if len(centers) < len(counts) else counts
+    labels = engine.give_labels()
+    return LloydResult(centers, labels, counts, history[-1], iteration, converged, np.array(history))

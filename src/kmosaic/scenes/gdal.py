@@ -33,7 +33,8 @@ def load_rasterio() -> ModuleType:
 
 @contextlib.contextmanager
 def gdal_settings() -> Iterator[None]:
-    """GDAL as it is to be while it works for us: little cached, no code out of files run, nothing said on stderr.
+    """GDAL as it is to be while it works for us: little cached, no code out of files run, nothing said on
+    stderr.
 
     Settings are the thread's own, so each read has to be within.
     """

@@ -32,8 +32,8 @@ class MissingRange:
 def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
     """Return what a band of this dtype has where its nodata value was meant; None where no value can be.
 
-    Floats are compared as GDAL does, within a few units in the last place: nodata tags are often written in too few
-    digits. What lies within those of the lowest or the highest float is meant to be it.
+    Floats are compared as GDAL does, within a few units in the last place: nodata tags are often written in
+    too few digits. What lies within those of the lowest or the highest float is meant to be it.
     """
     if nodata is None or np.isnan(nodata):
         return None
@@ -51,7 +51,8 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
 def present(
     values: NDArray[Any], ranges: Sequence[MissingRange | None], name: str, top: int
 ) -> NDArray[np.bool_] | None:
-    """Return which pixels of lines (n_lines, width, n_bands) have all bands, (n_lines, width); None: every pixel.
+    """Return which pixels of lines (n_lines, width, n_bands) have all bands, (n_lines, width); None: every
+    pixel.
 
     Raises
     ------

@@ -71,11 +71,15 @@ def held_as(dtypes: Sequence[str], name: str) -> np.dtype[np.generic]:
     """
     for dtype in dtypes:
         if dtype not in _HELD_AS:
-            raise DataError(f"{name} has a band of {dtype}; integers and real numbers can be clustered: convert it")
+            raise DataError(
+                f"{name} has a band of {dtype}; integers and real numbers can be clustered: convert it"
+            )
     return np.dtype(max((_HELD_AS[dtype] for dtype in dtypes), key=_WIDER.index))
 
 
-def chosen_bands(bands: Sequence[Band], options: ReadOptions, name: str, *, left_out: Sequence[int] = ()) -> list[int]:
+def chosen_bands(
+    bands: Sequence[Band], options: ReadOptions, name: str, *, left_out: Sequence[int] = ()
+) -> list[int]:
     """Return the places of the bands to read, from 0; without a choice, all but those in ``left_out``.
 
     Raises

@@ -1,0 +1,181 @@
+"""Fitting a scene: seeds from a sample of its pixels, then exact steps over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.cluster.seeding import starting_centers
+from kmosaic.engines import (
+    BlockEngine,
+    Engine,
+    LloydOptions,
+    LloydResult,
+    MemoryEngine,
+    NoRowsError,
+    lloyd,
+    merge_colours,
+    resolve_n_threads,
+)
+from kmosaic.errors import DataError
+from kmosaic.scenes.memory import Plan, plan_memory
+from kmosaic.scenes.pixels import HeldPixels, OnPass, ScenePixels, StripReader
+from kmosaic.scenes.scaling import Scaling
+from kmosaic.scenes.scene import Scene
+
+SEED_PIXELS = 1 << 18
+"""Pixels that the fit starts from: enough that k-means++ and the steps after it see every class of a
+scene."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How to fit.
+
+    Parameters
+    ----------
+    n_clusters : int
+    seed : int
+        The same one gives the same classes.
+    max_iter : int
+        The most steps over all pixels.
+    n_threads : int or None
+        None: all processors. Changes no result.
+    memory : int or None
+        The most memory the process is to use, in bytes; None: half of what is free. Changes no result.
+    sample : int or None
+        Fit so many pixels only, drawn by their places; None: fit all.
+    on_iteration : called with the iteration, ``max_iter`` and J
+    on_pass : called with the lines read in a pass over the scene, and all there are
+    """
+
+    n_clusters: int
+    seed: int = 0
+    max_iter: int = 300
+    n_threads: int | None = None
+    memory: int | None = None
+    sample: int | None = None
+    on_iteration: Callable[[int, int, float], None] | None = field(default=None, compare=False)
+    on_pass: OnPass | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, eq=False)
+class SceneFit:
+    """Classes of a scene.
+
+    ``centers`` is (n_clusters, n_bands) float64, in scaled units; ``counts`` how many pixels each has,
+    ``n_pixels`` in all, missing ones left out. ``inertia`` is J, the sum of their squared distances to
+    their centres, in squared scaled units. ``history`` has J after every assignment and every update step,
+    in turn. Where only ``sampled`` pixels were fitted, counts and inertia are still those of all, and
+    ``sample_inertia`` is what the sample made of it.
+    """
+
+    centers: NDArray[np.float64]
+    scaling: Scaling
+    counts: NDArray[np.int64]
+    inertia: float
+    n_iter: int
+    converged: bool
+    history: NDArray[np.float64]
+    n_pixels: int
+    sampled: int | None = None
+    sample_inertia: float | None = None
+
+
+def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
+    """Find the classes of a scene by Lloyd's algorithm over all its present pixels.
+
+    The result is the same to the bit for every cap on memory and every number of threads.
+
+    Raises
+    ------
+    DataError
+        Where no pixel is present, fewer are distinct than there are to be clusters, the scene cannot be
+        read, or the memory is too small: then the message says how much works.
+    """
+    n_drawn = max(SEED_PIXELS, options.sample or 0)
+    plan = plan_memory(scene, scaling, options.memory, n_drawn)
+    n_threads = resolve_n_threads(options.n_threads)
+    pixels = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
+    held = HeldPixels(pixels, scene.grid.n_pixels) if plan.holds_rows else None
+    blocks = _blocks(pixels if held is None else held, n_threads, scene.name)
+    started = _fit_of_sample(blocks, options)
+    if options.sample is None:
+        engine = _engine(blocks, held, plan)
+        result = lloyd(engine, started.centers, _lloyd_options(options, options.on_iteration))
+        sampled, sample_inertia = None, None
+    else:
+        result = _applied(blocks, started)
+        sampled, sample_inertia = min(options.sample, blocks.n_rows), started.inertia
+    _check_counts(result, options.n_clusters, scene.name)
+    return SceneFit(
+        centers=result.centers,
+        scaling=scaling,
+        counts=np.rint(result.counts).astype(np.int64),
+        inertia=result.inertia,
+        n_iter=result.n_iter,
+        converged=result.converged,
+        history=result.history,
+        n_pixels=blocks.n_rows,
+        sampled=sampled,
+        sample_inertia=sample_inertia,
+    )
+
+
+def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> LloydResult:
+    """Greedy k-means++ on pixels drawn from all, and Lloyd's algorithm on them."""
+    rows = blocks.sample(options.sample or SEED_PIXELS, options.seed)
+    engine = MemoryEngine(rows, None, blocks.n_threads, keeps_bounds=True)
+    random_state = np.random.RandomState(options.seed)
+    centers = starting_centers(engine, options.n_clusters, "k-means++", random_state)
+    on_iteration = None if options.sample is None else options.on_iteration
+    return lloyd(engine, centers, _lloyd_options(options, on_iteration))
+
+
+def _engine(blocks: BlockEngine, held: HeldPixels | None, plan: Plan) -> Engine:
+    """The fastest there is room for: with labels and bounds, or with rows held, or reading them every
+    time."""
+    if held is None or not plan.holds_labels:
+        return blocks
+    merged = merge_colours(held.rows, blocks.n_threads)
+    if merged is not None:
+        return MemoryEngine(merged.rows, None, blocks.n_threads, merged.counts, keeps_bounds=True)
+    return MemoryEngine(held.rows, None, blocks.n_threads, keeps_bounds=True)
+
+
+def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:
+    """What centres found on a sample are worth on all pixels."""
+    partial = blocks.assign(started.centers).partial
+    inertia = blocks.certified_inertia(partial, started.centers)
+    if inertia is None:
+        inertia = blocks.summed_inertia(started.centers)
+    return replace(started, counts=partial.counts, inertia=inertia)
+
+
+def _lloyd_options(
+    options: FitOptions, on_iteration: Callable[[int, int, float], None] | None
+) -> LloydOptions:
+    def report(iteration: int, inertia: float, n_changed: int | None) -> None:  # noqa: ARG001
+        if on_iteration is not None:
+            on_iteration(iteration, options.max_iter, inertia)
+
+    return LloydOptions(options.max_iter, 0.0, "relocate", np.random.RandomState(options.seed), report)
+
+
+def _blocks(pixels: ScenePixels | HeldPixels, n_threads: int, name: str) -> BlockEngine:
+    try:
+        return BlockEngine(pixels, n_threads)
+    except NoRowsError:
+        raise DataError(f"{name} has no pixel that is present; look at its nodata values and mask") from None
+
+
+def _check_counts(result: LloydResult, n_clusters: int, name: str) -> None:
+    n_distinct = int((result.counts > 0).sum())
+    if n_distinct < n_clusters and result.converged:
+        raise DataError(
+            f"{name} has only {n_distinct} distinct pixels for {n_clusters} clusters; "
+            f"ask for {n_distinct} or fewer"
+        )

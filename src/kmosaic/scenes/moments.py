@@ -1,0 +1,125 @@
+"""Means, deviations and counts of bands as they come, strip by strip, without any rounding on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Pixels looked at together: 2^16 whole numbers of up to 2^36 add up below 2^53 in any order, so in float64 exactly.
+PIXELS = 1 << 16
+_LIMB_BITS = 36
+# All float64 are whole multiples of 2^-1074.
+_LOWEST_BIT = 1074
+
+
+@dataclass(frozen=True)
+class Moments:
+    """A band's mean and deviation (of the population), each rounded once."""
+
+    mean: float
+    deviation: float
+
+
+def exact_sum(values: NDArray[np.float64]) -> int:
+    """Return the sum of at most ``PIXELS`` values, in units of 2^-1074.
+
+    Each round takes away from every value its nearest multiple of a power of two, 2^36 of which reach the largest
+    value: whole numbers that add up exactly. Most values have nothing left after the first round or the second.
+    """
+    total = 0
+    while values.size:
+        _, exponent = math.frexp(max(float(values.max()), -float(values.min())))
+        shift = max(exponent - _LIMB_BITS, -_LOWEST_BIT)
+        grid = math.ldexp(1.0, shift)
+        whole = np.rint(values / grid)
+        total += int(whole.sum()) << (shift + _LOWEST_BIT)
+        rest = values - whole * grid
+        values = rest[rest != 0]
+    return total
+
+
+class FloatMoments:
+    """The mean and the deviation of each of several bands of floats.
+
+    Sums are exact, so they do not depend on how the pixels come. Squares are of differences from the first pixel,
+    so that nothing cancels where bands lie far from zero; each is rounded, once.
+    """
+
+    def __init__(self, n_bands: int) -> None:
+        self._n = 0
+        self._origin: NDArray[np.float64] | None = None
+        self._sums = [0] * n_bands
+        self._squares = [0] * n_bands
+
+    def add(self, pixels: NDArray[Any]) -> None:
+        """Take in pixels (n, n_bands) of finite values of at most 1e100."""
+        if self._origin is None and len(pixels):
+            self._origin = pixels[0].astype(np.float64)
+        self._n += len(pixels)
+        for first in range(0, len(pixels), PIXELS):
+            self._add(pixels[first : first + PIXELS])
+
+    def _add(self, pixels: NDArray[Any]) -> None:
+        assert self._origin is not None
+        for band, origin in enumerate(self._origin):
+            values = pixels[:, band].astype(np.float64)
+            self._sums[band] += exact_sum(values)
+            values -= origin
+            self._squares[band] += exact_sum(np.square(values, out=values))
+
+    def result(self) -> list[Moments]:
+        """Return the moments of each band; there must have been a pixel."""
+        assert self._origin is not None
+        unit = 1 << _LOWEST_BIT
+        found = []
+        for origin, total, squares in zip(self._origin, self._sums, self._squares, strict=True):
+            mean = Fraction(total, unit * self._n)
+            variance = Fraction(squares, unit * self._n) - (mean - Fraction(float(origin))) ** 2
+            found.append(Moments(float(mean), math.sqrt(max(0.0, float(variance)))))
+        return found
+
+
+class IntegerCounts:
+    """How often each value occurs in each of several bands of uint8 or uint16: everything else follows."""
+
+    def __init__(self, n_bands: int, dtype: np.dtype[Any]) -> None:
+        self._counts = np.zeros((n_bands, int(np.iinfo(dtype).max) + 1), np.int64)
+
+    def add(self, pixels: NDArray[Any]) -> None:
+        """Take in pixels (n, n_bands)."""
+        size = self._counts.shape[1]
+        for first in range(0, len(pixels), PIXELS):
+            block = pixels[first : first + PIXELS]
+            for band, counts in enumerate(self._counts):
+                counts += np.bincount(block[:, band], minlength=size)
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels taken in."""
+        return int(self._counts[0].sum())
+
+    def moments(self) -> list[Moments]:
+        """Return the moments of each band; there must have been a pixel."""
+        found = []
+        for counts in self._counts:
+            values = np.flatnonzero(counts).tolist()
+            often = counts[values].tolist()
+            n = sum(often)
+            total = sum(value * count for value, count in zip(values, often, strict=True))
+            squares = sum(value * value * count for value, count in zip(values, often, strict=True))
+            variance = Fraction(n * squares - total * total, n * n)
+            found.append(Moments(float(Fraction(total, n)), math.sqrt(float(variance))))
+        return found
+
+    def at(self, ranks: Sequence[int]) -> list[list[float]]:
+        """Return, for each band, its values of these ranks from 0 on, in ascending order of value."""
+        return [
+            np.searchsorted(np.cumsum(counts), ranks, "right").astype(float).tolist()
+            for counts in self._counts
+        ]
