@@ -1,4 +1,4 @@
-"""What the classes of a map are, in the sidecar file that GDAL and QGIS read: names and an attribute table."""
+"""What the classes of a map are, in the sidecar that GDAL and QGIS read: names and an attribute table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 # Types and usages by their numbers in GDAL's data model: GDALRATFieldType and GDALRATFieldUsage.
 _TYPES = {"Integer": "0", "Real": "1", "String": "2"}
-_USAGES = {"Generic": "0", "PixelCount": "1", "Name": "2", "MinMax": "5", "Red": "6", "Green": "7", "Blue": "8"}
+_USAGES = {
+    "Generic": "0",
+    "PixelCount": "1",
+    "Name": "2",
+    "MinMax": "5",
+    "Red": "6",
+    "Green": "7",
+    "Blue": "8",
+}
 _MOST_INTEGER = (1 << 31) - 1
 
 

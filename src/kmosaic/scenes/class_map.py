@@ -18,7 +18,7 @@ from kmosaic.scenes.attribute_table import Column, Legend, sidecar
 from kmosaic.scenes.labelling import MISSING
 from kmosaic.scenes.raster_output import Layout, RasterOutput, raster_output
 from kmosaic.scenes.scene import Grid
-from kmosaic.scenes.statistics import ClassStatistics
+from kmosaic.scenes.statistics import ClassSizes
 
 MOST_CLASSES = 65535
 
@@ -123,11 +123,14 @@ def class_map_output(
     OutputError
         When one of them exists and ``overwrite`` is false, or cannot be written.
     """
-    with atomic_write(sidecar_path(path), overwrite=overwrite) as table:
-        with raster_output(path, drawn.grid, drawn.layout(description), overwrite=overwrite) as raster:
-            output = ClassMapOutput(raster, drawn)
-            yield output
-            table.write_bytes(sidecar(drawn.legend(), output.columns))
+    layout = drawn.layout(description)
+    with (
+        atomic_write(sidecar_path(path), overwrite=overwrite) as table,
+        raster_output(path, drawn.grid, layout, overwrite=overwrite) as raster,
+    ):
+        output = ClassMapOutput(raster, drawn)
+        yield output
+        table.write_bytes(sidecar(drawn.legend(), output.columns))
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:
@@ -135,9 +138,9 @@ def sidecar_path(path: str | os.PathLike[str]) -> Path:
     return Path(f"{os.fspath(path)}.aux.xml")
 
 
-def statistics_columns(statistics: ClassStatistics) -> list[Column]:
-    """Return what the attribute table says of each class: pixels, and where known the area in square metres."""
-    columns = [Column("Count", "PixelCount", [int(n) for n in statistics.pixels])]
-    if statistics.areas is not None:
-        columns.append(Column("Area_m2", "Generic", [float(area) for area in statistics.areas]))
+def size_columns(sizes: ClassSizes) -> list[Column]:
+    """Return what the attribute table says of each class: pixels, and its area where known."""
+    columns = [Column("Count", "PixelCount", [int(n) for n in sizes.pixels])]
+    if sizes.areas is not None:
+        columns.append(Column("Area_m2", "Generic", [float(area) for area in sizes.areas]))
     return columns

@@ -25,8 +25,8 @@ class Labels:
     """What is known of a strip's pixels, each array (n_lines, width).
 
     ``nearest`` and ``second``, int32, are the nearest and the second-nearest class, -1 where the pixel is
-    missing; ``distance`` and ``second_distance``, float32, how far these classes' centres are from it, in scaled
-    units, NaN where it is missing. All but ``nearest`` are None unless they were asked for.
+    missing; ``distance`` and ``second_distance``, float32, how far these classes' centres are from it, in
+    scaled units, NaN where it is missing. All but ``nearest`` are None unless they were asked for.
     """
 
     nearest: NDArray[np.int32]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 _FIRST = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 _MOST = 256
 _STEPS = 12
+_DARKEST, _LIGHTEST = 0.35, 0.93
 # Overall mean plus and minus so many deviations of the classes' means are shown as black and white.
 _DEVIATIONS = 2.0
 
@@ -40,11 +41,11 @@ _OKLAB = np.array(
 
 
 def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
-    """Return colours that differ for people of normal, protanopic and deuteranopic sight: (n_classes, 3) uint8.
+    """Return colours that people of normal, protanopic or deuteranopic sight can tell apart.
 
-    The first eight are Okabe and Ito's; each further one is, of a grid of colours, that which lies farthest from
-    all before it, to whichever of the three sights sees them least apart. Past 256 they come again. The first
-    colours are the same for any number of classes.
+    They are (n_classes, 3) uint8. The first eight are Okabe and Ito's; each further one is, of a grid of
+    colours, that which lies farthest from all before it, to whichever of the three sights sees them least
+    apart. Past 256 they come again. The first colours are the same for any number of classes.
 
     Examples
     --------
@@ -60,9 +61,9 @@ def ground_colours(
 ) -> NDArray[np.uint8]:
     """Return each class as it looks in three bands: (n_classes, 3) uint8.
 
-    ``centers`` is (n_classes, n_bands) in the bands' own units, ``sizes`` (n_classes,) how many pixels each has,
-    ``rgb`` the bands' indices. Each band is stretched so that the mean of all pixels is the middle grey, and two
-    deviations of the classes' means from it black and white.
+    ``centers`` is (n_classes, n_bands) in the bands' own units, ``sizes`` (n_classes,) how many pixels each
+    has, ``rgb`` the bands' indices. Each band is stretched so that the mean of all pixels is the middle
+    grey, and two deviations of the classes' means from it black and white.
 
     Examples
     --------
@@ -83,8 +84,9 @@ def _palette() -> NDArray[np.uint8]:
     first = np.array([_parsed(colour) for colour in _FIRST], np.uint8)
     levels = np.floor(np.linspace(0, 255, _STEPS)).astype(np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
-    # Black and white are what surrounds a map.
-    candidates = grid[(grid.max(axis=1) > 0) & (grid.min(axis=1) < 255)]
+    # Nearly black and nearly white are what surrounds a map.
+    lightness = _seen(grid)[0, :, 0]
+    candidates = grid[(lightness > _DARKEST) & (lightness < _LIGHTEST)]
     seen, seen_first = _seen(candidates), _seen(first)
     gaps = np.min([_gaps(seen, colour) for colour in np.swapaxes(seen_first, 0, 1)], axis=0)
     chosen = list(first)

@@ -30,8 +30,8 @@ _SMALLEST_OVERVIEW = 256
 class Layout:
     """What a raster's bands are: one dtype and nodata value for all, a description for each.
 
-    ``colours`` maps values of a single band to (red, green, blue); ``resampling`` says how overviews are made, by
-    GDAL's name; ``cog`` asks for a cloud-optimised GeoTIFF.
+    ``colours`` maps values of a single band to (red, green, blue); ``resampling`` says how overviews are
+    made, by GDAL's name; ``cog`` asks for a cloud-optimised GeoTIFF.
     """
 
     dtype: str
@@ -43,24 +43,37 @@ class Layout:
 
 
 class RasterOutput:
-    """A raster that is being written, from top to bottom."""
+    """A raster that is being written, from top to bottom, a row of tiles at a time."""
 
-    def __init__(self, dataset: Any, n_bands: int) -> None:
+    def __init__(self, dataset: Any, layout: Layout) -> None:
         self._dataset = dataset
-        self._n_bands = n_bands
-        self._line = 0
+        n_bands = len(layout.descriptions)
+        self._tiles = np.empty((n_bands, TILE, dataset.width), layout.dtype)
+        self._n_waiting = 0
+        self._top = 0
         self.checksums = [0] * n_bands
 
     def write(self, *bands: NDArray[Any]) -> None:
         """Write the next lines: one (n_lines, width) array for each band, of the raster's dtype."""
-        n_lines = len(bands[0])
-        window = ((self._line, self._line + n_lines), (0, bands[0].shape[1]))
+        first = 0
+        while first < len(bands[0]):
+            n_lines = min(TILE - self._n_waiting, len(bands[0]) - first)
+            for tiles, lines in zip(self._tiles, bands, strict=True):
+                tiles[self._n_waiting : self._n_waiting + n_lines] = lines[first : first + n_lines]
+            self._n_waiting += n_lines
+            first += n_lines
+            if self._n_waiting == TILE:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what waits for the rest of its tiles."""
+        window = ((self._top, self._top + self._n_waiting), (0, self._dataset.width))
         with gdal_settings():
-            for index, lines in enumerate(bands):
-                whole = np.ascontiguousarray(lines)
-                self._dataset.write(whole, index + 1, window=window)
-                self.checksums[index] = zlib.crc32(whole.data, self.checksums[index])
-        self._line += n_lines
+            for index, tiles in enumerate(self._tiles[:, : self._n_waiting]):
+                self._dataset.write(tiles, index + 1, window=window)
+                self.checksums[index] = zlib.crc32(tiles.data, self.checksums[index])
+        self._top += self._n_waiting
+        self._n_waiting = 0
 
 
 @contextlib.contextmanager
@@ -78,8 +91,9 @@ def raster_output(
     with atomic_write(path, overwrite=overwrite) as temporary, _in_words(path):
         dataset = _created(temporary, grid, layout)
         try:
-            output = RasterOutput(dataset, len(layout.descriptions))
+            output = RasterOutput(dataset, layout)
             yield output
+            output.flush()
         finally:
             with gdal_settings():
                 dataset.close()
@@ -141,7 +155,9 @@ def _turn_into_cog(path: Path, layout: Layout) -> None:
     try:
         path.replace(plain)
         resampling = layout.resampling.upper()
-        copy(plain, path, driver="COG", compress="deflate", overview_resampling=resampling, bigtiff="if_safer")
+        copy(
+            plain, path, driver="COG", compress="deflate", overview_resampling=resampling, bigtiff="if_safer"
+        )
     finally:
         plain.unlink(missing_ok=True)
 

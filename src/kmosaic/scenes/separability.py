@@ -16,18 +16,18 @@ def jeffries_matusita(
     sizes: NDArray[np.int64],
     rounding: float = ROUNDING_VARIANCE,
 ) -> NDArray[np.float64]:
-    """Return the distance of every pair of classes, 0 (the same) to 2 (apart): float64 (n_classes, n_classes).
+    """Return how far apart each pair of classes is, 0 (the same) to 2: float64 (n_classes, n_classes).
 
-    Classes are taken as normal distributions, ``means`` (n_classes, n_bands) and ``covariances`` (n_classes,
-    n_bands, n_bands). A class of no more pixels than bands has no covariance to speak of: NaN. So that a class
-    whose pixels are all alike in a band can be compared, too, each variance has ``rounding`` added, the square of
-    what a value is uncertain by, and a millionth of the band's largest.
+    Classes are taken as normal distributions, ``means`` (n_classes, n_bands) and ``covariances``
+    (n_classes, n_bands, n_bands). A class of no more pixels than bands has no covariance to speak of: NaN.
+    So that a class whose pixels are all alike in a band can be compared, too, each variance has
+    ``rounding`` added, the square of what a value is uncertain by, and a millionth of the band's largest.
 
     References
     ----------
-    P. H. Swain and S. M. Davis (eds.), Remote Sensing: The Quantitative Approach, McGraw-Hill (1978), chapter 3,
-    in the scale of 0 to 2 as J. A. Richards, Remote Sensing Digital Image Analysis, Springer (2013), section
-    10.2.4 has it.
+    P. H. Swain and S. M. Davis (eds.), Remote Sensing: The Quantitative Approach, McGraw-Hill (1978),
+    chapter 3, in the scale of 0 to 2 as J. A. Richards, Remote Sensing Digital Image Analysis, Springer
+    (2013), chapter 10, has it.
 
     Examples
     --------

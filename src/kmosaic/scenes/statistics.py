@@ -1,7 +1,7 @@
 """Statistics of a scene's classes: sizes, areas, means, deviations, and how far they are apart.
 
-They are gathered strip by strip. Sums of integer values are exact, so no way of cutting the scene changes a bit; of
-others they are added up in groups of lines that are always the same.
+They are gathered strip by strip. Sums of integer values are exact, so no way of cutting the scene changes a
+bit; of others they are added up in groups of lines that are always the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.scenes.areas import PixelAreas
-from kmosaic.scenes.scene import Strip
 from kmosaic.scenes.separability import ROUNDING_VARIANCE, jeffries_matusita
 
 GROUP_LINES = 16
@@ -27,27 +26,36 @@ _MOST_SUMS = 1 << 9
 
 
 @dataclass(frozen=True, eq=False)
-class ClassStatistics:
-    """What the pixels of each class are like.
+class ClassSizes:
+    """How much of a scene each class has.
 
-    ``pixels`` is int64 (n_classes,); ``missing`` the number of pixels in no class; ``areas`` float64 (n_classes,)
-    in square metres, or None where the scene does not tell. ``means`` is float64 (n_classes, n_bands) in the
-    bands' own units, ``covariances`` float64 (n_classes, n_bands, n_bands), divided by the number of pixels; both
-    are NaN for a class without pixels. ``separability`` is float64 (n_classes, n_classes): Jeffries-Matusita
-    distances, 0 to 2, NaN for a class of no more pixels than bands.
+    ``pixels`` is int64 (n_classes,); ``missing`` the number of pixels in no class; ``areas`` float64
+    (n_classes,) in square metres, or None where the scene does not tell.
     """
 
     pixels: NDArray[np.int64]
     missing: int
     areas: NDArray[np.float64] | None
-    means: NDArray[np.float64]
-    covariances: NDArray[np.float64]
-    separability: NDArray[np.float64]
 
     @property
     def shares(self) -> NDArray[np.float64]:
         """Each class's share of the pixels that are present; 0 where none is."""
         return self.pixels / max(int(self.pixels.sum()), 1)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStatistics:
+    """What the pixels of each class are like.
+
+    ``means`` is float64 (n_classes, n_bands) in the bands' own units, ``covariances`` float64 (n_classes,
+    n_bands, n_bands), divided by the number of pixels; both are NaN for a class without pixels.
+    ``separability`` is float64 (n_classes, n_classes): Jeffries-Matusita distances, 0 to 2, NaN for a class
+    of no more pixels than bands.
+    """
+
+    means: NDArray[np.float64]
+    covariances: NDArray[np.float64]
+    separability: NDArray[np.float64]
 
     @property
     def deviations(self) -> NDArray[np.float64]:
@@ -57,7 +65,7 @@ class ClassStatistics:
     @property
     def nearest(self) -> tuple[int | None, ...]:
         """The class that each is told apart from least well; None where that is not known."""
-        others = np.where(np.eye(len(self.pixels), dtype=bool), np.nan, self.separability)
+        others = np.where(np.eye(len(self.means), dtype=bool), np.nan, self.separability)
         return tuple(None if np.isnan(row).all() else int(np.nanargmin(row)) for row in others)
 
     def mean_squared_distances(
@@ -73,28 +81,51 @@ class ClassStatistics:
         return np.asarray((variances + gaps**2).sum(axis=1))
 
 
+class SizeCount:
+    """Counts the pixels of each of ``n_classes``, and what they cover."""
+
+    def __init__(self, n_classes: int, areas: PixelAreas | None) -> None:
+        self._areas = areas
+        self._pixels = np.zeros(n_classes + 1, np.int64)
+        self._ground = np.zeros(n_classes + 1)
+
+    def add(self, top: int, labels: NDArray[np.int32]) -> None:
+        """Count lines from ``top`` on; ``labels`` is (n_lines, width), -1 where a pixel is in no class."""
+        for start in range(0, len(labels), GROUP_LINES):
+            lines = labels[start : start + GROUP_LINES]
+            flat = lines.ravel() + 1
+            self._pixels += np.bincount(flat, minlength=len(self._pixels))
+            if self._areas is not None and self._areas.constant is None:
+                ground = np.broadcast_to(self._areas.of_lines(top + start, len(lines)), lines.shape)
+                self._ground += np.bincount(flat, ground.ravel(), minlength=len(self._pixels))
+
+    def sizes(self) -> ClassSizes:
+        """Return what was counted."""
+        pixels = self._pixels[1:].copy()
+        if self._areas is None:
+            areas = None
+        else:
+            constant = self._areas.constant
+            areas = self._ground[1:].copy() if constant is None else pixels * constant
+        return ClassSizes(pixels, int(self._pixels[0]), areas)
+
+
 class ClassSums:
-    """Sums over the pixels of each class: their number, area, values, and products of values.
+    """Sums over the pixels of each class: of values, and of products of values.
 
     Parameters
     ----------
     origins : (n_classes, n_bands) float64
-        Where each class lies about; values that are no integers are counted from there, which keeps the digits of
-        their variances.
+        Where each class lies about; values that are no integers are counted from there, which keeps the
+        digits of their variances.
     dtype : the scene's
-    areas : the pixels' areas, or None
     """
 
-    def __init__(
-        self, origins: NDArray[np.float64], dtype: np.dtype[Any], areas: PixelAreas | None
-    ) -> None:
+    def __init__(self, origins: NDArray[np.float64], dtype: np.dtype[Any]) -> None:
         n_classes, n_bands = origins.shape
         self._integers = dtype.kind == "u"
         self._origins = np.zeros_like(origins) if self._integers else origins
-        self._areas = areas
         self._pixels = np.zeros(n_classes, np.int64)
-        self._missing = 0
-        self._ground = np.zeros(n_classes)
         kind = np.int64 if self._integers else np.float64
         self._values = np.zeros((n_classes, n_bands), kind)
         self._products = np.zeros((n_classes, n_bands, n_bands), kind)
@@ -102,30 +133,21 @@ class ClassSums:
         self._large = [np.zeros(self._values.shape, object), np.zeros(self._products.shape, object)]
         self._n_sums = 0
 
-    def add(self, strip: Strip, labels: NDArray[np.int32]) -> None:
-        """Add a strip's pixels; ``labels`` is (n_lines, width), -1 where a pixel is in no class."""
+    def add(self, values: NDArray[Any], labels: NDArray[np.int32]) -> None:
+        """Add lines, (n_lines, width, n_bands); ``labels`` (n_lines, width) is -1 for a pixel in no class."""
         for start in range(0, len(labels), GROUP_LINES):
             lines = slice(start, start + GROUP_LINES)
-            self._add_lines(strip.top + start, strip.values[lines], labels[lines])
-
-    def _add_lines(self, top: int, values: NDArray[Any], labels: NDArray[np.int32]) -> None:
-        flat = labels.ravel()
-        counts = np.bincount(flat + 1, minlength=len(self._pixels) + 1)
-        self._missing += int(counts[0])
-        self._pixels += counts[1:]
-        if self._areas is not None and self._areas.constant is None:
-            weights = np.broadcast_to(self._areas.of_lines(top, len(labels)), labels.shape).ravel()
-            self._ground += np.bincount(flat + 1, weights, minlength=len(counts))[1:]
-        pixels = values.reshape(-1, values.shape[-1])
-        for start in range(0, len(flat), _MOST_PIXELS):
-            some = slice(start, start + _MOST_PIXELS)
-            self._add_pixels(pixels[some], flat[some])
+            pixels, flat = values[lines].reshape(-1, values.shape[-1]), labels[lines].ravel()
+            for first in range(0, len(flat), _MOST_PIXELS):
+                some = slice(first, first + _MOST_PIXELS)
+                self._add_pixels(pixels[some], flat[some])
 
     def _add_pixels(self, pixels: NDArray[Any], labels: NDArray[np.int32]) -> None:
         if self._integers and self._n_sums == _MOST_SUMS:
             self._carry()
         self._n_sums += 1
         for label, of_class in _by_class(pixels, labels):
+            self._pixels[label] += len(of_class)
             rows = of_class.astype(np.float64)
             if not self._integers:
                 rows -= self._origins[label]
@@ -143,10 +165,8 @@ class ClassSums:
         """Return what the sums come to."""
         means, covariances = self._exact_moments() if self._integers else self._float_moments()
         rounding = ROUNDING_VARIANCE if self._integers else 0.0
-        constant = None if self._areas is None else self._areas.constant
-        areas = None if self._areas is None else self._ground if constant is None else self._pixels * constant
         separability = jeffries_matusita(means, covariances, self._pixels, rounding)
-        return ClassStatistics(self._pixels.copy(), self._missing, areas, means, covariances, separability)
+        return ClassStatistics(means, covariances, separability)
 
     def _float_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         counts = np.where(self._pixels > 0, self._pixels, np.nan)
@@ -169,9 +189,7 @@ class ClassSums:
         return means, covariances
 
 
-def _by_class(
-    pixels: NDArray[Any], labels: NDArray[np.int32]
-) -> Iterator[tuple[int, NDArray[Any]]]:
+def _by_class(pixels: NDArray[Any], labels: NDArray[np.int32]) -> Iterator[tuple[int, NDArray[Any]]]:
     """Each class that occurs, and its pixels in their order."""
     # 16-bit keys are sorted by radix; what is missing, -1, comes last.
     keys = labels.astype(np.uint16)
