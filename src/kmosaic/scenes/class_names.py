@@ -21,9 +21,9 @@ _FORM = "write a line `class,name`, then one for each class, such as `1,water`"
 def read_class_names(path: str | os.PathLike[str], values: tuple[int, ...]) -> tuple[str, ...]:
     """Return a name for each class, "" where none is given.
 
-    The file is a CSV table with columns ``class``, the value in the map, and ``name``; others are passed over, so
-    that the table of statistics will do. ``values`` are the classes' values, in order. A file of names exported
-    from a report (JSON) is read, too.
+    The file is a CSV table with columns ``class``, the value in the map, and ``name``; others are passed
+    over, so that the table of statistics will do. ``values`` are the classes' values, in order. A file of
+    names exported from a report (JSON) is read, too.
 
     Raises
     ------
@@ -85,5 +85,6 @@ def _named(cells: list[str], places: tuple[int, int], where: str) -> tuple[int, 
         raise DataError(f"{where}: has {len(cells)} cells; {_FORM}")
     value, name = cells[places[0]].strip(), cells[places[1]].strip()
     if not (value.isascii() and value.isdecimal() and len(value) < 10) or len(name) > LONGEST_NAME:
-        raise DataError(f"{where}: needs a whole number and a name of at most {LONGEST_NAME} characters; {_FORM}")
+        needed = f"needs a whole number and a name of at most {LONGEST_NAME} characters"
+        raise DataError(f"{where}: {needed}; {_FORM}")
     return int(value), printable_text(name)

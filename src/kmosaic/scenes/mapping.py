@@ -39,8 +39,8 @@ class Mapping:
     """How a scene is put in classes.
 
     ``majority`` is the window of the filter, ``sieve`` the least pixels of a patch, each None for neither;
-    ``memory`` the most bytes the process is to use, None for no cap; ``on_pass`` is called with the lines done and
-    all there are.
+    ``memory`` the most bytes the process is to use, None for no cap; ``on_pass`` is called with the lines
+    done and all there are.
     """
 
     scene: Scene
@@ -55,8 +55,8 @@ class Mapping:
     ) -> tuple[ClassSizes, ClassStatistics | None]:
         """Go through the scene; return the classes' sizes, and where asked for their ``statistics``.
 
-        ``on_labels`` gets the labels of the map line after line, ``on_detail`` what is known of the same pixels
-        before any smoothing.
+        ``on_labels`` gets the labels of the map line after line, ``on_detail`` what is known of the same
+        pixels before any smoothing.
 
         Raises
         ------
@@ -80,7 +80,8 @@ class Mapping:
     def _smoothed(
         self, on_detail: OnDetail | None, *, keeps_values: bool
     ) -> Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]:
-        """The values of each strip, where they are to be kept, and its labels as they are to be in the map."""
+        """The values of each strip, where they are to be kept, and its labels as they are to be in the
+        map."""
         reader = StripReader(self.scene, self._n_lines(on_detail is not None), self.on_pass)
         strips = reader.map(lambda strip: self._labelled(strip, on_detail))
         if self.majority is not None:
@@ -107,7 +108,8 @@ class Mapping:
         *,
         keeps_values: bool,
     ) -> Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]:
-        """Patches may reach from top to bottom: the whole map is held, and the scene read again for its values."""
+        """Patches may reach from top to bottom: the whole map is held, and the scene read again for its
+        values."""
         assert self.sieve is not None
         coded = self._whole_map(strips)
         sieve(coded, self.sieve)
@@ -141,8 +143,8 @@ class Mapping:
     def _check_sieve(self, n_bytes: int) -> None:
         if self.memory is not None and _resident() + n_bytes > self.memory:
             raise DataError(
-                f"a memory of {_megabytes(self.memory)} is too small to sieve {self.scene.name}, for which the "
-                f"whole map is held; {_megabytes(_resident() + n_bytes)} would do, or leave the sieve out"
+                f"a memory of {_megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
+                f"the whole map is held; {_megabytes(_resident() + n_bytes)} would do, or leave the sieve out"
             )
 
     def _n_lines(self, detailed: bool) -> int:

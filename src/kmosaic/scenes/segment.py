@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.files import check_output
 from kmosaic.scenes.arrays import as_scene
-from kmosaic.scenes.class_map import ClassMap, Coding, class_map_output, sidecar_path, size_columns
+from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
-from kmosaic.scenes.labelling import Classifier, Labels
+from kmosaic.scenes.labelling import Classifier
+from kmosaic.scenes.map_outputs import MapOutputs
 from kmosaic.scenes.mapping import Mapping
 from kmosaic.scenes.palette import distinct_colours, ground_colours
-from kmosaic.scenes.raster_output import Layout, raster_output
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.scaling import fit_scaling
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.smoothing import check_window
 from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
-from kmosaic.scenes.statistics_file import check_statistics_name, write_statistics
+from kmosaic.scenes.statistics_file import StatisticsTable, check_statistics_name, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
 FilePath = str | os.PathLike[str]
@@ -60,11 +60,12 @@ class SegmentOptions:
     sieve : int or None
         Patches of fewer pixels go to the largest patch beside them.
     rgb : tuple of three, or None
-        The bands to take as red, green and blue for the classes' colours, by number among those read, from 1, or
-        by description.
+        The bands to take as red, green and blue for the classes' colours, by number among those read, from
+        1, or by description.
     palette : "auto", "means" or "distinct"
-        Whether a class's colour is its mean in the RGB bands, or tells it apart for every eye. "auto": the mean
-        where there are RGB bands, by ``rgb`` or by their descriptions; for a model's classes, the model's.
+        Whether a class's colour is its mean in the RGB bands, or tells it apart for every eye. "auto": the
+        mean where there are RGB bands, by ``rgb`` or by their descriptions; for a model's classes, the
+        model's.
     nodata : 0 or 255
         What stands for missing pixels in the map: 0, with classes from 1, or 255, with classes from 0.
     cog : bool
@@ -123,11 +124,11 @@ class SegmentOptions:
 class Segmentation:
     """A scene in classes.
 
-    ``labels`` is (height, width) int32, -1 where a pixel is missing, where no map was written; else None, and
-    ``path`` is the map's. ``names`` has a name for each class. ``fit`` tells of the fit, None where a model's
-    classes were used; ``statistics`` is None unless they were asked for. ``sizes`` and ``statistics`` are those of
-    the map, after any smoothing. ``fit_seconds`` and ``map_seconds`` are what finding the classes and drawing the
-    map took.
+    ``labels`` is (height, width) int32, -1 where a pixel is missing, where no map was written; else None,
+    and ``path`` is the map's. ``names`` has a name for each class. ``fit`` tells of the fit, None where a
+    model's classes were used; ``statistics`` is None unless they were asked for. ``sizes`` and
+    ``statistics`` are those of the map, after any smoothing. ``fit_seconds`` and ``map_seconds`` are what
+    finding the classes and drawing the map took.
     """
 
     scene: Scene
@@ -149,6 +150,21 @@ class Segmentation:
             return self.fit.inertia
         squares = self.mean_squared_distances
         return None if squares is None else float(np.nansum(squares * self.sizes.pixels))
+
+    @property
+    def table(self) -> StatisticsTable:
+        """What is told of each class.
+
+        Raises
+        ------
+        DataError
+            Where statistics were not asked for.
+        """
+        if self.statistics is None or self.mean_squared_distances is None:
+            raise DataError("the statistics were not asked for; segment with statistics=True")
+        bands = tuple(band.description for band in self.scene.bands)
+        distances = self.mean_squared_distances
+        return StatisticsTable(self.coding.values, self.names, bands, self.sizes, self.statistics, distances)
 
     @property
     def mean_squared_distances(self) -> NDArray[np.float64] | None:
@@ -201,9 +217,180 @@ class _Job:
     def run(self) -> Segmentation:
         self._check()
         scene = as_scene(self.source, self.asked.read)
-        try:
+        with contextlib.ExitStack() as stack:
+            if isinstance(scene, contextlib.AbstractContextManager):
+                stack.enter_context(scene)
             return self._run(scene)
-        finally:
-            # A data set that was given open stays so.
-            with contextlib.suppress(AttributeError):
-                scene.close()  # type: ignore[attr-defined]
+
+    def _check(self) -> None:
+        """Find out before any work is done what cannot be."""
+        asked = self.asked
+        if self.n_clusters is None and asked.model is None:
+            raise DataError("give the number of clusters to find, or a model whose classes to use")
+        if self.n_clusters is not None:
+            if self.n_clusters < 1:
+                raise DataError(f"{self.n_clusters} clusters: 1 is the least")
+            if isinstance(asked.model, SceneModel):
+                raise DataError("a number of clusters and a SceneModel were given; choose one of them")
+            Coding(self.n_clusters, asked.nodata)
+        if asked.statistics_path is not None:
+            check_statistics_name(asked.statistics_path)
+        seen: set[Path] = set()
+        for path in self._outputs():
+            target = check_output(path, overwrite=asked.overwrite).resolve()
+            if target in seen:
+                raise DataError(f"{path} is named for two outputs; give each its own name")
+            seen.add(target)
+
+    def _outputs(self) -> Iterator[FilePath]:
+        for path in (self.output, self.asked.second_best):
+            if path is not None:
+                yield path
+                yield sidecar_path(path)
+        model = None if self.n_clusters is None else self.asked.model
+        for path in (self.asked.distances, self.asked.statistics_path, model):
+            if path is not None and not isinstance(path, SceneModel):
+                yield path
+
+    def _run(self, scene: Scene) -> Segmentation:
+        asked, start = self.asked, time.perf_counter()
+        if self.n_clusters is None:
+            fit, model = None, self._given_model(scene)
+        else:
+            fit = self._fit(scene, self.n_clusters)
+            model = self._fitted_model(scene, fit)
+        found = time.perf_counter()
+        coding = Coding(model.n_classes, asked.nodata)
+        drawn = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, asked.cog)
+        labels, sizes, statistics = self._draw(scene, model, drawn)
+        path = None if self.output is None else Path(self.output)
+        seconds = found - start, time.perf_counter() - found
+        result = Segmentation(
+            scene, model, coding, drawn.names, labels, path, sizes, statistics, fit, *seconds
+        )
+        self._write_rest(result)
+        return result
+
+    def _given_model(self, scene: Scene) -> SceneModel:
+        asked = self.asked
+        given = asked.model
+        assert given is not None
+        model = given if isinstance(given, SceneModel) else load_scene_model(given)
+        model.check_scene(scene)
+        if asked.names is not None:
+            model = replace(model, class_names=self._names(model.n_classes))
+        if asked.rgb is not None or asked.palette != "auto":
+            model = replace(model, colours=self._colours(scene, model.band_centers, model.sizes))
+        return model
+
+    def _fit(self, scene: Scene, n_clusters: int) -> SceneFit:
+        asked, told = self.asked, _Telling(self.asked.progress)
+        self._names(n_clusters)
+        told.what = "scaling bands"
+        scaling = fit_scaling(scene, asked.scaling, _SCALING_LINES, told.on_pass)
+        told.what = "finding classes"
+        options = FitOptions(
+            n_clusters,
+            asked.seed,
+            asked.max_iter,
+            asked.n_threads,
+            asked.memory,
+            asked.sample,
+            told.on_iteration,
+            told.on_pass,
+        )
+        return fit_scene(scene, scaling, options)
+
+    def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:
+        colours = self._colours(scene, fit.scaling.unscale(fit.centers), fit.counts)
+        names = self._names(len(fit.centers))
+        seed, command = self.asked.seed, self.asked.command
+        return SceneModel.from_fit(fit, scene, colours, seed=seed, class_names=names, command=command)
+
+    def _names(self, n_classes: int) -> tuple[str, ...] | None:
+        if self.asked.names is None:
+            return None
+        if len(self.asked.names) != n_classes:
+            raise DataError(f"{len(self.asked.names)} names for {n_classes} classes; give one for each")
+        return tuple(self.asked.names)
+
+    def _colours(
+        self, scene: Scene, centers: NDArray[np.float64], sizes: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        asked = self.asked
+        bands = described_rgb(scene.bands)
+        if asked.rgb is not None:
+            bands = tuple(chosen_bands(scene.bands, ReadOptions(bands=asked.rgb), scene.name))
+        if asked.palette == "means" and bands is None:
+            undescribed = f"the bands of {scene.name} are not described as red, green and blue"
+            raise DataError(f"{undescribed}; say which they are (--rgb, rgb=)")
+        if bands is None or asked.palette == "distinct":
+            return distinct_colours(len(centers))
+        red, green, blue = bands
+        return ground_colours(centers, sizes, (red, green, blue))
+
+    def _draw(
+        self, scene: Scene, model: SceneModel, drawn: ClassMap
+    ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
+        asked, told = self.asked, _Telling(self.asked.progress)
+        told.what = "drawing the map"
+        mapping = Mapping(
+            scene,
+            Classifier(model.centers, model.scaling, asked.n_threads),
+            asked.majority,
+            asked.sieve,
+            asked.memory,
+            told.on_pass,
+        )
+        with contextlib.ExitStack() as stack:
+            outputs = MapOutputs(stack, drawn, overwrite=asked.overwrite)
+            on_labels = outputs.labels_to(self.output)
+            on_detail = outputs.detail_to(asked.second_best, asked.distances)
+            sizes, statistics = mapping.run(on_labels, on_detail, statistics=asked.statistics is not False)
+            outputs.tell(sizes)
+        return outputs.held, sizes, statistics
+
+    def _write_rest(self, result: Segmentation) -> None:
+        asked = self.asked
+        if asked.statistics_path is not None:
+            write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
+        if self.n_clusters is not None and asked.model is not None:
+            assert not isinstance(asked.model, SceneModel)
+            save_scene_model(result.model, asked.model, overwrite=asked.overwrite)
+
+
+class _Telling:
+    """Progress of passes over a scene, in words."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.what = ""
+
+    def on_pass(self, done: int, total: int) -> None:
+        """Take note of lines."""
+        if self._progress is not None:
+            self._progress(done, total, self.what)
+
+    def on_iteration(self, iteration: int, max_iter: int, inertia: float) -> None:
+        """Take note of an iteration."""
+        self.what = f"iteration {iteration}, J {inertia:,.6g}"
+        if self._progress is not None:
+            self._progress(iteration, max_iter, self.what)
+
+
+def described_rgb(bands: Sequence[Band]) -> tuple[int, ...] | None:
+    """Return the places of the bands described as red, green and blue; None unless there is one of each.
+
+    Examples
+    --------
+    >>> described_rgb([Band(text, "uint8", None) for text in ("B2 Blue", "green", "B4 - Red", "red edge")])
+    (2, 1, 0)
+    """
+    places = []
+    for colour in ("red", "green", "blue"):
+        words = [set(re.findall("[a-z]+", band.description.lower())) for band in bands]
+        named = [place for place, found in enumerate(words) if colour in found and "edge" not in found]
+        if len(named) != 1:
+            return None
+        places += named
+    return tuple(places)
