@@ -197,7 +197,8 @@ def _by_class(pixels: NDArray[Any], labels: NDArray[np.int32]) -> Iterator[tuple
     present = int(np.count_nonzero(labels >= 0))
     ordered, found = pixels[order[:present]], keys[order[:present]]
     starts = np.flatnonzero(np.diff(found, prepend=np.int32(-1)))
-    for start, end in zip(starts, [*starts[1:], present], strict=True):
+    ends = np.append(starts[1:], present)
+    for start, end in zip(starts, ends[: len(starts)], strict=True):
         yield int(found[start]), ordered[start:end]
 
 
