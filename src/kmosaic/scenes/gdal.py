@@ -41,8 +41,8 @@ def _n_threads() -> str:
     return str(resolve_n_threads(None))
 
 
-# What a file takes in over the network without its being seen beforehand (in an archive, say) is asked of a proxy
-# that is not there; and no file is on any server.
+# What a file takes in over the network without its being seen beforehand (in an archive, say) is asked of a
+# proxy that is not there; and of all files on servers, only one of this name may be read.
 _NO_NETWORK = {"GDAL_HTTP_PROXY": "http://0.0.0.0:1", "CPL_VSIL_CURL_ALLOWED_FILENAME": "none"}
 
 
@@ -80,10 +80,14 @@ def open_dataset(path: str, *, network: bool = False) -> Any:
         try:
             dataset = rasterio.open(path)
         except (rasterio.errors.RasterioError, OSError, ValueError) as error:
-            raise DataError(f"{printable_text(path)} cannot be opened as a raster: {reason(error)}") from error
+            raise DataError(
+                f"{printable_text(path)} cannot be opened as a raster: {reason(error)}"
+            ) from error
     if dataset.count == 0:
         inside = ", ".join(dataset.subdatasets[:5]) or "nothing else"
-        raise DataError(f"{printable_text(path)} has no bands of its own, but holds {printable_text(inside)}; name one")
+        raise DataError(
+            f"{printable_text(path)} has no bands of its own, but holds {printable_text(inside)}; name one"
+        )
     return dataset
 
 

@@ -25,8 +25,8 @@ def grid_of(dataset: Any) -> Grid:
 def check_same_grid(first: Grid, other: Grid, names: tuple[str, str], *, classes: bool = False) -> None:
     """Refuse two rasters whose pixels do not lie on each other.
 
-    ``names`` are those of their files, for the command that brings the other to the grid of the first; where it
-    holds ``classes``, values are not to be mixed.
+    ``names`` are those of their files, for the command that brings the other to the grid of the first; where
+    it holds ``classes``, values are not to be mixed.
 
     Raises
     ------

@@ -7,9 +7,9 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.scenes.files import RasterFile
 from kmosaic.scenes.grids import check_same_grid
 from kmosaic.scenes.masks import missing_range
+from kmosaic.scenes.raster_file import RasterFile
 from kmosaic.scenes.scene import Grid
 
 
@@ -27,7 +27,7 @@ class MaskFile:
     @property
     def bytes_per_pixel(self) -> int:
         """What ``read`` needs beside what it returns."""
-        return np.dtype(self._dtype).itemsize
+        return int(np.dtype(self._dtype).itemsize)
 
     def read(self, top: int, n_lines: int) -> NDArray[np.bool_]:
         """Return which pixels of lines are present: (n_lines, width)."""

@@ -48,7 +48,11 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
         return MissingRange(nodata, nodata) if fits else None
     float_info = np.finfo(kind)
     if abs(nodata) >= float(float_info.max) * (1 - 1e-5):
-        return MissingRange(-np.inf, nodata * (1 - 1e-5)) if nodata < 0 else MissingRange(nodata * (1 - 1e-5), np.inf)
+        return (
+            MissingRange(-np.inf, nodata * (1 - 1e-5))
+            if nodata < 0
+            else MissingRange(nodata * (1 - 1e-5), np.inf)
+        )
     slack = 4 * float(float_info.eps) * abs(nodata)
     return MissingRange(nodata - slack, nodata + slack)
 
@@ -150,16 +154,20 @@ class Presence:
             beyond = np.abs(values) > _LARGEST_VALUE if values.dtype == np.float64 else np.isinf(values)
         advice = "mask such pixels out (mask=), or give the value as nodata"
         if beyond.any():
-            self._refuse(beyond & valid[..., np.newaxis], top, "holds infinity or a value beyond 1e100 in", advice)
+            self._refuse(
+                beyond & valid[..., np.newaxis], top, "holds infinity or a value beyond 1e100 in", advice
+            )
         for number, band in enumerate(self._bands):
             if band.is_wide:
                 large = np.zeros(values.shape, np.bool_)
                 large[..., number] = (np.abs(values[..., number]) >= _LARGEST_WHOLE) & valid
-                self._refuse(large, top, "holds a whole number of more than 53 bits in", "convert the band to float64")
+                self._refuse(
+                    large, top, "holds a whole number of more than 53 bits in", "convert the band to float64"
+                )
 
     def _refuse(self, where: NDArray[np.bool_], top: int, what: str, advice: str) -> None:
         if where.any():
             line, column, number = (int(place) for place in np.argwhere(where)[0])
             raise DataError(
-                f"the pixel in line {top + line + 1}, column {column + 1} {what} {self._bands[number].label}; {advice}"
+                f"line {top + line + 1}, column {column + 1} {what} {self._bands[number].label}; {advice}"
             )

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.files import RasterFile
 from kmosaic.scenes.gdal import CACHE_BYTES
 from kmosaic.scenes.grids import check_same_grid
 from kmosaic.scenes.mask_file import MaskFile
 from kmosaic.scenes.masks import BandValues, Mask, Presence, missing_range
+from kmosaic.scenes.raster_file import RasterFile
 from kmosaic.scenes.reading import ReadOptions, chosen_bands, held_as, nodata_values
 from kmosaic.scenes.scaled import Scales
 from kmosaic.scenes.scene import Band, Grid, Strip
@@ -131,7 +131,7 @@ class RasterScene:
         return min(together if together <= _MOST_LINES else max(heights), self.grid.height)
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """What reading so many lines takes beside the strip's values: its ``valid``, masks and GDAL's cache."""
+        """What reading so many lines takes beside the strip's values: masks, ``valid``, GDAL's cache."""
         planes = 1 + (1 if self._options.missing == "any" else len(self._masked)) * bool(self._masked)
         planes += (8 if self._masked else 0) + (1 + self._mask.bytes_per_pixel if self._mask else 0)
         return CACHE_BYTES + _BASE_BYTES + n_lines * self.grid.width * planes
@@ -139,7 +139,9 @@ class RasterScene:
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """See ``Scene.read``."""
         if top < 0 or n_lines < 1 or top + n_lines > self.grid.height:
-            raise ValueError(f"lines {top} to {top + n_lines} are not within the {self.grid.height} of {self.name}")
+            raise ValueError(
+                f"lines {top} to {top + n_lines} are not within the {self.grid.height} of {self.name}"
+            )
         values = np.empty((n_lines, self.grid.width, len(self._bands)), self._dtype) if out is None else out
         self._fill(top, np.moveaxis(values, 2, 0))
         valid = self._presence.of(values, top, self._masks(top, n_lines))
@@ -160,7 +162,11 @@ class RasterScene:
             masks.append(Mask(None, self._mask.read(top, n_lines)))
         for source, kind, features in self._masked:
             file = self._files[source.file]
-            present = self._alpha(file, top, n_lines) if kind == "alpha" else file.read_mask(source.number, top, n_lines)
+            present = (
+                self._alpha(file, top, n_lines)
+                if kind == "alpha"
+                else file.read_mask(source.number, top, n_lines)
+            )
             if masks and self._options.missing == "any":
                 masks[0].present[:] &= present
             else:
@@ -198,14 +204,14 @@ def open_scene(source: Any, options: ReadOptions | None = None) -> RasterScene:
     Returns
     -------
     RasterScene
-        To be closed, or used in a ``with`` statement; datasets that were given stay open. It can be pickled: files
-        are opened again by their paths.
+        To be closed, or used in a ``with`` statement; datasets that were given stay open. It can be pickled:
+        files are opened again by their paths.
 
     Raises
     ------
     DataError
-        For a file that is missing, unreadable or given twice; bands that are not there or cannot be clustered;
-        and grids that differ, with the ``gdalwarp`` line that mends it.
+        For a file that is missing, unreadable or given twice; bands that are not there or cannot be
+        clustered; and grids that differ, with the ``gdalwarp`` line that mends it.
     MissingLibraryError
         Without rasterio.
     """
@@ -219,8 +225,7 @@ def open_scene(source: Any, options: ReadOptions | None = None) -> RasterScene:
         raise DataError(f"{twice} was given twice; name each file once")
     files: list[RasterFile] = []
     try:
-        for entry in given:
-            files.append(RasterFile(entry, network=settings.network))
+        files.extend(RasterFile(entry, network=settings.network) for entry in given)
         return RasterScene(files, settings)
     except BaseException:
         for file in files:

@@ -105,7 +105,9 @@ def nodata_values(bands: Sequence[Band], options: ReadOptions, name: str) -> lis
         return [band.nodata for band in bands]
     values = given if isinstance(given, tuple) else (given,) * len(bands)
     if len(values) != len(bands):
-        raise DataError(f"{len(values)} nodata values for the {len(bands)} bands read of {name}; give one for each")
+        raise DataError(
+            f"{len(values)} nodata values for the {len(bands)} bands read of {name}; give one for each"
+        )
     return [_nodata_value(value) for value in values]
 
 
@@ -121,7 +123,9 @@ def held_as(
     """
     for dtype in dtypes:
         if dtype not in _HELD_AS:
-            raise DataError(f"{name} has a band of {dtype}; integers and real numbers are clustered: convert it")
+            raise DataError(
+                f"{name} has a band of {dtype}; integers and real numbers are clustered: convert it"
+            )
     pairs = scales or [(1.0, 0.0)] * len(dtypes)
     held = [_scaled(dtype, *pair, name) for dtype, pair in zip(dtypes, pairs, strict=True)]
     return np.dtype(max(held, key=DTYPES.index))
@@ -131,7 +135,9 @@ def _scaled(dtype: str, scale: float, offset: float, name: str) -> str:
     if (scale, offset) == (1.0, 0.0):
         return _HELD_AS[dtype]
     if not 0 < abs(scale) <= _LARGEST_TAG or not abs(offset) <= _LARGEST_TAG:
-        raise DataError(f"{name} has a band of scale {scale} and offset {offset}; read it without (use_scale_offset)")
+        raise DataError(
+            f"{name} has a band of scale {scale} and offset {offset}; read it without (use_scale_offset)"
+        )
     kind = np.dtype(dtype)
     if kind.kind not in "iu" or kind.itemsize > 2:
         return "float64"
@@ -179,9 +185,7 @@ def _described(wanted: str, bands: Sequence[Band], name: str) -> int:
     found = exact or folded
     if len(found) != 1:
         how_many = "no band" if not found else f"{len(found)} bands"
-        raise DataError(
-            f"{name} has {how_many} described as {wanted[:80]!r}; its bands are {_listed(bands)}"
-        )
+        raise DataError(f"{name} has {how_many} described as {wanted[:80]!r}; its bands are {_listed(bands)}")
     return found[0]
 
 

@@ -1,4 +1,4 @@
-"""Which other files a raster file takes in, and that none of them is on the network unless that was asked for."""
+"""Which other files a raster file takes in, and that none is on the network unless that was asked for."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ _REMOTE = re.compile(
     r"|^(WMS|WCS|WMTS|TMS|EEDAI?|STACIT|STACTA|OGCAPI|DAAS|PLMosaic|NGW|IIP|HTTP):",
     re.IGNORECASE,
 )
-# What names other files in the XML that GDAL reads as rasters, by the root's tag; and roots that stand for services.
+# What names other files in XML that GDAL reads as rasters, by the root's tag; and roots that mean services.
 _NAMING = {
     "VRTDataset": frozenset(("SourceFilename", "SourceDataset")),
     "MRF_META": frozenset(("Source", "DataFile", "IndexFile", "ZenFile")),
 }
 _SERVICES = frozenset(
-    ("GDAL_WMS", "WMS_Tile_Service", "WMT_MS_Capabilities", "WMS_Capabilities", "TiledPatterns", "TileMap")
-    + ("TileMapService", "Services", "WCS_GDAL", "GDAL_WMTS", "Capabilities")
+    (
+        *("GDAL_WMS", "WMS_Tile_Service", "WMT_MS_Capabilities", "WMS_Capabilities", "TiledPatterns"),
+        *("TileMap", "TileMapService", "Services", "WCS_GDAL", "GDAL_WMTS", "Capabilities"),
+    )
 )
 _MOST_BYTES = 64 << 20
 _DEEPEST = 8
@@ -46,11 +48,14 @@ def refuse_hidden_sources(path: str, depth: int = 0) -> None:
     if not _is_xml(path):
         return
     if depth == _DEEPEST:
-        raise DataError(f"{path} is one of {_DEEPEST} virtual rasters inside each other; build one of the files")
+        raise DataError(
+            f"{path} is one of {_DEEPEST} virtual rasters inside each other; build one of the files"
+        )
     for source in _sources(path):
         if is_remote(source):
             raise DataError(
-                f"{path} takes in {source[:200]!r} over the network; where that is meant, allow it (network=True)"
+                f"{path} takes in {source[:200]!r} over the network; where that is meant, allow it "
+                "(network=True)"
             )
         refuse_hidden_sources(os.path.join(os.path.dirname(path), source), depth + 1)
 

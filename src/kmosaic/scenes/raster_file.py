@@ -37,7 +37,9 @@ class RasterFile:
 
     def __getstate__(self) -> dict[str, Any]:
         if not self._owned and not os.path.isfile(self._absolute):
-            raise DataError(f"{self.path} is an open dataset without a file; other processes need one: write it")
+            raise DataError(
+                f"{self.path} is an open dataset without a file; other processes need one: write it"
+            )
         return {"path": self.path, "absolute": self._absolute, "network": self._network}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -60,7 +62,9 @@ class RasterFile:
         data = self.dataset
         return [
             Band(printable_text(description or "")[:200], dtype, None if nodata is None else float(nodata))
-            for description, dtype, nodata in zip(data.descriptions, data.dtypes, data.nodatavals, strict=True)
+            for description, dtype, nodata in zip(
+                data.descriptions, data.dtypes, data.nodatavals, strict=True
+            )
         ]
 
     def scale(self, number: int) -> tuple[float, float]:
@@ -85,7 +89,7 @@ class RasterFile:
         return block_height(self.dataset, number)
 
     def mask_of(self, number: int) -> str:
-        """What GDAL has as a band's mask: "dataset" (shared by all bands), "band", or "" for no more than nodata."""
+        """GDAL's mask of a band: "dataset" (shared by all), "band", or "" for no more than nodata."""
         flags = {flag.name for flag in self.dataset.mask_flag_enums[number - 1]}
         if "all_valid" in flags or flags == {"nodata"}:
             return ""
