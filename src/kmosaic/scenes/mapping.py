@@ -152,6 +152,7 @@ class Mapping:
         grid = self.scene.grid
         a_line, fixed = self._bytes(detailed)
         most = max(GROUP_LINES, _STRIP_PIXELS // grid.width)
+        fixed += self.scene.overhead_bytes(most)
         if self.memory is not None:
             room = (self.memory - _resident() - fixed) // a_line
             if room < min(GROUP_LINES, grid.height):
@@ -173,7 +174,7 @@ class Mapping:
         pixel += (_DETAIL_BYTES if detailed else 0) + (_MAJORITY_BYTES + stored if self.majority else 0)
         sums = GROUP_LINES * width * (16 * n_bands + 16)
         tiles = TILE * width * (11 if detailed else 2)
-        return width * pixel, sums + tiles + self.scene.overhead_bytes + _SPARE
+        return width * pixel, sums + tiles + _SPARE
 
 
 def _resident() -> int:

@@ -74,9 +74,9 @@ def ground_colours(
     weights = sizes / max(int(sizes.sum()), 1) if sizes.any() else np.full(len(sizes), 1 / len(sizes))
     middle = weights @ means
     spread = np.sqrt(weights @ (means - middle) ** 2)
-    lengths = np.where(spread > 0, 2 * _DEVIATIONS * spread, 1.0)
-    grey = np.clip((means - middle) / lengths + 0.5, 0.0, 1.0)
-    return np.asarray(np.floor(grey * 255 + 0.5)).astype(np.uint8)
+    flat = spread <= 1e-9 * np.abs(middle)  # what rounding leaves of no spread at all
+    grey = np.where(flat, 0.5, (means - middle) / np.where(flat, 1.0, 2 * _DEVIATIONS * spread) + 0.5)
+    return np.floor(np.clip(grey, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
 
 
 @cache

@@ -200,9 +200,9 @@ def segment(
 
     Examples
     --------
-    >>> pixels = np.array([[[1, 2], [200, 210]], [[2, 1], [201, 208]]], np.uint8)
-    >>> segment(pixels, 2).labels.tolist()
-    [[0, 1], [0, 1]]
+    >>> bands = np.array([[[1, 200, 2], [2, 201, 200]], [[9, 90, 8], [8, 91, 88]]], np.uint8)
+    >>> segment(bands, 2).labels.tolist()
+    [[0, 1, 0], [0, 1, 1]]
     """
     return _Job(source, n_clusters, output, SegmentOptions(**options)).run()
 

@@ -107,6 +107,6 @@ def sieve(coded: NDArray[np.uint8] | NDArray[np.uint16], least: int) -> None:
         return  # no patch has as many, and GDAL would refuse
     from rasterio.features import sieve as gdal_sieve
 
-    with gdal_settings():
+    with gdal_settings(network=False):
         sieved = gdal_sieve(coded, size=least, mask=coded != 0, connectivity=4)
     np.copyto(coded, sieved, where=coded != 0)
