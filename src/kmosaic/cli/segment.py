@@ -16,7 +16,7 @@ from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import Decorator, WholeNumber, ending_options, in_order, path_option
 
 if TYPE_CHECKING:
-    from kmosaic.scenes import ReadOptions, Segmentation
+    from kmosaic.scenes import IsodataOptions, ReadOptions, Segmentation
     from kmosaic.scenes.fitting import SceneFit
     from kmosaic.scenes.scene_model import SceneModel
 
@@ -56,6 +56,34 @@ class BandsType(click.ParamType):  # type: ignore[type-arg]
         if not all(parts):
             self.fail(f"{value!r} must be bands with commas between, such as 4,3,2 or red,nir", param, ctx)
         return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
+
+
+class IsodataType(click.ParamType):  # type: ignore[type-arg]
+    """When to split and merge classes: three numbers with commas between."""
+
+    name = "SIZE,SPREAD,DISTANCE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IsodataOptions:
+        """Parse ``100,12,20``."""
+        from kmosaic.errors import DataError
+        from kmosaic.scenes import IsodataOptions
+
+        if isinstance(value, IsodataOptions):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if len(parts) != 3 or not (parts[0].isascii() and parts[0].isdecimal()):
+            self.fail(
+                f"{value!r} must be a number of pixels, a spread and a distance with commas between, such as "
+                "100,12,20",
+                param,
+                ctx,
+            )
+        try:
+            return IsodataOptions(int(parts[0]), float(parts[1]), float(parts[2]))
+        except DataError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+        except ValueError:
+            self.fail(f"{parts[1]!r} and {parts[2]!r} must be numbers, such as 12 and 20", param, ctx)
 
 
 @dataclass(frozen=True)
@@ -131,6 +159,13 @@ def _fitting_options(command: Decorator) -> Any:
             metavar="N",
             help="Find the classes in N pixels spread over the scene. [default: in all, exactly]",
         ),
+        click.option(
+            "--isodata",
+            type=IsodataType(),
+            help="Start from K classes, and let their number follow the scene: dissolve those of fewer than "
+            "SIZE pixels, split those that deviate by more than SPREAD in some band, merge those whose "
+            "centres are nearer than DISTANCE; both in scaled units.",
+        ),
     )
 
 
@@ -159,7 +194,9 @@ def _reading_options(command: Decorator) -> Any:
         click.option("--source-nodata", type=float, metavar="VALUE", help="What stands for missing values."),
         click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
         click.option(
-            "--network", is_flag=True, help="Let a local file, such as a VRT, take in others over the network."
+            "--network",
+            is_flag=True,
+            help="Let a local file, such as a VRT, take in others over the network.",
         ),
     )
 
@@ -283,9 +320,15 @@ def _check(request: _Request, given: dict[str, Any]) -> None:
     if request.clusters is None and request.model is None:
         raise click.UsageError("give --clusters K to find classes, or --model FILE to use those of a model")
     fitting = {"scaling": "--scale", "seed": "--seed", "max_iter": "--max-iter", "sample": "--sample"}
+    fitting |= {"isodata": "--isodata"}
     odd = [option for name, option in fitting.items() if given[name] is not None]
     if request.clusters is None and odd:
         raise click.UsageError(f"{', '.join(odd)}: the model's classes are used as they are; leave it out")
+    if given["isodata"] is not None and request.names is not None:
+        raise click.UsageError(
+            "--names with --isodata: how many classes there will be is not known; write them to a --model, "
+            "then map SCENE again with --model and --names"
+        )
     if given["majority"] is not None and given["majority"] % 2 == 0:
         raise click.UsageError(
             f"--majority {given['majority']} must be odd, so that a pixel is in the middle"
@@ -347,9 +390,25 @@ def _words(result: Segmentation) -> Iterator[str]:
             f"{ended} {plural(fit.n_iter, 'iteration')} in {in_seconds(result.fit_seconds)} s, mapped in "
             f"{in_seconds(result.map_seconds)} s"
         )
+        yield from _isodata_words(fit)
         yield from _sample_words(fit)
     if result.sizes.areas is None:
         yield "The scene does not say what its pixels cover, so classes are counted in pixels only"
+
+
+def _isodata_words(fit: SceneFit) -> Iterator[str]:
+    if not fit.rounds:
+        return
+    changes = [
+        f"{n:,} {what}"
+        for what in ("dissolved", "split", "merged")
+        if (n := sum(getattr(done, what) for done in fit.rounds))
+    ]
+    ended = "" if fit.settled else "; it ended before nothing was left to change"
+    yield (
+        f"Started from {fit.rounds[0].n_classes:,}, in {plural(len(fit.rounds), 'round')}: "
+        f"{', '.join(changes) or 'none dissolved, split or merged'}{ended}"
+    )
 
 
 def _sample_words(fit: SceneFit) -> Iterator[str]:

@@ -4,6 +4,7 @@ loop."""
 from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.colours import merge_colours
+from kmosaic.engines.deviations import mean_squared_deviations
 from kmosaic.engines.distortion import LARGEST_GRADIENT, MOST_WARP, distortions
 from kmosaic.engines.engine import Engine
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
@@ -28,6 +29,7 @@ __all__ = [
     "ThreadCount",
     "distortions",
     "lloyd",
+    "mean_squared_deviations",
     "merge_colours",
     "nearest_centers",
     "nearest_rows",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,14 @@ from kmosaic.engines import (
     MemoryEngine,
     NoRowsError,
     lloyd,
+    mean_squared_deviations,
     merge_colours,
     resolve_n_threads,
 )
 from kmosaic.errors import DataError
+from kmosaic.scenes.isodata import MOST_CLASSES, IsodataOptions, IsodataResult, IsodataRound, isodata
 from kmosaic.scenes.memory import Needs, Plan, plan_memory
-from kmosaic.scenes.pixels import HeldPixels, OnPass, ScenePixels, StripReader
+from kmosaic.scenes.pixels import HeldPixels, OnPass, RowPixels, ScenePixels, StripReader
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
 
@@ -48,6 +51,8 @@ class FitOptions:
         The most memory the process is to use, in bytes; None: half of what is free. Changes no result.
     sample : int or None
         Fit so many pixels only, drawn by their places; None: fit all.
+    isodata : IsodataOptions or None
+        Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
     on_iteration : called with the iteration, ``max_iter`` and J
     on_pass : called with the lines read in a pass over the scene, and all there are
     """
@@ -58,6 +63,7 @@ class FitOptions:
     n_threads: int | None = None
     memory: int | None = None
     sample: int | None = None
+    isodata: IsodataOptions | None = None
     on_iteration: Callable[[int, int, float], None] | None = field(default=None, compare=False)
     on_pass: OnPass | None = field(default=None, compare=False)
 
@@ -70,7 +76,8 @@ class SceneFit:
     ``n_pixels`` in all, missing ones left out. ``inertia`` is J, the sum of their squared distances to
     their centres, in squared scaled units. ``history`` has J after every assignment and every update step,
     in turn. Where only ``sampled`` pixels were fitted, counts and inertia are still those of all, and
-    ``sample_inertia`` is what the sample made of it.
+    ``sample_inertia`` is what the sample made of it. Where classes were split and merged, history has one of
+    the ``rounds`` after the other, and ``settled`` is whether the last left nothing to change.
     """
 
     centers: NDArray[np.float64]
@@ -83,6 +90,8 @@ class SceneFit:
     n_pixels: int
     sampled: int | None = None
     sample_inertia: float | None = None
+    rounds: tuple[IsodataRound, ...] = ()
+    settled: bool = True
 
 
 def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
@@ -96,7 +105,8 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
         Where no pixel is present, fewer are distinct than there are to be clusters, the scene cannot be
         read, or the memory is too small: then the message says how much works.
     """
-    needs = Needs(max(SEED_PIXELS, options.sample or 0), options.n_clusters)
+    most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MOST_CLASSES)
+    needs = Needs(max(SEED_PIXELS, options.sample or 0), most_classes)
     plan = plan_memory(scene, scaling, needs, options.memory)
     n_threads = resolve_n_threads(options.n_threads)
     read = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
@@ -105,13 +115,14 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
     blocks = _blocks(pixels, n_threads, plan, scene.name)
     started = _fit_of_sample(blocks, options)
     if options.sample is None:
-        engine = _engine(blocks, pixels, plan)
-        result = lloyd(engine, started.centers, _lloyd_options(options, options.on_iteration))
+        found = _classes(_engine(blocks, pixels, plan), blocks, started.last.centers, options)
+        result = found.last
         sampled, sample_inertia = None, None
     else:
-        result = _applied(blocks, started)
-        sampled, sample_inertia = min(options.sample, blocks.n_rows), started.inertia
-    _check_counts(result, options.n_clusters, scene.name)
+        found, result = started, _applied(blocks, started.last)
+        sampled, sample_inertia = min(options.sample, blocks.n_rows), started.last.inertia
+    if options.isodata is None:
+        _check_counts(result, options.n_clusters, scene.name)
     return SceneFit(
         centers=result.centers,
         scaling=scaling,
@@ -123,17 +134,33 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
         n_pixels=blocks.n_rows,
         sampled=sampled,
         sample_inertia=sample_inertia,
+        rounds=found.rounds,
+        settled=found.settled,
     )
 
 
-def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> LloydResult:
-    """Greedy k-means++ on pixels drawn from all, and Lloyd's algorithm on them."""
+def _classes(
+    engine: Engine, blocks: BlockEngine, centers: NDArray[np.float64], options: FitOptions
+) -> IsodataResult:
+    """Lloyd's algorithm by ``engine`` over the rows of ``blocks``; classes split and merged, if asked for."""
+    steps = _lloyd_options(options, options.on_iteration)
+    if options.isodata is None:
+        return IsodataResult(lloyd(engine, centers, steps), (), settled=True)
+    spreads = partial(mean_squared_deviations, blocks)
+    return isodata(engine, spreads, centers, options.isodata, steps)
+
+
+def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
+    """Greedy k-means++ on pixels drawn from all, and the classes of these, or what to start all from."""
     rows = blocks.sample(options.sample or SEED_PIXELS, options.seed)
     engine = MemoryEngine(rows, None, blocks.n_threads, keeps_bounds=True)
     random_state = np.random.RandomState(options.seed)
     centers = starting_centers(engine, options.n_clusters, "k-means++", random_state)
-    on_iteration = None if options.sample is None else options.on_iteration
-    return lloyd(engine, centers, _lloyd_options(options, on_iteration))
+    if options.sample is None:
+        return IsodataResult(lloyd(engine, centers, _lloyd_options(options, None)), (), settled=True)
+    asked = options.isodata and options.isodata.for_share(len(rows) / blocks.n_rows)
+    drawn = BlockEngine(RowPixels(rows), blocks.n_threads)
+    return _classes(engine, drawn, centers, replace(options, isodata=asked))
 
 
 def _engine(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) -> Engine:

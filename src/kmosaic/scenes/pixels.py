@@ -125,3 +125,18 @@ class HeldPixels:
             n = last - first if present is None else int(np.count_nonzero(present))
             yield task(Block(self.rows[n_rows : n_rows + n], first, present))
             n_rows += n
+
+
+class RowPixels:
+    """Pixels that were drawn, all in one block: ``Blocks``."""
+
+    in_turn = True
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.n_features = rows.shape[1]
+        self.dtype = rows.dtype
+
+    def map(self, task: Callable[[Block], T]) -> Iterator[T]:
+        """See ``Blocks``."""
+        yield task(Block(self._rows, 0))

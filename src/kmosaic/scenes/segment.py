@@ -19,6 +19,7 @@ from kmosaic.files import check_output
 from kmosaic.scenes.arrays import as_scene
 from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
+from kmosaic.scenes.isodata import IsodataOptions
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
 from kmosaic.scenes.mapping import Mapping
@@ -51,6 +52,8 @@ class SegmentOptions:
         How bands are brought to one scale before they are compared.
     seed, max_iter, sample, memory, n_threads
         As in ``FitOptions``. ``memory`` caps the map's drawing, too.
+    isodata : IsodataOptions or None
+        Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
     model : path, SceneModel or None
         Where ``n_clusters`` is given, the path to write the classes to; else the classes to use.
     names : sequence of str, or None
@@ -87,6 +90,7 @@ class SegmentOptions:
     seed: int = 0
     max_iter: int = 300
     sample: int | None = None
+    isodata: IsodataOptions | None = None
     memory: int | None = None
     n_threads: int | None = None
     model: FilePath | SceneModel | None = None
@@ -233,6 +237,9 @@ class _Job:
             if isinstance(asked.model, SceneModel):
                 raise DataError("a number of clusters and a SceneModel were given; choose one of them")
             Coding(self.n_clusters, asked.nodata)
+            if asked.isodata is not None and asked.names is not None:
+                remedy = "keep the classes in a model, then draw its map with names"
+                raise DataError(f"how many classes there will be to name is not known with isodata; {remedy}")
         if asked.statistics_path is not None:
             check_statistics_name(asked.statistics_path)
         seen: set[Path] = set()
@@ -296,6 +303,7 @@ class _Job:
             asked.n_threads,
             asked.memory,
             asked.sample,
+            asked.isodata,
             told.on_iteration,
             told.on_pass,
         )
