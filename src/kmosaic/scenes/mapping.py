@@ -83,7 +83,7 @@ class Mapping:
         """The values of each strip, where they are to be kept, and its labels as they are to be in the
         map."""
         reader = StripReader(self.scene, self._n_lines(on_detail is not None), self.on_pass)
-        strips = reader.map(lambda strip: self._labelled(strip, on_detail))
+        strips = (self._labelled(strip, on_detail) for strip in reader.strips())
         if self.majority is not None:
             # A strip's labels are known once the next strip has been read, into the same memory.
             held = ((np.array(values) if keeps_values else None, labels) for values, labels in strips)
@@ -118,7 +118,8 @@ class Mapping:
             return coded[top : top + n_lines].astype(np.int32) + MISSING
 
         if keeps_values:
-            return reader.map(lambda strip: (strip.values, labels_of(strip.top, len(strip.values))))
+            read = reader.strips()
+            return ((strip.values, labels_of(strip.top, len(strip.values))) for strip in read)
         tops = range(0, len(coded), reader.n_lines)
         return ((None, labels_of(top, reader.n_lines)) for top in tops)
 
