@@ -159,7 +159,9 @@ def _reading_options(command: Decorator) -> Any:
         click.option("--source-nodata", type=float, metavar="VALUE", help="What stands for missing values."),
         click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
         click.option(
-            "--network", is_flag=True, help="Let a local file, such as a VRT, take in others over the network."
+            "--network",
+            is_flag=True,
+            help="Let a local file, such as a VRT, take in others over the network.",
         ),
     )
 
