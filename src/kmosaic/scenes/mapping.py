@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.scenes.areas import pixel_areas
-from kmosaic.scenes.labelling import MISSING, Classifier, Labels
+from kmosaic.scenes.labelling import MISSING, Classifier, TwoNearest
 from kmosaic.scenes.pixels import OnPass, StripReader
 from kmosaic.scenes.raster_output import TILE
 from kmosaic.scenes.scene import Scene, Strip
@@ -30,8 +30,11 @@ _MAJORITY_BYTES = 32
 # What GDAL's sieve takes for each run of equal pixels along a line, measured.
 _BYTES_OF_RUN = 56
 
+Labelled = tuple[NDArray[Any] | None, NDArray[np.int32]]
+"""The values of some lines, where they are kept, and their labels."""
+
 OnLabels = Callable[[NDArray[np.int32]], None]
-OnDetail = Callable[[Labels], None]
+OnDetail = Callable[[TwoNearest], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,13 +80,11 @@ class Mapping:
             top += len(labels)
         return count.sizes(), None if sums is None else sums.statistics()
 
-    def _smoothed(
-        self, on_detail: OnDetail | None, *, keeps_values: bool
-    ) -> Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]:
+    def _smoothed(self, on_detail: OnDetail | None, *, keeps_values: bool) -> Iterator[Labelled]:
         """The values of each strip, where they are to be kept, and its labels as they are to be in the
         map."""
         reader = StripReader(self.scene, self._n_lines(on_detail is not None), self.on_pass)
-        strips = reader.map(lambda strip: self._labelled(strip, on_detail))
+        strips: Iterator[Labelled] = (self._labelled(strip, on_detail) for strip in reader.strips())
         if self.majority is not None:
             # A strip's labels are known once the next strip has been read, into the same memory.
             held = ((np.array(values) if keeps_values else None, labels) for values, labels in strips)
@@ -92,22 +93,16 @@ class Mapping:
             return strips
         return self._sieved(strips, reader, keeps_values=keeps_values)
 
-    def _labelled(
-        self, strip: Strip, on_detail: OnDetail | None
-    ) -> tuple[NDArray[Any] | None, NDArray[np.int32]]:
+    def _labelled(self, strip: Strip, on_detail: OnDetail | None) -> Labelled:
         if on_detail is None:
-            return strip.values, self.classifier.label(strip).nearest
+            return strip.values, self.classifier.label(strip)
         labels = self.classifier.label_twice(strip)
         on_detail(labels)
         return strip.values, labels.nearest
 
     def _sieved(
-        self,
-        strips: Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]],
-        reader: StripReader,
-        *,
-        keeps_values: bool,
-    ) -> Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]:
+        self, strips: Iterator[Labelled], reader: StripReader, *, keeps_values: bool
+    ) -> Iterator[Labelled]:
         """Patches may reach from top to bottom: the whole map is held, and the scene read again for its
         values."""
         assert self.sieve is not None
@@ -118,13 +113,12 @@ class Mapping:
             return coded[top : top + n_lines].astype(np.int32) + MISSING
 
         if keeps_values:
-            return reader.map(lambda strip: (strip.values, labels_of(strip.top, len(strip.values))))
+            read = reader.strips()
+            return ((strip.values, labels_of(strip.top, len(strip.values))) for strip in read)
         tops = range(0, len(coded), reader.n_lines)
         return ((None, labels_of(top, reader.n_lines)) for top in tops)
 
-    def _whole_map(
-        self, strips: Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]
-    ) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def _whole_map(self, strips: Iterator[Labelled]) -> NDArray[Any]:
         """Labels from 1 on, 0 where missing, within the cap on memory."""
         grid, dtype = self.scene.grid, np.dtype(np.uint8 if len(self.classifier.centers) < 256 else np.uint16)
         # The map, what it becomes, and where it is missing.

@@ -254,10 +254,15 @@ class _Job:
             if path is not None:
                 yield path
                 yield sidecar_path(path)
-        model = None if self.n_clusters is None else self.asked.model
-        for path in (self.asked.distances, self.asked.statistics_path, model):
-            if path is not None and not isinstance(path, SceneModel):
-                yield path
+        for rest in (self.asked.distances, self.asked.statistics_path, self._model_path):
+            if rest is not None:
+                yield rest
+
+    @property
+    def _model_path(self) -> FilePath | None:
+        """Where the classes that are found are to be written."""
+        model = self.asked.model
+        return None if self.n_clusters is None or isinstance(model, SceneModel) else model
 
     def _run(self, scene: Scene) -> Segmentation:
         asked, start = self.asked, time.perf_counter()
@@ -362,9 +367,8 @@ class _Job:
         asked = self.asked
         if asked.statistics_path is not None:
             write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
-        if self.n_clusters is not None and asked.model is not None:
-            assert not isinstance(asked.model, SceneModel)
-            save_scene_model(result.model, asked.model, overwrite=asked.overwrite)
+        if self._model_path is not None:
+            save_scene_model(result.model, self._model_path, overwrite=asked.overwrite)
 
 
 class _Telling:
