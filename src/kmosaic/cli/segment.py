@@ -404,7 +404,8 @@ def _isodata_words(fit: SceneFit) -> Iterator[str]:
         for what in ("dissolved", "split", "merged")
         if (n := sum(getattr(done, what) for done in fit.rounds))
     ]
-    ended = "" if fit.settled else "; it ended before nothing was left to change"
+    wide = "1 class stays" if fit.n_wide == 1 else f"{fit.n_wide:,} classes stay"
+    ended = f"; {wide} wider, since splitting led back to what there was" if fit.n_wide else ""
     yield (
         f"Started from {fit.rounds[0].n_classes:,}, in {plural(len(fit.rounds), 'round')}: "
         f"{', '.join(changes) or 'none dissolved, split or merged'}{ended}"

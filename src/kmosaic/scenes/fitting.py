@@ -77,7 +77,7 @@ class SceneFit:
     their centres, in squared scaled units. ``history`` has J after every assignment and every update step,
     in turn. Where only ``sampled`` pixels were fitted, counts and inertia are still those of all, and
     ``sample_inertia`` is what the sample made of it. Where classes were split and merged, history has one of
-    the ``rounds`` after the other, and ``settled`` is whether the last left nothing to change.
+    the ``rounds`` after the other, and ``n_wide`` is how many classes stayed wider than was asked for.
     """
 
     centers: NDArray[np.float64]
@@ -91,7 +91,7 @@ class SceneFit:
     sampled: int | None = None
     sample_inertia: float | None = None
     rounds: tuple[IsodataRound, ...] = ()
-    settled: bool = True
+    n_wide: int = 0
 
 
 def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
@@ -135,7 +135,7 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
         sampled=sampled,
         sample_inertia=sample_inertia,
         rounds=found.rounds,
-        settled=found.settled,
+        n_wide=found.n_wide,
     )
 
 
@@ -145,7 +145,7 @@ def _classes(
     """Lloyd's algorithm by ``engine`` over the rows of ``blocks``; classes split and merged, if asked for."""
     steps = _lloyd_options(options, options.on_iteration)
     if options.isodata is None:
-        return IsodataResult(lloyd(engine, centers, steps), (), settled=True)
+        return IsodataResult(lloyd(engine, centers, steps), (), n_wide=0)
     spreads = partial(mean_squared_deviations, blocks)
     return isodata(engine, spreads, centers, options.isodata, steps)
 
@@ -157,7 +157,7 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
     random_state = np.random.RandomState(options.seed)
     centers = starting_centers(engine, options.n_clusters, "k-means++", random_state)
     if options.sample is None:
-        return IsodataResult(lloyd(engine, centers, _lloyd_options(options, None)), (), settled=True)
+        return IsodataResult(lloyd(engine, centers, _lloyd_options(options, None)), (), n_wide=0)
     asked = options.isodata and options.isodata.for_share(len(rows) / blocks.n_rows)
     drawn = BlockEngine(RowPixels(rows), blocks.n_threads)
     return _classes(engine, drawn, centers, replace(options, isodata=asked))

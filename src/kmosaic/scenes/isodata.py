@@ -4,10 +4,10 @@ G. H. Ball and D. J. Hall (1965), "ISODATA, a novel method of data analysis and 
 Stanford Research Institute, AD 699616.
 
 What is done is in ``isodata``. Ball and Hall differ in this: they take one step of Lloyd's algorithm between
-changes, where here it runs until no pixel changes its class; they drop the pixels of a class that is too
-small, where here they go to the classes that are left; they split only classes that are also wider than the
-average, and by turns either split or merge; they stop after so many rounds, where here it stops once nothing
-changes, or as soon as splits and merges have led back to classes that were there before.
+changes, where here it takes ten, and ends where no pixel changes its class; they drop the pixels of a class
+that is too small, where here they go to the classes that are left; they split only classes that are also
+wider than the average, and either split or merge by turns; they stop after so many rounds, where here splits
+do, and the rest goes on until nothing is left to change.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from kmosaic.errors import DataError
 MOST_CLASSES = 255
 """No class is split where this would make more: the labels of a map fit a byte."""
 
+# Lloyd's algorithm moves centres most in its first steps.
+_FEW_STEPS = 10
 # A split class's centres start this share of its deviation on either side of where it was.
 _STEP = 0.5
 
@@ -44,14 +46,14 @@ class IsodataOptions:
         The largest deviation of a class in any one band, in scaled units; above 0.
     min_distance : float
         The least distance between the centres of two classes, in scaled units; 0 merges none.
-    max_rounds : int
-        How often at most Lloyd's algorithm is run.
+    split_rounds : int
+        After so many rounds classes are only dissolved and merged.
     """
 
     min_size: int
     max_spread: float
     min_distance: float
-    max_rounds: int = 30
+    split_rounds: int = 20
 
     def __post_init__(self) -> None:
         if self.min_size < 1:
@@ -60,8 +62,6 @@ class IsodataOptions:
             raise DataError(f"a largest spread of {self.max_spread}: it must be above 0")
         if not 0 <= self.min_distance < math.inf:
             raise DataError(f"a least distance of {self.min_distance}: it must be 0 or above, and finite")
-        if self.max_rounds < 1:
-            raise DataError(f"{self.max_rounds} rounds: 1 is the least")
 
     def for_share(self, share: float) -> IsodataOptions:
         """Return those for a sample of this share of all pixels: its classes are smaller."""
@@ -70,7 +70,7 @@ class IsodataOptions:
 
 @dataclass(frozen=True)
 class IsodataRound:
-    """One run of Lloyd's algorithm, and what was then done about its classes.
+    """Some steps of Lloyd's algorithm, and what was then done about the classes.
 
     ``n_steps`` is how many entries of the fit's history are its.
     """
@@ -87,13 +87,13 @@ class IsodataRound:
 class IsodataResult:
     """What the last round found, with the history and the number of iterations of all rounds.
 
-    ``settled`` is whether nothing was left to change: else splits and merges undid each other, or rounds ran
-    out.
+    ``n_wide`` is how many classes were left that deviate by more than ``max_spread``, and are large enough to
+    be split: what splitting them gave was dissolved or merged again.
     """
 
     last: LloydResult
     rounds: tuple[IsodataRound, ...]
-    settled: bool
+    n_wide: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,49 +117,76 @@ def isodata(
     options: IsodataOptions,
     steps: LloydOptions,
 ) -> IsodataResult:
-    """Run Lloyd's algorithm, change classes, and so on until nothing changes.
+    """Run some steps of Lloyd's algorithm, change classes, and so on until nothing changes.
 
-    After each run, where classes have fewer than ``min_size`` pixels, they are dissolved: the smallest first,
-    at most half of all, and nothing else is done. Otherwise each class of at least twice ``min_size`` pixels
-    that deviates by more than ``max_spread`` in some band is split in two along the band in which it deviates
-    most, half a deviation to either side; and of the others, those pairs whose centres lie nearer than
-    ``min_distance`` are merged, the nearest first, each class once, into their common mean.
+    After each round, where classes have fewer than ``min_size`` pixels, they are dissolved: the smallest
+    first, at most half of all, and nothing else is done. Otherwise each class of at least twice ``min_size``
+    pixels that deviates by more than ``max_spread`` in some band is split in two along the band in which it
+    deviates most, half a deviation to either side; and of the others, those pairs whose centres lie nearer
+    than ``min_distance`` are merged, the nearest first, each class once, into their common mean.
+
+    A round takes ten steps; where it leaves nothing to change, as many as it takes to converge. Splits end
+    after ``split_rounds`` or where they have led back to the same classes: what is left can only become
+    fewer.
 
     Everything follows from exact sums, so the result is the same to the bit whatever the engine.
     """
-    rounds: list[IsodataRound] = []
-    histories: list[NDArray[np.float64]] = []
+    run = _Run(engine, spreads, options)
     seen: set[bytes] = set()
-    n_iter = 0
+    few = replace(steps, max_iter=min(_FEW_STEPS, steps.max_iter))
     while True:
-        result = lloyd(engine, centers, steps)
-        n_iter += result.n_iter
-        histories.append(result.history)
-        change = _change(result, spreads, options)
+        result, change = run.round(centers, few)
+        if not change.any and not result.converged:
+            result, change = run.round(result.centers, steps)
+        if not change.any:
+            return run.result(result)
         state = np.unique(result.centers, axis=0).tobytes()
-        ends = state in seen or len(rounds) + 1 == options.max_rounds or not change.any
-        done = _Change(centers) if ends else change
-        rounds.append(_round(result, done))
-        if ends:
-            last = replace(result, n_iter=n_iter, history=np.concatenate(histories))
-            return IsodataResult(last, tuple(rounds), not change.any)
+        run.splits = run.splits and len(run.rounds) < options.split_rounds and state not in seen
         seen.add(state)
         centers = change.centers
 
 
-def _round(result: LloydResult, done: _Change) -> IsodataRound:
-    n_classes, n_steps = len(result.centers), len(result.history)
-    return IsodataRound(n_classes, n_steps, result.inertia, done.dissolved, done.split, done.merged)
+class _Run:
+    """The rounds of a fit; ``splits`` is whether classes are still split."""
 
+    def __init__(self, engine: Engine, spreads: Spreads, options: IsodataOptions) -> None:
+        self._engine = engine
+        self._spreads = spreads
+        self._options = options
+        self.splits = True
+        self.rounds: list[IsodataRound] = []
+        self._histories: list[NDArray[np.float64]] = []
+        self._n_iter = 0
+        self._n_wide = 0
 
-def _change(result: LloydResult, spreads: Spreads, options: IsodataOptions) -> _Change:
-    kept = _large_enough(result.counts, options.min_size)
-    if not kept.all():
-        return _Change(np.ascontiguousarray(result.centers[kept]), dissolved=int((~kept).sum()))
-    deviations = np.sqrt(spreads(result.centers))
-    split = _to_split(deviations, result.counts, options)
-    pairs = _to_merge(result.centers, split, options.min_distance)
-    return _Change(_changed(result, deviations, split, pairs), split=len(split), merged=len(pairs))
+    def round(self, centers: NDArray[np.float64], steps: LloydOptions) -> tuple[LloydResult, _Change]:
+        """What the steps lead to, and what is to be changed about it."""
+        result = lloyd(self._engine, centers, steps)
+        change = self._change(result)
+        self._n_iter += result.n_iter
+        self._histories.append(result.history)
+        n_classes, n_steps = len(result.centers), len(result.history)
+        changes = change.dissolved, change.split, change.merged
+        self.rounds.append(IsodataRound(n_classes, n_steps, result.inertia, *changes))
+        return result, change
+
+    def result(self, last: LloydResult) -> IsodataResult:
+        """All rounds as one."""
+        history = np.concatenate(self._histories)
+        last = replace(last, n_iter=self._n_iter, history=history)
+        return IsodataResult(last, tuple(self.rounds), self._n_wide)
+
+    def _change(self, result: LloydResult) -> _Change:
+        options = self._options
+        kept = _large_enough(result.counts, options.min_size)
+        if not kept.all():
+            return _Change(np.ascontiguousarray(result.centers[kept]), dissolved=int((~kept).sum()))
+        deviations = np.sqrt(self._spreads(result.centers))
+        wide = _to_split(deviations, result.counts, options)
+        self._n_wide = len(wide)
+        split = wide[: max(0, MOST_CLASSES - len(result.counts))] if self.splits else []
+        pairs = _to_merge(result.centers, split, options.min_distance)
+        return _Change(_changed(result, deviations, split, pairs), split=len(split), merged=len(pairs))
 
 
 def _large_enough(counts: NDArray[np.float64], min_size: int) -> NDArray[np.bool_]:
@@ -173,11 +200,11 @@ def _large_enough(counts: NDArray[np.float64], min_size: int) -> NDArray[np.bool
 def _to_split(
     deviations: NDArray[np.float64], counts: NDArray[np.float64], options: IsodataOptions
 ) -> list[int]:
-    """Classes to split, the widest first while there is room for more."""
+    """Classes that may be split, the widest first."""
     widest = deviations.max(axis=1)
     wide = (widest > options.max_spread) & (counts >= 2 * options.min_size)
     order = np.argsort(-widest, kind="stable")
-    return [int(label) for label in order[wide[order]]][: max(0, MOST_CLASSES - len(counts))]
+    return [int(label) for label in order[wide[order]]]
 
 
 def _to_merge(centers: NDArray[np.float64], split: list[int], min_distance: float) -> list[tuple[int, int]]:
