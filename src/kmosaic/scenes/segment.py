@@ -21,7 +21,7 @@ from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
-from kmosaic.scenes.mapping import Mapping
+from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.scaling import fit_scaling
@@ -259,6 +259,8 @@ class _Job:
 
     def _run(self, scene: Scene) -> Segmentation:
         asked, start = self.asked, time.perf_counter()
+        # What the fit frees later, the allocator may keep for itself, to be used again.
+        taken = resident()
         if self.n_clusters is None:
             fit, model = None, self._given_model(scene)
         else:
@@ -267,7 +269,7 @@ class _Job:
         found = time.perf_counter()
         coding = Coding(model.n_classes, asked.nodata)
         drawn = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, asked.cog)
-        labels, sizes, statistics = self._draw(scene, model, drawn)
+        labels, sizes, statistics = self._draw(scene, model, drawn, taken)
         path = None if self.output is None else Path(self.output)
         seconds = found - start, time.perf_counter() - found
         result = Segmentation(
@@ -335,7 +337,7 @@ class _Job:
         return ground_colours(centers, sizes, (red, green, blue))
 
     def _draw(
-        self, scene: Scene, model: SceneModel, drawn: ClassMap
+        self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
         asked, told = self.asked, _Telling(self.asked.progress)
         told.what = "drawing the map"
@@ -345,6 +347,7 @@ class _Job:
             asked.majority,
             asked.sieve,
             asked.memory,
+            taken,
             told.on_pass,
         )
         with contextlib.ExitStack() as stack:
