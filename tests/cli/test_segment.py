@@ -74,8 +74,8 @@ def test_classes_go_from_one_scene_to_another(run: Run, folder: Path) -> None:
     assert "<Category>Moor &amp; wood</Category>" in Path("other-map.tif.aux.xml").read_text(encoding="utf-8")
     model = load_scene_model("scene.kmosaic")
     assert model.command == (
-        "kmosaic segment scene.tif --clusters 4 -o map.tif --model scene.kmosaic --scale standard --bands 1,2,3 "
-        "--force"
+        "kmosaic segment scene.tif --clusters 4 -o map.tif --model scene.kmosaic --scale standard "
+        "--bands 1,2,3 --force"
     )
 
 

@@ -323,7 +323,7 @@ def test_a_sieve_that_memory_forbids_is_refused(tmp_path: Path) -> None:
     )
 
     with pytest.raises(DataError, match="too small to sieve large.tif, for which the whole map is held"):
-        segment(large, model=tmp_path / "m.kmosaic", sieve=5, memory=mapping._resident() + (128 << 20))
+        segment(large, model=tmp_path / "m.kmosaic", sieve=5, memory=mapping.resident() + (128 << 20))
 
 
 def test_progress_is_told(scene: Path) -> None:

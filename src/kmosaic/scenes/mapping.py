@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,13 +37,18 @@ OnLabels = Callable[[NDArray[np.int32]], None]
 OnDetail = Callable[[TwoNearest], None]
 
 
+def resident() -> int:
+    """Return what the process takes now, in bytes."""
+    return int(psutil.Process().memory_info().rss)
+
+
 @dataclass(frozen=True, eq=False)
 class Mapping:
     """How a scene is put in classes.
 
     ``majority`` is the window of the filter, ``sieve`` the least pixels of a patch, each None for neither;
-    ``memory`` the most bytes the process is to use, None for no cap; ``on_pass`` is called with the lines
-    done and all there are.
+    ``memory`` the most bytes the process is to use, None for no cap, of which ``taken`` are in use
+    already; ``on_pass`` is called with the lines done and all there are.
     """
 
     scene: Scene
@@ -51,6 +56,7 @@ class Mapping:
     majority: int | None = None
     sieve: int | None = None
     memory: int | None = None
+    taken: int = field(default_factory=resident)
     on_pass: OnPass | None = None
 
     def run(
@@ -131,14 +137,14 @@ class Mapping:
             lines[...] = labels - MISSING
             n_runs += len(lines) + int(np.count_nonzero(lines[:, 1:] != lines[:, :-1]))
             top += len(labels)
-        self._check_sieve(least - coded.nbytes + n_runs * _BYTES_OF_RUN)
+        self._check_sieve(least + n_runs * _BYTES_OF_RUN)
         return coded
 
     def _check_sieve(self, n_bytes: int) -> None:
-        if self.memory is not None and _resident() + n_bytes > self.memory:
+        if self.memory is not None and self.taken + n_bytes > self.memory:
             raise DataError(
                 f"a memory of {_megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
-                f"the whole map is held; {_megabytes(_resident() + n_bytes)} would do, or leave the sieve out"
+                f"the whole map is held; {_megabytes(self.taken + n_bytes)} would do, or leave the sieve out"
             )
 
     def _n_lines(self, detailed: bool) -> int:
@@ -148,9 +154,9 @@ class Mapping:
         most = max(GROUP_LINES, _STRIP_PIXELS // grid.width)
         fixed += self.scene.overhead_bytes(most)
         if self.memory is not None:
-            room = (self.memory - _resident() - fixed) // a_line
+            room = (self.memory - self.taken - fixed) // a_line
             if room < min(GROUP_LINES, grid.height):
-                needed = _resident() + fixed + a_line * min(GROUP_LINES, grid.height)
+                needed = self.taken + fixed + a_line * min(GROUP_LINES, grid.height)
                 raise DataError(
                     f"a memory of {_megabytes(self.memory)} is too small to map {self.scene.name}; "
                     f"{_megabytes(needed)} is the least that works"
@@ -169,10 +175,6 @@ class Mapping:
         sums = GROUP_LINES * width * (16 * n_bands + 16)
         tiles = TILE * width * (11 if detailed else 2)
         return width * pixel, sums + tiles + _SPARE
-
-
-def _resident() -> int:
-    return int(psutil.Process().memory_info().rss)
 
 
 def _megabytes(n_bytes: int) -> str:

@@ -123,8 +123,9 @@ def _created(path: Path, grid: Grid, layout: Layout) -> Any:
             tiled=True,
             blockxsize=TILE,
             blockysize=TILE,
-            # Every reader of TIFF knows it; what zstd would save on classes is little.
+            # Every reader of TIFF knows it. Level 6 makes maps 3 % smaller in twice the time.
             compress="deflate",
+            zlevel=3,
             interleave="band",
             bigtiff="if_safer",
         )

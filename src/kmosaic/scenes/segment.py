@@ -22,7 +22,7 @@ from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
 from kmosaic.scenes.isodata import IsodataOptions
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
-from kmosaic.scenes.mapping import Mapping
+from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.scaling import fit_scaling
@@ -266,6 +266,8 @@ class _Job:
 
     def _run(self, scene: Scene) -> Segmentation:
         asked, start = self.asked, time.perf_counter()
+        # What the fit frees later, the allocator may keep for itself, to be used again.
+        taken = resident()
         if self.n_clusters is None:
             fit, model = None, self._given_model(scene)
         else:
@@ -274,7 +276,7 @@ class _Job:
         found = time.perf_counter()
         coding = Coding(model.n_classes, asked.nodata)
         drawn = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, asked.cog)
-        labels, sizes, statistics = self._draw(scene, model, drawn)
+        labels, sizes, statistics = self._draw(scene, model, drawn, taken)
         path = None if self.output is None else Path(self.output)
         seconds = found - start, time.perf_counter() - found
         result = Segmentation(
@@ -343,7 +345,7 @@ class _Job:
         return ground_colours(centers, sizes, (red, green, blue))
 
     def _draw(
-        self, scene: Scene, model: SceneModel, drawn: ClassMap
+        self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
         asked, told = self.asked, _Telling(self.asked.progress)
         told.what = "drawing the map"
@@ -353,6 +355,7 @@ class _Job:
             asked.majority,
             asked.sieve,
             asked.memory,
+            taken,
             told.on_pass,
         )
         with contextlib.ExitStack() as stack:
