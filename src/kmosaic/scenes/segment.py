@@ -24,6 +24,7 @@ from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
 from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
+from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.scaling import fit_scaling
 from kmosaic.scenes.scene import Band, Scene
@@ -78,6 +79,8 @@ class SegmentOptions:
         centre in scaled units; both of pixels as classified, before any smoothing.
     statistics : bool or path
         Whether to work out the classes' statistics, and the CSV or JSON file to write them to.
+    quicklook : int or None
+        Keep about so many pixels of the scene and the map, evenly spread, for a report.
     overwrite : bool
         Whether outputs that exist are overwritten.
     command : str or None
@@ -104,6 +107,7 @@ class SegmentOptions:
     second_best: FilePath | None = None
     distances: FilePath | None = None
     statistics: bool | FilePath = True
+    quicklook: int | None = None
     overwrite: bool = False
     command: str | None = None
     progress: Progress | None = field(default=None, compare=False)
@@ -132,7 +136,7 @@ class Segmentation:
     and ``path`` is the map's. ``names`` has a name for each class. ``fit`` tells of the fit, None where a
     model's classes were used; ``statistics`` is None unless they were asked for. ``sizes`` and
     ``statistics`` are those of the map, after any smoothing. ``fit_seconds`` and ``map_seconds`` are what
-    finding the classes and drawing the map took.
+    finding the classes and drawing the map took. ``quicklook`` has some pixels, where they were asked for.
     """
 
     scene: Scene
@@ -146,6 +150,7 @@ class Segmentation:
     fit: SceneFit | None
     fit_seconds: float
     map_seconds: float
+    quicklook: Quicklook | None = None
 
     @property
     def inertia(self) -> float | None:
@@ -283,7 +288,14 @@ class _Job:
             scene, model, coding, drawn.names, labels, path, sizes, statistics, fit, *seconds
         )
         self._write_rest(result)
-        return result
+        return result if asked.quicklook is None else replace(result, quicklook=self._quicklook(result))
+
+    def _quicklook(self, result: Segmentation) -> Quicklook:
+        rgb = self._rgb(result.scene) or false_colour(len(result.scene.bands))
+        options = QuicklookOptions(self.asked.quicklook or 1, rgb, self.asked.memory)
+        labels = result.path if result.labels is None else result.labels
+        assert labels is not None
+        return take_quicklook(result.scene, labels, result.coding, options)
 
     def _given_model(self, scene: Scene) -> SceneModel:
         asked = self.asked
@@ -332,17 +344,20 @@ class _Job:
     def _colours(
         self, scene: Scene, centers: NDArray[np.float64], sizes: NDArray[np.int64]
     ) -> NDArray[np.uint8]:
-        asked = self.asked
-        bands = described_rgb(scene.bands)
-        if asked.rgb is not None:
-            bands = tuple(chosen_bands(scene.bands, ReadOptions(bands=asked.rgb), scene.name))
+        asked, bands = self.asked, self._rgb(scene)
         if asked.palette == "means" and bands is None:
             undescribed = f"the bands of {scene.name} are not described as red, green and blue"
             raise DataError(f"{undescribed}; say which they are (--rgb, rgb=)")
         if bands is None or asked.palette == "distinct":
             return distinct_colours(len(centers))
-        red, green, blue = bands
-        return ground_colours(centers, sizes, (red, green, blue))
+        return ground_colours(centers, sizes, bands)
+
+    def _rgb(self, scene: Scene) -> tuple[int, int, int] | None:
+        """The bands asked for as red, green and blue, or described as such."""
+        if self.asked.rgb is None:
+            return described_rgb(scene.bands)
+        red, green, blue = chosen_bands(scene.bands, ReadOptions(bands=self.asked.rgb), scene.name)
+        return red, green, blue
 
     def _draw(
         self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
@@ -393,7 +408,7 @@ class _Telling:
             self._progress(iteration, max_iter, self.what)
 
 
-def described_rgb(bands: Sequence[Band]) -> tuple[int, ...] | None:
+def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:
     """Return the places of the bands described as red, green and blue; None unless there is one of each.
 
     Examples
@@ -408,4 +423,21 @@ def described_rgb(bands: Sequence[Band]) -> tuple[int, ...] | None:
         if len(named) != 1:
             return None
         places += named
-    return tuple(places)
+    red, green, blue = places
+    return red, green, blue
+
+
+def false_colour(n_bands: int) -> tuple[int, int, int]:
+    """Return the places of the bands to show as red, green and blue where nothing is known of them.
+
+    Of four bands or more the fourth, third and second: in the order of wavelengths that is near infrared, red
+    and green, the common false-colour picture.
+
+    Examples
+    --------
+    >>> [false_colour(n_bands) for n_bands in (1, 2, 3, 6)]
+    [(0, 0, 0), (0, 1, 1), (0, 1, 2), (3, 2, 1)]
+    """
+    if n_bands >= 4:
+        return 3, 2, 1
+    return 0, min(1, n_bands - 1), min(2, n_bands - 1)
