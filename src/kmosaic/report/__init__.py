@@ -6,24 +6,35 @@ from kmosaic.report.fit_page import FitReport
 from kmosaic.report.history import inertia_history
 from kmosaic.report.members import cluster_members, clusters_to_show
 from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
-from kmosaic.report.page import render_fit_report, render_sweep_report, write_fit_report, write_sweep_report
+from kmosaic.report.page import (
+    render_fit_report,
+    render_scene_report,
+    render_sweep_report,
+    write_fit_report,
+    write_scene_report,
+    write_sweep_report,
+)
 from kmosaic.report.pictures import save_figure
 from kmosaic.report.provenance import Provenance, Versions
+from kmosaic.report.scene_page import N_PIXELS, SceneReport, check_report_classes
 from kmosaic.report.sweep_page import SweepReport
 from kmosaic.report.theme import DARK, LIGHT, THEMES, Theme
 
 __all__ = [
     "DARK",
     "LIGHT",
+    "N_PIXELS",
     "THEMES",
     "CurveOptions",
     "FitReport",
     "MosaicText",
     "Provenance",
+    "SceneReport",
     "SweepReport",
     "Theme",
     "Versions",
     "centroid_mosaic",
+    "check_report_classes",
     "cluster_members",
     "cluster_sizes",
     "clusters_to_show",
@@ -31,10 +42,12 @@ __all__ = [
     "first_images",
     "inertia_history",
     "render_fit_report",
+    "render_scene_report",
     "render_sweep_report",
     "save_figure",
     "sweep_curve",
     "sweep_curves",
     "write_fit_report",
+    "write_scene_report",
     "write_sweep_report",
 ]

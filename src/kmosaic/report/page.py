@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from kmosaic.files import atomic_write, check_output
 from kmosaic.report.fit_page import FitReport, fit_context
+from kmosaic.report.scene_page import SceneReport, scene_context
 from kmosaic.report.scripting import SCRIPTS, json_text, page_scripts, policy
 from kmosaic.report.sweep_page import SweepReport, sweep_context
 from kmosaic.report.wording import clean
@@ -44,6 +45,18 @@ def write_sweep_report(path: str | os.PathLike[str], report: SweepReport, overwr
     return _write(target, render_sweep_report(report), overwrite)
 
 
+def write_scene_report(path: str | os.PathLike[str], report: SceneReport, overwrite: bool = False) -> Path:
+    """Write the report of a scene's classes, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        When ``path`` exists and ``overwrite`` is false, or cannot be written.
+    """
+    target = check_output(path, overwrite=overwrite)
+    return _write(target, render_scene_report(report), overwrite)
+
+
 def render_fit_report(report: FitReport) -> str:
     """Return the report of one fit as HTML."""
     return render_page(_TEMPLATES / "fit.html.j2", fit_context(report), SCRIPTS / "fit.js")
@@ -52,6 +65,11 @@ def render_fit_report(report: FitReport) -> str:
 def render_sweep_report(report: SweepReport) -> str:
     """Return the report of a sweep as HTML."""
     return render_page(_TEMPLATES / "sweep.html.j2", sweep_context(report), SCRIPTS / "sweep.js")
+
+
+def render_scene_report(report: SceneReport) -> str:
+    """Return the report of a scene's classes as HTML."""
+    return render_page(_TEMPLATES / "scene.html.j2", scene_context(report), SCRIPTS / "scene.js")
 
 
 def _write(target: Path, page: str, overwrite: bool) -> Path:

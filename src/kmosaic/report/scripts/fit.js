@@ -4,7 +4,8 @@ import { chart } from "./chart.js";
 import { startConfusion } from "./confusion.js";
 import { startCopying } from "./copy.js";
 import { Detail } from "./detail.js";
-import { byId, counted, readData, short } from "./dom.js";
+import { byId, counted, readData } from "./dom.js";
+import { showHistory } from "./history.js";
 import { ClusterMap } from "./map.js";
 import { Mosaic } from "./mosaic.js";
 import { Names } from "./names.js";
@@ -78,50 +79,6 @@ function showSizes() {
   });
 }
 
-// From 1, about ten of them.
-function wholeNumbers(last) {
-  const step = Math.max(1, Math.ceil(last / 10));
-  return Array.from({ length: Math.ceil(last / step) }, (_, i) => 1 + i * step).filter((at) => at <= last);
-}
-
-function showHistory() {
-  const { history, half_steps } = data;
-  const dots = history.map((J, i) => ({
-    at: half_steps ? i / 2 + 1 : i + 1,
-    J,
-    kind: i % 2 === 0 ? "assignment step" : "update step",
-  }));
-  const name = half_steps ? `J, ${data.squared_units}` : "mean squared distance";
-  chart(
-    byId("history-chart"),
-    () => ({
-      x: { label: half_steps ? "iteration" : "batch", tickFormat: "d", ticks: wholeNumbers(dots.at(-1).at) },
-      y: { label: name, grid: true, tickFormat: "~s" },
-      marks: [
-        Plot.lineY(dots, { x: "at", y: "J", stroke: "var(--accent)", strokeWidth: 1.5 }),
-        Plot.dot(dots, {
-          x: "at",
-          y: "J",
-          r: dots.length > 80 ? 1.5 : 3,
-          symbol: half_steps ? "kind" : undefined,
-          fill: "var(--accent)",
-        }),
-        Plot.tip(
-          dots,
-          Plot.pointerX({
-            x: "at",
-            y: "J",
-            title: (dot) =>
-              `${half_steps ? `iteration ${Math.floor(dot.at)}, ${dot.kind}` : `batch ${dot.at}`}\n${short(dot.J)}`,
-            fill: "var(--paper)",
-          }),
-        ),
-      ],
-    }),
-    `${name} from ${short(history[0])} to ${short(history.at(-1))}`,
-  );
-}
-
 startTheme(byId("look"));
 startCopying();
 choose(d3.greatestIndex(data.clusters, ({ size }) => size));
@@ -130,5 +87,8 @@ if (data.confusion) {
 }
 showSizes();
 if (data.history.length > 0) {
-  showHistory();
+  showHistory(byId("history-chart"), data.history, {
+    name: data.half_steps ? `J, ${data.squared_units}` : "mean squared distance",
+    halfSteps: data.half_steps,
+  });
 }

@@ -1,0 +1,174 @@
+// Spectral signatures: the mean of each class in each band, and how far its pixels spread about it.
+
+import { chart } from "./chart.js";
+import { byId, short } from "./dom.js";
+
+const MOST_SPREADS = 8; // classes; with more, only the chosen one's spread is shown
+const MOST_ENDS = 24; // lines that are numbered at their ends
+const LONGEST = 16; // letters of a band on the axis
+const LETTER = 7; // pixels
+const HEIGHT = 380;
+const SYMBOLS = ["circle", "square", "triangle", "diamond2", "star", "wye", "times"];
+
+/** The chart; `onchoose(at)` is called with the class whose point is pressed. */
+export class Signatures {
+  constructor(data, onchoose) {
+    this.data = data;
+    this.host = byId("signature-chart");
+    this.scaled = false;
+    this.chosen = null;
+    this.palette = data.palettes.map;
+    this.names = data.bands.map((name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name));
+    this.redraw = chart(this.host, (width) => this.#options(width), this.#words());
+    this.host.addEventListener("click", () => {
+      const dot = this.host.firstChild?.value;
+      if (dot) {
+        onchoose(dot.at);
+      }
+    });
+  }
+
+  /** Draws anew: in other colours, with another class chosen, or in other units. */
+  draw(changes) {
+    Object.assign(this, changes);
+    this.redraw(null, this.#words());
+  }
+
+  #dots() {
+    const { classes, scaling } = this.data;
+    const unit = (value, band) =>
+      this.scaled ? (value - scaling.shift[band]) * scaling.factor[band] : value;
+    return classes.flatMap(({ value, name, mean, deviation }, at) =>
+      mean.flatMap((y, band) =>
+        y === null
+          ? []
+          : [
+              {
+                at,
+                value,
+                name,
+                band,
+                y: unit(y, band),
+                low: unit(y - deviation[band], band),
+                high: unit(y + deviation[band], band),
+                spread: deviation[band],
+              },
+            ],
+      ),
+    );
+  }
+
+  #options(width) {
+    const { bands, classes } = this.data;
+    const dots = this.#dots();
+    const isChosen = (dot) => this.chosen === null || dot.at === this.chosen;
+    const shown = [...dots.filter((dot) => !isChosen(dot)), ...dots.filter(isChosen)];
+    const spreads = dots.filter((dot) =>
+      this.chosen === null ? classes.length <= MOST_SPREADS : dot.at === this.chosen,
+    );
+    const step = Math.ceil((bands.length * 14) / width);
+    const longest = Math.max(...this.names.map((name) => name.length));
+    const turned = longest * LETTER > (width - 90) / bands.length;
+    const opacity = (dot) => (isChosen(dot) ? 1 : 0.22);
+    const dodge = this.chosen === null ? Math.min(0.05, 0.5 / classes.length) : 0;
+    const beside = (dot) => dot.band + dodge * (dot.at - (classes.length - 1) / 2);
+    const colour = (dot) => this.palette[dot.at];
+    const line = { x: "band", y: "y", z: "at", opacity };
+    const title = (dot) =>
+      `class ${dot.value}${dot.name === `class ${dot.value}` ? "" : `, ${dot.name}`}\n${bands[dot.band]}: ${short(dot.y)}${this.scaled ? "" : ` ± ${short(dot.spread)}`}`;
+    return {
+      height: HEIGHT + (turned ? Math.min(longest * 4, 60) : 0),
+      marginBottom: turned ? 46 + Math.min(longest * 4, 60) : 42,
+      marginRight: 44,
+      x: {
+        label: "band",
+        domain: [-0.25, Math.max(0.25, bands.length - 0.75)],
+        ticks: bands.map((_, band) => band).filter((band) => band % step === 0),
+        tickFormat: (band) => this.names[band],
+        tickRotate: turned ? -40 : 0,
+        labelOffset: turned ? 42 + Math.min(longest * 4, 60) : undefined,
+      },
+      y: {
+        label: this.scaled ? "mean, in scaled units" : "mean, in the bands' own units",
+        grid: true,
+        nice: true,
+      },
+      marks: [
+        ...(this.chosen === null
+          ? [
+              Plot.ruleX(spreads, {
+                x: beside,
+                y1: "low",
+                y2: "high",
+                stroke: "var(--ink)",
+                strokeWidth: 3.2,
+                opacity: 0.55,
+              }),
+              Plot.ruleX(spreads, { x: beside, y1: "low", y2: "high", stroke: colour, strokeWidth: 2 }),
+            ]
+          : [
+              Plot.areaY(spreads, {
+                x: "band",
+                y1: "low",
+                y2: "high",
+                fill: this.palette[this.chosen],
+                fillOpacity: 0.3,
+              }),
+              Plot.lineY(spreads, { x: "band", y: "low", stroke: "var(--muted)", strokeDasharray: "3 3" }),
+              Plot.lineY(spreads, { x: "band", y: "high", stroke: "var(--muted)", strokeDasharray: "3 3" }),
+            ]),
+        // A class may have the colour of the paper: a line in the colour of ink lies under each.
+        Plot.lineY(shown, { ...line, stroke: "var(--ink)", strokeWidth: 3.4 }),
+        Plot.lineY(shown, { ...line, stroke: colour, strokeWidth: 2 }),
+        Plot.dot(shown, {
+          x: "band",
+          y: "y",
+          symbol: (dot) => SYMBOLS[dot.at % SYMBOLS.length],
+          fill: colour,
+          stroke: "var(--ink)",
+          strokeWidth: 0.8,
+          r: bands.length > 40 ? 2 : 4,
+          opacity,
+        }),
+        ...this.#ends(dots),
+        Plot.tip(dots, Plot.pointer({ x: "band", y: "y", title, fill: "var(--paper)" })),
+      ],
+      symbol: { type: "identity" },
+    };
+  }
+
+  /** The number of each class beside the end of its line, pushed apart where they would touch. */
+  #ends(dots) {
+    const last = this.data.bands.length - 1;
+    const ends = d3.sort(
+      dots.filter((dot) => dot.band === last && (this.chosen === null || dot.at === this.chosen)),
+      (dot) => dot.y,
+    );
+    if (ends.length > MOST_ENDS) {
+      return [];
+    }
+    const [low, high] = d3.extent(dots.flatMap((dot) => [dot.low, dot.high]));
+    const gap = ((high - low) * 14) / (HEIGHT - 70);
+    let at = Number.NEGATIVE_INFINITY;
+    const places = ends.map((dot) => {
+      at = Math.max(dot.y, at + gap);
+      return { ...dot, place: at };
+    });
+    return [
+      Plot.text(places, {
+        x: "band",
+        y: "place",
+        text: "value",
+        textAnchor: "start",
+        dx: 10,
+        fill: "var(--ink)",
+      }),
+    ];
+  }
+
+  #words() {
+    const { bands, classes } = this.data;
+    const chosen = this.chosen === null ? "" : `; class ${classes[this.chosen].value} is chosen`;
+    return `Means of ${classes.length} classes in ${bands.length} bands${chosen}; the table below has them as numbers`;
+  }
+}
