@@ -14,7 +14,7 @@ from kmosaic.errors import DataError
 from kmosaic.report.parts import Fact, making_facts, number_columns
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.scene_pixels import MOST_CLASSES, labels_plane, picture, values_planes
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent
+from kmosaic.report.wording import clean, count, duration, inertia_text, percent
 
 if TYPE_CHECKING:
     from kmosaic.report.scene_pixels import Picture
@@ -42,8 +42,6 @@ class SceneReport:
         Command, seeds, versions and date.
     parameters
         What was asked for: names and values.
-    peak_memory_bytes
-        What it took, where it was measured.
 
     Raises
     ------
@@ -54,7 +52,6 @@ class SceneReport:
     result: Segmentation
     provenance: Provenance = field(default_factory=Provenance)
     parameters: Mapping[str, object] = field(default_factory=dict)
-    peak_memory_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.result.quicklook is None or self.result.statistics is None:
@@ -244,8 +241,6 @@ def _numbers(report: SceneReport) -> list[Fact]:
         numbers.append(Fact("Iterations", f"{fit.n_iter:,}", ended))
         numbers.append(Fact("Fit time", duration(result.fit_seconds)))
     numbers.append(Fact("Map time", duration(result.map_seconds)))
-    if report.peak_memory_bytes is not None:
-        numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process"))
     return numbers
 
 
@@ -375,7 +370,7 @@ def _history_note(report: SceneReport) -> str:
         return (
             "The assignment step gives every pixel to its nearest centre, the update step moves every centre "
             "to the mean of its pixels. Neither can raise J, and the fit ends when no pixel changes class."
-            + (" This one ran on a sample, whose J it is." if fit.sampled is not None else "")
+            + f" {_history_start(fit.sampled is not None)}"
         )
     changes = [
         (sum(getattr(done, what) for done in fit.rounds), what) for what in ("dissolved", "split", "merged")
@@ -386,6 +381,15 @@ def _history_note(report: SceneReport) -> str:
         f"classes, classes were changed ({told}). Within a round J cannot rise; fewer classes raise it, more "
         "lower it."
     )
+
+
+def _history_start(on_sample: bool) -> str:
+    """What the first J is of."""
+    if on_sample:
+        return "This one ran on a sample, whose J it is."
+    from kmosaic.scenes.fitting import SEED_PIXELS
+
+    return f"It starts from classes of up to {SEED_PIXELS:,} of the pixels, so its course may be short."
 
 
 def _scene_facts(report: SceneReport) -> list[Fact]:
@@ -428,7 +432,10 @@ def _crs_name(wkt: str) -> str:
         return "none"
     name = re.match(r'\s*\w+\s*\[\s*"([^"]*)"', wkt)
     number = re.search(r'(?:AUTHORITY|ID)\["(\w+)","?(\d+)"?\]\]\s*$', wkt)
+    projection = re.search(r'PROJECTION\["([^"]*)"', wkt)
     text = clean(name[1]) if name else "unnamed"
+    if text in ("unnamed", "unknown") and projection:
+        text += f", {clean(projection[1].replace('_', ' '))}"
     return f"{text} ({number[1]}:{number[2]})" if number else text
 
 

@@ -3,6 +3,8 @@
 import { chart } from "./chart.js";
 import { short } from "./dom.js";
 
+const FLAT = 1e-3; // of the highest value
+
 /**
  * Draws `history` into `host`. `rounds`, where a fit had several, has of each how many entries are its and
  * what to write at its start.
@@ -17,13 +19,16 @@ export function showHistory(host, history, { name, halfSteps = true, rounds = []
       kind: i % 2 === 0 ? "assignment step" : "update step",
     })),
   );
+  const [low, high] = d3.extent(history);
   const words = (dot) =>
     halfSteps ? `iteration ${Math.floor(dot.at)}, ${dot.kind}` : `batch ${dot.at.toLocaleString("en")}`;
   chart(
     host,
     (width) => ({
       x: { label: halfSteps ? "iteration" : "batch", tickFormat: "d", ticks: wholeNumbers(dots.at(-1).at) },
-      y: { label: name, grid: true, tickFormat: "~s" },
+      // A course that is flat has its axis from 0: its own height would be rounding.
+      y: { label: name, grid: true, tickFormat: "~s", zero: high - low < FLAT * high },
+      marginTop: starts.length > 1 ? 40 : 20,
       marks: [
         ...roundMarks(starts, width, dots.at(-1).at),
         Plot.lineY(dots, { x: "at", y: "J", z: "round", stroke: "var(--accent)", strokeWidth: 1.5 }),
@@ -83,14 +88,13 @@ function roundMarks(starts, width, last) {
       frameAnchor: "top",
       textAnchor: "start",
       dx: 3,
-      dy: -14,
+      dy: -9,
       fill: "var(--beside)",
     }),
   ];
 }
 
-// From 1, about ten of them.
+// From 1, about ten of them, all others round.
 function wholeNumbers(last) {
-  const step = Math.max(1, Math.ceil(last / 10));
-  return Array.from({ length: Math.ceil(last / step) }, (_, i) => 1 + i * step).filter((at) => at <= last);
+  return [1, ...d3.ticks(0, last, 10).filter((at) => Number.isInteger(at) && at > 1)];
 }

@@ -3,7 +3,8 @@
 import { chart } from "./chart.js";
 import { byId, short } from "./dom.js";
 
-const MOST_SPREADS = 8; // classes; with more, only the chosen one's spread is shown
+const MOST_SPREADS = 12; // classes; with more, only the chosen one's spread is shown
+const DODGE = 0.3; // of the way from band to band
 const MOST_ENDS = 24; // lines that are numbered at their ends
 const LONGEST = 16; // letters of a band on the axis
 const LETTER = 7; // pixels
@@ -70,23 +71,23 @@ export class Signatures {
     const longest = Math.max(...this.names.map((name) => name.length));
     const turned = longest * LETTER > (width - 90) / bands.length;
     const opacity = (dot) => (isChosen(dot) ? 1 : 0.22);
-    const dodge = this.chosen === null ? Math.min(0.05, 0.5 / classes.length) : 0;
+    // Where every class shows its spread, they stand beside each other.
+    const dodge = this.chosen === null && spreads.length > 0 ? DODGE / classes.length : 0;
     const beside = (dot) => dot.band + dodge * (dot.at - (classes.length - 1) / 2);
     const colour = (dot) => this.palette[dot.at];
-    const line = { x: "band", y: "y", z: "at", opacity };
+    const line = { x: beside, y: "y", z: "at", opacity };
     const title = (dot) =>
       `class ${dot.value}${dot.name === `class ${dot.value}` ? "" : `, ${dot.name}`}\n${bands[dot.band]}: ${short(dot.y)}${this.scaled ? "" : ` ± ${short(dot.spread)}`}`;
     return {
       height: HEIGHT + (turned ? Math.min(longest * 4, 60) : 0),
-      marginBottom: turned ? 46 + Math.min(longest * 4, 60) : 42,
+      marginBottom: turned ? 28 + Math.min(longest * 4, 60) : 32,
       marginRight: 44,
       x: {
-        label: "band",
+        label: null,
         domain: [-0.25, Math.max(0.25, bands.length - 0.75)],
         ticks: bands.map((_, band) => band).filter((band) => band % step === 0),
         tickFormat: (band) => this.names[band],
         tickRotate: turned ? -40 : 0,
-        labelOffset: turned ? 42 + Math.min(longest * 4, 60) : undefined,
       },
       y: {
         label: this.scaled ? "mean, in scaled units" : "mean, in the bands' own units",
@@ -121,7 +122,7 @@ export class Signatures {
         Plot.lineY(shown, { ...line, stroke: "var(--ink)", strokeWidth: 3.4 }),
         Plot.lineY(shown, { ...line, stroke: colour, strokeWidth: 2 }),
         Plot.dot(shown, {
-          x: "band",
+          x: beside,
           y: "y",
           symbol: (dot) => SYMBOLS[dot.at % SYMBOLS.length],
           fill: colour,
@@ -130,15 +131,15 @@ export class Signatures {
           r: bands.length > 40 ? 2 : 4,
           opacity,
         }),
-        ...this.#ends(dots),
-        Plot.tip(dots, Plot.pointer({ x: "band", y: "y", title, fill: "var(--paper)" })),
+        ...this.#ends(dots, dodge),
+        Plot.tip(dots, Plot.pointer({ x: beside, y: "y", title, fill: "var(--paper)" })),
       ],
       symbol: { type: "identity" },
     };
   }
 
   /** The number of each class beside the end of its line, pushed apart where they would touch. */
-  #ends(dots) {
+  #ends(dots, dodge) {
     const last = this.data.bands.length - 1;
     const ends = d3.sort(
       dots.filter((dot) => dot.band === last && (this.chosen === null || dot.at === this.chosen)),
@@ -156,7 +157,7 @@ export class Signatures {
     });
     return [
       Plot.text(places, {
-        x: "band",
+        x: last + (dodge * this.data.classes.length) / 2,
         y: "place",
         text: "value",
         textAnchor: "start",
