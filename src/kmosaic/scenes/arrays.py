@@ -30,6 +30,7 @@ class ArrayScene:
 
     def __init__(self, given: Labelled, options: ReadOptions) -> None:
         self._data = given.data
+        self._item_bytes = int(np.dtype(given.data.dtype).itemsize)
         self._axes = given.axes
         self._options = options
         self._name = given.name
@@ -75,8 +76,8 @@ class ArrayScene:
 
     def overhead_bytes(self, n_lines: int) -> int:
         """What reading so many lines takes beside the strip's values."""
-        lines = max(n_lines, self.block_height)
-        stored = len(self._bands) * (self._data.dtype.itemsize + 1) + 2
+        lines = int(max(n_lines, self.block_height))
+        stored = len(self._bands) * (self._item_bytes + 1) + 2
         return lines * self._grid.width * (stored + (1 + self._mask.bytes_per_pixel if self._mask else 0))
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:

@@ -17,7 +17,7 @@ from kmosaic.scenes.gdal import CACHE_BYTES
 from kmosaic.scenes.grids import check_same_grid
 from kmosaic.scenes.mask_file import MaskFile
 from kmosaic.scenes.masks import BandValues, Mask, Presence, missing_range
-from kmosaic.scenes.raster_file import RasterFile
+from kmosaic.scenes.raster_file import Meaning, RasterFile
 from kmosaic.scenes.reading import ReadOptions, chosen_bands, held_as, nodata_values
 from kmosaic.scenes.scaled import Scales
 from kmosaic.scenes.scene import Band, Grid, Strip
@@ -53,7 +53,7 @@ class RasterScene:
         if options.bands is None:
             self._refuse_palettes()
         dtypes = [band.dtype for band in self._bands]
-        tags = [files[source.file].scale(source.number) for source in self._sources]
+        tags = [self._meaning(source).scale for source in self._sources]
         self._scales = Scales(tags) if options.use_scale_offset else None
         self._dtype = held_as(dtypes, self.name, tags if options.use_scale_offset else None)
         self._presence = self._told_by_values()
@@ -62,13 +62,16 @@ class RasterScene:
             options.mask, self.grid, files[0].path, network=options.network
         )
 
+    def _meaning(self, source: _Source) -> Meaning:
+        return self._files[source.file].meanings[source.number - 1]
+
     def _refuse_palettes(self) -> None:
         for source in self._sources:
-            file = self._files[source.file]
-            if file.is_palette(source.number):
+            if self._meaning(source).colour == "palette":
                 raise DataError(
-                    f"band {source.number} of {file.name} holds indices into a table of colours, whose order "
-                    "means nothing: expand it (gdal_translate -expand rgb), or name it all the same (bands=)"
+                    f"band {source.number} of {self._files[source.file].name} holds indices into a table of "
+                    "colours, whose order means nothing: expand it (gdal_translate -expand rgb), or name it "
+                    "all the same (bands=)"
                 )
 
     def _told_by_values(self) -> Presence:
@@ -91,17 +94,16 @@ class RasterScene:
             numbers = [self._sources[i].number for i in features]
             if features and file.alpha and file.alpha not in numbers:
                 yield _Source(number, file.alpha), "alpha", features
-            shared = [i for i in features if file.mask_of(self._sources[i].number) == "dataset"]
+            shared = [i for i in features if self._meaning(self._sources[i]).mask == "dataset"]
             if shared and not file.alpha and not self._overridden(file):
                 yield self._sources[shared[0]], "mask", tuple(shared)
             for i in features:
-                if file.mask_of(self._sources[i].number) == "band":
+                if self._meaning(self._sources[i]).mask == "band":
                     yield self._sources[i], "mask", (i,)
 
     def _overridden(self, file: RasterFile) -> bool:
         """Whether the dataset's mask is made of nodata values (NODATA_VALUES), and others were given."""
-        flags = {flag.name for flag in file.dataset.mask_flag_enums[0]}
-        return "nodata" in flags and self._options.nodata is not None
+        return "nodata" in file.meanings[0].flags and self._options.nodata is not None
 
     @property
     def name(self) -> str:
@@ -126,7 +128,7 @@ class RasterScene:
     @property
     def block_height(self) -> int:
         """Lines that all files store together."""
-        heights = {self._files[source.file].block_height(source.number) for source in self._sources}
+        heights = {self._files[source.file].block_height for source in self._sources}
         together = math.lcm(*heights)
         return min(together if together <= _MOST_LINES else max(heights), self.grid.height)
 
@@ -162,22 +164,15 @@ class RasterScene:
             masks.append(Mask(None, self._mask.read(top, n_lines)))
         for source, kind, features in self._masked:
             file = self._files[source.file]
-            present = (
-                self._alpha(file, top, n_lines)
-                if kind == "alpha"
-                else file.read_mask(source.number, top, n_lines)
-            )
+            if kind == "alpha":
+                present = file.read_alpha(top, n_lines)
+            else:
+                present = file.read_mask(source.number, top, n_lines)
             if masks and self._options.missing == "any":
                 masks[0].present[:] &= present
             else:
                 masks.append(Mask(None if self._options.missing == "any" else features, present))
         return masks
-
-    def _alpha(self, file: RasterFile, top: int, n_lines: int) -> NDArray[np.bool_]:
-        assert file.alpha
-        alpha = np.empty((1, n_lines, self.grid.width), file.bands[file.alpha - 1].dtype)
-        file.read([file.alpha], top, alpha)
-        return np.asarray(alpha[0] != 0)
 
     def close(self) -> None:
         """Close the files that were opened here."""

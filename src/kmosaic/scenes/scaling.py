@@ -147,11 +147,11 @@ def fit_scaling(
     progress: Progress | None = None,
     percentiles: tuple[float, float] = (2.0, 98.0),
 ) -> Scaling:
-    """Compute a scaling from all pixels that are present, reading ``strip_lines`` lines at a time.
+    """Compute a scaling from all pixels that are present, ``strip_lines`` lines at a time.
 
-    Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is enough,
-    but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly between
-    values; what lies beyond them is not clipped, so that centres can be scaled back.
+    Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is
+    enough, but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly
+    between values; what lies beyond them is not clipped, so that centres can be scaled back.
 
     Raises
     ------
