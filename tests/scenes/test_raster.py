@@ -690,10 +690,12 @@ def test_a_file_asks_the_network_for_nothing_unless_it_is_allowed(
     assert "/other.tif" in asked
 
 
-def test_virtual_rasters_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_virtual_rasters_of_themselves_and_damaged_ones_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="inside each other"):
-        open_scene(vrt_of("scene.vrt"))
+    with pytest.raises(DataError, match="scene.vrt cannot be"):
+        read_all(vrt_of("scene.vrt"))
     (tmp_path / "bad.vrt").write_text("<VRTDataset")
     with pytest.raises(DataError, match="no proper XML"):
         open_scene(tmp_path / "bad.vrt")

@@ -37,8 +37,9 @@ def load_rasterio() -> ModuleType:
 
 
 @functools.cache
-def _n_threads() -> str:
-    return str(resolve_n_threads(None))
+def n_threads() -> int:
+    """Return how many threads decompress blocks."""
+    return resolve_n_threads(None)
 
 
 # What a file takes in over the network without its being seen beforehand (in an archive, say) is asked of a
@@ -59,7 +60,7 @@ def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
     """
     settings = {} if network else _NO_NETWORK
     with load_rasterio().Env(
-        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=_n_threads(), GDAL_VRT_ENABLE_PYTHON="NO", **settings
+        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(n_threads()), GDAL_VRT_ENABLE_PYTHON="NO", **settings
     ):
         try:
             yield

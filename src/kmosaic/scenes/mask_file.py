@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.scenes.grids import check_same_grid
-from kmosaic.scenes.masks import missing_range
+from kmosaic.scenes.presence import missing_range
 from kmosaic.scenes.raster_file import RasterFile
 from kmosaic.scenes.scene import Grid
 

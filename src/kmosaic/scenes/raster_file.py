@@ -75,6 +75,10 @@ class RasterFile:
                 )
             ]
             self.block_height = block_height(data, network=self._network)
+            self.block_bytes: int = max(
+                height * width * np.dtype(band.dtype).itemsize
+                for (height, width), band in zip(data.block_shapes, self.bands, strict=True)
+            ) * (data.count if str(data.interleaving).endswith("pixel") else 1)
         colours = [meaning.colour for meaning in self.meanings]
         self.alpha = colours.index("alpha") + 1 if "alpha" in colours else None
 
@@ -128,3 +132,21 @@ class RasterFile:
         if self._owned:
             with gdal_at_work(f"{self.path} cannot be closed", network=self._network):
                 self._dataset.close()
+
+
+@dataclass(frozen=True)
+class RasterBand:
+    """One band of a file, its number from 1."""
+
+    file: RasterFile
+    number: int
+
+    @property
+    def stored(self) -> Band:
+        """How it is stored."""
+        return self.file.bands[self.number - 1]
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the file says of it."""
+        return self.file.meanings[self.number - 1]

@@ -250,8 +250,9 @@ def _extremes(lines: _Lines) -> list[list[float]]:
     lowest, highest = np.full(lines.n_bands, np.inf), np.full(lines.n_bands, -np.inf)
     for pixels in lines.once():
         if len(pixels):
-            np.minimum(lowest, pixels.min(axis=0), out=lowest)
-            np.maximum(highest, pixels.max(axis=0), out=highest)
+            columns = pixels.T  # least and greatest of a column take a sixth of the time of a row's, axis=0
+            np.minimum(lowest, [column.min() for column in columns], out=lowest)
+            np.maximum(highest, [column.max() for column in columns], out=highest)
     zero = 0.0  # added to -0 it gives 0
     return [[low + zero, high + zero] for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
 
