@@ -396,6 +396,31 @@ def test_mask_bands_say_what_is_missing(write: Write, internal: str) -> None:
     np.testing.assert_array_equal(read_all(path, bands=(2,))[1], present)
 
 
+def test_a_band_may_have_a_mask_of_its_own(write: Write) -> None:
+    present = RNG.integers(0, 2, (1, 20, 14)).astype(np.uint8) * np.uint8(255)
+    mask = write("mask.tif", present)
+    virtual = Path(vrt_of(write("a.tif", some())))
+    own = (
+        '<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource><SourceFilename>'
+        f"{mask}</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></MaskBand>"
+    )
+    head, tail = virtual.read_text().rsplit("</VRTRasterBand>", 1)
+    virtual.write_text(f"{head}{own}</VRTRasterBand>{tail}")
+    assert read_all(virtual, bands=(1, 2))[1].all()
+    np.testing.assert_array_equal(read_all(virtual)[1], present[0] != 0)
+    with pytest.raises(DataError, match="lacks band 3 of scene.vrt"):
+        read_all(virtual, missing="all")
+
+
+def test_nodata_values_of_all_bands_together_are_a_mask(write: Write) -> None:
+    bands = some("uint8")
+    bands[:, 3, 3], bands[0, 5, 5] = [1, 2, 3], 1
+    path = write("a.tif", bands, lambda dataset: dataset.update_tags(NODATA_VALUES="1 2 3"))
+    assert np.argwhere(~read_all(path)[1]).tolist() == [[3, 3]]
+    assert [5, 5] in np.argwhere(~read_all(path, nodata=(1, "none", "none"))[1]).tolist()
+    assert read_all(path, nodata="none")[1].all()
+
+
 def test_a_mask_file_says_what_is_missing(write: Write) -> None:
     mask = RNG.integers(0, 3, (1, 20, 14)).astype(np.float32)
     mask[0, 0, 0] = np.nan
@@ -475,6 +500,14 @@ def test_no_crs_and_a_rotated_grid_are_kept(write: Write) -> None:
     with open_scene(write("a.tif", some(), crs=None, transform=rotated)) as scene:
         assert scene.grid.crs == ""
         assert scene.grid.transform == pytest.approx(tuple(rotated)[:6])
+
+
+def test_a_raster_that_lies_nowhere_is_read_without_a_warning(write: Write) -> None:
+    path = write("a.tif", some(), crs=None, transform=Affine.identity())
+    with warnings.catch_warnings(), open_scene(path) as scene:
+        warnings.simplefilter("error")
+        assert scene.grid.transform == (1, 0, 0, 0, 1, 0)
+        assert scene.read(0, 20).valid is None
 
 
 def test_a_png_with_a_world_file_is_read(write: Write) -> None:
@@ -604,6 +637,16 @@ def test_no_raster_and_no_source_are_refused(write: Write, tmp_path: Path) -> No
     ):
         with pytest.raises(DataError, match=message):
             open_scene(source)
+
+
+def test_a_container_says_what_it_holds(write: Write) -> None:
+    bands = some("uint8", (3, 256, 256))
+    write("a.gpkg", bands, driver="GPKG", RASTER_TABLE="first")
+    path = write("a.gpkg", bands, driver="GPKG", RASTER_TABLE="second", APPEND_SUBDATASET="YES")
+    with pytest.raises(DataError, match="no bands of its own, but holds GPKG:.*a.gpkg:first"):
+        open_scene(path)
+    with open_scene(f"GPKG:{path}:first") as scene:
+        assert scene.grid.width == 256
 
 
 @pytest.mark.parametrize("compress", ["none", "deflate"])
