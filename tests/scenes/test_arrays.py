@@ -92,6 +92,17 @@ def test_infinity_is_refused() -> None:
         read_all(bands)
 
 
+def test_large_strips_are_looked_at_piece_by_piece() -> None:
+    bands = np.random.default_rng(5).integers(0, 4, (2, 50, 3000)).astype(np.float32)
+    bands[1, 20:30, :] = np.nan
+    for missing, expected in (("any", (bands > 0).all(axis=0)), ("all", (bands > 0).any(axis=0))):
+        kept = bands if missing == "any" else np.where(np.isnan(bands), 0, bands).astype(np.uint8)
+        np.testing.assert_array_equal(read_all(kept, nodata=0, missing=missing)[1], expected)
+    bands[0, 41, 2999] = np.inf
+    with pytest.raises(DataError, match="line 42, column 3000 holds infinity .* in band 1"):
+        read_all(bands)
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -33,6 +33,7 @@ rasterio = pytest.importorskip("rasterio")
 raster_shutil = pytest.importorskip("rasterio.shutil")
 Affine = rasterio.Affine
 NORTH_UP = Affine(30.0, 0.0, 500_000.0, 0.0, -30.0, 4_000_000.0)
+COARSE = Affine(60.0, 0.0, 500_000.0, 0.0, -60.0, 4_000_000.0)
 RNG = np.random.default_rng(7)
 
 Write = Callable[..., str]
@@ -220,6 +221,23 @@ def test_open_datasets_are_read_and_left_open(write: Write) -> None:
         np.testing.assert_array_equal(
             pickle.loads(pickle.dumps(as_scene(dataset))).read(0, 20).values, np.moveaxis(bands, 0, 2)
         )
+
+
+def test_a_dataset_warped_as_it_is_read_will_do(write: Write) -> None:
+    bands = some()
+    vrt_module = pytest.importorskip("rasterio.vrt")
+    with rasterio.open(write("a.tif", bands)) as dataset:
+        form = {"crs": "EPSG:32617", "width": 7, "height": 10, "transform": COARSE}
+        with vrt_module.WarpedVRT(dataset, **form) as warped:
+            values, _ = read_all(warped)
+            np.testing.assert_array_equal(values, warped.read())
+
+
+def test_a_closed_scene_is_not_read(write: Write) -> None:
+    with open_scene(write("a.tif", some())) as scene:
+        pass
+    with pytest.raises(DataError, match="cannot be read in lines 1 to 2: .*closed"):
+        scene.read(0, 2)
 
 
 def test_datasets_without_a_file_are_read_but_not_pickled(write: Write) -> None:
@@ -528,9 +546,6 @@ def test_other_formats_are_read(write: Write, driver: str, tmp_path: Path) -> No
     options = {"QUALITY": "100", "REVERSIBLE": "YES"} if driver == "JP2OpenJPEG" else {}
     raster_shutil.copy(write("a.tif", bands), str(tmp_path / "a.out"), driver=driver, **options)
     np.testing.assert_array_equal(read_all(str(tmp_path / "a.out"))[0], bands)
-
-
-COARSE = Affine(60.0, 0.0, 500_000.0, 0.0, -60.0, 4_000_000.0)
 
 
 @pytest.mark.parametrize(

@@ -70,9 +70,9 @@ class ArrayScene:
 
     @property
     def block_height(self) -> int:
-        """Lines of a Dask array's tallest chunk; 1 of arrays in memory."""
+        """Lines of the tallest chunk of an array that has chunks, as Dask's; 1 of others."""
         chunks = getattr(self._data, "chunks", None)
-        return int(max(chunks[self._axes[1]])) if chunks else 1
+        return int(np.max(chunks[self._axes[1]])) if chunks else 1
 
     def overhead_bytes(self, n_lines: int) -> int:
         """What reading so many lines takes beside the strip's values."""

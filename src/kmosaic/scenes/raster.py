@@ -25,7 +25,7 @@ from kmosaic.scenes.scene import Band, Grid, Strip
 # Blocks of unlike heights meet again after lcm lines; where that is more, the tallest is gone by.
 _MOST_LINES = 1024
 # What Python, rasterio and GDAL were seen to take for themselves while reading, beside cache and blocks.
-_BASE_BYTES = 16 << 20
+_BASE_BYTES = 20 << 20
 
 
 class RasterScene:
