@@ -233,3 +233,52 @@ def test_a_full_disk_leaves_nothing(folder: Path, limit: int) -> None:
     # What the TIFF library says of its own accord comes before.
     assert done.stderr.splitlines()[-1].startswith("kmosaic: error: map.tif cannot be written")
     assert sorted(path.name for path in folder.iterdir()) == ["large.tif", "scene.tif"]
+
+
+def test_a_report_is_written(run: Run, folder: Path) -> None:
+    result = run(*COMMAND, "--report", "report.html", "--isodata", "50,30,20", "--quiet")
+
+    assert "Written: map.tif, report.html" in result.stdout
+    assert "Started from 4, in " in result.stdout
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "kmosaic segment scene.tif --clusters 4 -o map.tif --report report.html" in page
+    assert "clusters=4" in page
+
+
+def test_a_report_that_cannot_be_is_refused_before_any_work(fail: Fail, folder: Path) -> None:
+    assert "must end in .html or .htm" in fail(*COMMAND, "--report", "report.tif")
+    assert "map.html is named for two outputs" in fail(
+        *COMMAND[:-1], "map.html", "--report", "map.html", "--force"
+    )
+    many = ("segment", "scene.tif", "--clusters", "256", "-o", "map.tif", "--report", "r.html")
+    assert "a report shows up to 255 classes, and there are 256" in fail(*many)
+    (folder / "r.html").touch()
+    assert "exists" in fail(*COMMAND, "--report", "r.html")
+    assert not (folder / "map.tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "20,3",
+            "must be a number of pixels, a spread and a distance with commas between",
+        ),
+        ("x,3,4", "must be a number of pixels, a spread and a distance"),
+        ("20,a,4", "'a' and '4' must be numbers"),
+        ("0,3,4", "a least size of 0 pixels"),
+        ("20,-1,4", "a largest spread of -1.0"),
+    ],
+)
+def test_bad_splits_and_merges_are_refused(fail: Fail, given: str, message: str) -> None:
+    assert message in fail(*COMMAND, "--isodata", given, code=2)
+
+
+def test_splits_need_classes_to_be_found_and_no_names(fail: Fail, folder: Path) -> None:
+    (folder / "names.csv").write_text("class,name\n1,water\n", encoding="utf-8")
+    assert "--isodata: the model's classes are used as they are" in fail(
+        "segment", "scene.tif", "--model", "m.kmosaic", "-o", "map.tif", "--isodata", "9,9,9", code=2
+    )
+    assert "how many classes there will be is not known" in fail(
+        *COMMAND, "--isodata", "9,9,9", "--names", "names.csv", code=2
+    )

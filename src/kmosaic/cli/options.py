@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import kmosaic
+
+if TYPE_CHECKING:
+    from kmosaic.scenes import IsodataOptions
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -35,6 +38,34 @@ class SizeType(click.ParamType):  # type: ignore[type-arg]
         if max(int(width), int(height)) > MAX_SIDE:
             self.fail(f"{value!r} is too large; no side may have more than {MAX_SIDE} pixels", param, ctx)
         return int(height), int(width)
+
+
+class IsodataType(click.ParamType):  # type: ignore[type-arg]
+    """When to split and merge classes: three numbers with commas between."""
+
+    name = "SIZE,SPREAD,DISTANCE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IsodataOptions:
+        """Parse ``100,12,20``."""
+        from kmosaic.errors import DataError
+        from kmosaic.scenes import IsodataOptions
+
+        if isinstance(value, IsodataOptions):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if len(parts) != 3 or not (parts[0].isascii() and parts[0].isdecimal()):
+            self.fail(
+                f"{value!r} must be a number of pixels, a spread and a distance with commas between, such as "
+                "100,12,20",
+                param,
+                ctx,
+            )
+        try:
+            return IsodataOptions(int(parts[0]), float(parts[1]), float(parts[2]))
+        except DataError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+        except ValueError:
+            self.fail(f"{parts[1]!r} and {parts[2]!r} must be numbers, such as 12 and 20", param, ctx)
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]

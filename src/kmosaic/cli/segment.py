@@ -13,10 +13,11 @@ import click
 
 from kmosaic.cli.console import Column, in_seconds, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.options import Decorator, WholeNumber, ending_options, in_order, path_option
+from kmosaic.cli.options import Decorator, IsodataType, WholeNumber, ending_options, in_order, path_option
+from kmosaic.cli.outputs import check_outputs, check_report_name
 
 if TYPE_CHECKING:
-    from kmosaic.scenes import IsodataOptions, ReadOptions, Segmentation
+    from kmosaic.scenes import ReadOptions, Segmentation
     from kmosaic.scenes.fitting import SceneFit
     from kmosaic.scenes.scene_model import SceneModel
 
@@ -56,34 +57,6 @@ class BandsType(click.ParamType):  # type: ignore[type-arg]
         if not all(parts):
             self.fail(f"{value!r} must be bands with commas between, such as 4,3,2 or red,nir", param, ctx)
         return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
-
-
-class IsodataType(click.ParamType):  # type: ignore[type-arg]
-    """When to split and merge classes: three numbers with commas between."""
-
-    name = "SIZE,SPREAD,DISTANCE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IsodataOptions:
-        """Parse ``100,12,20``."""
-        from kmosaic.errors import DataError
-        from kmosaic.scenes import IsodataOptions
-
-        if isinstance(value, IsodataOptions):
-            return value
-        parts = [part.strip() for part in str(value).split(",")]
-        if len(parts) != 3 or not (parts[0].isascii() and parts[0].isdecimal()):
-            self.fail(
-                f"{value!r} must be a number of pixels, a spread and a distance with commas between, such as "
-                "100,12,20",
-                param,
-                ctx,
-            )
-        try:
-            return IsodataOptions(int(parts[0]), float(parts[1]), float(parts[2]))
-        except DataError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-        except ValueError:
-            self.fail(f"{parts[1]!r} and {parts[2]!r} must be numbers, such as 12 and 20", param, ctx)
 
 
 @dataclass(frozen=True)
@@ -131,6 +104,7 @@ class _Request:
     model: Path | None
     names: Path | None
     statistics: Path | None
+    report: Path | None
     force: bool
     quiet: bool
     command: str
@@ -250,6 +224,9 @@ def _map_options(command: Decorator) -> Any:
             help="Write sizes, areas, means, deviations and separability of the classes, as CSV or JSON by "
             "the suffix.",
         ),
+        path_option(
+            "--report", help="Write a report: one HTML file with the map beside a picture of the scene."
+        ),
     )
 
 
@@ -297,7 +274,7 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
     Examples:
       kmosaic segment scene.tif --clusters 12 -o classes.tif
       kmosaic segment B2.tif B3.tif B4.tif B8.tif --clusters 12 --scale standard -o classes.tif \\
-          --rgb 3,2,1 --model scene.kmosaic --statistics classes.csv
+          --rgb 3,2,1 --model scene.kmosaic --statistics classes.csv --report report.html
       kmosaic segment other.tif --model scene.kmosaic -o other-classes.tif
       kmosaic segment huge.vrt --clusters 20 --memory 1GB -o classes.tif
     """
@@ -306,6 +283,8 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
     request = _Request(**asked, command=given_command(ctx), reading=reading)
     _check(request, given)
     result = _run(request, given)
+    if request.report is not None:
+        _write_report(request, request.report, result, given)
     say(*_words(result, len(request.sources)))
     if result.model.n_classes <= _MOST_CLASSES_LISTED:
         _show_classes(result)
@@ -329,10 +308,21 @@ def _check(request: _Request, given: dict[str, Any]) -> None:
             "--names with --isodata: how many classes there will be is not known; write them to a --model, "
             "then map SCENE again with --model and --names"
         )
+    if request.report is not None:
+        _check_report(request, request.report, given)
     if given["majority"] is not None and given["majority"] % 2 == 0:
         raise click.UsageError(
             f"--majority {given['majority']} must be odd, so that a pixel is in the middle"
         )
+
+
+def _check_report(request: _Request, path: Path, given: dict[str, Any]) -> None:
+    # What this takes is in use before memory is planned with.
+    from kmosaic.report import check_report_classes
+
+    check_report_name(path)
+    check_outputs(_written(request, given), overwrite=request.force)
+    check_report_classes(request.clusters or 0)
 
 
 def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
@@ -352,12 +342,30 @@ def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
             request.output,
             read=request.reading.options(),
             model=model,
-            statistics=request.statistics or False,
+            statistics=request.statistics or request.report is not None,
+            quicklook=None if request.report is None else _pixels_of_report(),
             overwrite=request.force,
             command=request.command,
             progress=bar,
             **options,
         )
+
+
+def _pixels_of_report() -> int:
+    from kmosaic.report import N_PIXELS
+
+    return N_PIXELS
+
+
+def _write_report(request: _Request, path: Path, result: Segmentation, given: dict[str, Any]) -> None:
+    from kmosaic.cli.request import provenance
+    from kmosaic.report import SceneReport, write_scene_report
+
+    asked = {"clusters": request.clusters, **given}
+    parameters = {name: value for name, value in asked.items() if value not in (None, False)}
+    made = provenance(request.command, (result.model.seed,))
+    report = SceneReport(result, made, parameters, _name(result, len(request.sources)))
+    write_scene_report(path, report, overwrite=request.force)
 
 
 def _named(request: _Request, nodata: int) -> tuple[tuple[str, ...], Path | SceneModel | None]:
@@ -377,8 +385,9 @@ def _named(request: _Request, nodata: int) -> tuple[tuple[str, ...], Path | Scen
 def _words(result: Segmentation, n_files: int) -> Iterator[str]:
     present, missing = int(result.sizes.pixels.sum()), result.sizes.missing
     left_out = f", {plural(missing, 'pixel')} left out as missing" if missing else ""
-    name = result.scene.name + (f" and {n_files - 1} more" if n_files > 1 else "")
-    scene = f"{name}: {plural(present, 'pixel')} of {plural(len(result.model.bands), 'band')}"
+    scene = (
+        f"{_name(result, n_files)}: {plural(present, 'pixel')} of {plural(len(result.model.bands), 'band')}"
+    )
     classes = "1 class" if result.model.n_classes == 1 else f"{result.model.n_classes:,} classes"
     if result.fit is None:
         yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"
@@ -395,6 +404,10 @@ def _words(result: Segmentation, n_files: int) -> Iterator[str]:
         yield from _sample_words(fit)
     if result.sizes.areas is None:
         yield "The scene does not say what its pixels cover, so classes are counted in pixels only"
+
+
+def _name(result: Segmentation, n_files: int) -> str:
+    return result.scene.name + (f" and {n_files - 1} more" if n_files > 1 else "")
 
 
 def _isodata_words(fit: SceneFit) -> Iterator[str]:
@@ -442,7 +455,7 @@ def _show_classes(result: Segmentation) -> None:
 
 def _written(request: _Request, given: dict[str, Any]) -> Iterator[Path]:
     yield request.output
-    for path in (given["second_best"], given["distances"], request.statistics):
+    for path in (given["second_best"], given["distances"], request.statistics, request.report):
         if path is not None:
             yield path
     if request.clusters is not None and request.model is not None:

@@ -42,6 +42,8 @@ class SceneReport:
         Command, seeds, versions and date.
     parameters
         What was asked for: names and values.
+    name
+        What to call the scene; None: as it is called.
 
     Raises
     ------
@@ -52,6 +54,7 @@ class SceneReport:
     result: Segmentation
     provenance: Provenance = field(default_factory=Provenance)
     parameters: Mapping[str, object] = field(default_factory=dict)
+    name: str | None = None
 
     def __post_init__(self) -> None:
         if self.result.quicklook is None or self.result.statistics is None:
@@ -60,6 +63,11 @@ class SceneReport:
                 "quicklook=kmosaic.report.N_PIXELS"
             )
         check_report_classes(self.result.model.n_classes)
+
+    @property
+    def title(self) -> str:
+        """What the scene is called."""
+        return clean(self.name or self.result.scene.name)
 
     @property
     def look(self) -> Quicklook:
@@ -118,7 +126,7 @@ def scene_context(report: SceneReport) -> dict[str, Any]:
     shown = picture(report.look)
     values = values_planes(report.look)
     return {
-        "title": f"{clean(result.scene.name)}: {_classes(result.model.n_classes)}",
+        "title": f"{report.title}: {_classes(result.model.n_classes)}",
         "kind": "Scene report",
         "lead": _lead(report),
         "numbers": numbers,
@@ -252,10 +260,10 @@ def _classes_note(report: SceneReport) -> str:
 
 
 def _area_unit(report: SceneReport) -> _AreaUnit:
-    """The largest unit of which the scene has a thousand, or square metres."""
+    """The largest unit of which the scene has a hundred, or square metres."""
     areas = report.result.sizes.areas
     total = 0.0 if areas is None else float(areas.sum())
-    return next((unit for unit in _AREA_UNITS if total >= 1000 * unit.metres), _AREA_UNITS[-1])
+    return next((unit for unit in _AREA_UNITS if total >= 100 * unit.metres), _AREA_UNITS[-1])
 
 
 def _short(number: float) -> str:
@@ -397,7 +405,7 @@ def _scene_facts(report: SceneReport) -> list[Fact]:
     grid = scene.grid
     a, b, c, d, e, f = grid.transform
     facts = [
-        Fact("Scene", clean(scene.name)),
+        Fact("Scene", report.title),
         Fact("Size", f"{grid.width:,} x {grid.height:,} pixels"),
         Fact("CRS", _crs_name(grid.crs)),
     ]
