@@ -242,7 +242,7 @@ def test_a_report_is_written(run: Run, folder: Path) -> None:
     assert "Started from 4, in " in result.stdout
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "kmosaic segment scene.tif --clusters 4 -o map.tif --report report.html" in page
-    assert "clusters=4" in page
+    assert "clusters=4, isodata=50,30,20" in page
 
 
 def test_a_report_that_cannot_be_is_refused_before_any_work(fail: Fail, folder: Path) -> None:

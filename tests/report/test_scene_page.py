@@ -135,8 +135,8 @@ def test_a_picture_is_stretched_as_it_says_and_compressed_where_it_is_large() ->
     expected = np.rint(np.clip((values[..., 0] - dark) / (bright - dark), 0, 1) * 255)
     assert (shown[0, 0] == 0).all()  # missing
     np.testing.assert_array_equal(shown[..., 1].ravel()[1:], expected.ravel()[1:])
-    noise = np.random.default_rng(0).integers(0, 256, (500, 500, 1)).astype(np.uint8)
-    large = picture(look_of(noise))
+    noise = np.random.default_rng(0).integers(0, 256, (700, 800, 3)).astype(np.uint8)
+    large = picture(replace(look_of(noise), rgb=(0, 1, 2)))
     assert large.lossy
     assert large.uri.startswith("data:image/jpeg;")
 

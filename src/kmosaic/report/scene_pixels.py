@@ -109,5 +109,6 @@ def picture(look: Quicklook) -> Picture:
 
 def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+    # Without optimize: on noise, Pillow then runs out of its buffer.
+    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_QUALITY, subsampling=0)
     return buffer.getvalue()

@@ -63,6 +63,10 @@ class IsodataOptions:
         if not 0 <= self.min_distance < math.inf:
             raise DataError(f"a least distance of {self.min_distance}: it must be 0 or above, and finite")
 
+    def __str__(self) -> str:
+        """As the command line has them."""
+        return f"{self.min_size},{self.max_spread:g},{self.min_distance:g}"
+
     def for_share(self, share: float) -> IsodataOptions:
         """Return those for a sample of this share of all pixels: its classes are smaller."""
         return replace(self, min_size=max(1, round(self.min_size * share)))

@@ -20,14 +20,15 @@ export function showHistory(host, history, { name, halfSteps = true, rounds = []
     })),
   );
   const [low, high] = d3.extent(history);
+  const isFlat = high > 0 && high - low < FLAT * high;
   const words = (dot) =>
     halfSteps ? `iteration ${Math.floor(dot.at)}, ${dot.kind}` : `batch ${dot.at.toLocaleString("en")}`;
   chart(
     host,
     (width) => ({
       x: { label: halfSteps ? "iteration" : "batch", tickFormat: "d", ticks: wholeNumbers(dots.at(-1).at) },
-      // A course that is flat has its axis from 0: its own height would be rounding.
-      y: { label: name, grid: true, tickFormat: "~s", zero: high - low < FLAT * high },
+      // The axis of a course that is flat is from 0: its own height would be rounding.
+      y: { label: name, grid: true, tickFormat: "~s", ...(isFlat && { domain: [0, high * 1.1] }) },
       marginTop: starts.length > 1 ? 40 : 20,
       marks: [
         ...roundMarks(starts, width, dots.at(-1).at),

@@ -5,7 +5,8 @@ import { byId, short } from "./dom.js";
 
 const MOST_SPREADS = 12; // classes; with more, only the chosen one's spread is shown
 const DODGE = 0.3; // of the way from band to band
-const MOST_ENDS = 24; // lines that are numbered at their ends
+const MOST_ENDS = 20; // lines that are numbered at their ends
+const LINE = 14; // pixels that a number there takes
 const LONGEST = 16; // letters of a band on the axis
 const LETTER = 7; // pixels
 const HEIGHT = 380;
@@ -69,7 +70,7 @@ export class Signatures {
     );
     const step = Math.ceil((bands.length * 14) / width);
     const longest = Math.max(...this.names.map((name) => name.length));
-    const turned = longest * LETTER > (width - 90) / bands.length;
+    const turned = longest * LETTER + 10 > (width - 110) / bands.length;
     const opacity = (dot) => (isChosen(dot) ? 1 : 0.22);
     // Where every class shows its spread, they stand beside each other.
     const dodge = this.chosen === null && spreads.length > 0 ? DODGE / classes.length : 0;
@@ -145,14 +146,14 @@ export class Signatures {
       dots.filter((dot) => dot.band === last && (this.chosen === null || dot.at === this.chosen)),
       (dot) => dot.y,
     );
+    const [low, high] = d3.extent(dots.flatMap((dot) => [dot.low, dot.high]));
+    const gap = ((high - low) * LINE) / (HEIGHT - 70);
     if (ends.length > MOST_ENDS) {
       return [];
     }
-    const [low, high] = d3.extent(dots.flatMap((dot) => [dot.low, dot.high]));
-    const gap = ((high - low) * 14) / (HEIGHT - 70);
     let at = Number.NEGATIVE_INFINITY;
-    const places = ends.map((dot) => {
-      at = Math.max(dot.y, at + gap);
+    const places = ends.map((dot, i) => {
+      at = Math.min(Math.max(dot.y, at + gap), high - gap * (ends.length - 1 - i));
       return { ...dot, place: at };
     });
     return [
