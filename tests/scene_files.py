@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 UTM = "EPSG:32618"
@@ -15,6 +14,8 @@ NORTH_UP = (30.0, 0.0, 500_000.0, 0.0, -30.0, 4_000_000.0)
 
 def write_raster(path: Path, values: NDArray[Any], **profile: Any) -> Path:
     """Write (height, width, n_bands) as a GeoTIFF in UTM, with ``descriptions`` where given."""
+    import rasterio
+
     descriptions = profile.pop("descriptions", ())
     height, width, count = values.shape
     given = {"crs": UTM, "transform": rasterio.Affine(*NORTH_UP), **profile}

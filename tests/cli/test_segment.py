@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 
 from kmosaic.scenes import load_scene_model
 from scene_files import patches, write_raster
 
 from .conftest import Fail, Run
+
+rasterio = pytest.importorskip("rasterio")
 
 COMMAND = ("segment", "scene.tif", "--clusters", "4", "-o", "map.tif")
 
@@ -166,6 +167,14 @@ def test_command_lines_that_make_no_sense(fail: Fail, arguments: tuple[str, ...]
 def test_what_cannot_be_done_is_one_line(fail: Fail, arguments: tuple[str, ...], words: str) -> None:
     assert words in fail(*COMMAND, *arguments)
     assert not Path("map.tif").exists()
+
+
+def test_without_rasterio_the_line_that_installs_it_is_told(
+    fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+
+    assert "pip install 'kmosaic[scenes]'" in fail(*COMMAND)
 
 
 def test_a_missing_band_file_is_named(fail: Fail) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import rasterio
 
 from kmosaic.errors import DataError
 from kmosaic.scenes.areas import pixel_areas
 from kmosaic.scenes.scene import Grid
+
+rasterio = pytest.importorskip("rasterio")
 
 # The surface of WGS 84 in square metres, from its closed form (2 pi a^2 (1 + (1 - e^2) artanh(e) / e)).
 WHOLE_EARTH = 5.1006562172408e14

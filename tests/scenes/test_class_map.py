@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import rasterio
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError, OutputError
@@ -26,6 +25,8 @@ from kmosaic.scenes.raster_output import Layout, raster_output
 from kmosaic.scenes.scene import Grid
 from kmosaic.scenes.statistics import ClassSizes
 from scene_files import NORTH_UP, UTM
+
+rasterio = pytest.importorskip("rasterio")
 
 WKT = rasterio.crs.CRS.from_string(UTM).to_wkt()
 

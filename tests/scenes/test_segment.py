@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import rasterio
 from numpy.typing import NDArray
 
 from kmosaic import KMeans
@@ -22,6 +21,8 @@ from kmosaic.scenes.scene import Strip
 from kmosaic.scenes.segment import described_rgb
 from kmosaic.scenes.smoothing import majority_filter
 from scene_files import patches, write_raster
+
+rasterio = pytest.importorskip("rasterio")
 
 
 @pytest.fixture

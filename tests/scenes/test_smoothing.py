@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,8 @@ from scipy import ndimage
 
 from kmosaic.errors import DataError
 from kmosaic.scenes.smoothing import check_window, majority_by_strips, majority_filter, sieve
+
+needs_rasterio = pytest.mark.skipif(find_spec("rasterio") is None, reason="no rasterio")
 
 
 def slow_majority(labels: NDArray[np.int32], size: int) -> NDArray[np.int32]:
@@ -73,6 +77,7 @@ def test_windows_that_have_no_middle_or_are_too_large_are_refused(size: int) -> 
         check_window(size)
 
 
+@needs_rasterio
 def test_small_patches_go_to_the_largest_beside_them() -> None:
     coded = np.full((8, 8), 1, np.uint8)
     coded[:, 5:] = 2
@@ -86,6 +91,7 @@ def test_small_patches_go_to_the_largest_beside_them() -> None:
     assert (coded[6:8, 0:2] == 4).all()
 
 
+@needs_rasterio
 def test_sieving_neither_fills_nor_uses_what_is_missing() -> None:
     coded = np.zeros((6, 6), np.uint8)
     coded[1:5, 1:4] = 1
@@ -97,6 +103,7 @@ def test_sieving_neither_fills_nor_uses_what_is_missing() -> None:
     np.testing.assert_array_equal(coded, before)
 
 
+@needs_rasterio
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_no_patch_that_has_a_large_neighbour_stays_small(dtype: type) -> None:
     coded = (some_labels(60, 60, 2, seed=3) // 2 + 2).astype(dtype)
@@ -110,6 +117,7 @@ def test_no_patch_that_has_a_large_neighbour_stays_small(dtype: type) -> None:
         assert (sizes >= 5).all()
 
 
+@needs_rasterio
 def test_a_map_smaller_than_the_patches_asked_for_stays() -> None:
     coded = np.array([[1, 2], [2, 1]], np.uint8)
 

@@ -92,7 +92,7 @@ class Scene(Protocol):
         """Lines that are stored together: strips of a multiple of it are read without reading twice."""
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """What reading so many lines takes besides the strips: the library's cache and its buffers."""
+        """What reading so many lines takes besides the strip: masks, the library's cache and its buffers."""
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """Lines ``top`` to ``top + n_lines``.

@@ -40,7 +40,7 @@ class ClassSizes:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Each class's share of the pixels that are present; 0 where none is."""
-        return np.asarray(self.pixels / max(int(self.pixels.sum()), 1), np.float64)
+        return self.pixels / max(int(self.pixels.sum()), 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,8 @@ class ClassStatistics:
     @property
     def deviations(self) -> NDArray[np.float64]:
         """Standard deviations, (n_classes, n_bands), in the bands' own units."""
-        return np.sqrt(np.einsum("kbb->kb", self.covariances))
+        deviations: NDArray[np.float64] = np.sqrt(np.einsum("kbb->kb", self.covariances))
+        return deviations
 
     @property
     def nearest(self) -> tuple[int | None, ...]:
