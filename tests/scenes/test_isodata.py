@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import pickle
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -10,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, mean_squared_deviations
 from kmosaic.errors import DataError
 from kmosaic.scenes import segment
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
-from kmosaic.scenes.isodata import MOST_CLASSES, IsodataOptions
+from kmosaic.scenes.isodata import MOST_CLASSES, IsodataOptions, isodata
 from kmosaic.scenes.memory import Plan
 from kmosaic.scenes.scaling import Scaling
 
@@ -145,6 +149,34 @@ def test_a_slow_oracle_finds_the_same(
     assert n_rounds == len(fit.rounds)
     np.testing.assert_allclose(fit.centers, centers, rtol=1e-9)
     assert fit.counts.tolist() == np.bincount(labels).tolist()
+
+
+class SentAway:
+    """Rows in blocks of which each goes to another process, and its result back."""
+
+    in_turn = False
+
+    def __init__(self, X: NDArray[Any]) -> None:
+        self._X, self.n_features, self.dtype = X, X.shape[1], X.dtype
+
+    def map(self, task: Callable[[Block], Any]) -> Iterator[Any]:
+        for first in range(0, len(self._X), 700):
+            there = pickle.loads(pickle.dumps(task))
+            yield pickle.loads(pickle.dumps(there(Block(self._X[first : first + 700], first))))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_other_processes_find_the_same(dtype: str) -> None:
+    X = land(dtype)[0].reshape(-1, 4)
+    steps = LloydOptions(300, 0.0, "relocate", np.random.RandomState(0), lambda *_: None)
+    away = BlockEngine(SentAway(X), 1)
+    results = [
+        isodata(engine, partial(mean_squared_deviations, away), X[:9].astype(np.float64), ASKED, steps)
+        for engine in (away, MemoryEngine(X, None, 2, keeps_bounds=True))
+    ]
+    assert results[0].last.centers.tobytes() == results[1].last.centers.tobytes()
+    assert [r.n_classes for r in results[0].rounds] == [r.n_classes for r in results[1].rounds]
+    assert len(results[0].last.centers) == 4
 
 
 def test_what_cannot_be_had_together_ends_all_the_same() -> None:
