@@ -60,8 +60,6 @@ class ScenePixels:
     A pixel's position is line * width + column. Rows are the pixels' scaled values.
     """
 
-    in_turn = True
-
     def __init__(self, strips: StripReader, scaling: Scaling) -> None:
         self._strips = strips
         self._scaling = scaling
@@ -87,7 +85,6 @@ class HeldPixels:
     n_positions : pixels of the scene, missing ones too
     """
 
-    in_turn = True
     _ROWS_AT_A_TIME = 1 << 20  # labels and rows of a block stay in cache
 
     def __init__(self, pixels: ScenePixels, n_positions: int) -> None:
