@@ -62,7 +62,7 @@ def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
         For NaN, infinity, and values whose squares could leave float64's range.
     """
     rows = np.require(chunk, requirements=["C", "A"])
-    if rows.dtype.kind == "f" and rows.size and not max(-rows.min(), rows.max()) <= LARGEST_VALUE:
+    if rows.dtype.kind == "f" and rows.size and not float(max(-rows.min(), rows.max())) <= LARGEST_VALUE:
         raise DataError(
             f"{where} NaN, infinity or values above {LARGEST_VALUE:g}; leave such rows out, or fill them"
         )

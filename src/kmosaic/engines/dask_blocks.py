@@ -123,7 +123,7 @@ class DaskBlocks:
         if self._on_pass is None:
             return
         as_completed = load_distributed().as_completed
-        for n_done, _ in enumerate(as_completed(list(groups)), 1):
+        for n_done, _ in enumerate(as_completed(groups, loop=self._client.loop), 1):
             self._report(min(n_done * _MERGED_TOGETHER, self._source.n_blocks))
 
     def _report(self, n_done: int) -> None:

@@ -82,7 +82,7 @@ def _local_cluster(distributed: ModuleType, place: str, number: str) -> Any:
         n_workers=n_workers,
         threads_per_worker=max(1, n_threads // n_workers),
         scheduler_port=0,
-        dashboard_address=None,
+        dashboard_address=":0",
     )
 
 
