@@ -92,6 +92,8 @@ Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& p
 void bind_blocks(nb::module_& m, nb::class_<Partial>& partial) {
     partial
         .def("equal_sums", &Partial::equal_sums, "other"_a, "Whether another has the same sums and counts.")
+        .def_prop_ro("few", &Partial::few,
+                     "Whether the sums are exact, and so few that they follow any moves.")
         .def("__getstate__", &pickled)
         .def("__setstate__", &unpickle);
     m.def("possible_grids", &possible, "n_rows"_a, "origin"_a, "low"_a, "high"_a,

@@ -51,6 +51,9 @@ class Partial {
     [[nodiscard]] bool integer() const { return integer_; }
     // Whether the sums are exact, so that rows can join and leave in any order.
     [[nodiscard]] bool exact() const { return exact_.has_value(); }
+    // Whether the sums are exact, and so few that any moves between clusters can be applied to them: never are too many
+    // listed, and all rows summed anew.
+    [[nodiscard]] bool few() const { return exact_ && exact_->small(); }
     [[nodiscard]] const ExactSums* exact_sums() const { return exact_ ? &*exact_ : nullptr; }
 
     // Add rows to the clusters their labels name. Where sums are not exact, each cluster's rows are added in row order by

@@ -55,15 +55,18 @@ class NoRowsError(DataError):
 
 
 class BlockEngine:
-    """Assigns rows that come in blocks to centres, and sums them by cluster, keeping nothing of a row.
+    """Assigns rows that come in blocks to centres, and sums them by cluster.
 
     Parameters
     ----------
     blocks : Blocks
     n_threads : threads a block is assigned with
+    keeps_labels : bool
+        Whether to keep a byte a row, or two, for its label: then only rows that change cluster are summed,
+        where blocks are gone through in turn. Changes no result.
     """
 
-    def __init__(self, blocks: Blocks, n_threads: int) -> None:
+    def __init__(self, blocks: Blocks, n_threads: int, *, keeps_labels: bool = False) -> None:
         self.blocks = blocks
         self.n_threads = n_threads
         surveys = list(blocks.map(partial(_survey, n_threads)))
@@ -76,6 +79,8 @@ class BlockEngine:
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
         self._sums: _core.Partial | None = None
+        self._labels = BlockLabels() if keeps_labels and not isinstance(blocks, SpreadBlocks) else None
+        self._moved = False  # whether a row was moved since
 
     @property
     def n_rows(self) -> int:
@@ -92,11 +97,24 @@ class BlockEngine:
 
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
-        before, sums = self._sums, self._squares.emptied(len(centers))
-        self._add(sums, partial(_add_nearest, self.n_threads, centers))
-        self._centers, self._sums = centers, sums
-        settled = before is not None and before.n_clusters == len(centers) and sums.equal_sums(before)
-        return Assigned(sums, 0 if settled else None)
+        before, self._sums, self._centers = self._sums, None, centers
+        if before is not None and before.n_clusters != len(centers):
+            before = None
+        sums = self._squares.emptied(len(centers))
+        if self._labels is not None and sums.few:
+            if before is not None and not self._moved:
+                self._sums = before
+                return Assigned(before, self._follow(before, self._labels))
+            self._labels.forget()
+            self._follow(sums, self._labels)
+        else:
+            self._add(sums, partial(_add_nearest, self.n_threads, centers))
+        self._sums, self._moved = sums, False
+        return Assigned(sums, 0 if before is not None and sums.equal_sums(before) else None)
+
+    def _follow(self, sums: _core.Partial, labels: BlockLabels) -> int:
+        """Assign rows and bring their sums from the labels kept to the new ones; return how many changed."""
+        return sum(self.blocks.map(partial(_move_nearest, self.n_threads, self._assigned, sums, labels)))
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance. Forgets the labels."""
@@ -145,6 +163,7 @@ class BlockEngine:
 
     def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
+        self._moved = True
         partial.move(donor.values, None, 0, (donor.cluster, cluster))
 
     def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
@@ -202,6 +221,26 @@ class BlockEngine:
         grids = _core.possible_grids(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
         needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), grids)))
         return _core.Partial(1, origin, False, grids[:needed] if needed <= len(grids) else [])
+
+
+class BlockLabels:
+    """The labels of rows in blocks, as small as they can be kept."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, NDArray[np.unsignedinteger[Any]]] = {}
+
+    def forget(self) -> None:
+        """No row has a label."""
+        self._blocks.clear()
+
+    def of(self, block: Block) -> NDArray[np.int32]:
+        """Those of a block's rows: -1 where they have none."""
+        kept = self._blocks.get(block.first)
+        return np.full(len(block.rows), -1, np.int32) if kept is None else kept.astype(np.int32)
+
+    def keep(self, block: Block, labels: NDArray[np.int32], n_clusters: int) -> None:
+        """Keep them for the next step."""
+        self._blocks[block.first] = labels.astype(np.min_scalar_type(n_clusters - 1))
 
 
 class _Batches:
@@ -274,6 +313,17 @@ def _add_nearest(
 ) -> _core.Partial:
     sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads), n_threads)
     return sums
+
+
+def _move_nearest(
+    n_threads: int, centers: NDArray[np.float64], sums: _core.Partial, kept: BlockLabels, block: Block
+) -> int:
+    labels = kept.of(block)
+    moves = _core.Moves(block.rows, None, sums)
+    n_changed = _core.assign(block.rows, centers, labels, n_threads, moves)
+    sums.apply(moves, labels, n_threads)
+    kept.keep(block, labels, len(centers))
+    return n_changed
 
 
 def _own_distances(

@@ -21,7 +21,7 @@ from kmosaic.engines import (
     resolve_n_threads,
 )
 from kmosaic.errors import DataError
-from kmosaic.scenes.memory import Plan, plan_memory
+from kmosaic.scenes.memory import Needs, Plan, plan_memory
 from kmosaic.scenes.pixels import HeldPixels, OnPass, ScenePixels, StripReader
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
@@ -96,15 +96,16 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
         Where no pixel is present, fewer are distinct than there are to be clusters, the scene cannot be
         read, or the memory is too small: then the message says how much works.
     """
-    n_drawn = max(SEED_PIXELS, options.sample or 0)
-    plan = plan_memory(scene, scaling, options.memory, n_drawn)
+    needs = Needs(max(SEED_PIXELS, options.sample or 0), options.n_clusters)
+    plan = plan_memory(scene, scaling, needs, options.memory)
     n_threads = resolve_n_threads(options.n_threads)
-    pixels = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
-    held = HeldPixels(pixels, scene.grid.n_pixels) if plan.holds_rows else None
-    blocks = _blocks(pixels if held is None else held, n_threads, scene.name)
+    read = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
+    pixels = HeldPixels(read, scene.grid.n_pixels) if plan.holds_rows else read
+    del read  # and its buffers, where pixels are held
+    blocks = _blocks(pixels, n_threads, plan, scene.name)
     started = _fit_of_sample(blocks, options)
     if options.sample is None:
-        engine = _engine(blocks, held, plan)
+        engine = _engine(blocks, pixels, plan)
         result = lloyd(engine, started.centers, _lloyd_options(options, options.on_iteration))
         sampled, sample_inertia = None, None
     else:
@@ -135,15 +136,15 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> LloydResult:
     return lloyd(engine, centers, _lloyd_options(options, on_iteration))
 
 
-def _engine(blocks: BlockEngine, held: HeldPixels | None, plan: Plan) -> Engine:
+def _engine(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) -> Engine:
     """The fastest there is room for: with labels and bounds, or with rows held, or reading them every
     time."""
-    if held is None or not plan.holds_labels:
+    if isinstance(pixels, ScenePixels) or not plan.holds_bounds:
         return blocks
-    merged = merge_colours(held.rows, blocks.n_threads)
+    merged = merge_colours(pixels.rows, blocks.n_threads)
     if merged is not None:
         return MemoryEngine(merged.rows, None, blocks.n_threads, merged.counts, keeps_bounds=True)
-    return MemoryEngine(held.rows, None, blocks.n_threads, keeps_bounds=True)
+    return MemoryEngine(pixels.rows, None, blocks.n_threads, keeps_bounds=True)
 
 
 def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:
@@ -165,9 +166,9 @@ def _lloyd_options(
     return LloydOptions(options.max_iter, 0.0, "relocate", np.random.RandomState(options.seed), report)
 
 
-def _blocks(pixels: ScenePixels | HeldPixels, n_threads: int, name: str) -> BlockEngine:
+def _blocks(pixels: ScenePixels | HeldPixels, n_threads: int, plan: Plan, name: str) -> BlockEngine:
     try:
-        return BlockEngine(pixels, n_threads)
+        return BlockEngine(pixels, n_threads, keeps_labels=plan.holds_labels)
     except NoRowsError:
         raise DataError(f"{name} has no pixel that is present; look at its nodata values and mask") from None
 

@@ -7,26 +7,41 @@ from dataclasses import dataclass
 import psutil
 
 from kmosaic.errors import DataError
+from kmosaic.scenes.pixels import PIXELS_AT_A_TIME
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
 
 _STRIP_PIXELS = 1 << 20  # more than this at a time makes nothing faster
 _SEEDING_BYTES_A_PIXEL = 160  # measured: k-means++ and the steps after it on the pixels drawn, besides rows
-_LABEL_BYTES = 24  # measured: labels, bounds and the first step's moves
+_WORK_BYTES_A_PIXEL = 16  # its labels, before and after, and its place among those present
+_BOUND_BYTES_A_PIXEL = 24  # measured: labels, bounds and the first step's moves
+_BYTE = 256
 _SPARE = 16 << 20
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Lines of a strip; whether all rows can be held; whether labels and bounds can be held beside them."""
+    """How many lines a strip has, and for what of all pixels there is room.
+
+    For a byte or two of each for its label; for their rows; and for rows, labels and bounds together.
+    """
 
     n_lines: int
-    holds_rows: bool
     holds_labels: bool
+    holds_rows: bool
+    holds_bounds: bool
 
 
-def plan_memory(scene: Scene, scaling: Scaling, cap: int | None, n_drawn: int) -> Plan:
-    """Plan a fit that begins with ``n_drawn`` pixels; a ``cap`` of None is half of the memory that is free.
+@dataclass(frozen=True)
+class Needs:
+    """What a fit needs besides the scene: pixels drawn to start from, and clusters."""
+
+    n_drawn: int
+    n_clusters: int
+
+
+def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -> Plan:
+    """Plan a fit; a ``cap`` of None is half of the memory that is free.
 
     Raises
     ------
@@ -35,21 +50,29 @@ def plan_memory(scene: Scene, scaling: Scaling, cap: int | None, n_drawn: int) -
     """
     if cap is None:
         cap = _resident() + psutil.virtual_memory().available // 2
-    n_bands = len(scene.bands)
-    stored, row = scene.dtype.itemsize * n_bands, scaling.dtype(scene.dtype).itemsize * n_bands
-    # Two strips as stored and one as rows, their masks, a float64 copy of bands that are scaled, and labels.
-    line = scene.grid.width * (3 * stored + row + 3 + 8 + (0 if scaling.method == "none" else 16 * n_bands))
-    n_drawn = min(n_drawn, scene.grid.n_pixels)
-    fixed = _resident() + scene.overhead_bytes + n_drawn * (2 * row + _SEEDING_BYTES_A_PIXEL) + _SPARE
-    if cap < fixed + line:
+    n_pixels, n_drawn = scene.grid.n_pixels, min(needs.n_drawn, scene.grid.n_pixels)
+    stored = scene.dtype.itemsize * len(scene.bands)
+    row = scaling.dtype(scene.dtype).itemsize * len(scene.bands)
+    fixed = _resident() + scene.overhead_bytes + _SPARE
+    seeding = n_drawn * (2 * row + _SEEDING_BYTES_A_PIXEL)
+    line = scene.grid.width * 2 * (stored + 1)  # of two strips
+    work = stored + row + _WORK_BYTES_A_PIXEL + (0 if scaling.method == "none" else 16 * len(scene.bands))
+    least = fixed + seeding + line + scene.grid.width * work
+    if cap < least:
         raise DataError(
-            f"a memory of {_megabytes(cap)} is too small for {scene.name}; {_megabytes(fixed + line)} is the "
-            "least that works"
+            f"a memory of {_megabytes(cap)} is too small for {scene.name}; {_megabytes(least)} is the least "
+            "that works"
         )
-    n_lines = _lines(scene, (cap - fixed) // line)
-    left = cap - fixed - n_lines * line
-    rows = scene.grid.n_pixels * (row + 1)
-    return Plan(n_lines, left >= rows, left >= rows + scene.grid.n_pixels * _LABEL_BYTES)
+    n_lines = _lines(scene, (cap - fixed - seeding) // (line + scene.grid.width * work))
+    reading = n_lines * line + min(n_lines * scene.grid.width, PIXELS_AT_A_TIME) * work
+    labels = n_pixels * (1 if needs.n_clusters <= _BYTE else 2)
+    rows = fixed + n_pixels * (row + 1)
+    return Plan(
+        n_lines,
+        holds_labels=fixed + reading + max(seeding, labels) <= cap,
+        holds_rows=rows + max(reading, seeding, labels) <= cap,
+        holds_bounds=rows + max(reading, seeding, n_pixels * _BOUND_BYTES_A_PIXEL) <= cap,
+    )
 
 
 def _lines(scene: Scene, most: int) -> int:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Pixels looked at together: 2^16 whole numbers of up to 2^36 add up below 2^53 in any order, so in float64 exactly.
+# Pixels looked at together: 2^16 whole numbers of up to 2^36 add up below 2^53 in any order, so in float64
+# exactly.
 PIXELS = 1 << 16
 _LIMB_BITS = 36
 # All float64 are whole multiples of 2^-1074.
@@ -29,8 +30,9 @@ class Moments:
 def exact_sum(values: NDArray[np.float64]) -> int:
     """Return the sum of at most ``PIXELS`` values, in units of 2^-1074.
 
-    Each round takes away from every value its nearest multiple of a power of two, 2^36 of which reach the largest
-    value: whole numbers that add up exactly. Most values have nothing left after the first round or the second.
+    Each round takes away from every value its nearest multiple of a power of two, 2^36 of which reach the
+    largest value: whole numbers that add up exactly. Most values have nothing left after the first round or
+    the second.
     """
     total = 0
     while values.size:
@@ -47,8 +49,8 @@ def exact_sum(values: NDArray[np.float64]) -> int:
 class FloatMoments:
     """The mean and the deviation of each of several bands of floats.
 
-    Sums are exact, so they do not depend on how the pixels come. Squares are of differences from the first pixel,
-    so that nothing cancels where bands lie far from zero; each is rounded, once.
+    Sums are exact, so they do not depend on how the pixels come. Squares are of differences from the first
+    pixel, so that nothing cancels where bands lie far from zero; each is rounded, once.
     """
 
     def __init__(self, n_bands: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from kmosaic.scenes.scene import Scene, Strip
 T = TypeVar("T")
 OnPass = Callable[[int, int], None]
 """Called with the lines read in this pass, and all there are."""
+
+PIXELS_AT_A_TIME = 1 << 20
+"""Of a block: their labels stay in cache until they are summed."""
 
 
 class StripReader:
@@ -34,8 +37,8 @@ class StripReader:
         shape = (2, self.n_lines, scene.grid.width, len(scene.bands))
         self._buffers = np.empty(shape, scene.dtype)  # one is read into while the other is used
 
-    def map(self, task: Callable[[Strip], T]) -> Iterator[T]:
-        """What ``task`` returns for each strip. Its memory is used again."""
+    def strips(self) -> Iterator[Strip]:
+        """The strips, from top to bottom; the memory of each is used again for the one after the next."""
         height = self.scene.grid.height
         tops = range(0, height, self.n_lines)
         with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
@@ -44,7 +47,7 @@ class StripReader:
                 strip = ahead.result()
                 if top + self.n_lines < height:
                     ahead = reader.submit(self._read, number + 1)
-                yield task(strip)
+                yield strip
                 if self._on_pass is not None:
                     self._on_pass(min(top + self.n_lines, height), height)
 
@@ -60,20 +63,24 @@ class ScenePixels:
     A pixel's position is line * width + column. Rows are the pixels' scaled values.
     """
 
-    def __init__(self, strips: StripReader, scaling: Scaling) -> None:
-        self._strips = strips
+    def __init__(self, reader: StripReader, scaling: Scaling) -> None:
+        self._reader = reader
         self._scaling = scaling
-        self.n_features = len(strips.scene.bands)
-        self.dtype = scaling.dtype(strips.scene.dtype)
+        self.n_features = len(reader.scene.bands)
+        self.dtype = scaling.dtype(reader.scene.dtype)
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``."""
-        return self._strips.map(lambda strip: task(self._block(strip)))
+        for strip in self._reader.strips():
+            n_lines = max(1, PIXELS_AT_A_TIME // strip.values.shape[1])
+            for line in range(0, len(strip.values), n_lines):
+                yield task(self._block(strip, slice(line, line + n_lines)))
 
-    def _block(self, strip: Strip) -> Block:
-        present = None if strip.valid is None else strip.valid.ravel()
-        rows = np.require(self._scaling.rows(strip.pixels()), requirements=["C", "A"])
-        return Block(rows, strip.top * strip.values.shape[1], present)
+    def _block(self, strip: Strip, lines: slice) -> Block:
+        part = strip.lines(lines)
+        present = None if part.valid is None else part.valid.ravel()
+        rows = np.require(self._scaling.rows(part.pixels()), requirements=["C", "A"])
+        return Block(rows, part.top * part.values.shape[1], present)
 
 
 class HeldPixels:
@@ -84,8 +91,6 @@ class HeldPixels:
     pixels : ScenePixels
     n_positions : pixels of the scene, missing ones too
     """
-
-    _ROWS_AT_A_TIME = 1 << 20  # labels and rows of a block stay in cache
 
     def __init__(self, pixels: ScenePixels, n_positions: int) -> None:
         self.n_features = pixels.n_features
@@ -110,14 +115,9 @@ class HeldPixels:
         """See ``Blocks``."""
         n_rows = 0
         n_positions = len(self.rows) if self._present is None else len(self._present)
-        for first in range(0, n_positions, self._ROWS_AT_A_TIME):
-            last = min(first + self._ROWS_AT_A_TIME, n_positions)
+        for first in range(0, n_positions, PIXELS_AT_A_TIME):
+            last = min(first + PIXELS_AT_A_TIME, n_positions)
             present = None if self._present is None else self._present[first:last]
             n = last - first if present is None else int(np.count_nonzero(present))
             yield task(Block(self.rows[n_rows : n_rows + n], first, present))
             n_rows += n
-
-
-def bytes_of_row(scene_dtype: np.dtype[Any], n_bands: int, scaling: Scaling) -> int:
-    """What a pixel's row takes."""
-    return scaling.dtype(scene_dtype).itemsize * n_bands

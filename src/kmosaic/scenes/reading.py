@@ -1,4 +1,5 @@
-"""How a scene is to be read: which of its bands, what counts as missing, and the dtype that holds them all."""
+"""How a scene is to be read: which of its bands, what counts as missing, and the dtype that holds them
+all."""
 
 from __future__ import annotations
 
@@ -38,8 +39,8 @@ class ReadOptions:
     Parameters
     ----------
     bands : tuple of int or str, or None
-        By number, from 1 on through all files in their order, or by description; in the order the features shall
-        have. None: all but alpha bands.
+        By number, from 1 on through all files in their order, or by description; in the order the features
+        shall have. None: all but alpha bands.
     nodata : number, "none", a tuple with one of these for each band read, or None
         What stands for a missing value; "none": no value does. None: each band's own.
     mask : path or None

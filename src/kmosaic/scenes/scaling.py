@@ -67,7 +67,8 @@ class Scaling:
         return dtype if self.method == "none" else np.dtype(np.float32)
 
     def rows(self, values: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[Any]:
-        """Return pixels (n, n_bands), none of them missing, scaled: float32, computed in float64 and rounded once.
+        """Return pixels (n, n_bands), none of them missing, scaled: float32, computed in float64 and
+        rounded once.
 
         Under "none" they are returned themselves, and ``out`` is left alone.
 

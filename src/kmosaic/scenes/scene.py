@@ -52,6 +52,12 @@ class Strip:
     values: NDArray[Any]
     valid: NDArray[np.bool_] | None
 
+    def lines(self, lines: slice) -> Strip:
+        """Some of its lines."""
+        return Strip(
+            self.top + lines.start, self.values[lines], None if self.valid is None else self.valid[lines]
+        )
+
     def pixels(self) -> NDArray[Any]:
         """Pixels that are present, line by line: (n_pixels, n_bands); a view where none is missing."""
         flat = self.values.reshape(-1, self.values.shape[-1])
