@@ -1,4 +1,4 @@
-"""Rows in blocks give the bits of rows in memory, however they are cut, in turn or in processes of their own."""
+"""Rows in blocks give the bits of rows in memory, however they are cut, and wherever they are worked on."""
 
 from __future__ import annotations
 
@@ -81,8 +81,7 @@ def assert_equal(result: LloydResult, expected: LloydResult) -> None:
     lengths=st.lists(st.integers(1, 300), min_size=1, max_size=5),
     n_far=st.integers(0, 3),
     policy=st.sampled_from(["relocate", "drop"]),
-    keeps_labels=st.booleans(),
-    with_gaps=st.booleans(),
+    choices=st.tuples(st.booleans(), st.booleans()),
 )
 def test_blocks_give_the_bits_of_rows_in_memory(
     dtype: str,
@@ -90,9 +89,9 @@ def test_blocks_give_the_bits_of_rows_in_memory(
     lengths: list[int],
     n_far: int,
     policy: str,
-    keeps_labels: bool,
-    with_gaps: bool,
+    choices: tuple[bool, bool],
 ) -> None:
+    keeps_labels, with_gaps = choices
     X = data(dtype)
     present = np.random.default_rng(1).random(len(X)) < 0.7 if with_gaps else None
     rows = X if present is None else X[present]

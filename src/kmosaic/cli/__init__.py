@@ -12,6 +12,7 @@ from kmosaic.cli.fit import fit
 from kmosaic.cli.neighbours import neighbours
 from kmosaic.cli.options import CONTEXT, version_option
 from kmosaic.cli.predict import predict
+from kmosaic.cli.segment import segment
 from kmosaic.cli.show import show
 from kmosaic.cli.sweep import sweep
 
@@ -31,6 +32,7 @@ def main() -> None:
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
+      kmosaic segment scene.tif --clusters 12 -o classes.tif
       kmosaic explain -o lesson.html          how does it work?
 
     A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
@@ -38,5 +40,5 @@ def main() -> None:
     """
 
 
-for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates, explain):
+for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates, segment, explain):
     main.add_command(_command)

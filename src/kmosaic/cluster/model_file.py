@@ -1,26 +1,17 @@
 """Model files: a fitted clustering, and the image form it was fitted on, in one file.
 
-A model file is a safetensors file: the arrays as tensors, everything else as one JSON document with a schema
-version under the key ``kmosaic`` of the header's metadata. Nothing in it can be executed. A SHA-256 over
-document and arrays finds damage; it is no signature, so every field is checked on its own all the same.
+The container is that of ``sealed_file``; every field is checked on its own all the same.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
-import stat
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError
 from sklearn.utils import check_array
 
 from kmosaic import engines
@@ -35,8 +26,7 @@ from kmosaic.cluster.fields import (
     whole_number,
 )
 from kmosaic.cluster.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
-from kmosaic.errors import ModelFileError
-from kmosaic.files import atomic_write
+from kmosaic.cluster.sealed_file import Arrays, Document, Schema, check_fields, read_sealed, write_sealed
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
@@ -45,14 +35,9 @@ DTYPES = ("uint8", "uint16", "float32", "float64")
 FIT_POLICIES = ("pad", "crop", "stretch")
 ALGORITHMS = ("KMeans", "MiniBatchKMeans")
 
-# A file past these is refused before it is read: 4 GiB is 256 centroids of 1400 x 1400 grey pixels, and the
-# header of 100,000 named features takes about 2 MiB.
-MAX_FILE_BYTES = 1 << 32
-MAX_HEADER_BYTES = 1 << 25
-_METADATA_KEY = "kmosaic"
 _TENSOR_DTYPES = {"cluster_centers": "F64", "cluster_sizes": "I64", "label_shares": "F64"}
-_FOREIGN = "not a kmosaic model file; name one made with `kmosaic fit -o`"
-_REMEDY = "copy the file again, or make it again with `kmosaic fit -o`"
+# What a model fitted without labels, and one of pixels, does not have.
+_OPTIONAL = {"label_shares", "representation"}
 
 
 @dataclass(frozen=True)
@@ -265,7 +250,7 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
         When the model is larger than a model file may be.
     """
     present = {name: getattr(model, name) for name in _TENSOR_DTYPES}
-    arrays = {name: np.ascontiguousarray(array) for name, array in present.items() if array is not None}
+    arrays = {name: array for name, array in present.items() if array is not None}
     document = {
         name: getattr(model, name)
         for name in Model.__dataclass_fields__
@@ -275,14 +260,7 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
     if model.representation is not None:
         document |= {"representation": model.representation.document(), "schema_version": SCHEMA_VERSION}
         arrays |= model.representation.arrays()
-    document["sha256"] = _digest(document, arrays)
-    # One metadata key: safetensors keeps them in a hash map, and two would come out in any order.
-    data = safetensors.numpy.save(arrays, metadata={_METADATA_KEY: _canonical(document)})
-    if len(data) > MAX_FILE_BYTES or int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
-        remedy = "use fewer clusters, smaller images or shorter names"
-        raise ModelFileError(f"the model takes {len(data)} bytes, more than a model file may have; {remedy}")
-    with atomic_write(path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(data)
+    write_sealed(path, document, arrays, overwrite=overwrite)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -294,96 +272,19 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         When the file is missing, damaged, truncated, of another kind, or of a newer schema; the message says
         which, and what to do.
     """
-    source = Path(path)
-    data = _read_bounded(source)
-    try:
-        document, arrays = _unpack(data)
-        _check_document(document, arrays)
-        return _model_of(document, arrays)
-    except ModelFileError as error:
-        raise ModelFileError(f"{source}: {error}") from None
-    except (ValueError, OverflowError, RecursionError, SafetensorError) as error:
-        damage = printable_text(str(error))
-        raise ModelFileError(f"{source}: damaged model file ({damage}); {_REMEDY}") from error
+    return read_sealed(path, _SCHEMA, _model_of)
 
 
-def _read_bounded(source: Path) -> bytes:
-    """The file's bytes, after looking at what it claims in its first eight."""
-    try:
-        # A named pipe would block in open; only a plain file is opened.
-        if not stat.S_ISREG(source.stat().st_mode):
-            raise ModelFileError(f"{source}: {_FOREIGN}")
-        with source.open("rb") as stream:
-            return _read_checked(stream, source)
-    except OSError as error:
-        raise ModelFileError(
-            f"{source}: cannot be read ({error.strerror}); check its name and permissions"
-        ) from error
+def _dtypes(name: str) -> tuple[str, ...]:
+    return TENSOR_DTYPES if name.startswith(ARRAY_PREFIX) else (_TENSOR_DTYPES.get(name, ""),)
 
 
-def _read_checked(stream: BinaryIO, source: Path) -> bytes:
-    size = os.fstat(stream.fileno()).st_size
-    if size > MAX_FILE_BYTES:
-        raise ModelFileError(f"{source}: {size} bytes, more than a model file may have; name another file")
-    start = stream.read(9)
-    header_bytes = int.from_bytes(start[:8], "little")
-    if len(start) < 9 or start[8:] != b"{" or header_bytes > MAX_HEADER_BYTES:
-        raise ModelFileError(f"{source}: {_FOREIGN}")
-    if 8 + header_bytes > size:
-        raise ModelFileError(f"{source}: truncated model file, {size} bytes; {_REMEDY}")
-    return start + stream.read(MAX_FILE_BYTES)
+_SCHEMA = Schema(kind="images", newest=SCHEMA_VERSION, maker="`kmosaic fit -o`", dtypes=_dtypes)
 
 
-def _unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """The JSON document and the arrays; nothing but the names and dtypes of the arrays is checked yet."""
-    header = _parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")].decode())
-    metadata = header.pop("__metadata__", None)
-    if not isinstance(metadata, dict) or not isinstance(metadata.get(_METADATA_KEY), str):
-        raise ModelFileError(_FOREIGN)
-    document = _parse_json(metadata[_METADATA_KEY])
-    _check_schema(document)
-    for name, entry in header.items():
-        allowed = TENSOR_DTYPES if name.startswith(ARRAY_PREFIX) else (_TENSOR_DTYPES.get(name, ""),)
-        if not isinstance(entry, dict) or entry.get("dtype") not in allowed:
-            raise ValueError(f"array {name[:80]!r} is not one of this schema's")
-    return document, safetensors.numpy.load(data)
-
-
-def _parse_json(text: str) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key appears twice in the header")
-        return found
-
-    parsed = json.loads(text, object_pairs_hook=once)
-    if not isinstance(parsed, dict):
-        raise ValueError("the header is not a JSON object")
-    return parsed
-
-
-def _check_schema(document: Mapping[str, Any]) -> None:
-    version = whole_number("schema_version", document.get("schema_version"), low=1)
-    if version > SCHEMA_VERSION:
-        raise ModelFileError(
-            f"schema version {version}, and this kmosaic reads up to {SCHEMA_VERSION}; upgrade it"
-        )
-
-
-def _check_document(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    expected = set(Model.__dataclass_fields__) | {"schema_version", "sha256"}
-    own = {name for name in arrays if not name.startswith(ARRAY_PREFIX)}
-    # A model fitted without labels has no label_shares, and one of pixels no representation.
-    odd = sorted((set(document) | own | {"label_shares", "representation"}) ^ expected)
-    if odd or not set(document).isdisjoint(_TENSOR_DTYPES):
-        raise ValueError(f"fields missing or unknown: {', '.join(odd)[:200]!r}")
-    unsigned = {name: value for name, value in document.items() if name != "sha256"}
-    if document["sha256"] != _digest(unsigned, arrays):
-        raise ValueError("the content does not match its checksum")
-
-
-def _model_of(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
-    fields = {name: value for name, value in document.items() if name not in ("schema_version", "sha256")}
+def _model_of(fields: Document, arrays: Arrays) -> Model:
+    own = dict.fromkeys(name for name in arrays if not name.startswith(ARRAY_PREFIX))
+    check_fields(dict.fromkeys(_OPTIONAL) | fields | own, set(Model.__dataclass_fields__))
     for name in ("feature_names", "cluster_names", "label_names"):
         if isinstance(fields[name], list):
             fields[name] = tuple(fields[name])
@@ -399,18 +300,6 @@ def _model_of(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> M
         representation=representation,
         **fields,
     )
-
-
-def _canonical(document: Mapping[str, Any]) -> str:
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def _digest(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256(_canonical(document).encode())
-    for name in sorted(arrays):
-        digest.update(f"{name}{arrays[name].dtype.name}{arrays[name].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[name]).data)
-    return digest.hexdigest()
 
 
 def _json_value(value: Any) -> Any:

@@ -12,9 +12,12 @@ from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
 
 _STRIP_PIXELS = 1 << 20  # more than this at a time makes nothing faster
-_SEEDING_BYTES_A_PIXEL = 160  # measured: k-means++ and the steps after it on the pixels drawn, besides rows
-_WORK_BYTES_A_PIXEL = 16  # its labels, before and after, and its place among those present
-_BOUND_BYTES_A_PIXEL = 24  # measured: labels, bounds and the first step's moves
+# Measured, a pixel, besides its row: k-means++ and the steps after it; labels, bounds and moves of Lloyd's
+# algorithm.
+_SEEDING_BYTES = 72
+_BOUND_BYTES = 10
+_NARROW = 32  # with more bands, the engine also keeps codes and sketches of rows
+_WORK_BYTES = 16  # its labels, before and after, and its place among those present
 _BYTE = 256
 _SPARE = 16 << 20
 
@@ -53,25 +56,28 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
     n_pixels, n_drawn = scene.grid.n_pixels, min(needs.n_drawn, scene.grid.n_pixels)
     stored = scene.dtype.itemsize * len(scene.bands)
     row = scaling.dtype(scene.dtype).itemsize * len(scene.bands)
-    fixed = _resident() + scene.overhead_bytes + _SPARE
-    seeding = n_drawn * (2 * row + _SEEDING_BYTES_A_PIXEL)
+    fixed = _resident() + getattr(scene, "overhead_bytes", 32 << 20) + _SPARE
+    wide = 0 if len(scene.bands) <= _NARROW else 64 + 2 * len(scene.bands)
+    seeding = n_drawn * (2 * row + _SEEDING_BYTES + wide)
     line = scene.grid.width * 2 * (stored + 1)  # of two strips
-    work = stored + row + _WORK_BYTES_A_PIXEL + (0 if scaling.method == "none" else 16 * len(scene.bands))
+    work = stored + row + _WORK_BYTES + (0 if scaling.method == "none" else 16 * len(scene.bands))
     least = fixed + seeding + line + scene.grid.width * work
     if cap < least:
         raise DataError(
             f"a memory of {_megabytes(cap)} is too small for {scene.name}; {_megabytes(least)} is the least "
             "that works"
         )
-    n_lines = _lines(scene, (cap - fixed - seeding) // (line + scene.grid.width * work))
-    reading = n_lines * line + min(n_lines * scene.grid.width, PIXELS_AT_A_TIME) * work
+    room = cap - fixed - seeding
+    most_work = PIXELS_AT_A_TIME * work  # of a part of a strip
+    n_lines = _lines(scene, max(room // (line + scene.grid.width * work), (room - most_work) // line))
+    reading = n_lines * line + min(n_lines * scene.grid.width * work, most_work)
     labels = n_pixels * (1 if needs.n_clusters <= _BYTE else 2)
     rows = fixed + n_pixels * (row + 1)
     return Plan(
         n_lines,
         holds_labels=fixed + reading + max(seeding, labels) <= cap,
         holds_rows=rows + max(reading, seeding, labels) <= cap,
-        holds_bounds=rows + max(reading, seeding, n_pixels * _BOUND_BYTES_A_PIXEL) <= cap,
+        holds_bounds=rows + max(reading, seeding, n_pixels * (_BOUND_BYTES + wide)) <= cap,
     )
 
 

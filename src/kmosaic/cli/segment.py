@@ -1,0 +1,396 @@
+"""``kmosaic segment``: from a scene to the map of its classes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmosaic.cli.console import Column, in_seconds, plural, say, show_table, written
+from kmosaic.cli.errors import given_command
+from kmosaic.cli.options import Decorator, WholeNumber, ending_options, in_order, path_option
+
+if TYPE_CHECKING:
+    from kmosaic.scenes import ReadOptions, Segmentation
+    from kmosaic.scenes.fitting import SceneFit
+    from kmosaic.scenes.scene_model import SceneModel
+
+_MOST_CLASSES_LISTED = 40
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)")
+
+
+class BytesType(click.ParamType):  # type: ignore[type-arg]
+    """An amount of memory, such as 512MB or 2GiB; given on in bytes."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Parse ``1GB`` to 1000000000."""
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip().lower())
+        if found is None or found[2] not in _UNITS or not float(found[1]):
+            self.fail(f"{value!r} is no amount of memory; write 512MB, 1GB or 2GiB", param, ctx)
+        return int(float(found[1]) * _UNITS[found[2]])
+
+
+class BandsType(click.ParamType):  # type: ignore[type-arg]
+    """Bands with commas between, by number from 1 or by description; given on as a tuple."""
+
+    name = "B,B,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int | str, ...]:
+        """Parse ``4,nir`` to (4, "nir")."""
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(parts):
+            self.fail(f"{value!r} must be bands with commas between, such as 4,3,2 or red,nir", param, ctx)
+        return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The options about reading the scene."""
+
+    bands: tuple[int | str, ...] | None
+    source_nodata: float | None
+    mask: Path | None
+    missing: str
+    use_scale_offset: bool
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> _Reading:
+        """Take the options of these names out of ``given``."""
+        return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
+
+    def options(self) -> ReadOptions:
+        """Return them as the readers take them."""
+        from kmosaic.scenes import ReadOptions
+
+        return ReadOptions(
+            bands=self.bands,
+            nodata=self.source_nodata,
+            mask=self.mask,
+            missing=self.missing,
+            use_scale_offset=self.use_scale_offset,
+        )
+
+    def given_again(self) -> list[str]:
+        """Return the arguments that read another scene in the same way."""
+        words = [] if self.bands is None else ["--bands", ",".join(map(str, self.bands))]
+        return [*words, *(["--use-scale-offset"] if self.use_scale_offset else [])]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Everything that was asked for, besides how to read."""
+
+    sources: tuple[str, ...]
+    output: Path
+    clusters: int | None
+    model: Path | None
+    names: Path | None
+    statistics: Path | None
+    force: bool
+    quiet: bool
+    command: str
+    reading: _Reading
+
+
+def _fitting_options(command: Decorator) -> Any:
+    return in_order(
+        command,
+        click.option(
+            "--scale",
+            "scaling",
+            type=click.Choice(["none", "standard", "min-max", "percentile"]),
+            help="Bring bands to one scale before they are compared: by mean and deviation, by lowest and "
+            "highest value, or by percentiles. [default: none]",
+        ),
+        click.option(
+            "--seed", type=WholeNumber(0, 2**32 - 1), help="The same seed, the same classes. [default: 0]"
+        ),
+        click.option(
+            "--max-iter", type=WholeNumber(1), help="Stop after this many iterations. [default: 300]"
+        ),
+        click.option(
+            "--sample",
+            type=WholeNumber(1),
+            metavar="N",
+            help="Find the classes in N pixels spread over the scene. [default: in all, exactly]",
+        ),
+    )
+
+
+def _reading_options(command: Decorator) -> Any:
+    return in_order(
+        command,
+        click.option(
+            "--bands",
+            type=BandsType(),
+            help="Read these bands, in this order: numbers from 1 on through all files, or descriptions. "
+            "[default: all]",
+        ),
+        click.option(
+            "--mask",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Leave out pixels where this raster is 0 or nodata.",
+        ),
+        click.option(
+            "--missing",
+            type=click.Choice(["any", "all"]),
+            default="any",
+            show_default=True,
+            help="Leave out a pixel where any of its bands is missing, or only where all are.",
+        ),
+        click.option("--source-nodata", type=float, metavar="VALUE", help="What stands for missing values."),
+        click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
+    )
+
+
+def _map_options(command: Decorator) -> Any:
+    return in_order(
+        command,
+        click.option(
+            "--majority",
+            type=WholeNumber(3, 15),
+            metavar="N",
+            help="Give each pixel the most common class of the N x N pixels around it; N is odd.",
+        ),
+        click.option(
+            "--sieve",
+            type=WholeNumber(2),
+            metavar="N",
+            help="Give patches of fewer than N pixels to the largest patch beside them.",
+        ),
+        click.option(
+            "--names",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Take the classes' names from this CSV table, with columns class and name.",
+        ),
+        click.option(
+            "--rgb",
+            type=BandsType(),
+            help="Colour classes by their means in these three of the bands read: red, green, blue.",
+        ),
+        click.option(
+            "--palette",
+            type=click.Choice(["auto", "means", "distinct"]),
+            default="auto",
+            show_default=True,
+            help="Colour classes by their means in the RGB bands, or so that every eye tells them apart. "
+            "auto: by their means where it is known which bands are RGB.",
+        ),
+        click.option(
+            "--nodata",
+            type=click.Choice(["0", "255"]),
+            default="0",
+            show_default=True,
+            help="What missing pixels are in the map: 0, with classes from 1, or 255, with classes from 0.",
+        ),
+        click.option("--cog", is_flag=True, help="Write cloud-optimised GeoTIFFs."),
+        path_option("--second-best", help="Write a map of the second-best classes, too."),
+        path_option("--distances", help="Write how far pixels are from the best and the second-best class."),
+        path_option(
+            "--statistics",
+            help="Write sizes, areas, means, deviations and separability of the classes, as CSV or JSON by "
+            "the suffix.",
+        ),
+    )
+
+
+@click.command(short_help="Find the classes of a satellite scene, and draw their map.")
+@click.argument("sources", nargs=-1, required=True, metavar="SCENE...")
+@click.option("--clusters", type=WholeNumber(1), metavar="K", help="Find this many classes.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="Write the map: a GeoTIFF, with colours and names in FILE.aux.xml.",
+)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --clusters, write the classes to this file; without, take them from it.",
+)
+@_fitting_options
+@_reading_options
+@_map_options
+@click.option(
+    "--memory",
+    type=BytesType(),
+    metavar="SIZE",
+    help="Use no more than this, such as 1GB; the classes are the same. [default: half of what is free]",
+)
+@click.option(
+    "--threads",
+    "n_threads",
+    type=WholeNumber(1),
+    help="Threads to use; the result is the same for any number. [default: all]",
+)
+@ending_options
+@click.pass_context
+def segment(ctx: click.Context, /, **given: Any) -> None:
+    """Find the classes of SCENE, one raster of several bands or several of one grid, and draw their map.
+
+    Classes are found by k-means on all pixels, exactly, however large the scene is; pixels that are missing
+    are left out. With a model written before, another scene is put in the same classes.
+
+    \b
+    Examples:
+      kmosaic segment scene.tif --clusters 12 -o classes.tif
+      kmosaic segment B2.tif B3.tif B4.tif B8.tif --clusters 12 --scale standard -o classes.tif \\
+          --rgb 3,2,1 --model scene.kmosaic --statistics classes.csv
+      kmosaic segment other.tif --model scene.kmosaic -o other-classes.tif
+      kmosaic segment huge.vrt --clusters 20 --memory 1GB -o classes.tif
+    """
+    reading = _Reading.taken_from(given)
+    asked = {name: given.pop(name) for name in _Request.__dataclass_fields__ if name in given}
+    request = _Request(**asked, command=given_command(ctx), reading=reading)
+    _check(request, given)
+    result = _run(request, given)
+    say(*_words(result))
+    if result.model.n_classes <= _MOST_CLASSES_LISTED:
+        _show_classes(result)
+    else:
+        say(f"(table of classes left out: more than {_MOST_CLASSES_LISTED}; --statistics has it)")
+    say(written(list(_written(request, given))))
+    if not request.quiet:
+        say(f"Next: {_next(request)}")
+
+
+def _check(request: _Request, given: dict[str, Any]) -> None:
+    if request.clusters is None and request.model is None:
+        raise click.UsageError("give --clusters K to find classes, or --model FILE to use those of a model")
+    fitting = {"scaling": "--scale", "seed": "--seed", "max_iter": "--max-iter", "sample": "--sample"}
+    odd = [option for name, option in fitting.items() if given[name] is not None]
+    if request.clusters is None and odd:
+        raise click.UsageError(f"{', '.join(odd)}: the model's classes are used as they are; leave it out")
+    if given["majority"] is not None and given["majority"] % 2 == 0:
+        raise click.UsageError(
+            f"--majority {given['majority']} must be odd, so that a pixel is in the middle"
+        )
+
+
+def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
+    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.scenes import segment as run
+
+    options = {name: value for name, value in given.items() if value is not None}
+    options["nodata"] = int(options["nodata"])
+    source = request.sources[0] if len(request.sources) == 1 else list(request.sources)
+    model: Path | SceneModel | None = request.model
+    if request.names is not None:
+        options["names"], model = _named(request, options["nodata"])
+    with ProgressBar(quiet=request.quiet) as bar:
+        return run(
+            source,
+            request.clusters,
+            request.output,
+            read=request.reading.options(),
+            model=model,
+            statistics=request.statistics or False,
+            overwrite=request.force,
+            command=request.command,
+            progress=bar,
+            **options,
+        )
+
+
+def _named(request: _Request, nodata: int) -> tuple[tuple[str, ...], Path | SceneModel | None]:
+    """The names in the file, and the model, which says how many there are to be."""
+    from kmosaic.scenes.class_map import Coding
+    from kmosaic.scenes.class_names import read_class_names
+    from kmosaic.scenes.scene_model import load_scene_model
+
+    assert request.names is not None
+    if request.clusters is not None:
+        return read_class_names(request.names, Coding(request.clusters, nodata).values), request.model
+    assert request.model is not None
+    model = load_scene_model(request.model)
+    return read_class_names(request.names, Coding(model.n_classes, nodata).values), model
+
+
+def _words(result: Segmentation) -> Iterator[str]:
+    present, missing = int(result.sizes.pixels.sum()), result.sizes.missing
+    left_out = f", {plural(missing, 'pixel')} left out as missing" if missing else ""
+    scene = f"{result.scene.name}: {plural(present, 'pixel')} of {plural(len(result.model.bands), 'band')}"
+    classes = "1 class" if result.model.n_classes == 1 else f"{result.model.n_classes:,} classes"
+    if result.fit is None:
+        yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"
+    else:
+        fit = result.fit
+        ended = "converged after" if fit.converged else "stopped before it converged, after"
+        scaled = "" if fit.scaling.method == "none" else f" of bands scaled by {fit.scaling.method}"
+        yield (
+            f"{scene} in {classes}{left_out}; inertia J {fit.inertia:,.6g} (squared distances{scaled}), "
+            f"{ended} {plural(fit.n_iter, 'iteration')} in {in_seconds(result.fit_seconds)} s, mapped in "
+            f"{in_seconds(result.map_seconds)} s"
+        )
+        yield from _sample_words(fit)
+    if result.sizes.areas is None:
+        yield "The scene does not say what its pixels cover, so classes are counted in pixels only"
+
+
+def _sample_words(fit: SceneFit) -> Iterator[str]:
+    if fit.sampled is None or fit.sample_inertia is None:
+        return
+    expected = fit.sample_inertia * fit.n_pixels / fit.sampled
+    share = f", {fit.inertia / expected - 1:+.2%} from" if expected else ", beside"
+    yield (
+        f"The classes are those of a sample of {plural(fit.sampled, 'pixel')}; J is of all pixels{share} the "
+        f"{expected:,.6g} that the sample led to expect"
+    )
+
+
+def _show_classes(result: Segmentation) -> None:
+    columns = [Column("class"), Column("name", "left"), Column("pixels"), Column("share")]
+    sizes = result.sizes
+    rows = [
+        [f"{value}", name, f"{pixels:,}", f"{share:.1%}"]
+        for value, name, pixels, share in zip(
+            result.coding.values, result.names, sizes.pixels, sizes.shares, strict=True
+        )
+    ]
+    if sizes.areas is not None:
+        columns.append(Column("hectares"))
+        for row, area in zip(rows, sizes.areas, strict=True):
+            row.append(f"{area / 10_000:,.1f}" if area < 1e8 else f"{area / 10_000:,.0f}")
+    show_table(columns, rows)
+
+
+def _written(request: _Request, given: dict[str, Any]) -> Iterator[Path]:
+    yield request.output
+    for path in (given["second_best"], given["distances"], request.statistics):
+        if path is not None:
+            yield path
+    if request.clusters is not None and request.model is not None:
+        yield request.model
+
+
+def _next(request: _Request) -> str:
+    output = shlex.quote(str(request.output))
+    if request.statistics is not None and request.statistics.suffix.lower() == ".csv" and not request.names:
+        table = shlex.quote(str(request.statistics))
+        return f"open {output} in a GIS, name the classes in {table}, and give it back with --names {table}"
+    if request.clusters is None:
+        return f"open {output} in a GIS"
+    if request.model is None:
+        return f"open {output} in a GIS; add --model FILE to keep the classes for other scenes"
+    again = shlex.join(["--model", str(request.model), *request.reading.given_again()])
+    return f"open {output} in a GIS; kmosaic segment OTHER-SCENE {again} -o OTHER-MAP"

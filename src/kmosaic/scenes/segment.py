@@ -1,0 +1,396 @@
+"""The whole job: a scene's classes found, or taken from a model, and its map drawn."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.errors import DataError
+from kmosaic.files import check_output
+from kmosaic.scenes.arrays import as_scene
+from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
+from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
+from kmosaic.scenes.labelling import Classifier
+from kmosaic.scenes.map_outputs import MapOutputs
+from kmosaic.scenes.mapping import Mapping
+from kmosaic.scenes.palette import distinct_colours, ground_colours
+from kmosaic.scenes.reading import ReadOptions, chosen_bands
+from kmosaic.scenes.scaling import fit_scaling
+from kmosaic.scenes.scene import Band, Scene
+from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
+from kmosaic.scenes.smoothing import check_window
+from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
+from kmosaic.scenes.statistics_file import StatisticsTable, check_statistics_name, write_statistics
+
+PALETTES = ("auto", "means", "distinct")
+FilePath = str | os.PathLike[str]
+Progress = Callable[[int, int | None, str], None]
+"""Called with what is done, of how much, and what it is."""
+
+_SCALING_LINES = 256
+
+
+@dataclass(frozen=True)
+class SegmentOptions:
+    """What ``segment`` is asked for, besides the scene, the number of classes and the map's name.
+
+    Parameters
+    ----------
+    read : ReadOptions
+        Which bands to read, and what counts as missing.
+    scaling : "none", "standard", "min-max" or "percentile"
+        How bands are brought to one scale before they are compared.
+    seed, max_iter, sample, memory, n_threads
+        As in ``FitOptions``. ``memory`` caps the map's drawing, too.
+    model : path, SceneModel or None
+        Where ``n_clusters`` is given, the path to write the classes to; else the classes to use.
+    names : sequence of str, or None
+        A name for each class, "" for none. None: the model's.
+    majority : odd int from 3 to 15, or None
+        Each pixel takes the class most common in the window of so many pixels a side around it.
+    sieve : int or None
+        Patches of fewer pixels go to the largest patch beside them.
+    rgb : tuple of three, or None
+        The bands to take as red, green and blue for the classes' colours, by number among those read, from
+        1, or by description.
+    palette : "auto", "means" or "distinct"
+        Whether a class's colour is its mean in the RGB bands, or tells it apart for every eye. "auto": the
+        mean where there are RGB bands, by ``rgb`` or by their descriptions; for a model's classes, the
+        model's.
+    nodata : 0 or 255
+        What stands for missing pixels in the map: 0, with classes from 1, or 255, with classes from 0.
+    cog : bool
+        Write cloud-optimised GeoTIFFs.
+    second_best, distances : path or None
+        Write a map of second-best classes, and a raster of distances to the best and the second-best class's
+        centre in scaled units; both of pixels as classified, before any smoothing.
+    statistics : bool or path
+        Whether to work out the classes' statistics, and the CSV or JSON file to write them to.
+    overwrite : bool
+        Whether outputs that exist are overwritten.
+    command : str or None
+        What made the model, to be kept in it.
+    progress : called with what is done, of how much, and what it is
+    """
+
+    read: ReadOptions = field(default_factory=ReadOptions)
+    scaling: str = "none"
+    seed: int = 0
+    max_iter: int = 300
+    sample: int | None = None
+    memory: int | None = None
+    n_threads: int | None = None
+    model: FilePath | SceneModel | None = None
+    names: Sequence[str] | None = None
+    majority: int | None = None
+    sieve: int | None = None
+    rgb: tuple[int | str, ...] | None = None
+    palette: str = "auto"
+    nodata: int = 0
+    cog: bool = False
+    second_best: FilePath | None = None
+    distances: FilePath | None = None
+    statistics: bool | FilePath = True
+    overwrite: bool = False
+    command: str | None = None
+    progress: Progress | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.majority is not None:
+            check_window(self.majority)
+        if self.sieve is not None and self.sieve < 2:
+            raise DataError(f"sieve={self.sieve} must be a number of pixels of at least 2")
+        if self.palette not in PALETTES:
+            raise DataError(f"palette={self.palette!r} must be one of {', '.join(PALETTES)}")
+        if self.rgb is not None and len(self.rgb) != 3:
+            raise DataError(f"rgb={self.rgb} must be three bands: red, green and blue")
+
+    @property
+    def statistics_path(self) -> FilePath | None:
+        """The file to write statistics to, if any."""
+        return None if isinstance(self.statistics, bool) else self.statistics
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A scene in classes.
+
+    ``labels`` is (height, width) int32, -1 where a pixel is missing, where no map was written; else None,
+    and ``path`` is the map's. ``names`` has a name for each class. ``fit`` tells of the fit, None where a
+    model's classes were used; ``statistics`` is None unless they were asked for. ``sizes`` and
+    ``statistics`` are those of the map, after any smoothing. ``fit_seconds`` and ``map_seconds`` are what
+    finding the classes and drawing the map took.
+    """
+
+    scene: Scene
+    model: SceneModel
+    coding: Coding
+    names: tuple[str, ...]
+    labels: NDArray[np.int32] | None
+    path: Path | None
+    sizes: ClassSizes
+    statistics: ClassStatistics | None
+    fit: SceneFit | None
+    fit_seconds: float
+    map_seconds: float
+
+    @property
+    def inertia(self) -> float | None:
+        """J: of the fit, or of the map where a model's classes were used and statistics asked for."""
+        if self.fit is not None:
+            return self.fit.inertia
+        squares = self.mean_squared_distances
+        return None if squares is None else float(np.nansum(squares * self.sizes.pixels))
+
+    @property
+    def table(self) -> StatisticsTable:
+        """What is told of each class.
+
+        Raises
+        ------
+        DataError
+            Where statistics were not asked for.
+        """
+        if self.statistics is None or self.mean_squared_distances is None:
+            raise DataError("the statistics were not asked for; segment with statistics=True")
+        bands = tuple(band.description for band in self.scene.bands)
+        distances = self.mean_squared_distances
+        return StatisticsTable(self.coding.values, self.names, bands, self.sizes, self.statistics, distances)
+
+    @property
+    def mean_squared_distances(self) -> NDArray[np.float64] | None:
+        """Of each class's pixels in the map to its centre, in squared scaled units; NaN where it has none."""
+        if self.statistics is None:
+            return None
+        units = 1 / np.array(self.model.scaling.factor)
+        return self.statistics.mean_squared_distances(self.model.band_centers, units)
+
+
+def segment(
+    source: Any, n_clusters: int | None = None, output: FilePath | None = None, **options: Any
+) -> Segmentation:
+    """Find the classes of a scene and draw the map of them, or draw the map of a model's classes.
+
+    Parameters
+    ----------
+    source : path, paths, rasterio dataset, array or xarray.DataArray
+        One raster of several bands, or several of one grid; see ``as_scene``.
+    n_clusters : int or None
+        How many classes to find; None: those of ``model`` are used.
+    output : path or None
+        The GeoTIFF to write; None: the labels are returned.
+    **options
+        Those of ``SegmentOptions``.
+
+    Raises
+    ------
+    DataError
+        Where the scene cannot be read, or does not go with what was asked for.
+    OutputError
+        Where a file exists and is not to be overwritten, or cannot be written.
+
+    Examples
+    --------
+    >>> pixels = np.array([[[1, 2], [200, 210]], [[2, 1], [201, 208]]], np.uint8)
+    >>> segment(pixels, 2).labels.tolist()
+    [[0, 1], [0, 1]]
+    """
+    return _Job(source, n_clusters, output, SegmentOptions(**options)).run()
+
+
+@dataclass(frozen=True)
+class _Job:
+    source: Any
+    n_clusters: int | None
+    output: FilePath | None
+    asked: SegmentOptions
+
+    def run(self) -> Segmentation:
+        self._check()
+        scene = as_scene(self.source, self.asked.read)
+        with contextlib.ExitStack() as stack:
+            if isinstance(scene, contextlib.AbstractContextManager):
+                stack.enter_context(scene)
+            return self._run(scene)
+
+    def _check(self) -> None:
+        """Find out before any work is done what cannot be."""
+        asked = self.asked
+        if self.n_clusters is None and asked.model is None:
+            raise DataError("give the number of clusters to find, or a model whose classes to use")
+        if self.n_clusters is not None:
+            if self.n_clusters < 1:
+                raise DataError(f"{self.n_clusters} clusters: 1 is the least")
+            if isinstance(asked.model, SceneModel):
+                raise DataError("a number of clusters and a SceneModel were given; choose one of them")
+            Coding(self.n_clusters, asked.nodata)
+        if asked.statistics_path is not None:
+            check_statistics_name(asked.statistics_path)
+        seen: set[Path] = set()
+        for path in self._outputs():
+            target = check_output(path, overwrite=asked.overwrite).resolve()
+            if target in seen:
+                raise DataError(f"{path} is named for two outputs; give each its own name")
+            seen.add(target)
+
+    def _outputs(self) -> Iterator[FilePath]:
+        for path in (self.output, self.asked.second_best):
+            if path is not None:
+                yield path
+                yield sidecar_path(path)
+        model = None if self.n_clusters is None else self.asked.model
+        for path in (self.asked.distances, self.asked.statistics_path, model):
+            if path is not None and not isinstance(path, SceneModel):
+                yield path
+
+    def _run(self, scene: Scene) -> Segmentation:
+        asked, start = self.asked, time.perf_counter()
+        if self.n_clusters is None:
+            fit, model = None, self._given_model(scene)
+        else:
+            fit = self._fit(scene, self.n_clusters)
+            model = self._fitted_model(scene, fit)
+        found = time.perf_counter()
+        coding = Coding(model.n_classes, asked.nodata)
+        drawn = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, asked.cog)
+        labels, sizes, statistics = self._draw(scene, model, drawn)
+        path = None if self.output is None else Path(self.output)
+        seconds = found - start, time.perf_counter() - found
+        result = Segmentation(
+            scene, model, coding, drawn.names, labels, path, sizes, statistics, fit, *seconds
+        )
+        self._write_rest(result)
+        return result
+
+    def _given_model(self, scene: Scene) -> SceneModel:
+        asked = self.asked
+        given = asked.model
+        assert given is not None
+        model = given if isinstance(given, SceneModel) else load_scene_model(given)
+        model.check_scene(scene)
+        if asked.names is not None:
+            model = replace(model, class_names=self._names(model.n_classes))
+        if asked.rgb is not None or asked.palette != "auto":
+            model = replace(model, colours=self._colours(scene, model.band_centers, model.sizes))
+        return model
+
+    def _fit(self, scene: Scene, n_clusters: int) -> SceneFit:
+        asked, told = self.asked, _Telling(self.asked.progress)
+        self._names(n_clusters)
+        told.what = "scaling bands"
+        scaling = fit_scaling(scene, asked.scaling, _SCALING_LINES, told.on_pass)
+        told.what = "finding classes"
+        options = FitOptions(
+            n_clusters,
+            asked.seed,
+            asked.max_iter,
+            asked.n_threads,
+            asked.memory,
+            asked.sample,
+            told.on_iteration,
+            told.on_pass,
+        )
+        return fit_scene(scene, scaling, options)
+
+    def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:
+        colours = self._colours(scene, fit.scaling.unscale(fit.centers), fit.counts)
+        names = self._names(len(fit.centers))
+        seed, command = self.asked.seed, self.asked.command
+        return SceneModel.from_fit(fit, scene, colours, seed=seed, class_names=names, command=command)
+
+    def _names(self, n_classes: int) -> tuple[str, ...] | None:
+        if self.asked.names is None:
+            return None
+        if len(self.asked.names) != n_classes:
+            raise DataError(f"{len(self.asked.names)} names for {n_classes} classes; give one for each")
+        return tuple(self.asked.names)
+
+    def _colours(
+        self, scene: Scene, centers: NDArray[np.float64], sizes: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        asked = self.asked
+        bands = described_rgb(scene.bands)
+        if asked.rgb is not None:
+            bands = tuple(chosen_bands(scene.bands, ReadOptions(bands=asked.rgb), scene.name))
+        if asked.palette == "means" and bands is None:
+            undescribed = f"the bands of {scene.name} are not described as red, green and blue"
+            raise DataError(f"{undescribed}; say which they are (--rgb, rgb=)")
+        if bands is None or asked.palette == "distinct":
+            return distinct_colours(len(centers))
+        red, green, blue = bands
+        return ground_colours(centers, sizes, (red, green, blue))
+
+    def _draw(
+        self, scene: Scene, model: SceneModel, drawn: ClassMap
+    ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
+        asked, told = self.asked, _Telling(self.asked.progress)
+        told.what = "drawing the map"
+        mapping = Mapping(
+            scene,
+            Classifier(model.centers, model.scaling, asked.n_threads),
+            asked.majority,
+            asked.sieve,
+            asked.memory,
+            told.on_pass,
+        )
+        with contextlib.ExitStack() as stack:
+            outputs = MapOutputs(stack, drawn, overwrite=asked.overwrite)
+            on_labels = outputs.labels_to(self.output)
+            on_detail = outputs.detail_to(asked.second_best, asked.distances)
+            sizes, statistics = mapping.run(on_labels, on_detail, statistics=asked.statistics is not False)
+            outputs.tell(sizes)
+        return outputs.held, sizes, statistics
+
+    def _write_rest(self, result: Segmentation) -> None:
+        asked = self.asked
+        if asked.statistics_path is not None:
+            write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
+        if self.n_clusters is not None and asked.model is not None:
+            assert not isinstance(asked.model, SceneModel)
+            save_scene_model(result.model, asked.model, overwrite=asked.overwrite)
+
+
+class _Telling:
+    """Progress of passes over a scene, in words."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.what = ""
+
+    def on_pass(self, done: int, total: int) -> None:
+        """Take note of lines."""
+        if self._progress is not None:
+            self._progress(done, total, self.what)
+
+    def on_iteration(self, iteration: int, max_iter: int, inertia: float) -> None:
+        """Take note of an iteration."""
+        self.what = f"iteration {iteration}, J {inertia:,.6g}"
+        if self._progress is not None:
+            self._progress(iteration, max_iter, self.what)
+
+
+def described_rgb(bands: Sequence[Band]) -> tuple[int, ...] | None:
+    """Return the places of the bands described as red, green and blue; None unless there is one of each.
+
+    Examples
+    --------
+    >>> described_rgb([Band(text, "uint8", None) for text in ("B2 Blue", "green", "B4 - Red", "red edge")])
+    (2, 1, 0)
+    """
+    places = []
+    for colour in ("red", "green", "blue"):
+        words = [set(re.findall("[a-z]+", band.description.lower())) for band in bands]
+        named = [place for place, found in enumerate(words) if colour in found and "edge" not in found]
+        if len(named) != 1:
+            return None
+        places += named
+    return tuple(places)
