@@ -51,7 +51,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """
         check_is_fitted(self)
         if is_dask_array(X):
-            return lazy_labels(checked_dask_rows(self, X, sample_weight, reset=False), self.cluster_centers_)
+            lazy = checked_dask_rows(self, X, sample_weight, reset=False)
+            labels: NDArray[np.int32] = lazy_labels(lazy, self.cluster_centers_)
+            return labels
         rows = self._rows(X, reset=False)
         checked_weights(sample_weight, rows)
         return nearest_centers(rows, self.cluster_centers_, self.n_threads)
@@ -69,7 +71,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """
         check_is_fitted(self)
         if is_dask_array(X):
-            return lazy_distances(checked_dask_rows(self, X, None, reset=False), self.cluster_centers_)
+            lazy = checked_dask_rows(self, X, None, reset=False)
+            distances: NDArray[np.float64] = lazy_distances(lazy, self.cluster_centers_)
+            return distances
         rows = self._rows(X, reset=False)
         squared = MemoryEngine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
             self.cluster_centers_

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from kmosaic.engines.blocks import Block
-from kmosaic.engines.dask_cluster import can_hold, check_workers, gathered, load_distributed, n_slots
+from kmosaic.engines.dask_cluster import can_hold, check_workers, gathered, in_lots, load_distributed, n_slots
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -87,19 +88,16 @@ class DaskBlocks:
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``. Results come in lots of a few for each thread of the cluster, one lot ahead."""
         step = self._sent(task)
-        n, size = self._source.n_blocks, _LOTS_A_SLOT * n_slots(self._client)
-        before: list[Future] = []
-        for first in range(0, n, size):
-            lot = self._run(range(first, min(first + size, n)), step)
-            yield from gathered(self._client, before)
-            self._report(first)
-            before = lot
-        yield from gathered(self._client, before)
-        self._report(n)
+        size = _LOTS_A_SLOT * n_slots(self._client)
+        lots = in_lots(self._client, self._source.n_blocks, size, partial(self._run, step=step))
+        for n_done, result in enumerate(lots, 1):
+            yield result
+            if n_done % size == 0 or n_done == self._source.n_blocks:
+                self._report(n_done)
 
     def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
         """See ``SpreadBlocks``."""
-        level = self._run(range(self._source.n_blocks), self._sent(task))
+        level = self._run(range(self._source.n_blocks), step=self._sent(task))
         watched: list[Future] = []
         while len(level) > 1:
             groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
@@ -110,7 +108,7 @@ class DaskBlocks:
         return total
 
     def _sent(self, task: Callable[[Block], Any]) -> Future:
-        return self._client.submit(_given, task, pure=False)
+        return self._client.submit(given, task, pure=False)
 
     def _run(self, numbers: range, step: Future) -> list[Future]:
         if self._held is None:
@@ -127,7 +125,7 @@ class DaskBlocks:
             self._report(min(n_done * _MERGED_TOGETHER, self._source.n_blocks))
 
     def _report(self, n_done: int) -> None:
-        if self._on_pass is not None and n_done:
+        if self._on_pass is not None:
             self._on_pass(n_done, self._source.n_blocks)
 
 
@@ -139,8 +137,9 @@ def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
     return block if step is None else copy.deepcopy(step)(block)
 
 
-def _given(task: T) -> T:
-    return task
+def given(value: T) -> T:
+    """Return the value: as a task, it is sent to a worker once, and again should that die."""
+    return value
 
 
 def _merged(parts: Sequence[_core.Partial]) -> _core.Partial:

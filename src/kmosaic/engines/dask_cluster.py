@@ -11,8 +11,6 @@ from kmosaic.errors import DataError, MissingLibraryError
 from kmosaic.version import VERSION
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from distributed import Client, Future
 
 CONNECT_SECONDS = 5
@@ -20,7 +18,7 @@ _WORKER_SECONDS = 60
 _HELD_SHARE = 0.5  # of the workers' free memory: the rest is for what tasks make
 
 
-def load_distributed() -> ModuleType:
+def load_distributed() -> Any:
     """Return the library, which need not be installed.
 
     Raises
@@ -61,7 +59,7 @@ def open_cluster(place: str) -> Iterator[Client]:
         yield client
 
 
-def _connected(distributed: ModuleType, address: str) -> Client:
+def _connected(distributed: Any, address: str) -> Client:
     try:
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
@@ -71,7 +69,7 @@ def _connected(distributed: ModuleType, address: str) -> Client:
         ) from error
 
 
-def _local_cluster(distributed: ModuleType, place: str, number: str) -> Any:
+def _local_cluster(distributed: Any, place: str, number: str) -> Any:
     from kmosaic.engines.threads import resolve_n_threads
 
     n_threads = resolve_n_threads(None)
@@ -123,7 +121,8 @@ def _own_version() -> str:
 
 def n_slots(client: Client) -> int:
     """How many tasks the workers run at a time."""
-    return max(1, sum(client.nthreads().values()))
+    n_threads: list[int] = list(client.nthreads().values())
+    return max(1, sum(n_threads))
 
 
 def can_hold(client: Client, n_bytes: int) -> bool:
@@ -141,6 +140,16 @@ def _free_memory(worker: dict[str, Any]) -> float:
     return max(0, limit - used) if math.isfinite(limit) else 0
 
 
+def in_lots(client: Client, n: int, size: int, submit: Callable[[range], list[Future]]) -> Iterator[Any]:
+    """Yield the results of ``n`` tasks in their order, ``size`` of them submitted together, one lot ahead."""
+    before: list[Future] = []
+    for first in range(0, n, size):
+        lot = submit(range(first, min(first + size, n)))
+        yield from gathered(client, before)
+        before = lot
+    yield from gathered(client, before)
+
+
 def gathered(client: Client, futures: Sequence[Future]) -> list[Any]:
     """Return the results of futures, in their order.
 
@@ -149,7 +158,8 @@ def gathered(client: Client, futures: Sequence[Future]) -> list[Any]:
     DataError
         Where workers die of a task again and again, or the scheduler is lost; and what a task raises.
     """
-    return _told(lambda: client.gather(list(futures)))
+    results: list[Any] = _told(lambda: client.gather(list(futures)))
+    return results
 
 
 def _told(wait: Callable[[], Any]) -> Any:
