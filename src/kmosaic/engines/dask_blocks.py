@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
 from kmosaic.engines.blocks import Block
 from kmosaic.engines.dask_cluster import can_hold, check_workers, gathered, in_lots, load_distributed, n_slots
+from kmosaic.errors import KmosaicError
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kmosaic import _core
 
 T = TypeVar("T")
+P = ParamSpec("P")
 OnPass = Callable[[int, int], None]
 """Called with the blocks done in a pass, and all there are."""
 _MERGED_TOGETHER = 16
@@ -129,6 +131,22 @@ class DaskBlocks:
             self._on_pass(n_done, self._source.n_blocks)
 
 
+def errors_travel(task: Callable[P, T]) -> Callable[P, T]:
+    """Let a task raise our own errors without what caused them, which may be something that cannot be
+    pickled."""
+
+    @wraps(task)
+    def plainly(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return task(*args, **kwargs)
+        except KmosaicError as error:
+            alone = type(error)(str(error))
+        raise alone
+
+    return plainly
+
+
+@errors_travel
 def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
     """Return what a step makes of a block; without a step, the block.
 

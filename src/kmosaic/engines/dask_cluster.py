@@ -93,7 +93,7 @@ def active_client(collection: Any) -> Client | None:
 
 
 def check_workers(client: Client) -> None:
-    """Wait for a worker, and see that all have this kmosaic.
+    """Wait for a worker, and see that all of them and the scheduler have this kmosaic.
 
     Raises
     ------
@@ -106,13 +106,23 @@ def check_workers(client: Client) -> None:
         raise DataError(
             f"the Dask scheduler has had no worker for {_WORKER_SECONDS} s; start some: dask worker ADDRESS"
         ) from error
-    for worker, version in client.run(_own_version, on_error="return").items():
+    versions = {
+        f"worker {name}": found for name, found in client.run(_own_version, on_error="return").items()
+    }
+    for place, version in {**versions, "scheduler": _version_of_scheduler(client)}.items():
         if version != VERSION:
             found = f"kmosaic {version}" if isinstance(version, str) else f"no kmosaic ({version})"
             raise DataError(
-                f"the Dask worker {worker} has {found}, and this is kmosaic {VERSION}; "
-                "install the same on all"
+                f"the Dask {place} has {found}, and this is kmosaic {VERSION}; install the same on all"
             )
+
+
+def _version_of_scheduler(client: Client) -> Any:
+    """It looks at every task."""
+    try:
+        return client.run_on_scheduler(_own_version)
+    except Exception as error:  # whatever it says when it cannot import kmosaic
+        return error
 
 
 def _own_version() -> str:

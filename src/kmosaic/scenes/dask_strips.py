@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.engines import Block
-from kmosaic.engines.dask_blocks import applied, given
+from kmosaic.engines.dask_blocks import applied, errors_travel, given
 from kmosaic.engines.dask_cluster import check_workers, in_lots, n_slots
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.scaling import Scaling
@@ -98,7 +98,9 @@ class _Opener:
     """A scene as a worker has it: opened once by each thread, since a scene is read by one at a time."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
+        from distributed.protocol import serialize
+
+        self._packed = serialize(scene)  # the scheduler looks at what passes, and need not have the files
 
     def read(self, top: int, n_lines: int) -> Strip:
         """Read lines from ``top`` on, as many as there are up to ``n_lines``."""
@@ -110,14 +112,15 @@ class _Opener:
             return scene.read(top, min(n_lines, scene.grid.height - top))
 
     def _own_scene(self) -> Scene:
-        from distributed.protocol import deserialize, serialize
+        from distributed.protocol import deserialize
 
         if getattr(_opened, "source", None) is not self:
-            _opened.source, _opened.scene = self, deserialize(*serialize(self._scene))  # arrays stay shared
+            _opened.source, _opened.scene = self, deserialize(*self._packed)  # arrays are shared
         scene: Scene = _opened.scene
         return scene
 
 
+@errors_travel
 def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Opener) -> Any:
     strip = opener.read(top, n_lines)
     rows = np.require(scaling.rows(strip.pixels()), requirements=["C", "A"])
@@ -125,6 +128,7 @@ def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Open
     return applied(step, Block(rows, top * strip.values.shape[1], present))
 
 
+@errors_travel
 def _labels_of(n_lines: int, top: int, sent: tuple[_Opener, Classifier]) -> NDArray[np.signedinteger[Any]]:
     opener, classifier = sent
     labels = classifier.label(opener.read(top, n_lines)).nearest
