@@ -17,7 +17,6 @@ distributed = pytest.importorskip("distributed", reason="distributed is not inst
 
 from kmosaic.cluster.dask_rows import ArrayRows, LocalRows, dask_rows  # noqa: E402
 from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd  # noqa: E402
-from kmosaic.engines import dask_blocks as dask_blocks_module  # noqa: E402
 from kmosaic.engines.dask_blocks import DaskBlocks  # noqa: E402
 from kmosaic.engines.dask_cluster import open_cluster  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
@@ -42,11 +41,6 @@ def client(cluster: Any) -> Any:
     return cluster[1]
 
 
-@pytest.fixture(autouse=True)
-def small_chunks_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmosaic.cluster.dask_rows._LEAST_BLOCK_BYTES", 0)
-
-
 def rows_of(dtype: str, n: int = 3000) -> Array:
     random = np.random.default_rng(3)
     X = random.integers(0, 256, (4, 5))[random.integers(0, 4, n)] + random.normal(0, 9, (n, 5))
@@ -59,6 +53,10 @@ def chunked(X: Array, size: int = 400) -> Any:
     return dask_rows(da.from_array(X, chunks=(size, X.shape[1])))
 
 
+def spread(X: Array, size: int = 400) -> ArrayRows:
+    return ArrayRows(chunked(X, size), least_bytes=0)
+
+
 def options(on_iteration: Any = lambda *_: None) -> LloydOptions:
     return LloydOptions(12, 0.0, "relocate", np.random.RandomState(0), on_iteration)
 
@@ -68,13 +66,9 @@ def start(X: Array) -> Array:
 
 
 @pytest.mark.parametrize(("dtype", "held"), [*((dtype, True) for dtype in DTYPES), ("uint8", False)])
-def test_fits_equal_those_in_memory_to_the_bit(
-    client: Any, dtype: str, held: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dask_blocks_module, "can_hold", lambda *_: held)
+def test_fits_equal_those_in_memory_to_the_bit(client: Any, dtype: str, held: bool) -> None:
     X = rows_of(dtype)
-    blocks = DaskBlocks(client, ArrayRows(chunked(X)))
-    assert blocks.holds_rows == held
+    blocks = DaskBlocks(client, spread(X), hold=held)
     for engine in (BlockEngine(blocks, 1), BlockEngine(LocalRows(chunked(X)), 2)):
         found = lloyd(engine, start(X), options())
         expected = lloyd(MemoryEngine(X, None, 2), start(X), options())
@@ -95,7 +89,7 @@ def test_the_number_of_workers_changes_no_bit(cluster: Any) -> None:
         for n_workers in (1, 2, 3):
             cluster.scale(n_workers)
             client.wait_for_workers(n_workers)
-            engine = BlockEngine(DaskBlocks(client, ArrayRows(chunked(X, 75))), 1)
+            engine = BlockEngine(DaskBlocks(client, spread(X, 75)), 1)
             assert not engine.assign(start(X)).partial.exact
             found.append(lloyd(engine, start(X), options()))
     finally:
@@ -108,7 +102,7 @@ def test_the_number_of_workers_changes_no_bit(cluster: Any) -> None:
 def test_inertia_added_up_from_distances_is_that_of_rows_in_memory(client: Any) -> None:
     X = rows_of("uint16", 150_000)
     engine, memory = (
-        BlockEngine(DaskBlocks(client, ArrayRows(chunked(X, 40_000))), 1),
+        BlockEngine(DaskBlocks(client, spread(X, 40_000)), 1),
         MemoryEngine(X, None, 2),
     )
     for each in (engine, memory):
@@ -117,10 +111,7 @@ def test_inertia_added_up_from_distances_is_that_of_rows_in_memory(client: Any) 
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_a_worker_killed_in_the_middle_changes_nothing(
-    client: Any, held: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dask_blocks_module, "can_hold", lambda *_: held)
+def test_a_worker_killed_in_the_middle_changes_nothing(client: Any, held: bool) -> None:
     X = rows_of("uint8")
     expected = lloyd(MemoryEngine(X, None, 1), start(X), options())
     killed: list[int] = []
@@ -130,7 +121,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
             killed.append(next(iter(client.run(os.getpid).values())))
             os.kill(killed[-1], signal.SIGKILL)
 
-    engine = BlockEngine(DaskBlocks(client, ArrayRows(chunked(X))), 1)
+    engine = BlockEngine(DaskBlocks(client, spread(X), hold=held), 1)
     found = lloyd(engine, start(X), options(kill_one))
 
     assert len(set(killed)) == 2
@@ -141,7 +132,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
 
 def test_results_come_in_order_and_progress_is_told(client: Any) -> None:
     told: list[tuple[int, int]] = []
-    blocks = DaskBlocks(client, ArrayRows(chunked(rows_of("uint8"), 75)), lambda *now: told.append(now))
+    blocks = DaskBlocks(client, spread(rows_of("uint8"), 75), lambda *now: told.append(now))
     assert list(blocks.map(first_of)) == list(range(0, 3000, 75))
     assert told == [(16, 40), (32, 40), (40, 40)]
     told.clear()
@@ -155,7 +146,7 @@ def first_of(block: Block) -> int:
 
 
 def test_what_a_task_raises_is_raised_here(client: Any) -> None:
-    blocks = DaskBlocks(client, ArrayRows(chunked(rows_of("uint8"))))
+    blocks = DaskBlocks(client, spread(rows_of("uint8")))
     with pytest.raises(DataError, match="block at 400"):
         list(blocks.map(partial(refuse_one, 400)))
 
@@ -165,10 +156,16 @@ def refuse_one(first: int, block: Block) -> None:
         raise DataError(f"block at {first}")
 
 
-def test_small_chunks_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kmosaic.cluster.dask_rows._LEAST_BLOCK_BYTES", 5000)
-    assert ArrayRows(chunked(rows_of("uint8"), 10)).n_blocks == 3
-    assert ArrayRows(chunked(rows_of("uint8"), 900)).n_blocks == 4
+def test_blocks_are_held_where_they_fit(client: Any) -> None:
+    rows = spread(rows_of("uint8"))
+    assert DaskBlocks(client, rows).holds_rows
+    rows.n_bytes = 1 << 50
+    assert not DaskBlocks(client, rows).holds_rows
+
+
+def test_small_chunks_are_put_together() -> None:
+    assert ArrayRows(chunked(rows_of("uint8"), 10), 5000).n_blocks == 3
+    assert ArrayRows(chunked(rows_of("uint8"), 900), 5000).n_blocks == 4
 
 
 def test_a_scheduler_that_cannot_be_reached() -> None:
@@ -189,11 +186,11 @@ def test_a_place_that_is_none(place: str) -> None:
 
 def test_workers_started_here_share_the_processors() -> None:
     with open_cluster("local:1") as client:
-        blocks = DaskBlocks(client, ArrayRows(chunked(rows_of("uint8"))))
+        blocks = DaskBlocks(client, spread(rows_of("uint8")))
         assert BlockEngine(blocks, 1).n_rows == 3000
 
 
 def test_workers_of_another_version_are_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kmosaic.engines.dask_cluster.VERSION", "0.0.1")
     with pytest.raises(DataError, match=r"has kmosaic .* this is kmosaic 0\.0\.1; install the same"):
-        DaskBlocks(client, ArrayRows(chunked(rows_of("uint8"))))
+        DaskBlocks(client, spread(rows_of("uint8")))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LARGEST_VALUE = 1e100
 _NATIVE = ("uint8", "uint16", "float32", "float64")
-_LEAST_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements.md
+LEAST_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements.md
 
 
 def is_dask_array(X: Any) -> bool:
@@ -72,13 +72,13 @@ def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
 class ArrayRows:
     """Rows that a cluster's workers compute: a ``Source`` of ``DaskBlocks``.
 
-    Small chunks are put together, since each costs a task.
+    Chunks much smaller than ``least_bytes`` are put together, since each costs a task.
     """
 
-    def __init__(self, rows: Array) -> None:
-        if rows.npartitions > 1 and rows.nbytes / rows.npartitions < _LEAST_BLOCK_BYTES / 2:
+    def __init__(self, rows: Array, least_bytes: int = LEAST_BLOCK_BYTES) -> None:
+        if rows.npartitions > 1 and rows.nbytes / rows.npartitions < least_bytes / 2:
             row_bytes = max(1, rows.shape[1] * rows.dtype.itemsize)
-            rows = rows.rechunk({0: max(_LEAST_BLOCK_BYTES // row_bytes, max(rows.chunks[0])), 1: -1})
+            rows = rows.rechunk({0: max(least_bytes // row_bytes, max(rows.chunks[0])), 1: -1})
         self._rows = rows
         self._firsts = [0, *accumulate(rows.chunks[0])]
         self.n_features = int(rows.shape[1])

@@ -56,7 +56,6 @@ class Source(Protocol):
 class DaskBlocks:
     """Blocks on a Dask cluster: ``SpreadBlocks``.
 
-    They are held by the workers where all fit into half of their free memory, and else read anew each time.
     Every task runs on one thread, since a worker runs as many tasks as it has threads.
 
     Parameters
@@ -64,6 +63,9 @@ class DaskBlocks:
     client : distributed.Client
     source : Source
     on_pass : OnPass or None
+    hold : bool or None
+        Whether the workers hold the blocks, rather than read them anew each time. None: where all fit into
+        half of their free memory.
 
     Raises
     ------
@@ -71,7 +73,14 @@ class DaskBlocks:
         Where there is no worker, or one has another version of kmosaic.
     """
 
-    def __init__(self, client: Client, source: Source, on_pass: OnPass | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        source: Source,
+        on_pass: OnPass | None = None,
+        *,
+        hold: bool | None = None,
+    ) -> None:
         check_workers(client)
         self._client = client
         self._source = source
@@ -79,7 +88,7 @@ class DaskBlocks:
         self._held: list[Future] | None = None
         self.n_features = source.n_features
         self.dtype = source.dtype
-        if can_hold(client, source.n_bytes):
+        if can_hold(client, source.n_bytes) if hold is None else hold:
             self._held = source.submit(client, range(source.n_blocks), None)
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 # Strips depend on the scene alone, so that the number of workers changes no bit of a fit. More bytes than the
-# most would crowd a worker's memory; with fewer than the least, the scheduler's millisecond a task would show.
+# most would crowd a worker's memory; with fewer than the least, a scheduler's time for each task would show.
 _STRIPS = 64
 _LEAST_BYTES = 8 << 20
 _MOST_BYTES = 128 << 20
