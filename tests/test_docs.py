@@ -1,7 +1,8 @@
 """Commands and code in README.md, CONTRIBUTING.md and docs/ do what they say: every page is followed.
 
-On the line before a block, ``<!-- not run: reason -->`` leaves it out, and ``<!-- needs mnist -->`` runs it
-where MNIST is. Blocks of other languages than bash and python are not run.
+On the line before a block, ``<!-- not run: reason -->`` leaves it out, and ``<!-- needs mnist -->`` (or
+landsat7-nc, landsat7-bahamas, rasterio) runs it where that is. Blocks of other languages than bash and python
+are not run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from PIL import Image
 import kmosaic
 
 ROOT = Path(__file__).parents[1]
+SCENES = ("landsat7-nc", "landsat7-bahamas")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>bash|python)\n(?P<code>.*?)^```$",
@@ -49,13 +52,16 @@ def page_name(page: Path) -> str:
 
 @pytest.fixture
 def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what a reader has: photos of unlike sizes, new images, and `kmosaic` on the path."""
+    """A folder with what a reader has: photos, new images, two scenes, and `kmosaic` on the path."""
     rng = np.random.default_rng(0)
     for folder, n_images in (("photos", 12), ("new-images", 4)):
         (tmp_path / folder).mkdir()
         for number in range(n_images):
             pixels = rng.integers(0, 256, (40 + number, 60, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    if find_spec("rasterio") is not None:
+        for name in ("scene.tif", "other.tif"):
+            make_scene(tmp_path / name, rng)
     command = tmp_path / "bin" / "kmosaic"
     command.parent.mkdir()
     # Not the script that pip made: this one runs the same package as the tests.
@@ -70,15 +76,18 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=page_name)
 @pytest.mark.skipif(os.name == "nt", reason="the blocks are for a POSIX shell")
 def test_every_block_of_a_page_runs(page: Path, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mnist = mnist_folder()
+    found = {f"needs {name}": data_folder(name) for name in ("mnist", *SCENES)}
+    found["needs rasterio"] = None if find_spec("rasterio") is None else ROOT
     names: dict[str, object] = {"__name__": "documentation"}
+    if (mnist := found["needs mnist"]) is not None:
+        monkeypatch.setenv("KMOSAIC_DATA", str(mnist.parent))
+    for scene in filter(None, map(data_folder, SCENES)):
+        (reader / scene.name).symlink_to(scene)
     n_run = 0
     for block in blocks_of(page):
-        if block.mark.startswith("not run: ") or (block.mark == "needs mnist" and mnist is None):
+        if block.mark.startswith("not run: ") or found.get(block.mark, ROOT) is None:
             continue
-        assert block.mark in ("", "needs mnist"), f"unknown mark {block.mark!r}"
-        if mnist is not None:
-            monkeypatch.setenv("KMOSAIC_DATA", str(mnist.parent))
+        assert block.mark in ("", *found), f"unknown mark {block.mark!r}"
         n_run += 1
         if block.language == "python":
             exec(compile(block.code, page_name(page), "exec"), names)
@@ -117,9 +126,22 @@ def run_in_shell(code: str, folder: Path) -> None:
     assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
 
 
-def mnist_folder() -> Path | None:
-    """The folder of MNIST's files among the real data sets, or None."""
+def data_folder(name: str) -> Path | None:
+    """The folder of this name among the real data sets, or None."""
     for folder in (os.environ.get("KMOSAIC_DATA"), ROOT.parent / "shared" / "data"):
-        if folder and (Path(folder) / "mnist").is_dir():
-            return Path(folder) / "mnist"
+        if folder and (Path(folder) / name).is_dir():
+            return Path(folder) / name
     return None
+
+
+def make_scene(path: Path, rng: np.random.Generator) -> None:
+    """Three bands of patches of ground."""
+    import rasterio
+
+    ground = rng.integers(1, 5, (6, 8, 3)).repeat(20, 0).repeat(20, 1) * 50
+    bands = (ground + rng.integers(0, 9, ground.shape)).astype(np.uint8)
+    grid = {"crs": "EPSG:32618", "transform": rasterio.Affine(30, 0, 500_000, 0, -30, 4_000_000)}
+    with rasterio.open(
+        path, "w", driver="GTiff", height=120, width=160, count=3, dtype="uint8", **grid
+    ) as file:
+        file.write(np.moveaxis(bands, 2, 0))

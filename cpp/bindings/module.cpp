@@ -36,6 +36,8 @@ namespace {
 using Weights = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+// int32, or uint8 of few clusters and features.
+using LabelsOfAnySize = nb::ndarray<nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Values = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
@@ -71,28 +73,33 @@ void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters
     require(!bad, "labels must be cluster numbers");
 }
 
-void check_step(const Rows& rows, const Centers& centers, const MutableLabels& labels, const Moves* moves) {
+LabelArray checked_step(const Rows& rows, const Centers& centers, const LabelsOfAnySize& labels,
+                        const Moves* moves) {
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
     require(!moves || (moves->rows().data == rows.data && moves->rows().n_rows == rows.n_rows),
             "moves must be of these rows");
     require(!moves || moves->n_clusters() == centers.n_clusters,
             "moves must be of as many clusters as centers");
+    if (labels.dtype() == nb::dtype<std::int32_t>()) return static_cast<std::int32_t*>(labels.data());
+    if (labels.dtype() != nb::dtype<std::uint8_t>()) throw nb::type_error("labels must be int32 or uint8");
+    require(centers.n_clusters <= kMostSmallLabels && rows.n_features <= kNarrowFeatures,
+            "labels of a byte are for at most 255 clusters and 32 features");
+    return LabelArray(static_cast<std::uint8_t*>(labels.data()));
 }
 
-std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const MutableLabels& labels,
+std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const LabelsOfAnySize& labels,
                         std::size_t n_threads, Moves* moves) {
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(centers, rows);
-    check_step(rows, c, labels, moves);
-    return without_gil(n_threads,
-                       [&](const Parallel& p) { return assign(rows, c, labels.data(), p, moves); });
+    const LabelArray out = checked_step(rows, c, labels, moves);
+    return without_gil(n_threads, [&](const Parallel& p) { return assign(rows, c, out, p, moves); });
 }
 
-std::size_t assign_again(Assigner& self, const CenterArray& centers, const MutableLabels& labels,
+std::size_t assign_again(Assigner& self, const CenterArray& centers, const LabelsOfAnySize& labels,
                          std::size_t n_threads, Moves* moves) {
     const Centers c = view(centers, self.rows());
-    check_step(self.rows(), c, labels, moves);
-    return without_gil(n_threads, [&](const Parallel& p) { return self.assign(c, labels.data(), p, moves); });
+    const LabelArray out = checked_step(self.rows(), c, labels, moves);
+    return without_gil(n_threads, [&](const Parallel& p) { return self.assign(c, out, p, moves); });
 }
 
 Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,
@@ -221,12 +228,16 @@ void check_rows(const Partial& partial, const Rows& rows) {
             "a Partial with grids takes unweighted real rows, and no others");
 }
 
-void partial_apply(Partial& self, Moves& moves, const Labels& labels, std::size_t n_threads) {
+void partial_apply(Partial& self, Moves& moves, const std::optional<Labels>& labels, std::size_t n_threads) {
     require(moves.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
     check_rows(self, moves.rows());
     // Labels are only looked at where all rows are summed anew.
-    if (!self.exact() || !moves.complete()) check_labels(labels, moves.rows(), self.n_clusters());
-    without_gil(n_threads, [&](const Parallel& p) { self.apply(moves, labels.data(), p); });
+    if (!self.exact() || !moves.complete()) {
+        require(labels.has_value(), "labels are needed unless sums are few");
+        check_labels(*labels, moves.rows(), self.n_clusters());
+    }
+    without_gil(n_threads,
+                [&](const Parallel& p) { self.apply(moves, labels ? labels->data() : nullptr, p); });
 }
 
 void partial_add(Partial& self, const AnyRows& array, const std::optional<Weights>& weights,
@@ -350,6 +361,8 @@ NB_MODULE(_core, m) {
             "rows"_a, "n_threads"_a, nb::keep_alive<1, 2>())
         .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "moves"_a.none() = nb::none(),
              "As the function of that name.");
+    m.attr("NARROW_FEATURES") = kNarrowFeatures;
+    m.attr("MOST_SMALL_LABELS") = kMostSmallLabels;
     m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,
           "Squared distances (n_rows, n_centers), float64.");
     m.def("own_squared_distances", &own_distances, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
@@ -417,8 +430,9 @@ NB_MODULE(_core, m) {
             "n_clusters"_a, "origin"_a, "integer"_a, "grids"_a = std::vector<double>())
         .def("add", &partial_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
-        .def("apply", &partial_apply, "moves"_a, "labels"_a, "n_threads"_a,
-             "Bring the sums from the labels before an assignment to those after it.")
+        .def("apply", &partial_apply, "moves"_a, "labels"_a.none(), "n_threads"_a,
+             "Bring the sums from the labels before an assignment to those after it. None will do for labels "
+             "where sums are few.")
         .def("add_squares", &partial_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
         .def("merge", &Partial::merge, "other"_a, "Add another Partial.")

@@ -121,17 +121,17 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 }  // namespace
 
-std::size_t assign(const Rows& rows, const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    Moves* moves) {
     if (rows.n_features <= kNarrowFeatures)
         return NarrowAssigner(rows, parallel).assign(centers, labels, parallel, moves);
     const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
-        return BoundedAssigner(rows, parallel).assign(centers, labels, parallel, moves);
+        return BoundedAssigner(rows, parallel).assign(centers, labels.wide(), parallel, moves);
     const Screen screen(centers, rows.dtype);
     const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
-    return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group), labels,
-                                        parallel);
+    return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group),
+                                        labels.wide(), parallel);
 }
 
 }  // namespace kmosaic

@@ -11,10 +11,10 @@ Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
     if (!bounded_->useful()) bounded_.reset();
 }
 
-std::size_t Assigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                              Moves* moves) {
     if (narrow_) return narrow_->assign(centers, labels, parallel, moves);
-    return bounded_ ? bounded_->assign(centers, labels, parallel, moves)
+    return bounded_ ? bounded_->assign(centers, labels.wide(), parallel, moves)
                     : kmosaic::assign(rows_, centers, labels, parallel, moves);
 }
 

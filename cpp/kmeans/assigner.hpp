@@ -14,7 +14,7 @@ class Assigner {
     Assigner(const Rows& rows, const Parallel& parallel);
 
     // As assign() of assign.hpp.
-    std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+    std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                        Moves* moves = nullptr);
 
     [[nodiscard]] const Rows& rows() const { return rows_; }

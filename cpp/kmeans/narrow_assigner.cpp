@@ -77,9 +77,10 @@ class Decider {
 // One thread's work on a block of rows.
 class NarrowWorker {
   public:
-    NarrowWorker(const Task& task, std::int32_t* labels, Moves* moves)
+    NarrowWorker(const Task& task, LabelArray labels, Moves* moves)
         : task_(task),
-          labels_(labels),
+          array_(labels),
+          room_(kBlockRows),
           ledger_(moves ? &moves->open() : nullptr),
           found_(kBlockRows),
           found_listed_(kBlockRows),
@@ -90,19 +91,26 @@ class NarrowWorker {
           decide_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
+        labels_ = array_.read(first, count, room_.data());
+        const std::size_t changed = label(first, count);
+        if (changed > 0) array_.write(first, count, labels_);
+        return changed;
+    }
+
+  private:
+    std::size_t label(std::size_t first, std::size_t count) {
         if (task_.words) return screen_words(first, count);
         const std::size_t n_due =
             task_.bounds ? task_.bounds->due(first, count, labels_, list_.data()) : count;
         if (2 * n_due <= count) return update_listed(first, n_due);
         screen(first, count, nullptr, found_.data());
         return update_changed(
-            first, task_.table.narrow->differences(found_.data(), labels_ + first, count, changed_.data()));
+            first, task_.table.narrow->differences(found_.data(), labels_, count, changed_.data()));
     }
 
-  private:
     // What words leave undecided is for the screen in float32.
     std::size_t screen_words(std::size_t first, std::size_t count) {
-        WordLabels words{labels_ + first, found_.data(), changed_.data(), list_.data(), 0, 0};
+        WordLabels words{labels_, found_.data(), changed_.data(), list_.data(), 0, 0};
         task_.table.words->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.words->centroids(),
                                                      words);
         const std::size_t changed = update_listed(first, words.n_undecided);
@@ -113,14 +121,14 @@ class NarrowWorker {
     std::size_t update_listed(std::size_t first, std::size_t n) {
         screen(first, n, list_.data(), found_listed_.data());
         std::size_t changed = 0;
-        for (std::size_t i = 0; i < n; ++i) changed += update(first + list_[i], found_listed_[i]);
+        for (std::size_t i = 0; i < n; ++i) changed += update(first, list_[i], found_listed_[i]);
         return changed;
     }
 
     // The rows in changed_.
     std::size_t update_changed(std::size_t first, std::size_t n) {
         std::size_t changed = 0;
-        for (std::size_t i = 0; i < n; ++i) changed += update(first + changed_[i], found_[changed_[i]]);
+        for (std::size_t i = 0; i < n; ++i) changed += update(first, changed_[i], found_[changed_[i]]);
         return changed;
     }
 
@@ -148,16 +156,18 @@ class NarrowWorker {
         return gathered_.data();
     }
 
-    std::size_t update(std::size_t row, std::int32_t found) {
-        std::int32_t& label = labels_[row];
+    std::size_t update(std::size_t first, std::size_t i, std::int32_t found) {
+        std::int32_t& label = labels_[i];
         if (label == found) return 0;
-        if (ledger_) ledger_->add(row, label, found);
+        if (ledger_) ledger_->add(first + i, label, found);
         label = found;
-        return task_.rows.count(row);
+        return task_.rows.count(first + i);
     }
 
     const Task& task_;
-    std::int32_t* labels_;
+    LabelArray array_;
+    std::vector<std::int32_t> room_;
+    std::int32_t* labels_ = nullptr;  // the block's
     Moves::Ledger* ledger_;
     std::vector<std::int32_t> found_;         // the block's labels, or
     std::vector<std::int32_t> found_listed_;  // those of
@@ -171,11 +181,23 @@ class NarrowWorker {
 
 }  // namespace
 
+std::int32_t* LabelArray::read(std::size_t first, std::size_t count, std::int32_t* room) const {
+    if (wide_) return wide_ + first;
+    const std::uint8_t* stored = small_ + first;
+    for (std::size_t i = 0; i < count; ++i) room[i] = stored[i] == kNoLabel ? -1 : stored[i];
+    return room;
+}
+
+void LabelArray::write(std::size_t first, std::size_t count, const std::int32_t* room) const {
+    if (wide_) return;
+    for (std::size_t i = 0; i < count; ++i) small_[first + i] = static_cast<std::uint8_t>(room[i]);
+}
+
 NarrowAssigner::NarrowAssigner(const Rows& rows, const Parallel& parallel) : rows_(rows), table_(kernels()) {
     if (table_.words && rows.integer()) range_.emplace(word_range(rows, *table_.words, parallel));
 }
 
-std::size_t NarrowAssigner::assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+std::size_t NarrowAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                                    Moves* moves) {
     std::optional<WordScreen> words;
     if (range_ && centers.n_clusters <= kMostWordClusters) words.emplace(centers, rows_.dtype, *range_);

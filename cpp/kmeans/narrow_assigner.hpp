@@ -15,6 +15,27 @@ namespace kmosaic {
 // 2.4 to 6 times at 32, uint8 (against integer products) and float32. Wider rows are for screens that keep bounds.
 constexpr std::size_t kNarrowFeatures = kMostNarrowFeatures;
 
+// Labels as they are stored: in four bytes each or, of at most kMostSmallLabels clusters, in one, whose kNoLabel stands for
+// -1. A byte a label is a quarter of the memory to go through.
+constexpr std::size_t kMostSmallLabels = 255;
+constexpr std::uint8_t kNoLabel = 255;
+
+class LabelArray {
+  public:
+    LabelArray(std::int32_t* wide) : wide_(wide) {}  // NOLINT(google-explicit-constructor)
+    explicit LabelArray(std::uint8_t* small) : small_(small) {}
+
+    [[nodiscard]] std::int32_t* wide() const { return wide_; }
+    // Labels from `first` on, read into `room` where they are not stored as they are used.
+    std::int32_t* read(std::size_t first, std::size_t count, std::int32_t* room) const;
+    // Put back what was read into `room` and has changed.
+    void write(std::size_t first, std::size_t count, const std::int32_t* room) const;
+
+  private:
+    std::int32_t* wide_ = nullptr;
+    std::uint8_t* small_ = nullptr;
+};
+
 // For rows of at most kNarrowFeatures, call after call. Integers are screened by words where there are kernels for it:
 // that costs hardly more than bounds would. Other rows keep bounds from the second call on.
 class NarrowAssigner {
@@ -24,7 +45,7 @@ class NarrowAssigner {
     // Writes the nearest centroid of each row (ties: the lowest), tells `moves`, where there is one, of the rows whose
     // label changed, and returns how many did, each as often as it counts. Labels and centers may have changed in any way
     // since the last call.
-    std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+    std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                        Moves* moves = nullptr);
 
   private:

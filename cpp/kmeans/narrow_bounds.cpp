@@ -80,7 +80,7 @@ std::size_t NarrowBounds::due(std::size_t first, std::size_t count, const std::i
     std::size_t n = 0;
     for (std::size_t i = 0; i < count; ++i) {
         const std::uint16_t label = labels_[first + i];
-        const bool same = static_cast<std::uint32_t>(labels[first + i]) == label;
+        const bool same = static_cast<std::uint32_t>(labels[i]) == label;
         const std::uint16_t now = now_[same && label < k ? label : k];
         list[n] = static_cast<std::uint32_t>(i);
         n += !(now < deadlines_[first + i]);

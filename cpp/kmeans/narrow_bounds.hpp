@@ -25,7 +25,7 @@ class NarrowBounds {
     // Brings the clocks to these centroids, at most kMostClusters. Rows keep deadlines only of the same number of centroids.
     void follow(const Centers& centers);
 
-    // Lists those of the rows from `first` that may have another label now; returns how many.
+    // Lists those of the rows from `first`, whose labels these are, that may have another now; returns how many.
     std::size_t due(std::size_t first, std::size_t count, const std::int32_t* labels,
                     std::uint32_t* list) const;
 

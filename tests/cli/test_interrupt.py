@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 # Under nohup, or started with &, Python would ignore the signal.
 LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -74,6 +76,38 @@ def test_interrupted_where_the_signal_was_ignored(long_work: Path) -> None:
     process.communicate(timeout=60)
 
     assert process.returncode == 130
+
+
+@pytest.mark.skipif(find_spec("rasterio") is None, reason="no rasterio")
+def test_interrupted_while_drawing_a_map(folder: Path) -> None:
+    """The signal comes while a map is half written, beside its table and a model that is still to come."""
+    rows = np.random.default_rng(0).integers(0, 256, (600, 600), dtype=np.uint8)
+    Image.fromarray(rows).save(folder / "scene.png")
+    program = (
+        f"{LISTEN}import time\n"
+        "from kmosaic.cli import main\n"
+        "from kmosaic.scenes.raster_output import RasterOutput\n"
+        "flush = RasterOutput.flush\n"
+        "def slow(self):\n"
+        "    flush(self)\n"
+        "    print('half', flush=True)\n"
+        "    time.sleep(60)\n"
+        "RasterOutput.flush = slow\n"
+        "main(['segment', 'scene.png', '--clusters', '4', '-o', 'map.tif', '--model', 'm.kmosaic', '-q'],"
+        " prog_name='kmosaic')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    assert len(list(folder.iterdir())) > 1
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert errors == "kmosaic: interrupted; no unfinished file is left behind\n"
+    assert [path.name for path in folder.iterdir()] == ["scene.png"]
 
 
 def test_interrupted_while_writing(folder: Path) -> None:

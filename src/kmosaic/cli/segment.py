@@ -67,6 +67,7 @@ class _Reading:
     mask: Path | None
     missing: str
     use_scale_offset: bool
+    network: bool
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> _Reading:
@@ -83,6 +84,7 @@ class _Reading:
             mask=self.mask,
             missing=self.missing,
             use_scale_offset=self.use_scale_offset,
+            network=self.network,
         )
 
     def given_again(self) -> list[str]:
@@ -156,6 +158,11 @@ def _reading_options(command: Decorator) -> Any:
         ),
         click.option("--source-nodata", type=float, metavar="VALUE", help="What stands for missing values."),
         click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
+        click.option(
+            "--network",
+            is_flag=True,
+            help="Let a local file, such as a VRT, take in others over the network.",
+        ),
     )
 
 

@@ -101,7 +101,7 @@ class BlockEngine:
         if before is not None and before.n_clusters != len(centers):
             before = None
         sums = self._squares.emptied(len(centers))
-        if self._labels is not None and sums.few:
+        if self._labels is not None and sums.few and len(centers) <= 1 << 16:
             if before is not None and not self._moved:
                 self._sums = before
                 return Assigned(before, self._follow(before, self._labels))
@@ -224,23 +224,25 @@ class BlockEngine:
 
 
 class BlockLabels:
-    """The labels of rows in blocks, as small as they can be kept."""
+    """The labels of rows in blocks, as small as they can be kept: up to 65,536 clusters'."""
 
     def __init__(self) -> None:
-        self._blocks: dict[int, NDArray[np.unsignedinteger[Any]]] = {}
+        self._blocks: dict[int, NDArray[Any]] = {}  # uint8, or uint16
 
     def forget(self) -> None:
         """No row has a label."""
         self._blocks.clear()
 
-    def of(self, block: Block) -> NDArray[np.int32]:
-        """Those of a block's rows: -1 where they have none."""
+    def of(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
+        """Those of a block's rows, to be assigned anew."""
         kept = self._blocks.get(block.first)
+        if n_clusters <= _core.MOST_SMALL_LABELS and block.rows.shape[1] <= _core.NARROW_FEATURES:
+            return np.full(len(block.rows), _core.MOST_SMALL_LABELS, np.uint8) if kept is None else kept
         return np.full(len(block.rows), -1, np.int32) if kept is None else kept.astype(np.int32)
 
-    def keep(self, block: Block, labels: NDArray[np.int32], n_clusters: int) -> None:
+    def keep(self, block: Block, labels: NDArray[np.int32] | NDArray[np.uint8]) -> None:
         """Keep them for the next step."""
-        self._blocks[block.first] = labels.astype(np.min_scalar_type(n_clusters - 1))
+        self._blocks[block.first] = labels if labels.dtype == np.uint8 else labels.astype(np.uint16)
 
 
 class _Batches:
@@ -318,11 +320,11 @@ def _add_nearest(
 def _move_nearest(
     n_threads: int, centers: NDArray[np.float64], sums: _core.Partial, kept: BlockLabels, block: Block
 ) -> int:
-    labels = kept.of(block)
+    labels = kept.of(block, len(centers))
     moves = _core.Moves(block.rows, None, sums)
     n_changed = _core.assign(block.rows, centers, labels, n_threads, moves)
-    sums.apply(moves, labels, n_threads)
-    kept.keep(block, labels, len(centers))
+    sums.apply(moves, None, n_threads)
+    kept.keep(block, labels)
     return n_changed
 
 

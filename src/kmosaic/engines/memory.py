@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -84,6 +83,8 @@ class MemoryEngine:
         self.keeps_bounds = keeps_bounds
         self._assigner: _core.Assigner | None = None
         self._weights = weights if counts is None else counts
+        self._wide: NDArray[np.int32] | None = None  # labels, or
+        self._small: NDArray[np.uint8] | None = None  # the same
         self._labelled = False
         self._sums: _core.Partial | None = None
         self._in_step = False
@@ -105,22 +106,35 @@ class MemoryEngine:
 
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
-        if self._labelled:
-            self._labels[:] = -1
+        self._wide = self._small = None
         self._labelled = False
         self._in_step = False
 
     def give_labels(self) -> NDArray[np.int32]:
         """Hand over the labels, and forget them."""
         labels = self._labels
-        del self._labels
-        self._labelled = False
-        self._in_step = False
+        self.forget_labels()
         return labels
 
-    @cached_property
+    @property
     def _labels(self) -> NDArray[np.int32]:
-        return np.full(len(self.rows), -1, dtype=np.int32)
+        if self._wide is None:
+            if self._small is None or not self._labelled:
+                self._wide = np.full(len(self.rows), -1, np.int32)
+            else:
+                self._wide = self._small.astype(np.int32)
+            self._small = None
+        return self._wide
+
+    def _small_labels(self, partial: _core.Partial) -> NDArray[np.uint8] | None:
+        """A byte a row for its label, where assigning takes it: a quarter of the memory to go through."""
+        narrow = self.rows.shape[1] <= _core.NARROW_FEATURES and self.keeps_bounds and self.counts is None
+        few = partial.few and partial.n_clusters <= _core.MOST_SMALL_LABELS
+        if self._wide is not None or not narrow or not few:
+            return None
+        if self._small is None:
+            self._small = np.full(len(self.rows), _core.MOST_SMALL_LABELS, np.uint8)
+        return self._small
 
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label.
@@ -132,23 +146,29 @@ class MemoryEngine:
             partial.clear()
         follows = partial.exact and (self._in_step or not self._labelled)
         moves = _core.Moves(self.rows, self._weights, partial) if follows else None
+        small = self._small_labels(partial) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted
         before = None if self.counts is None else self._labels.copy()
-        n_changed = self._assign(centers, moves)
+        n_changed = self._assign(centers, self._labels if small is None else small, moves)
         if before is not None and self.counts is not None:
             n_changed = int(self.counts[before != self._labels].sum(dtype=np.int64))
             for row, cluster in self._founders.items():
                 n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
             self._founders.clear()
         if moves is not None:
-            partial.apply(moves, self._labels, self.n_threads)
+            partial.apply(moves, self._labels if small is None else None, self.n_threads)
             self._in_step = True
         return Assigned(self.sums(len(centers)), n_changed)
 
-    def _assign(self, centers: NDArray[np.float64], moves: _core.Moves | None) -> int:
+    def _assign(
+        self,
+        centers: NDArray[np.float64],
+        labels: NDArray[np.int32] | NDArray[np.uint8],
+        moves: _core.Moves | None,
+    ) -> int:
         if not self.keeps_bounds:
-            return _core.assign(self.rows, centers, self._labels, self.n_threads, moves)
-        return self._steps().assign(centers, self._labels, self.n_threads, moves)
+            return _core.assign(self.rows, centers, labels, self.n_threads, moves)
+        return self._steps().assign(centers, labels, self.n_threads, moves)
 
     def sums(self, n_clusters: int) -> _core.Partial:
         """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""

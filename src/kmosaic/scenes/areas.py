@@ -87,12 +87,12 @@ class PixelAreas:
         if self.ellipsoid is None:
             return np.full((1, 1), self._parallelogram)
         _, _, _, d, e, f = self.grid.transform
-        lines = np.arange(top, top + n_lines + 1)
+        lines = np.arange(top, top + n_lines + 1, dtype=np.float64)
         if d == 0:
             edges = self.ellipsoid.surface(self._latitude(f + e * lines))
             return np.asarray(np.abs(np.diff(edges))[:, None] * abs(self.grid.transform[0]) * self.unit)
-        columns = np.arange(self.grid.width) + 0.5
-        centres = self._latitude(f + d * columns + e * (lines[:-1, None] + 0.5))
+        columns = np.arange(self.grid.width, dtype=np.float64) + 0.5
+        centres = self._latitude(np.asarray(f + d * columns + e * (lines[:-1, None] + 0.5)))
         return self.ellipsoid.density(centres) * self._parallelogram
 
     def _latitude(self, y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.files import atomic_write
 from kmosaic.scenes.attribute_table import Column, Legend, sidecar
-from kmosaic.scenes.labelling import MISSING
 from kmosaic.scenes.raster_output import Layout, RasterOutput, raster_output
 from kmosaic.scenes.scene import Grid
 from kmosaic.scenes.statistics import ClassSizes
@@ -73,7 +72,9 @@ class Coding:
 
     def encoded(self, labels: NDArray[np.int32]) -> NDArray[Any]:
         """Return labels, -1 where missing, as values of a map."""
-        return np.where(labels == MISSING, self.nodata, labels + self.first).astype(self.dtype)
+        # Missing pixels, -1, become 0 where classes begin with 1, and else the last value, 255.
+        coded: NDArray[Any] = np.add(labels, self.first, dtype=self.dtype, casting="unsafe")
+        return coded
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,18 +21,18 @@ MISSING = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
-    """What is known of a strip's pixels, each array (n_lines, width).
+class TwoNearest:
+    """The two classes nearest to a strip's pixels, each array (n_lines, width).
 
     ``nearest`` and ``second``, int32, are the nearest and the second-nearest class, -1 where the pixel is
     missing; ``distance`` and ``second_distance``, float32, how far these classes' centres are from it, in
-    scaled units, NaN where it is missing. All but ``nearest`` are None unless they were asked for.
+    scaled units, NaN where it is missing.
     """
 
     nearest: NDArray[np.int32]
-    second: NDArray[np.int32] | None = None
-    distance: NDArray[np.float32] | None = None
-    second_distance: NDArray[np.float32] | None = None
+    second: NDArray[np.int32]
+    distance: NDArray[np.float32]
+    second_distance: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +43,14 @@ class Classifier:
     scaling: Scaling
     n_threads: int | None = None
 
-    def label(self, strip: Strip) -> Labels:
-        """Return each pixel's nearest class, decided exactly; the lowest of several that are equally near."""
-        rows = self.scaling.rows(strip.pixels())
-        return Labels(_spread(self._nearest(rows), strip, MISSING))
+    def label(self, strip: Strip) -> NDArray[np.int32]:
+        """Return each pixel's nearest class, decided exactly, -1 where it is missing: (n_lines, width).
 
-    def label_twice(self, strip: Strip) -> Labels:
+        Of several classes that are equally near it is the lowest.
+        """
+        return _spread(self._nearest(self.scaling.rows(strip.pixels())), strip, MISSING)
+
+    def label_twice(self, strip: Strip) -> TwoNearest:
         """Return the two nearest classes of each pixel, and the distances to their centres.
 
         Raises
@@ -68,7 +70,7 @@ class Classifier:
             second = np.where(found.indices[:, 0] == nearest, found.indices[:, 1], found.indices[:, 0])
             squares = found.squared_distances
         distances = np.sqrt(squares).astype(np.float32)
-        return Labels(
+        return TwoNearest(
             _spread(nearest, strip, MISSING),
             _spread(second, strip, MISSING),
             _spread(distances[:, 0], strip, math.nan),

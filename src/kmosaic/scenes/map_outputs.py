@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.scenes.class_map import ClassMap, ClassMapOutput, class_map_output, size_columns
-from kmosaic.scenes.labelling import Labels
+from kmosaic.scenes.labelling import TwoNearest
 from kmosaic.scenes.raster_output import Layout, RasterOutput, raster_output
 from kmosaic.scenes.statistics import ClassSizes
 
@@ -39,15 +39,14 @@ class MapOutputs:
 
     def detail_to(
         self, second_best: str | os.PathLike[str] | None, distances: str | os.PathLike[str] | None
-    ) -> Callable[[Labels], None] | None:
+    ) -> Callable[[TwoNearest], None] | None:
         """Return what takes second-best classes and distances, or None where nobody asks for them."""
         if second_best is None and distances is None:
             return None
         second = None if second_best is None else self._map(second_best, "second-best class")
         raster = None if distances is None else self._distances(distances)
 
-        def write(labels: Labels) -> None:
-            assert labels.second is not None
+        def write(labels: TwoNearest) -> None:
             if second is not None:
                 second.write(labels.second)
             if raster is not None:

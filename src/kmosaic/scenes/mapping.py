@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.scenes.areas import pixel_areas
-from kmosaic.scenes.labelling import MISSING, Classifier, Labels
+from kmosaic.scenes.labelling import MISSING, Classifier, TwoNearest
 from kmosaic.scenes.pixels import OnPass, StripReader
 from kmosaic.scenes.raster_output import TILE
 from kmosaic.scenes.scene import Scene, Strip
@@ -30,8 +30,16 @@ _MAJORITY_BYTES = 32
 # What GDAL's sieve takes for each run of equal pixels along a line, measured.
 _BYTES_OF_RUN = 56
 
+Labelled = tuple[NDArray[Any] | None, NDArray[np.int32]]
+"""The values of some lines, where they are kept, and their labels."""
+
 OnLabels = Callable[[NDArray[np.int32]], None]
-OnDetail = Callable[[Labels], None]
+OnDetail = Callable[[TwoNearest], None]
+
+
+def resident() -> int:
+    """Return what the process takes now, in bytes."""
+    return int(psutil.Process().memory_info().rss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +47,8 @@ class Mapping:
     """How a scene is put in classes.
 
     ``majority`` is the window of the filter, ``sieve`` the least pixels of a patch, each None for neither;
-    ``memory`` the most bytes the process is to use, None for no cap; ``on_pass`` is called with the lines
-    done and all there are.
+    ``memory`` the most bytes the process is to use, None for no cap, of which ``taken`` are in use
+    already; ``on_pass`` is called with the lines done and all there are.
     """
 
     scene: Scene
@@ -48,6 +56,7 @@ class Mapping:
     majority: int | None = None
     sieve: int | None = None
     memory: int | None = None
+    taken: int = field(default_factory=resident)
     on_pass: OnPass | None = None
 
     def run(
@@ -77,13 +86,11 @@ class Mapping:
             top += len(labels)
         return count.sizes(), None if sums is None else sums.statistics()
 
-    def _smoothed(
-        self, on_detail: OnDetail | None, *, keeps_values: bool
-    ) -> Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]:
+    def _smoothed(self, on_detail: OnDetail | None, *, keeps_values: bool) -> Iterator[Labelled]:
         """The values of each strip, where they are to be kept, and its labels as they are to be in the
         map."""
         reader = StripReader(self.scene, self._n_lines(on_detail is not None), self.on_pass)
-        strips = reader.map(lambda strip: self._labelled(strip, on_detail))
+        strips: Iterator[Labelled] = (self._labelled(strip, on_detail) for strip in reader.strips())
         if self.majority is not None:
             # A strip's labels are known once the next strip has been read, into the same memory.
             held = ((np.array(values) if keeps_values else None, labels) for values, labels in strips)
@@ -92,22 +99,16 @@ class Mapping:
             return strips
         return self._sieved(strips, reader, keeps_values=keeps_values)
 
-    def _labelled(
-        self, strip: Strip, on_detail: OnDetail | None
-    ) -> tuple[NDArray[Any] | None, NDArray[np.int32]]:
+    def _labelled(self, strip: Strip, on_detail: OnDetail | None) -> Labelled:
         if on_detail is None:
-            return strip.values, self.classifier.label(strip).nearest
+            return strip.values, self.classifier.label(strip)
         labels = self.classifier.label_twice(strip)
         on_detail(labels)
         return strip.values, labels.nearest
 
     def _sieved(
-        self,
-        strips: Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]],
-        reader: StripReader,
-        *,
-        keeps_values: bool,
-    ) -> Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]:
+        self, strips: Iterator[Labelled], reader: StripReader, *, keeps_values: bool
+    ) -> Iterator[Labelled]:
         """Patches may reach from top to bottom: the whole map is held, and the scene read again for its
         values."""
         assert self.sieve is not None
@@ -118,13 +119,12 @@ class Mapping:
             return coded[top : top + n_lines].astype(np.int32) + MISSING
 
         if keeps_values:
-            return reader.map(lambda strip: (strip.values, labels_of(strip.top, len(strip.values))))
+            read = reader.strips()
+            return ((strip.values, labels_of(strip.top, len(strip.values))) for strip in read)
         tops = range(0, len(coded), reader.n_lines)
         return ((None, labels_of(top, reader.n_lines)) for top in tops)
 
-    def _whole_map(
-        self, strips: Iterator[tuple[NDArray[Any] | None, NDArray[np.int32]]]
-    ) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def _whole_map(self, strips: Iterator[Labelled]) -> NDArray[Any]:
         """Labels from 1 on, 0 where missing, within the cap on memory."""
         grid, dtype = self.scene.grid, np.dtype(np.uint8 if len(self.classifier.centers) < 256 else np.uint16)
         # The map, what it becomes, and where it is missing.
@@ -137,14 +137,14 @@ class Mapping:
             lines[...] = labels - MISSING
             n_runs += len(lines) + int(np.count_nonzero(lines[:, 1:] != lines[:, :-1]))
             top += len(labels)
-        self._check_sieve(least - coded.nbytes + n_runs * _BYTES_OF_RUN)
+        self._check_sieve(least + n_runs * _BYTES_OF_RUN)
         return coded
 
     def _check_sieve(self, n_bytes: int) -> None:
-        if self.memory is not None and _resident() + n_bytes > self.memory:
+        if self.memory is not None and self.taken + n_bytes > self.memory:
             raise DataError(
                 f"a memory of {_megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
-                f"the whole map is held; {_megabytes(_resident() + n_bytes)} would do, or leave the sieve out"
+                f"the whole map is held; {_megabytes(self.taken + n_bytes)} would do, or leave the sieve out"
             )
 
     def _n_lines(self, detailed: bool) -> int:
@@ -152,10 +152,11 @@ class Mapping:
         grid = self.scene.grid
         a_line, fixed = self._bytes(detailed)
         most = max(GROUP_LINES, _STRIP_PIXELS // grid.width)
+        fixed += self.scene.overhead_bytes(most)
         if self.memory is not None:
-            room = (self.memory - _resident() - fixed) // a_line
+            room = (self.memory - self.taken - fixed) // a_line
             if room < min(GROUP_LINES, grid.height):
-                needed = _resident() + fixed + a_line * min(GROUP_LINES, grid.height)
+                needed = self.taken + fixed + a_line * min(GROUP_LINES, grid.height)
                 raise DataError(
                     f"a memory of {_megabytes(self.memory)} is too small to map {self.scene.name}; "
                     f"{_megabytes(needed)} is the least that works"
@@ -173,11 +174,7 @@ class Mapping:
         pixel += (_DETAIL_BYTES if detailed else 0) + (_MAJORITY_BYTES + stored if self.majority else 0)
         sums = GROUP_LINES * width * (16 * n_bands + 16)
         tiles = TILE * width * (11 if detailed else 2)
-        return width * pixel, sums + tiles + self.scene.overhead_bytes + _SPARE
-
-
-def _resident() -> int:
-    return int(psutil.Process().memory_info().rss)
+        return width * pixel, sums + tiles + _SPARE
 
 
 def _megabytes(n_bytes: int) -> str:

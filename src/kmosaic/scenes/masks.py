@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 
-# Pixels looked at together, so that what is worked out about them stays in the cache.
-_PIXELS = 1 << 16
+# Pixels looked at together, so that what is worked out about them stays in the processor's cache.
+_PIXELS = 1 << 15
+# As KMeans has it: beyond, squares and sums leave float64's range.
+_LARGEST_VALUE = 1e100
+# From here on float64 does not hold every whole number.
+_LARGEST_WHOLE = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -30,61 +34,140 @@ class MissingRange:
 
 
 def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
-    """Return what a band of this dtype has where its nodata value was meant; None where no value can be.
+    """Return what a band of this dtype holds where its nodata value was meant; None where nothing can.
 
-    Floats are compared as GDAL does, within a few units in the last place: nodata tags are often written in
-    too few digits. What lies within those of the lowest or the highest float is meant to be it.
+    Floats are compared as GDAL does, within a few units in the last place: tags are often written in too few
+    digits. A value near the lowest or the highest float is meant to be that.
     """
     if nodata is None or np.isnan(nodata):
         return None
     kind = np.dtype(dtype)
     if kind.kind != "f":
-        fits = float(nodata).is_integer() and np.iinfo(kind).min <= nodata <= np.iinfo(kind).max
+        info = np.iinfo("uint8" if kind.kind == "b" else kind)
+        fits = float(nodata).is_integer() and info.min <= nodata <= info.max
         return MissingRange(nodata, nodata) if fits else None
-    info = np.finfo(kind)
-    if abs(nodata) >= float(info.max) * (1 - 1e-5):
-        return MissingRange(-np.inf, nodata) if nodata < 0 else MissingRange(nodata, np.inf)
-    slack = 4 * float(info.eps) * abs(nodata)
+    float_info = np.finfo(kind)
+    if abs(nodata) >= float(float_info.max) * (1 - 1e-5):
+        return (
+            MissingRange(-np.inf, nodata * (1 - 1e-5))
+            if nodata < 0
+            else MissingRange(nodata * (1 - 1e-5), np.inf)
+        )
+    slack = 4 * float(float_info.eps) * abs(nodata)
     return MissingRange(nodata - slack, nodata + slack)
 
 
-def present(
-    values: NDArray[Any], ranges: Sequence[MissingRange | None], name: str, top: int
-) -> NDArray[np.bool_] | None:
-    """Return which pixels of lines (n_lines, width, n_bands) have all bands, (n_lines, width); None: every
-    pixel.
+@dataclass(frozen=True)
+class Mask:
+    """Where some bands of a strip, or whole pixels (None), are present: (n_lines, width) bool."""
 
-    Raises
-    ------
-    DataError
-        Where a pixel that is present holds infinity.
+    bands: tuple[int, ...] | None
+    present: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class BandValues:
+    """What a band's values mean: its name in messages, its dtype as stored, and which values are missing."""
+
+    label: str
+    dtype: str
+    missing: MissingRange | None
+
+    @property
+    def nodata_may_be_measured(self) -> bool:
+        """Whether the nodata value may be a measurement as well: 0 or 255 may, -9999 may not."""
+        return np.dtype(self.dtype).kind in "bu"
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it may hold whole numbers that float64 does not."""
+        return np.dtype(self.dtype).kind in "iu" and np.dtype(self.dtype).itemsize == 8
+
+
+class Presence:
+    """Tells the pixels that are present from those that are missing.
+
+    Parameters
+    ----------
+    bands : what the values of each band mean
+    missing : "any" or "all", see ``ReadOptions``
     """
-    if values.dtype.kind != "f" and not any(ranges):
-        return None
-    valid = np.ones(values.shape[:2], np.bool_)
-    step = max(1, _PIXELS // max(1, values.shape[1]))
-    for first in range(0, len(values), step):
-        _look(values[first : first + step], valid[first : first + step], ranges, (name, top + first))
-    return None if valid.all() else valid
 
+    def __init__(self, bands: Sequence[BandValues], missing: str) -> None:
+        self._bands = tuple(bands)
+        self._all = missing == "all"
 
-def _look(
-    values: NDArray[Any],
-    valid: NDArray[np.bool_],
-    ranges: Sequence[MissingRange | None],
-    place: tuple[str, int],
-) -> None:
-    for band, missing in enumerate(ranges):
-        if missing is not None:
-            valid &= ~missing.holds(values[..., band])
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return
-    valid &= ~np.isnan(values).any(axis=-1)
-    infinite = np.isinf(values) & valid[..., np.newaxis]
-    if infinite.any():
-        line, column, band = np.argwhere(infinite)[0]
-        name, top = place
-        raise DataError(
-            f"{name} holds infinity in band {band + 1}, line {top + line + 1}, column {column + 1}; "
-            "mask such pixels out (mask=), or declare the value nodata"
-        )
+    def of(self, values: NDArray[Any], top: int, masks: Sequence[Mask]) -> NDArray[np.bool_] | None:
+        """Return which pixels of lines (n_lines, width, n_bands) are present; None: every one.
+
+        Raises
+        ------
+        DataError
+            Where a pixel that is present holds infinity, a value beyond 1e100 or a whole number that float64
+            does not hold; under "all", where it lacks a band.
+        """
+        if values.dtype.kind != "f" and not masks and all(band.missing is None for band in self._bands):
+            return None
+        valid = np.ones(values.shape[:2], np.bool_)
+        step = max(1, _PIXELS // max(1, values.shape[1]))
+        for first in range(0, len(values), step):
+            lines = slice(first, first + step)
+            cut = [Mask(mask.bands, mask.present[lines]) for mask in masks]
+            look = self._where_all_are if self._all else self._where_any_is
+            look(values[lines], valid[lines], cut, top + first)
+            if values.dtype.kind == "f":
+                self._refuse_unusable(values[lines], valid[lines], top + first)
+        return None if valid.all() else valid
+
+    def _where_any_is(
+        self, values: NDArray[Any], valid: NDArray[np.bool_], masks: Sequence[Mask], _top: int
+    ) -> None:
+        for mask in masks:
+            valid &= mask.present
+        for number, band in enumerate(self._bands):
+            if band.missing is not None:
+                valid &= ~band.missing.holds(values[..., number])
+            if values.dtype.kind == "f":
+                valid &= ~np.isnan(values[..., number])
+
+    def _where_all_are(
+        self, values: NDArray[Any], valid: NDArray[np.bool_], masks: Sequence[Mask], top: int
+    ) -> None:
+        no_value = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, np.bool_)
+        for mask in masks:
+            if mask.bands is None:
+                valid &= mask.present
+            else:
+                no_value[..., mask.bands] |= ~mask.present[..., np.newaxis]
+        missing = no_value.copy()
+        for number, band in enumerate(self._bands):
+            if band.missing is not None:
+                where = band.missing.holds(values[..., number])
+                missing[..., number] |= where
+                if not band.nodata_may_be_measured:
+                    no_value[..., number] |= where
+        valid &= ~missing.all(axis=-1)
+        self._refuse(no_value & valid[..., np.newaxis], top, "lacks", "leave such pixels out (missing='any')")
+
+    def _refuse_unusable(self, values: NDArray[Any], valid: NDArray[np.bool_], top: int) -> None:
+        with np.errstate(invalid="ignore"):
+            beyond = np.abs(values) > _LARGEST_VALUE if values.dtype == np.float64 else np.isinf(values)
+        advice = "mask such pixels out (mask=), or give the value as nodata"
+        if beyond.any():
+            self._refuse(
+                beyond & valid[..., np.newaxis], top, "holds infinity or a value beyond 1e100 in", advice
+            )
+        for number, band in enumerate(self._bands):
+            if band.is_wide:
+                large = np.zeros(values.shape, np.bool_)
+                large[..., number] = (np.abs(values[..., number]) >= _LARGEST_WHOLE) & valid
+                self._refuse(
+                    large, top, "holds a whole number of more than 53 bits in", "convert the band to float64"
+                )
+
+    def _refuse(self, where: NDArray[np.bool_], top: int, what: str, advice: str) -> None:
+        if where.any():
+            line, column, number = (int(place) for place in np.argwhere(where)[0])
+            raise DataError(
+                f"line {top + line + 1}, column {column + 1} {what} {self._bands[number].label}; {advice}"
+            )

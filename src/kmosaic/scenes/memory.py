@@ -18,7 +18,7 @@ _SEEDING_BYTES = 72
 _BOUND_BYTES = 10
 _NARROW = 32  # with more bands, the engine also keeps codes and sketches of rows
 _WORK_BYTES = 16  # its labels, before and after, and its place among those present
-_BYTE = 256
+_BYTE = 255
 _SPARE = 16 << 20
 
 

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Pixels looked at together: 2^16 whole numbers of up to 2^36 add up below 2^53 in any order, so in float64
-# exactly.
+# Pixels looked at together: 2^16 whole numbers of up to 2^36 add up to less than 2^53, so exactly in float64.
 PIXELS = 1 << 16
 _LIMB_BITS = 36
 # All float64 are whole multiples of 2^-1074.
@@ -31,8 +30,7 @@ def exact_sum(values: NDArray[np.float64]) -> int:
     """Return the sum of at most ``PIXELS`` values, in units of 2^-1074.
 
     Each round takes away from every value its nearest multiple of a power of two, 2^36 of which reach the
-    largest value: whole numbers that add up exactly. Most values have nothing left after the first round or
-    the second.
+    largest: whole numbers that add up exactly. Most values have nothing left after a round or two.
     """
     total = 0
     while values.size:
@@ -120,8 +118,6 @@ class IntegerCounts:
         return found
 
     def at(self, ranks: Sequence[int]) -> list[list[float]]:
-        """Return, for each band, its values of these ranks from 0 on, in ascending order of value."""
-        return [
-            np.searchsorted(np.cumsum(counts), ranks, "right").astype(float).tolist()
-            for counts in self._counts
-        ]
+        """Return, for each band, its values of these ranks, from 0, in ascending order of value."""
+        sums = np.cumsum(self._counts, axis=1)
+        return [np.searchsorted(of_band, ranks, "right").astype(float).tolist() for of_band in sums]

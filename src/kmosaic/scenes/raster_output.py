@@ -68,7 +68,7 @@ class RasterOutput:
     def flush(self) -> None:
         """Write what waits for the rest of its tiles."""
         window = ((self._top, self._top + self._n_waiting), (0, self._dataset.width))
-        with gdal_settings():
+        with gdal_settings(network=False):
             for index, tiles in enumerate(self._tiles[:, : self._n_waiting]):
                 self._dataset.write(tiles, index + 1, window=window)
                 self.checksums[index] = zlib.crc32(tiles.data, self.checksums[index])
@@ -95,9 +95,9 @@ def raster_output(
             yield output
             output.flush()
         finally:
-            with gdal_settings():
+            with gdal_settings(network=False):
                 dataset.close()
-        with gdal_settings():
+        with gdal_settings(network=False):
             if layout.cog:
                 _turn_into_cog(temporary, layout)
             else:
@@ -107,7 +107,7 @@ def raster_output(
 
 def _created(path: Path, grid: Grid, layout: Layout) -> Any:
     rasterio = load_rasterio()
-    with gdal_settings(), warnings.catch_warnings():
+    with gdal_settings(network=False), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         dataset = rasterio.open(
             path,
@@ -123,8 +123,9 @@ def _created(path: Path, grid: Grid, layout: Layout) -> Any:
             tiled=True,
             blockxsize=TILE,
             blockysize=TILE,
-            # Every reader of TIFF knows it; what zstd would save on classes is little.
+            # Every reader of TIFF knows it. Level 6 makes maps 3 % smaller in twice the time.
             compress="deflate",
+            zlevel=3,
             interleave="band",
             bigtiff="if_safer",
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kmosaic.cluster.fields import check_one_of, finite_number
 from kmosaic.errors import DataError
 from kmosaic.scenes.moments import PIXELS, FloatMoments, IntegerCounts, Moments
+from kmosaic.scenes.order_statistics import OrderStatistics, Quantile
 from kmosaic.scenes.scene import Scene
 
 METHODS = ("none", "standard", "min-max", "percentile")
@@ -67,8 +68,7 @@ class Scaling:
         return dtype if self.method == "none" else np.dtype(np.float32)
 
     def rows(self, values: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[Any]:
-        """Return pixels (n, n_bands), none of them missing, scaled: float32, computed in float64 and
-        rounded once.
+        """Return pixels (n, n_bands), none missing, scaled: float32, computed in float64 and rounded once.
 
         Under "none" they are returned themselves, and ``out`` is left alone.
 
@@ -98,7 +98,7 @@ class Scaling:
 
     def unscale(self, centers: NDArray[Any]) -> NDArray[np.float64]:
         """Return centres (n, n_bands) in the bands' own units, float64."""
-        return np.asarray(centers, np.float64) / np.array(self.factor) + np.array(self.shift)
+        return np.asarray(np.asarray(centers, np.float64) / np.array(self.factor) + np.array(self.shift))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; ``from_dict`` reads it back to the bit."""
@@ -137,13 +137,21 @@ def _tables(shift: tuple[float, ...], factor: tuple[float, ...], dtype: str) -> 
     """What each value of an integer dtype becomes in each band: (n_bands, n_values)."""
     values = np.arange(int(np.iinfo(dtype).max) + 1, dtype=np.float64)
     scaled = (values - np.array(shift)[:, np.newaxis]) * np.array(factor)[:, np.newaxis]
-    return scaled.astype(np.float32)
+    return np.asarray(scaled, np.float32)
 
 
-def fit_scaling(scene: Scene, method: str, strip_lines: int, progress: Progress | None = None) -> Scaling:
-    """Compute a scaling from all pixels of a scene that are present, reading ``strip_lines`` lines at a time.
+def fit_scaling(
+    scene: Scene,
+    method: str,
+    strip_lines: int,
+    progress: Progress | None = None,
+    percentiles: tuple[float, float] = (2.0, 98.0),
+) -> Scaling:
+    """Compute a scaling from all pixels that are present, reading ``strip_lines`` lines at a time.
 
-    How many lines are read at a time changes no bit of it.
+    Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is enough,
+    but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly between
+    values; what lies beyond them is not clipped, so that centres can be scaled back.
 
     Raises
     ------
@@ -151,38 +159,101 @@ def fit_scaling(scene: Scene, method: str, strip_lines: int, progress: Progress 
         Where no pixel is present, or as ``Scene.read``.
     """
     check_one_of("method", method, METHODS)
+    if strip_lines < 1:
+        raise ValueError(f"strip_lines={strip_lines} must be at least 1")
+    low, high = (finite_number("percentiles", value, 0) for value in percentiles)
+    if not low < high <= 100:
+        raise ValueError(f"percentiles={percentiles} must be two of 0 to 100, in ascending order")
     if method == "none":
         return Scaling.none(len(scene.bands))
-    moments = _moments(scene, strip_lines, progress)
-    return _scaling(method, [m.mean for m in moments], [m.deviation for m in moments])
+    lines = _Lines(scene, strip_lines, progress)
+    if method == "standard":
+        moments = _moments(lines)
+        return _scaling(method, [m.mean for m in moments], [m.deviation for m in moments])
+    quantiles = [Quantile(low), Quantile(high)] if method == "percentile" else [Quantile(0), Quantile(100)]
+    ends = _at_quantiles(lines, quantiles)
+    return _scaling(method, [first for first, _ in ends], [last - first for first, last in ends])
 
 
-def _moments(scene: Scene, strip_lines: int, progress: Progress | None) -> list[Moments]:
-    if scene.dtype.kind == "u":
-        counts = IntegerCounts(len(scene.bands), scene.dtype)
-        for pixels in _pixels(scene, strip_lines, progress):
-            counts.add(pixels)
-        return counts.moments()
-    sums = FloatMoments(len(scene.bands))
-    for pixels in _pixels(scene, strip_lines, progress):
+class _Lines:
+    """The pixels of a scene that are present, strip by strip, as often as it takes."""
+
+    def __init__(self, scene: Scene, strip_lines: int, progress: Progress | None) -> None:
+        self.scene = scene
+        self.n_bands = len(scene.bands)
+        self.dtype = scene.dtype
+        self._step = min(strip_lines, scene.grid.height)
+        self._progress = progress
+        self._buffer = np.empty((self._step, scene.grid.width, self.n_bands), scene.dtype)
+
+    def once(self) -> Iterator[NDArray[Any]]:
+        """One pass: (n, n_bands) at a time, gone when the next comes."""
+        return self.passes(1, 0)
+
+    def passes(self, n_passes: int, number: int) -> Iterator[NDArray[Any]]:
+        """Pass ``number``, from 0, of so many."""
+        height = self.scene.grid.height
+        n_pixels = 0
+        for top in range(0, height, self._step):
+            n_lines = min(self._step, height - top)
+            pixels = self.scene.read(top, n_lines, self._buffer[:n_lines]).pixels()
+            n_pixels += len(pixels)
+            yield pixels
+            if self._progress:
+                self._progress(number * height + top + n_lines, n_passes * height)
+        if not n_pixels:
+            raise DataError(f"{self.scene.name} has no pixel that is present: all is nodata or masked")
+
+
+def _moments(lines: _Lines) -> list[Moments]:
+    if lines.dtype.kind == "u":
+        return _counts(lines).moments()
+    sums = FloatMoments(lines.n_bands)
+    for pixels in lines.once():
         sums.add(pixels)
     return sums.result()
 
 
-def _pixels(scene: Scene, strip_lines: int, progress: Progress | None) -> Iterator[NDArray[Any]]:
-    """One pass over the pixels that are present."""
-    height, width = scene.grid.height, scene.grid.width
-    buffer = np.empty((min(strip_lines, height), width, len(scene.bands)), scene.dtype)
-    n_pixels = 0
-    for top in range(0, height, strip_lines):
-        n_lines = min(strip_lines, height - top)
-        pixels = scene.read(top, n_lines, buffer[:n_lines]).pixels()
-        n_pixels += len(pixels)
-        yield pixels
-        if progress:
-            progress(top + n_lines, height)
-    if not n_pixels:
-        raise DataError(f"{scene.name} has no pixel that is present: all is nodata or masked")
+def _counts(lines: _Lines) -> IntegerCounts:
+    counts = IntegerCounts(lines.n_bands, lines.dtype)
+    for pixels in lines.once():
+        counts.add(pixels)
+    return counts
+
+
+def _at_quantiles(lines: _Lines, quantiles: Sequence[Quantile]) -> list[list[float]]:
+    """For each band, its values at each quantile."""
+
+    def ranks(n: int) -> list[int]:
+        return [rank for quantile in quantiles for rank in quantile.ranks(n)]
+
+    if lines.dtype.kind == "u":
+        counts = _counts(lines)
+        n_pixels, neighbours = counts.n_pixels, counts.at(ranks(counts.n_pixels))
+    elif all(quantile.is_extreme for quantile in quantiles):
+        return _extremes(lines)
+    else:
+        search = OrderStatistics(lines.dtype, lines.n_bands, ranks)
+        for number in range(search.n_passes):
+            search.narrow(number, lines.passes(search.n_passes, number))
+        n_pixels, neighbours = search.n_pixels, search.values()
+    return [
+        [
+            quantile.between(n_pixels, *values[2 * place : 2 * place + 2])
+            for place, quantile in enumerate(quantiles)
+        ]
+        for values in neighbours
+    ]
+
+
+def _extremes(lines: _Lines) -> list[list[float]]:
+    lowest, highest = np.full(lines.n_bands, np.inf), np.full(lines.n_bands, -np.inf)
+    for pixels in lines.once():
+        if len(pixels):
+            np.minimum(lowest, pixels.min(axis=0), out=lowest)
+            np.maximum(highest, pixels.max(axis=0), out=highest)
+    zero = 0.0  # added to -0 it gives 0
+    return [[low + zero, high + zero] for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
 
 
 def _scaling(method: str, shift: Sequence[float], spread: Sequence[float]) -> Scaling:

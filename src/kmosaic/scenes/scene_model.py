@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,11 +203,11 @@ _SCHEMA = Schema(
 
 def _model_of(document: Document, arrays: Arrays) -> SceneModel:
     check_fields(document | dict.fromkeys(arrays), {field.name for field in fields(SceneModel)})
-    document["scaling"] = Scaling.from_dict(document["scaling"])
+    given: dict[str, Any] = {**document, **arrays, "scaling": Scaling.from_dict(document["scaling"])}
     for name in ("bands", "class_names"):
-        if isinstance(document[name], list):
-            document[name] = tuple(document[name])
-    return SceneModel(**document, **arrays)
+        if isinstance(given[name], list):
+            given[name] = tuple(given[name])
+    return SceneModel(**given)
 
 
 def _check_arrays(model: SceneModel) -> None:

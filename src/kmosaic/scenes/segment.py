@@ -21,7 +21,7 @@ from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
-from kmosaic.scenes.mapping import Mapping
+from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.scaling import fit_scaling
@@ -200,9 +200,9 @@ def segment(
 
     Examples
     --------
-    >>> pixels = np.array([[[1, 2], [200, 210]], [[2, 1], [201, 208]]], np.uint8)
-    >>> segment(pixels, 2).labels.tolist()
-    [[0, 1], [0, 1]]
+    >>> bands = np.array([[[1, 200, 2], [2, 201, 200]], [[9, 90, 8], [8, 91, 88]]], np.uint8)
+    >>> segment(bands, 2).labels.tolist()
+    [[0, 1, 0], [0, 1, 1]]
     """
     return _Job(source, n_clusters, output, SegmentOptions(**options)).run()
 
@@ -247,13 +247,20 @@ class _Job:
             if path is not None:
                 yield path
                 yield sidecar_path(path)
-        model = None if self.n_clusters is None else self.asked.model
-        for path in (self.asked.distances, self.asked.statistics_path, model):
-            if path is not None and not isinstance(path, SceneModel):
-                yield path
+        for rest in (self.asked.distances, self.asked.statistics_path, self._model_path):
+            if rest is not None:
+                yield rest
+
+    @property
+    def _model_path(self) -> FilePath | None:
+        """Where the classes that are found are to be written."""
+        model = self.asked.model
+        return None if self.n_clusters is None or isinstance(model, SceneModel) else model
 
     def _run(self, scene: Scene) -> Segmentation:
         asked, start = self.asked, time.perf_counter()
+        # What the fit frees later, the allocator may keep for itself, to be used again.
+        taken = resident()
         if self.n_clusters is None:
             fit, model = None, self._given_model(scene)
         else:
@@ -262,7 +269,7 @@ class _Job:
         found = time.perf_counter()
         coding = Coding(model.n_classes, asked.nodata)
         drawn = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, asked.cog)
-        labels, sizes, statistics = self._draw(scene, model, drawn)
+        labels, sizes, statistics = self._draw(scene, model, drawn, taken)
         path = None if self.output is None else Path(self.output)
         seconds = found - start, time.perf_counter() - found
         result = Segmentation(
@@ -330,7 +337,7 @@ class _Job:
         return ground_colours(centers, sizes, (red, green, blue))
 
     def _draw(
-        self, scene: Scene, model: SceneModel, drawn: ClassMap
+        self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
         asked, told = self.asked, _Telling(self.asked.progress)
         told.what = "drawing the map"
@@ -340,6 +347,7 @@ class _Job:
             asked.majority,
             asked.sieve,
             asked.memory,
+            taken,
             told.on_pass,
         )
         with contextlib.ExitStack() as stack:
@@ -354,9 +362,8 @@ class _Job:
         asked = self.asked
         if asked.statistics_path is not None:
             write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
-        if self.n_clusters is not None and asked.model is not None:
-            assert not isinstance(asked.model, SceneModel)
-            save_scene_model(result.model, asked.model, overwrite=asked.overwrite)
+        if self._model_path is not None:
+            save_scene_model(result.model, self._model_path, overwrite=asked.overwrite)
 
 
 class _Telling:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,18 +95,18 @@ def _filtered(
     return majority_filter(np.concatenate(parts), size)[first : first + len(labels)]
 
 
-def sieve(coded: NDArray[np.uint8] | NDArray[np.uint16], least: int) -> None:
+def sieve(coded: NDArray[Any], least: int) -> None:
     """Give patches of fewer than ``least`` pixels to the largest patch beside them, in place.
 
-    ``coded`` is a whole map, (height, width), 0 where missing. Pixels are of one patch that share an edge
-    and a class. A patch that has no neighbour of ``least`` pixels, as a small island in what is missing,
-    stays. Done by GDAL's sieve filter.
+    ``coded`` is a whole map, (height, width) uint8 or uint16, 0 where missing. Pixels are of one patch that
+    share an edge and a class. A patch that has no neighbour of ``least`` pixels, as a small island in what
+    is missing, stays. Done by GDAL's sieve filter.
     """
     load_rasterio()
     if least >= coded.size:
         return  # no patch has as many, and GDAL would refuse
     from rasterio.features import sieve as gdal_sieve
 
-    with gdal_settings():
+    with gdal_settings(network=False):
         sieved = gdal_sieve(coded, size=least, mask=coded != 0, connectivity=4)
     np.copyto(coded, sieved, where=coded != 0)

@@ -40,7 +40,7 @@ class ClassSizes:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Each class's share of the pixels that are present; 0 where none is."""
-        return self.pixels / max(int(self.pixels.sum()), 1)
+        return np.asarray(self.pixels / max(int(self.pixels.sum()), 1), np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +102,13 @@ class SizeCount:
     def sizes(self) -> ClassSizes:
         """Return what was counted."""
         pixels = self._pixels[1:].copy()
+        return ClassSizes(pixels, int(self._pixels[0]), self._sizes_on_the_ground(pixels))
+
+    def _sizes_on_the_ground(self, pixels: NDArray[np.int64]) -> NDArray[np.float64] | None:
         if self._areas is None:
-            areas = None
-        else:
-            constant = self._areas.constant
-            areas = self._ground[1:].copy() if constant is None else pixels * constant
-        return ClassSizes(pixels, int(self._pixels[0]), areas)
+            return None
+        constant = self._areas.constant
+        return self._ground[1:].copy() if constant is None else pixels.astype(np.float64) * constant
 
 
 class ClassSums:
@@ -169,9 +170,10 @@ class ClassSums:
         return ClassStatistics(means, covariances, separability)
 
     def _float_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        counts = np.where(self._pixels > 0, self._pixels, np.nan)
-        offsets = self._values / counts[:, None]
-        covariances = self._products / counts[:, None, None] - offsets[:, :, None] * offsets[:, None, :]
+        counts = np.where(self._pixels > 0, self._pixels.astype(np.float64), np.nan)
+        offsets = np.asarray(self._values / counts[:, None], np.float64)
+        squares = np.asarray(self._products / counts[:, None, None], np.float64)
+        covariances = squares - offsets[:, :, None] * offsets[:, None, :]
         return self._origins + offsets, _without_negative_variances(covariances)
 
     def _exact_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

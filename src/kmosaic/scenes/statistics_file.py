@@ -144,4 +144,6 @@ def _cells(numbers: NDArray[np.float64]) -> list[Any]:
 
 def _numbers(array: NDArray[np.float64]) -> Any:
     """Nested lists, in which what is not known is None: JSON has no NaN."""
-    return np.where(np.isnan(array), None, array.astype(object)).tolist()
+    known = array.astype(object)
+    known[np.isnan(array)] = None
+    return known.tolist()

@@ -1,0 +1,122 @@
+"""Values of given ranks among all pixels of float bands, exactly, in a few passes and little memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Bits of a key counted in one pass: a table of 65,536 counts stays in the processor's cache.
+_BITS = 16
+_PIXELS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """A percentile, interpolated linearly between the values around its place, p / 100 (n - 1)."""
+
+    percent: float
+
+    @property
+    def is_extreme(self) -> bool:
+        """Whether it is the lowest value, or the highest."""
+        return self.percent in (0, 100)
+
+    def ranks(self, n: int) -> tuple[int, int]:
+        """Return the ranks, from 0, of those two among n values."""
+        place = self._place(n)
+        return math.floor(place), math.ceil(place)
+
+    def between(self, n: int, low: float, high: float) -> float:
+        """Return the percentile, rounded once, where those two of n values are ``low`` and ``high``."""
+        place = self._place(n)
+        return float(Fraction(low) + (Fraction(high) - Fraction(low)) * (place - math.floor(place)))
+
+    def _place(self, n: int) -> Fraction:
+        return Fraction(self.percent) / 100 * (n - 1)
+
+
+@dataclass
+class _Search:
+    """One value looked for: how its key begins, and its rank among the keys that begin so."""
+
+    band: int
+    rank: int
+    prefix: int
+
+
+class OrderStatistics:
+    """The values of some ranks in each band, found sixteen bits at a time.
+
+    Floats are taken as whole numbers in the same order (a negative number's bits inverted, a positive one's
+    first bit set), and each pass counts how often each of the next sixteen bits occurs after what is known
+    already: two passes find float32, four float64. The order in which pixels come does not matter.
+
+    Parameters
+    ----------
+    dtype : float32 or float64
+    n_bands : how many values a pixel has
+    ranks : called with the number of pixels, it gives the ranks, from 0, that are looked for
+    """
+
+    def __init__(self, dtype: np.dtype[Any], n_bands: int, ranks: Callable[[int], Sequence[int]]) -> None:
+        self._dtype = dtype
+        self._width = dtype.itemsize * 8
+        self._unsigned = np.dtype(f"u{dtype.itemsize}")
+        self._ranks = ranks
+        self._searches = [_Search(band, 0, 0) for band in range(n_bands)]
+        self.n_passes = self._width // _BITS
+        """Passes over all pixels that are needed."""
+        self.n_pixels = 0
+        """Pixels, known after the first pass."""
+
+    def narrow(self, number: int, blocks: Iterable[NDArray[Any]]) -> None:
+        """Make pass ``number``, from 0, over all pixels: blocks of (n, n_bands), without NaN."""
+        shift = self._width - _BITS * (number + 1)
+        counts = {(search.band, search.prefix): np.zeros(1 << _BITS, np.int64) for search in self._searches}
+        for block in blocks:
+            for first in range(0, len(block), _PIXELS):
+                self._count(block[first : first + _PIXELS], shift, counts)
+        if number == 0:
+            self.n_pixels = int(counts[0, 0].sum())
+            ranks = self._ranks(self.n_pixels)
+            self._searches = [_Search(search.band, rank, 0) for search in self._searches for rank in ranks]
+        for search in self._searches:
+            sums = np.cumsum(counts[search.band, search.prefix])
+            digit = int(np.searchsorted(sums, search.rank, "right"))
+            search.rank -= int(sums[digit - 1]) if digit else 0
+            search.prefix = search.prefix << _BITS | digit
+
+    def _count(
+        self, block: NDArray[Any], shift: int, counts: dict[tuple[int, int], NDArray[np.int64]]
+    ) -> None:
+        kind = self._unsigned.type
+        for band in range(block.shape[1]):
+            leading = self._keys(block[:, band]) >> kind(shift)
+            prefixes, digits = leading >> kind(_BITS), leading & kind((1 << _BITS) - 1)
+            for of_band, prefix in counts:
+                if of_band == band:
+                    same = digits[prefixes == prefix].astype(np.intp)
+                    counts[band, prefix] += np.bincount(same, minlength=1 << _BITS)
+
+    def _keys(self, values: NDArray[Any]) -> NDArray[Any]:
+        bits = (values + self._dtype.type(0)).view(self._unsigned)  # -0 becomes 0
+        top = self._unsigned.type(1 << (self._width - 1))
+        return np.asarray(np.where(bits & top, ~bits, bits | top))
+
+    def values(self) -> list[list[float]]:
+        """Return, after all passes, the values in each band, in the order of the ranks."""
+        top = 1 << (self._width - 1)
+        ones = (top << 1) - 1
+        found: dict[int, list[int]] = {}
+        for search in self._searches:
+            key = search.prefix
+            found.setdefault(search.band, []).append(key & ~top if key & top else ~key & ones)
+        return [
+            np.array(bits, self._unsigned).view(self._dtype).astype(float).tolist() for bits in found.values()
+        ]

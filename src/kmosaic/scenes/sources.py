@@ -1,0 +1,88 @@
+"""Which other files a raster file takes in, and that none is on the network unless that was asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+from kmosaic.errors import DataError
+from kmosaic.files import read_at_most
+
+# What GDAL reads over the network: URLs, virtual file systems, services by prefix or described in XML.
+_REMOTE = re.compile(
+    r"://|/vsi(curl|s3|gs|az|adls|oss|swift|hdfs|webhdfs)|^\s*<"
+    r"|^(WMS|WCS|WMTS|TMS|EEDAI?|STACIT|STACTA|OGCAPI|DAAS|PLMosaic|NGW|IIP|HTTP):",
+    re.IGNORECASE,
+)
+# What names other files in XML that GDAL reads as rasters, by the root's tag; and roots that mean services.
+_NAMING = {
+    "VRTDataset": frozenset(("SourceFilename", "SourceDataset")),
+    "MRF_META": frozenset(("Source", "DataFile", "IndexFile", "ZenFile")),
+}
+_SERVICES = frozenset(
+    (
+        *("GDAL_WMS", "WMS_Tile_Service", "WMT_MS_Capabilities", "WMS_Capabilities", "TiledPatterns"),
+        *("TileMap", "TileMapService", "Services", "WCS_GDAL", "GDAL_WMTS", "Capabilities"),
+    )
+)
+_MOST_BYTES = 64 << 20
+_DEEPEST = 8
+
+
+def is_remote(path: str) -> bool:
+    """Whether GDAL would ask the network for this name."""
+    return _REMOTE.search(path) is not None
+
+
+def refuse_hidden_sources(path: str, depth: int = 0) -> None:
+    """Look through a virtual raster, and those it names, for sources on the network.
+
+    Raises
+    ------
+    DataError
+        Where there is one, or the file is too large or too deeply nested to be looked through.
+    """
+    if not _is_xml(path):
+        return
+    if depth == _DEEPEST:
+        raise DataError(
+            f"{path} is one of {_DEEPEST} virtual rasters inside each other; build one of the files"
+        )
+    for source in _sources(path):
+        if is_remote(source):
+            raise DataError(
+                f"{path} takes in {source[:200]!r} over the network; where that is meant, allow it "
+                "(network=True)"
+            )
+        refuse_hidden_sources(os.path.join(os.path.dirname(path), source), depth + 1)
+
+
+def _is_xml(path: str) -> bool:
+    try:
+        return Path(path).is_file() and _first_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+    except (OSError, ValueError):
+        return False
+
+
+def _first_bytes(path: str) -> bytes:
+    with open(path, "rb") as stream:
+        return stream.read(64)
+
+
+def _sources(path: str) -> Iterator[str]:
+    content = read_at_most(Path(path), _MOST_BYTES)
+    if len(content) > _MOST_BYTES:
+        raise DataError(f"{path} is a description of more than {_MOST_BYTES >> 20} MiB; build a smaller one")
+    try:
+        root = ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise DataError(f"{path} is no proper XML ({error})") from error
+    tag = root.tag.rpartition("}")[2]
+    if tag in _SERVICES:
+        yield f"<{tag}>"
+    for element in root.iter():
+        if element.tag in _NAMING.get(tag, ()) and element.text:
+            yield element.text.strip()

@@ -1,0 +1,234 @@
+"""``kmosaic segment``: maps from a command line, its words, and its errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from kmosaic.scenes import load_scene_model
+from scene_files import patches, write_raster
+
+from .conftest import Fail, Run
+
+COMMAND = ("segment", "scene.tif", "--clusters", "4", "-o", "map.tif")
+
+
+@pytest.fixture(autouse=True)
+def scene(folder: Path) -> Path:
+    """A scene of three bands with a corner missing."""
+    values = patches(80, 70)
+    values[:10, :30] = 0
+    return write_raster(folder / "scene.tif", values, nodata=0, descriptions=("blue", "green", "red"))
+
+
+def test_a_map_is_drawn_and_told_of(run: Run, folder: Path) -> None:
+    result = run(*COMMAND)
+
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith(
+        "scene.tif: 5,300 pixels of 3 bands in 4 classes, 300 pixels left out as missing; inertia J "
+    )
+    assert "converged after" in lines[0]
+    assert lines[1].split() == ["class", "name", "pixels", "share", "hectares"]
+    assert len(lines) == 8
+    assert sum(int(line.split()[3].replace(",", "")) for line in lines[2:6]) == 5300
+    assert lines[6] == "Written: map.tif"
+    assert lines[7].startswith("Next: open map.tif in a GIS; add --model FILE")
+    assert sorted(path.name for path in folder.iterdir()) == ["map.tif", "map.tif.aux.xml", "scene.tif"]
+
+
+def test_one_file_a_band_is_the_same_scene(run: Run, folder: Path) -> None:
+    values = patches(80, 70)
+    values[:10, :30] = 0
+    names = [f"B{band}.tif" for band in range(3)]
+    for band, name in enumerate(names):
+        write_raster(folder / name, values[..., band : band + 1], nodata=0)
+
+    run("segment", *names, "--clusters", "4", "-o", "bands.tif", "--quiet")
+    run(*COMMAND, "--quiet")
+
+    with rasterio.open("bands.tif") as ours, rasterio.open("map.tif") as theirs:
+        np.testing.assert_array_equal(ours.read(), theirs.read())
+
+
+def test_classes_go_from_one_scene_to_another(run: Run, folder: Path) -> None:
+    write_raster(folder / "other.tif", patches(40, 50, seed=1), descriptions=("blue", "green", "red"))
+    run(*COMMAND, "--model", "scene.kmosaic", "--statistics", "classes.csv", "--scale", "standard")
+    Path("names.csv").write_text("class,name\n2,Moor & wood\n", encoding="utf-8")
+
+    advice = run(
+        *COMMAND, "--model", "scene.kmosaic", "--scale", "standard", "--bands", "1,2,3", "--force"
+    ).stdout
+    told = run(
+        "segment", "other.tif", "--model", "scene.kmosaic", "--names", "names.csv", "-o", "other-map.tif"
+    ).stdout
+
+    assert "kmosaic segment OTHER-SCENE --model scene.kmosaic --bands 1,2,3 -o OTHER-MAP" in advice
+    assert "other.tif: 2,000 pixels of 3 bands in 4 classes of a model, mapped in" in told
+    assert "Moor & wood" in told
+    assert "<Category>Moor &amp; wood</Category>" in Path("other-map.tif.aux.xml").read_text(encoding="utf-8")
+    model = load_scene_model("scene.kmosaic")
+    assert model.command == (
+        "kmosaic segment scene.tif --clusters 4 -o map.tif --model scene.kmosaic --scale standard "
+        "--bands 1,2,3 --force"
+    )
+
+
+def test_the_table_of_statistics_is_a_table_of_names(run: Run) -> None:
+    run(*COMMAND, "--statistics", "classes.csv", "-q")
+    text = Path("classes.csv").read_text(encoding="utf-8").replace("class 3", "Sand")
+    Path("classes.csv").write_text(text, encoding="utf-8")
+
+    named = run(*COMMAND, "--names", "classes.csv", "--force").stdout
+
+    assert "Sand" in named
+
+
+def test_every_output_can_be_asked_for_at_once(run: Run, folder: Path) -> None:
+    result = run(
+        *COMMAND,
+        *("--second-best", "second.tif", "--distances", "distances.tif", "--statistics", "classes.json"),
+        *("--model", "m.kmosaic", "--majority", "3", "--sieve", "4", "--cog", "--nodata", "255"),
+        *("--rgb", "red,green,1", "--memory", "2GB", "--threads", "2", "--seed", "3", "--max-iter", "9"),
+    )
+
+    written = "map.tif, second.tif, distances.tif, classes.json, m.kmosaic"
+    assert f"Written: {written}" in result.stdout
+    assert all((folder / name).is_file() for name in written.split(", "))
+    assert load_scene_model("m.kmosaic").seed == 3
+    with rasterio.open("map.tif") as dataset:
+        assert dataset.nodata == 255
+
+
+def test_a_sample_says_what_it_is_worth(run: Run) -> None:
+    told = run(*COMMAND, "--sample", "1000").stdout
+
+    assert "The classes are those of a sample of 1,000 pixels; J is of all pixels, " in told
+    assert "% from the" in told
+
+
+def test_a_scene_without_a_crs_is_counted_in_pixels(run: Run, folder: Path) -> None:
+    write_raster(folder / "plain.tif", patches(), crs=None)
+
+    told = run("segment", "plain.tif", "--clusters", "3", "-o", "map.tif").stdout
+
+    assert "The scene does not say what its pixels cover, so classes are counted in pixels only" in told
+    assert "hectares" not in told
+
+
+def test_many_classes_are_not_listed(run: Run) -> None:
+    told = run("segment", "scene.tif", "--clusters", "41", "-o", "map.tif").stdout
+
+    assert "(table of classes left out: more than 40; --statistics has it)" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("-o", "map.tif"), "give --clusters K to find classes, or --model FILE"),
+        (("--clusters", "3"), "Missing option '-o'"),
+        (("--clusters", "0", "-o", "m.tif"), "whole number of at least 1"),
+        (("--clusters", "3", "-o", "m.tif", "--majority", "4"), "--majority 4 must be odd"),
+        (("--clusters", "3", "-o", "m.tif", "--memory", "much"), "no amount of memory; write 512MB"),
+        (("--clusters", "3", "-o", "m.tif", "--memory", "0GB"), "no amount of memory"),
+        (("--clusters", "3", "-o", "m.tif", "--bands", "1,,2"), "bands with commas between"),
+        (("--model", "m", "-o", "m.tif", "--seed", "1", "--scale", "none"), "--scale, --seed: the model's"),
+    ],
+)
+def test_command_lines_that_make_no_sense(fail: Fail, arguments: tuple[str, ...], words: str) -> None:
+    message = fail("segment", "scene.tif", *arguments, code=2)
+
+    assert words in message
+    assert "see " in message
+    assert not Path("m.tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--bands", "nir"), "has no band described as 'nir'"),
+        (("--bands", "4"), "has no band 4"),
+        (("--mask", "gone.tif"), "gone.tif"),
+        (("--rgb", "1,2"), "must be three bands"),
+        (("--memory", "1MB"), "MB is the least that works"),
+        (("--names", "gone.csv"), "gone.csv: cannot be read"),
+        (("--statistics", "classes.xls"), "must end in .csv or .json"),
+        (("--second-best", "map.tif"), "named for two outputs"),
+        (("--model", "gone/m.kmosaic"), "gone is not a folder"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(fail: Fail, arguments: tuple[str, ...], words: str) -> None:
+    assert words in fail(*COMMAND, *arguments)
+    assert not Path("map.tif").exists()
+
+
+def test_a_missing_band_file_is_named(fail: Fail) -> None:
+    assert "gone.tif" in fail("segment", "scene.tif", "gone.tif", "--clusters", "3", "-o", "map.tif")
+
+
+def test_a_truncated_scene_leaves_no_map(fail: Fail, folder: Path) -> None:
+    whole = Path("scene.tif").read_bytes()
+    (folder / "half.tif").write_bytes(whole[: len(whole) // 2])
+
+    assert "half.tif cannot be" in fail("segment", "half.tif", "--clusters", "3", "-o", "map.tif")
+    assert sorted(path.name for path in folder.iterdir()) == ["half.tif", "scene.tif"]
+
+
+def test_fewer_distinct_pixels_than_clusters(fail: Fail, folder: Path) -> None:
+    values = np.repeat(np.arange(1, 3, dtype=np.uint8), 50).reshape(10, 10, 1)
+    write_raster(folder / "flat.tif", values)
+
+    assert "2" in fail("segment", "flat.tif", "--clusters", "3", "-o", "map.tif")
+    assert not Path("map.tif").exists()
+
+
+def test_outputs_that_exist_are_kept(run: Run, fail: Fail) -> None:
+    run(*COMMAND, "-q")
+    assert "map.tif exists" in fail(*COMMAND)
+    Path("map.tif").unlink()
+    assert "map.tif.aux.xml exists" in fail(*COMMAND)
+
+
+def test_models_of_images_and_of_scenes_are_told_apart(run: Run, fail: Fail, digits_model: Path) -> None:
+    run(*COMMAND, "--model", "scene.kmosaic", "-q")
+
+    assert "a model of a scene's classes; use it with `kmosaic segment" in fail("show", "scene.kmosaic")
+    assert "a model of a scene's classes" in fail("predict", "scene.kmosaic", "digits")
+    message = fail("segment", "scene.tif", "--model", str(digits_model), "-o", "other.tif")
+    assert "a model of images; use it with `kmosaic predict` and `kmosaic show`" in message
+
+
+def test_a_model_of_other_bands_is_refused(run: Run, fail: Fail) -> None:
+    run(*COMMAND, "--model", "m.kmosaic", "-q")
+
+    other = ("segment", "scene.tif", "--model", "m.kmosaic", "-o", "other.tif")
+    assert "read them in the model's (--bands 3,2,1)" in fail(*other, "--bands", "red,green,blue")
+    assert "has 2 bands (blue, green)" in fail(*other, "--bands", "1,2")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits or signals")
+@pytest.mark.parametrize("limit", [3_000, 60_000])
+def test_a_full_disk_leaves_nothing(folder: Path, limit: int) -> None:
+    rng = np.random.default_rng(0)
+    write_raster(folder / "large.tif", rng.integers(1, 255, (600, 600, 2), dtype=np.uint8))
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        "from kmosaic.cli import main; main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, "segment", "large.tif", "--clusters", "9", "-o", "map.tif"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    # What the TIFF library says of its own accord comes before.
+    assert done.stderr.splitlines()[-1].startswith("kmosaic: error: map.tif cannot be written")
+    assert sorted(path.name for path in folder.iterdir()) == ["large.tif", "scene.tif"]
