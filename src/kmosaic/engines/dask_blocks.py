@@ -27,7 +27,7 @@ P = ParamSpec("P")
 OnPass = Callable[[int, int], None]
 """Called with the blocks done in a pass, and all there are."""
 _MERGED_TOGETHER = 16
-_LOTS_A_SLOT = 8
+_BLOCKS_A_SLOT = 64
 
 
 class Source(Protocol):
@@ -99,7 +99,7 @@ class DaskBlocks:
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``. Results come in lots of a few for each thread of the cluster, one lot ahead."""
         step = self._sent(task)
-        size = _LOTS_A_SLOT * n_slots(self._client)
+        size = _BLOCKS_A_SLOT * n_slots(self._client)
         lots = in_lots(self._client, self._source.n_blocks, size, partial(self._run, step=step))
         for n_done, result in enumerate(lots, 1):
             yield result
