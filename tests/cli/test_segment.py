@@ -49,11 +49,12 @@ def test_one_file_a_band_is_the_same_scene(run: Run, folder: Path) -> None:
     for band, name in enumerate(names):
         write_raster(folder / name, values[..., band : band + 1], nodata=0)
 
-    run("segment", *names, "--clusters", "4", "-o", "bands.tif", "--quiet")
+    told = run("segment", *names, "--clusters", "4", "-o", "bands.tif", "--quiet").stdout
     run(*COMMAND, "--quiet")
 
     with rasterio.open("bands.tif") as ours, rasterio.open("map.tif") as theirs:
         np.testing.assert_array_equal(ours.read(), theirs.read())
+    assert told.startswith("B0.tif and 2 more: 5,300 pixels of 3 bands")
 
 
 def test_classes_go_from_one_scene_to_another(run: Run, folder: Path) -> None:

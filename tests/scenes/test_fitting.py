@@ -25,13 +25,16 @@ from kmosaic.scenes.scene import Band, Grid, Strip
 class HeldScene:
     """A scene that lies in memory: (lines, columns, bands)."""
 
-    name, overhead_bytes, block_height = "scene", 0, 4
+    name, block_height = "scene", 4
 
     def __init__(self, values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> None:
         self._values, self._valid = values, valid
         self.grid = Grid(values.shape[1], values.shape[0], (1, 0, 0, 0, -1, 0), "")
         self.bands = tuple(Band("", values.dtype.name, None) for _ in range(values.shape[2]))
         self.dtype = values.dtype
+
+    def overhead_bytes(self, n_lines: int) -> int:  # noqa: ARG002
+        return 0
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         assert out is not None

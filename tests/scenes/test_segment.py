@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kmosaic import KMeans
 from kmosaic.errors import DataError, OutputError
-from kmosaic.scenes import ReadOptions, load_scene_model, mapping, segment
+from kmosaic.scenes import ReadOptions, as_scene, load_scene_model, mapping, segment
 from kmosaic.scenes.class_map import sidecar_path
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.scaling import Scaling
@@ -248,6 +248,11 @@ def test_degrees_are_weighed_by_latitude(tmp_path: Path) -> None:
         ({"second_best": "s.tif", "n_clusters": 1}, "but one class"),
         ({"statistics": "table.txt"}, "must end in .csv or .json"),
         ({"distances": "map.tif"}, "named for two outputs"),
+        ({"output": "../scene.tif", "overwrite": True}, "read from, and would be overwritten"),
+        (
+            {"read": ReadOptions(mask="map.tif"), "overwrite": True},
+            "map.tif is read from, and would be overwritten",
+        ),
     ],
     ids=str,
 )
@@ -324,6 +329,34 @@ def test_a_sieve_that_memory_forbids_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="too small to sieve large.tif, for which the whole map is held"):
         segment(large, model=tmp_path / "m.kmosaic", sieve=5, memory=mapping.resident() + (128 << 20))
+
+
+def test_a_scene_that_was_given_open_stays_open(scene: Path) -> None:
+    with as_scene(scene) as opened:  # type: ignore[attr-defined]
+        first = segment(opened, 3)
+        second = segment(opened, model=first.model)
+    with rasterio.open(scene) as dataset:
+        third = segment(dataset, model=first.model)
+        assert not dataset.closed
+
+    assert first.labels is not None
+    assert second.labels is not None
+    assert third.labels is not None
+    np.testing.assert_array_equal(first.labels, second.labels)
+    np.testing.assert_array_equal(first.labels, third.labels)
+
+
+@pytest.mark.parametrize("memory", [100 << 20, 1 << 30])
+def test_a_cap_on_memory_changes_no_bit(scene: Path, memory: int) -> None:
+    free = segment(scene, 4, scaling="standard")
+
+    capped = segment(scene, 4, scaling="standard", memory=mapping.resident() + memory)
+
+    assert free.labels is not None
+    assert capped.labels is not None
+    np.testing.assert_array_equal(free.labels, capped.labels)
+    assert free.model.scaling == capped.model.scaling
+    assert free.model.centers.tobytes() == capped.model.centers.tobytes()
 
 
 def test_progress_is_told(scene: Path) -> None:

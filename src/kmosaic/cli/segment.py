@@ -271,7 +271,7 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
     request = _Request(**asked, command=given_command(ctx), reading=reading)
     _check(request, given)
     result = _run(request, given)
-    say(*_words(result))
+    say(*_words(result, len(request.sources)))
     if result.model.n_classes <= _MOST_CLASSES_LISTED:
         _show_classes(result)
     else:
@@ -333,10 +333,11 @@ def _named(request: _Request, nodata: int) -> tuple[tuple[str, ...], Path | Scen
     return read_class_names(request.names, Coding(model.n_classes, nodata).values), model
 
 
-def _words(result: Segmentation) -> Iterator[str]:
+def _words(result: Segmentation, n_files: int) -> Iterator[str]:
     present, missing = int(result.sizes.pixels.sum()), result.sizes.missing
     left_out = f", {plural(missing, 'pixel')} left out as missing" if missing else ""
-    scene = f"{result.scene.name}: {plural(present, 'pixel')} of {plural(len(result.model.bands), 'band')}"
+    name = result.scene.name + (f" and {n_files - 1} more" if n_files > 1 else "")
+    scene = f"{name}: {plural(present, 'pixel')} of {plural(len(result.model.bands), 'band')}"
     classes = "1 class" if result.model.n_classes == 1 else f"{result.model.n_classes:,} classes"
     if result.fit is None:
         yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"

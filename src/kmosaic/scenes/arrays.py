@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.scenes.labelled import Labelled, labelled
 from kmosaic.scenes.mask_file import MaskFile
-from kmosaic.scenes.masks import BandValues, Mask, Presence, missing_range
+from kmosaic.scenes.presence import BandValues, Mask, Presence, missing_range
 from kmosaic.scenes.raster import open_scene
-from kmosaic.scenes.reading import ReadOptions, chosen_bands, held_as, nodata_values
-from kmosaic.scenes.scaled import Scales
+from kmosaic.scenes.reading import ReadOptions, check_lines, chosen_bands, held_as, nodata_values
+from kmosaic.scenes.scale_tags import Scales
 from kmosaic.scenes.scene import Band, Grid, Scene, Strip
 
 _NO_GRID = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -30,6 +30,7 @@ class ArrayScene:
 
     def __init__(self, given: Labelled, options: ReadOptions) -> None:
         self._data = given.data
+        self._item_bytes = int(np.dtype(given.data.dtype).itemsize)
         self._axes = given.axes
         self._options = options
         self._name = given.name
@@ -69,22 +70,19 @@ class ArrayScene:
 
     @property
     def block_height(self) -> int:
-        """Lines of a Dask array's tallest chunk; 1 of arrays in memory."""
+        """Lines of the tallest chunk of an array that has chunks, as Dask's; 1 of others."""
         chunks = getattr(self._data, "chunks", None)
-        return int(max(chunks[self._axes[1]])) if chunks else 1
+        return int(np.max(chunks[self._axes[1]])) if chunks else 1
 
     def overhead_bytes(self, n_lines: int) -> int:
         """What reading so many lines takes beside the strip's values."""
-        lines = max(n_lines, self.block_height)
-        stored = len(self._bands) * (self._data.dtype.itemsize + 1) + 2
+        lines = int(max(n_lines, self.block_height))
+        stored = len(self._bands) * (self._item_bytes + 1) + 2
         return lines * self._grid.width * (stored + (1 + self._mask.bytes_per_pixel if self._mask else 0))
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """See ``Scene.read``."""
-        if top < 0 or n_lines < 1 or top + n_lines > self._grid.height:
-            raise ValueError(
-                f"lines {top} to {top + n_lines} are not within the {self._grid.height} of {self._name}"
-            )
+        check_lines(self, top, n_lines)
         found = self._lines(top, n_lines)
         values = np.empty(found.shape, self._dtype) if out is None else out
         np.copyto(values, np.ma.getdata(found), casting="unsafe")

@@ -12,7 +12,7 @@ from typing import Any
 from kmosaic.cluster.fields import printable_text
 from kmosaic.engines import resolve_n_threads
 from kmosaic.errors import DataError, MissingLibraryError
-from kmosaic.scenes.sources import is_remote, refuse_hidden_sources
+from kmosaic.scenes.sources import refuse_hidden_sources
 
 CACHE_BYTES = 16 << 20
 """What GDAL may keep of blocks it has read: whole rows of blocks are read once, so little is of use again."""
@@ -37,8 +37,9 @@ def load_rasterio() -> ModuleType:
 
 
 @functools.cache
-def _n_threads() -> str:
-    return str(resolve_n_threads(None))
+def n_threads() -> int:
+    """Return how many threads decompress blocks."""
+    return resolve_n_threads(None)
 
 
 # What a file takes in over the network without its being seen beforehand (in an archive, say) is asked of a
@@ -47,21 +48,29 @@ _NO_NETWORK = {"GDAL_HTTP_PROXY": "http://0.0.0.0:1", "CPL_VSIL_CURL_ALLOWED_FIL
 
 
 @contextlib.contextmanager
-def gdal_settings(*, network: bool) -> Iterator[None]:
+def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
     """GDAL as it is to be while it works for us: little cached, threads to decompress, no code out of files.
 
     Nor does it say anything on stderr. Settings are the thread's own, so each use has to be within.
+
+    Raises
+    ------
+    DataError
+        Where GDAL fails: ``failure``, and what GDAL said.
     """
+    settings = {} if network else _NO_NETWORK
     with load_rasterio().Env(
-        GDAL_CACHEMAX=CACHE_BYTES,
-        GDAL_NUM_THREADS=_n_threads(),
-        GDAL_VRT_ENABLE_PYTHON="NO",
-        **({} if network else _NO_NETWORK),
+        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(n_threads()), GDAL_VRT_ENABLE_PYTHON="NO", **settings
     ):
-        yield
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:  # GDAL's own errors, which rasterio lets through, have no public class
+            raise DataError(f"{failure}: {_reason(error)}") from error
 
 
-def open_dataset(path: str, *, network: bool = False) -> Any:
+def open_dataset(path: str, *, network: bool) -> Any:
     """Open a raster for reading.
 
     Raises
@@ -70,40 +79,34 @@ def open_dataset(path: str, *, network: bool = False) -> Any:
         Where it is missing, no raster that GDAL knows, or takes in others over the network unasked.
     """
     rasterio = load_rasterio()
+    shown = printable_text(path)
     if "\0" in path or not path:
-        raise DataError(f"{path!r} is no file name")
-    restricted = not network and not is_remote(path)
-    if restricted:
+        raise DataError(f"{shown!r} is no file name")
+    if not network:
         refuse_hidden_sources(path)
-    with gdal_settings(network=not restricted), warnings.catch_warnings():
+    with gdal_at_work(f"{shown} cannot be opened as a raster", network=network), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        try:
-            dataset = rasterio.open(path)
-        except (rasterio.errors.RasterioError, OSError, ValueError) as error:
-            raise DataError(
-                f"{printable_text(path)} cannot be opened as a raster: {reason(error)}"
-            ) from error
-    if dataset.count == 0:
-        inside = ", ".join(dataset.subdatasets[:5]) or "nothing else"
-        raise DataError(
-            f"{printable_text(path)} has no bands of its own, but holds {printable_text(inside)}; name one"
-        )
+        dataset = rasterio.open(path)
+        if dataset.count == 0:
+            inside = printable_text(", ".join(dataset.subdatasets[:5]))[:400] or "nothing else"
+            dataset.close()
+            raise DataError(f"{shown} has no bands of its own, but holds {inside}; name one")
     return dataset
 
 
-def reason(error: BaseException) -> str:
+def _reason(error: Exception) -> str:
     """What GDAL said, on one line: rasterio's own error often says only that there is another."""
     told = error.__cause__ or error
     return printable_text(" ".join(str(told).split())[:300]) or type(told).__name__
 
 
-def block_height(dataset: Any, number: int) -> int:
-    """Lines that a band stores together; for a virtual raster, those of the first file it is made of."""
-    own = int(dataset.block_shapes[number - 1][0])
+def block_height(dataset: Any, *, network: bool) -> int:
+    """Lines that bands store together; for a virtual raster, those of the first file it is made of."""
+    own = max(int(height) for height, _ in dataset.block_shapes)
     if dataset.driver != "VRT" or not dataset.files[1:]:
         return own
     try:
-        with open_dataset(dataset.files[1]) as source:
+        with open_dataset(dataset.files[1], network=network) as source:
             return max(own, int(source.block_shapes[0][0]))
     except DataError:  # found when it is read
         return own

@@ -34,7 +34,11 @@ def check_same_grid(first: Grid, other: Grid, names: tuple[str, str], *, classes
         With what differs, and that command.
     """
     differences = [
-        *([] if _same_crs(first, other) else [f"CRS {_crs_name(other)} and not {_crs_name(first)}"]),
+        *(
+            []
+            if _same_crs(first, other)
+            else [f"CRS {_crs_name(other)[:80]} and not {_crs_name(first)[:80]}"]
+        ),
         *(
             []
             if (first.width, first.height) == (other.width, other.height)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.scenes.grids import check_same_grid
-from kmosaic.scenes.masks import missing_range
+from kmosaic.scenes.presence import missing_range
 from kmosaic.scenes.raster_file import RasterFile
 from kmosaic.scenes.scene import Grid
 
@@ -21,8 +21,8 @@ class MaskFile:
     ) -> None:
         self.file = RasterFile(path, network=network)
         check_same_grid(grid, self.file.grid, (scene, self.file.path), classes=True)
-        self._dtype = self.file.dataset.dtypes[0]
-        self._missing = missing_range(self.file.dataset.nodatavals[0], self._dtype)
+        self._dtype = self.file.bands[0].dtype
+        self._missing = missing_range(self.file.bands[0].nodata, self._dtype)
 
     @property
     def bytes_per_pixel(self) -> int:

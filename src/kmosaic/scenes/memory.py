@@ -56,7 +56,7 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
     n_pixels, n_drawn = scene.grid.n_pixels, min(needs.n_drawn, scene.grid.n_pixels)
     stored = scene.dtype.itemsize * len(scene.bands)
     row = scaling.dtype(scene.dtype).itemsize * len(scene.bands)
-    fixed = _resident() + getattr(scene, "overhead_bytes", 32 << 20) + _SPARE
+    fixed = _resident() + scene.overhead_bytes(scene.block_height) + _SPARE
     wide = 0 if len(scene.bands) <= _NARROW else 64 + 2 * len(scene.bands)
     seeding = n_drawn * (2 * row + _SEEDING_BYTES + wide)
     line = scene.grid.width * 2 * (stored + 1)  # of two strips

@@ -58,15 +58,10 @@ class FloatMoments:
         self._squares = [0] * n_bands
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Take in pixels (n, n_bands) of finite values of at most 1e100."""
-        if self._origin is None and len(pixels):
+        """Take in pixels (n, n_bands), 1 to ``PIXELS`` of them, of finite values of at most 1e100."""
+        if self._origin is None:
             self._origin = pixels[0].astype(np.float64)
         self._n += len(pixels)
-        for first in range(0, len(pixels), PIXELS):
-            self._add(pixels[first : first + PIXELS])
-
-    def _add(self, pixels: NDArray[Any]) -> None:
-        assert self._origin is not None
         for band, origin in enumerate(self._origin):
             values = pixels[:, band].astype(np.float64)
             self._sums[band] += exact_sum(values)
@@ -93,11 +88,8 @@ class IntegerCounts:
 
     def add(self, pixels: NDArray[Any]) -> None:
         """Take in pixels (n, n_bands)."""
-        size = self._counts.shape[1]
-        for first in range(0, len(pixels), PIXELS):
-            block = pixels[first : first + PIXELS]
-            for band, counts in enumerate(self._counts):
-                counts += np.bincount(block[:, band], minlength=size)
+        for band, counts in enumerate(self._counts):
+            counts += np.bincount(pixels[:, band], minlength=len(counts))
 
     @property
     def n_pixels(self) -> int:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 # Bits of a key counted in one pass: a table of 65,536 counts stays in the processor's cache.
 _BITS = 16
-_PIXELS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ class OrderStatistics:
         shift = self._width - _BITS * (number + 1)
         counts = {(search.band, search.prefix): np.zeros(1 << _BITS, np.int64) for search in self._searches}
         for block in blocks:
-            for first in range(0, len(block), _PIXELS):
-                self._count(block[first : first + _PIXELS], shift, counts)
+            self._count(block, shift, counts)
         if number == 0:
             self.n_pixels = int(counts[0, 0].sum())
             ranks = self._ranks(self.n_pixels)

@@ -50,7 +50,7 @@ def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
     Examples
     --------
     >>> distinct_colours(9)[[0, 8]].tolist()
-    [[230, 159, 0], [0, 0, 185]]
+    [[230, 159, 0], [115, 0, 23]]
     """
     palette = _palette()
     return palette[np.arange(n_classes) % len(palette)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Self
 
@@ -13,27 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.gdal import CACHE_BYTES
+from kmosaic.scenes.gdal import CACHE_BYTES, n_threads
 from kmosaic.scenes.grids import check_same_grid
 from kmosaic.scenes.mask_file import MaskFile
-from kmosaic.scenes.masks import BandValues, Mask, Presence, missing_range
-from kmosaic.scenes.raster_file import RasterFile
-from kmosaic.scenes.reading import ReadOptions, chosen_bands, held_as, nodata_values
-from kmosaic.scenes.scaled import Scales
+from kmosaic.scenes.presence import BandValues, Presence, missing_range
+from kmosaic.scenes.raster_file import RasterBand, RasterFile
+from kmosaic.scenes.raster_masks import RasterMasks
+from kmosaic.scenes.reading import ReadOptions, check_lines, chosen_bands, held_as, nodata_values
+from kmosaic.scenes.scale_tags import Scales
 from kmosaic.scenes.scene import Band, Grid, Strip
 
 # Blocks of unlike heights meet again after lcm lines; where that is more, the tallest is gone by.
 _MOST_LINES = 1024
 # What Python, rasterio and GDAL were seen to take for themselves while reading, beside cache and blocks.
-_BASE_BYTES = 16 << 20
-
-
-@dataclass(frozen=True)
-class _Source:
-    """One band of a file."""
-
-    file: int
-    number: int
+_BASE_BYTES = 20 << 20
 
 
 class RasterScene:
@@ -41,67 +33,35 @@ class RasterScene:
 
     def __init__(self, files: Sequence[RasterFile], options: ReadOptions) -> None:
         self._files = list(files)
-        self._options = options
         for file in files[1:]:
             check_same_grid(self.grid, file.grid, (files[0].path, file.path))
-        sources = [_Source(i, n) for i, file in enumerate(files) for n in range(1, len(file.bands) + 1)]
-        bands = [files[source.file].bands[source.number - 1] for source in sources]
-        alpha = [i for i, source in enumerate(sources) if files[source.file].alpha == source.number]
-        places = chosen_bands(bands, options, self.name, alpha=alpha)
-        self._sources = [sources[place] for place in places]
-        self._bands = tuple(bands[place] for place in places)
+        every = [RasterBand(file, number) for file in files for number in range(1, len(file.bands) + 1)]
+        alpha = [place for place, band in enumerate(every) if band.file.alpha == band.number]
+        places = chosen_bands([band.stored for band in every], options, self.name, alpha=alpha)
+        self._read = [every[place] for place in places]
         if options.bands is None:
-            self._refuse_palettes()
-        dtypes = [band.dtype for band in self._bands]
-        tags = [files[source.file].scale(source.number) for source in self._sources]
-        self._scales = Scales(tags) if options.use_scale_offset else None
-        self._dtype = held_as(dtypes, self.name, tags if options.use_scale_offset else None)
-        self._presence = self._told_by_values()
-        self._masked = list(self._mask_bands())
-        self._mask = options.mask and MaskFile(
-            options.mask, self.grid, files[0].path, network=options.network
+            _refuse_palettes(self._read)
+        tags = [band.meaning.scale for band in self._read] if options.use_scale_offset else None
+        self._scales = Scales(tags) if tags else None
+        self._dtype = held_as([band.dtype for band in self.bands], self.name, tags)
+        self._presence = self._told_by_values(options)
+        self._mask = (
+            MaskFile(options.mask, self.grid, files[0].path, network=options.network)
+            if options.mask
+            else None
         )
+        self._masks = RasterMasks(self._read, self._mask, options)
 
-    def _refuse_palettes(self) -> None:
-        for source in self._sources:
-            file = self._files[source.file]
-            if file.is_palette(source.number):
-                raise DataError(
-                    f"band {source.number} of {file.name} holds indices into a table of colours, whose order "
-                    "means nothing: expand it (gdal_translate -expand rgb), or name it all the same (bands=)"
-                )
-
-    def _told_by_values(self) -> Presence:
-        nodata = nodata_values(self._bands, self._options, self.name)
-        several = len(self._files) > 1 or len(self._files[0].bands) > 1
+    def _told_by_values(self, options: ReadOptions) -> Presence:
         values = [
             BandValues(
-                f"band {source.number} of {self._files[source.file].name}" if several else self.name,
-                band.dtype,
-                missing_range(value, band.dtype),
+                f"band {band.number} of {band.file.name}",
+                band.stored.dtype,
+                missing_range(nodata, band.stored.dtype),
             )
-            for source, band, value in zip(self._sources, self._bands, nodata, strict=True)
+            for band, nodata in zip(self._read, nodata_values(self.bands, options, self.name), strict=True)
         ]
-        return Presence(values, self._options.missing)
-
-    def _mask_bands(self) -> Iterator[tuple[_Source, str, tuple[int, ...]]]:
-        """Masks to read: the band, "alpha" or "mask", and the features that it goes for."""
-        for number, file in enumerate(self._files):
-            features = tuple(i for i, source in enumerate(self._sources) if source.file == number)
-            numbers = [self._sources[i].number for i in features]
-            if features and file.alpha and file.alpha not in numbers:
-                yield _Source(number, file.alpha), "alpha", features
-            shared = [i for i in features if file.mask_of(self._sources[i].number) == "dataset"]
-            if shared and not file.alpha and not self._overridden(file):
-                yield self._sources[shared[0]], "mask", tuple(shared)
-            for i in features:
-                if file.mask_of(self._sources[i].number) == "band":
-                    yield self._sources[i], "mask", (i,)
-
-    def _overridden(self, file: RasterFile) -> bool:
-        """Whether the dataset's mask is made of nodata values (NODATA_VALUES), and others were given."""
-        flags = {flag.name for flag in file.dataset.mask_flag_enums[0]}
-        return "nodata" in flags and self._options.nodata is not None
+        return Presence(values, options.missing)
 
     @property
     def name(self) -> str:
@@ -116,7 +76,7 @@ class RasterScene:
     @property
     def bands(self) -> tuple[Band, ...]:
         """The bands read, in their order, as they are stored."""
-        return self._bands
+        return tuple(band.stored for band in self._read)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -126,58 +86,34 @@ class RasterScene:
     @property
     def block_height(self) -> int:
         """Lines that all files store together."""
-        heights = {self._files[source.file].block_height(source.number) for source in self._sources}
+        heights = {band.file.block_height for band in self._read}
         together = math.lcm(*heights)
         return min(together if together <= _MOST_LINES else max(heights), self.grid.height)
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """What reading so many lines takes beside the strip's values: masks, ``valid``, GDAL's cache."""
-        planes = 1 + (1 if self._options.missing == "any" else len(self._masked)) * bool(self._masked)
-        planes += (8 if self._masked else 0) + (1 + self._mask.bytes_per_pixel if self._mask else 0)
-        return CACHE_BYTES + _BASE_BYTES + n_lines * self.grid.width * planes
+        """What reading so many lines takes beside the strip's values: its masks, GDAL's cache and blocks."""
+        # Each thread has a block as it is stored, and one as it was.
+        blocks = 2 * n_threads() * max(file.block_bytes for file in self._files)
+        masks = n_lines * self.grid.width * (1 + self._masks.bytes_per_pixel)
+        return CACHE_BYTES + _BASE_BYTES + blocks + masks
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """See ``Scene.read``."""
-        if top < 0 or n_lines < 1 or top + n_lines > self.grid.height:
-            raise ValueError(
-                f"lines {top} to {top + n_lines} are not within the {self.grid.height} of {self.name}"
-            )
-        values = np.empty((n_lines, self.grid.width, len(self._bands)), self._dtype) if out is None else out
+        check_lines(self, top, n_lines)
+        values = np.empty((n_lines, self.grid.width, len(self._read)), self._dtype) if out is None else out
         self._fill(top, np.moveaxis(values, 2, 0))
-        valid = self._presence.of(values, top, self._masks(top, n_lines))
+        valid = self._presence.of(values, top, self._masks.read(top, n_lines))
         if self._scales:
             self._scales.apply(values)
         return Strip(top, values, valid)
 
     def _fill(self, top: int, planes: NDArray[Any]) -> None:
+        """Read neighbouring bands of a file together: a block may hold all of them."""
         first = 0
-        for number, run in groupby(self._sources, lambda source: source.file):
-            numbers = [source.number for source in run]
-            self._files[number].read(numbers, top, planes[first : first + len(numbers)])
+        for file, bands in groupby(self._read, lambda band: band.file):
+            numbers = [band.number for band in bands]
+            file.read(numbers, top, planes[first : first + len(numbers)])
             first += len(numbers)
-
-    def _masks(self, top: int, n_lines: int) -> list[Mask]:
-        masks: list[Mask] = []
-        if self._mask:
-            masks.append(Mask(None, self._mask.read(top, n_lines)))
-        for source, kind, features in self._masked:
-            file = self._files[source.file]
-            present = (
-                self._alpha(file, top, n_lines)
-                if kind == "alpha"
-                else file.read_mask(source.number, top, n_lines)
-            )
-            if masks and self._options.missing == "any":
-                masks[0].present[:] &= present
-            else:
-                masks.append(Mask(None if self._options.missing == "any" else features, present))
-        return masks
-
-    def _alpha(self, file: RasterFile, top: int, n_lines: int) -> NDArray[np.bool_]:
-        assert file.alpha
-        alpha = np.empty((1, n_lines, self.grid.width), file.bands[file.alpha - 1].dtype)
-        file.read([file.alpha], top, alpha)
-        return np.asarray(alpha[0] != 0)
 
     def close(self) -> None:
         """Close the files that were opened here."""
@@ -189,6 +125,15 @@ class RasterScene:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _refuse_palettes(bands: Sequence[RasterBand]) -> None:
+    for band in bands:
+        if band.meaning.colour == "palette":
+            raise DataError(
+                f"band {band.number} of {band.file.name} holds indices into a table of colours, whose order "
+                "means nothing: expand it (gdal_translate -expand rgb), or name it all the same (bands=)"
+            )
 
 
 def open_scene(source: Any, options: ReadOptions | None = None) -> RasterScene:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.errors import OutputError
+from kmosaic.errors import DataError, OutputError
 from kmosaic.files import atomic_write
-from kmosaic.scenes.gdal import gdal_settings, load_rasterio, reason
+from kmosaic.scenes.gdal import gdal_at_work, load_rasterio
 from kmosaic.scenes.scene import Grid
 
 TILE = 256
@@ -45,8 +45,9 @@ class Layout:
 class RasterOutput:
     """A raster that is being written, from top to bottom, a row of tiles at a time."""
 
-    def __init__(self, dataset: Any, layout: Layout) -> None:
+    def __init__(self, dataset: Any, layout: Layout, path: str | os.PathLike[str]) -> None:
         self._dataset = dataset
+        self._path = path
         n_bands = len(layout.descriptions)
         self._tiles = np.empty((n_bands, TILE, dataset.width), layout.dtype)
         self._n_waiting = 0
@@ -68,7 +69,7 @@ class RasterOutput:
     def flush(self) -> None:
         """Write what waits for the rest of its tiles."""
         window = ((self._top, self._top + self._n_waiting), (0, self._dataset.width))
-        with gdal_settings(network=False):
+        with _writing(self._path):
             for index, tiles in enumerate(self._tiles[:, : self._n_waiting]):
                 self._dataset.write(tiles, index + 1, window=window)
                 self.checksums[index] = zlib.crc32(tiles.data, self.checksums[index])
@@ -88,16 +89,17 @@ def raster_output(
         When the file exists and ``overwrite`` is false, or cannot be written: a full disk, for example.
     """
     rasterio = load_rasterio()
-    with atomic_write(path, overwrite=overwrite) as temporary, _in_words(path):
-        dataset = _created(temporary, grid, layout)
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        with _writing(path):
+            dataset = _created(temporary, grid, layout)
         try:
-            output = RasterOutput(dataset, layout)
+            output = RasterOutput(dataset, layout, path)
             yield output
             output.flush()
         finally:
-            with gdal_settings(network=False):
+            with _writing(path):
                 dataset.close()
-        with gdal_settings(network=False):
+        with _writing(path):
             if layout.cog:
                 _turn_into_cog(temporary, layout)
             else:
@@ -107,7 +109,7 @@ def raster_output(
 
 def _created(path: Path, grid: Grid, layout: Layout) -> Any:
     rasterio = load_rasterio()
-    with gdal_settings(network=False), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         dataset = rasterio.open(
             path,
@@ -168,7 +170,7 @@ def _read_back(rasterio: Any, path: Path, checksums: list[int]) -> None:
     with _opened(rasterio, path) as dataset:
         n_overviews = len(dataset.overviews(1))
         if [_checksum(dataset, band) for band in dataset.indexes] != checksums:
-            raise OutputError("it does not hold what was written to it; is the disk full?")
+            raise OSError("it does not hold what was written to it")
     for level in range(n_overviews):
         with _opened(rasterio, path, overview_level=level) as dataset:
             for band in dataset.indexes:
@@ -192,12 +194,10 @@ def _opened(rasterio: Any, path: Path, mode: str = "r", **options: Any) -> Itera
 
 
 @contextlib.contextmanager
-def _in_words(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Errors of GDAL, whose kinds rasterio keeps to itself, as errors of an output."""
+def _writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """GDAL at work on an output."""
     try:
-        yield
-    except Exception as error:
-        if not type(error).__module__.startswith("rasterio"):
-            raise
-        advice = "is the disk full? Free some space, or write elsewhere"
-        raise OutputError(f"{path} cannot be written ({reason(error)}); {advice}") from error
+        with gdal_at_work(f"{path} cannot be written", network=False):
+            yield
+    except DataError as error:
+        raise OutputError(f"{error}; is the disk full? Free some space, or write elsewhere") from error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.scene import DTYPES, Band
+from kmosaic.scenes.scene import DTYPES, Band, Scene
 
 MISSING = ("any", "all")
 MOST_BANDS = 4096
@@ -144,6 +144,14 @@ def _scaled(dtype: str, scale: float, offset: float, name: str) -> str:
     info = np.iinfo(kind)
     largest = max(abs(info.min * scale + offset), abs(info.max * scale + offset))
     return "float32" if abs(scale) >= _TELLS_APART * math.ldexp(largest, -23) else "float64"
+
+
+def check_lines(scene: Scene, top: int, n_lines: int) -> None:
+    """Refuse lines that a scene does not have; ValueError."""
+    if top < 0 or n_lines < 1 or top + n_lines > scene.grid.height:
+        raise ValueError(
+            f"lines {top} to {top + n_lines} are not within the {scene.grid.height} of {scene.name}"
+        )
 
 
 def chosen_bands(

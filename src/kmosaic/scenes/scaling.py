@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,10 @@ from kmosaic.cluster.fields import check_one_of, finite_number
 from kmosaic.errors import DataError
 from kmosaic.scenes.moments import PIXELS, FloatMoments, IntegerCounts, Moments
 from kmosaic.scenes.order_statistics import OrderStatistics, Quantile
-from kmosaic.scenes.scene import Scene
+from kmosaic.scenes.scene import Scene, Strip
 
+# Values scaled together, as float64 in the processor's cache.
+_VALUES = 1 << 14
 METHODS = ("none", "standard", "min-max", "percentile")
 Progress = Callable[[int, int], None]
 """Called with the lines done, and how many there are: lines of all passes over the scene."""
@@ -80,21 +81,21 @@ class Scaling:
         if self.method == "none":
             return values
         rows = np.empty(values.shape, np.float32) if out is None else out
-        if values.dtype.kind == "u":
-            for band, table in enumerate(_tables(self.shift, self.factor, values.dtype.name)):
-                rows[:, band] = table[values[:, band]]
-            return rows
-        for first in range(0, len(values), PIXELS):
-            self._scale(values[first : first + PIXELS], rows[first : first + PIXELS])
-        return rows
-
-    def _scale(self, values: NDArray[Any], rows: NDArray[np.float32]) -> None:
+        n = min(len(values), max(1, _VALUES // self.n_bands))
+        # As many rows of each as pixels: NumPy takes a third of the time that it needs to repeat one.
+        shift, factor = (np.tile(numbers, (n, 1)) for numbers in (self.shift, self.factor))
+        scaled = np.empty((n, self.n_bands))
         with np.errstate(over="ignore"):
-            np.multiply(values - np.array(self.shift), np.array(self.factor), out=rows, casting="same_kind")
-        if not np.isfinite(rows).all():
-            raise DataError(
-                "values lie so far from those the scaling was computed from that float32 cannot hold them"
-            )
+            for first in range(0, len(values), max(1, n)):
+                some = slice(first, min(first + n, len(values)))
+                size = some.stop - first
+                np.subtract(values[some], shift[:size], out=scaled[:size])
+                np.multiply(scaled[:size], factor[:size], out=rows[some], casting="same_kind")
+                if values.dtype.kind == "f" and not np.isfinite(rows[some]).all():
+                    raise DataError(
+                        "values lie too far from those the scaling is of for float32 to hold them"
+                    )
+        return rows
 
     def unscale(self, centers: NDArray[Any]) -> NDArray[np.float64]:
         """Return centres (n, n_bands) in the bands' own units, float64."""
@@ -132,14 +133,6 @@ class Scaling:
         return cls(given["method"], numbers[0], numbers[1], tuple(constant))
 
 
-@lru_cache(maxsize=8)
-def _tables(shift: tuple[float, ...], factor: tuple[float, ...], dtype: str) -> NDArray[np.float32]:
-    """What each value of an integer dtype becomes in each band: (n_bands, n_values)."""
-    values = np.arange(int(np.iinfo(dtype).max) + 1, dtype=np.float64)
-    scaled = (values - np.array(shift)[:, np.newaxis]) * np.array(factor)[:, np.newaxis]
-    return np.asarray(scaled, np.float32)
-
-
 def fit_scaling(
     scene: Scene,
     method: str,
@@ -147,11 +140,11 @@ def fit_scaling(
     progress: Progress | None = None,
     percentiles: tuple[float, float] = (2.0, 98.0),
 ) -> Scaling:
-    """Compute a scaling from all pixels that are present, reading ``strip_lines`` lines at a time.
+    """Compute a scaling from all pixels that are present, ``strip_lines`` lines at a time.
 
-    Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is enough,
-    but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly between
-    values; what lies beyond them is not clipped, so that centres can be scaled back.
+    Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is
+    enough, but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly
+    between values; what lies beyond them is not clipped, so that centres can be scaled back.
 
     Raises
     ------
@@ -187,7 +180,7 @@ class _Lines:
         self._buffer = np.empty((self._step, scene.grid.width, self.n_bands), scene.dtype)
 
     def once(self) -> Iterator[NDArray[Any]]:
-        """One pass: (n, n_bands) at a time, gone when the next comes."""
+        """One pass: (n, n_bands) at a time, 1 to ``PIXELS`` of them, gone when the next come."""
         return self.passes(1, 0)
 
     def passes(self, n_passes: int, number: int) -> Iterator[NDArray[Any]]:
@@ -196,13 +189,25 @@ class _Lines:
         n_pixels = 0
         for top in range(0, height, self._step):
             n_lines = min(self._step, height - top)
-            pixels = self.scene.read(top, n_lines, self._buffer[:n_lines]).pixels()
-            n_pixels += len(pixels)
-            yield pixels
+            for pixels in _few(self.scene.read(top, n_lines, self._buffer[:n_lines])):
+                n_pixels += len(pixels)
+                yield pixels
             if self._progress:
                 self._progress(number * height + top + n_lines, n_passes * height)
         if not n_pixels:
             raise DataError(f"{self.scene.name} has no pixel that is present: all is nodata or masked")
+
+
+def _few(strip: Strip) -> Iterator[NDArray[Any]]:
+    """The pixels of a strip that are present, few at a time: a copy of all takes as much memory again."""
+    flat = strip.values.reshape(-1, strip.values.shape[-1])
+    valid = None if strip.valid is None else strip.valid.ravel()
+    for first in range(0, len(flat), PIXELS):
+        pixels = flat[first : first + PIXELS]
+        if valid is not None:
+            pixels = pixels[valid[first : first + PIXELS]]
+        if len(pixels):
+            yield pixels
 
 
 def _moments(lines: _Lines) -> list[Moments]:
@@ -249,9 +254,9 @@ def _at_quantiles(lines: _Lines, quantiles: Sequence[Quantile]) -> list[list[flo
 def _extremes(lines: _Lines) -> list[list[float]]:
     lowest, highest = np.full(lines.n_bands, np.inf), np.full(lines.n_bands, -np.inf)
     for pixels in lines.once():
-        if len(pixels):
-            np.minimum(lowest, pixels.min(axis=0), out=lowest)
-            np.maximum(highest, pixels.max(axis=0), out=highest)
+        columns = pixels.T  # least and greatest of a column take a tenth of the time of min(axis=0)
+        np.minimum(lowest, [column.min() for column in columns], out=lowest)
+        np.maximum(highest, [column.max() for column in columns], out=highest)
     zero = 0.0  # added to -0 it gives 0
     return [[low + zero, high + zero] for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
 

@@ -91,9 +91,8 @@ class Scene(Protocol):
     def block_height(self) -> int:
         """Lines that are stored together: strips of a multiple of it are read without reading twice."""
 
-    @property
-    def overhead_bytes(self) -> int:
-        """What reading takes besides the strips: the library's cache and its buffers."""
+    def overhead_bytes(self, n_lines: int) -> int:
+        """What reading so many lines takes besides the strip: masks, the library's cache and its buffers."""
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """Lines ``top`` to ``top + n_lines``.

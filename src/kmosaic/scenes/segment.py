@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.errors import DataError
+from kmosaic.errors import DataError, OutputError
 from kmosaic.files import check_output
 from kmosaic.scenes.arrays import as_scene
 from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
@@ -36,7 +36,8 @@ FilePath = str | os.PathLike[str]
 Progress = Callable[[int, int | None, str], None]
 """Called with what is done, of how much, and what it is."""
 
-_SCALING_LINES = 256
+# What is read at a time for the scaling, where memory allows; more makes nothing faster.
+_SCALING_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ class _Job:
         self._check()
         scene = as_scene(self.source, self.asked.read)
         with contextlib.ExitStack() as stack:
-            if isinstance(scene, contextlib.AbstractContextManager):
+            if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
             return self._run(scene)
 
@@ -235,12 +236,22 @@ class _Job:
             Coding(self.n_clusters, asked.nodata)
         if asked.statistics_path is not None:
             check_statistics_name(asked.statistics_path)
+        inputs = {Path(path).resolve() for path in self._inputs()}
         seen: set[Path] = set()
         for path in self._outputs():
             target = check_output(path, overwrite=asked.overwrite).resolve()
+            if target in inputs:
+                raise OutputError(f"{path} is read from, and would be overwritten; give another name")
             if target in seen:
-                raise DataError(f"{path} is named for two outputs; give each its own name")
+                raise OutputError(f"{path} is named for two outputs; give each its own name")
             seen.add(target)
+
+    def _inputs(self) -> Iterator[FilePath]:
+        sources = self.source if isinstance(self.source, list | tuple) else [self.source]
+        model = self.asked.model if self.n_clusters is None else None
+        for source in (*sources, self.asked.read.mask, model):
+            if isinstance(source, str | os.PathLike):
+                yield source
 
     def _outputs(self) -> Iterator[FilePath]:
         for path in (self.output, self.asked.second_best):
@@ -294,7 +305,7 @@ class _Job:
         asked, told = self.asked, _Telling(self.asked.progress)
         self._names(n_clusters)
         told.what = "scaling bands"
-        scaling = fit_scaling(scene, asked.scaling, _SCALING_LINES, told.on_pass)
+        scaling = fit_scaling(scene, asked.scaling, self._scaling_lines(scene), told.on_pass)
         told.what = "finding classes"
         options = FitOptions(
             n_clusters,
@@ -307,6 +318,13 @@ class _Job:
             told.on_pass,
         )
         return fit_scene(scene, scaling, options)
+
+    def _scaling_lines(self, scene: Scene) -> int:
+        """Lines to read at a time for the scaling: whole blocks, where memory allows."""
+        a_line = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
+        room = _SCALING_BYTES if self.asked.memory is None else (self.asked.memory - resident()) // 4
+        most = max(1, min(room, _SCALING_BYTES) // a_line)
+        return most // scene.block_height * scene.block_height or most
 
     def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:
         colours = self._colours(scene, fit.scaling.unscale(fit.centers), fit.counts)

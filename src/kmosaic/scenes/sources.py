@@ -29,7 +29,6 @@ _SERVICES = frozenset(
     )
 )
 _MOST_BYTES = 64 << 20
-_DEEPEST = 8
 
 
 def is_remote(path: str) -> bool:
@@ -37,27 +36,27 @@ def is_remote(path: str) -> bool:
     return _REMOTE.search(path) is not None
 
 
-def refuse_hidden_sources(path: str, depth: int = 0) -> None:
+def refuse_hidden_sources(path: str) -> None:
     """Look through a virtual raster, and those it names, for sources on the network.
 
     Raises
     ------
     DataError
-        Where there is one, or the file is too large or too deeply nested to be looked through.
+        Where there is one, or a file is too large or too damaged to be looked through.
     """
-    if not _is_xml(path):
-        return
-    if depth == _DEEPEST:
-        raise DataError(
-            f"{path} is one of {_DEEPEST} virtual rasters inside each other; build one of the files"
-        )
-    for source in _sources(path):
-        if is_remote(source):
-            raise DataError(
-                f"{path} takes in {source[:200]!r} over the network; where that is meant, allow it "
-                "(network=True)"
-            )
-        refuse_hidden_sources(os.path.join(os.path.dirname(path), source), depth + 1)
+    waiting, seen = [path], {os.path.realpath(path)}
+    while waiting:
+        file = waiting.pop()
+        for source in _sources(file) if _is_xml(file) else ():
+            if is_remote(source):
+                raise DataError(
+                    f"{file} takes in {source[:200]!r} over the network; where that is meant, allow it "
+                    "(network=True)"
+                )
+            beside = os.path.join(os.path.dirname(file), source)
+            if os.path.realpath(beside) not in seen:
+                seen.add(os.path.realpath(beside))
+                waiting.append(beside)
 
 
 def _is_xml(path: str) -> bool:

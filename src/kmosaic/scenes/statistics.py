@@ -40,7 +40,8 @@ class ClassSizes:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Each class's share of the pixels that are present; 0 where none is."""
-        return np.asarray(self.pixels / max(int(self.pixels.sum()), 1), np.float64)
+        shares: NDArray[np.float64] = self.pixels / max(int(self.pixels.sum()), 1)
+        return shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -127,29 +127,45 @@ class Presence:
         for number, band in enumerate(self._bands):
             if band.missing is not None:
                 valid &= ~band.missing.holds(values[..., number])
-            if values.dtype.kind == "f":
+        if values.dtype.kind == "f" and np.isnan(
+            values.min()
+        ):  # rarely: looking for it band by band takes long
+            for number in range(len(self._bands)):
                 valid &= ~np.isnan(values[..., number])
 
     def _where_all_are(
         self, values: NDArray[Any], valid: NDArray[np.bool_], masks: Sequence[Mask], top: int
     ) -> None:
-        no_value = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, np.bool_)
+        missing, lacking = np.ones(valid.shape, np.bool_), np.zeros(valid.shape, np.bool_)
+        for number in range(len(self._bands)):
+            no_value, nodata = self._missing(values, masks, number)
+            missing &= no_value | nodata
+            lacking |= no_value
         for mask in masks:
             if mask.bands is None:
                 valid &= mask.present
-            else:
-                no_value[..., mask.bands] |= ~mask.present[..., np.newaxis]
-        missing = no_value.copy()
-        for number, band in enumerate(self._bands):
-            if band.missing is not None:
-                where = band.missing.holds(values[..., number])
-                missing[..., number] |= where
-                if not band.nodata_may_be_measured:
-                    no_value[..., number] |= where
-        valid &= ~missing.all(axis=-1)
-        self._refuse(no_value & valid[..., np.newaxis], top, "lacks", "leave such pixels out (missing='any')")
+        valid &= ~missing
+        if (lacking & valid).any():
+            where = [self._missing(values, masks, number)[0] & valid for number in range(len(self._bands))]
+            self._refuse(np.stack(where, axis=-1), top, "lacks", "leave such pixels out (missing='any')")
+
+    def _missing(
+        self, values: NDArray[Any], masks: Sequence[Mask], number: int
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where a band has no value at all, and where its nodata value, which may be a measurement."""
+        band, plane = self._bands[number], values[..., number]
+        no_value = np.isnan(plane) if values.dtype.kind == "f" else np.zeros(plane.shape, np.bool_)
+        for mask in masks:
+            if mask.bands is not None and number in mask.bands:
+                no_value |= ~mask.present
+        if band.missing is None:
+            return no_value, no_value
+        nodata = band.missing.holds(plane)
+        return (no_value, nodata) if band.nodata_may_be_measured else (no_value | nodata, nodata)
 
     def _refuse_unusable(self, values: NDArray[Any], valid: NDArray[np.bool_], top: int) -> None:
+        if float(values.min()) > -_LARGEST_WHOLE and float(values.max()) < _LARGEST_WHOLE:
+            return
         with np.errstate(invalid="ignore"):
             beyond = np.abs(values) > _LARGEST_VALUE if values.dtype == np.float64 else np.isinf(values)
         advice = "mask such pixels out (mask=), or give the value as nodata"
