@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
 from kmosaic.scenes.labelling import Classifier  # noqa: E402
 from kmosaic.scenes.scaling import fit_scaling  # noqa: E402
 from kmosaic.scenes.scene import Scene, Strip  # noqa: E402
+from kmosaic.scenes.segment import segment  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def test_classes_and_labels_are_those_of_one_process(
 
     classifier = Classifier(expected.centers, scaling)
     labels = list(labels_by_workers(client, scene, classifier, 20))
-    whole = classifier.label(scene.read(0, 90)).nearest
+    whole = classifier.label(scene.read(0, 90))
     assert [len(strip) for strip in labels] == [20, 20, 20, 20, 10]
     assert (np.concatenate(labels) == whole).all()
     assert (whole == -1).any()
@@ -108,6 +111,45 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     assert_same(found, fit_scene(scene, scaling, FitOptions(4)))
     assert len(killed) == 1
     client.wait_for_workers(2)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_segment_draws_the_same_map_by_workers(client: Any, tmp_path: Path, statistics: bool) -> None:
+    scene_of(tmp_path, "uint8")
+    source, told = tmp_path / "uint8.tif", []
+    expected = segment(source, 3, tmp_path / "a.tif", statistics=statistics)
+    found = segment(
+        source,
+        3,
+        tmp_path / "b.tif",
+        statistics=statistics,
+        dask=client,
+        progress=lambda *now: told.append(now[2]),
+    )
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    assert found.inertia == expected.inertia
+    assert (found.sizes.pixels == expected.sizes.pixels).all()
+    assert told[-1] == "drawing the map"
+
+
+def test_segment_with_workers_started_for_it(tmp_path: Path) -> None:
+    scene_of(tmp_path, "uint8")
+    source, output = str(tmp_path / "uint8.tif"), str(tmp_path / "map.tif")
+    arguments = ["segment", source, "--clusters", "3", "--dask", "local:1", "-o", output]
+    done = subprocess.run(
+        [sys.executable, "-m", "kmosaic", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "in 3 classes" in done.stdout
+    segment(tmp_path / "uint8.tif", 3, tmp_path / "b.tif")
+    assert Path(output).read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+def test_a_scheduler_that_cannot_be_reached_leaves_no_map(tmp_path: Path) -> None:
+    scene_of(tmp_path, "uint8")
+    with pytest.raises(DataError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+        segment(tmp_path / "uint8.tif", 3, tmp_path / "map.tif", dask="tcp://127.0.0.1:9")
+    assert [path.name for path in tmp_path.iterdir()] == ["uint8.tif"]
 
 
 def test_progress_is_told_in_lines(client: Any, tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ def check_workers(client: Client) -> None:
         f"worker {name}": found for name, found in client.run(_own_version, on_error="return").items()
     }
     for place, version in {**versions, "scheduler": _version_of_scheduler(client)}.items():
+        if isinstance(version, OSError):  # it has just died
+            continue
         if version != VERSION:
             found = f"kmosaic {version}" if isinstance(version, str) else f"no kmosaic ({version})"
             raise DataError(

@@ -131,5 +131,5 @@ def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Open
 @errors_travel
 def _labels_of(n_lines: int, top: int, sent: tuple[_Opener, Classifier]) -> NDArray[np.signedinteger[Any]]:
     opener, classifier = sent
-    labels = classifier.label(opener.read(top, n_lines)).nearest
+    labels = classifier.label(opener.read(top, n_lines))
     return labels.astype(np.min_scalar_type(-len(classifier.centers)))
