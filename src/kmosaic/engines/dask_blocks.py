@@ -103,8 +103,7 @@ class DaskBlocks:
         lots = in_lots(self._client, self._source.n_blocks, size, partial(self._run, step=step))
         for n_done, result in enumerate(lots, 1):
             yield result
-            if n_done % size == 0 or n_done == self._source.n_blocks:
-                self._report(n_done)
+            self._report(n_done)
 
     def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
         """See ``SpreadBlocks``."""

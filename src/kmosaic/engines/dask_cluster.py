@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -81,6 +82,7 @@ def _local_cluster(distributed: Any, place: str, number: str) -> Any:
         threads_per_worker=max(1, n_threads // n_workers),
         scheduler_port=0,
         dashboard_address=":0",
+        silence_logs=logging.CRITICAL,  # what goes wrong is raised here
     )
 
 
@@ -142,7 +144,7 @@ def can_hold(client: Client, n_bytes: int) -> bool:
 
     A worker that sets itself no limit counts as having no room: nobody knows what it has.
     """
-    workers = client.scheduler_info()["workers"].values()
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
     free = (_free_memory(worker) for worker in workers)
     return n_bytes <= _HELD_SHARE * sum(free)
 
