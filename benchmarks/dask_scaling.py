@@ -1,6 +1,6 @@
 """A scene on Dask workers beside one process, and what a pass costs where there is nothing to do.
 
-python benchmarks/dask_scaling.py --data-dir DIR [--size 4000] [--clusters 12] [--passes 5]
+python -m benchmarks.dask_scaling --data-dir DIR [--size 8000] [--clusters 12] [--passes 3]
 
 DIR has landsat7-nc. Every way makes the same passes: an assignment step, with the sums, over all pixels.
 """
@@ -40,16 +40,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--size", type=int, default=4000)
+    parser.add_argument("--size", type=int, default=8000)
     parser.add_argument("--clusters", type=int, default=12)
-    parser.add_argument("--passes", type=int, default=5)
+    parser.add_argument("--passes", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.tif"
         write_scene(path, north_carolina(options.data_dir / "landsat7-nc"), options.size, "uint8")
         scaling_table(as_scene(path), options.clusters, options.passes)
     print()
-    overhead_table(options.passes)
+    overhead_table(5)
 
 
 def scaling_table(scene: Scene, n_clusters: int, n_passes: int) -> None:

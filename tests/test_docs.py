@@ -1,8 +1,8 @@
 """Commands and code in README.md, CONTRIBUTING.md and docs/ do what they say: every page is followed.
 
 On the line before a block, ``<!-- not run: reason -->`` leaves it out, and ``<!-- needs mnist -->`` (or
-landsat7-nc, landsat7-bahamas, rasterio, dask) runs it where that is. Blocks of other languages than bash and python
-are not run.
+landsat7-nc, landsat7-bahamas, rasterio, dask) runs it where that is. Blocks of other languages than bash and
+python are not run.
 """
 
 from __future__ import annotations

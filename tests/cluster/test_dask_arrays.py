@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 da = pytest.importorskip("dask.array", reason="dask is not installed")
 import dask  # noqa: E402
 
+from dask_workers import dask_workers  # noqa: E402
 from kmosaic import KMeans, MiniBatchKMeans  # noqa: E402
 from kmosaic.cluster import streaming  # noqa: E402
 from kmosaic.cluster.dask_rows import ArrayRows  # noqa: E402
@@ -24,13 +25,8 @@ from reference import Array  # noqa: E402
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, scheduler_port=0, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    with dask_workers() as (_, client):
         yield client
 
 

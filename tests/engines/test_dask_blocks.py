@@ -13,27 +13,23 @@ import numpy as np
 import pytest
 
 pytest.importorskip("dask.array", reason="dask is not installed")
-distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+pytest.importorskip("distributed", reason="distributed is not installed")
 
-from kmosaic.cluster.dask_rows import ArrayRows, LocalRows, dask_rows  # noqa: E402
-from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd  # noqa: E402
-from kmosaic.engines.dask_blocks import DaskBlocks  # noqa: E402
-from kmosaic.engines.dask_cluster import open_cluster  # noqa: E402
-from kmosaic.errors import DataError  # noqa: E402
-from reference import Array  # noqa: E402
+from dask_workers import dask_workers
+from kmosaic.cluster.dask_rows import ArrayRows, LocalRows, dask_rows
+from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd
+from kmosaic.engines.dask_blocks import DaskBlocks
+from kmosaic.engines.dask_cluster import open_cluster
+from kmosaic.errors import DataError
+from reference import Array
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, scheduler_port=0, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
-        yield cluster, client
+    with dask_workers() as cluster_and_client:
+        yield cluster_and_client
 
 
 @pytest.fixture

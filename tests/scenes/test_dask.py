@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("dask", reason="dask is not installed")
-distributed = pytest.importorskip("distributed", reason="distributed is not installed")
+pytest.importorskip("distributed", reason="distributed is not installed")
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
+from dask_workers import dask_workers  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
 from kmosaic.scenes import dask_strips  # noqa: E402
 from kmosaic.scenes.arrays import as_scene  # noqa: E402
@@ -30,12 +31,7 @@ from kmosaic.scenes.segment import segment  # noqa: E402
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=2, scheduler_port=0, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as client,
-    ):
+    with dask_workers(n_threads=2) as (_, client):
         yield client
 
 

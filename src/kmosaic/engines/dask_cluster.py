@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kmosaic.errors import DataError, MissingLibraryError
@@ -56,8 +56,13 @@ def open_cluster(place: str) -> Iterator[Client]:
         with _connected(distributed, place) as client:
             yield client
         return
-    with _local_cluster(distributed, place, number) as cluster, distributed.Client(cluster) as client:
-        yield client
+    cluster = _local_cluster(distributed, place, number)
+    try:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            yield client
+    finally:
+        with suppress(KeyError):  # Dask's own, where a worker has died
+            cluster.close()
 
 
 def _connected(distributed: Any, address: str) -> Client:
