@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -190,3 +191,9 @@ def test_workers_of_another_version_are_refused(client: Any, monkeypatch: pytest
     monkeypatch.setattr("kmosaic.engines.dask_cluster.VERSION", "0.0.1")
     with pytest.raises(DataError, match=r"has kmosaic .* this is kmosaic 0\.0\.1; install the same"):
         DaskBlocks(client, spread(rows_of("uint8")))
+
+
+def test_without_distributed_the_line_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingLibraryError, match=r"pip install 'kmosaic\[dask\]'"), open_cluster("local"):
+        pass
