@@ -354,11 +354,12 @@ NB_MODULE(_core, m) {
         m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
         .def(
             "__init__",
-            [](Assigner* self, const AnyRows& array, std::size_t n_threads) {
+            [](Assigner* self, const AnyRows& array, std::size_t n_threads, bool sketches) {
                 const Rows rows = view(array, std::nullopt);
-                without_gil(n_threads, [&](const Parallel& p) { new (self) Assigner(rows, p); });
+                const auto use = sketches ? RowSketches::kWherePaying : RowSketches::kNone;
+                without_gil(n_threads, [&](const Parallel& p) { new (self) Assigner(rows, p, use); });
             },
-            "rows"_a, "n_threads"_a, nb::keep_alive<1, 2>())
+            "rows"_a, "n_threads"_a, "sketches"_a = true, nb::keep_alive<1, 2>())
         .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "moves"_a.none() = nb::none(),
              "As the function of that name.");
     m.attr("NARROW_FEATURES") = kNarrowFeatures;

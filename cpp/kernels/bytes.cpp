@@ -16,6 +16,11 @@ struct Products {
     Ints lanes[kRowGroup][kVectors];
 };
 
+struct Span {
+    float low;
+    float high;
+};
+
 // Rows x one panel of 16 centroids.
 template <std::size_t Rows, class RowCodes>
 inline void multiply(const std::int8_t* panel, std::size_t n_quads, RowCodes row_codes, Products& out) {
@@ -175,6 +180,37 @@ void guess(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows,
     for_each_row(
         panel.codes, panel.n_quads, n_rows, [&](std::size_t r) { return rows[r].codes; },
         [&](std::size_t r, const Ints* lanes) { guess_row(panel, first_lane, lanes, nearest[r]); });
+}
+
+std::size_t contenders(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
+                       std::size_t n_lanes, std::uint32_t* lanes) {
+    const auto interval = [&](std::size_t l) {
+        const float score = all.constants[l] - all.scales[l] * static_cast<float>(products[l]);
+        const float error = row.norm * all.norm_errors[l] + row.rest * all.rest_errors[l];
+        return Span{score - error, score + error};
+    };
+    float least[kPanelWidth];
+    for (std::size_t l = 0; l < kPanelWidth; ++l) least[l] = interval(l).high;
+    for (std::size_t first = kPanelWidth; first < n_lanes; first += kPanelWidth)
+        for (std::size_t l = 0; l < kPanelWidth; ++l) {
+            const float high = interval(first + l).high;
+            least[l] = high < least[l] ? high : least[l];
+        }
+    float limit = least[0];
+    for (const float high : least) limit = high < limit ? high : limit;
+    limit += row.limit;
+    std::size_t n = 0;
+    for (std::size_t first = 0; first < n_lanes; first += kPanelWidth) {
+        std::int32_t near[kPanelWidth];
+        std::int32_t any = 0;
+        for (std::size_t l = 0; l < kPanelWidth; ++l) {
+            near[l] = !(interval(first + l).low > limit);  // so that what is not a number stays
+            any |= near[l];
+        }
+        for (std::size_t l = 0; any && l < kPanelWidth; ++l)
+            if (near[l]) lanes[n++] = static_cast<std::uint32_t>(first + l);
+    }
+    return n;
 }
 
 inline std::int32_t total(Ints sum) {
@@ -356,7 +392,8 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
 }  // namespace
 
 extern const ByteKernels byte_kernels;
-const ByteKernels byte_kernels = {kLargestCode, products,         sift,     guess, dots, open_groups,
-                                  below,        squared_distance, quantise, encode};
+const ByteKernels byte_kernels = {kLargestCode,     products, sift,        guess,
+                                  contenders,       dots,     open_groups, below,
+                                  squared_distance, quantise, encode};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -222,6 +222,11 @@ struct ByteKernels {
     void (*guess)(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
                   NearestLane* nearest);
 
+    // Lists, ascending, the lanes whose least score is not more than row.limit above the lowest of all greatest scores;
+    // returns how many. n_lanes is a multiple of kPanelWidth, and `all` has the numbers of all of them.
+    std::size_t (*contenders)(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
+                              std::size_t n_lanes, std::uint32_t* lanes);
+
     // out[p] = row . codes of pair p, all readable for n_bytes, a multiple of kByteBlock.
     void (*dots)(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out);
 

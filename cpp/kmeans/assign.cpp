@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "kernels/dispatch.hpp"
-#include "kmeans/bounded_assigner.hpp"
 #include "kmeans/decide.hpp"
+#include "kmeans/dense_assigner.hpp"
 #include "kmeans/narrow_assigner.hpp"
+#include "kmeans/row_codes.hpp"
 #include "kmeans/screen.hpp"
 
 namespace kmosaic {
@@ -127,7 +128,7 @@ std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, 
         return NarrowAssigner(rows, parallel).assign(centers, labels, parallel, moves);
     const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
-        return BoundedAssigner(rows, parallel).assign(centers, labels.wide(), parallel, moves);
+        return assign_densely(rows, centers, labels.wide(), parallel, moves);
     const Screen screen(centers, rows.dtype);
     const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
     return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group),

@@ -4,10 +4,10 @@
 
 namespace kmosaic {
 
-Assigner::Assigner(const Rows& rows, const Parallel& parallel) : rows_(rows) {
+Assigner::Assigner(const Rows& rows, const Parallel& parallel, RowSketches::Use use) : rows_(rows) {
     if (rows.n_features <= kNarrowFeatures) narrow_ = std::make_unique<NarrowAssigner>(rows, parallel);
     if (narrow_ || rows.n_features > kMostByteFeatures) return;
-    bounded_ = std::make_unique<BoundedAssigner>(rows, parallel);
+    bounded_ = std::make_unique<BoundedAssigner>(rows, parallel, use);
     if (!bounded_->useful()) bounded_.reset();
 }
 

@@ -11,7 +11,8 @@ namespace kmosaic {
 
 class Assigner {
   public:
-    Assigner(const Rows& rows, const Parallel& parallel);
+    // `use`: whether to sketch rows where that pays, which it does for seeds and for more than a few clusters.
+    Assigner(const Rows& rows, const Parallel& parallel, RowSketches::Use use = RowSketches::kWherePaying);
 
     // As assign() of assign.hpp.
     std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,

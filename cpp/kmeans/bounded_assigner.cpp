@@ -28,11 +28,11 @@ std::size_t groups_for(const Rows& rows) {
 }
 
 }  // namespace
-BoundedAssigner::BoundedAssigner(const Rows& rows, const Parallel& parallel)
+BoundedAssigner::BoundedAssigner(const Rows& rows, const Parallel& parallel, RowSketches::Use use)
     : rows_(rows),
       table_(kernels()),
       codes_(rows, parallel),
-      sketches_(codes_, table_, parallel),
+      sketches_(codes_, table_, parallel, use),
       most_groups_(groups_for(rows)),
       labels_(rows.n_rows, -1),
       neighbours_(rows.n_rows * kNeighbours),

@@ -28,7 +28,8 @@ struct Neighbour {
 
 class BoundedAssigner {
   public:
-    BoundedAssigner(const Rows& rows, const Parallel& parallel);
+    BoundedAssigner(const Rows& rows, const Parallel& parallel,
+                    RowSketches::Use use = RowSketches::kWherePaying);
 
     // As assign(). Labels and centers may have changed in any way since the last call.
     std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,

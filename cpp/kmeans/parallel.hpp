@@ -9,10 +9,10 @@
 #include <exception>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <type_traits>
 #include <utility>
-#include <vector>
+
+#include "kmeans/thread_pool.hpp"
 
 namespace kmosaic {
 
@@ -113,23 +113,14 @@ void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make
         }
     };
     const std::size_t n_threads = parallel.n_threads < n_tasks ? parallel.n_threads : n_tasks;
-    std::vector<std::thread> threads;
-    threads.reserve(n_threads);  // here it may throw; with threads running it would end the program
     for (std::size_t t = 1; t < n_threads; ++t) {
         progress.start();
-        try {
-            threads.emplace_back([&] {
-                work(false);
-                progress.finish();
-            });
-        } catch (const std::exception&) {
-            progress.finish();
-            break;  // fewer threads do the same work
-        }
+        if (run_on_thread([&] { work(false); }, [&] { progress.finish(); })) continue;
+        progress.finish();
+        break;  // fewer threads do the same work
     }
     work(true);
     progress.wait();
-    for (std::thread& thread : threads) thread.join();
     progress.rethrow();
 }
 

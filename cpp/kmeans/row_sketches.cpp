@@ -24,11 +24,12 @@ constexpr double kMargin = 1.25;
 
 }  // namespace
 
-RowSketches::RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel)
+RowSketches::RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel, Use use)
     : codes_(codes) {
     if (codes.n_rows() == 0) return;
     place_mean();
     measure(table, parallel);
+    if (use == kNone) return;
     projection_ = make_projection(codes_, mean_, table, parallel);
     if (projected()) sketch(table, parallel);
 }

@@ -37,7 +37,10 @@ struct Projection {
 
 class RowSketches {
   public:
-    RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel);
+    enum Use { kWherePaying, kNone };
+
+    RowSketches(const RowCodes& codes, const Kernels& table, const Parallel& parallel,
+                Use use = kWherePaying);
 
     [[nodiscard]] bool projected() const { return !projection_.panels.empty(); }
     [[nodiscard]] const Projection& projection() const { return projection_; }

@@ -15,6 +15,9 @@ from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
 
+# So few are met as quickly by a row's own bytes: on MNIST, k=10, sketches take 13 ms and spare nothing.
+_CLUSTERS_WITHOUT_SKETCHES = 16
+
 Rows = NDArray[Any]
 """(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
 
@@ -168,7 +171,8 @@ class MemoryEngine:
     ) -> int:
         if not self.keeps_bounds:
             return _core.assign(self.rows, centers, labels, self.n_threads, moves)
-        return self._steps().assign(centers, labels, self.n_threads, moves)
+        assigner = self._steps(sketches=len(centers) > _CLUSTERS_WITHOUT_SKETCHES)
+        return assigner.assign(centers, labels, self.n_threads, moves)
 
     def sums(self, n_clusters: int) -> _core.Partial:
         """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
@@ -279,9 +283,9 @@ class MemoryEngine:
             self._order_and_starts = _core.canonical_order(self.rows, self.n_threads)
         return self._order_and_starts
 
-    def _steps(self) -> _core.Assigner:
+    def _steps(self, *, sketches: bool = True) -> _core.Assigner:
         if self._assigner is None:
-            self._assigner = _core.Assigner(self.rows, self.n_threads)
+            self._assigner = _core.Assigner(self.rows, self.n_threads, sketches)
         return self._assigner
 
     def _partial(self, n_clusters: int) -> _core.Partial:

@@ -1,0 +1,132 @@
+#include "kmeans/dense_assigner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <vector>
+
+#include "kernels/dispatch.hpp"
+#include "kmeans/centroid_codes.hpp"
+#include "kmeans/decide.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// Rows a task works on: four of the kernels' groups, whose products with a few hundred centroids stay in L2.
+constexpr std::size_t kBlock = 48;
+
+// What is assigned, to what, by which kernels.
+struct Task {
+    const Rows& rows;
+    const Centers& centers;
+    const RowCodes& codes;
+    const RowSketches& sketches;
+    const CentroidCodes& centroids;
+    const Kernels& table;
+};
+
+// One thread's work on a block of rows.
+class DenseWorker {
+  public:
+    DenseWorker(const Task& task, std::int32_t* labels, Moves* moves)
+        : task_(task),
+          n_lanes_(task.centroids.arrangement().n_lanes()),
+          labels_(labels),
+          ledger_(moves ? &moves->open() : nullptr),
+          codes_(kBlock),
+          products_(kBlock * n_lanes_),
+          lanes_(n_lanes_),
+          row_(task.rows.n_features) {}
+
+    std::size_t operator()(std::size_t first, std::size_t count) {
+        const BytePanel all = task_.centroids.panel(0);
+        for (std::size_t i = 0; i < count; ++i) codes_[i] = task_.codes[first + i];
+        task_.table.bytes->products(codes_.data(), count, all.n_quads, all.codes, n_lanes_ / kPanelWidth,
+                                    products_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t row = first + i;
+            const std::int32_t label = nearest_of_all(row, all, products_.data() + i * n_lanes_);
+            if (labels_[row] == label) continue;
+            if (ledger_) ledger_->add(row, labels_[row], label);
+            labels_[row] = label;
+            ++changed;
+        }
+        return changed;
+    }
+
+  private:
+    std::int32_t nearest_of_all(std::size_t row, const BytePanel& all, const std::int32_t* products) {
+        // Both ends of an interval are rounded by as much as the slack.
+        const ByteRow about{nullptr, task_.sketches.norm(row), task_.sketches.rest(row),
+                            static_cast<float>(2.01 * task_.centroids.coarse_slack(row)), 0};
+        const std::size_t n = task_.table.bytes->contenders(all, about, products, n_lanes_, lanes_.data());
+        const Arrangement& arrangement = task_.centroids.arrangement();
+        if (n == 1) return arrangement.centroid_of[lanes_[0]];
+        left_.clear();
+        double best = std::numeric_limits<double>::infinity();
+        for (std::size_t c = 0; c < n; ++c) {
+            const std::int32_t centroid = arrangement.centroid_of[lanes_[c]];
+            if (centroid < 0 || task_.centroids.is_copy(static_cast<std::size_t>(centroid))) continue;
+            left_.push_back({centroid, closer(row, centroid, products[lanes_[c]])});
+            best = std::min(best, left_.back().score.high);
+        }
+        candidates_.clear();
+        for (const Left& left : left_)
+            if (!(left.score.low > best)) candidates_.push_back(static_cast<std::size_t>(left.centroid));
+        if (candidates_.size() == 1) return static_cast<std::int32_t>(candidates_[0]);
+        std::sort(candidates_.begin(), candidates_.end());
+        task_.table.exact->widen[task_.rows.dtype](task_.rows.row(row), task_.rows.n_features, row_.data());
+        return static_cast<std::int32_t>(nearest(row_.data(), task_.centers, candidates_, distances_));
+    }
+
+    // The interval of a score, narrowed by a second product.
+    Interval closer(std::size_t row, std::int32_t centroid, std::int32_t product) const {
+        const auto j = static_cast<std::size_t>(centroid);
+        const BytePair pair{task_.codes[row], task_.centroids.rest_codes(j)};
+        std::int32_t rest_product = 0;
+        task_.table.bytes->dots(&pair, 1, task_.codes.n_bytes(), &rest_product);
+        return task_.centroids.finer_score(row, j, task_.centroids.score(row, j, product), rest_product);
+    }
+
+    struct Left {
+        std::int32_t centroid;
+        Interval score;
+    };
+
+    const Task& task_;
+    std::size_t n_lanes_;
+    std::int32_t* labels_;
+    Moves::Ledger* ledger_;
+    std::vector<const std::uint8_t*> codes_;
+    std::vector<std::int32_t> products_;  // [row][lane]
+    std::vector<std::uint32_t> lanes_;
+    std::vector<Left> left_;
+    std::vector<std::size_t> candidates_;
+    std::vector<double> distances_;
+    std::vector<double> row_;
+};
+
+}  // namespace
+
+std::size_t assign_densely(const Rows& rows, const Centers& centers, std::int32_t* labels,
+                           const Parallel& parallel, Moves* moves) {
+    if (rows.n_rows == 0) return 0;
+    const Kernels& table = kernels();
+    const RowCodes codes(rows, parallel);
+    const RowSketches sketches(codes, table, parallel, RowSketches::kNone);
+    CentroidCodes centroids(codes, sketches, table, centers.n_clusters, 1);
+    centroids.update(centers, parallel);
+    const Task task{rows, centers, codes, sketches, centroids, table};
+    std::atomic<std::size_t> changed{0};
+    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, worker = DenseWorker(task, labels, moves)](std::size_t block) mutable {
+            const std::size_t first = block * kBlock;
+            changed += worker(first, std::min(kBlock, rows.n_rows - first));
+        };
+    });
+    return changed;
+}
+
+}  // namespace kmosaic
