@@ -1,8 +1,8 @@
 """Commands and code in README.md, CONTRIBUTING.md and docs/ do what they say: every page is followed.
 
 On the line before a block, ``<!-- not run: reason -->`` leaves it out, and ``<!-- needs mnist -->`` (or
-landsat7-nc, landsat7-bahamas, rasterio) runs it where that is. Blocks of other languages than bash and python
-are not run.
+landsat7-nc, landsat7-bahamas, rasterio, dask) runs it where that is. Blocks of other languages than bash and
+python are not run.
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_every_block_of_a_page_runs(page: Path, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {f"needs {name}": data_folder(name) for name in ("mnist", *SCENES)}
     found["needs rasterio"] = None if find_spec("rasterio") is None else ROOT
+    libraries = ("dask", "distributed", "rasterio")
+    found["needs dask"] = ROOT if all(map(find_spec, libraries)) else None
     names: dict[str, object] = {"__name__": "documentation"}
     if (mnist := found["needs mnist"]) is not None:
         monkeypatch.setenv("KMOSAIC_DATA", str(mnist.parent))

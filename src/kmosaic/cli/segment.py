@@ -257,6 +257,12 @@ def _map_options(command: Decorator) -> Any:
     help="Use no more than this, such as 1GB; the classes are the same. [default: half of what is free]",
 )
 @click.option(
+    "--dask",
+    metavar="WHERE",
+    help="Let Dask workers find the classes and the map: those of a scheduler, such as tcp://host:8786, or "
+    "started here: local, or local:4 for four.",
+)
+@click.option(
     "--threads",
     "n_threads",
     type=WholeNumber(1),
@@ -277,6 +283,7 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
           --rgb 3,2,1 --model scene.kmosaic --statistics classes.csv --report report.html
       kmosaic segment other.tif --model scene.kmosaic -o other-classes.tif
       kmosaic segment huge.vrt --clusters 20 --memory 1GB -o classes.tif
+      kmosaic segment huge.vrt --clusters 20 --dask tcp://scheduler:8786 -o classes.tif
     """
     reading = _Reading.taken_from(given)
     asked = {name: given.pop(name) for name in _Request.__dataclass_fields__ if name in given}

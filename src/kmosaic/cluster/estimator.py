@@ -14,10 +14,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from kmosaic.cluster.dask_rows import LARGEST_VALUE, is_dask_array
+from kmosaic.cluster.streaming import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
-LARGEST_VALUE = 1e100
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
 EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
@@ -46,8 +47,13 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         Returns
         -------
         labels : (n_samples,) int32
+            Of a Dask array, a Dask array, computed when asked for.
         """
         check_is_fitted(self)
+        if is_dask_array(X):
+            lazy = checked_dask_rows(self, X, sample_weight, reset=False)
+            labels: NDArray[np.int32] = lazy_labels(lazy, self.cluster_centers_)
+            return labels
         rows = self._rows(X, reset=False)
         checked_weights(sample_weight, rows)
         return nearest_centers(rows, self.cluster_centers_, self.n_threads)
@@ -59,8 +65,15 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         return self.fit(X, y, sample_weight=sample_weight).labels_
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the distance (not squared) of each row to each centroid: (n_samples, n_clusters) float64."""
+        """Return the distance (not squared) of each row to each centroid: (n_samples, n_clusters) float64.
+
+        Of a Dask array, a Dask array, computed when asked for.
+        """
         check_is_fitted(self)
+        if is_dask_array(X):
+            lazy = checked_dask_rows(self, X, None, reset=False)
+            distances: NDArray[np.float64] = lazy_distances(lazy, self.cluster_centers_)
+            return distances
         rows = self._rows(X, reset=False)
         squared = MemoryEngine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
             self.cluster_centers_
@@ -70,6 +83,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """Return minus the inertia of X at the fitted centroids: higher is better."""
         check_is_fitted(self)
+        if is_dask_array(X):
+            rows = checked_dask_rows(self, X, sample_weight, reset=False)
+            return -inertia_of(rows, self.cluster_centers_, self.n_threads)
         rows = self._rows(X, reset=False)
         engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
         return -engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
@@ -132,14 +148,19 @@ def check_magnitude(name: str, values: NDArray[np.float64]) -> None:
         )
 
 
-def warn_of_empty_clusters(engine: MemoryEngine, labels: NDArray[np.int32], n_clusters: int) -> None:
-    """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
-    has_rows = np.zeros(n_clusters, dtype=bool)
+def cluster_sizes(labels: NDArray[np.int32], n_clusters: int) -> NDArray[np.int64]:
+    """Return how many labels each cluster has."""
+    sizes = np.zeros(n_clusters, dtype=np.int64)
     for start in range(0, len(labels), _LABELS_AT_A_TIME):
-        has_rows |= np.bincount(labels[start : start + _LABELS_AT_A_TIME], minlength=n_clusters) > 0
-        if has_rows.all():
-            return
-    n_with_rows = int(has_rows.sum())
+        sizes += np.bincount(labels[start : start + _LABELS_AT_A_TIME], minlength=n_clusters)
+    return sizes
+
+
+def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine) -> None:
+    """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
+    n_clusters, n_with_rows = len(sizes), int(np.count_nonzero(sizes))
+    if n_with_rows == n_clusters:
+        return
     n_distinct = len(engine.distinct_rows().starts)
     if n_distinct < n_clusters:
         message = (

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from kmosaic.cluster.dask_rows import in_memory, is_dask_array
 from kmosaic.cluster.estimator import (
     EMPTY_CLUSTERS,
     CentroidEstimator,
@@ -22,7 +23,16 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
+from kmosaic.cluster.streaming import (
+    block_engine,
+    checked_dask_rows,
+    fits_here,
+    held_labels,
+    lazy_labels,
+    seeding_engine,
+)
 from kmosaic.engines import (
+    BlockEngine,
     IterationProgress,
     LloydOptions,
     LloydResult,
@@ -74,7 +84,7 @@ class KMeans(CentroidEstimator):
     cluster_centers_ : (n_clusters, n_features) float64
         The centroids, in units of X.
     labels_ : (n_samples,) int32
-        The cluster of each row fitted.
+        The cluster of each row fitted; a Dask array where X was one.
     inertia_ : float
         J: the sum of weighted squared distances of the rows to their centroids, in squared units of X.
     n_iter_ : int
@@ -144,11 +154,15 @@ class KMeans(CentroidEstimator):
         Parameters
         ----------
         X : (n_samples, n_features)
+            Or a Dask array, (n_samples, ...): computed into memory where it fits into half of what is free,
+            else gone through block by block; with an active ``distributed.Client``, by its workers.
         y : ignored
         sample_weight : (n_samples,), optional
             How often each row counts; not negative, not all zero.
         """
         self._check_parameters()
+        if is_dask_array(X):
+            return self._fit_dask(X, sample_weight)
         rows = self._rows(X, reset=True)
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
@@ -158,10 +172,30 @@ class KMeans(CentroidEstimator):
             engine = MemoryEngine(rows, weights, n_threads, keeps_bounds=True)
         else:
             engine = MemoryEngine(merged.rows, None, n_threads, merged.counts, keeps_bounds=True)
-        best = self._best_of(engine, check_random_state(self.random_state))
-        warn_of_empty_clusters(engine, best.labels, len(best.centers))
-        self.cluster_centers_ = best.centers
+        best = self._best_of(engine, engine, check_random_state(self.random_state))
+        warn_of_empty_clusters(best.counts, engine)
         self.labels_ = best.labels if merged is None else merged.expand(best.labels)
+        return self._take(best)
+
+    def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
+        """Cluster the rows of a Dask array: in memory where they fit, and else block by block."""
+        if self.empty_clusters == "random":
+            raise ValueError("empty_clusters='random' does not go with a Dask array; choose another way")
+        rows = checked_dask_rows(self, X, sample_weight, reset=True)
+        check_enough_rows(rows.shape[0], self.n_clusters)
+        if fits_here(rows):
+            self.labels_ = held_labels(self.fit(in_memory(rows)).labels_, rows)
+            return self
+        random_state = check_random_state(self.random_state)
+        engine = block_engine(rows, self.n_threads)
+        starts = seeding_engine(engine, random_state)
+        best = self._best_of(engine, starts, random_state)
+        warn_of_empty_clusters(best.counts, starts)
+        self.labels_ = lazy_labels(rows, best.centers)
+        return self._take(best)
+
+    def _take(self, best: LloydResult) -> Self:
+        self.cluster_centers_ = best.centers
         self.inertia_ = best.inertia
         self.n_iter_ = best.n_iter
         self.converged_ = best.converged
@@ -173,12 +207,18 @@ class KMeans(CentroidEstimator):
         draws_rows = callable(self.init) or self.empty_clusters == "random"
         return weights is None and len(rows) >= LEAST_ROWS_TO_MERGE and not draws_rows
 
-    def _best_of(self, engine: MemoryEngine, random_state: np.random.RandomState) -> LloydResult:
+    def _best_of(
+        self,
+        engine: MemoryEngine | BlockEngine,
+        starts: MemoryEngine,
+        random_state: np.random.RandomState,
+    ) -> LloydResult:
+        """The best of n_init fits, each started from rows of ``starts``."""
         n_init = self._n_starts()
         tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
         best: LloydResult | None = None
         for restart in range(n_init):
-            centers = starting_centers(engine, self.n_clusters, self.init, random_state)
+            centers = starting_centers(starts, self.n_clusters, self.init, random_state)
             options = LloydOptions(
                 self.max_iter, tolerance, self.empty_clusters, random_state, self._reporter(restart, n_init)
             )

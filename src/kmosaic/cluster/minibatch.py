@@ -19,6 +19,7 @@ from kmosaic.cluster.estimator import (
     check_real_number,
     check_whole_number,
     checked_weights,
+    cluster_sizes,
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
@@ -159,7 +160,7 @@ class MiniBatchKMeans(CentroidEstimator):
         self._stream = self._start(counted, counted_weights, random_state)
         self.n_iter_, self.converged_ = self._run(self._stream, counted, counted_weights, random_state)
         engine = self._finish(self._stream, rows, weights)
-        warn_of_empty_clusters(engine, self.labels_, self.n_clusters)
+        warn_of_empty_clusters(cluster_sizes(self.labels_, self.n_clusters), engine)
         return self
 
     @all_or_nothing

@@ -183,7 +183,7 @@ class Model:
             algorithm=type(fitted).__name__,
             parameters={name: _json_value(value) for name, value in parameters.items() if name != "callback"},
             feature_names=printable_names(origin.feature_names or getattr(fitted, "feature_names_in_", None)),
-            cluster_sizes=np.bincount(fitted.labels_, minlength=len(centers)).astype(np.int64),
+            cluster_sizes=np.asarray(np.bincount(fitted.labels_, minlength=len(centers)), np.int64),
             inertia=float(fitted.inertia_),
             n_iter=int(fitted.n_iter_),
             converged=bool(fitted.converged_),

@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial, reduce
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.blocks import Block, Blocks
+from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks
 from kmosaic.engines.memory import (
     SUM_BATCH,
     Assigned,
@@ -27,21 +28,22 @@ from kmosaic.errors import DataError
 
 @dataclass(frozen=True)
 class Survey:
-    """How many rows there are, and each feature's least and greatest value.
+    """Where rows begin, how many there are, and each feature's least and greatest value.
 
     Integers have None for both, since their sums need neither.
     """
 
+    first: int
     n_rows: int
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
 
     def joined(self, other: Survey) -> Survey:
         """That of the rows of both."""
+        first, n_rows = min(self.first, other.first), self.n_rows + other.n_rows
         if self.low is None or self.high is None or other.low is None or other.high is None:
-            return Survey(self.n_rows + other.n_rows)
-        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
-        return Survey(self.n_rows + other.n_rows, low, high)
+            return Survey(first, n_rows)
+        return Survey(first, n_rows, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
 # Squares are added up in batches of a multiple of the core's own, so that it makes no difference to them.
@@ -67,14 +69,17 @@ class BlockEngine:
     def __init__(self, blocks: Blocks, n_threads: int, *, keeps_labels: bool = False) -> None:
         self.blocks = blocks
         self.n_threads = n_threads
-        self.survey = reduce(Survey.joined, blocks.map(partial(_survey, n_threads)))
+        surveys = list(blocks.map(partial(_survey, n_threads)))
+        self.survey = reduce(Survey.joined, surveys)
+        ends = accumulate(each.n_rows for each in surveys)
+        self._ends = {each.first: end for each, end in zip(surveys, ends, strict=True)}
         if self.survey.n_rows == 0:
             raise NoRowsError("there are no rows to cluster")
         self._empty = self._without_rows()
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
         self._sums: _core.Partial | None = None
-        self._labels = BlockLabels() if keeps_labels and blocks.in_turn else None
+        self._labels = BlockLabels() if keeps_labels and not isinstance(blocks, SpreadBlocks) else None
         self._moved = False  # whether a row was moved since
 
     @property
@@ -111,6 +116,19 @@ class BlockEngine:
         """Assign rows and bring their sums from the labels kept to the new ones; return how many changed."""
         return sum(self.blocks.map(partial(_move_nearest, self.n_threads, self._assigned, sums, labels)))
 
+    def mean_variance(self) -> float:
+        """The mean over features of the rows' variance. Forgets the labels."""
+        start = np.zeros((1, self.blocks.n_features))
+        partial = self.assign(start).partial
+        inertia = self.inertia(partial, partial.means(start, self.n_threads))
+        self.forget_labels()
+        return inertia / float(partial.counts[0] * self.blocks.n_features)
+
+    def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
+        """J of the rows, as ``partial`` sums them by their present labels, at these centres."""
+        certified = self.certified_inertia(partial, centers)
+        return self.summed_inertia(centers) if certified is None else certified
+
     def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
         return partial.means(previous, self.n_threads)
@@ -123,8 +141,10 @@ class BlockEngine:
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
         batches, sums = _Batches(SUM_BATCH), []
-        for distances in self.blocks.map(partial(_own_distances, self.n_threads, self._assigned, centers)):
-            sums += [sum_in_batches(batch) for batch in batches.add(distances)]
+        task = partial(_batch_sums, partial(_own_distances, self.n_threads, self._assigned, centers))
+        for cut in self.blocks.map(partial(task, self._ends)):
+            sums += [sum_in_batches(batch) for batch in batches.add(cut.head)]
+            sums += [*cut.sums, *(sum_in_batches(batch) for batch in batches.add(cut.tail))]
         return math.fsum([*sums, *map(sum_in_batches, batches.rest())])
 
     def donors(
@@ -170,19 +190,18 @@ class BlockEngine:
         return self._centers
 
     def _add(self, sums: _core.Partial, task: Callable[[_core.Partial, Block], _core.Partial]) -> None:
-        """Let each block add to ``sums``: in turn, or to a Partial of its own, and those together in their
-        order."""
-        if self.blocks.in_turn:
-            for _ in self.blocks.map(partial(task, sums)):
-                pass
+        """Let each block add to ``sums``: in turn or, where processes share the blocks, to a Partial of its
+        own."""
+        if isinstance(self.blocks, SpreadBlocks):
+            sums.merge(self.blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
             return
-        for own in self.blocks.map(partial(task, self._empty.emptied(sums.n_clusters))):
-            sums.merge(own)
+        for _ in self.blocks.map(partial(task, sums)):
+            pass
 
     def _sum_squares(self) -> _core.Partial:
         """A Partial of one cluster that has the rows' squares, and no sums."""
         squares = self._empty.emptied(1)
-        if not self.blocks.in_turn:
+        if isinstance(self.blocks, SpreadBlocks):
             self._add(squares, partial(_add_squares, self.n_threads))
             return squares
         batches = _Batches(_SQUARES_BATCH)
@@ -253,6 +272,15 @@ class _Batches:
 
 
 @dataclass(frozen=True)
+class _Cut:
+    """Sums of whole batches, and the values before and after them, which are parts of others."""
+
+    head: NDArray[np.float64]
+    sums: list[float]
+    tail: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class _Drawn:
     """Rows drawn from a block, and the keys they were drawn by: the lowest of all blocks stay."""
 
@@ -263,9 +291,9 @@ class _Drawn:
 def _survey(n_threads: int, block: Block) -> Survey:
     rows = block.rows
     if rows.dtype.kind == "u":
-        return Survey(len(rows))
+        return Survey(block.first, len(rows))
     low, high = _core.value_range(rows, n_threads)
-    return Survey(len(rows), np.array(low), np.array(high))
+    return Survey(block.first, len(rows), np.array(low), np.array(high))
 
 
 def _limbs_needed(n_threads: int, origin: list[float], grids: list[float], block: Block) -> int:
@@ -306,6 +334,20 @@ def _own_distances(
     """Each row's squared distance to the centre, in ``centers``, of the cluster it was ``assigned``."""
     labels = nearest_centers(block.rows, assigned, n_threads)
     return _core.own_squared_distances(block.rows, centers, labels, n_threads)
+
+
+def _batch_sums(
+    values_of: Callable[[Block], NDArray[np.float64]], ends: dict[int, int], block: Block
+) -> _Cut:
+    """Sums of the batches of ``SUM_BATCH`` among all rows that lie in a block, and the values that do not.
+
+    ``ends`` has the number of rows up to each block's last.
+    """
+    values = values_of(block)
+    n_head = min(len(values), -(ends[block.first] - len(values)) % SUM_BATCH)
+    n_whole = n_head + (len(values) - n_head) // SUM_BATCH * SUM_BATCH
+    batches = values[n_head:n_whole].reshape(-1, SUM_BATCH)
+    return _Cut(values[:n_head].copy(), [sum_in_batches(batch) for batch in batches], values[n_whole:].copy())
 
 
 def _costliest(

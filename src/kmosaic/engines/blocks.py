@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic import _core
 from kmosaic.engines.memory import Rows
 
 T = TypeVar("T")
@@ -32,6 +33,10 @@ class Block:
     rows: Rows
     first: int
     present: NDArray[np.bool_] | None = None
+
+    def __sizeof__(self) -> int:
+        """Bytes of its arrays, which a cluster's scheduler asks for before it sends a block elsewhere."""
+        return self.rows.nbytes + (0 if self.present is None else self.present.nbytes)
 
     @property
     def n_positions(self) -> int:
@@ -57,14 +62,20 @@ class Blocks(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """uint8, uint16, float32 or float64."""
 
-    @property
-    def in_turn(self) -> bool:
-        """Whether tasks run here, one after another in the order of positions, rather than in processes
-        side by side."""
-
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """What ``task`` returns for each block, in the order of positions.
 
-        A task keeps no hold of its block, whose memory is used again. Unless blocks are gone through in
-        turn, it is pickled and changes nothing outside.
+        Tasks run here, one after another; but see ``SpreadBlocks``. A task keeps no hold of its block,
+        whose memory is used again.
+        """
+
+
+@runtime_checkable
+class SpreadBlocks(Blocks, Protocol):
+    """Blocks that processes go through side by side: a task is pickled, and changes nothing outside."""
+
+    def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
+        """The Partials that ``task`` returns, merged where they are made.
+
+        Neighbours come first, in a tree that the number of blocks alone decides.
         """

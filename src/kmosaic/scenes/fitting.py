@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from kmosaic.cluster.seeding import starting_centers
 from kmosaic.engines import (
     BlockEngine,
+    Blocks,
     Engine,
     LloydOptions,
     LloydResult,
@@ -28,6 +30,9 @@ from kmosaic.scenes.memory import Needs, Plan, plan_memory
 from kmosaic.scenes.pixels import HeldPixels, OnPass, RowPixels, ScenePixels, StripReader
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 SEED_PIXELS = 1 << 18
 """Pixels that the fit starts from: enough that k-means++ and the steps after it see every class of a
@@ -112,17 +117,49 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
     read = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
     pixels = HeldPixels(read, scene.grid.n_pixels) if plan.holds_rows else read
     del read  # and its buffers, where pixels are held
-    blocks = _blocks(pixels, n_threads, plan, scene.name)
+    blocks = _engine(pixels, n_threads, scene.name, keeps_labels=plan.holds_labels)
+    return _fit(blocks, partial(_fastest, blocks, pixels, plan), options, scene.name, scaling)
+
+
+def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
+    """Find the same classes by the workers of a Dask cluster, on as many threads as these have.
+
+    Strips are held by the workers where all fit into half of their free memory, and else read in every pass.
+    Counts and, where bands are integers, centres and J are those of ``fit_scene`` to the bit; of floats, they
+    may differ in the last bits, but not with the number of workers.
+
+    Raises
+    ------
+    DataError
+        As ``fit_scene``, and where there is no worker, or workers have another version of kmosaic.
+    """
+    from kmosaic.engines.dask_blocks import DaskBlocks
+    from kmosaic.scenes.dask_strips import SceneStrips
+
+    strips, height = SceneStrips(scene, scaling), scene.grid.height
+
+    def on_pass(n_done: int, n_blocks: int) -> None:  # noqa: ARG001
+        if options.on_pass is not None:
+            options.on_pass(strips.lines_of(n_done), height)
+
+    blocks = _engine(DaskBlocks(client, strips, on_pass), 1, scene.name, keeps_labels=False)
+    return _fit(blocks, lambda: blocks, options, scene.name, scaling)
+
+
+def _fit(
+    blocks: BlockEngine, engine: Callable[[], Engine], options: FitOptions, name: str, scaling: Scaling
+) -> SceneFit:
+    """The fit by ``engine``, which is made once seeds were found, or that of a sample."""
     started = _fit_of_sample(blocks, options)
     if options.sample is None:
-        found = _classes(_engine(blocks, pixels, plan), blocks, started.last.centers, options)
+        found = _classes(engine(), blocks, started.last.centers, options)
         result = found.last
         sampled, sample_inertia = None, None
     else:
         found, result = started, _applied(blocks, started.last)
         sampled, sample_inertia = min(options.sample, blocks.n_rows), started.last.inertia
     if options.isodata is None:
-        _check_counts(result, options.n_clusters, scene.name)
+        _check_counts(result, options.n_clusters, name)
     return SceneFit(
         centers=result.centers,
         scaling=scaling,
@@ -163,7 +200,7 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
     return _classes(engine, drawn, centers, replace(options, isodata=asked))
 
 
-def _engine(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) -> Engine:
+def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) -> Engine:
     """The fastest there is room for: with labels and bounds, or with rows held, or reading them every
     time."""
     if isinstance(pixels, ScenePixels) or not plan.holds_bounds:
@@ -193,9 +230,9 @@ def _lloyd_options(
     return LloydOptions(options.max_iter, 0.0, "relocate", np.random.RandomState(options.seed), report)
 
 
-def _blocks(pixels: ScenePixels | HeldPixels, n_threads: int, plan: Plan, name: str) -> BlockEngine:
+def _engine(blocks: Blocks, n_threads: int, name: str, *, keeps_labels: bool) -> BlockEngine:
     try:
-        return BlockEngine(pixels, n_threads, keeps_labels=plan.holds_labels)
+        return BlockEngine(blocks, n_threads, keeps_labels=keeps_labels)
     except NoRowsError:
         raise DataError(f"{name} has no pixel that is present; look at its nodata values and mask") from None
 

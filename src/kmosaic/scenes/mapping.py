@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
@@ -19,6 +19,9 @@ from kmosaic.scenes.raster_output import TILE
 from kmosaic.scenes.scene import Scene, Strip
 from kmosaic.scenes.smoothing import majority_by_strips, sieve
 from kmosaic.scenes.statistics import GROUP_LINES, ClassSizes, ClassStatistics, ClassSums, SizeCount
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # More pixels at a time make nothing faster.
 _STRIP_PIXELS = 1 << 20
@@ -48,7 +51,8 @@ class Mapping:
 
     ``majority`` is the window of the filter, ``sieve`` the least pixels of a patch, each None for neither;
     ``memory`` the most bytes the process is to use, None for no cap, of which ``taken`` are in use
-    already; ``on_pass`` is called with the lines done and all there are.
+    already; ``on_pass`` is called with the lines done and all there are. With a ``client``, the workers of
+    its Dask cluster find the labels, unless ``on_detail`` asks for more.
     """
 
     scene: Scene
@@ -58,6 +62,7 @@ class Mapping:
     memory: int | None = None
     taken: int = field(default_factory=resident)
     on_pass: OnPass | None = None
+    client: Client | None = None
 
     def run(
         self, on_labels: OnLabels, on_detail: OnDetail | None = None, *, statistics: bool = True
@@ -91,6 +96,8 @@ class Mapping:
         map."""
         reader = StripReader(self.scene, self._n_lines(on_detail is not None), self.on_pass)
         strips: Iterator[Labelled] = (self._labelled(strip, on_detail) for strip in reader.strips())
+        if self.client is not None and on_detail is None:
+            strips = self._by_workers(self.client, reader, keeps_values=keeps_values)
         if self.majority is not None:
             # A strip's labels are known once the next strip has been read, into the same memory.
             held = ((np.array(values) if keeps_values else None, labels) for values, labels in strips)
@@ -98,6 +105,21 @@ class Mapping:
         if self.sieve is None:
             return strips
         return self._sieved(strips, reader, keeps_values=keeps_values)
+
+    def _by_workers(self, client: Client, reader: StripReader, *, keeps_values: bool) -> Iterator[Labelled]:
+        """The same by the workers of a cluster; what values are kept is read here, too."""
+        from kmosaic.scenes.dask_strips import labels_by_workers
+
+        found = labels_by_workers(client, self.scene, self.classifier, reader.n_lines)
+        if keeps_values:
+            yield from ((strip.values, labels) for strip, labels in zip(reader.strips(), found, strict=True))
+            return
+        n_done = 0
+        for labels in found:
+            yield None, labels
+            n_done += len(labels)
+            if self.on_pass is not None:
+                self.on_pass(n_done, self.scene.grid.height)
 
     def _labelled(self, strip: Strip, on_detail: OnDetail | None) -> Labelled:
         if on_detail is None:

@@ -63,8 +63,6 @@ class ScenePixels:
     A pixel's position is line * width + column. Rows are the pixels' scaled values.
     """
 
-    in_turn = True
-
     def __init__(self, reader: StripReader, scaling: Scaling) -> None:
         self._reader = reader
         self._scaling = scaling
@@ -93,8 +91,6 @@ class HeldPixels:
     pixels : ScenePixels
     n_positions : pixels of the scene, missing ones too
     """
-
-    in_turn = True
 
     def __init__(self, pixels: ScenePixels, n_positions: int) -> None:
         self.n_features = pixels.n_features

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.engines.dask_cluster import open_cluster
 from kmosaic.errors import DataError, OutputError
 from kmosaic.files import check_output
 from kmosaic.scenes.arrays import as_scene
 from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
-from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene
+from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
 from kmosaic.scenes.isodata import IsodataOptions
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
@@ -56,6 +57,10 @@ class SegmentOptions:
         As in ``FitOptions``. ``memory`` caps the map's drawing, too.
     isodata : IsodataOptions or None
         Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
+    dask : str, distributed.Client or None
+        Whose workers find the classes, and the map's labels: of the scheduler at this address, of a client,
+        or started here for as long: "local", or "local:4" for four. They must read the scene by the same
+        paths, ``memory`` and ``n_threads`` do not concern them, and they change no result of integer bands.
     model : path, SceneModel or None
         Where ``n_clusters`` is given, the path to write the classes to; else the classes to use.
     names : sequence of str, or None
@@ -97,6 +102,7 @@ class SegmentOptions:
     isodata: IsodataOptions | None = None
     memory: int | None = None
     n_threads: int | None = None
+    dask: Any = None
     model: FilePath | SceneModel | None = None
     names: Sequence[str] | None = None
     majority: int | None = None
@@ -223,6 +229,7 @@ class _Job:
     n_clusters: int | None
     output: FilePath | None
     asked: SegmentOptions
+    client: Any = None
 
     def run(self) -> Segmentation:
         self._check()
@@ -230,7 +237,9 @@ class _Job:
         with contextlib.ExitStack() as stack:
             if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
-            return self._run(scene)
+            dask = self.asked.dask
+            client = stack.enter_context(open_cluster(dask)) if isinstance(dask, str) else dask
+            return replace(self, client=client)._run(scene)
 
     def _check(self) -> None:
         """Find out before any work is done what cannot be."""
@@ -337,6 +346,8 @@ class _Job:
             told.on_iteration,
             told.on_pass,
         )
+        if self.client is not None:
+            return fit_scene_on(self.client, scene, scaling, options)
         return fit_scene(scene, scaling, options)
 
     def _scaling_lines(self, scene: Scene) -> int:
@@ -390,6 +401,7 @@ class _Job:
             asked.memory,
             taken,
             told.on_pass,
+            self.client,
         )
         with contextlib.ExitStack() as stack:
             outputs = MapOutputs(stack, drawn, overwrite=asked.overwrite)

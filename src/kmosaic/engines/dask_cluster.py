@@ -1,0 +1,196 @@
+"""Dask's clusters: the only module that starts them or speaks to their scheduler."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from kmosaic.errors import DataError, MissingLibraryError
+from kmosaic.version import VERSION
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+CONNECT_SECONDS = 5
+_WORKER_SECONDS = 60
+_HELD_SHARE = 0.5  # of the workers' free memory: the rest is for what tasks make
+
+
+def load_distributed() -> Any:
+    """Return the library, which need not be installed.
+
+    Raises
+    ------
+    MissingLibraryError
+        Where it is not.
+    """
+    try:
+        import distributed
+    except ImportError as error:
+        raise MissingLibraryError(
+            "a Dask cluster needs dask and distributed; pip install 'kmosaic[dask]'"
+        ) from error
+    return distributed
+
+
+@contextmanager
+def open_cluster(place: str) -> Iterator[Client]:
+    """Yield a client of the scheduler at an address, or of workers started here for as long.
+
+    ``place`` is an address such as "tcp://scheduler:8786"; "local", a worker process for each processor; or
+    "local:4", so many of them, which share the processors.
+
+    Raises
+    ------
+    DataError
+        Where ``place`` is none of these, or no scheduler answers there within seconds.
+    MissingLibraryError
+        Without distributed.
+    """
+    distributed = load_distributed()
+    kind, _, number = place.partition(":")
+    if kind != "local":
+        with _connected(distributed, place) as client:
+            yield client
+        return
+    cluster = _local_cluster(distributed, place, number)
+    try:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            yield client
+    finally:
+        with suppress(KeyError):  # Dask's own, where a worker has died
+            cluster.close()
+
+
+def _connected(distributed: Any, address: str) -> Client:
+    try:
+        return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise DataError(
+            f"no Dask scheduler answers at {address} within {CONNECT_SECONDS} s ({error}); "
+            "look at the address and whether it runs, or use 'local'"
+        ) from error
+
+
+def _local_cluster(distributed: Any, place: str, number: str) -> Any:
+    from kmosaic.engines.threads import resolve_n_threads
+
+    n_threads = resolve_n_threads(None)
+    if place != "local" and not (number.isascii() and number.isdigit() and 0 < int(number[:5]) < 1025):
+        raise DataError(f"{place} must be 'local', 'local:4' for four workers, or a scheduler's address")
+    n_workers = int(number) if number else n_threads
+    return distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=max(1, n_threads // n_workers),
+        scheduler_port=0,
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,  # what goes wrong is raised here
+    )
+
+
+def active_client(collection: Any) -> Client | None:
+    """Return the client that would compute a Dask collection, or None where this process would."""
+    from dask.base import get_scheduler
+
+    owner = getattr(get_scheduler(collections=[collection]), "__self__", None)
+    return owner if hasattr(owner, "scheduler_info") else None
+
+
+def check_workers(client: Client) -> None:
+    """Wait for a worker, and see that all of them and the scheduler have this kmosaic.
+
+    Raises
+    ------
+    DataError
+        Where none comes, or one has another version, or none at all.
+    """
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+    except TimeoutError as error:
+        raise DataError(
+            f"the Dask scheduler has had no worker for {_WORKER_SECONDS} s; start some: dask worker ADDRESS"
+        ) from error
+    versions = {
+        f"worker {name}": found for name, found in client.run(_own_version, on_error="return").items()
+    }
+    for place, version in {**versions, "scheduler": _version_of_scheduler(client)}.items():
+        if isinstance(version, OSError):  # it has just died
+            continue
+        if version != VERSION:
+            found = f"kmosaic {version}" if isinstance(version, str) else f"no kmosaic ({version})"
+            raise DataError(
+                f"the Dask {place} has {found}, and this is kmosaic {VERSION}; install the same on all"
+            )
+
+
+def _version_of_scheduler(client: Client) -> Any:
+    """It looks at every task."""
+    try:
+        return client.run_on_scheduler(_own_version)
+    except Exception as error:  # whatever it says when it cannot import kmosaic
+        return error
+
+
+def _own_version() -> str:
+    return VERSION
+
+
+def n_slots(client: Client) -> int:
+    """How many tasks the workers run at a time."""
+    n_threads: list[int] = list(client.nthreads().values())
+    return max(1, sum(n_threads))
+
+
+def can_hold(client: Client, n_bytes: int) -> bool:
+    """Whether the workers' memory has room for so much besides what they work with.
+
+    A worker that sets itself no limit counts as having no room: nobody knows what it has.
+    """
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    free = (_free_memory(worker) for worker in workers)
+    return n_bytes <= _HELD_SHARE * sum(free)
+
+
+def _free_memory(worker: dict[str, Any]) -> float:
+    limit, used = worker.get("memory_limit") or 0, worker.get("metrics", {}).get("memory", 0)
+    return max(0, limit - used) if math.isfinite(limit) else 0
+
+
+def in_lots(client: Client, n: int, size: int, submit: Callable[[range], list[Future]]) -> Iterator[Any]:
+    """Yield the results of ``n`` tasks in their order, ``size`` of them submitted together, one lot ahead."""
+    before: list[Future] = []
+    for first in range(0, n, size):
+        lot = submit(range(first, min(first + size, n)))
+        yield from gathered(client, before)
+        before = lot
+    yield from gathered(client, before)
+
+
+def gathered(client: Client, futures: Sequence[Future]) -> list[Any]:
+    """Return the results of futures, in their order.
+
+    Raises
+    ------
+    DataError
+        Where workers die of a task again and again, or the scheduler is lost; and what a task raises.
+    """
+    results: list[Any] = _told(lambda: client.gather(list(futures)))
+    return results
+
+
+def _told(wait: Callable[[], Any]) -> Any:
+    distributed = load_distributed()
+    from asyncio import CancelledError
+
+    try:
+        return wait()
+    except distributed.KilledWorker as error:
+        raise DataError(
+            "workers died again and again of the same task, probably of memory: use smaller chunks or "
+            f"workers with more memory, or raise distributed.scheduler.allowed-failures ({error})"[:600]
+        ) from error
+    except (CancelledError, distributed.comm.CommClosedError) as error:
+        raise DataError(f"the Dask scheduler, or data that only it could give, was lost ({error})") from error

@@ -1,0 +1,135 @@
+"""A scene's strips, read and worked on by a Dask cluster's workers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.engines import Block
+from kmosaic.engines.dask_blocks import applied, errors_travel, given
+from kmosaic.engines.dask_cluster import check_workers, in_lots, n_slots
+from kmosaic.scenes.labelling import Classifier
+from kmosaic.scenes.scaling import Scaling
+from kmosaic.scenes.scene import Scene, Strip
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+# Strips depend on the scene alone, so that the number of workers changes no bit of a fit. More bytes than the
+# most would crowd a worker's memory; with fewer than the least, a scheduler's time for each task would show.
+_STRIPS = 64
+_LEAST_BYTES = 8 << 20
+_MOST_BYTES = 128 << 20
+_MOST_BLOCK_BYTES = 512 << 20
+_LABEL_LOTS_A_SLOT = 2
+
+_opened = threading.local()
+
+
+class SceneStrips:
+    """A scene's present pixels, scaled, as workers read them: a ``Source`` of ``DaskBlocks``.
+
+    The scene is sent by pickling, so its files must be readable by the same paths on all workers.
+    """
+
+    def __init__(self, scene: Scene, scaling: Scaling) -> None:
+        self._scene = scene
+        self._scaling = scaling
+        self._sent: Future | None = None
+        self._n_lines = lines_of_strip(scene)
+        self.n_features = len(scene.bands)
+        self.dtype: np.dtype[Any] = scaling.dtype(scene.dtype)
+        self.n_blocks = -(-scene.grid.height // self._n_lines)
+        self.n_bytes = scene.grid.n_pixels * (self.n_features * self.dtype.itemsize + 1)
+
+    def lines_of(self, n_blocks: int) -> int:
+        """How many lines the first blocks go over."""
+        return min(n_blocks * self._n_lines, self._scene.grid.height)
+
+    def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
+        """See ``Source``."""
+        if self._sent is None:
+            self._sent = client.submit(given, _Opener(self._scene), pure=False)
+        tops = [number * self._n_lines for number in numbers]
+        read = partial(_block_of, self._n_lines, self._scaling)
+        shared = [[entry] * len(tops) for entry in (step, self._sent)]
+        return list(client.map(read, tops, *shared, pure=False))
+
+
+def lines_of_strip(scene: Scene) -> int:
+    """Return how many lines workers read at a time: whole blocks of lines, where these are not too large."""
+    line = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
+    wanted = min(max(scene.grid.height * line // _STRIPS, _LEAST_BYTES), _MOST_BYTES)
+    block = scene.block_height
+    n_lines = max(wanted // line // block, 1) * block
+    if n_lines * line > _MOST_BLOCK_BYTES:
+        n_lines = _MOST_BYTES // line
+    return min(max(n_lines, 1), scene.grid.height)
+
+
+def labels_by_workers(
+    client: Client, scene: Scene, classifier: Classifier, n_lines: int
+) -> Iterator[NDArray[np.int32]]:
+    """Yield the labels of a scene's strips of ``n_lines`` lines from top to bottom, as workers find them.
+
+    Each is (n_lines, width) int32, -1 where a pixel is missing. No more are held than a few for each thread
+    of the cluster.
+    """
+    check_workers(client)
+    tops = range(0, scene.grid.height, n_lines)
+    # Strips are what runs side by side.
+    sent = client.submit(given, (_Opener(scene), replace(classifier, n_threads=1)), pure=False)
+
+    def submit(numbers: range) -> list[Future]:
+        some = [tops[number] for number in numbers]
+        return list(client.map(partial(_labels_of, n_lines), some, [sent] * len(some), pure=False))
+
+    for labels in in_lots(client, len(tops), _LABEL_LOTS_A_SLOT * n_slots(client), submit):
+        yield labels.astype(np.int32)
+
+
+class _Opener:
+    """A scene as a worker has it: opened once by each thread, since a scene is read by one at a time."""
+
+    def __init__(self, scene: Scene) -> None:
+        from distributed.protocol import serialize
+
+        self._packed = serialize(scene)  # the scheduler looks at what passes, and need not have the files
+
+    def read(self, top: int, n_lines: int) -> Strip:
+        """Read lines from ``top`` on, as many as there are up to ``n_lines``."""
+        import dask
+
+        scene = self._own_scene()
+        # A scene of a Dask array is computed here: a task that waits for others would take their place.
+        with dask.config.set(scheduler="synchronous"):
+            return scene.read(top, min(n_lines, scene.grid.height - top))
+
+    def _own_scene(self) -> Scene:
+        from distributed.protocol import deserialize
+
+        if getattr(_opened, "source", None) is not self:
+            _opened.source, _opened.scene = self, deserialize(*self._packed)  # arrays are shared
+        scene: Scene = _opened.scene
+        return scene
+
+
+@errors_travel
+def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Opener) -> Any:
+    strip = opener.read(top, n_lines)
+    rows = np.require(scaling.rows(strip.pixels()), requirements=["C", "A"])
+    present = None if strip.valid is None else strip.valid.ravel()
+    return applied(step, Block(rows, top * strip.values.shape[1], present))
+
+
+@errors_travel
+def _labels_of(n_lines: int, top: int, sent: tuple[_Opener, Classifier]) -> NDArray[np.signedinteger[Any]]:
+    opener, classifier = sent
+    labels = classifier.label(opener.read(top, n_lines))
+    return labels.astype(np.min_scalar_type(-len(classifier.centers)))

@@ -1,0 +1,24 @@
+"""Dask workers for tests: processes of this machine that nobody else can reach."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+
+@contextlib.contextmanager
+def dask_workers(n_workers: int = 2, n_threads: int = 1) -> Iterator[tuple[Any, Any]]:
+    """A cluster and its client."""
+    import distributed
+
+    cluster = distributed.LocalCluster(
+        n_workers=n_workers, threads_per_worker=n_threads, scheduler_port=0, dashboard_address=":0"
+    )
+    try:
+        with distributed.Client(cluster, set_as_default=False) as client:
+            yield cluster, client
+    finally:
+        # Dask's own, of a worker that was killed.
+        with contextlib.suppress(KeyError):
+            cluster.close()

@@ -1,0 +1,194 @@
+"""Scenes fitted and labelled by a cluster's workers: the classes and labels of one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("dask", reason="dask is not installed")
+pytest.importorskip("distributed", reason="distributed is not installed")
+rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
+
+from dask_workers import dask_workers  # noqa: E402
+from kmosaic.errors import DataError  # noqa: E402
+from kmosaic.scenes import dask_strips  # noqa: E402
+from kmosaic.scenes.arrays import as_scene  # noqa: E402
+from kmosaic.scenes.dask_strips import labels_by_workers, lines_of_strip  # noqa: E402
+from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on  # noqa: E402
+from kmosaic.scenes.labelling import Classifier  # noqa: E402
+from kmosaic.scenes.scaling import fit_scaling  # noqa: E402
+from kmosaic.scenes.scene import Scene, Strip  # noqa: E402
+from kmosaic.scenes.segment import segment  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with dask_workers(n_threads=2) as (_, client):
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def short_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_strips, "_LEAST_BYTES", 1)
+    monkeypatch.setattr(dask_strips, "_STRIPS", 9)
+
+
+def scene_of(folder: Path, dtype: str, *, nodata: float = 7.0) -> Scene:
+    """A GeoTIFF of three bands in rows of pixels that differ, with nodata in a corner and here and there."""
+    random = np.random.default_rng(2)
+    kinds = random.integers(20, 230, (5, 3))[random.integers(0, 5, (90, 40))]
+    values = (kinds + random.normal(0, 8, (90, 40, 3))).clip(10, 250).astype(dtype)
+    values[:30, :25] = nodata
+    values[random.random((90, 40)) < 0.1] = nodata
+    path = folder / f"{dtype}.tif"
+    profile = {"driver": "GTiff", "height": 90, "width": 40, "count": 3, "dtype": dtype, "nodata": nodata}
+    with rasterio.open(
+        path, "w", **profile, blockysize=5, transform=rasterio.Affine(30, 0, 0, 0, -30, 0)
+    ) as file:
+        file.write(np.moveaxis(values, 2, 0))
+    return as_scene(path)
+
+
+def assert_same(found: SceneFit, expected: SceneFit) -> None:
+    assert (found.centers == expected.centers).all()
+    assert (found.counts == expected.counts).all()
+    assert (found.history == expected.history).all()
+    assert (found.inertia, found.n_pixels) == (expected.inertia, expected.n_pixels)
+
+
+@pytest.mark.parametrize("method", ["none", "standard"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_classes_and_labels_are_those_of_one_process(
+    client: Any, tmp_path: Path, dtype: str, method: str
+) -> None:
+    scene, options = scene_of(tmp_path, dtype), FitOptions(4, seed=1, max_iter=8)
+    scaling = fit_scaling(scene, method, 16)
+    expected = fit_scene(scene, scaling, options)
+    assert_same(fit_scene_on(client, scene, scaling, options), expected)
+
+    classifier = Classifier(expected.centers, scaling)
+    labels = list(labels_by_workers(client, scene, classifier, 20))
+    whole = classifier.label(scene.read(0, 90))
+    assert [len(strip) for strip in labels] == [20, 20, 20, 20, 10]
+    assert (np.concatenate(labels) == whole).all()
+    assert (whole == -1).any()
+
+
+def test_a_sample_of_a_scene(client: Any, tmp_path: Path) -> None:
+    scene, options = scene_of(tmp_path, "uint8"), FitOptions(3, sample=500)
+    scaling = fit_scaling(scene, "none", 16)
+    found, expected = fit_scene_on(client, scene, scaling, options), fit_scene(scene, scaling, options)
+    assert_same(found, expected)
+    assert found.sample_inertia == expected.sample_inertia
+
+
+def test_a_worker_killed_in_the_middle_changes_nothing(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kmosaic.engines.dask_blocks.can_hold", lambda *_: False)
+    scene = scene_of(tmp_path, "uint8")
+    scaling = fit_scaling(scene, "none", 16)
+    killed: list[int] = []
+
+    def kill_one(iteration: int, *_: Any) -> None:
+        if iteration == 2:
+            killed.append(next(iter(client.run(os.getpid).values())))
+            os.kill(killed[-1], signal.SIGKILL)
+
+    found = fit_scene_on(client, scene, scaling, FitOptions(4, on_iteration=kill_one))
+    assert_same(found, fit_scene(scene, scaling, FitOptions(4)))
+    assert len(killed) == 1
+    client.wait_for_workers(2)
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_segment_draws_the_same_map_by_workers(client: Any, tmp_path: Path, statistics: bool) -> None:
+    scene_of(tmp_path, "uint8")
+    source, told = tmp_path / "uint8.tif", []
+    expected = segment(source, 3, tmp_path / "a.tif", statistics=statistics)
+    found = segment(
+        source,
+        3,
+        tmp_path / "b.tif",
+        statistics=statistics,
+        dask=client,
+        progress=lambda *now: told.append(now[2]),
+    )
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    assert found.inertia == expected.inertia
+    assert (found.sizes.pixels == expected.sizes.pixels).all()
+    assert told[-1] == "drawing the map"
+
+
+def test_segment_with_workers_started_for_it(tmp_path: Path) -> None:
+    scene_of(tmp_path, "uint8")
+    source, output = str(tmp_path / "uint8.tif"), str(tmp_path / "map.tif")
+    arguments = ["segment", source, "--clusters", "3", "--dask", "local:1", "-o", output]
+    done = subprocess.run(
+        [sys.executable, "-m", "kmosaic", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "in 3 classes" in done.stdout
+    segment(tmp_path / "uint8.tif", 3, tmp_path / "b.tif")
+    assert Path(output).read_bytes() == (tmp_path / "b.tif").read_bytes()
+
+
+def test_a_scheduler_that_cannot_be_reached_leaves_no_map(tmp_path: Path) -> None:
+    scene_of(tmp_path, "uint8")
+    with pytest.raises(DataError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+        segment(tmp_path / "uint8.tif", 3, tmp_path / "map.tif", dask="tcp://127.0.0.1:9")
+    assert [path.name for path in tmp_path.iterdir()] == ["uint8.tif"]
+
+
+def test_progress_is_told_in_lines(client: Any, tmp_path: Path) -> None:
+    scene = scene_of(tmp_path, "uint8")
+    told: list[tuple[int, int]] = []
+    options = FitOptions(2, max_iter=1, on_pass=lambda *now: told.append(now))
+    fit_scene_on(client, scene, fit_scaling(scene, "none", 16), options)
+    assert told[-1] == (90, 90)
+    assert all(0 < done <= 90 for done, _ in told)
+
+
+def test_what_a_worker_cannot_read_is_told(client: Any, tmp_path: Path) -> None:
+    scene = scene_of(tmp_path, "uint8")
+    scaling = fit_scaling(scene, "none", 16)
+    (tmp_path / "uint8.tif").unlink()
+    with pytest.raises(DataError, match="uint8.tif"):
+        fit_scene_on(client, scene, scaling, FitOptions(2))
+
+
+@pytest.mark.parametrize(
+    ("height", "block_height", "expected"), [(1, 1, 1), (90_000, 16, 336), (90_000, 90_000, 349)]
+)
+def test_strips_are_neither_too_large_nor_too_many(
+    monkeypatch: pytest.MonkeyPatch, height: int, block_height: int, expected: int
+) -> None:
+    monkeypatch.undo()
+    assert lines_of_strip(Shape(height, block_height)) == expected
+
+
+class Shape:
+    """A scene of 100,000 columns and four bands of bytes, of which nothing is read."""
+
+    def __init__(self, height: int, block_height: int) -> None:
+        from kmosaic.scenes.scene import Band, Grid
+
+        self.name = "shape"
+        self.grid = Grid(95_870, height, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), "")
+        self.bands = (Band("", "uint8", None),) * 4
+        self.dtype = np.dtype(np.uint8)
+        self.block_height = block_height
+
+    def overhead_bytes(self, n_lines: int) -> int:  # noqa: ARG002
+        return 0
+
+    def read(self, top: int, n_lines: int, out: Any = None) -> Strip:
+        raise NotImplementedError
