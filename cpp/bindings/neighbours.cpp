@@ -57,12 +57,13 @@ void check_gradients(const Gradients& array) {
 
 Result<std::int64_t, nb::ndim<2>> find_distortions(const Gradients& images, const Gradients& references,
                                                    const Candidates& candidates, std::size_t warp,
-                                                   std::size_t n_threads) {
+                                                   std::size_t n_nearest, std::size_t n_threads) {
     const GradientImages a = view(images);
     const GradientImages b = view(references);
     require(a.height == b.height && a.width == b.width, "images and references must have one size");
     require(a.height < 1 << 16 && a.width < 1 << 16, "images must have sides below 65536");
     require(warp <= kMostWarp, "warp must be at most 16");
+    require(n_nearest > 0, "n_nearest must be at least 1");
     require(candidates.shape(0) == a.n_images, "candidates must have one row an image");
     check_gradients(images);
     if (references.data() != images.data()) check_gradients(references);
@@ -71,7 +72,8 @@ Result<std::int64_t, nb::ndim<2>> find_distortions(const Gradients& images, cons
                 "candidates must be numbers of references");
     auto out = make_buffer<std::int64_t>(candidates.size());
     const CandidateLists lists{candidates.data(), candidates.shape(1)};
-    without_gil(n_threads, [&](const Parallel& p) { distortions(a, b, lists, warp, out.data, p); });
+    without_gil(n_threads,
+                [&](const Parallel& p) { distortions(a, b, lists, {warp, n_nearest}, out.data, p); });
     return {out.data, {candidates.shape(0), candidates.shape(1)}, out.owner};
 }
 
@@ -84,8 +86,10 @@ void bind_neighbours(nb::module_& m) {
         "Each row's nearest references, nearest first (ties: the lowest), and their squared distances. Where "
         "row i is reference own + i, it is not its own neighbour.");
     m.def("distortions", &find_distortions, "images"_a, "references"_a, "candidates"_a, "warp"_a,
-          "n_threads"_a,
-          "The image distortion of each image's candidates among the references: (n_images, n_candidates).");
+          "n_nearest"_a, "n_threads"_a,
+          "The image distortion of each image's candidates among the references, (n_images, n_candidates): "
+          "where "
+          "it is among the n_nearest least of the image's, else the largest int64.");
     m.attr("LARGEST_GRADIENT") = kLargestGradient;
     m.attr("MOST_WARP") = kMostWarp;
 }

@@ -10,6 +10,8 @@ from kmosaic import _core
 LARGEST_GRADIENT: int = _core.LARGEST_GRADIENT
 """Gradients are whole numbers from minus this to this."""
 MOST_WARP: int = _core.MOST_WARP
+FARTHER_THAN_NEAREST: int = np.iinfo(np.int64).max
+"""In the place of distortions that are not among the nearest asked for."""
 
 
 def distortions(
@@ -18,6 +20,8 @@ def distortions(
     candidates: NDArray[np.int32],
     warp: int,
     n_threads: int,
+    *,
+    n_nearest: int | None = None,
 ) -> NDArray[np.int64]:
     """Return the image distortion of each image against the references that its row of candidates names.
 
@@ -30,5 +34,11 @@ def distortions(
     candidates : (n_images, n_candidates) int32
     warp : int
         How far a pixel may move in each direction, 0 to 16.
+    n_nearest : int, optional
+        How many of an image's candidates are of interest: those farther than its ``n_nearest``-th nearest
+        get ``FARTHER_THAN_NEAREST``, and are measured no further than it takes to know; less, the nearer the
+        first candidates are.
+        None: all.
     """
-    return np.asarray(_core.distortions(images, references, candidates, warp, n_threads))
+    wanted = max(1, candidates.shape[1]) if n_nearest is None else n_nearest
+    return np.asarray(_core.distortions(images, references, candidates, warp, wanted, n_threads))

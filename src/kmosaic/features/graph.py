@@ -66,7 +66,10 @@ class ImageNeighbors:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Each image's candidates, as the views have them, and by their distortion (ties: as the views do)."""
+    """Each image's candidates, as the views have them, and by their distortion (ties: as the views do).
+
+    Only the nearest asked for are in their places; the others are farther than they.
+    """
 
     views: Neighbours
     nearest: NDArray[np.int32]
@@ -326,7 +329,7 @@ class GraphEmbedding(ImageTransformer):
         seen, apart = np.empty((n, n_candidates), np.int32), np.empty((n, n_candidates))
         for start in range(0, n, _SLAB):
             slab = slice(start, start + _SLAB)
-            found = self._ranked(self.levels_[slab], self.coordinates_[slab], references, start)
+            found = self._ranked(self.levels_[slab], self.coordinates_[slab], references, k, start)
             near[slab], distances[slab] = found.nearest[:, :k], found.distances[:, :k]
             seen[slab], apart[slab] = found.views.indices, np.sqrt(found.views.squared_distances)
             self._tell(min(start + _SLAB, n), n + n // _COORDINATES_SHARE)
@@ -340,12 +343,13 @@ class GraphEmbedding(ImageTransformer):
         levels: NDArray[np.int8],
         coordinates: NDArray[np.float32],
         references: NDArray[np.float64],
+        n_nearest: int,
         own: int | None,
     ) -> _Ranked:
         n_threads = resolve_n_threads(self.n_threads)
         n_candidates = min(self.n_candidates, len(references) - (own is not None))
         views = nearest_rows(coordinates, references, n_candidates, n_threads, own=own)
-        squares = distortions(levels, self.levels_, views.indices, self.warp, n_threads)
+        squares = distortions(levels, self.levels_, views.indices, self.warp, n_threads, n_nearest=n_nearest)
         order = np.argsort(squares, axis=1, kind="stable")
         ranked = np.sqrt(np.take_along_axis(squares, order, axis=1).astype(np.float64))
         return _Ranked(views, np.take_along_axis(views.indices, order, axis=1), ranked)
@@ -356,8 +360,8 @@ class GraphEmbedding(ImageTransformer):
         for start in range(0, len(rows), _SLAB):
             part = rows[start : start + _SLAB]
             levels = edge_levels(part, self.image_shape_, self.n_threads)
-            found = self._ranked(levels, self._project(part), references, None)
             few = self._n_placing
+            found = self._ranked(levels, self._project(part), references, few, None)
             placed = self._place(found.nearest[:, :few], found.distances[:, :few])
             self._find_known(levels, found, placed)
             out[start : start + len(part)] = placed
