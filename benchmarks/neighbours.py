@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.environment import environment
-from kmosaic.engines import distortions, nearest_rows, resolve_n_threads
+from kmosaic.engines import DistortionOptions, distortions, nearest_rows, resolve_n_threads
 from kmosaic.features import DistortionDistance, Whiten
 from kmosaic.images import ReadOptions, load_dataset
 
@@ -97,7 +97,7 @@ def microseconds_a_pair(images: NDArray[np.uint8], rows: NDArray[np.float32]) ->
         (f"{_PAIR_NEAREST} nearest of {_PAIR_CANDIDATES}", near, _PAIR_NEAREST),
     ):
         start = time.perf_counter()
-        distortions(levels[:few], levels, candidates, 2, threads, n_nearest=n_nearest)
+        distortions(levels[:few], levels, candidates, DistortionOptions(2, n_nearest), threads)
         found[what] = (time.perf_counter() - start) / candidates.size * 1e6
     return found
 

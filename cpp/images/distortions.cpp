@@ -38,6 +38,33 @@ class Least {
     std::vector<std::uint64_t> heap_;
 };
 
+// Where the distortions of one image's pairs go, n of them, and which are the nearest so far.
+class Ranking {
+  public:
+    explicit Ranking(std::size_t wanted) : least_(wanted) {}
+
+    void begin(std::int64_t* out) {
+        out_ = out;
+        least_.clear();
+    }
+
+    [[nodiscard]] std::uint64_t limit() const { return least_.limit(); }
+
+    void add(std::size_t c, std::uint64_t found) {
+        least_.add(found);
+        out_[c] = static_cast<std::int64_t>(found);
+    }
+
+    void finish(std::size_t n) {
+        const auto most = static_cast<std::int64_t>(std::min<std::uint64_t>(limit(), kFartherThanNearest));
+        std::replace_if(out_, out_ + n, [=](std::int64_t d) { return d > most; }, kFartherThanNearest);
+    }
+
+  private:
+    Least least_;
+    std::int64_t* out_ = nullptr;
+};
+
 // What one thread compares images with.
 class Comparison {
   public:
@@ -48,28 +75,30 @@ class Comparison {
           image_values_(shape_.padded_size()),
           reference_values_(shape_.padded_size()),
           carried_(shape_.carried_size()),
-          least_(nearest.n_nearest) {}
+          forth_(nearest.n_nearest),
+          back_(nearest.n_nearest) {}
 
-    // The distortions of image i against n candidates.
-    void measure(std::size_t i, const std::int32_t* candidates, std::size_t n, std::int64_t* out,
+    // Image i and n candidates; `out` is for those n.
+    void measure(std::size_t i, const std::int32_t* candidates, std::size_t n, const Distortions& out,
                  const Checkpoint& checkpoint) {
         const DistortionKernels& kernel = *kernels().distortion;
         PaddedGradients image{image_values_.data(), 0, 0};
         PaddedGradients reference{reference_values_.data(), 0, 0};
+        const auto found = [&](const PaddedGradients& from, const PaddedGradients& to, std::uint64_t limit) {
+            return kernel.distortion(from, to, shape_, carried_.data(), limit);
+        };
         kernel.pad(images_.image(i), shape_, &image);
-        least_.clear();
+        forth_.begin(out.forth);
+        back_.begin(out.back);
         for (std::size_t c = 0; c < n; ++c) {
             checkpoint();  // one pair of large images may take long
             if (c + 1 < n) fetch(gradients_of(candidates[c + 1]));
             kernel.pad(gradients_of(candidates[c]), shape_, &reference);
-            const std::uint64_t found =
-                kernel.distortion(image, reference, shape_, carried_.data(), least_.limit());
-            least_.add(found);
-            out[c] = static_cast<std::int64_t>(found);
+            forth_.add(c, found(image, reference, forth_.limit()));
+            if (out.back) back_.add(c, found(reference, image, back_.limit()));
         }
-        const auto most =
-            static_cast<std::int64_t>(std::min<std::uint64_t>(least_.limit(), kFartherThanNearest));
-        std::replace_if(out, out + n, [=](std::int64_t d) { return d > most; }, kFartherThanNearest);
+        forth_.finish(n);
+        if (out.back) back_.finish(n);
     }
 
   private:
@@ -89,13 +118,14 @@ class Comparison {
     std::vector<std::int8_t> image_values_;
     std::vector<std::int8_t> reference_values_;
     std::vector<std::uint16_t> carried_;
-    Least least_;
+    Ranking forth_;
+    Ranking back_;
 };
 
 }  // namespace
 
 void distortions(const GradientImages& images, const GradientImages& references,
-                 const CandidateLists& candidates, const Nearest& nearest, std::int64_t* out,
+                 const CandidateLists& candidates, const Nearest& nearest, const Distortions& out,
                  const Parallel& parallel) {
     const std::size_t n = candidates.n_candidates;
     parallel_for((images.n_images + kBlock - 1) / kBlock, parallel, [&] {
@@ -103,7 +133,8 @@ void distortions(const GradientImages& images, const GradientImages& references,
                    std::size_t block, const Checkpoint& checkpoint) mutable {
             const std::size_t end = std::min((block + 1) * kBlock, images.n_images);
             for (std::size_t i = block * kBlock; i < end; ++i)
-                comparison.measure(i, candidates.references + i * n, n, out + i * n, checkpoint);
+                comparison.measure(i, candidates.references + i * n, n,
+                                   {out.forth + i * n, out.back ? out.back + i * n : nullptr}, checkpoint);
         };
     });
 }

@@ -40,11 +40,17 @@ struct Nearest {
 
 constexpr std::int64_t kFartherThanNearest = INT64_MAX;
 
-// out[i * n_candidates + c] is the distortion of image i against its candidate c, or kFartherThanNearest where that is
-// more than the n_nearest-th least of the image's. Nearest candidates should come first: what is surely farther than
-// those before it is not measured to its end.
+// Of each pair (n_images x n_candidates), or kFartherThanNearest where that is more than the n_nearest-th least of the
+// image's: how far the image is from being a distortion of the candidate, and, unless that is null, the candidate of the
+// image.
+struct Distortions {
+    std::int64_t* forth;
+    std::int64_t* back = nullptr;
+};
+
+// Nearest candidates should come first: what is surely farther than those before it is not measured to its end.
 void distortions(const GradientImages& images, const GradientImages& references,
-                 const CandidateLists& candidates, const Nearest& nearest, std::int64_t* out,
+                 const CandidateLists& candidates, const Nearest& nearest, const Distortions& out,
                  const Parallel& parallel);
 
 }  // namespace kmosaic

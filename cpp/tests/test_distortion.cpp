@@ -86,7 +86,7 @@ TEST(as_its_definition_has_it_on_every_instruction_set) {
                 context() = name + " " + std::to_string(s.height) + " x " + std::to_string(s.width);
                 std::vector<std::int64_t> out(6, -1);
                 const Parallel parallel{n_threads, [] { return false; }};
-                distortions(images.view, references.view, {candidates.data(), 2}, {s.warp}, out.data(),
+                distortions(images.view, references.view, {candidates.data(), 2}, {s.warp}, {out.data()},
                             parallel);
                 for (std::size_t p = 0; p < 6; ++p)
                     CHECK(out[p] ==
@@ -108,6 +108,23 @@ Images strokes(std::size_t n, std::size_t height, std::size_t width, Random& ran
     return images;
 }
 
+struct Pairs {
+    std::vector<std::int64_t> forth;
+    std::vector<std::int64_t> back;
+};
+
+// Those that are among the least of their row, so many as are wanted.
+std::vector<std::int64_t> nearest_of(std::vector<std::int64_t> rows, std::size_t length, std::size_t wanted) {
+    for (auto row = rows.begin(); row != rows.end(); row += static_cast<std::ptrdiff_t>(length)) {
+        const auto end = row + static_cast<std::ptrdiff_t>(length);
+        std::vector<std::int64_t> sorted(row, end);
+        std::sort(sorted.begin(), sorted.end());
+        const std::int64_t most = sorted[std::min(wanted, length) - 1];
+        std::replace_if(row, end, [=](std::int64_t d) { return d > most; }, kFartherThanNearest);
+    }
+    return rows;
+}
+
 TEST(the_nearest_alone_are_measured_to_their_end) {
     Random random(5);
     constexpr std::size_t kCandidates = 9;
@@ -118,29 +135,26 @@ TEST(the_nearest_alone_are_measured_to_their_end) {
         for (std::size_t p = 0; p < 4 * kCandidates; ++p)
             candidates.push_back(
                 static_cast<std::int32_t>(below(random, 12)));  // some twice: equal distances
-        const Slow slow(images.view, references.view);
-        std::vector<std::int64_t> all;
-        for (std::size_t p = 0; p < candidates.size(); ++p)
-            all.push_back(slow(p / kCandidates, static_cast<std::size_t>(candidates[p]), 2));
+        const Slow forth(images.view, references.view);
+        const Slow back(references.view, images.view);
+        Pairs slow;
+        for (std::size_t p = 0; p < candidates.size(); ++p) {
+            const auto candidate = static_cast<std::size_t>(candidates[p]);
+            slow.forth.push_back(forth(p / kCandidates, candidate, 2));
+            slow.back.push_back(back(candidate, p / kCandidates, 2));
+        }
         for (const std::string& name : supported_variants()) {
             select_kernels(name);
             for (const std::size_t wanted :
                  {std::size_t{1}, std::size_t{3}, std::size_t{9}, std::size_t{20}}) {
                 context() = name + " " + std::to_string(width) + " wide, nearest " + std::to_string(wanted);
-                std::vector<std::int64_t> out(candidates.size(), -1);
+                Pairs found{std::vector<std::int64_t>(candidates.size(), -1),
+                            std::vector<std::int64_t>(candidates.size(), -1)};
                 const Parallel parallel{2, [] { return false; }};
                 distortions(images.view, references.view, {candidates.data(), kCandidates}, {2, wanted},
-                            out.data(), parallel);
-                for (std::size_t i = 0; i < 4; ++i) {
-                    const auto own = all.begin() + static_cast<std::ptrdiff_t>(i * kCandidates);
-                    std::vector<std::int64_t> sorted(own, own + kCandidates);
-                    std::sort(sorted.begin(), sorted.end());
-                    const std::int64_t most = sorted[std::min(wanted, kCandidates) - 1];
-                    for (std::size_t c = 0; c < kCandidates; ++c) {
-                        const std::int64_t d = own[static_cast<std::ptrdiff_t>(c)];
-                        CHECK(out[i * kCandidates + c] == (d <= most ? d : kFartherThanNearest));
-                    }
-                }
+                            {found.forth.data(), found.back.data()}, parallel);
+                CHECK(found.forth == nearest_of(slow.forth, kCandidates, wanted));
+                CHECK(found.back == nearest_of(slow.back, kCandidates, wanted));
             }
         }
     }
@@ -167,7 +181,7 @@ TEST(blank_rows_cost_what_they_should) {
             context() = name + " warp " + std::to_string(warp);
             std::vector<std::int64_t> out(36, -1);
             const Parallel parallel{1, [] { return false; }};
-            distortions(images.view, images.view, {candidates.data(), 6}, {warp}, out.data(), parallel);
+            distortions(images.view, images.view, {candidates.data(), 6}, {warp}, {out.data()}, parallel);
             for (std::size_t p = 0; p < 36; ++p) CHECK(out[p] == slow(p / 6, p % 6, static_cast<int>(warp)));
         }
     }
@@ -187,7 +201,7 @@ TEST(the_largest_differences_fit_in_sixteen_bits) {
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
         context() = name;
-        distortions(bright.view, dark.view, {&candidate, 1}, {0}, &out, parallel);
+        distortions(bright.view, dark.view, {&candidate, 1}, {0}, {&out}, parallel);
         CHECK(out == Slow(bright.view, dark.view)(0, 0, 0));
         CHECK(out > 36 * 64800);  // all inner pixels have the most there can be
     }
@@ -201,7 +215,7 @@ TEST(distortions_stop_amid_a_block) {
     int asked = 0;
     const Parallel parallel{1, [&] { return ++asked == 3; }};
     const std::string message = message_of<Interrupted>(
-        [&] { distortions(images.view, images.view, {candidates.data(), 1}, {2}, out.data(), parallel); });
+        [&] { distortions(images.view, images.view, {candidates.data(), 1}, {2}, {out.data()}, parallel); });
     CHECK(message == "interrupted");
     CHECK(out.front() == 0 && out.back() == -1);
 }

@@ -9,7 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.distortion import FARTHER_THAN_NEAREST, distortions
+from kmosaic.engines.distortion import (
+    FARTHER_THAN_NEAREST,
+    DistortionOptions,
+    distortions,
+    distortions_both_ways,
+)
 from kmosaic.features import DistortionDistance
 
 
@@ -46,10 +51,11 @@ def test_the_nearest_are_those_of_all(cpu: str, n_nearest: int) -> None:
     X[20:] = X[:10]
     levels = DistortionDistance().describe(X)
     everyone = np.broadcast_to(np.arange(30, dtype=np.int32), (30, 30)).copy()
-    all_of_them = distortions(levels, levels, everyone, 1, 2)
-    nearest = distortions(levels, levels, everyone, 1, 2, n_nearest=n_nearest)
-    most = np.sort(all_of_them, axis=1)[:, n_nearest - 1, None]
-    assert (nearest == np.where(all_of_them <= most, all_of_them, FARTHER_THAN_NEAREST)).all(), cpu
+    all_of_them = distortions(levels, levels, everyone, DistortionOptions(1), 2)
+    nearest = distortions_both_ways(levels, levels, everyone, DistortionOptions(1, n_nearest), 2)
+    for expected, found in ((all_of_them, nearest.forth), (all_of_them.T, nearest.back)):
+        most = np.sort(expected, axis=1)[:, n_nearest - 1, None]
+        assert (found == np.where(expected <= most, expected, FARTHER_THAN_NEAREST)).all(), cpu
 
 
 def slow_levels(image: NDArray[np.float64]) -> NDArray[np.int64]:
