@@ -121,6 +121,24 @@ def test_steps_that_do_not_fit_each_other_are_refused(digits: NDArray[np.uint8])
         Recipe.of(changed(model, steps=(huge, second)))
 
 
+def test_a_recipe_by_a_false_name_is_refused(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    with pytest.raises(ModelFileError, match="features 'telescope' are not known to this kmosaic"):
+        Recipe.of(changed(model, name="telescope"))
+    with pytest.raises(ModelFileError, match="features are not the patches it says they are"):
+        Recipe.of(changed(model, name="patches"))
+
+
+def test_a_huge_parameter_is_not_echoed_whole(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    assert model.representation is not None
+    first, second = model.representation.steps
+    huge = replace(first, parameters={**first.parameters, "n_orientations": [7] * 50_000})
+    with pytest.raises(ModelFileError, match="n_orientations=") as caught:
+        Recipe.of(changed(model, steps=(huge, second)))
+    assert len(str(caught.value)) < 500
+
+
 def test_pixels_given_where_features_are_needed(digits: NDArray[np.uint8]) -> None:
     model = fitted_model(digits, "gradients")
     with pytest.raises(ValueError, match=r"X has 64 features, .* 128, .* as gradients; pass .*Recipe\.of"):

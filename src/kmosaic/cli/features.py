@@ -57,8 +57,8 @@ class Seeing:
         split_name(seeing.features)
         return seeing
 
-    def recipe(self, source: str, images: ImageCollection, seed: int) -> Recipe:
-        """Return the recipe they ask for, not fitted."""
+    def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
+        """Return the recipe they ask for, not fitted, for at most so many clusters."""
         from kmosaic.features import RECIPES, Recipe, RecipeOptions
         from kmosaic.features.recipes import split_name
         from kmosaic.images.registry import is_handwriting
@@ -67,7 +67,9 @@ class Seeing:
         if deskew is None:
             deskew = RECIPES[split_name(self.features)[0]].deskews_writing and is_handwriting(source)
         form = images.format
-        return Recipe.named(self.features, RecipeOptions(form.shape, deskew, seed, form.max_value))
+        return Recipe.named(
+            self.features, RecipeOptions(form.shape, deskew, seed, form.max_value, n_clusters)
+        )
 
     def given_again(self) -> list[str]:
         """Return the arguments that ask for the same features; what has its default is left out."""

@@ -188,7 +188,8 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
         train = dataset.train
-        seen = Seen.by(seeing.recipe(request.source, train, request.seed), train, fitting.threads, bar)
+        recipe = seeing.recipe(request.source, train, request.seed, request.clusters)
+        seen = Seen.by(recipe, train, fitting.threads, bar)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         with PeakMemory() as memory:
             start = time.perf_counter()

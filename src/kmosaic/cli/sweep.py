@@ -164,13 +164,15 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
         train = dataset.train
-        seen = Seen.by(seeing.recipe(request.source, train, request.seed), train, fitting.threads, bar)
         n_samples = len(train)
         n_clusters = request.clusters or default_clusters(n_samples)
+        recipe = seeing.recipe(request.source, train, request.seed, max(n_clusters))
+        seen = Seen.by(recipe, train, fitting.threads, bar)
         progress = SweepProgress(bar, n_samples, n_clusters, request.seeds)
         options = SweepOptions(
             max_value=train.format.max_value if seen.words is None else 1.0,
             algorithm=estimator,
+            n_leading=recipe.n_clustered,
             keep_models=request.report is not None,
             on_start=progress.on_start,
             on_iteration=progress.on_iteration,

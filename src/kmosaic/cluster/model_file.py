@@ -11,11 +11,10 @@ import hashlib
 import json
 import math
 import os
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -28,15 +27,17 @@ from kmosaic.cluster.fields import (
     check_names,
     check_one_of,
     check_text,
+    check_values,
     checked_array,
     finite_number,
+    in_short,
     printable_names,
     printable_text,
     whole_number,
 )
 from kmosaic.cluster.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.errors import ModelFileError
-from kmosaic.files import atomic_write
+from kmosaic.files import atomic_write, read_at_most
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
@@ -301,37 +302,32 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         _check_document(document, arrays)
         return _model_of(document, arrays)
     except ModelFileError as error:
-        raise ModelFileError(f"{source}: {error}") from None
+        raise ModelFileError(f"{source}: {in_short(error)}") from None
     except (ValueError, OverflowError, RecursionError, SafetensorError) as error:
-        damage = printable_text(str(error))
-        raise ModelFileError(f"{source}: damaged model file ({damage}); {_REMEDY}") from error
+        raise ModelFileError(f"{source}: damaged model file ({in_short(error)}); {_REMEDY}") from error
 
 
 def _read_bounded(source: Path) -> bytes:
-    """The file's bytes, after looking at what it claims in its first eight."""
+    """The file's bytes, after looking at what it claims in its first nine."""
     try:
-        # A named pipe would block in open; only a plain file is opened.
-        if not stat.S_ISREG(source.stat().st_mode):
+        if source.exists() and not source.is_file():
             raise ModelFileError(f"{source}: {_FOREIGN}")
-        with source.open("rb") as stream:
-            return _read_checked(stream, source)
+        _check_start(read_at_most(source, 8), source.stat().st_size, source)
+        return read_at_most(source, MAX_FILE_BYTES)
     except OSError as error:
         raise ModelFileError(
             f"{source}: cannot be read ({error.strerror}); check its name and permissions"
         ) from error
 
 
-def _read_checked(stream: BinaryIO, source: Path) -> bytes:
-    size = os.fstat(stream.fileno()).st_size
+def _check_start(start: bytes, size: int, source: Path) -> None:
     if size > MAX_FILE_BYTES:
         raise ModelFileError(f"{source}: {size} bytes, more than a model file may have; name another file")
-    start = stream.read(9)
     header_bytes = int.from_bytes(start[:8], "little")
     if len(start) < 9 or start[8:] != b"{" or header_bytes > MAX_HEADER_BYTES:
         raise ModelFileError(f"{source}: {_FOREIGN}")
     if 8 + header_bytes > size:
         raise ModelFileError(f"{source}: truncated model file, {size} bytes; {_REMEDY}")
-    return start + stream.read(MAX_FILE_BYTES)
 
 
 def _unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -378,6 +374,8 @@ def _check_document(document: dict[str, Any], arrays: Mapping[str, NDArray[Any]]
     if odd or not set(document).isdisjoint(_TENSOR_DTYPES):
         raise ValueError(f"fields missing or unknown: {', '.join(odd)[:200]!r}")
     unsigned = {name: value for name, value in document.items() if name != "sha256"}
+    if document["schema_version"] == 1 and ("representation" in document or own != set(arrays)):
+        raise ValueError("a file of schema version 1 has no representation")
     if document["sha256"] != _digest(unsigned, arrays):
         raise ValueError("the content does not match its checksum")
 
@@ -430,8 +428,9 @@ def _json_value(value: Any) -> Any:
 
 def _check_arrays(model: Model) -> None:
     centers = checked_array("cluster_centers", model.cluster_centers, np.float64, ndim=2)
-    if centers.size < 1 or not np.isfinite(centers).all():
-        raise ValueError("cluster_centers must be finite, and at least one")
+    if centers.size < 1:
+        raise ValueError("cluster_centers must be at least one")
+    check_values("cluster_centers", centers)
     if model.representation is not None:
         _check_representation(model.representation, model)
     elif centers.shape[1] != model.image.n_features:

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from kmosaic.cluster.fields import LARGEST_VALUE
 from kmosaic.engines import resolve_n_threads
 
 ImageShape = tuple[int, int, int]
@@ -21,8 +22,6 @@ ImageShape = tuple[int, int, int]
 Progress = Callable[[int, int], None]
 """Called with the rows done, and how many there are."""
 
-# Beyond, squares and sums of pixels leave float64's range: as KMeans has it.
-LARGEST_VALUE = 1e100
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 # A block's float32 values and a few copies stay in a processor's own cache: 128 images of 28 x 28 are 400 kB.
 _BLOCK_VALUES = 100_352

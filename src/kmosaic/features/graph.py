@@ -87,9 +87,9 @@ class GraphEmbedding(ImageTransformer):
     k-means' distance means something among images that are nearly alike, and little beyond. So only nearest
     neighbours are compared, and images are far apart where no chain of neighbours joins them. Each image's
     ``n_candidates`` nearest in two views of its gradients are ranked again by the image distortion model, and
-    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings; so do,
-    at less weight, the first of those ranked by how far they are from being distortions of the image. The
-    leading eigenvectors of the random walk on that graph are the coordinates.
+    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings. So
+    do, at less weight, those that are nearest to being distortions of the image, not it of them. The leading
+    eigenvectors of the random walk on that graph are the coordinates.
 
     No label is used, and no network. What is learned is kept with the training images' own coordinates: a new
     image goes to the weighted mean of its nearest training images; one of the training images, to its own
@@ -344,7 +344,7 @@ class GraphEmbedding(ImageTransformer):
     def _ranked_slab(
         self, slab: slice, references: NDArray[np.float64], n_nearest: int, *, back: bool
     ) -> list[_Ranked]:
-        """Candidates of some of the images fitted, by distortion forth, and with ``back`` by distortion back."""
+        """Candidates of some of the images fitted, by distortion forth and, with ``back``, by that back."""
         levels = self.levels_[slab]
         candidates = self._candidates(self.coordinates_[slab], references, slab.start)
         options, n_threads = DistortionOptions(self.warp, n_nearest), resolve_n_threads(self.n_threads)
