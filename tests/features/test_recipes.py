@@ -68,6 +68,24 @@ def test_progress_says_what_is_done(digits: NDArray[np.uint8]) -> None:
     assert all(step.callback is None for step in recipe.steps)
 
 
+def test_progress_of_a_graph_names_its_stages(digits: NDArray[np.uint8]) -> None:
+    seen: list[tuple[int, int, str]] = []
+    recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=4))
+    recipe.fit_transform(digits, progress=lambda *told: seen.append(told))
+    stages = [f"graph: {stage}" for stage in ("gradients", "components", "neighbours", "coordinates")]
+    assert list(dict.fromkeys(what for _, _, what in seen)) == stages
+    for stage in stages:
+        assert [told[:2] for told in seen if told[2] == stage][-1] == (400, 400)
+
+
+@pytest.mark.parametrize(("n_clusters", "n"), [(1, 1), (2, 1), (10, 9), (101, 100), (400, 100)])
+def test_as_many_coordinates_as_clusters_need(n_clusters: int, n: int) -> None:
+    recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=n_clusters))
+    assert recipe.n_clustered(n_clusters) == n
+    assert recipe.steps[-1].get_params()["n_components"] == n
+    assert Recipe.named("gradients", RecipeOptions(FORM.shape)).n_clustered(n_clusters) is None
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import in_seconds, note_skipped, plural, say, show_table, written
+from kmosaic.cli.console import in_seconds, note_crowded, note_skipped, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
@@ -226,6 +226,10 @@ def _say_result(request: _Request, finished: _Finished) -> None:
         say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
     table = finished.result.table()
     show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
+    crowded = max(finished.result.runs, key=lambda run: (run.n_clusters > 2) * (run.largest_share or 0.0))
+    note_crowded(
+        crowded.largest_share or 0.0, crowded.n_clusters, f"with K = {crowded.n_clusters}, one cluster"
+    )
     say("")
     if finished.starting_document:
         say(*_about_the_starting_document(finished))

@@ -196,6 +196,7 @@ class _Fits:
             n_train=len(self._data.X),
             n_test=None if self._data.X_test is None else len(self._data.X_test),
             n_sampled=len(self._sample.rows) if self._sample else None,
+            largest_share=float(np.bincount(estimator.labels_).max() / len(self._data.X)),
             **self._scores(estimator),
         )
         self._keep(run, estimator)

@@ -29,6 +29,26 @@ _BLOCK_VALUES = 100_352
 _NOT_STATE = ("n_threads", "callback")
 
 
+class StageProgress:
+    """A transformer's callback that names what is being done: ``tell(done, total, what)``.
+
+    Transformers that do several things one after the other begin each by its name.
+    """
+
+    def __init__(self, tell: Callable[[int, int, str], None], what: str = "", prefix: str = "") -> None:
+        self._tell = tell
+        self._what = what
+        self._prefix = prefix
+
+    def begin(self, what: str) -> None:
+        """Give the name of what is done from now on."""
+        self._what = what
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far it is."""
+        self._tell(done, total, self._prefix + self._what)
+
+
 class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Base of the transformers: rows of height * width * channels pixels in, rows of features out.
 
@@ -150,6 +170,10 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if largest > LARGEST_VALUE:
                 raise ValueError(f"X has values up to {largest:.3g}, too large to square; divide X by them")
         return rows
+
+    def _begin(self, what: str) -> None:
+        if isinstance(self.callback, StageProgress):
+            self.callback.begin(what)
 
     def _in_blocks(
         self, work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any], dtype: Any, block: int = 0

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 import psutil
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import (
@@ -45,8 +44,6 @@ _MOST_VIEW_ROWS = 20_000
 # Images at a time: progress is told, and Ctrl-C heard, in between; 8192 x 588 float32 are 19 MB.
 _SLAB = 8192
 _N_COMPONENTS = 100
-# Coordinates take about a quarter as long as neighbours.
-_COORDINATES_SHARE = 4
 
 
 @dataclass(frozen=True)
@@ -111,7 +108,8 @@ class GraphEmbedding(ImageTransformer):
     time : float, default 8
         Steps of the random walk: how much the coarse outweighs the fine.
     image_shape, n_threads, callback
-        See ``ImageTransformer``.
+        See ``ImageTransformer``. A fit counts anew for gradients, components, neighbours and coordinates, and
+        tells a ``StageProgress`` which.
 
     Attributes
     ----------
@@ -204,7 +202,7 @@ class GraphEmbedding(ImageTransformer):
 
         Nothing is fitted: what ``fit`` begins with, without the rest.
         """
-        finder = clone(self).set_params(reverse_weight=0.0)
+        finder = type(self)(**{**self.get_params(deep=False), "reverse_weight": 0.0})
         rows = finder._rows(X, reset=True)
         finder.image_shape_ = resolved_shape(self.image_shape, rows.shape[1])
         near = finder._neighbours(rows)[0]
@@ -246,8 +244,9 @@ class GraphEmbedding(ImageTransformer):
         return max(1, self.n_neighbors // 2)
 
     def _fit(self, rows: NDArray[Any]) -> None:
-        self._tell(0, len(rows) + len(rows) // _COORDINATES_SHARE)
         edges = self._neighbours(rows)
+        self._begin("coordinates")
+        self._tell(0, len(rows))
         self.scales_ = edges[0].scales
         found = diffuse(neighbour_graph(*edges), self.n_components, self.time)
         self.embedding_ = found.coordinates.astype(np.float32)
@@ -258,13 +257,17 @@ class GraphEmbedding(ImageTransformer):
         """Learn the views, and find the edges of the distinct images: forth, and back where they count."""
         self._check_parameters()
         self._check_memory(len(rows))
-        levels = edge_levels(rows, self.image_shape_, self.n_threads)
+        self._begin("gradients")
+        levels = edge_levels(rows, self.image_shape_, self.n_threads, self.callback)
         kept, self.nodes_ = _distinct(levels, resolve_n_threads(self.n_threads))
         whole = len(kept) == len(rows)
         self.levels_ = levels if whole else levels[kept]
         distinct = rows if whole else rows[kept]
+        self._begin("components")
+        self._tell(0, len(distinct))
         self._learn_views(distinct[:: -(-len(distinct) // _MOST_VIEW_ROWS)])
-        self.coordinates_ = self._project(distinct)
+        self.coordinates_ = self._project(distinct, self._tell)
+        self._begin("neighbours")
         return self._edges()
 
     def _check_memory(self, n: int) -> None:
@@ -305,7 +308,7 @@ class GraphEmbedding(ImageTransformer):
             for n, cells in _VIEWS
         ]
 
-    def _project(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+    def _project(self, rows: NDArray[Any], told: Progress | None = None) -> NDArray[np.float32]:
         """The views' principal components, one view after the other: (n, 160)."""
         views = [view.fit(rows[:1]) for view in self._views()]
         ends = np.cumsum((0, *_VIEW_SIZES))
@@ -319,6 +322,8 @@ class GraphEmbedding(ImageTransformer):
                     out[slab, v * _VIEW_COMPONENTS : (v + 1) * _VIEW_COMPONENTS] = (
                         features @ self.view_axes_[:, own].T
                     )
+            if told is not None:
+                told(min(start + _SLAB, len(rows)), len(rows))
         return out
 
     def _edges(self) -> list[Edges]:
@@ -334,7 +339,7 @@ class GraphEmbedding(ImageTransformer):
             slab = slice(start, start + _SLAB)
             for way, found in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
                 near[way][slab], distances[way][slab] = found.nearest[:, :k], found.distances[:, :k]
-            self._tell(min(start + _SLAB, n), n + n // _COORDINATES_SHARE)
+            self._tell(min(start + _SLAB, n), n)
         scale = _scale_neighbor(self.n_neighbors)
         return [
             Edges(near[way], distances[way], local_scales(distances[way], scale), share)

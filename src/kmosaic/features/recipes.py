@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from kmosaic.cluster import FeatureStep, Model
 from kmosaic.cluster.fields import in_short
 from kmosaic.errors import DataError, ModelFileError
-from kmosaic.features.base import ImageShape, ImageTransformer
+from kmosaic.features.base import ImageShape, ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding, useful_components
@@ -218,8 +218,8 @@ class Recipe:
     ) -> NDArray[Any]:
         rows: Any = X
         for step in self.steps:
-            what = f"{self.name}: {_WORDS.get(type(step).__name__, type(step).__name__)}"
-            told = None if progress is None else _Told(progress, what)
+            what = _WORDS.get(type(step).__name__, type(step).__name__)
+            told = None if progress is None else StageProgress(progress, what, f"{self.name}: ")
             step.set_params(n_threads=n_threads, callback=told)
             try:
                 rows = getattr(step, method)(rows)
@@ -236,21 +236,10 @@ _WORDS = {
     "Deskew": "deskewing",
     "OrientedGradients": "gradients",
     "Whiten": "whitening",
-    "GraphEmbedding": "neighbours and coordinates",
+    "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
 }
-
-
-@dataclass(frozen=True)
-class _Told:
-    """A transformer's progress, with what it does added."""
-
-    progress: StepProgress
-    what: str
-
-    def __call__(self, done: int, total: int) -> None:
-        self.progress(done, total, self.what)
 
 
 def split_name(text: str) -> tuple[str, str | None]:
