@@ -7,7 +7,7 @@ held out, and the others fitted. Every choice was made there. With --test all tr
 the test set is scored.
 
 Labels name finished clusters by the majority of their training images, and score the images held out; they
-choose nothing, restarts included. A representation does not depend on the seed, k-means does.
+choose nothing. A representation does not depend on the seed, k-means does.
 """
 
 from __future__ import annotations
@@ -38,26 +38,18 @@ _Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Case:
-    """Features and a number of clusters; of ``n_init`` fits a seed the one of lowest inertia is kept.
-
-    Of a graph's coordinates the first ``n_components`` are clustered, all where that is None;
-    ``candidate_weight`` is the graph's own parameter.
-    """
+    """Features and a number of clusters, as ``kmosaic fit --features FEATURES --clusters K`` has them."""
 
     features: str
     k: int
-    n_init: int = 1
-    n_components: int | None = None
-    candidate_weight: float = 0.0
 
 
-# Ten clusters are told apart by nine directions.
 CASES = (
     Case("pixels", 256),
     Case("gradients", 256),
     Case("graph", 256),
     Case("graph", 64),
-    Case("graph", 10, n_init=10, n_components=9, candidate_weight=0.1),
+    Case("graph", 10),
 )
 
 
@@ -103,9 +95,8 @@ def main() -> None:
         "fit, s | predict, s | peak memory, GB |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    kinds = dict.fromkeys((case.features, case.candidate_weight) for case in CASES)
-    for features, weight in kinds:
-        cases = [case for case in CASES if (case.features, case.candidate_weight) == (features, weight)]
+    for features in dict.fromkeys(case.features for case in CASES):
+        cases = [case for case in CASES if case.features == features]
         if options.only in (None, features):
             for line in lines_of(cases, images, range(options.seeds)):
                 print(line, flush=True)
@@ -138,9 +129,11 @@ def lines_of(cases: list[Case], images: Images, seeds: range) -> list[str]:
         middle = time.perf_counter()
         scored = recipe.transform(images.scored)
         end = time.perf_counter()
-        results = [
-            cluster(case, images, leading(fitted, case), leading(scored, case), seeds) for case in cases
-        ]
+        results = []
+        for case in cases:
+            own = slice(recipe.n_clustered(case.k))
+            parts = np.ascontiguousarray(fitted[:, own]), np.ascontiguousarray(scored[:, own])
+            results.append(cluster(case, images, parts, seeds))
     seconds = middle - start, end - middle
     return [line_of(scores, seconds, memory.peak_bytes, len(images.scored)) for scores in results]
 
@@ -149,23 +142,16 @@ def recipe_of(case: Case, options: RecipeOptions) -> Recipe:
     """The case's representation, not fitted; raw pixels are never deskewed."""
     if case.features == "pixels":
         options = RecipeOptions(options.image_shape)
-    recipe = Recipe.named(case.features, options)
-    if case.features == "graph":
-        recipe.steps[-1].set_params(candidate_weight=case.candidate_weight)
-    return recipe
+    return Recipe.named(case.features, options)
 
 
-def leading(features: NDArray[Any], case: Case) -> NDArray[Any]:
-    """The coordinates to cluster."""
-    return np.ascontiguousarray(features[:, : case.n_components])
-
-
-def cluster(case: Case, images: Images, fitted: NDArray[Any], scored: NDArray[Any], seeds: range) -> Scores:
-    """Cluster with every seed, name the clusters, score."""
+def cluster(case: Case, images: Images, parts: tuple[NDArray[Any], NDArray[Any]], seeds: range) -> Scores:
+    """Cluster the features fitted with every seed, name the clusters, score those and the others."""
+    fitted, scored = parts
     accuracies, own, fit_seconds, predict_seconds = [], [], 0.0, 0.0
     for seed in seeds:
         start = time.perf_counter()
-        model = ClusterClassifier(KMeans(case.k, random_state=seed, n_init=case.n_init))
+        model = ClusterClassifier(KMeans(case.k, random_state=seed))
         model.fit(fitted, images.fitted_labels)
         middle = time.perf_counter()
         named = model.predict(scored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from benchmarks import accuracy
 from benchmarks.accuracy import Case, Images
@@ -40,8 +39,7 @@ def test_with_test_all_training_images_are_fitted(digits: None) -> None:  # noqa
 def test_a_line_for_every_case(digits: None) -> None:  # noqa: ARG001
     images = accuracy.read_images("digits", ReadOptions(), test=False)
     pixels = accuracy.lines_of([Case("pixels", 20)], images, range(2))
-    graphs = [Case("graph", 20, n_components=19), Case("graph", 10, n_init=2, n_components=9)]
-    lines = pixels + accuracy.lines_of(graphs, images, range(2))
+    lines = pixels + accuracy.lines_of([Case("graph", 20), Case("graph", 10)], images, range(2))
     named = [tuple(line.split(" | ")[:2]) for line in lines]
     assert named == [("| pixels", "20"), ("| graph", "20"), ("| graph", "10")]
     shares = [float(line.split(" | ")[2]) for line in lines]
@@ -51,12 +49,9 @@ def test_a_line_for_every_case(digits: None) -> None:  # noqa: ARG001
 def test_a_case_is_what_it_says() -> None:
     deskewed = RecipeOptions((8, 8, 1), deskew=True)
     assert not accuracy.recipe_of(Case("pixels", 3), deskewed).steps
-    graph = accuracy.recipe_of(Case("graph", 3, candidate_weight=0.1), deskewed)
-    assert graph.steps[-1].get_params()["candidate_weight"] == 0.1
+    graph = accuracy.recipe_of(Case("graph", 3), deskewed)
     assert graph.deskews
-    features = np.arange(60.0).reshape(3, 20)
-    assert accuracy.leading(features, Case("graph", 10, n_components=9)).shape == (3, 9)
-    assert accuracy.leading(features, Case("graph", 64)).shape == (3, 20)
+    assert graph.name == "graph"
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (993, 1000), (9950, 10_000)])

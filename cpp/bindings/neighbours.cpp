@@ -55,24 +55,29 @@ void check_gradients(const Gradients& array) {
     require(low >= -kLargestGradient && high <= kLargestGradient, "gradients must be from -30 to 30");
 }
 
-Result<std::int64_t, nb::ndim<2>> find_distortions(const Gradients& images, const Gradients& references,
-                                                   const Candidates& candidates, std::size_t warp,
-                                                   std::size_t n_threads) {
+nb::tuple find_distortions(const Gradients& images, const Gradients& references, const Candidates& candidates,
+                           std::size_t warp, std::size_t n_nearest, bool back, std::size_t n_threads) {
     const GradientImages a = view(images);
     const GradientImages b = view(references);
     require(a.height == b.height && a.width == b.width, "images and references must have one size");
     require(a.height < 1 << 16 && a.width < 1 << 16, "images must have sides below 65536");
     require(warp <= kMostWarp, "warp must be at most 16");
+    require(n_nearest > 0, "n_nearest must be at least 1");
     require(candidates.shape(0) == a.n_images, "candidates must have one row an image");
     check_gradients(images);
     if (references.data() != images.data()) check_gradients(references);
     for (std::size_t i = 0; i < candidates.size(); ++i)
         require(candidates.data()[i] >= 0 && static_cast<std::size_t>(candidates.data()[i]) < b.n_images,
                 "candidates must be numbers of references");
-    auto out = make_buffer<std::int64_t>(candidates.size());
+    auto there = make_buffer<std::int64_t>(candidates.size());
+    auto here = make_buffer<std::int64_t>(back ? candidates.size() : 0);
     const CandidateLists lists{candidates.data(), candidates.shape(1)};
-    without_gil(n_threads, [&](const Parallel& p) { distortions(a, b, lists, warp, out.data, p); });
-    return {out.data, {candidates.shape(0), candidates.shape(1)}, out.owner};
+    const Distortions out{there.data, back ? here.data : nullptr};
+    without_gil(n_threads, [&](const Parallel& p) { distortions(a, b, lists, {warp, n_nearest}, out, p); });
+    const std::size_t n_back = back ? a.n_images : 0;
+    return nb::make_tuple(
+        Result<std::int64_t, nb::ndim<2>>(there.data, {a.n_images, lists.n_candidates}, there.owner),
+        Result<std::int64_t, nb::ndim<2>>(here.data, {n_back, lists.n_candidates}, here.owner));
 }
 
 }  // namespace
@@ -84,8 +89,12 @@ void bind_neighbours(nb::module_& m) {
         "Each row's nearest references, nearest first (ties: the lowest), and their squared distances. Where "
         "row i is reference own + i, it is not its own neighbour.");
     m.def("distortions", &find_distortions, "images"_a, "references"_a, "candidates"_a, "warp"_a,
-          "n_threads"_a,
-          "The image distortion of each image's candidates among the references: (n_images, n_candidates).");
+          "n_nearest"_a, "back"_a, "n_threads"_a,
+          "The image distortion of each image against its candidates among the references, (n_images, "
+          "n_candidates), "
+          "where it is among the n_nearest least of the image's, else the largest int64; and with `back` of "
+          "each "
+          "candidate against the image, else none.");
     m.attr("LARGEST_GRADIENT") = kLargestGradient;
     m.attr("MOST_WARP") = kMostWarp;
 }

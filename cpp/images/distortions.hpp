@@ -5,6 +5,8 @@
 // reference that is most like it and at most `warp` away; neighbouring pixels may go different ways.
 #pragma once
 
+#include <cstdint>
+
 #include "kernels/kernels.hpp"
 #include "kmeans/parallel.hpp"
 
@@ -30,9 +32,25 @@ struct CandidateLists {
     std::size_t n_candidates;
 };
 
-// out[i * n_candidates + c] is the distortion of image i against its candidate c.
+// How far pixels may move, and how many of an image's candidates, the nearest, are of interest.
+struct Nearest {
+    std::size_t warp;
+    std::size_t n_nearest = SIZE_MAX;
+};
+
+constexpr std::int64_t kFartherThanNearest = INT64_MAX;
+
+// Of each pair (n_images x n_candidates), or kFartherThanNearest where that is more than the n_nearest-th least of the
+// image's: how far the image is from being a distortion of the candidate, and, unless that is null, the candidate of the
+// image.
+struct Distortions {
+    std::int64_t* forth;
+    std::int64_t* back = nullptr;
+};
+
+// Nearest candidates should come first: what is surely farther than those before it is not measured to its end.
 void distortions(const GradientImages& images, const GradientImages& references,
-                 const CandidateLists& candidates, std::size_t warp, std::int64_t* out,
+                 const CandidateLists& candidates, const Nearest& nearest, const Distortions& out,
                  const Parallel& parallel);
 
 }  // namespace kmosaic

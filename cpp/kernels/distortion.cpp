@@ -1,143 +1,166 @@
 // The image distortion model on gradients of a few bits, compiled once per instruction set. Integers alone: the same
 // sums everywhere. The bounds that keep 16 bits enough are in kernels.hpp.
+//
+// A block of columns is gone through from top to bottom, two rows a step, all shifts in each: then what the rows so far
+// come to is known after each step, and nothing but two registers a shift is carried from one to the next.
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/gradient_words.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-#if KMOSAIC_LANES == 1
-constexpr std::size_t kWords = 1;
-using Words = std::uint16_t;
-using LooseWords = std::uint16_t;
-#else
-// 256 bits even where there are 512: loads that begin anywhere cross fewer cache lines (1.9 against 2.6 us a pair, Zen 4).
-constexpr std::size_t kWords = KMOSAIC_LANES >= 8 ? 16 : 8;
-using Words = std::uint16_t __attribute__((vector_size(kWords * sizeof(std::uint16_t))));
-typedef Words LooseWords __attribute__((aligned(alignof(std::uint16_t)), may_alias));
-#endif
-static_assert(kDistortionBlock % kWords == 0);
+static_assert(kWords <= kDistortionBlock);
+// Sums over three columns are whole in all lanes but two.
+constexpr std::size_t kOutputs = kWords - 2;
 
-inline Words load(const std::uint16_t* p) {
-    return *reinterpret_cast<const LooseWords*>(p);
+// Returns whether there is any gradient in the row. The last sixteen may overlap those before.
+inline bool interleave_row(const std::int8_t* across, const std::int8_t* down, std::int8_t* to,
+                           std::size_t width) {
+    Sixteen any = {};
+    for (std::size_t j = 0; j + kTogether <= width;) {
+        Sixteen a, d;
+        std::memcpy(&a, across + j, sizeof a);
+        std::memcpy(&d, down + j, sizeof d);
+        any |= a | d;
+        interleave(a, d, to + 2 * j);
+        const std::size_t left = width - j - kTogether;
+        j += left == 0 || left >= kTogether ? kTogether : left;
+    }
+    if (width < kTogether) {
+        for (std::size_t j = 0; j < width; ++j) {
+            to[2 * j] = across[j];
+            to[2 * j + 1] = down[j];
+            any[0] |= across[j] | down[j];
+        }
+    }
+    std::uint64_t halves[2];
+    std::memcpy(halves, &any, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
 }
 
-inline void store(std::uint16_t* p, Words x) {
-    *reinterpret_cast<LooseWords*>(p) = x;
+void pad(const std::int8_t* gradients, const DistortionShape& shape, PaddedGradients* padded) {
+    const std::int8_t* down = gradients + shape.height * shape.width;
+    std::int8_t* to = padded->data + shape.border() * (shape.stride() + kGradientPlanes);
+    padded->first = shape.height;
+    padded->end = 0;
+    for (std::size_t i = 0; i < shape.height; ++i) {
+        const std::size_t at = i * shape.width;
+        if (!interleave_row(gradients + at, down + at, to + i * shape.stride(), shape.width)) continue;
+        padded->first = std::min(padded->first, i);
+        padded->end = i + 1;
+    }
 }
 
-inline Words times(Words a, Words b) {
-    return static_cast<Words>(a * b);
-}
+// The rows that cost anything: where the image's context is blank, and the reference has a blank one in reach above
+// or below all its gradients, nothing is amiss.
+struct Span {
+    Span(const PaddedGradients& image, const PaddedGradients& reference, const DistortionShape& shape) {
+        const auto height = static_cast<std::ptrdiff_t>(shape.height);
+        const auto warp = static_cast<std::ptrdiff_t>(shape.warp);
+        const auto at = [](std::size_t row) { return static_cast<std::ptrdiff_t>(row); };
+        first = std::max<std::ptrdiff_t>(0, std::min(at(image.first) - 1, at(reference.first) + warp - 1));
+        end = std::min(height, std::max(at(image.end) + 1, at(reference.end) - warp + 1));
+    }
 
-inline Words least(Words a, Words b) {
-    return a < b ? a : b;
-}
-
-// The shape's sizes as constants of a call: stores might otherwise change them, as far as compilers know.
-struct Layout {
-    explicit Layout(const DistortionShape& shape)
-        : height(shape.height),
-          columns(shape.columns()),
-          stride(shape.stride()),
-          plane(shape.plane()),
-          sum_stride(shape.sum_stride()),
-          sum_plane(shape.height * shape.sum_stride()) {}
-
-    const std::size_t height;
-    const std::size_t columns;
-    const std::size_t stride;
-    const std::size_t plane;
-    const std::size_t sum_stride;
-    const std::size_t sum_plane;
+    std::ptrdiff_t first;
+    std::ptrdiff_t end;
 };
 
-// Gradients are kept modulo 2^16: differences, and their squares below 2^16, come out right.
-void pad(const std::int8_t* gradients, const DistortionShape& shape, std::uint16_t* padded) {
-    for (std::size_t plane = 0; plane < kGradientPlanes; ++plane)
-        for (std::size_t i = 0; i < shape.height; ++i) {
-            const std::int8_t* from = gradients + (plane * shape.height + i) * shape.width;
-            std::uint16_t* to =
-                padded + plane * shape.plane() + (i + shape.border()) * shape.stride() + shape.border();
-            for (std::size_t j = 0; j < shape.width; ++j) to[j] = static_cast<std::uint16_t>(from[j]);
+// A block of columns, at one row: the row above the first of a step.
+struct Place {
+    const std::int8_t* image;
+    const std::int8_t* reference;
+    std::size_t stride;
+    std::size_t n_shifts;  // a side
+};
+
+// Squared differences in the row above, and those two rows up added to them, shift by shift.
+void begin(const Place& at, std::uint16_t* carried) {
+    const Bytes above = load(at.image - at.stride);
+    const Bytes own = load(at.image);
+    for (std::size_t dy = 0; dy < at.n_shifts; ++dy)
+        for (std::size_t dx = 0; dx < at.n_shifts; ++dx) {
+            const std::int8_t* to = at.reference + dy * at.stride + 2 * dx;
+            const Words last = squares(own, load(to));
+            store(carried, last);
+            store(carried + kWords, plus(squares(above, load(to - at.stride)), last));
+            carried += 2 * kWords;
         }
 }
 
-// Squared differences of gradients at some shifts sideways, summed over three rows, for kWords columns.
-template <std::size_t Shifts>
-inline void sum_rows(const std::uint16_t* image, const std::uint16_t* reference, const Layout& at,
-                     std::uint16_t* sums) {
-    Words before[Shifts] = {};
-    Words last[Shifts] = {};
-    for (std::size_t i = 0; i < at.height + 2; ++i) {
-        const Words across = load(image);
-        const Words down = load(image + at.plane);
-#pragma GCC unroll 8
-        for (std::size_t s = 0; s < Shifts; ++s) {
-            const Words dx = static_cast<Words>(across - load(reference + s));
-            const Words dy = static_cast<Words>(down - load(reference + at.plane + s));
-            const Words squares = static_cast<Words>(times(dx, dx) + times(dy, dy));
-            if (i >= 2) store(sums + s * at.sum_plane, static_cast<Words>(before[s] + squares));
-            before[s] = static_cast<Words>(last[s] + squares);
-            last[s] = squares;
+inline Words over_columns(Words x) {
+    const Words after = next(x);
+    return plus(plus(x, after), next(after));
+}
+
+struct TwoRows {
+    Words upper;
+    Words lower;
+};
+
+// The least of all shifts, for two rows.
+inline TwoRows step(const Place& at, std::uint16_t* carried) {
+    TwoRows least_of{~Words{}, ~Words{}};
+    const Bytes upper = load(at.image + at.stride);
+    const Bytes lower = load(at.image + 2 * at.stride);
+    for (std::size_t dy = 0; dy < at.n_shifts; ++dy) {
+        const std::int8_t* to = at.reference + (dy + 1) * at.stride;
+        for (std::size_t dx = 0; dx < at.n_shifts; ++dx) {
+            const Words first = squares(upper, load(to + 2 * dx));
+            const Words second = squares(lower, load(to + at.stride + 2 * dx));
+            const Words both = plus(first, second);
+            least_of.upper = least(least_of.upper, over_columns(plus(load(carried + kWords), first)));
+            least_of.lower = least(least_of.lower, over_columns(plus(load(carried), both)));
+            store(carried, second);
+            store(carried + kWords, both);
+            carried += 2 * kWords;
         }
-        if (i >= 2) sums += at.sum_stride;
-        image += at.stride;
-        reference += at.stride;
     }
+    return least_of;
 }
 
-// Over three columns too; the least of all shifts stays.
-template <std::size_t Shifts>
-inline void keep_least(const std::uint16_t* sums, const Layout& at, std::uint16_t* best) {
-    for (std::size_t i = 0; i < at.height; ++i) {
-        for (std::size_t j = 0; j < at.columns; j += kWords) {
-            Words found = load(best + j);
-#pragma GCC unroll 8
-            for (std::size_t s = 0; s < Shifts; ++s) {
-                const std::uint16_t* own = sums + s * at.sum_plane + j;
-                found = least(found, static_cast<Words>(load(own) + load(own + 1) + load(own + 2)));
-            }
-            store(best + j, found);
+// The first n lanes.
+inline Words leading(std::size_t n) {
+    std::uint16_t words[kWords] = {};
+    std::fill(words, words + n, std::uint16_t{0xffff});
+    return load(words);
+}
+
+inline std::uint64_t sum(const TwoRows& rows, Words kept) {
+    using Pairs = std::uint32_t __attribute__((vector_size(2 * kWords)));
+    const Pairs upper = (Pairs)(rows.upper & kept);
+    const Pairs lower = (Pairs)(rows.lower & kept);
+    const Pairs both = (upper & 0xffff) + (upper >> 16) + (lower & 0xffff) + (lower >> 16);
+    std::uint32_t total = 0;
+    for (std::size_t i = 0; i < kWords / 2; ++i) total += both[i];
+    return total;
+}
+
+std::uint64_t distortion(const PaddedGradients& image, const PaddedGradients& reference,
+                         const DistortionShape& shape, std::uint16_t* carried, std::uint64_t limit) {
+    const Span rows(image, reference, shape);
+    const std::size_t stride = shape.stride();
+    std::uint64_t total = 0;
+    for (std::size_t j = 0; j < shape.width && rows.first < rows.end; j += kOutputs) {
+        const Words kept = leading(std::min(kOutputs, shape.width - j));
+        const auto row = static_cast<std::size_t>(rows.first);
+        const std::size_t corner = row * stride + 2 * j;
+        Place at{image.data + corner + shape.border() * stride + 2 * shape.warp,
+                 reference.data + corner + stride, stride, 2 * shape.warp + 1};
+        begin(at, carried);
+        for (std::ptrdiff_t i = rows.first; i < rows.end; i += 2) {
+            TwoRows found = step(at, carried);
+            if (i + 1 == rows.end) found.lower = Words{};
+            total += sum(found, kept);
+            if (total > limit) return total;
+            at.image += 2 * stride;
+            at.reference += 2 * stride;
         }
-        sums += at.sum_stride;
-        best += at.columns;
     }
-}
-
-template <std::size_t Shifts>
-inline void try_shifts(const std::uint16_t* image, const std::uint16_t* reference, const Layout& at,
-                       std::uint16_t* work) {
-    std::uint16_t* best = work + kShiftsTogether * at.sum_plane;
-    for (std::size_t j = 0; j < at.columns; j += kWords)
-        sum_rows<Shifts>(image + j, reference + j, at, work + j);
-    keep_least<Shifts>(work, at, best);
-}
-
-std::uint64_t total(const std::uint16_t* best, const DistortionShape& shape) {
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < shape.height; ++i) {
-        std::uint32_t row = 0;  // 2^16 columns at most
-        for (std::size_t j = 0; j < shape.width; ++j) row += best[i * shape.columns() + j];
-        sum += row;
-    }
-    return sum;
-}
-
-std::uint64_t distortion(const std::uint16_t* image, const std::uint16_t* reference,
-                         const DistortionShape& shape, std::uint16_t* work) {
-    const Layout at(shape);
-    std::uint16_t* best = work + kShiftsTogether * at.sum_plane;
-    for (std::size_t x = 0; x < at.height * at.columns; ++x) best[x] = 0xffff;
-    const std::size_t n_shifts = 2 * shape.warp + 1;
-    const std::uint16_t* own = image + shape.warp * (at.stride + 1);
-    for (std::size_t dy = 0; dy < n_shifts; ++dy) {
-        const std::uint16_t* row = reference + dy * at.stride;
-        std::size_t dx = 0;
-        for (; dx + kShiftsTogether <= n_shifts; dx += kShiftsTogether)
-            try_shifts<kShiftsTogether>(own, row + dx, at, work);
-        for (; dx < n_shifts; ++dx) try_shifts<1>(own, row + dx, at, work);
-    }
-    return total(best, shape);
+    return total;
 }
 
 }  // namespace

@@ -345,40 +345,41 @@ struct ColourKernels {
 // planes are at most 9 x 2 x 60^2 = 64800, so 16 bits hold them.
 constexpr std::size_t kGradientPlanes = 2;
 constexpr int kLargestGradient = 30;
-constexpr std::size_t kDistortionBlock = 32;
-// Shifts sideways that share the image's gradients: all those of a reach of 2.
-constexpr std::size_t kShiftsTogether = 5;
+constexpr std::size_t kDistortionBlock = 32;  // pixels that are read together, at most
 
-// How images lie for the distortion kernel: zeros around them, as far as a shifted context reaches and to a whole
-// number of blocks.
+// How images lie for the distortion kernel: both gradients of a pixel side by side, zeros around them, as far as a
+// shifted context reaches, and behind them for reading whole blocks and pairs of rows.
 struct DistortionShape {
     std::size_t height;
     std::size_t width;
     std::size_t warp;
 
     [[nodiscard]] std::size_t border() const { return warp + 1; }
-    [[nodiscard]] std::size_t columns() const {
-        return (width + 2 + kDistortionBlock - 1) / kDistortionBlock * kDistortionBlock;
-    }
     [[nodiscard]] std::size_t stride() const {
-        return (columns() + 2 * warp + kDistortionBlock - 1) / kDistortionBlock * kDistortionBlock;
+        return kGradientPlanes * (width + 2 * border() + kDistortionBlock);
     }
-    [[nodiscard]] std::size_t plane() const { return (height + 2 * border()) * stride(); }
-    [[nodiscard]] std::size_t padded_size() const { return kGradientPlanes * plane(); }
-    [[nodiscard]] std::size_t sum_stride() const { return columns() + kDistortionBlock; }
-    [[nodiscard]] std::size_t work_size() const {
-        return height * (kShiftsTogether * sum_stride() + columns());
+    [[nodiscard]] std::size_t padded_size() const { return (height + 2 * border() + 1) * stride(); }
+    [[nodiscard]] std::size_t carried_size() const {
+        return 2 * (2 * warp + 1) * (2 * warp + 1) * kDistortionBlock;
     }
+};
+
+// Its gradients lie in the rows from `first` to before `end`.
+struct PaddedGradients {
+    std::int8_t* data;
+    std::size_t first;
+    std::size_t end;
 };
 
 struct DistortionKernels {
     // Gradients [plane][row][column] into `padded`, whose borders are zero already.
-    void (*pad)(const std::int8_t* gradients, const DistortionShape& shape, std::uint16_t* padded);
+    void (*pad)(const std::int8_t* gradients, const DistortionShape& shape, PaddedGradients* padded);
 
     // Over all pixels of the image, the least sum of squared differences between the 3 x 3 gradients around it and
-    // those around a pixel of the reference at most `warp` away in each direction. Both padded.
-    std::uint64_t (*distortion)(const std::uint16_t* image, const std::uint16_t* reference,
-                                const DistortionShape& shape, std::uint16_t* work);
+    // those around a pixel of the reference at most `warp` away in each direction. Where that is more than `limit`,
+    // anything from there to what it is.
+    std::uint64_t (*distortion)(const PaddedGradients& image, const PaddedGradients& reference,
+                                const DistortionShape& shape, std::uint16_t* carried, std::uint64_t limit);
 };
 
 struct Kernels {

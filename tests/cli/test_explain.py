@@ -77,6 +77,8 @@ def test_images_of_ones_own(run, folder):
         (("-o", "a.html", "--clusters", "3"), 2, "--clusters goes with --data"),
         (("-o", "a.html", "--parts", "1"), 2, "--parts goes with --frames or --animation"),
         (("--frames", "f", "--parts", "7"), 2, "--parts 7 must be from 1 to 6"),
+        (("--frames", ""), 2, "an empty name; name what to write, or '.' for the current folder"),
+        (("-o", ""), 2, "an empty name"),
         (("--animation", "a.mp4"), 1, "must end in .gif"),
         (("-o", "a.html", "--data", "none.csv"), 1, "none.csv: cannot be read"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,29 @@ def test_folders_of_labelled_images(run, folder):
 def test_only_handwriting_is_deskewed_unasked(source, features, deskew, expected):
     images = load_dataset("digits").train
     assert images.format == ImageFormat(8, 8, 1, "uint8", 16)
-    assert Seeing(features, deskew).recipe(source, images, 0).deskews is expected
+    assert Seeing(features, deskew).recipe(source, images, 0, 10).deskews is expected
+
+
+def test_a_graph_has_a_coordinate_less_than_clusters(run, folder):
+    run("fit", "digits", "--clusters", "10", "--features", "graph", "-o", "m.kmosaic", "-q")
+    assert load_model("m.kmosaic").cluster_centers.shape == (10, 9)
+    run(
+        "sweep",
+        "digits",
+        "--clusters",
+        "5,10",
+        "--features",
+        "graph",
+        "--seeds",
+        "1",
+        "--json",
+        "s.json",
+        "-q",
+    )
+    runs = json.loads((folder / "s.json").read_text())
+    assert [run["n_clusters"] for run in runs] == [5, 10]
+    rows = Recipe.of(load_model("m.kmosaic")).transform(load_dataset("digits").train.pixels)
+    assert rows.shape == (1797, 9)
 
 
 def test_the_data_card_says_what_is_handwriting(run):

@@ -370,3 +370,30 @@ class TestOutputs:
         (folder / "m.kmosaic").write_text("mine")
 
         assert "m.kmosaic exists" in fail("fit", "no-such-source", "--clusters", "4", "-o", "m.kmosaic")
+
+
+def crowded() -> np.ndarray:
+    """Forty images that look alike, and two that look like nothing else."""
+    images = np.random.default_rng(0).integers(0, 3, (42, 5, 5), dtype=np.uint8)
+    images[40], images[41, 2:] = 255, 200
+    return images
+
+
+def test_a_cluster_that_has_most_of_the_images_is_warned_of(run, folder):
+    np.save(folder / "crowded.npy", crowded())
+
+    fitted = run("fit", "crowded.npy", "--clusters", "3", "-o", "m.kmosaic", "-q")
+    swept = run("sweep", "crowded.npy", "--clusters", "2,3", "-q")
+
+    cluster = int(load_model("m.kmosaic").cluster_sizes.argmax())
+    assert f"kmosaic: warning: cluster {cluster} has 95% of the images. They may look alike" in fitted.stderr
+    assert "kmosaic: warning: with K = 3, one cluster has 95% of the images." in swept.stderr
+    assert "try --features gradients" in swept.stderr
+    assert "`kmosaic neighbours` finds these" in fitted.stderr
+
+
+def test_no_warning_of_clusters_of_any_usual_size(run, folder):
+    np.save(folder / "crowded.npy", crowded())
+
+    assert "warning" not in run("fit", "crowded.npy", "--clusters", "2", "-o", "m.kmosaic", "-q").stderr
+    assert "warning" not in run("fit", "digits", "--clusters", "3", "-o", "n.kmosaic", "-q").stderr

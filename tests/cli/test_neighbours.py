@@ -51,6 +51,14 @@ def test_duplicates_writes_and_draws(run, copies, folder):
         assert min(picture.size) > 100
 
 
+@pytest.mark.parametrize("command", ["neighbours", "duplicates"])
+def test_writing_is_set_upright_where_asked(run, command):
+    plain, upright = (run(command, "digits", flag).stdout for flag in ("--no-deskew", "--deskew"))
+    assert run(command, "digits").stdout == plain
+    assert upright != plain
+    assert {row["distance"] for row in table(upright)} != {row["distance"] for row in table(plain)}
+
+
 def test_no_duplicates_is_said_and_not_drawn(run, folder):
     text = run("duplicates", "digits", "--distance", "0", "-o", "list.csv", "--picture", "groups.png").stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -90,6 +91,7 @@ class TestBadInput:
 
 @pytest.mark.usefixtures("digits_model", "new_images")
 def test_names_given_by_hand_take_the_place_of_the_models(run, folder):
+    own = load_model("digits.kmosaic").cluster_names[3]
     names = ["" if cluster == 3 else f"my {cluster}" for cluster in range(12)]
     exported = {"kmosaic_names": 1, "n_clusters": 12, "names": [name or None for name in names]}
     (folder / "names.json").write_text(json.dumps(exported), encoding="utf-8")
@@ -98,7 +100,21 @@ def test_names_given_by_hand_take_the_place_of_the_models(run, folder):
 
     with (folder / "predictions.csv").open(newline="") as stream:
         lines = list(csv.DictReader(stream))
+    names[3] = own
     assert [line["name"] for line in lines] == [names[int(line["cluster"])] for line in lines]
+
+
+@pytest.mark.usefixtures("new_images")
+def test_a_cluster_that_nobody_named_has_its_number(run, folder):
+    np.save(folder / "plain.npy", load_digits().images.astype(np.uint8))
+    run("fit", "plain.npy", "--clusters", "3", "-o", "plain.kmosaic", "-q")
+    exported = {"kmosaic_names": 1, "n_clusters": 3, "names": ["round", None, " "]}
+    (folder / "names.json").write_text(json.dumps(exported), encoding="utf-8")
+
+    text = run("predict", "plain.kmosaic", "plain.npy", "--names", "names.json").stdout
+
+    named = {line["cluster"]: line["name"] for line in csv.DictReader(io.StringIO(text))}
+    assert named == {"0": "round", "1": "1", "2": "2"}
 
 
 @pytest.mark.usefixtures("digits_model", "new_images")

@@ -86,7 +86,7 @@ def test_what_it_may_not_be(changes: dict[str, Any], message: str) -> None:
         ("A", {"a": float("nan")}, {}, "not finite"),
         ("A", {"a": [[[[[1]]]]]}, {}, "too deeply nested"),
         ("A", {"a": "\x00"}, {}, "control characters"),
-        ("A", {}, {"a": np.array([np.inf])}, "array a of A has NaN or infinity"),
+        ("A", {}, {"a": np.array([np.inf])}, "array a of A must be finite, and no value beyond"),
         ("A", {}, {f"a{i}": np.zeros(1) for i in range(65)}, "65 arrays"),
     ],
 )
@@ -124,6 +124,37 @@ def test_a_forged_representation_is_one_clear_error(
     with pytest.raises(ModelFileError, match="damaged model file"):
         load_model(path)
     assert safetensors.numpy.load_file(path)
+
+
+def test_a_file_of_the_first_schema_has_no_representation(tmp_path: Path) -> None:
+    save_model(model(), tmp_path / "m.kmosaic")
+    forge(tmp_path / "m.kmosaic", {"schema_version": 1})
+    with pytest.raises(ModelFileError, match="a file of schema version 1 has no representation"):
+        load_model(tmp_path / "m.kmosaic")
+
+
+@pytest.mark.parametrize(
+    ("document", "arrays"),
+    [
+        ({}, {"cluster_centers": np.full((2, 2), 1e308)}),
+        ({}, {"cluster_centers": np.array([[0.0, 1.0], [-1e300, 0.0]])}),
+        ({}, {"representation.mean_images": np.full((2, 6), 1e200)}),
+        ({}, {"representation.0.mean": np.full(3, -1e200)}),
+        ({"n_iter": "9" * 100_000}, {}),
+        ({"parameters": {"a": {"b" * 100_000: 1}}}, {}),
+        ({"x" * 100_000: 1}, {}),
+        ({"algorithm": "k" * 100_000}, {}),
+    ],
+)
+def test_errors_are_short_whatever_a_file_holds(
+    tmp_path: Path, document: dict[str, Any], arrays: dict[str, Any]
+) -> None:
+    path = tmp_path / "m.kmosaic"
+    save_model(model(), path)
+    forge(path, document, arrays)
+    with pytest.raises(ModelFileError, match="damaged model file") as caught:
+        load_model(path)
+    assert len(str(caught.value)) < len(str(path)) + 500
 
 
 def test_pictures_are_the_means() -> None:

@@ -24,6 +24,15 @@ def test_made_up_points_are_the_same_every_time(make):
     assert len(np.unique(first.points, axis=0)) > first.n_clusters
 
 
+def test_coordinates_too_small_to_square_count_as_nothing(tmp_path: Path) -> None:
+    (tmp_path / "tiny.csv").write_text("0,0\n1e-200,0\n0,1e-300\n-1e-150,1\n3,1e-99\n")
+    points = read_points(tmp_path / "tiny.csv", 2).points
+    assert points.tolist() == [[0, 0], [0, 0], [0, 0], [0, 1], [3, 1e-99]]
+    (tmp_path / "all.csv").write_text("1e-200,0\n2e-200,0\n3e-200,1e-200\n")
+    with pytest.raises(DataError, match="1 distinct points for 3 clusters"):
+        read_points(tmp_path / "all.csv", 3)
+
+
 def test_shirts_are_for_people_as_they_are():
     height, weight = shirt_sizes().points.T
 

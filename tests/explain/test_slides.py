@@ -66,6 +66,22 @@ def test_frames_and_notes_are_written_once(lesson: Lesson, tmp_path: Path):
     assert write_frames(tmp_path / "slides", drawn, lesson, overwrite=True) == written
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_frames_that_are_interrupted_leave_nothing(lesson: Lesson, tmp_path: Path, there: bool):
+    place = tmp_path / "slides"
+    if there:
+        place.mkdir()
+        (place / "mine.txt").write_text("mine")
+
+    def stop(done: int, total: int) -> None:  # noqa: ARG001
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_frames(place, frames(lesson, [4]), lesson, on_frame=stop)
+    assert [path.name for path in tmp_path.rglob("*")] == (["slides", "mine.txt"] if there else [])
+
+
 def test_frames_need_a_folder(lesson: Lesson, tmp_path: Path):
     with pytest.raises(OutputError, match="name a folder for the frames"):
         write_frames(tmp_path / "missing" / "slides", frames(lesson, [4]), lesson)

@@ -9,6 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from kmosaic import _core
+from kmosaic.engines.distortion import (
+    FARTHER_THAN_NEAREST,
+    DistortionOptions,
+    distortions,
+    distortions_both_ways,
+)
 from kmosaic.features import DistortionDistance
 
 
@@ -36,6 +42,20 @@ def test_as_a_slow_one_has_it(cpu: str, shape: tuple[int, int, int], warp: int) 
     gradients = distance.describe(X)
     expected = [[slow_square(a, b, warp) for b in gradients] for a in gradients[:2]]
     assert (distance.pairwise(X[:2], X) == np.sqrt(expected)).all(), cpu
+
+
+@pytest.mark.parametrize("n_nearest", [1, 4, 30])
+def test_the_nearest_are_those_of_all(cpu: str, n_nearest: int) -> None:
+    X = np.random.default_rng(8).integers(0, 3, (30, 81), dtype=np.uint8) * np.uint8(80)
+    X[:, :36] = 0
+    X[20:] = X[:10]
+    levels = DistortionDistance().describe(X)
+    everyone = np.broadcast_to(np.arange(30, dtype=np.int32), (30, 30)).copy()
+    all_of_them = distortions(levels, levels, everyone, DistortionOptions(1), 2)
+    nearest = distortions_both_ways(levels, levels, everyone, DistortionOptions(1, n_nearest), 2)
+    for expected, found in ((all_of_them, nearest.forth), (all_of_them.T, nearest.back)):
+        most = np.sort(expected, axis=1)[:, n_nearest - 1, None]
+        assert (found == np.where(expected <= most, expected, FARTHER_THAN_NEAREST)).all(), cpu
 
 
 def slow_levels(image: NDArray[np.float64]) -> NDArray[np.int64]:

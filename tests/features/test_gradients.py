@@ -55,6 +55,15 @@ def test_images_of_one_colour_have_no_gradients(value: int, shape: tuple[int, in
     assert not OrientedGradients(image_shape=shape).fit_transform(blank).any()
 
 
+def test_a_blur_that_is_next_to_nothing_changes_nothing(recwarn: pytest.WarningsRecorder) -> None:
+    X = np.random.default_rng(1).integers(0, 256, (3, 64), dtype=np.uint8)
+    sharp = OrientedGradients().fit_transform(X)
+    for blur in (1e-320, 1e-5, 0.09):
+        assert (OrientedGradients(blur=blur).fit_transform(X) == sharp).all()
+    assert (OrientedGradients(blur=0.5).fit_transform(X) != sharp).any()
+    assert not recwarn.list
+
+
 def test_brightness_that_is_shifted_and_scaled_changes_nothing() -> None:
     X = np.random.default_rng(0).integers(0, 256, (20, 144), dtype=np.uint8)
     out = OrientedGradients().fit_transform(X)

@@ -175,7 +175,7 @@ def test_files_that_are_no_models(tmp_path: Path, content: bytes, message: str) 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.onnx cannot be read \(No such file"):
         OnnxEmbedding(str(tmp_path / "none.onnx")).fit(np.zeros((2, 16)))
-    with pytest.raises(DataError, match="is no file; name an ONNX model"):
+    with pytest.raises(DataError, match=r"cannot be read \(not a plain file\); name an ONNX model"):
         OnnxEmbedding(str(tmp_path)).fit(np.zeros((2, 16)))
     with (tmp_path / "huge.onnx").open("wb") as stream:
         os.truncate(stream.fileno(), 1 << 31)
@@ -189,6 +189,15 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
     onnx.save(model, str(tmp_path / "outside.onnx"), **options)
     with pytest.raises(DataError, match="keeps its weights in other files; save it again as one file"):
         OnnxEmbedding(str(tmp_path / "outside.onnx"), image_shape=(4, 4, 1)).fit(np.zeros((2, 16)))
+
+
+def test_metadata_may_be_called_location(tmp_path: Path) -> None:
+    model = onnx.load(network(tmp_path / "m.onnx"))
+    for value in ("Leeds", "x" * 300):
+        del model.metadata_props[:]
+        model.metadata_props.add(key="location", value=value)
+        onnx.save(model, str(tmp_path / "told.onnx"))
+        OnnxEmbedding(str(tmp_path / "told.onnx"), image_shape=(4, 4, 1)).fit(np.zeros((2, 16)))
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,24 @@ def test_progress_says_what_is_done(digits: NDArray[np.uint8]) -> None:
     assert all(step.callback is None for step in recipe.steps)
 
 
+def test_progress_of_a_graph_names_its_stages(digits: NDArray[np.uint8]) -> None:
+    seen: list[tuple[int, int, str]] = []
+    recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=4))
+    recipe.fit_transform(digits, progress=lambda *told: seen.append(told))
+    stages = [f"graph: {stage}" for stage in ("gradients", "components", "neighbours", "coordinates")]
+    assert list(dict.fromkeys(what for _, _, what in seen)) == stages
+    for stage in stages:
+        assert [told[:2] for told in seen if told[2] == stage][-1] == (400, 400)
+
+
+@pytest.mark.parametrize(("n_clusters", "n"), [(1, 1), (2, 1), (10, 9), (101, 100), (400, 100)])
+def test_as_many_coordinates_as_clusters_need(n_clusters: int, n: int) -> None:
+    recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=n_clusters))
+    assert recipe.n_clustered(n_clusters) == n
+    assert recipe.steps[-1].get_params()["n_components"] == n
+    assert Recipe.named("gradients", RecipeOptions(FORM.shape)).n_clustered(n_clusters) is None
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -119,6 +137,24 @@ def test_steps_that_do_not_fit_each_other_are_refused(digits: NDArray[np.uint8])
     huge = replace(first, parameters={**first.parameters, "n_orientations": 1 << 40})
     with pytest.raises(ModelFileError, match="n_orientations=1099511627776 must be a whole number from 1 to"):
         Recipe.of(changed(model, steps=(huge, second)))
+
+
+def test_a_recipe_by_a_false_name_is_refused(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    with pytest.raises(ModelFileError, match="features 'telescope' are not known to this kmosaic"):
+        Recipe.of(changed(model, name="telescope"))
+    with pytest.raises(ModelFileError, match="features are not the patches it says they are"):
+        Recipe.of(changed(model, name="patches"))
+
+
+def test_a_huge_parameter_is_not_echoed_whole(digits: NDArray[np.uint8]) -> None:
+    model = fitted_model(digits, "gradients")
+    assert model.representation is not None
+    first, second = model.representation.steps
+    huge = replace(first, parameters={**first.parameters, "n_orientations": [7] * 50_000})
+    with pytest.raises(ModelFileError, match="n_orientations=") as caught:
+        Recipe.of(changed(model, steps=(huge, second)))
+    assert len(str(caught.value)) < 500
 
 
 def test_pixels_given_where_features_are_needed(digits: NDArray[np.uint8]) -> None:

@@ -101,7 +101,13 @@ def fit_page(collection: ImageCollection, summary: ClusterSummary, **more: objec
 @pytest.fixture(scope="module")
 def fit(digits: ImageCollection, summary: ClusterSummary) -> Page:
     return fit_page(
-        digits, summary, fit_seconds=2.5, accuracy_test=0.8768, n_test=100, test_origin="held out"
+        digits,
+        summary,
+        fit_seconds=2.5,
+        features_seconds=7.25,
+        accuracy_test=0.8768,
+        n_test=100,
+        test_origin="held out",
     )
 
 
@@ -171,6 +177,7 @@ def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
         assert fit.data["clusters"][cluster]["size"] == summary.cluster_sizes[cluster]
     assert "from dark blue at 10.0%, the least there can be with 10 labels" in fit.text
     assert "Fit time 2.5 s" in fit.text
+    assert "Features time 7.2 s" in fit.text
 
 
 def test_fit_holds_every_centroid_and_the_members_that_stand_for_it(
@@ -432,7 +439,13 @@ def test_pages_stay_small_even_of_noise(shape: tuple[int, int, int], k: int, bou
 
 def test_same_result_same_page(digits: ImageCollection, summary: ClusterSummary, fit: Page) -> None:
     again = fit_page(
-        digits, summary, fit_seconds=2.5, accuracy_test=0.8768, n_test=100, test_origin="held out"
+        digits,
+        summary,
+        fit_seconds=2.5,
+        features_seconds=7.25,
+        accuracy_test=0.8768,
+        n_test=100,
+        test_origin="held out",
     )
     assert again.html == fit.html
 

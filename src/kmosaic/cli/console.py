@@ -78,6 +78,17 @@ def note_skipped(collection: ImageCollection) -> None:
         note(f"  and {len(skipped) - _MOST_SKIPPED_NAMED:,} more")
 
 
+def note_crowded(share: float, n_clusters: int, where: str) -> None:
+    """Warn where one cluster of three or more has most of the images: ``share`` of them, ``where`` it is."""
+    if n_clusters < 3 or share <= 0.5:
+        return
+    note(
+        f"kmosaic: warning: {where} has {share:.0%} of the images. They may look alike as they were "
+        "clustered: try --features gradients, patches or graph. Or a few like no other took the rest: "
+        "`kmosaic neighbours` finds these."
+    )
+
+
 def written(paths: Sequence[Path]) -> str:
     """Return one line that names what was written.
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import note_skipped, plural, say, written
-from kmosaic.cli.neighbours import find, read
+from kmosaic.cli.features import deskew_option
+from kmosaic.cli.neighbours import Search, read
 from kmosaic.cli.options import (
     RealRange,
     WholeNumber,
@@ -41,31 +42,34 @@ _MOST_IN_ROW = 8
     type=RealRange(0.0, 1.0),
     default=0.2,
     show_default=True,
-    help="How unlike two images of a group may be: 0 for equal edges (up to shifts of 2 pixels), "
-    "1 for nothing in common.",
+    help="How far apart near-duplicates may be, from 0 (the same lines and edges, give or take two pixels) "
+    "to 1 (nothing in common): more finds more.",
 )
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@deskew_option
 @reading_options
 @ending_options
 def duplicates(source: str, output: Path | None, picture: Path | None, **given: Any) -> None:
     """Find groups of nearly equal images in SOURCE, whatever their brightness and contrast.
 
-    The distance is that of the image distortion model, as a part of what the image's own edges are worth: to
-    the one most like it of its group. Without -o the table goes to stdout.
+    Two images are put into one group where the lines and edges of each are found in the other, within two
+    pixels of their place. The table has a line for every image of a group, and how far it is from the one
+    most like it: the part of its edges that is not found there. Without -o it goes to stdout.
 
     \b
     Examples:
       kmosaic duplicates photos/ --size 64x64
       kmosaic duplicates photos/ --size 64x64 -o duplicates.csv --picture duplicates.png
     """
-    most, threads = given.pop("most"), given.pop("threads")
+    most = given.pop("most")
+    search = Search(source, given.pop("deskew"), given.pop("threads"))
     force, quiet = given.pop("force"), given.pop("quiet")
     check_outputs([output, picture], overwrite=force)
     check_picture(picture, overwrite=force)
     images = read(source, Reading.taken_from({**given, "test_fraction": 0.0}), quiet=quiet)
     from kmosaic.features.duplicates import duplicate_groups
 
-    groups = duplicate_groups(find(images, 7, threads, quiet=quiet), most)
+    groups = duplicate_groups(search.find(images, 7, quiet=quiet), most)
     note_skipped(images)
     if output is None:
         write_rows(sys.stdout, _HEADER, _rows(images, groups))

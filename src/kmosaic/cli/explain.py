@@ -10,7 +10,14 @@ import click
 
 from kmosaic.cli.console import say, written
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.options import NumbersType, WholeNumber, ending_options, path_option, reading_options
+from kmosaic.cli.options import (
+    NumbersType,
+    OutputPath,
+    WholeNumber,
+    ending_options,
+    path_option,
+    reading_options,
+)
 from kmosaic.cli.outputs import check_outputs, check_pictures_folder
 from kmosaic.cli.request import Reading, note_missing_data_folder, provenance
 
@@ -64,7 +71,7 @@ class _Request:
 @path_option("-o", "--output", help="Write the lesson: one HTML file that opens anywhere, without a network.")
 @click.option(
     "--frames",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="DIR",
     help="Write every picture as PNG into this folder, made if missing, with speaker notes in Markdown.",
 )

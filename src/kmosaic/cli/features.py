@@ -32,13 +32,34 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
             "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
         ),
-        click.option(
-            "--deskew/--no-deskew",
-            default=None,
-            help="Set slanted writing upright first. [default: for features other than pixels, where the "
-            "data set is known to be handwriting (mnist)]",
+        _deskew_option(
+            "[default: for features other than pixels, where the data set is known to be handwriting (mnist)]"
         ),
     )
+
+
+def _deskew_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--deskew/--no-deskew", default=None, help=f"Set slanted writing upright first. {default}"
+    )
+
+
+deskew_option = _deskew_option("[default: where the data set is known to be handwriting (mnist)]")
+
+
+def upright(
+    images: ImageCollection, source: str, deskew: bool | None, threads: int | None, bar: ProgressBar
+) -> NDArray[Any]:
+    """Return the images' pixels, set upright where that is asked for, or ``source`` known to be writing."""
+    from kmosaic.features import Deskew
+    from kmosaic.images.registry import is_handwriting
+
+    if not (is_handwriting(source) if deskew is None else deskew):
+        return images.pixels
+    told: Callable[[int, int], None] = lambda done, total: bar(done, total, "deskewing")  # noqa: E731
+    deskew_images = Deskew(image_shape=images.format.shape, n_threads=threads, callback=told)
+    pixels: NDArray[Any] = deskew_images.fit_transform(images.pixels)
+    return pixels
 
 
 @dataclass(frozen=True)
@@ -57,8 +78,8 @@ class Seeing:
         split_name(seeing.features)
         return seeing
 
-    def recipe(self, source: str, images: ImageCollection, seed: int) -> Recipe:
-        """Return the recipe they ask for, not fitted."""
+    def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
+        """Return the recipe they ask for, not fitted, for at most so many clusters."""
         from kmosaic.features import RECIPES, Recipe, RecipeOptions
         from kmosaic.features.recipes import split_name
         from kmosaic.images.registry import is_handwriting
@@ -67,7 +88,9 @@ class Seeing:
         if deskew is None:
             deskew = RECIPES[split_name(self.features)[0]].deskews_writing and is_handwriting(source)
         form = images.format
-        return Recipe.named(self.features, RecipeOptions(form.shape, deskew, seed, form.max_value))
+        return Recipe.named(
+            self.features, RecipeOptions(form.shape, deskew, seed, form.max_value, n_clusters)
+        )
 
     def given_again(self) -> list[str]:
         """Return the arguments that ask for the same features; what has its default is left out."""

@@ -14,6 +14,7 @@ from kmosaic.cli.console import (
     Column,
     in_seconds,
     inertia_words,
+    note_crowded,
     note_skipped,
     plural,
     say,
@@ -188,7 +189,8 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
         train = dataset.train
-        seen = Seen.by(seeing.recipe(request.source, train, request.seed), train, fitting.threads, bar)
+        recipe = seeing.recipe(request.source, train, request.seed, request.clusters)
+        seen = Seen.by(recipe, train, fitting.threads, bar)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         with PeakMemory() as memory:
             start = time.perf_counter()
@@ -254,6 +256,9 @@ def _say_result(finished: _Finished) -> None:
         _show_clusters(summary)
     else:
         say(f"(table of clusters left out: more than {_MOST_CLUSTERS_LISTED}; the report has it)")
+    largest = int(summary.cluster_sizes.argmax())
+    share = float(summary.cluster_sizes[largest]) / len(dataset.train)
+    note_crowded(share, summary.n_clusters, f"cluster {largest}")
     if summary.accuracy is not None:
         say(f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the images fitted on")
     if finished.accuracy_test is not None and dataset.test is not None:
@@ -342,6 +347,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         n_test=None if test is None else len(test),
         test_origin=finished.dataset.test_origin,
         features=finished.seen.words,
+        features_seconds=finished.seen.seconds if finished.seen.recipe.steps else None,
         medoids=None if finished.shown is None else finished.shown.medoids,
     )
     with ProgressBar(quiet=request.quiet) as bar:

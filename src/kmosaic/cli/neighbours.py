@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmosaic.cli.console import note_skipped, plural, say, written
+from kmosaic.cli.features import deskew_option, upright
 from kmosaic.cli.options import WholeNumber, ending_options, path_option, reading_options, source_argument
 from kmosaic.cli.outputs import check_outputs, check_picture, write_assignments, write_rows
 from kmosaic.cli.request import Reading, note_missing_data_folder
@@ -36,6 +38,7 @@ _MOST_OUTLIERS = 10
     "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
 )
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@deskew_option
 @reading_options
 @ending_options
 def neighbours(source: str, output: Path | None, picture: Path | None, **given: Any) -> None:
@@ -50,12 +53,13 @@ def neighbours(source: str, output: Path | None, picture: Path | None, **given: 
       kmosaic neighbours digits --count 1 -o nearest.csv
       kmosaic neighbours photos/ --size 64x64 -o neighbours.csv --picture outliers.png
     """
-    count, threads = given.pop("count"), given.pop("threads")
+    count = given.pop("count")
+    search = Search(source, given.pop("deskew"), given.pop("threads"))
     force, quiet = given.pop("force"), given.pop("quiet")
     check_outputs([output, picture], overwrite=force)
     check_picture(picture, overwrite=force)
     images = read(source, Reading.taken_from({**given, "test_fraction": 0.0}), quiet=quiet)
-    found = find(images, count, threads, quiet=quiet)
+    found = search.find(images, count, quiet=quiet)
     note_skipped(images)
     if output is None:
         write_rows(sys.stdout, _HEADER, _rows(images, found))
@@ -88,20 +92,29 @@ def read(source: str, reading: Reading, *, quiet: bool) -> ImageCollection:
     return images
 
 
-def find(images: ImageCollection, count: int, threads: int | None, *, quiet: bool) -> ImageNeighbors:
-    """Find ``count`` neighbours of each image."""
-    from kmosaic.cli.progress import ProgressBar
-    from kmosaic.features import GraphEmbedding
+@dataclass(frozen=True)
+class Search:
+    """How neighbours of the images of ``source`` are sought."""
 
-    with ProgressBar(quiet=quiet) as bar:
-        graph = GraphEmbedding(
-            n_neighbors=count,
-            n_candidates=max(50, 2 * count),
-            image_shape=images.format.shape,
-            n_threads=threads,
-            callback=lambda done, total: bar(done, total, "finding neighbours"),
-        )
-        return graph.neighbors(images.pixels)
+    source: str
+    deskew: bool | None
+    threads: int | None
+
+    def find(self, images: ImageCollection, count: int, *, quiet: bool) -> ImageNeighbors:
+        """Find ``count`` neighbours of each image."""
+        from kmosaic.cli.progress import ProgressBar
+        from kmosaic.features import GraphEmbedding, StageProgress
+
+        with ProgressBar(quiet=quiet) as bar:
+            pixels = upright(images, self.source, self.deskew, self.threads, bar)
+            graph = GraphEmbedding(
+                n_neighbors=count,
+                n_candidates=max(50, 2 * count),
+                image_shape=images.format.shape,
+                n_threads=self.threads,
+                callback=StageProgress(bar),
+            )
+            return graph.neighbors(pixels)
 
 
 def _rows(images: ImageCollection, found: ImageNeighbors) -> Iterator[tuple[object, ...]]:

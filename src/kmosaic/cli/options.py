@@ -121,9 +121,22 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg]
         return numbers
 
 
+class OutputPath(click.Path):
+    """A file or folder to write, by a name that is not empty: that would mean the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("an empty name; name what to write, or '.' for the current folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def path_option(*names: str, help: str) -> Decorator:
     """Return an option that names a file to write."""
-    return click.option(*names, type=click.Path(path_type=Path), metavar="FILE", help=help)
+    return click.option(*names, type=OutputPath(), metavar="FILE", help=help)
 
 
 def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -215,7 +228,7 @@ force_option = click.option("--force", is_flag=True, help="Overwrite outputs tha
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Results only: no progress bar, no advice.")
 pictures_option = click.option(
     "--pictures",
-    type=click.Path(path_type=Path),
+    type=OutputPath(),
     metavar="DIR",
     help="Write every picture of the report into this folder, made if missing.",
 )

@@ -59,7 +59,8 @@ class _Predicted:
     "--names",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take the clusters' names from this file, exported from the model's report.",
+    help="Take the clusters' names from this file, exported from the model's report. A cluster without one "
+    "keeps the model's name for it, or has its number.",
 )
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 @strict_option
@@ -102,7 +103,9 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
 
     model = load_model(path)
     recipe = Recipe.of(model, chosen.features)
-    names = model.cluster_names if chosen.names is None else read_names(chosen.names, model.n_clusters)
+    names = model.cluster_names
+    if chosen.names is not None:
+        names = _names_for_all(read_names(chosen.names, model.n_clusters), names)
     with ProgressBar(quiet=chosen.quiet) as bar:
         options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
         images = load_images(source, model.image, options, bar)
@@ -110,6 +113,15 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
         rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
         summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
     return _Predicted(model, images, summary, names)
+
+
+def _names_for_all(given: tuple[str, ...], own: tuple[str, ...] | None) -> tuple[str, ...]:
+    """The names given; a cluster without one keeps the model's name for it, or else has its number."""
+    others = own or ("",) * len(given)
+    return tuple(
+        name.strip() or other.strip() or str(cluster)
+        for cluster, (name, other) in enumerate(zip(given, others, strict=True))
+    )
 
 
 def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import in_seconds, note_skipped, plural, say, show_table, written
+from kmosaic.cli.console import in_seconds, note_crowded, note_skipped, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
@@ -164,13 +164,15 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
         train = dataset.train
-        seen = Seen.by(seeing.recipe(request.source, train, request.seed), train, fitting.threads, bar)
         n_samples = len(train)
         n_clusters = request.clusters or default_clusters(n_samples)
+        recipe = seeing.recipe(request.source, train, request.seed, max(n_clusters))
+        seen = Seen.by(recipe, train, fitting.threads, bar)
         progress = SweepProgress(bar, n_samples, n_clusters, request.seeds)
         options = SweepOptions(
             max_value=train.format.max_value if seen.words is None else 1.0,
             algorithm=estimator,
+            n_leading=recipe.n_clustered,
             keep_models=request.report is not None,
             on_start=progress.on_start,
             on_iteration=progress.on_iteration,
@@ -224,6 +226,10 @@ def _say_result(request: _Request, finished: _Finished) -> None:
         say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
     table = finished.result.table()
     show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
+    crowded = max(finished.result.runs, key=lambda run: (run.n_clusters > 2) * (run.largest_share or 0.0))
+    note_crowded(
+        crowded.largest_share or 0.0, crowded.n_clusters, f"with K = {crowded.n_clusters}, one cluster"
+    )
     say("")
     if finished.starting_document:
         say(*_about_the_starting_document(finished))

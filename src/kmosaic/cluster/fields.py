@@ -11,6 +11,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+_LONGEST_ERROR = 300
+# Beyond, squares and sums leave float64's range: as KMeans has it of images.
+LARGEST_VALUE = 1e100
 # Control characters act on terminals, and lone surrogates have no UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -18,6 +21,12 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 def printable_text(text: str) -> str:
     """Return ``text`` with what cannot be printed as U+FFFD."""
     return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def in_short(error: object) -> str:
+    """Return what an error says as printable text of at most 300 characters: it may quote a whole file."""
+    text = printable_text(str(error))
+    return text if len(text) <= _LONGEST_ERROR else f"{text[: _LONGEST_ERROR - 4]} ..."
 
 
 def printable_names(names: Iterable[Any] | None) -> tuple[str, ...] | None:
@@ -30,6 +39,15 @@ def checked_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> 
     if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != ndim:
         raise ValueError(f"{name} must be a {ndim}-dimensional array of {np.dtype(dtype).name}")
     return value
+
+
+def check_values(name: str, values: NDArray[Any]) -> None:
+    """Refuse NaN, infinity, and floats too large to square."""
+    if values.dtype.kind != "f" or values.size == 0:
+        return
+    # NaN and infinity compare as false, or as larger.
+    if not max(float(values.max()), -float(values.min())) <= LARGEST_VALUE:
+        raise ValueError(f"{name} must be finite, and no value beyond {LARGEST_VALUE:g}")
 
 
 def whole_number(name: str, value: SupportsIndex | Any, *, low: int) -> int:

@@ -19,6 +19,7 @@ from kmosaic.cluster.fields import (
     check_names,
     check_one_of,
     check_text,
+    check_values,
     checked_array,
     finite_number,
     printable_names,
@@ -283,6 +284,9 @@ _SCHEMA = Schema(kind="images", newest=SCHEMA_VERSION, maker="`kmosaic fit -o`",
 
 
 def _model_of(fields: Document, arrays: Arrays) -> Model:
+    represented = "representation" in fields or any(name.startswith(ARRAY_PREFIX) for name in arrays)
+    if fields.pop("schema_version") == 1 and represented:
+        raise ValueError("a file of schema version 1 has no representation")
     own = dict.fromkeys(name for name in arrays if not name.startswith(ARRAY_PREFIX))
     check_fields(dict.fromkeys(_OPTIONAL) | fields | own, set(Model.__dataclass_fields__))
     for name in ("feature_names", "cluster_names", "label_names"):
@@ -319,8 +323,9 @@ def _json_value(value: Any) -> Any:
 
 def _check_arrays(model: Model) -> None:
     centers = checked_array("cluster_centers", model.cluster_centers, np.float64, ndim=2)
-    if centers.size < 1 or not np.isfinite(centers).all():
-        raise ValueError("cluster_centers must be finite, and at least one")
+    if centers.size < 1:
+        raise ValueError("cluster_centers must be at least one")
+    check_values("cluster_centers", centers)
     if model.representation is not None:
         _check_representation(model.representation, model)
     elif centers.shape[1] != model.image.n_features:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.fields import check_text, checked_array
+from kmosaic.cluster.fields import check_text, check_values, checked_array
 
 ARRAY_PREFIX = "representation."
 TENSOR_DTYPES = ("F64", "F32", "I64", "I32", "U8", "I8", "U16")
@@ -38,8 +38,7 @@ class FeatureStep:
         if len(self.arrays) > _MOST_ARRAYS:
             raise ValueError(f"{self.kind} has {len(self.arrays)} arrays; {_MOST_ARRAYS} is the most")
         for name, array in self.arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise ValueError(f"array {name} of {self.kind} has NaN or infinity")
+            check_values(f"array {name} of {self.kind}", array)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +71,7 @@ class Representation:
         if self.medoid_images.dtype.name not in _IMAGE_DTYPES:
             raise ValueError(f"medoid_images must be one of {', '.join(_IMAGE_DTYPES)}")
         for pictures in (self.mean_images, self.medoid_images):
-            if pictures.dtype.kind == "f" and not np.isfinite(pictures).all():
-                raise ValueError("mean_images and medoid_images must be finite")
+            check_values("mean_images and medoid_images", pictures)
 
     def document(self) -> dict[str, Any]:
         """Return what of it is JSON."""

@@ -10,20 +10,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from kmosaic.cluster.fields import printable_text, whole_number
+from kmosaic.cluster.fields import in_short, whole_number
 from kmosaic.errors import ModelFileError
-from kmosaic.files import atomic_write
+from kmosaic.files import atomic_write, read_at_most
 
 # A file past these is refused before it is read: 4 GiB is 256 centroids of 1400 x 1400 grey pixels, and the
 # header of 100,000 named features takes about 2 MiB.
@@ -92,7 +91,7 @@ def write_sealed(
 def read_sealed(path: str | os.PathLike[str], schema: Schema, build: Callable[[Document, Arrays], T]) -> T:
     """Return what ``build`` makes of a file's document and arrays, whose checksum holds.
 
-    ``build`` gets the document without ``schema_version``, ``kind`` and ``sha256``, and raises ValueError for
+    ``build`` gets the document without ``kind`` and ``sha256``, and raises ValueError for
     anything that is not as it should be.
 
     Raises
@@ -106,10 +105,9 @@ def read_sealed(path: str | os.PathLike[str], schema: Schema, build: Callable[[D
     try:
         return build(*_unsealed(data, schema))
     except ModelFileError as error:
-        raise ModelFileError(f"{source}: {error}") from None
+        raise ModelFileError(f"{source}: {in_short(error)}") from None
     except (ValueError, OverflowError, RecursionError, SafetensorError) as error:
-        damage = printable_text(str(error))
-        raise ModelFileError(f"{source}: damaged model file ({damage}); {schema.remedy}") from error
+        raise ModelFileError(f"{source}: damaged model file ({in_short(error)}); {schema.remedy}") from error
 
 
 def check_fields(document: Document, expected: set[str]) -> None:
@@ -120,30 +118,26 @@ def check_fields(document: Document, expected: set[str]) -> None:
 
 
 def _read_bounded(source: Path, schema: Schema) -> bytes:
-    """The file's bytes, after looking at what it claims in its first eight."""
+    """The file's bytes, after looking at what it claims in its first nine."""
     try:
-        # A named pipe would block in open; only a plain file is opened.
-        if not stat.S_ISREG(source.stat().st_mode):
+        if source.exists() and not source.is_file():
             raise ModelFileError(f"{source}: {schema.foreign}")
-        with source.open("rb") as stream:
-            return _read_checked(stream, source, schema)
+        _check_start(read_at_most(source, 8), source.stat().st_size, source, schema)
+        return read_at_most(source, MAX_FILE_BYTES)
     except OSError as error:
         raise ModelFileError(
             f"{source}: cannot be read ({error.strerror}); check its name and permissions"
         ) from error
 
 
-def _read_checked(stream: BinaryIO, source: Path, schema: Schema) -> bytes:
-    size = os.fstat(stream.fileno()).st_size
+def _check_start(start: bytes, size: int, source: Path, schema: Schema) -> None:
     if size > MAX_FILE_BYTES:
         raise ModelFileError(f"{source}: {size} bytes, more than a model file may have; name another file")
-    start = stream.read(9)
     header_bytes = int.from_bytes(start[:8], "little")
     if len(start) < 9 or start[8:] != b"{" or header_bytes > MAX_HEADER_BYTES:
         raise ModelFileError(f"{source}: {schema.foreign}")
     if 8 + header_bytes > size:
         raise ModelFileError(f"{source}: truncated model file, {size} bytes; {schema.remedy}")
-    return start + stream.read(MAX_FILE_BYTES)
 
 
 def _unsealed(data: bytes, schema: Schema) -> tuple[Document, Arrays]:
@@ -162,7 +156,8 @@ def _unsealed(data: bytes, schema: Schema) -> tuple[Document, Arrays]:
         raise ValueError("fields missing or unknown")
     if document.pop("sha256") != _digest(document, arrays):
         raise ValueError("the content does not match its checksum")
-    return {name: document[name] for name in document if name not in ("schema_version", "kind")}, arrays
+    document.pop("kind", None)
+    return document, arrays
 
 
 def _parse_json(text: str) -> Document:

@@ -5,7 +5,13 @@ from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.colours import merge_colours
 from kmosaic.engines.deviations import mean_squared_deviations
-from kmosaic.engines.distortion import LARGEST_GRADIENT, MOST_WARP, distortions
+from kmosaic.engines.distortion import (
+    LARGEST_GRADIENT,
+    MOST_WARP,
+    DistortionOptions,
+    distortions,
+    distortions_both_ways,
+)
 from kmosaic.engines.engine import Engine
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
 from kmosaic.engines.memory import MemoryEngine, Rows, nearest_centers
@@ -18,6 +24,7 @@ __all__ = [
     "Block",
     "BlockEngine",
     "Blocks",
+    "DistortionOptions",
     "Engine",
     "IterationProgress",
     "LloydOptions",
@@ -28,6 +35,7 @@ __all__ = [
     "Rows",
     "ThreadCount",
     "distortions",
+    "distortions_both_ways",
     "lloyd",
     "mean_squared_deviations",
     "merge_colours",

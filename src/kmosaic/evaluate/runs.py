@@ -22,7 +22,15 @@ MAX_TABLE_BYTES = 1 << 26
 _SIGNED = ("adjusted_rand", "silhouette", "stability")
 _COUNTS = ("n_clusters", "n_train", "n_test", "n_sampled")
 _LOWEST = {**dict.fromkeys(_SIGNED, -1.0), **dict.fromkeys(_COUNTS, 1.0)}
-_FRACTIONS = ("homogeneity", "completeness", "v_measure", "accuracy_train", "accuracy_test", *_SIGNED)
+_FRACTIONS = (
+    "homogeneity",
+    "completeness",
+    "v_measure",
+    "accuracy_train",
+    "accuracy_test",
+    "largest_share",
+    *_SIGNED,
+)
 _REMEDY = "make it again with `kmosaic sweep --json`"
 
 
@@ -36,7 +44,8 @@ class SweepRun:
     measured on at most 2,000 images, where there are no labels. ``fit_seconds`` is the fit alone;
     ``peak_memory_bytes`` is the most the whole process had resident while it ran, sampled. ``n_train`` and
     ``n_test`` are the images fitted on and tested with, ``n_sampled`` those that silhouette and stability
-    were measured on; None where there were none, or where it is not known.
+    were measured on; None where there were none, or where it is not known. ``largest_share`` is the
+    part of the training images that the largest cluster has.
     """
 
     n_clusters: int
@@ -59,6 +68,7 @@ class SweepRun:
     n_train: int | None = None
     n_test: int | None = None
     n_sampled: int | None = None
+    largest_share: float | None = None
 
 
 @dataclass(frozen=True)

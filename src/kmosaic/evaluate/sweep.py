@@ -43,6 +43,8 @@ class SweepOptions:
         which is cloned for every run; the three options below are then left to it.
     n_threads, max_iter, tol
         As in :class:`kmosaic.KMeans`; None for ``max_iter`` means the algorithm's own default.
+    n_leading : callable(n_clusters) -> int or None
+        How many of the features, the first, are clustered into that many clusters; None: all.
     keep_models : bool
         Keep the fitted estimator of least inertia for each number of clusters.
     on_start : callable(n_clusters, seed)
@@ -58,6 +60,7 @@ class SweepOptions:
     n_threads: int | None = None
     max_iter: int | None = None
     tol: float = 0.0
+    n_leading: Callable[[int], int | None] | None = None
     keep_models: bool = False
     on_start: Callable[[int, int], None] | None = None
     on_iteration: Callable[[engines.IterationProgress], None] | None = None
@@ -102,11 +105,12 @@ def sweep(
     numbers = _checked_n_clusters(n_clusters, data.X)
     checked_seeds = _checked_seeds(seeds)
     _estimator(options, numbers[0], checked_seeds[0])
-    sample = None if data.y_codes is not None else LabelSample(data.X)
+    sample = _sample(data)
     runs: list[SweepRun] = []
     models: dict[int, Any] = {}
     for number in numbers:
-        fits = _Fits(data, options, sample)
+        part = data.leading(options.n_leading and options.n_leading(number))
+        fits = _Fits(part, options, sample if part is data else _sample(part))
         for seed in checked_seeds:
             fits.fit(number, seed)
         runs += fits.finished()
@@ -151,6 +155,13 @@ class _Data:
             raise ValueError(f"y_test is {y_test.dtype} but y is {classes.dtype}; label both in the same way")
         return cls(rows, scale, codes, classes, test_rows, y_test)
 
+    def leading(self, n: int | None) -> _Data:
+        """The same with the first ``n`` features alone; None: with all."""
+        if n is None or n >= self.X.shape[1]:
+            return self
+        X_test = None if self.X_test is None else np.ascontiguousarray(self.X_test[:, :n])
+        return replace(self, X=np.ascontiguousarray(self.X[:, :n]), X_test=X_test)
+
 
 class _Fits:
     """The runs of one number of clusters, seed by seed."""
@@ -185,6 +196,7 @@ class _Fits:
             n_train=len(self._data.X),
             n_test=None if self._data.X_test is None else len(self._data.X_test),
             n_sampled=len(self._sample.rows) if self._sample else None,
+            largest_share=float(np.bincount(estimator.labels_).max() / len(self._data.X)),
             **self._scores(estimator),
         )
         self._keep(run, estimator)
@@ -223,6 +235,10 @@ class _Fits:
             names = data.classes[votes.name_codes[estimator.predict(data.X_test)]]
             scores["accuracy_test"] = float(np.mean(names == data.y_test))
         return scores
+
+
+def _sample(data: _Data) -> LabelSample | None:
+    return None if data.y_codes is not None else LabelSample(data.X)
 
 
 _SCORES = (

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -13,7 +15,7 @@ from PIL import Image
 from kmosaic.errors import OutputError
 from kmosaic.explain.lesson import Lesson
 from kmosaic.explain.slides import PARTS, Frame
-from kmosaic.files import atomic_write
+from kmosaic.files import atomic_write, check_output
 from kmosaic.report.wording import percent
 
 NOTES_NAME = "speaker-notes.md"
@@ -34,7 +36,7 @@ def write_frames(
 ) -> list[Path]:
     """Write one PNG a frame into ``folder``, made where missing, and the speaker's notes in Markdown.
 
-    ``on_frame(done, total)`` is called after each.
+    All or none: what is interrupted leaves nothing behind. ``on_frame(done, total)`` is called after each.
 
     Raises
     ------
@@ -42,24 +44,46 @@ def write_frames(
         When a file exists and ``overwrite`` is false, or cannot be written.
     """
     place = Path(folder)
+    names = [*(f"{frame.name}.png" for frame in frames), NOTES_NAME]
+    with _folder(place):
+        for name in names:
+            check_output(place / name, overwrite=overwrite)
+        with tempfile.TemporaryDirectory(prefix=".kmosaic-", dir=place) as temporary:
+            drawn = Path(temporary)
+            for done, (name, frame) in enumerate(zip(names, frames, strict=False), start=1):
+                _write(drawn / name, frame.png)
+                if on_frame is not None:
+                    on_frame(done, len(frames))
+            _write(drawn / NOTES_NAME, speaker_notes(lesson, frames).encode())
+            for name in names:
+                (drawn / name).replace(place / name)
+    return [place / name for name in names]
+
+
+@contextmanager
+def _folder(place: Path) -> Iterator[None]:
+    """The folder, made where it is missing; then it goes again where nothing comes of it."""
+    is_new = not place.exists()
     try:
         place.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(
             f"{place} cannot be made: {error.strerror}; name a folder for the frames"
         ) from error
-    written = []
-    for done, frame in enumerate(frames, start=1):
-        path = place / f"{frame.name}.png"
-        with atomic_write(path, overwrite=overwrite) as temporary:
-            temporary.write_bytes(frame.png)
-        written.append(path)
-        if on_frame is not None:
-            on_frame(done, len(frames))
-    notes = place / NOTES_NAME
-    with atomic_write(notes, overwrite=overwrite) as temporary:
-        temporary.write_text(speaker_notes(lesson, frames), encoding="utf-8")
-    return [*written, notes]
+    try:
+        yield
+    except BaseException:
+        if is_new:
+            with suppress(OSError):
+                place.rmdir()
+        raise
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path.name} cannot be written: {error.strerror}") from error
 
 
 def check_animation_name(path: str | os.PathLike[str]) -> str:

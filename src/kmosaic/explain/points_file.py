@@ -19,11 +19,15 @@ MOST_POINTS = 2_000
 """More than this, and a page that moves every point by hand is no longer quick, nor the eye any wiser."""
 
 LARGEST_COORDINATE = 1e12
+# Anything nearer to 0 counts as 0: differences of what is left have squares that float64 can tell from 0.
+_LEAST_COORDINATE = 1e-100
 _LONGEST_NAME = 60
 
 
 def read_points(path: str | os.PathLike[str], n_clusters: int = 3) -> PointSet:
     """Return the points of a CSV file with two columns of numbers; a first line of names is used as such.
+
+    Coordinates below 1e-100 count as 0.
 
     Raises
     ------
@@ -50,6 +54,7 @@ def read_points(path: str | os.PathLike[str], n_clusters: int = 3) -> PointSet:
         raise DataError(
             f"{path}: {len(points):,} points, and a lesson takes at most {MOST_POINTS:,}; give a sample"
         )
+    points[np.abs(points) < _LEAST_COORDINATE] = 0
     n_distinct = len(np.unique(points, axis=0)) if len(points) else 0
     if n_distinct < max(2, n_clusters):
         raise DataError(

@@ -1,6 +1,6 @@
 """Representations of images: scikit-learn transformers from rows of pixels to rows of features."""
 
-from kmosaic.features.base import ImageTransformer
+from kmosaic.features.base import ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.distortion import DistortionDistance
 from kmosaic.features.gradients import OrientedGradients
@@ -25,6 +25,7 @@ __all__ = [
     "Pixels",
     "Recipe",
     "RecipeOptions",
+    "StageProgress",
     "Whiten",
     "cluster_pictures",
 ]

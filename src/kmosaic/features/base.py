@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from kmosaic.cluster.fields import LARGEST_VALUE
 from kmosaic.engines import resolve_n_threads
 
 ImageShape = tuple[int, int, int]
@@ -21,13 +22,31 @@ ImageShape = tuple[int, int, int]
 Progress = Callable[[int, int], None]
 """Called with the rows done, and how many there are."""
 
-# Beyond, squares and sums of pixels leave float64's range: as KMeans has it.
-LARGEST_VALUE = 1e100
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 # A block's float32 values and a few copies stay in a processor's own cache: 128 images of 28 x 28 are 400 kB.
 _BLOCK_VALUES = 100_352
 # Parameters that change no result are no part of a recipe.
 _NOT_STATE = ("n_threads", "callback")
+
+
+class StageProgress:
+    """A transformer's callback that names what is being done: ``tell(done, total, what)``.
+
+    Transformers that do several things one after the other begin each by its name.
+    """
+
+    def __init__(self, tell: Callable[[int, int, str], None], what: str = "", prefix: str = "") -> None:
+        self._tell = tell
+        self._what = what
+        self._prefix = prefix
+
+    def begin(self, what: str) -> None:
+        """Give the name of what is done from now on."""
+        self._what = what
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell how far it is."""
+        self._tell(done, total, self._prefix + self._what)
 
 
 class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -151,6 +170,10 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
             if largest > LARGEST_VALUE:
                 raise ValueError(f"X has values up to {largest:.3g}, too large to square; divide X by them")
         return rows
+
+    def _begin(self, what: str) -> None:
+        if isinstance(self.callback, StageProgress):
+            self.callback.begin(what)
 
     def _in_blocks(
         self, work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any], dtype: Any, block: int = 0

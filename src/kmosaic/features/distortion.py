@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.engines import LARGEST_GRADIENT, MOST_WARP, distortions, resolve_n_threads
+from kmosaic.engines import LARGEST_GRADIENT, MOST_WARP, DistortionOptions, distortions, resolve_n_threads
 from kmosaic.features.base import ImageShape, Progress, check_whole, over_threads
 from kmosaic.features.gradients import unit_range
 from kmosaic.features.pixels import Pixels
@@ -89,7 +89,9 @@ class DistortionDistance:
             Which references each image is compared with.
         """
         numbers = np.require(candidates, np.int32, ["C", "A"])
-        squares = distortions(images, references, numbers, self.warp, resolve_n_threads(self.n_threads))
+        squares = distortions(
+            images, references, numbers, DistortionOptions(self.warp), resolve_n_threads(self.n_threads)
+        )
         return np.sqrt(squares)
 
     def pairwise(self, X: ArrayLike, Y: ArrayLike | None = None) -> NDArray[np.float64]:

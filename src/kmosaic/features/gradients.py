@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kmosaic.features.base import ImageShape, ImageTransformer, Progress, check_flag, check_real, check_whole
 
+_LEAST_BLUR = 0.1  # exp(-0.5 / 0.1^2) is 2e-22 of a pixel's own weight: nothing in float32
 _MOST_CELLS = 1024
 
 
@@ -131,7 +132,7 @@ def unit_range(images: NDArray[Any]) -> NDArray[np.float32]:
 
 def smoothed(images: NDArray[np.float32], blur: float) -> NDArray[np.float32]:
     """Return images smoothed by a Gaussian of standard deviation ``blur``; edges are repeated outwards."""
-    if blur == 0:
+    if blur < _LEAST_BLUR:
         return images
     reach = math.ceil(3 * blur)
     offsets = np.arange(-reach, reach + 1)

@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 import psutil
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import (
     LARGEST_GRADIENT,
     MOST_WARP,
+    DistortionOptions,
     MemoryEngine,
-    Neighbours,
     distortions,
+    distortions_both_ways,
     nearest_rows,
     resolve_n_threads,
 )
@@ -41,12 +41,9 @@ _VIEW_COMPONENTS = 80
 _VIEW_SIZES = tuple(orientations * cells[0] * cells[1] for orientations, cells in _VIEWS)
 # As many images tell the principal components as well as all.
 _MOST_VIEW_ROWS = 20_000
-# Whose distance is an image's scale among candidates, as in the paper on self-tuning.
-_VIEW_SCALE_NEIGHBOR = 7
 # Images at a time: progress is told, and Ctrl-C heard, in between; 8192 x 588 float32 are 19 MB.
 _SLAB = 8192
-# Coordinates take about a quarter as long as neighbours.
-_COORDINATES_SHARE = 4
+_N_COMPONENTS = 100
 
 
 @dataclass(frozen=True)
@@ -66,11 +63,19 @@ class ImageNeighbors:
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Each image's candidates, as the views have them, and by their distortion (ties: as the views do)."""
+    """Each image's candidates by their distortion (ties: as the views have them).
 
-    views: Neighbours
+    Only the nearest asked for are in their places; the others are farther than they.
+    """
+
     nearest: NDArray[np.int32]
     distances: NDArray[np.float64]
+
+    @classmethod
+    def by(cls, squares: NDArray[np.int64], candidates: NDArray[np.int32]) -> _Ranked:
+        order = np.argsort(squares, axis=1, kind="stable")
+        distances = np.sqrt(np.take_along_axis(squares, order, axis=1).astype(np.float64))
+        return cls(np.take_along_axis(candidates, order, axis=1), distances)
 
 
 class GraphEmbedding(ImageTransformer):
@@ -79,8 +84,9 @@ class GraphEmbedding(ImageTransformer):
     k-means' distance means something among images that are nearly alike, and little beyond. So only nearest
     neighbours are compared, and images are far apart where no chain of neighbours joins them. Each image's
     ``n_candidates`` nearest in two views of its gradients are ranked again by the image distortion model, and
-    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings. The
-    leading eigenvectors of the random walk on that graph are the coordinates.
+    the first ``n_neighbors`` become its edges, weighted by how near they are in their own surroundings. So
+    do, at less weight, those that are nearest to being distortions of the image, not it of them. The leading
+    eigenvectors of the random walk on that graph are the coordinates.
 
     No label is used, and no network. What is learned is kept with the training images' own coordinates: a new
     image goes to the weighted mean of its nearest training images; one of the training images, to its own
@@ -89,21 +95,21 @@ class GraphEmbedding(ImageTransformer):
     Parameters
     ----------
     n_components : int, default 100
-        Coordinates of an image. For k clusters, no more than about k are of use.
+        Coordinates of an image. For k clusters k - 1 are of use where those are fewer: ``useful_components``.
     n_neighbors : int, default 7
-        Edges of an image. Half as many training images place a new one.
+        Edges of an image, either way. Half as many training images place a new one.
     n_candidates : int, default 50
         Nearest by gradients, of which the distortion model chooses.
     warp : int, default 2
         How far the distortion model lets a pixel move, in each direction.
-    candidate_weight : float, default 0
-        What an edge to any candidate counts, beside those to neighbours. A little, 0.1, joins groups that
-        neighbours alone join to nothing in particular: better where few clusters are wanted, of MNIST's
-        digits ten, and worse for hundreds.
+    reverse_weight : float, default 0.3
+        What an edge counts to an image that is found in this one, beside those to images that this one is
+        found in. It joins images with a stroke more, such as sevens with a bar, to those without.
     time : float, default 8
         Steps of the random walk: how much the coarse outweighs the fine.
     image_shape, n_threads, callback
-        See ``ImageTransformer``.
+        See ``ImageTransformer``. A fit counts anew for gradients, components, neighbours and coordinates, and
+        tells a ``StageProgress`` which.
 
     Attributes
     ----------
@@ -168,12 +174,12 @@ class GraphEmbedding(ImageTransformer):
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
-        n_components: int = 100,
+        n_components: int = _N_COMPONENTS,
         *,
         n_neighbors: int = 7,
         n_candidates: int = 50,
         warp: int = 2,
-        candidate_weight: float = 0.0,
+        reverse_weight: float = 0.3,
         time: float = 8.0,
         image_shape: ImageShape | None = None,
         n_threads: int | None = None,
@@ -184,7 +190,7 @@ class GraphEmbedding(ImageTransformer):
         self.n_neighbors = n_neighbors
         self.n_candidates = n_candidates
         self.warp = warp
-        self.candidate_weight = candidate_weight
+        self.reverse_weight = reverse_weight
         self.time = time
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
@@ -196,10 +202,10 @@ class GraphEmbedding(ImageTransformer):
 
         Nothing is fitted: what ``fit`` begins with, without the rest.
         """
-        finder = clone(self)
+        finder = type(self)(**{**self.get_params(deep=False), "reverse_weight": 0.0})
         rows = finder._rows(X, reset=True)
         finder.image_shape_ = resolved_shape(self.image_shape, rows.shape[1])
-        near, _ = finder._neighbours(rows)
+        near = finder._neighbours(rows)[0]
         context = 9 * (finder.levels_.astype(np.float64) ** 2).sum(axis=(1, 2, 3))
         size = np.sqrt(context)[:, None]
         relative = np.divide(near.distances, size, out=np.ones_like(near.distances), where=size > 0)
@@ -214,7 +220,7 @@ class GraphEmbedding(ImageTransformer):
         check_whole("n_neighbors", self.n_neighbors, 1, 1000)
         check_whole("n_candidates", self.n_candidates, self.n_neighbors, 10_000)
         check_whole("warp", self.warp, 0, MOST_WARP)
-        check_real("candidate_weight", self.candidate_weight, 0, 1)
+        check_real("reverse_weight", self.reverse_weight, 0, 1)
         check_real("time", self.time, 0, 1000)
 
     def _check_state(self) -> None:
@@ -238,26 +244,30 @@ class GraphEmbedding(ImageTransformer):
         return max(1, self.n_neighbors // 2)
 
     def _fit(self, rows: NDArray[Any]) -> None:
-        self._tell(0, len(rows) + len(rows) // _COORDINATES_SHARE)
-        near, far = self._neighbours(rows)
-        self.scales_ = near.scales
-        graph = neighbour_graph(near, far) if self.candidate_weight > 0 else neighbour_graph(near)
-        found = diffuse(graph, self.n_components, self.time)
+        edges = self._neighbours(rows)
+        self._begin("coordinates")
+        self._tell(0, len(rows))
+        self.scales_ = edges[0].scales
+        found = diffuse(neighbour_graph(*edges), self.n_components, self.time)
         self.embedding_ = found.coordinates.astype(np.float32)
         self.eigenvalues_ = found.eigenvalues
         self._tell(len(rows), len(rows))
 
-    def _neighbours(self, rows: NDArray[Any]) -> tuple[Edges, Edges]:
-        """Learn the views, and find the edges of the distinct images."""
+    def _neighbours(self, rows: NDArray[Any]) -> list[Edges]:
+        """Learn the views, and find the edges of the distinct images: forth, and back where they count."""
         self._check_parameters()
         self._check_memory(len(rows))
-        levels = edge_levels(rows, self.image_shape_, self.n_threads)
+        self._begin("gradients")
+        levels = edge_levels(rows, self.image_shape_, self.n_threads, self.callback)
         kept, self.nodes_ = _distinct(levels, resolve_n_threads(self.n_threads))
         whole = len(kept) == len(rows)
         self.levels_ = levels if whole else levels[kept]
         distinct = rows if whole else rows[kept]
+        self._begin("components")
+        self._tell(0, len(distinct))
         self._learn_views(distinct[:: -(-len(distinct) // _MOST_VIEW_ROWS)])
-        self.coordinates_ = self._project(distinct)
+        self.coordinates_ = self._project(distinct, self._tell)
+        self._begin("neighbours")
         return self._edges()
 
     def _check_memory(self, n: int) -> None:
@@ -298,7 +308,7 @@ class GraphEmbedding(ImageTransformer):
             for n, cells in _VIEWS
         ]
 
-    def _project(self, rows: NDArray[Any]) -> NDArray[np.float32]:
+    def _project(self, rows: NDArray[Any], told: Progress | None = None) -> NDArray[np.float32]:
         """The views' principal components, one view after the other: (n, 160)."""
         views = [view.fit(rows[:1]) for view in self._views()]
         ends = np.cumsum((0, *_VIEW_SIZES))
@@ -312,43 +322,48 @@ class GraphEmbedding(ImageTransformer):
                     out[slab, v * _VIEW_COMPONENTS : (v + 1) * _VIEW_COMPONENTS] = (
                         features @ self.view_axes_[:, own].T
                     )
+            if told is not None:
+                told(min(start + _SLAB, len(rows)), len(rows))
         return out
 
-    def _edges(self) -> tuple[Edges, Edges]:
-        """The few nearest by the distortion model, and all candidates by the views."""
+    def _edges(self) -> list[Edges]:
         n = len(self.levels_)
         if n == 1:  # its own neighbour
-            alone = Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
-            return alone, alone
+            return [Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))]
         references = self.coordinates_.astype(np.float64)
-        k, n_candidates = min(self.n_neighbors, n - 1), min(self.n_candidates, n - 1)
-        near, distances = np.empty((n, k), np.int32), np.empty((n, k))
-        seen, apart = np.empty((n, n_candidates), np.int32), np.empty((n, n_candidates))
+        k = min(self.n_neighbors, n - 1)
+        shares = [1.0, self.reverse_weight] if self.reverse_weight > 0 else [1.0]
+        near = [np.empty((n, k), np.int32) for _ in shares]
+        distances = [np.empty((n, k)) for _ in shares]
         for start in range(0, n, _SLAB):
             slab = slice(start, start + _SLAB)
-            found = self._ranked(self.levels_[slab], self.coordinates_[slab], references, start)
-            near[slab], distances[slab] = found.nearest[:, :k], found.distances[:, :k]
-            seen[slab], apart[slab] = found.views.indices, np.sqrt(found.views.squared_distances)
-            self._tell(min(start + _SLAB, n), n + n // _COORDINATES_SHARE)
-        return (
-            Edges(near, distances, local_scales(distances, _scale_neighbor(self.n_neighbors))),
-            Edges(seen, apart, local_scales(apart, _VIEW_SCALE_NEIGHBOR), share=self.candidate_weight),
-        )
+            for way, found in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
+                near[way][slab], distances[way][slab] = found.nearest[:, :k], found.distances[:, :k]
+            self._tell(min(start + _SLAB, n), n)
+        scale = _scale_neighbor(self.n_neighbors)
+        return [
+            Edges(near[way], distances[way], local_scales(distances[way], scale), share)
+            for way, share in enumerate(shares)
+        ]
 
-    def _ranked(
-        self,
-        levels: NDArray[np.int8],
-        coordinates: NDArray[np.float32],
-        references: NDArray[np.float64],
-        own: int | None,
-    ) -> _Ranked:
-        n_threads = resolve_n_threads(self.n_threads)
+    def _ranked_slab(
+        self, slab: slice, references: NDArray[np.float64], n_nearest: int, *, back: bool
+    ) -> list[_Ranked]:
+        """Candidates of some of the images fitted, by distortion forth and, with ``back``, by that back."""
+        levels = self.levels_[slab]
+        candidates = self._candidates(self.coordinates_[slab], references, slab.start)
+        options, n_threads = DistortionOptions(self.warp, n_nearest), resolve_n_threads(self.n_threads)
+        if not back:
+            return [_Ranked.by(distortions(levels, self.levels_, candidates, options, n_threads), candidates)]
+        found = distortions_both_ways(levels, self.levels_, candidates, options, n_threads)
+        return [_Ranked.by(found.forth, candidates), _Ranked.by(found.back, candidates)]
+
+    def _candidates(
+        self, coordinates: NDArray[np.float32], references: NDArray[np.float64], own: int | None
+    ) -> NDArray[np.int32]:
         n_candidates = min(self.n_candidates, len(references) - (own is not None))
-        views = nearest_rows(coordinates, references, n_candidates, n_threads, own=own)
-        squares = distortions(levels, self.levels_, views.indices, self.warp, n_threads)
-        order = np.argsort(squares, axis=1, kind="stable")
-        ranked = np.sqrt(np.take_along_axis(squares, order, axis=1).astype(np.float64))
-        return _Ranked(views, np.take_along_axis(views.indices, order, axis=1), ranked)
+        n_threads = resolve_n_threads(self.n_threads)
+        return nearest_rows(coordinates, references, n_candidates, n_threads, own=own).indices
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
         references = self.coordinates_.astype(np.float64)
@@ -356,8 +371,13 @@ class GraphEmbedding(ImageTransformer):
         for start in range(0, len(rows), _SLAB):
             part = rows[start : start + _SLAB]
             levels = edge_levels(part, self.image_shape_, self.n_threads)
-            found = self._ranked(levels, self._project(part), references, None)
             few = self._n_placing
+            candidates = self._candidates(self._project(part), references, None)
+            options = DistortionOptions(self.warp, few)
+            squares = distortions(
+                levels, self.levels_, candidates, options, resolve_n_threads(self.n_threads)
+            )
+            found = _Ranked.by(squares, candidates)
             placed = self._place(found.nearest[:, :few], found.distances[:, :few])
             self._find_known(levels, found, placed)
             out[start : start + len(part)] = placed
@@ -381,6 +401,23 @@ class GraphEmbedding(ImageTransformer):
     def _tell(self, done: int, total: int) -> None:
         if self.callback is not None:
             self.callback(done, total)
+
+
+def useful_components(n_clusters: int) -> int:
+    """Return how many of a graph's coordinates tell so many clusters apart.
+
+    In a graph of k groups that hardly anything joins, k - 1 eigenvectors beside the constant one say which
+    group a node is in; what comes after them is about the insides of groups. Beyond the default of 100, more
+    changed nothing.
+
+    U. von Luxburg (2007), "A tutorial on spectral clustering", sections 5 and 8.3.
+
+    Examples
+    --------
+    >>> useful_components(10), useful_components(256)
+    (9, 100)
+    """
+    return min(_N_COMPONENTS, max(1, n_clusters - 1))
 
 
 def _scale_neighbor(n_neighbors: int) -> int:

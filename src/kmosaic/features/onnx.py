@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import stat
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,11 +20,13 @@ from kmosaic.features.base import (
     check_whole,
 )
 from kmosaic.features.onnx_model import ImageModel, ModelInput, input_of, open_model
+from kmosaic.files import read_at_most
 
 # Protobuf, which ONNX is written in, holds no more.
 MAX_FILE_BYTES = 1 << 31
-# How protobuf writes a tensor that lies in another file: the field "location", and a text after it.
-_EXTERNAL = b"\n\x08location\x12"
+# How protobuf writes where a tensor lies whose values are in another file: field 13 of a TensorProto,
+# external_data, its length, and the key "location". Metadata may have that key, in a field of another number.
+_EXTERNAL = re.compile(rb"\x6a[\x80-\xff]{0,4}[\x00-\x7f]\n\x08location\x12")
 _LAYOUTS = ("NCHW", "NHWC")
 
 
@@ -198,15 +200,12 @@ def read_model(file: str) -> bytes:
     """
     path = Path(file)
     try:
-        status = path.stat()  # a named pipe would block in open
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(f"{file} is no file; name an ONNX model")
-        if not 0 < status.st_size < MAX_FILE_BYTES:
-            raise DataError(f"{file} has {status.st_size:,} bytes; an ONNX model has some, up to 2 GiB")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES)
+        size = path.stat().st_size
+        data = read_at_most(path, MAX_FILE_BYTES) if size < MAX_FILE_BYTES else b""
     except OSError as error:
         raise DataError(f"{file} cannot be read ({error.strerror}); name an ONNX model") from error
-    if _EXTERNAL in data:
+    if not 0 < len(data) < MAX_FILE_BYTES:
+        raise DataError(f"{file} has {size:,} bytes; an ONNX model has some, up to 2 GiB")
+    if _EXTERNAL.search(data):
         raise DataError(f"{file} keeps its weights in other files; save it again as one file")
     return data

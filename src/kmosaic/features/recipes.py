@@ -10,11 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster import FeatureStep, Model
+from kmosaic.cluster.fields import in_short
 from kmosaic.errors import DataError, ModelFileError
-from kmosaic.features.base import ImageShape, ImageTransformer
+from kmosaic.features.base import ImageShape, ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
 from kmosaic.features.gradients import OrientedGradients
-from kmosaic.features.graph import GraphEmbedding
+from kmosaic.features.graph import GraphEmbedding, useful_components
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
@@ -28,14 +29,16 @@ StepProgress = Callable[[int, int, str], None]
 class RecipeOptions:
     """What a recipe is made for: images of ``image_shape``, whether to deskew them first, and a seed.
 
-    ``white`` is the pixel value of full brightness, None the dtype's own; ``argument`` what follows the
-    recipe's name and a colon: the file of "onnx:FILE".
+    ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
+    are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
+    and a colon: the file of "onnx:FILE".
     """
 
     image_shape: ImageShape
     deskew: bool = False
     seed: int = 0
     white: float | None = None
+    n_clusters: int | None = None
     argument: str | None = None
 
 
@@ -65,7 +68,10 @@ def _gradients(options: RecipeOptions) -> list[ImageTransformer]:
 
 
 def _graph(options: RecipeOptions) -> list[ImageTransformer]:
-    return [GraphEmbedding(image_shape=options.image_shape)]
+    graph = GraphEmbedding(image_shape=options.image_shape)
+    if options.n_clusters is not None:
+        graph.set_params(n_components=useful_components(options.n_clusters))
+    return [graph]
 
 
 def _patches(options: RecipeOptions) -> list[ImageTransformer]:
@@ -143,6 +149,7 @@ class Recipe:
             raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
         if kept is None:
             return cls("pixels", ())
+        _check_kinds(kept.name, [step.kind for step in kept.steps])
         steps = [_restored(step) for step in kept.steps]
         if argument is not None:
             for step in steps:
@@ -178,6 +185,14 @@ class Recipe:
         """Whether what comes out is still in pixel values."""
         return all(isinstance(step, Deskew | Pixels) for step in self.steps)
 
+    def n_clustered(self, n_clusters: int) -> int | None:
+        """Return how many features, the first, are clustered into so many clusters; None: all.
+
+        Of a graph's coordinates those that tell so many groups apart; others would only part these further.
+        """
+        graphs = any(isinstance(step, GraphEmbedding) for step in self.steps)
+        return useful_components(n_clusters) if graphs else None
+
     def __str__(self) -> str:
         """Name it in words: "gradients of deskewed images"."""
         return f"{self.name} of deskewed images" if self.deskews else self.name
@@ -203,8 +218,8 @@ class Recipe:
     ) -> NDArray[Any]:
         rows: Any = X
         for step in self.steps:
-            what = f"{self.name}: {_WORDS.get(type(step).__name__, type(step).__name__)}"
-            told = None if progress is None else _Told(progress, what)
+            what = _WORDS.get(type(step).__name__, type(step).__name__)
+            told = None if progress is None else StageProgress(progress, what, f"{self.name}: ")
             step.set_params(n_threads=n_threads, callback=told)
             try:
                 rows = getattr(step, method)(rows)
@@ -221,21 +236,10 @@ _WORDS = {
     "Deskew": "deskewing",
     "OrientedGradients": "gradients",
     "Whiten": "whitening",
-    "GraphEmbedding": "neighbours and coordinates",
+    "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
 }
-
-
-@dataclass(frozen=True)
-class _Told:
-    """A transformer's progress, with what it does added."""
-
-    progress: StepProgress
-    what: str
-
-    def __call__(self, done: int, total: int) -> None:
-        self.progress(done, total, self.what)
 
 
 def split_name(text: str) -> tuple[str, str | None]:
@@ -265,14 +269,24 @@ def split_name(text: str) -> tuple[str, str | None]:
     return name, argument if colon else None
 
 
-def _restored(step: FeatureStep) -> ImageTransformer:
-    if step.kind not in STEPS:
+def _check_kinds(name: str, kinds: list[str]) -> None:
+    """Refuse a model's recipe that has other steps than its name says."""
+    if name not in RECIPES:
+        raise ModelFileError(f"the model's features {name[:80]!r} are not known to this kmosaic; upgrade it")
+    for kind in kinds:
+        if kind not in STEPS:
+            raise ModelFileError(f"the model has a step {kind!r} that this kmosaic does not know; upgrade it")
+    known = [type(step).__name__ for step in RECIPES[name].make(RecipeOptions((1, 1, 1), argument="any"))]
+    if not set(kinds) <= {"Deskew", *known}:
         raise ModelFileError(
-            f"the model has a step {step.kind!r} that this kmosaic does not know; upgrade it"
+            f"the model's features are not the {name} it says they are; make it again with `kmosaic fit -o`"
         )
+
+
+def _restored(step: FeatureStep) -> ImageTransformer:
     try:
         return STEPS[step.kind].from_state(step.parameters, step.arrays)
     except (TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(
-            f"the model's {step.kind} is damaged ({error}); make it again with `kmosaic fit -o`"
+            f"the model's {step.kind} is damaged ({in_short(error)}); make it again with `kmosaic fit -o`"
         ) from error

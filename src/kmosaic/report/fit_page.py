@@ -44,8 +44,8 @@ class FitReport:
         Command, seeds, versions and date.
     algorithm, parameters
         The estimator's name and its parameters.
-    fit_seconds, peak_memory_bytes
-        What the fit took, where it was measured.
+    fit_seconds, peak_memory_bytes, features_seconds
+        What the fit took, and before it the making of features, where these were measured.
     accuracy_test, n_test, test_origin
         Accuracy on images kept aside, how many they were and where they came from.
     features
@@ -66,6 +66,7 @@ class FitReport:
     n_test: int | None = None
     test_origin: str = ""
     features: str | None = None
+    features_seconds: float | None = None
     medoids: NDArray[np.integer[Any]] | None = None
 
     def __post_init__(self) -> None:
@@ -182,6 +183,8 @@ def _numbers(report: FitReport) -> list[Fact]:
                 "Accuracy", percent(report.accuracy_test), ", ".join(filter(None, [kept, report.test_origin]))
             )
         )
+    if report.features_seconds is not None:
+        numbers.append(Fact("Features time", duration(report.features_seconds)))
     if report.fit_seconds is not None:
         numbers.append(Fact("Fit time", duration(report.fit_seconds)))
     if report.peak_memory_bytes is not None:

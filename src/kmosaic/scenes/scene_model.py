@@ -202,6 +202,7 @@ _SCHEMA = Schema(
 
 
 def _model_of(document: Document, arrays: Arrays) -> SceneModel:
+    del document["schema_version"]
     check_fields(document | dict.fromkeys(arrays), {field.name for field in fields(SceneModel)})
     given: dict[str, Any] = {**document, **arrays, "scaling": Scaling.from_dict(document["scaling"])}
     for name in ("bands", "class_names"):

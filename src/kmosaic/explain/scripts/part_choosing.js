@@ -30,7 +30,8 @@ function showScore(host, set, { key, name, fromZero }) {
     () => ({
       height: 210,
       marginLeft: 48,
-      x: { label: "clusters K", ticks: set.n_clusters, tickFormat: "d" },
+      // From one cluster on, which has neither silhouette nor stability, such that the charts are alike.
+      x: { label: "clusters K", domain: d3.extent(set.n_clusters), ticks: set.n_clusters, tickFormat: "d" },
       y: {
         label: name,
         grid: true,

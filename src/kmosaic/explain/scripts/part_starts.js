@@ -155,7 +155,8 @@ function showSpread({ n_clusters, random, careful }) {
     () => ({
       height: 280,
       marginRight: 116,
-      x: { label: "clusters K", type: "log", ticks: n_clusters, tickFormat: "d" },
+      // Axes of "log" leave out the labels of some ticks, such as 9.
+      x: { label: "clusters K", type: "symlog", ticks: n_clusters, tickFormat: "d" },
       y: { label: "J at the end, as a multiple of the best", grid: true, zero: true },
       marks: [
         Plot.ruleY([1], { stroke: "var(--muted)", strokeDasharray: "4 3" }),
