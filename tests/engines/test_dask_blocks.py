@@ -21,7 +21,7 @@ from kmosaic.cluster.dask_rows import ArrayRows, LocalRows, dask_rows
 from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd
 from kmosaic.engines.dask_blocks import DaskBlocks
 from kmosaic.engines.dask_cluster import open_cluster
-from kmosaic.errors import DataError
+from kmosaic.errors import DataError, MissingLibraryError
 from reference import Array
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
