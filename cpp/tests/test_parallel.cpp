@@ -1,4 +1,4 @@
-// parallel_for: every task once, failures and interruptions reach the caller, and no thread is left behind.
+// parallel_for: every task once, failures and interruptions reach the caller, and no task runs after its call.
 #include <atomic>
 #include <chrono>
 #include <stdexcept>

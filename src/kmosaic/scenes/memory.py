@@ -12,6 +12,7 @@ from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
 
 _STRIP_PIXELS = 1 << 20  # more than this at a time makes nothing faster
+_FEW_PIXELS = 1 << 16
 # Measured, a pixel, besides its row: k-means++ and the steps after it; labels, bounds and moves of Lloyd's
 # algorithm.
 _SEEDING_BYTES = 72
@@ -53,6 +54,14 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
     """
     if cap is None:
         cap = _resident() + psutil.virtual_memory().available // 2
+    plan = _plan(scene, scaling, needs, cap, _STRIP_PIXELS)
+    if not plan.holds_rows:  # there may be room for all where strips take less
+        low = _plan(scene, scaling, needs, cap, _FEW_PIXELS)
+        plan = low if low.holds_rows else plan
+    return plan
+
+
+def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: int) -> Plan:
     n_pixels, n_drawn = scene.grid.n_pixels, min(needs.n_drawn, scene.grid.n_pixels)
     stored = scene.dtype.itemsize * len(scene.bands)
     row = scaling.dtype(scene.dtype).itemsize * len(scene.bands)
@@ -69,7 +78,8 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
         )
     room = cap - fixed - seeding
     most_work = PIXELS_AT_A_TIME * work  # of a part of a strip
-    n_lines = _lines(scene, max(room // (line + scene.grid.width * work), (room - most_work) // line))
+    most = max(room // (line + scene.grid.width * work), (room - most_work) // line)
+    n_lines = _lines(scene, most, strip_pixels)
     reading = n_lines * line + min(n_lines * scene.grid.width * work, most_work)
     labels = n_pixels * (1 if needs.n_clusters <= _BYTE else 2)
     rows = fixed + n_pixels * (row + 1)
@@ -81,9 +91,9 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
     )
 
 
-def _lines(scene: Scene, most: int) -> int:
-    """Whole blocks of lines, about as many as ``_STRIP_PIXELS`` are, where memory allows."""
-    most = min(most, scene.grid.height, max(1, _STRIP_PIXELS // scene.grid.width, scene.block_height))
+def _lines(scene: Scene, most: int, strip_pixels: int) -> int:
+    """Whole blocks of lines, about as many as ``strip_pixels`` are, where memory allows."""
+    most = min(most, scene.grid.height, max(1, strip_pixels // scene.grid.width, scene.block_height))
     return max(1, most // scene.block_height * scene.block_height or most)
 
 
