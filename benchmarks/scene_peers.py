@@ -102,12 +102,13 @@ def _grass(scene: Path, out: Path) -> list[list[str]]:
 
 
 def _saga(scene: Path, out: Path) -> list[list[str]]:
-    grids, clusters = out.with_suffix(".sg-grd-z"), out.with_suffix(".sgrd")
-    classify = ["saga_cmd", "imagery_classification", "1", "-GRIDS", str(grids), "-CLUSTER", str(clusters)]
+    clusters = str(out.with_suffix(".sgrd"))
+    grids = ";".join(str(out.with_name(f"grid{band}.sgrd")) for band in range(1, 7))
     return [
-        ["saga_cmd", "io_gdal", "0", "-FILES", str(scene), "-GRIDS", str(grids), "-MULTIPLE", "1"],
-        [*classify, "-NCLUSTER", str(K), "-MAXITER", str(_ITERATIONS), "-METHOD", "0"],
-        ["saga_cmd", "io_gdal", "2", "-GRIDS", str(clusters), "-FILE", str(out)],
+        ["saga_cmd", "io_gdal", "0", "-FILES", str(scene), "-GRIDS", str(out.with_name("grid.sgrd")), "-MULTIPLE", "0"],
+        ["saga_cmd", "imagery_classification", "1", "-GRIDS", grids, "-CLUSTER", clusters, "-NCLUSTER", str(K)]
+        + ["-MAXITER", str(_ITERATIONS), "-METHOD", "0"],
+        ["saga_cmd", "io_gdal", "2", "-GRIDS", clusters, "-FILE", str(out)],
     ]
 
 

@@ -39,7 +39,11 @@ inline Words plus(Words a, Words b) {
     return static_cast<Words>(a + b);
 }
 inline Words least(Words a, Words b) {
+#if defined(KMOSAIC_X86) && KMOSAIC_LANES == 4  // SSE2 has a minimum of signed words alone
+    return (Words)_mm_sub_epi16((__m128i)a, _mm_subs_epu16((__m128i)a, (__m128i)b));
+#else
     return a < b ? a : b;
+#endif
 }
 
 // Pixels that are put in place together.
@@ -96,10 +100,11 @@ inline Words next(Words x) {
 }
 #else
 inline Words squares(Bytes a, Bytes b) {
-    const Words apart = (Words)(a > b ? a - b : b - a);
-    const Words low = apart & 0xff;
-    const Words high = apart >> 8;
-    return low * low + high * high;
+    using SignedWords = std::int16_t __attribute__((vector_size(2 * kWords)));
+    const SignedWords apart = (SignedWords)(a - b);
+    const SignedWords low = (SignedWords)((Words)apart << 8) >> 8;
+    const SignedWords high = apart >> 8;
+    return (Words)(low * low + high * high);
 }
 #if KMOSAIC_LANES > 1  // SSE2
 inline Words next(Words x) {

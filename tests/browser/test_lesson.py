@@ -178,12 +178,12 @@ def test_every_number_of_clusters_is_on_the_axis(opened: Opener, lesson_file: Pa
     page = opened(lesson_file)
 
     def ticks(chart: str) -> list[str]:
-        return page.locator(f"{chart} [aria-label='x-axis tick label'] text").all_text_contents()
+        return page.locator(f"{chart} [data-mark='x-axis tick label'] text").all_text_contents()
 
     assert ticks("#spread-chart") == [str(k) for k in lesson.starts.spread.n_clusters]
     numbers = [str(k) for k in lesson.scores[0].n_clusters]
     assert ticks("#scores") == numbers * 3 * len(lesson.scores)
-    for axis in page.locator("#scores [aria-label='x-axis tick label']").all():
+    for axis in page.locator("#scores [data-mark='x-axis tick label']").all():
         places = [text.get_attribute("transform") or "" for text in axis.locator("text").all()]
         left = [float(place.removeprefix("translate(").split(",")[0]) for place in places]
         assert min(left) >= 40, "a label stands left of the axis"

@@ -151,7 +151,7 @@ def test_a_graph_has_a_coordinate_less_than_clusters(run, folder):
     runs = json.loads((folder / "s.json").read_text())
     assert [run["n_clusters"] for run in runs] == [5, 10]
     rows = Recipe.of(load_model("m.kmosaic")).transform(load_dataset("digits").train.pixels)
-    assert rows.shape == (1797, 9)
+    assert rows.shape[1] == 9
 
 
 def test_the_data_card_says_what_is_handwriting(run):

@@ -274,13 +274,7 @@ class GraphEmbedding(ImageTransformer):
         height, width, _ = self.image_shape_
         view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
         lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
-        needed = n * (
-            2 * height * width
-            + view_bytes
-            + 48 * (self.n_neighbors + self.n_candidates)
-            + lanczos_bytes
-            + 200
-        )
+        needed = n * (2 * height * width + view_bytes + 96 * self.n_neighbors + lanczos_bytes + 200)
         available = int(psutil.virtual_memory().available)
         if needed > available:
             most = int(n * (available / needed) * 0.9)

@@ -24,6 +24,9 @@ from kmosaic.features.whiten import Whiten
 
 # Positions of patches encoded together: 4096 x 256 words in float32 are 4 MB, in a processor's second cache.
 _POSITIONS = 4096
+# Rows of one product. Others in number would be rounded otherwise, so that an image's features would depend
+# on those beside it.
+_MULTIPLIED = 1024
 # Where no stride is given, positions are thinned out to about this many: all of 32 x 32 pixels.
 _MOST_POSITIONS = 1024
 # Of a patch's variance, the share that is noise, and of whitened patches' (Coates, Lee, Ng 2011 add 10 to the
@@ -234,7 +237,15 @@ class _Encoder:
     def __call__(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encode (n, patch features), which are overwritten: (n, n_words)."""
         normalised(patches, self._floor)
-        patches -= self._mean
+        codes = np.empty((len(patches), self.n_words), np.float32)
+        for start in range(0, len(patches), _MULTIPLIED):
+            part = patches[start : start + _MULTIPLIED]
+            padded = np.zeros((_MULTIPLIED, patches.shape[1]), np.float32)
+            np.subtract(part, self._mean, out=padded[: len(part)])
+            codes[start : start + len(part)] = self._codes(padded)[: len(part)]
+        return codes
+
+    def _codes(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
         whitened = patches @ self._whitening
         # |p - w|^2 = |p|^2 - 2 p.w + |w|^2
         distance = whitened @ self._towards
