@@ -102,12 +102,12 @@ def _grass(scene: Path, out: Path) -> list[list[str]]:
 
 
 def _saga(scene: Path, out: Path) -> list[list[str]]:
-    clusters = str(out.with_suffix(".sgrd"))
+    clusters, grid = str(out.with_suffix(".sgrd")), out.with_name("grid.sgrd")
     grids = ";".join(str(out.with_name(f"grid{band}.sgrd")) for band in range(1, 7))
+    classify = ["saga_cmd", "imagery_classification", "1", "-GRIDS", grids, "-CLUSTER", clusters]
     return [
-        ["saga_cmd", "io_gdal", "0", "-FILES", str(scene), "-GRIDS", str(out.with_name("grid.sgrd")), "-MULTIPLE", "0"],
-        ["saga_cmd", "imagery_classification", "1", "-GRIDS", grids, "-CLUSTER", clusters, "-NCLUSTER", str(K)]
-        + ["-MAXITER", str(_ITERATIONS), "-METHOD", "0"],
+        ["saga_cmd", "io_gdal", "0", "-FILES", str(scene), "-GRIDS", str(grid), "-MULTIPLE", "0"],
+        [*classify, "-NCLUSTER", str(K), "-MAXITER", str(_ITERATIONS), "-METHOD", "0"],
         ["saga_cmd", "io_gdal", "2", "-GRIDS", clusters, "-FILE", str(out)],
     ]
 

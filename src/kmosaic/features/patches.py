@@ -209,14 +209,13 @@ class LearnedPatches(ImageTransformer):
     def _transform(self, rows: NDArray[Any]) -> NDArray[Any]:
         layout = self._layout()
         encoder = _Encoder(self.words_, self.whitening_, self.whitening_mean_, float(self.scaling_[2]))
-        block = max(1, _POSITIONS // layout.n_positions)
 
         def features(images: NDArray[Any]) -> NDArray[Any]:
             windows = layout.windows(self._scaled(images.reshape(len(images), -1)))
             pooled = layout.pooled(encoder, windows)
             return np.sqrt(pooled, out=pooled) if self.square_root else pooled
 
-        return self._in_blocks(features, rows, np.float32, block)
+        return self._in_blocks(features, rows, np.float32, layout.n_images)
 
 
 class _Encoder:
@@ -274,6 +273,11 @@ class _Layout:
         return self.grid[0] * self.grid[1]
 
     @property
+    def n_images(self) -> int:
+        """Images encoded together, at most."""
+        return max(1, _POSITIONS // self.n_positions)
+
+    @property
     def patch_features(self) -> int:
         return self.patch[0] * self.patch[1] * self.channels
 
@@ -286,7 +290,7 @@ class _Layout:
         """The mean code of the patches in each pool: (n, pool rows, pool columns, n_words)."""
         n = len(windows)
         sums = np.zeros((n, *self.pools, encoder.n_words), np.float32)
-        rows = max(1, _POSITIONS // (n * self.grid[1]))
+        rows = max(1, _POSITIONS // (self.n_images * self.grid[1]))
         for start in range(0, self.grid[0], rows):
             part = windows[:, start : start + rows]
             codes = encoder(np.array(part, order="C").reshape(-1, self.patch_features))
