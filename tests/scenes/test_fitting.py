@@ -131,8 +131,8 @@ def test_bad_scenes_are_refused() -> None:
     n_distinct = len(np.unique((values // 128).reshape(-1, 4), axis=0))
     with pytest.raises(DataError, match=f"only {n_distinct} distinct pixels for 17 clusters; ask for"):
         fit_scene(HeldScene(values // 128), Scaling.none(4), FitOptions(17))
-    with pytest.raises(DataError, match=r"a memory of 1 MB is too small for scene; [\d,]+ MB is the least"):
-        fit_scene(HeldScene(values), Scaling.none(4), FitOptions(6, memory=1 << 20))
+    with pytest.raises(DataError, match=r"a memory of 30 MB is too small for scene; [\d,]+ MB is the least"):
+        fit_scene(HeldScene(values), Scaling.none(4), FitOptions(6, memory=30_000_000))
 
 
 _FIT = """
@@ -144,11 +144,11 @@ from kmosaic.scenes.raster import open_scene
 from kmosaic.scenes.scaling import Scaling
 with open_scene(sys.argv[1]) as scene:
     try:
-        fit = fit_scene(scene, Scaling.none(4), FitOptions(5, max_iter=4, memory=int(sys.argv[2]) << 20))
+        fit = fit_scene(scene, Scaling.none(4), FitOptions(5, max_iter=4, memory=int(sys.argv[2]) * 10**6))
     except DataError as error:
         sys.exit(str(error))
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())
-print(int(peak[1]) >> 10, fit.centers.tobytes().hex(), fit.inertia)
+print(int(peak[1]) * 1024 // 10**6, fit.centers.tobytes().hex(), fit.inertia)
 """
 
 

@@ -36,7 +36,7 @@ def test_no_raster_and_no_source_are_refused(write: Write, tmp_path: Path) -> No
         (str(tmp_path / "none.tif"), "none.tif cannot be opened as a raster: .*No such file"),
         ([path, str(tmp_path / "B5.tif")], "B5.tif cannot be opened"),
         (str(tmp_path / "text.tif"), "not recognized as being in a supported file format"),
-        (str(tmp_path), "cannot be opened"),
+        (str(tmp_path), "it is a folder: name the files in it"),
         ([path, path], "given twice"),
         ([], "no raster was given"),
         ("", "no file name"),

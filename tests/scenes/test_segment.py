@@ -239,6 +239,7 @@ def test_degrees_are_weighed_by_latitude(tmp_path: Path) -> None:
         ({"n_clusters": 0}, "1 is the least"),
         ({"majority": 4}, "odd number"),
         ({"sieve": 1}, "at least 2"),
+        ({"scaling": "z-score"}, "scaling='z-score' must be one of none, standard, min-max, percentile"),
         ({"palette": "rainbow"}, "must be one of auto, means, distinct"),
         ({"palette": "means"}, "not described as red, green and blue"),
         ({"rgb": (1, 2)}, "must be three bands"),
@@ -318,7 +319,7 @@ def test_a_memory_too_small_says_how_much_would_do(scene: Path, tmp_path: Path) 
         segment(scene, model=tmp_path / "m.kmosaic", memory=1 << 20)
 
     least = int(str(caught.value).split("; ")[1].split(" MB")[0].replace(",", ""))
-    segment(scene, model=tmp_path / "m.kmosaic", memory=(least + 20) << 20)
+    segment(scene, model=tmp_path / "m.kmosaic", memory=(least + 20) * 10**6)
 
 
 def test_a_sieve_that_memory_forbids_is_refused(tmp_path: Path) -> None:

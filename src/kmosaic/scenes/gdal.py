@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import warnings
 from collections.abc import Iterator
 from types import ModuleType
@@ -84,7 +85,10 @@ def open_dataset(path: str, *, network: bool) -> Any:
         raise DataError(f"{shown!r} is no file name")
     if not network:
         refuse_hidden_sources(path)
-    with gdal_at_work(f"{shown} cannot be opened as a raster", network=network), warnings.catch_warnings():
+    failure = f"{shown} cannot be opened as a raster"
+    if os.path.isdir(path):  # which some rasters are, so GDAL is asked all the same
+        failure += " (it is a folder: name the files in it)"
+    with gdal_at_work(failure, network=network), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         dataset = rasterio.open(path)
         if dataset.count == 0:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.scenes.areas import pixel_areas
 from kmosaic.scenes.labelling import MISSING, Classifier, TwoNearest
+from kmosaic.scenes.memory import megabytes
 from kmosaic.scenes.pixels import OnPass, StripReader
 from kmosaic.scenes.raster_output import TILE
 from kmosaic.scenes.scene import Scene, Strip
@@ -165,8 +166,8 @@ class Mapping:
     def _check_sieve(self, n_bytes: int) -> None:
         if self.memory is not None and self.taken + n_bytes > self.memory:
             raise DataError(
-                f"a memory of {_megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
-                f"the whole map is held; {_megabytes(self.taken + n_bytes)} would do, or leave the sieve out"
+                f"a memory of {megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
+                f"the whole map is held; {megabytes(self.taken + n_bytes)} would do, or leave the sieve out"
             )
 
     def _n_lines(self, detailed: bool) -> int:
@@ -180,8 +181,8 @@ class Mapping:
             if room < min(GROUP_LINES, grid.height):
                 needed = self.taken + fixed + a_line * min(GROUP_LINES, grid.height)
                 raise DataError(
-                    f"a memory of {_megabytes(self.memory)} is too small to map {self.scene.name}; "
-                    f"{_megabytes(needed)} is the least that works"
+                    f"a memory of {megabytes(self.memory)} is too small to map {self.scene.name}; "
+                    f"{megabytes(needed)} is the least that works"
                 )
             most = min(most, room)
         unit = math.lcm(self.scene.block_height, GROUP_LINES)
@@ -197,7 +198,3 @@ class Mapping:
         sums = GROUP_LINES * width * (16 * n_bands + 16)
         tiles = TILE * width * (11 if detailed else 2)
         return width * pixel, sums + tiles + _SPARE
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{-(-n_bytes // (1 << 20)):,} MB"

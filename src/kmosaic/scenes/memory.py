@@ -73,7 +73,7 @@ def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: 
     least = fixed + seeding + line + scene.grid.width * work
     if cap < least:
         raise DataError(
-            f"a memory of {_megabytes(cap)} is too small for {scene.name}; {_megabytes(least)} is the least "
+            f"a memory of {megabytes(cap)} is too small for {scene.name}; {megabytes(least)} is the least "
             "that works"
         )
     room = cap - fixed - seeding
@@ -102,5 +102,6 @@ def _resident() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def _megabytes(n_bytes: int) -> str:
-    return f"{-(-n_bytes // (1 << 20)):,} MB"
+def megabytes(n_bytes: int) -> str:
+    """A number of bytes in units of 10**6, those of ``--memory``, rounded up so that it is enough."""
+    return f"{-(-n_bytes // 10**6):,} MB"

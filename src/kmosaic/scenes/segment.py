@@ -27,7 +27,7 @@ from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
-from kmosaic.scenes.scaling import fit_scaling
+from kmosaic.scenes.scaling import METHODS, fit_scaling
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.smoothing import check_window
@@ -124,6 +124,8 @@ class SegmentOptions:
             check_window(self.majority)
         if self.sieve is not None and self.sieve < 2:
             raise DataError(f"sieve={self.sieve} must be a number of pixels of at least 2")
+        if self.scaling not in METHODS:
+            raise DataError(f"scaling={self.scaling!r} must be one of {', '.join(METHODS)}")
         if self.palette not in PALETTES:
             raise DataError(f"palette={self.palette!r} must be one of {', '.join(PALETTES)}")
         if self.rgb is not None and len(self.rgb) != 3:
