@@ -398,19 +398,28 @@ def _words(result: Segmentation, n_files: int) -> Iterator[str]:
     classes = "1 class" if result.model.n_classes == 1 else f"{result.model.n_classes:,} classes"
     if result.fit is None:
         yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"
+        described = zip(result.scene.bands, result.model.bands, strict=True)
+        if not all(band.description and of_model for band, of_model in described):
+            yield "Bands without a description were taken for the model's in the order given"
     else:
         fit = result.fit
         ended = "converged after" if fit.converged else "stopped before it converged, after"
         scaled = "" if fit.scaling.method == "none" else f" of bands scaled by {fit.scaling.method}"
         yield (
             f"{scene} in {classes}{left_out}; inertia J {fit.inertia:,.6g} (squared distances{scaled}), "
-            f"{ended} {plural(fit.n_iter, 'iteration')} in {in_seconds(result.fit_seconds)} s, mapped in "
+            f"{ended} {_iterations(fit)} in {in_seconds(result.fit_seconds)} s, mapped in "
             f"{in_seconds(result.map_seconds)} s"
         )
         yield from _isodata_words(fit)
         yield from _sample_words(fit)
     if result.sizes.areas is None:
         yield "The scene does not say what its pixels cover, so classes are counted in pixels only"
+
+
+def _iterations(fit: SceneFit) -> str:
+    if fit.sampled is not None:
+        return plural(fit.n_iter, "iteration")
+    return f"{plural(fit.n_start, 'iteration')} on pixels drawn and {fit.n_iter:,} on all"
 
 
 def _name(result: Segmentation, n_files: int) -> str:

@@ -246,6 +246,8 @@ def _numbers(report: SceneReport) -> list[Fact]:
         numbers.append(Fact("Inertia J", inertia_text(result.inertia), _units(report)))
     if fit is not None:
         ended = "converged" if fit.converged else "not converged"
+        if fit.n_start:
+            ended = f"{ended}; {fit.n_start:,} on pixels drawn before"
         numbers.append(Fact("Iterations", f"{fit.n_iter:,}", ended))
         numbers.append(Fact("Fit time", duration(result.fit_seconds)))
     numbers.append(Fact("Map time", duration(result.map_seconds)))

@@ -93,6 +93,8 @@ class SceneFit:
     converged: bool
     history: NDArray[np.float64]
     n_pixels: int
+    n_start: int = 0
+    """Iterations on ``SEED_PIXELS`` drawn, which ``n_iter`` of all started from."""
     sampled: int | None = None
     sample_inertia: float | None = None
     rounds: tuple[IsodataRound, ...] = ()
@@ -169,6 +171,7 @@ def _fit(
         converged=result.converged,
         history=result.history,
         n_pixels=blocks.n_rows,
+        n_start=started.last.n_iter if options.sample is None else 0,
         sampled=sampled,
         sample_inertia=sample_inertia,
         rounds=found.rounds,

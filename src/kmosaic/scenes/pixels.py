@@ -96,31 +96,52 @@ class HeldPixels:
         self.n_features = pixels.n_features
         self.dtype = pixels.dtype
         rows = np.empty((n_positions, self.n_features), self.dtype)
-        present = np.empty(n_positions, bool)
-        n_rows = n_seen = 0
+        n_rows = 0
+        marks = _Marks()
 
         def hold(block: Block) -> None:
-            nonlocal n_rows, n_seen
+            nonlocal n_rows
             rows[n_rows : n_rows + len(block.rows)] = block.rows
-            present[n_seen : n_seen + block.n_positions] = True if block.present is None else block.present
             n_rows += len(block.rows)
-            n_seen += block.n_positions
+            marks.add(np.ones(block.n_positions, bool) if block.present is None else block.present)
 
         for _ in pixels.map(hold):
             pass
         self.rows: Rows = rows[:n_rows]
-        self._present: NDArray[np.bool_] | None = None if n_rows == n_positions else present
+        self._n_positions = n_positions
+        self._marks = None if n_rows == n_positions else marks
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``."""
         n_rows = 0
-        n_positions = len(self.rows) if self._present is None else len(self._present)
-        for first in range(0, n_positions, PIXELS_AT_A_TIME):
-            last = min(first + PIXELS_AT_A_TIME, n_positions)
-            present = None if self._present is None else self._present[first:last]
-            n = last - first if present is None else int(np.count_nonzero(present))
+        for first in range(0, self._n_positions, PIXELS_AT_A_TIME):
+            n_positions = min(PIXELS_AT_A_TIME, self._n_positions - first)
+            present = None if self._marks is None else self._marks.of(first, n_positions)
+            n = n_positions if present is None else int(np.count_nonzero(present))
             yield task(Block(self.rows[n_rows : n_rows + n], first, present))
             n_rows += n
+
+
+class _Marks:
+    """Which pixels are present, in a bit each."""
+
+    def __init__(self) -> None:
+        self._packed: list[NDArray[np.uint8]] = []
+        self._waiting = np.empty(0, bool)
+
+    def add(self, present: NDArray[np.bool_]) -> None:
+        """Those of the next pixels."""
+        self._waiting = np.concatenate([self._waiting, present])
+        while len(self._waiting) >= PIXELS_AT_A_TIME:
+            self._packed.append(np.packbits(self._waiting[:PIXELS_AT_A_TIME]))
+            self._waiting = self._waiting[PIXELS_AT_A_TIME:]
+
+    def of(self, first: int, n: int) -> NDArray[np.bool_]:
+        """Those of ``PIXELS_AT_A_TIME`` pixels, or of the last."""
+        number = first // PIXELS_AT_A_TIME
+        if number == len(self._packed):
+            return self._waiting
+        return np.unpackbits(self._packed[number], count=n).view(bool)
 
 
 class RowPixels:
