@@ -234,10 +234,10 @@ class _Job:
     def run(self) -> Segmentation:
         self._check()
         scene = as_scene(self.source, self.asked.read)
-        self._check_room(scene)
         with contextlib.ExitStack() as stack:
             if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
+            self._check_room(scene)
             dask = self.asked.dask
             client = stack.enter_context(open_cluster(dask)) if isinstance(dask, str) else dask
             return replace(self, client=client)._run(scene)
