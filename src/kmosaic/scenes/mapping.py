@@ -200,4 +200,4 @@ class Mapping:
 
 
 def _megabytes(n_bytes: int) -> str:
-    return f"{-(-n_bytes // (1 << 20)):,} MB"
+    return f"{-(-n_bytes // 10**6):,} MB"

@@ -93,4 +93,4 @@ def _resident() -> int:
 
 
 def _megabytes(n_bytes: int) -> str:
-    return f"{-(-n_bytes // (1 << 20)):,} MB"
+    return f"{-(-n_bytes // 10**6):,} MB"
