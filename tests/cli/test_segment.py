@@ -292,3 +292,8 @@ def test_splits_need_classes_to_be_found_and_no_names(fail: Fail, folder: Path) 
     assert "how many classes there will be is not known" in fail(
         *COMMAND, "--isodata", "9,9,9", "--names", "names.csv", code=2
     )
+
+
+def test_the_cap_is_told_in_the_units_it_is_given_in(fail: Fail) -> None:
+    message = fail(*COMMAND, "--memory", "50MB")
+    assert "a memory of 50 MB is too small" in message

@@ -175,6 +175,15 @@ def test_a_scheduler_that_cannot_be_reached() -> None:
     assert time.monotonic() - before < 30
 
 
+@pytest.mark.parametrize("place", ["garbage", "tcp://host", "nothing://host:1"])
+def test_what_is_no_address_makes_no_client(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import distributed
+
+    monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("a client was made"))
+    with pytest.raises(DataError, match=f"no Dask scheduler answers at {place}"), open_cluster(place):
+        pass
+
+
 @pytest.mark.parametrize("place", ["local:0", "local:x", "local:-1", "local:"])
 def test_a_place_that_is_none(place: str) -> None:
     with pytest.raises(DataError, match="scheduler's address"), open_cluster(place):

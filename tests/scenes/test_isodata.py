@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from kmosaic import _core
 from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, mean_squared_deviations
 from kmosaic.errors import DataError
 from kmosaic.scenes import segment
@@ -154,8 +155,6 @@ def test_a_slow_oracle_finds_the_same(
 class SentAway:
     """Rows in blocks of which each goes to another process, and its result back."""
 
-    in_turn = False
-
     def __init__(self, X: NDArray[Any]) -> None:
         self._X, self.n_features, self.dtype = X, X.shape[1], X.dtype
 
@@ -163,6 +162,12 @@ class SentAway:
         for first in range(0, len(self._X), 700):
             there = pickle.loads(pickle.dumps(task))
             yield pickle.loads(pickle.dumps(there(Block(self._X[first : first + 700], first))))
+
+    def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
+        total, *others = self.map(task)
+        for other in others:
+            total.merge(other)
+        return total
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])

@@ -129,6 +129,8 @@ def test_fields_of_the_wrong_kind_are_refused(saved: Path, changes: dict[str, An
     [
         {"centers": np.zeros((2, 3), np.float32)},
         {"centers": np.full((2, 3), np.nan)},
+        {"centers": np.full((2, 3), 1e150)},
+        {"sizes": np.full(2, 1 << 62)},
         {"centers": np.zeros((2, 2))},
         {"centers": np.zeros((0, 3))},
         {"sizes": np.array([1, -1])},

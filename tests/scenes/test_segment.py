@@ -16,6 +16,7 @@ from kmosaic.errors import DataError, OutputError
 from kmosaic.scenes import ReadOptions, as_scene, load_scene_model, mapping, segment
 from kmosaic.scenes.class_map import sidecar_path
 from kmosaic.scenes.labelling import Classifier
+from kmosaic.scenes.raster import RasterScene
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Strip
 from kmosaic.scenes.segment import described_rgb
@@ -401,3 +402,27 @@ def test_landsat_of_the_bahamas(shared_data: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(dataset.read(1) == 0, missing)
         assert dataset.crs == source.crs
     assert result.sizes.pixels.sum() == (~missing).sum()
+
+
+def test_the_sources_of_a_vrt_are_not_overwritten(scene: Path, tmp_path: Path) -> None:
+    before = scene.read_bytes()
+    mosaic = tmp_path / "mosaic.vrt"
+    mosaic.write_text(
+        '<VRTDataset rasterXSize="70" rasterYSize="150"><VRTRasterBand dataType="Byte" band="1">'
+        '<SimpleSource><SourceFilename relativeToVRT="1">scene.tif</SourceFilename><SourceBand>1</SourceBand>'
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+
+    with pytest.raises(OutputError, match=r"scene.tif is part of mosaic.vrt, and would be overwritten"):
+        segment(mosaic, 3, scene, overwrite=True)
+    assert scene.read_bytes() == before
+    assert segment(mosaic, 3, tmp_path / "map.tif").path == tmp_path / "map.tif"
+
+
+def test_more_clusters_than_pixels_are_refused_before_any_is_read(
+    scene: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RasterScene, "read", lambda *_: pytest.fail("it was read"))
+
+    with pytest.raises(DataError, match="only 10,500 pixels for 10,501 clusters"):
+        segment(scene, 10_501)

@@ -67,12 +67,20 @@ def open_cluster(place: str) -> Iterator[Client]:
 
 def _connected(distributed: Any, address: str) -> Client:
     try:
+        _check_address(distributed, address)
         return distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise DataError(
             f"no Dask scheduler answers at {address} within {CONNECT_SECONDS} s ({error}); "
             "look at the address and whether it runs, or use 'local'"
         ) from error
+
+
+def _check_address(distributed: Any, address: str) -> None:
+    """Refuse what is no address; ValueError. A client made of one waits on its way out, and complains."""
+    addressing = distributed.comm.addressing
+    with suppress(NotImplementedError):  # of schemes without hosts
+        addressing.get_address_host_port(addressing.normalize_address(address), strict=True)
 
 
 def _local_cluster(distributed: Any, place: str, number: str) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.scenes.areas import pixel_areas
 from kmosaic.scenes.labelling import MISSING, Classifier, TwoNearest
-from kmosaic.scenes.memory import megabytes
+from kmosaic.scenes.memory import UNSTEADY, megabytes
 from kmosaic.scenes.pixels import OnPass, StripReader
 from kmosaic.scenes.raster_output import TILE
 from kmosaic.scenes.scene import Scene, Strip
@@ -167,7 +167,8 @@ class Mapping:
         if self.memory is not None and self.taken + n_bytes > self.memory:
             raise DataError(
                 f"a memory of {megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
-                f"the whole map is held; {megabytes(self.taken + n_bytes)} would do, or leave the sieve out"
+                f"the whole map is held; {megabytes(self.taken + n_bytes + UNSTEADY)} would do, or leave the "
+                "sieve out"
             )
 
     def _n_lines(self, detailed: bool) -> int:
@@ -182,7 +183,7 @@ class Mapping:
                 needed = self.taken + fixed + a_line * min(GROUP_LINES, grid.height)
                 raise DataError(
                     f"a memory of {megabytes(self.memory)} is too small to map {self.scene.name}; "
-                    f"{megabytes(needed)} is the least that works"
+                    f"{megabytes(needed + UNSTEADY)} is the least that works"
                 )
             most = min(most, room)
         unit = math.lcm(self.scene.block_height, GROUP_LINES)

@@ -20,6 +20,7 @@ _BOUND_BYTES = 10
 _NARROW = 32  # with more bands, the engine also keeps codes and sketches of rows
 _WORK_BYTES = 16  # its labels, before and after, and its place among those present
 _BYTE = 255
+UNSTEADY = 3 << 20  # what a process takes at the outset differs by as much from run to run
 _SPARE = 4 << 20  # reading is seen to take 10 to 20 MB less than it may
 
 
@@ -73,8 +74,8 @@ def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: 
     least = fixed + seeding + line + scene.grid.width * work
     if cap < least:
         raise DataError(
-            f"a memory of {megabytes(cap)} is too small for {scene.name}; {megabytes(least)} is the least "
-            "that works"
+            f"a memory of {megabytes(cap)} is too small for {scene.name}; {megabytes(least + UNSTEADY)} is "
+            "the least that works"
         )
     room = cap - fixed - seeding
     most_work = PIXELS_AT_A_TIME * work  # of a part of a strip

@@ -147,8 +147,6 @@ class _Marks:
 class RowPixels:
     """Pixels that were drawn, all in one block: ``Blocks``."""
 
-    in_turn = True
-
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self.n_features = rows.shape[1]

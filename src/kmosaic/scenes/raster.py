@@ -69,6 +69,11 @@ class RasterScene:
         return self._files[0].name
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """Every file it is read from, as far as GDAL tells: a VRT's sources, masks and sidecars, too."""
+        return tuple(path for file in self._files for path in file.files)
+
+    @property
     def grid(self) -> Grid:
         """Where its pixels lie."""
         return self._files[0].grid

@@ -60,6 +60,7 @@ class RasterFile:
         data = self._dataset
         with gdal_at_work(f"{self.path} cannot be opened as a raster", network=self._network):
             self.grid = grid_of(data)
+            self.files: tuple[str, ...] = tuple(data.files)  # a VRT's sources as well
             self.bands = [
                 Band(
                     printable_text(description or "")[:200], dtype, None if nodata is None else float(nodata)

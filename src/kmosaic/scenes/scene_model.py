@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kmosaic.cluster.fields import (
     check_names,
     check_text,
+    check_values,
     checked_array,
     finite_number,
     printable_text,
@@ -27,6 +28,7 @@ from kmosaic.version import VERSION
 
 # Version 3 of model files has a kind.
 SCHEMA_VERSION = 3
+_MOST_PIXELS = 1 << 50
 _TENSOR_DTYPES = {"centers": "F64", "sizes": "I64", "colours": "U8"}
 
 
@@ -76,9 +78,9 @@ class SceneModel:
     command: str | None
 
     def __post_init__(self) -> None:
-        _check_arrays(self)
-        if self.scaling.n_bands != self.centers.shape[1]:
+        if self.scaling.n_bands != checked_array("centers", self.centers, np.float64, ndim=2).shape[1]:
             raise ValueError(f"the scaling must be of {self.centers.shape[1]} bands")
+        _check_arrays(self)
         check_names("bands", self.bands, self.centers.shape[1])
         if self.class_names is not None:
             check_names("class_names", self.class_names, self.n_classes)
@@ -213,10 +215,13 @@ def _model_of(document: Document, arrays: Arrays) -> SceneModel:
 
 def _check_arrays(model: SceneModel) -> None:
     centers = checked_array("centers", model.centers, np.float64, ndim=2)
-    if centers.size < 1 or not np.isfinite(centers).all():
-        raise ValueError("centers must be finite, and at least one")
+    if centers.size < 1:
+        raise ValueError("centers must be at least one")
+    check_values("centers", centers)
+    with np.errstate(over="ignore", invalid="ignore"):
+        check_values("centers in the bands' units", model.scaling.unscale(centers))
     sizes = checked_array("sizes", model.sizes, np.int64, ndim=1)
-    if len(sizes) != len(centers) or sizes.min() < 0:
+    if len(sizes) != len(centers) or sizes.min() < 0 or sizes.max() > _MOST_PIXELS:
         raise ValueError(f"sizes must be {len(centers)} counts of pixels")
     if checked_array("colours", model.colours, np.uint8, ndim=2).shape != (len(centers), 3):
         raise ValueError(f"colours must be {len(centers)} of red, green and blue")

@@ -239,6 +239,7 @@ class _Job:
         with contextlib.ExitStack() as stack:
             if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
+            self._check_room(scene)
             dask = self.asked.dask
             client = stack.enter_context(open_cluster(dask)) if isinstance(dask, str) else dask
             return replace(self, client=client)._run(scene)
@@ -268,6 +269,20 @@ class _Job:
             if target in seen:
                 raise OutputError(f"{path} is named for two outputs; give each its own name")
             seen.add(target)
+
+    def _check_room(self, scene: Scene) -> None:
+        """Refuse what only the opened scene tells: an output it is read from, too few pixels."""
+        sources = {Path(path).resolve() for path in getattr(scene, "files", ())}
+        for path in self._outputs():
+            if Path(path).resolve() in sources:
+                raise OutputError(
+                    f"{path} is part of {scene.name}, and would be overwritten; give another name"
+                )
+        if self.n_clusters is not None and self.n_clusters > scene.grid.n_pixels:
+            raise DataError(
+                f"{scene.name} has only {scene.grid.n_pixels:,} pixels for {self.n_clusters:,} clusters; "
+                "ask for fewer"
+            )
 
     def _inputs(self) -> Iterator[FilePath]:
         sources = self.source if isinstance(self.source, list | tuple) else [self.source]
