@@ -162,7 +162,7 @@ def _squared_distance(scene: Path, class_map: Path) -> float:
 def _print_steps(scene: Path, rounds: int) -> None:
     print(f"\n10,000 x 10,000 x 4 uint16, k = {K}, a pass of 100 million pixels\n")
     print("| what | s a pass | million pixels a s | peak, MB |\n| --- | --- | --- | --- |")
-    for name in ("read", "kmosaic", "minibatch"):
+    for name in ("rasterio", "read", "kmosaic", "minibatch"):
         command = [sys.executable, "-m", "benchmarks.scene_peers_step", name, str(scene)]
         runs = [
             subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
