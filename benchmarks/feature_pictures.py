@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 
-from kmosaic.features import Deskew, LearnedPatches, OrientedGradients, Whiten
+from kmosaic import KMeans
+from kmosaic.features import (
+    Deskew,
+    DistortionDistance,
+    GraphEmbedding,
+    LearnedPatches,
+    OrientedGradients,
+    Whiten,
+)
 from kmosaic.report import save_figure
 
 _DPI = 100
@@ -123,6 +131,47 @@ def photo_crops(n: int, side: int) -> NDArray[np.uint8]:
     return crops.reshape(n, -1)
 
 
+def distortion() -> Figure:
+    """A digit moved, bent and turned, and others: ordered by pixels, above, and by distortion, below."""
+    digits = load_digits().images
+    own = digits[8]
+    moved = [
+        np.roll(leant(own, slant), shift, axis=1) for slant, shift in ((0, 3), (0.15, 1), (-0.2, -1), (0, -3))
+    ]
+    images = np.stack([leant(own, 0), *moved, *(leant(digits[row], 0) for row in (3, 5, 9, 14, 15, 23))])
+    rows = np.rint(255 * images.reshape(len(images), -1) / images.max()).astype(np.uint8)
+    by_pixels = np.linalg.norm(rows.astype(float) - rows[0].astype(float), axis=1)
+    by_distortion = DistortionDistance(warp=3).pairwise(rows[:1], rows)[0]
+    figure, axes = _grid(
+        2,
+        len(images),
+        0.62,
+        "DistortionDistance: the nearest to the first digit by pixels, above, and by distortion",
+    )
+    for line, distances in zip(axes, (by_pixels, by_distortion), strict=True):
+        for one, row in zip(line, np.argsort(distances, kind="stable"), strict=True):
+            one.imshow(images[row], cmap="gray")
+    return figure
+
+
+def graph() -> Figure:
+    """Digits drawn from each of ten clusters, as the coordinates of their graph group them."""
+    data = load_digits()
+    places = GraphEmbedding(n_components=9).fit_transform(data.data.astype(np.uint8))
+    labels = KMeans(10, random_state=0).fit(places).labels_
+    random = np.random.default_rng(0)
+    figure, axes = _grid(
+        10, 24, 0.3, "GraphEmbedding: digits drawn from each of ten clusters of its coordinates"
+    )
+    for cluster, line in enumerate(axes):
+        members = random.permutation(np.flatnonzero(labels == cluster))
+        for one, row in zip(line, members, strict=False):
+            one.imshow(data.images[row], cmap="gray")
+        for one in line[len(members) :]:
+            one.set_axis_off()
+    return figure
+
+
 def _grid(rows: int, columns: int, inches: float, title: str) -> tuple[Figure, Any]:
     figure = Figure(figsize=(columns * inches, rows * inches + 0.35), dpi=_DPI)
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -138,6 +187,8 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "deskew": deskew,
     "gradients": gradients,
     "whiten": whiten,
+    "distortion": distortion,
+    "graph": graph,
     "patches": patches,
 }
 
