@@ -168,7 +168,6 @@ def test_a_fit_in_another_thread_outlives_ctrl_c() -> None:
 def test_a_program_may_end_amid_a_daemons_fit() -> None:
     program = textwrap.dedent("""
         import threading
-import time
         import numpy as np
         from kmosaic import KMeans
         X = np.random.default_rng(0).integers(0, 256, (20_000, 400), dtype=np.uint8)
