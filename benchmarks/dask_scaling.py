@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.scene_data import north_carolina, write_scene
 from kmosaic.cluster.dask_rows import ArrayRows
-from kmosaic.engines import BlockEngine
+from kmosaic.engines import BlockEngine, MemoryEngine
 from kmosaic.engines.dask_blocks import DaskBlocks
 from kmosaic.scenes.arrays import as_scene
 from kmosaic.scenes.dask_strips import SceneStrips
@@ -31,6 +31,7 @@ from kmosaic.scenes.scene import Scene
 
 _STRIP_PIXELS = 1 << 20
 _PROCESSES = (1, 2, 4)
+_STEPS = 5
 _EMPTY_BLOCKS = ((16, 20, 6), (256, 20, 6), (1024, 20, 6), (16, 256, 784), (256, 256, 784))
 
 
@@ -109,12 +110,19 @@ def seconds_of_pass(engine: BlockEngine, n_clusters: int, n_passes: int) -> floa
 
 
 def spread_centers(engine: BlockEngine, n_clusters: int) -> NDArray[np.float64]:
-    """Rows of the data, or numbers where there are too few."""
-    rows = engine.sample(1 << 12, 0)
+    """Centres a few steps into a fit, or random numbers where there are too few rows.
+
+    Rows themselves would not do: whole numbers as centres tie for many pixels, as means do not.
+    """
+    rows = engine.sample(1 << 16, 0)
     random = np.random.default_rng(0)
     if len(rows) < n_clusters:
         return random.uniform(0, 255, (n_clusters, rows.shape[1]))
-    return rows[random.choice(len(rows), n_clusters, replace=False)].astype(np.float64)
+    fit = MemoryEngine(rows, None, 1)
+    centers = rows[random.choice(len(rows), n_clusters, replace=False)].astype(np.float64)
+    for _ in range(_STEPS):
+        centers = fit.means(fit.assign(centers).partial, centers)
+    return centers
 
 
 @contextmanager
