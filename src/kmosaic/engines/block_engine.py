@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks
+from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.memory import (
     SUM_BATCH,
     Assigned,
@@ -54,7 +55,7 @@ class NoRowsError(DataError):
     """Blocks that are all empty."""
 
 
-class BlockEngine:
+class BlockEngine(FromSums):
     """Assigns rows that come in blocks to centres, and sums them by cluster.
 
     Parameters
@@ -123,20 +124,6 @@ class BlockEngine:
         inertia = self.inertia(partial, partial.means(start, self.n_threads))
         self.forget_labels()
         return inertia / float(partial.counts[0] * self.blocks.n_features)
-
-    def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
-        """J of the rows, as ``partial`` sums them by their present labels, at these centres."""
-        certified = self.certified_inertia(partial, centers)
-        return self.summed_inertia(centers) if certified is None else certified
-
-    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
-        return partial.means(previous, self.n_threads)
-
-    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
-        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
-        value, error = partial.inertia(centers, self.n_threads)
-        return value if error <= value * 2.0**-53 or value == error else None
 
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""

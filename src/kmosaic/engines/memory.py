@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
+from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
@@ -51,7 +52,7 @@ class DistinctRows:
     weights: NDArray[np.float64]
 
 
-class MemoryEngine:
+class MemoryEngine(FromSums):
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
     Rows are read in place, whatever their dtype. Unweighted rows are summed exactly, so that the sums follow
@@ -220,28 +221,10 @@ class MemoryEngine:
             return self.assign(np.ascontiguousarray(centers[kept])).partial
         return self.sums(int(kept.sum()))
 
-    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
-        return partial.means(previous, self.n_threads)
-
-    def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
-        """J of the rows, as ``partial`` sums them by their present labels, at these centres.
-
-        From the sums alone, unless cancellation (an outlier, a weight of another magnitude) leaves fewer
-        digits than float64 has: then from the rows' own distances.
-        """
-        certified = self.certified_inertia(partial, centers)
-        return self.summed_inertia(centers) if certified is None else certified
-
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
         distances = self.own_squared_distances(centers)
         return sum_in_batches(distances if self._weights is None else distances * self._weights)
-
-    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
-        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
-        value, error = partial.inertia(centers, self.n_threads)
-        return value if error <= value * 2.0**-53 or value == error else None
 
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
