@@ -87,12 +87,29 @@ LabelArray checked_step(const Rows& rows, const Centers& centers, const LabelsOf
     return LabelArray(static_cast<std::uint8_t*>(labels.data()));
 }
 
+// Each feature's least and greatest value.
+using WordPair = std::pair<std::vector<std::uint16_t>, std::vector<std::uint16_t>>;
+
+std::optional<WordPair> words_of(const AnyRows& array, std::size_t n_threads) {
+    const Rows rows = view(array, std::nullopt);
+    const WordKernels* words = kernels().words;
+    if (!words || !rows.integer() || rows.n_features > kMostNarrowFeatures) return std::nullopt;
+    WordRange range = without_gil(n_threads, [&](const Parallel& p) { return word_range(rows, *words, p); });
+    return WordPair{std::move(range.low), std::move(range.high)};
+}
+
 std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const LabelsOfAnySize& labels,
-                        std::size_t n_threads, Moves* moves) {
+                        std::size_t n_threads, Moves* moves, const std::optional<WordPair>& words) {
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(centers, rows);
     const LabelArray out = checked_step(rows, c, labels, moves);
-    return without_gil(n_threads, [&](const Parallel& p) { return assign(rows, c, out, p, moves); });
+    std::optional<WordRange> range;
+    if (words) range.emplace(WordRange{words->first, words->second});
+    require(!range || (range->low.size() == rows.n_features && range->high.size() == rows.n_features),
+            "word_range must be of as many features as rows");
+    return without_gil(n_threads, [&](const Parallel& p) {
+        return assign(rows, c, out, p, moves, range ? &*range : nullptr);
+    });
 }
 
 std::size_t assign_again(Assigner& self, const CenterArray& centers, const LabelsOfAnySize& labels,
@@ -347,9 +364,13 @@ NB_MODULE(_core, m) {
             },
             "rows"_a, "weights"_a.none(), "partial"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
             nb::keep_alive<1, 4>());
-    m.def("assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
-          "moves"_a.none() = nb::none(),
-          "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.");
+    m.def(
+        "assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
+        "moves"_a.none() = nb::none(), "word_range"_a.none() = nb::none(),
+        "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.\n\n"
+        "word_range: that of these rows, or of more, where it is known.");
+    m.def("word_range", &words_of, "rows"_a, "n_threads"_a,
+          "Each feature's least and greatest value, of rows that are screened by words; None of others.");
     nb::class_<Assigner>(
         m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
         .def(

@@ -296,15 +296,18 @@ struct WordCentroids {
 // The constant of a centroid that never wins: above every score, and no difference of the two overflows.
 constexpr std::int32_t kUnusedWordConstant = 1 << 30;
 
-// Labels by words. Each list has room for all rows.
+// Labels by words: those of decided rows are written where they are not those before. Each list has room for all rows and
+// kWordListSpare more.
 struct WordLabels {
-    const std::int32_t* before;
-    std::int32_t* found;     // of undecided rows: nothing
-    std::uint32_t* changed;  // the decided rows whose label is not the one before
+    void* labels;            // those before, and after
+    bool bytes;              // of one byte each, or of four
+    std::uint32_t* changed;  // the rows whose label was written; null: they are only counted
+    std::int32_t* before;    // what it was before
     std::uint32_t* undecided;
     std::size_t n_changed;
     std::size_t n_undecided;
 };
+constexpr std::size_t kWordListSpare = 16;
 
 struct WordKernels {
     // The nearest centroids of rows by integer scores, for kUint8 and kUint16.

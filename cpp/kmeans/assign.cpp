@@ -123,9 +123,9 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 }  // namespace
 
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
-                   Moves* moves) {
+                   Moves* moves, const WordRange* range) {
     if (rows.n_features <= kNarrowFeatures)
-        return NarrowAssigner(rows, parallel).assign(centers, labels, parallel, moves);
+        return NarrowAssigner(rows, parallel, range).assign(centers, labels, parallel, moves);
     const Task task{rows, centers, kernels(), moves};
     if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
         return assign_densely(rows, centers, labels.wide(), parallel, moves);

@@ -79,56 +79,51 @@ class NarrowWorker {
   public:
     NarrowWorker(const Task& task, LabelArray labels, Moves* moves)
         : task_(task),
-          array_(labels),
+          labels_(labels),
           room_(kBlockRows),
           ledger_(moves ? &moves->open() : nullptr),
-          found_(kBlockRows),
-          found_listed_(kBlockRows),
-          list_(kBlockRows),
-          changed_(kBlockRows + 1),
+          found_(kBlockRows + kWordListSpare),
+          list_(kBlockRows + kWordListSpare),
+          changed_(kBlockRows + kWordListSpare),
           margins_(kBlockRows),
           undecided_(kBlockRows),
           decide_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
-        labels_ = array_.read(first, count, room_.data());
-        const std::size_t changed = label(first, count);
-        if (changed > 0) array_.write(first, count, labels_);
+        if (task_.words) return screen_words(first, count);
+        const std::int32_t* labels = labels_.read(first, count, room_.data());
+        const std::size_t n_due =
+            task_.bounds ? task_.bounds->due(first, count, labels, list_.data()) : count;
+        if (2 * n_due <= count) return update_listed(first, n_due);
+        screen(first, count, nullptr, found_.data());
+        const std::size_t n = task_.table.narrow->differences(found_.data(), labels, count, changed_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + changed_[i], found_[changed_[i]]);
         return changed;
     }
 
   private:
-    std::size_t label(std::size_t first, std::size_t count) {
-        if (task_.words) return screen_words(first, count);
-        const std::size_t n_due =
-            task_.bounds ? task_.bounds->due(first, count, labels_, list_.data()) : count;
-        if (2 * n_due <= count) return update_listed(first, n_due);
-        screen(first, count, nullptr, found_.data());
-        return update_changed(
-            first, task_.table.narrow->differences(found_.data(), labels_, count, changed_.data()));
-    }
-
     // What words leave undecided is for the screen in float32.
     std::size_t screen_words(std::size_t first, std::size_t count) {
-        WordLabels words{labels_, found_.data(), changed_.data(), list_.data(), 0, 0};
+        const bool told = ledger_ || task_.rows.counts;
+        std::vector<std::int32_t>& before = found_;
+        WordLabels words = labels_.words(first);
+        words.changed = told ? changed_.data() : nullptr;
+        words.before = before.data();
+        words.undecided = list_.data();
         task_.table.words->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.words->centroids(),
                                                      words);
-        const std::size_t changed = update_listed(first, words.n_undecided);
-        return changed + update_changed(first, words.n_changed);
+        std::size_t changed = told ? 0 : words.n_changed;
+        for (std::size_t i = 0; told && i < words.n_changed; ++i)
+            changed += tell(first + changed_[i], before[i], labels_.of(first + changed_[i]));
+        return changed + update_listed(first, words.n_undecided);
     }
 
     // The rows in list_.
     std::size_t update_listed(std::size_t first, std::size_t n) {
-        screen(first, n, list_.data(), found_listed_.data());
+        screen(first, n, list_.data(), found_.data());
         std::size_t changed = 0;
-        for (std::size_t i = 0; i < n; ++i) changed += update(first, list_[i], found_listed_[i]);
-        return changed;
-    }
-
-    // The rows in changed_.
-    std::size_t update_changed(std::size_t first, std::size_t n) {
-        std::size_t changed = 0;
-        for (std::size_t i = 0; i < n; ++i) changed += update(first, changed_[i], found_[changed_[i]]);
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + list_[i], found_[i]);
         return changed;
     }
 
@@ -156,23 +151,26 @@ class NarrowWorker {
         return gathered_.data();
     }
 
-    std::size_t update(std::size_t first, std::size_t i, std::int32_t found) {
-        std::int32_t& label = labels_[i];
-        if (label == found) return 0;
-        if (ledger_) ledger_->add(first + i, label, found);
-        label = found;
-        return task_.rows.count(first + i);
+    std::size_t update(std::size_t row, std::int32_t found) {
+        const std::int32_t before = labels_.of(row);
+        if (before == found) return 0;
+        labels_.set(row, found);
+        return tell(row, before, found);
+    }
+
+    // How often a row counts whose label has changed.
+    std::size_t tell(std::size_t row, std::int32_t before, std::int32_t now) {
+        if (ledger_) ledger_->add(row, before, now);
+        return task_.rows.count(row);
     }
 
     const Task& task_;
-    LabelArray array_;
+    LabelArray labels_;
     std::vector<std::int32_t> room_;
-    std::int32_t* labels_ = nullptr;  // the block's
     Moves::Ledger* ledger_;
-    std::vector<std::int32_t> found_;         // the block's labels, or
-    std::vector<std::int32_t> found_listed_;  // those of
-    std::vector<std::uint32_t> list_;         // some rows of the block
-    std::vector<std::uint32_t> changed_;      // and of found_, those that differ from before
+    std::vector<std::int32_t> found_;     // labels of the block's rows, or of
+    std::vector<std::uint32_t> list_;     // some of them
+    std::vector<std::uint32_t> changed_;  // and those that differ from before
     std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
     std::vector<std::uint8_t> gathered_;
@@ -181,20 +179,16 @@ class NarrowWorker {
 
 }  // namespace
 
-std::int32_t* LabelArray::read(std::size_t first, std::size_t count, std::int32_t* room) const {
+const std::int32_t* LabelArray::read(std::size_t first, std::size_t count, std::int32_t* room) const {
     if (wide_) return wide_ + first;
-    const std::uint8_t* stored = small_ + first;
-    for (std::size_t i = 0; i < count; ++i) room[i] = stored[i] == kNoLabel ? -1 : stored[i];
+    for (std::size_t i = 0; i < count; ++i) room[i] = of(first + i);
     return room;
 }
 
-void LabelArray::write(std::size_t first, std::size_t count, const std::int32_t* room) const {
-    if (wide_) return;
-    for (std::size_t i = 0; i < count; ++i) small_[first + i] = static_cast<std::uint8_t>(room[i]);
-}
-
-NarrowAssigner::NarrowAssigner(const Rows& rows, const Parallel& parallel) : rows_(rows), table_(kernels()) {
-    if (table_.words && rows.integer()) range_.emplace(word_range(rows, *table_.words, parallel));
+NarrowAssigner::NarrowAssigner(const Rows& rows, const Parallel& parallel, const WordRange* range)
+    : rows_(rows), table_(kernels()) {
+    if (table_.words && rows.integer())
+        range_.emplace(range ? *range : word_range(rows, *table_.words, parallel));
 }
 
 std::size_t NarrowAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,

@@ -26,10 +26,23 @@ class LabelArray {
     explicit LabelArray(std::uint8_t* small) : small_(small) {}
 
     [[nodiscard]] std::int32_t* wide() const { return wide_; }
+    [[nodiscard]] std::int32_t of(std::size_t row) const {
+        if (wide_) return wide_[row];
+        return small_[row] == kNoLabel ? -1 : small_[row];
+    }
+    void set(std::size_t row, std::int32_t label) const {
+        if (wide_)
+            wide_[row] = label;
+        else
+            small_[row] = static_cast<std::uint8_t>(label);
+    }
     // Labels from `first` on, read into `room` where they are not stored as they are used.
-    std::int32_t* read(std::size_t first, std::size_t count, std::int32_t* room) const;
-    // Put back what was read into `room` and has changed.
-    void write(std::size_t first, std::size_t count, const std::int32_t* room) const;
+    const std::int32_t* read(std::size_t first, std::size_t count, std::int32_t* room) const;
+    // Them, as the word kernels take them, without lists.
+    [[nodiscard]] WordLabels words(std::size_t first) const {
+        if (wide_) return {wide_ + first, false, nullptr, nullptr, nullptr, 0, 0};
+        return {small_ + first, true, nullptr, nullptr, nullptr, 0, 0};
+    }
 
   private:
     std::int32_t* wide_ = nullptr;
@@ -40,7 +53,8 @@ class LabelArray {
 // that costs hardly more than bounds would. Other rows keep bounds from the second call on.
 class NarrowAssigner {
   public:
-    NarrowAssigner(const Rows& rows, const Parallel& parallel);
+    // `range`: where it is known what word_range would find of these rows; else null.
+    NarrowAssigner(const Rows& rows, const Parallel& parallel, const WordRange* range = nullptr);
 
     // Writes the nearest centroid of each row (ties: the lowest), tells `moves`, where there is one, of the rows whose
     // label changed, and returns how many did, each as often as it counts. Labels and centers may have changed in any way

@@ -182,9 +182,8 @@ Screened<T> screened_by_words(const Rows& rows, const Centers& centers) {
     if constexpr (kIsInteger<T>) {
         const WordKernels& words = *kernels().words;
         const WordScreen screen(centers, rows.dtype, word_range(rows, words, threads(1)));
-        const std::vector<std::int32_t> before(rows.n_rows, 0);
-        std::vector<std::uint32_t> changed(rows.n_rows);
-        WordLabels labels{before.data(), result.labels.data(), changed.data(), list.data(), 0, 0};
+        list.resize(rows.n_rows + kWordListSpare);
+        WordLabels labels{result.labels.data(), false, nullptr, nullptr, list.data(), 0, 0};
         words.nearest[rows.dtype](rows.row(0), rows.n_rows, screen.centroids(), labels);
         n = labels.n_undecided;
     }

@@ -27,24 +27,37 @@ from kmosaic.engines.memory import (
 from kmosaic.errors import DataError
 
 
+WordRange = tuple[list[int], list[int]]
+
+
 @dataclass(frozen=True)
 class Survey:
     """Where rows begin, how many there are, and each feature's least and greatest value.
 
-    Integers have None for both, since their sums need neither.
+    Integers have None for both, since their sums need neither; ``words`` has the same of those that the core
+    screens by words, for it to know.
     """
 
     first: int
     n_rows: int
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
+    words: WordRange | None = None
 
     def joined(self, other: Survey) -> Survey:
         """That of the rows of both."""
         first, n_rows = min(self.first, other.first), self.n_rows + other.n_rows
+        if self.words is not None and other.words is not None:
+            words = _joined_words(self.words, other.words)
+            return Survey(first, n_rows, words=words)
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return Survey(first, n_rows)
         return Survey(first, n_rows, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
+
+
+def _joined_words(some: WordRange, more: WordRange) -> WordRange:
+    low, high = zip(some, more, strict=True)
+    return list(map(min, *low)), list(map(max, *high))
 
 
 # Squares are added up in batches of a multiple of the core's own, so that it makes no difference to them.
@@ -109,13 +122,16 @@ class BlockEngine(FromSums):
             self._labels.forget()
             self._follow(sums, self._labels)
         else:
-            self._add(sums, partial(_add_nearest, self.n_threads, centers))
+            self._add(sums, partial(_add_nearest, self.n_threads, centers, self.survey.words))
         self._sums, self._moved = sums, False
         return Assigned(sums, 0 if before is not None and sums.equal_sums(before) else None)
 
     def _follow(self, sums: _core.Partial, labels: BlockLabels) -> int:
         """Assign rows and bring their sums from the labels kept to the new ones; return how many changed."""
-        return sum(self.blocks.map(partial(_move_nearest, self.n_threads, self._assigned, sums, labels)))
+        words = self.survey.words
+        return sum(
+            self.blocks.map(partial(_move_nearest, self.n_threads, self._assigned, words, sums, labels))
+        )
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance. Forgets the labels."""
@@ -278,7 +294,7 @@ class _Drawn:
 def _survey(n_threads: int, block: Block) -> Survey:
     rows = block.rows
     if rows.dtype.kind == "u":
-        return Survey(block.first, len(rows))
+        return Survey(block.first, len(rows), words=_core.word_range(rows, n_threads))
     low, high = _core.value_range(rows, n_threads)
     return Survey(block.first, len(rows), np.array(low), np.array(high))
 
@@ -298,18 +314,29 @@ def _add_batches(sums: _core.Partial, batches: Iterable[Rows], n_threads: int) -
 
 
 def _add_nearest(
-    n_threads: int, centers: NDArray[np.float64], sums: _core.Partial, block: Block
+    n_threads: int,
+    centers: NDArray[np.float64],
+    words: WordRange | None,
+    sums: _core.Partial,
+    block: Block,
 ) -> _core.Partial:
-    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads), n_threads)
+    labels = np.empty(len(block.rows), np.int32)
+    _core.assign(block.rows, centers, labels, n_threads, None, words)
+    sums.add(block.rows, None, labels, n_threads)
     return sums
 
 
 def _move_nearest(
-    n_threads: int, centers: NDArray[np.float64], sums: _core.Partial, kept: BlockLabels, block: Block
+    n_threads: int,
+    centers: NDArray[np.float64],
+    words: WordRange | None,
+    sums: _core.Partial,
+    kept: BlockLabels,
+    block: Block,
 ) -> int:
     labels = kept.of(block, len(centers))
     moves = _core.Moves(block.rows, None, sums)
-    n_changed = _core.assign(block.rows, centers, labels, n_threads, moves)
+    n_changed = _core.assign(block.rows, centers, labels, n_threads, moves, words)
     sums.apply(moves, None, n_threads)
     kept.keep(block, labels)
     return n_changed
