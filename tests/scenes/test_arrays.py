@@ -121,7 +121,9 @@ def test_what_is_no_scene_is_refused(source: Any, message: str) -> None:
 @pytest.mark.parametrize("shape", [(400, 500, 4), (90, 70, 1), (81, 66, 16)])
 def test_bands_that_come_last_are_refused(shape: tuple[int, ...]) -> None:
     bands = np.ones(shape, np.uint8)
-    with pytest.raises(DataError, match=r"where its bands come last, give np\.moveaxis\(a, -1, 0\)") as caught:
+    with pytest.raises(
+        DataError, match=r"where its bands come last, give np\.moveaxis\(a, -1, 0\)"
+    ) as caught:
         as_scene(bands)
     assert f"would be {shape[0]} bands of {shape[1]} x {shape[2]} pixels" in str(caught.value)
     assert len(as_scene(np.moveaxis(bands, -1, 0)).bands) == shape[2]

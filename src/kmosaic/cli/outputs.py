@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from kmosaic.csv_table import write_rows
 from kmosaic.errors import OutputError
 from kmosaic.files import atomic_write, check_output
 
@@ -108,13 +108,6 @@ def write_assignments(
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
     ):
         write_rows(stream, header, rows)
-
-
-def write_rows(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV table to an open stream."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
 
 
 def label_texts(collection: ImageCollection) -> list[str]:

@@ -134,9 +134,10 @@ def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
     ----------
     source : path, open rasterio dataset, a sequence of these, array, xarray.DataArray or Scene
         Arrays (NumPy, Dask, or any that is sliced like them) are (n_bands, n_lines, n_columns) or
-        (n_lines, n_columns); those that look as if bands came last are refused. A DataArray has dimensions y and x, or latitude and longitude, and at most one
-        other, in any order; its nodata value, descriptions, scale, CRS and transform are taken from where
-        rioxarray has them. A Scene is returned as it is.
+        (n_lines, n_columns); those that look as if bands came last are refused. A DataArray has dimensions
+        y and x, or latitude and longitude, and at most one other, in any order; its nodata value,
+        descriptions, scale, CRS and transform are taken from where rioxarray has them. A Scene is returned
+        as it is.
     options : ReadOptions
         Which bands, and what counts as missing.
 
