@@ -421,21 +421,6 @@ def test_landsat_of_the_bahamas(shared_data: Path, tmp_path: Path) -> None:
     assert result.sizes.pixels.sum() == (~missing).sum()
 
 
-def test_the_sources_of_a_vrt_are_not_overwritten(scene: Path, tmp_path: Path) -> None:
-    before = scene.read_bytes()
-    mosaic = tmp_path / "mosaic.vrt"
-    mosaic.write_text(
-        '<VRTDataset rasterXSize="70" rasterYSize="150"><VRTRasterBand dataType="Byte" band="1">'
-        '<SimpleSource><SourceFilename relativeToVRT="1">scene.tif</SourceFilename><SourceBand>1</SourceBand>'
-        "</SimpleSource></VRTRasterBand></VRTDataset>"
-    )
-
-    with pytest.raises(OutputError, match=r"scene.tif is part of mosaic.vrt, and would be overwritten"):
-        segment(mosaic, 3, scene, overwrite=True)
-    assert scene.read_bytes() == before
-    assert segment(mosaic, 3, tmp_path / "map.tif").path == tmp_path / "map.tif"
-
-
 def test_more_clusters_than_pixels_are_refused_before_any_is_read(
     scene: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,13 +36,13 @@ from kmosaic.cli.options import (
 )
 from kmosaic.cli.outputs import (
     check_model_name,
-    check_outputs,
     check_pictures_folder,
     check_report_name,
     label_texts,
     write_assignments,
 )
 from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

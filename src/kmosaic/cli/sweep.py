@@ -25,8 +25,9 @@ from kmosaic.cli.options import (
     source_argument,
     test_fraction_option,
 )
-from kmosaic.cli.outputs import check_outputs, check_pictures_folder, check_report_name
+from kmosaic.cli.outputs import check_pictures_folder, check_report_name
 from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -56,6 +56,11 @@ class ArrayScene:
         return self._name
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The files of its mask."""
+        return self._mask.file.files if self._mask else ()
+
+    @property
     def grid(self) -> Grid:
         """Where its pixels lie: (column, line) themselves where nothing else is known."""
         return self._grid
