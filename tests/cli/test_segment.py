@@ -261,8 +261,8 @@ def test_a_full_disk_leaves_nothing(folder: Path, limit: int) -> None:
     )
 
     assert done.returncode == 1
-    # What the TIFF library says of its own accord comes before.
-    assert done.stderr.splitlines()[-1].startswith("kmosaic: error: map.tif cannot be written")
+    assert done.stderr.startswith("kmosaic: error: map.tif cannot be written")
+    assert done.stderr.count("\n") == 1 or sys.platform != "linux"
     assert sorted(path.name for path in folder.iterdir()) == ["large.tif", "scene.tif"]
 
 
