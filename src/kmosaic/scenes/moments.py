@@ -20,7 +20,7 @@ _LOWEST_BIT = 1074
 
 @dataclass(frozen=True)
 class Moments:
-    """A band's mean and deviation (of the population), each rounded once."""
+    """A band's mean and deviation (of the population), each rounded once; 0 only where all are equal."""
 
     mean: float
     deviation: float
@@ -56,6 +56,7 @@ class FloatMoments:
         self._origin: NDArray[np.float64] | None = None
         self._sums = [0] * n_bands
         self._squares = [0] * n_bands
+        self._varies = [False] * n_bands
 
     def add(self, pixels: NDArray[Any]) -> None:
         """Take in pixels (n, n_bands), 1 to ``PIXELS`` of them, of finite values of at most 1e100."""
@@ -66,6 +67,7 @@ class FloatMoments:
             values = pixels[:, band].astype(np.float64)
             self._sums[band] += exact_sum(values)
             values -= origin
+            self._varies[band] |= bool(values.any())
             self._squares[band] += exact_sum(np.square(values, out=values))
 
     def result(self) -> list[Moments]:
@@ -73,10 +75,12 @@ class FloatMoments:
         assert self._origin is not None
         unit = 1 << _LOWEST_BIT
         found = []
-        for origin, total, squares in zip(self._origin, self._sums, self._squares, strict=True):
+        bands = zip(self._origin, self._sums, self._squares, self._varies, strict=True)
+        for origin, total, squares, varies in bands:
             mean = Fraction(total, unit * self._n)
             variance = Fraction(squares, unit * self._n) - (mean - Fraction(float(origin))) ** 2
-            found.append(Moments(float(mean), math.sqrt(max(0.0, float(variance)))))
+            deviation = math.sqrt(max(0.0, float(variance)))
+            found.append(Moments(float(mean), deviation or (math.ulp(0.0) if varies else 0.0)))
         return found
 
 

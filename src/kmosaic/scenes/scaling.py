@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,8 @@ from kmosaic.scenes.scene import Scene, Strip
 
 # Values scaled together, as float64 in the processor's cache.
 _VALUES = 1 << 14
+# Its square, and products of several such squares, are far from where float64 loses digits.
+_LEAST_SPREAD = 1e-100
 METHODS = ("none", "standard", "min-max", "percentile")
 Progress = Callable[[int, int], None]
 """Called with the lines done, and how many there are: lines of all passes over the scene."""
@@ -149,7 +150,7 @@ def fit_scaling(
     Raises
     ------
     DataError
-        Where no pixel is present, or as ``Scene.read``.
+        Where no pixel is present, or a band's values differ too little to be squared, or as ``Scene.read``.
     """
     check_one_of("method", method, METHODS)
     if strip_lines < 1:
@@ -162,10 +163,10 @@ def fit_scaling(
     lines = _Lines(scene, strip_lines, progress)
     if method == "standard":
         moments = _moments(lines)
-        return _scaling(method, [m.mean for m in moments], [m.deviation for m in moments])
+        return _scaling(scene, method, [m.mean for m in moments], [m.deviation for m in moments])
     quantiles = [Quantile(low), Quantile(high)] if method == "percentile" else [Quantile(0), Quantile(100)]
     ends = _at_quantiles(lines, quantiles)
-    return _scaling(method, [first for first, _ in ends], [last - first for first, last in ends])
+    return _scaling(scene, method, [first for first, _ in ends], [last - first for first, last in ends])
 
 
 class _Lines:
@@ -261,7 +262,12 @@ def _extremes(lines: _Lines) -> list[list[float]]:
     return [[low + zero, high + zero] for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
 
 
-def _scaling(method: str, shift: Sequence[float], spread: Sequence[float]) -> Scaling:
-    factor = [1 / value if value > 0 and math.isfinite(1 / value) else 0.0 for value in spread]
-    constant = tuple(band for band, value in enumerate(factor) if value == 0)
-    return Scaling(method, tuple(shift), tuple(value or 1.0 for value in factor), constant)
+def _scaling(scene: Scene, method: str, shift: Sequence[float], spread: Sequence[float]) -> Scaling:
+    for band, value in enumerate(spread, 1):
+        if 0 < value < _LEAST_SPREAD:
+            raise DataError(
+                f"band {band} of {scene.name} varies by less than {_LEAST_SPREAD:g}, too little to square; "
+                "multiply it, or leave it out"
+            )
+    constant = tuple(band for band, value in enumerate(spread) if value == 0)
+    return Scaling(method, tuple(shift), tuple(1 / (value or 1.0) for value in spread), constant)
