@@ -250,8 +250,7 @@ def _say_result(finished: _Finished) -> None:
         f"{inertia_words(summary.inertia, finished.seen.words)}, "
         f"{ended} {plural(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
-    if finished.seen.recipe.steps:
-        say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
+    finished.seen.tell(dataset.train)
     if summary.n_clusters <= _MOST_CLUSTERS_LISTED:
         _show_clusters(summary)
     else:
