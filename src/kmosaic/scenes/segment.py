@@ -28,7 +28,7 @@ from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.room import Output, check_room
-from kmosaic.scenes.scaling import METHODS, fit_scaling
+from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling, fit_scaling_on
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.smoothing import check_window
@@ -348,7 +348,7 @@ class _Job:
         asked, told = self.asked, _Telling(self.asked.progress)
         self._names(n_clusters)
         told.what = "scaling bands"
-        scaling = fit_scaling(scene, asked.scaling, self._scaling_lines(scene), told.on_pass)
+        scaling = self._scaling(scene, told.on_pass)
         told.what = "finding classes"
         options = FitOptions(
             n_clusters,
@@ -364,6 +364,11 @@ class _Job:
         if self.client is not None:
             return fit_scene_on(self.client, scene, scaling, options)
         return fit_scene(scene, scaling, options)
+
+    def _scaling(self, scene: Scene, progress: Callable[[int, int], None]) -> Scaling:
+        if self.client is not None:
+            return fit_scaling_on(self.client, scene, self.asked.scaling, progress)
+        return fit_scaling(scene, self.asked.scaling, self._scaling_lines(scene), progress)
 
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""
