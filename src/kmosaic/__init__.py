@@ -14,10 +14,6 @@ from kmosaic.interpreters import refuse_sub_interpreters
 
 refuse_sub_interpreters()
 
-from kmosaic.version import VERSION  # noqa: E402 (importlib.metadata in two interpreters ends Python 3.12.1)
-
-__version__ = VERSION
-
 if TYPE_CHECKING:
     from kmosaic.cluster import KMeans, MiniBatchKMeans, load_model, save_model
     from kmosaic.configuration import Configuration, show_config
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
     )
     from kmosaic.evaluate import ClusterClassifier
     from kmosaic.evaluate.sweep import sweep
+    from kmosaic.version import __version__
 
 # Imported when first asked for: `kmosaic --help` need not wait for scikit-learn.
 _HOMES = {
@@ -46,6 +43,7 @@ _HOMES = {
     "OutputError": "kmosaic.errors",
     "load_model": "kmosaic.cluster",
     "save_model": "kmosaic.cluster",
+    "__version__": "kmosaic.version",
     "show_config": "kmosaic.configuration",
     "sweep": "kmosaic.evaluate",
 }

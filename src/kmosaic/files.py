@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,30 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
     except OSError as error:
         raise OutputError(f"{target.parent} is not writable ({error.strerror}); write elsewhere") from error
     return target
+
+
+def check_outputs(
+    paths: Iterable[str | os.PathLike[str] | None], *, overwrite: bool, read: Collection[str] = ()
+) -> None:
+    """Check that every file named can be written, that no two are the same, and that none is read from.
+
+    ``read`` are the real paths of the files that are.
+
+    Raises
+    ------
+    OutputError
+        For the first that is not so.
+    """
+    seen: set[str] = set()
+    for path in paths:
+        if path is None:
+            continue
+        target = os.path.realpath(check_output(path, overwrite=overwrite))
+        if target in read:
+            raise OutputError(f"{path} is read from, and would be overwritten; give another name")
+        if target in seen:
+            raise OutputError(f"{path} is named for two outputs; give each its own name")
+        seen.add(target)
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

@@ -6,3 +6,5 @@ try:
     VERSION = version("kmosaic")
 except PackageNotFoundError:  # a source tree that was never installed
     VERSION = "0+unknown"
+
+__version__ = VERSION  # as `kmosaic` has it

@@ -132,6 +132,20 @@ def test_only_handwriting_is_deskewed_unasked(source, features, deskew, expected
     assert Seeing(features, deskew).recipe(source, images, 0, 10).deskews is expected
 
 
+def test_images_too_small_for_distortions_are_told_of(run, folder):
+    graph = ("--clusters", "10", "--features", "graph")
+    for told in (run("fit", "digits", *graph, "-o", "m.kmosaic"), run("sweep", "digits", *graph)):
+        assert told.stderr == (
+            "kmosaic: warning: images of 8 x 8 pixels are small for graph, which takes those for alike that "
+            "differ by movements of 2 pixels: try --features gradients, too\n"
+        )
+    assert run("fit", "digits", *graph[:2], "--features", "gradients", "-o", "g.kmosaic").stderr == ""
+    images = np.random.default_rng(0).integers(0, 256, (60, 12, 10), dtype=np.uint8)
+    np.save(folder / "large.npy", images)
+    large = run("fit", "large.npy", *graph[2:], "--clusters", "3", "-o", "l.kmosaic")
+    assert "small for graph" not in large.stderr
+
+
 def test_a_graph_has_a_coordinate_less_than_clusters(run, folder):
     run("fit", "digits", "--clusters", "10", "--features", "graph", "-o", "m.kmosaic", "-q")
     assert load_model("m.kmosaic").cluster_centers.shape == (10, 9)

@@ -52,6 +52,20 @@ def test_says_what_it_did_and_what_to_do_next(fitted):
     assert fitted.stderr == ""
 
 
+def test_names_of_folders_and_files_are_no_formulas(run, folder):
+    for label, value in (("=cmd()", 0), ("-1", 255)):
+        (folder / "photos" / label).mkdir(parents=True)
+        Image.new("L", (4, 4), value).save(folder / "photos" / label / "@a;b.png")
+
+    run("fit", "photos", "--clusters", "2", "--labels", "labels.csv", "--quiet")
+
+    lines = labels_in(folder / "labels.csv")
+    assert [(line["id"], line["label"]) for line in lines] == [
+        ("'-1/@a;b.png", "-1"),
+        ("'=cmd()/@a;b.png", "'=cmd()"),
+    ]
+
+
 @pytest.mark.usefixtures("fitted")
 def test_labels_are_the_models(folder):
     from sklearn.datasets import load_digits

@@ -47,6 +47,31 @@ def long_work(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("module", ["click", "kmosaic.cli.fit", "kmosaic.cli.segment"])
+@pytest.mark.parametrize("started", ["installed", "module"])
+def test_interrupted_while_the_command_line_is_imported(folder: Path, module: str, started: str) -> None:
+    ways = {
+        "installed": "from importlib.metadata import entry_points\n"
+        "(command,) = entry_points(group='console_scripts', name='kmosaic')\n"
+        "sys.exit(command.load()())\n",
+        "module": "import runpy; runpy.run_module('kmosaic', run_name='__main__')\n",
+    }
+    program = (
+        f"{LISTEN}import os, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        f"sys.argv = ['kmosaic', '--version']\n{ways[started]}"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "kmosaic: interrupted\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

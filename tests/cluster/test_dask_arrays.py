@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,8 +19,10 @@ import dask  # noqa: E402
 from dask_workers import dask_workers  # noqa: E402
 from kmosaic import KMeans, MiniBatchKMeans  # noqa: E402
 from kmosaic.cluster import streaming  # noqa: E402
+from kmosaic.cluster.batches import DaskBatches  # noqa: E402
 from kmosaic.cluster.dask_rows import ArrayRows  # noqa: E402
 from kmosaic.cluster.model_file import ImageFormat, Model  # noqa: E402
+from kmosaic.cluster.streaming import block_engine  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
 from reference import Array  # noqa: E402
 
@@ -39,7 +43,8 @@ def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
             yield request.param
         return
     monkeypatch.setattr(streaming, "fits_here", lambda _: request.param == "in memory")
-    monkeypatch.setattr("kmosaic.cluster.kmeans.fits_here", lambda _: request.param == "in memory")
+    for module in ("kmeans", "minibatch"):
+        monkeypatch.setattr(f"kmosaic.cluster.{module}.fits_here", lambda _: request.param == "in memory")
     yield request.param
 
 
@@ -211,13 +216,76 @@ def test_models_of_dask_arrays_hold_the_sizes_of_clusters() -> None:
     assert model.cluster_sizes.tolist() == np.bincount(fitted.labels_.compute()).tolist()
 
 
-def test_mini_batches_are_drawn_from_rows_in_memory() -> None:
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "int16"])
+def test_mini_batches_are_the_same_wherever_chunks_are_computed(
+    where: str, monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    X = rows_of(dtype)
+    lazy = da.from_array(X, chunks=(110, 4))
+    found = MiniBatchKMeans(5, random_state=4, batch_size=64).fit(lazy)
+    with monkeypatch.context() as patch, dask.config.set(scheduler="synchronous"):
+        patch.setattr("kmosaic.cluster.minibatch.fits_here", lambda _: where != "in memory")
+        expected = MiniBatchKMeans(5, random_state=4, batch_size=64).fit(lazy)
+
+    assert (found.cluster_centers_ == expected.cluster_centers_).all()
+    assert (found.inertia_history_ == expected.inertia_history_).all()
+    assert isinstance(found.labels_, da.Array)
+    assert (found.labels_.compute() == found.predict(X)).all()
+    assert found.inertia_ == pytest.approx(-found.score(X))
+    assert found.inertia_ < 1.1 * MiniBatchKMeans(5, random_state=4, batch_size=64).fit(X).inertia_
+
+
+@pytest.mark.usefixtures("where")
+@pytest.mark.parametrize(
+    ("chunk", "size"), [(70, 100), (100, 100), (450, 100), (900, 100), (35, 899), (70, 900)]
+)
+def test_every_row_is_in_one_batch_of_a_pass(chunk: int, size: int) -> None:
+    X = np.arange(900, dtype=np.uint16)[:, None]
+    batches = DaskBatches(lazy := da.from_array(X, chunks=(chunk, 1)), block_engine(lazy, None), 1)
+    random_state = np.random.RandomState(0)
+    passes = [[engine.rows[:, 0] for engine in batches.once(size, random_state)] for _ in range(2)]
+
+    for one in passes:
+        assert [len(rows) for rows in one] == [size] * (900 // size) + [900 % size] * (900 % size > 0)
+        assert sorted(np.concatenate(one)) == list(range(900))
+    assert (passes[0][0] != passes[1][0]).any()
+
+
+def test_mini_batches_hold_a_few_chunks_only() -> None:
+    X = da.random.default_rng(0).integers(0, 256, (100_000, 300), dtype=np.uint8, chunks=(2_500, 300))
+    batches = DaskBatches(X, block_engine(X, None), 1)
+    tracemalloc.start()
+    try:
+        assert sum(len(engine.rows) for engine in batches.once(1024, np.random.RandomState(0))) == len(X)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2_500 * 300
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.usefixtures("where")
+def test_what_mini_batches_refuse() -> None:
+    X = rows_of("float32")
+    X[250, 3] = np.nan
+    with pytest.raises(DataError, match="rows 200 to 299 of X have NaN"):
+        MiniBatchKMeans(4).fit(da.from_array(X, chunks=(100, 6)))
+    lazy = da.from_array(rows_of("uint8"), chunks=(100, 6))
+    with pytest.raises(DataError, match="sample_weight does not go with a Dask array"):
+        MiniBatchKMeans(4).fit(lazy, sample_weight=np.ones(900))
+    with pytest.raises(ValueError, match="n_samples=3 must be >= n_clusters=4"):
+        MiniBatchKMeans(4).fit(lazy[:3])
+    with pytest.warns(ConvergenceWarning, match="only 1 distinct rows for n_clusters=4"):
+        MiniBatchKMeans(4, random_state=0).fit(da.ones((50, 6), chunks=(20, 6)))
+
+
+def test_partial_fit_takes_an_array_as_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     X = rows_of("uint8")
     lazy = da.from_array(X, chunks=(300, 6))
-    expected = MiniBatchKMeans(4, random_state=0, batch_size=100).fit(X)
-    found = MiniBatchKMeans(4, random_state=0, batch_size=100).fit(lazy)
+    found, expected = MiniBatchKMeans(4, random_state=0), MiniBatchKMeans(4, random_state=0)
+    for number, block in enumerate(lazy.blocks):
+        found.partial_fit(block)
+        expected.partial_fit(X[300 * number : 300 * (number + 1)])
+    assert found.n_steps_ == 3
     assert (found.cluster_centers_ == expected.cluster_centers_).all()
-    stream = MiniBatchKMeans(4, random_state=0)
-    for block in lazy.blocks:
-        stream.partial_fit(block)
-    assert stream.n_steps_ == 3
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * X.nbytes - 1))
+    with pytest.raises(DataError, match="as one batch, more than half of .*; give its chunks one at a time"):
+        found.partial_fit(lazy)

@@ -118,6 +118,25 @@ def test_what_is_no_scene_is_refused(source: Any, message: str) -> None:
         as_scene(source)
 
 
+@pytest.mark.parametrize("shape", [(400, 500, 4), (90, 70, 1), (81, 66, 16)])
+def test_bands_that_come_last_are_refused(shape: tuple[int, ...]) -> None:
+    bands = np.ones(shape, np.uint8)
+    with pytest.raises(
+        DataError, match=r"where its bands come last, give np\.moveaxis\(a, -1, 0\)"
+    ) as caught:
+        as_scene(bands)
+    assert f"would be {shape[0]} bands of {shape[1]} x {shape[2]} pixels" in str(caught.value)
+    assert len(as_scene(np.moveaxis(bands, -1, 0)).bands) == shape[2]
+
+
+def test_narrow_scenes_are_read_where_it_is_sure_that_they_are() -> None:
+    assert len(as_scene(np.ones((224, 300, 17), np.uint8)).bands) == 224
+    assert len(as_scene(np.ones((13, 300, 4), np.uint8)).bands) == 13
+    xarray = pytest.importorskip("xarray")
+    named = xarray.DataArray(np.ones((224, 300, 4), np.uint8), dims=("band", "y", "x"))
+    assert len(as_scene(named).bands) == 224
+
+
 def test_a_scene_is_a_scene() -> None:
     scene = as_scene(BANDS)
     assert as_scene(scene) is scene

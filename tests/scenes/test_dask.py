@@ -19,14 +19,18 @@ rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
 from dask_workers import dask_workers  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
-from kmosaic.scenes import dask_strips  # noqa: E402
+from kmosaic.scenes import dask_strips, mapping  # noqa: E402
 from kmosaic.scenes.arrays import as_scene  # noqa: E402
-from kmosaic.scenes.dask_strips import labels_by_workers, lines_of_strip  # noqa: E402
+from kmosaic.scenes.dask_strips import lines_of_strip, strips_by_workers  # noqa: E402
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on  # noqa: E402
 from kmosaic.scenes.labelling import Classifier  # noqa: E402
-from kmosaic.scenes.scaling import fit_scaling  # noqa: E402
+from kmosaic.scenes.mapping import Mapping  # noqa: E402
+from kmosaic.scenes.raster import RasterScene  # noqa: E402
+from kmosaic.scenes.scaling import METHODS, fit_scaling, fit_scaling_on  # noqa: E402
 from kmosaic.scenes.scene import Scene, Strip  # noqa: E402
-from kmosaic.scenes.segment import segment  # noqa: E402
+from kmosaic.scenes.segment import Segmentation, segment  # noqa: E402
+from kmosaic.scenes.strip_work import StripWork  # noqa: E402
+from scene_files import write_raster  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +79,7 @@ def test_classes_and_labels_are_those_of_one_process(
     assert_same(fit_scene_on(client, scene, scaling, options), expected)
 
     classifier = Classifier(expected.centers, scaling)
-    labels = list(labels_by_workers(client, scene, classifier, 20))
+    labels = [done.labels for done in strips_by_workers(client, scene, StripWork(classifier), 20)]
     whole = classifier.label(scene.read(0, 90))
     assert [len(strip) for strip in labels] == [20, 20, 20, 20, 10]
     assert (np.concatenate(labels) == whole).all()
@@ -109,23 +113,107 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     client.wait_for_workers(2)
 
 
-@pytest.mark.parametrize("statistics", [True, False])
-def test_segment_draws_the_same_map_by_workers(client: Any, tmp_path: Path, statistics: bool) -> None:
-    scene_of(tmp_path, "uint8")
-    source, told = tmp_path / "uint8.tif", []
-    expected = segment(source, 3, tmp_path / "a.tif", statistics=statistics)
-    found = segment(
-        source,
-        3,
-        tmp_path / "b.tif",
-        statistics=statistics,
-        dask=client,
-        progress=lambda *now: told.append(now[2]),
-    )
-    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+def test_scaling_by_workers_is_that_of_one_process_to_the_bit(
+    client: Any, tmp_path: Path, dtype: str, method: str
+) -> None:
+    scene = scene_of(tmp_path, dtype)
+    told: list[tuple[int, int]] = []
+    found = fit_scaling_on(client, scene, method, lambda *now: told.append(now))
+    assert found == fit_scaling(scene, method, 16)
+    n_passes = {"none": 0, "percentile": {"float32": 2, "float64": 4}.get(dtype, 1)}.get(method, 1)
+    assert {total for _, total in told} == ({90 * n_passes} if n_passes else set())
+    assert told == sorted(told)
+    assert not told or told[-1] == (90 * n_passes, 90 * n_passes)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_scaling_by_workers_of_no_pixel_is_refused(
+    client: Any, tmp_path: Path, dtype: str, method: str
+) -> None:
+    path = write_raster(tmp_path / "none.tif", np.zeros((40, 30, 2), dtype), nodata=0)
+    with as_scene(path) as scene, pytest.raises(DataError, match="no pixel that is present"):  # type: ignore[attr-defined]
+        fit_scaling_on(client, scene, method)
+
+
+@pytest.mark.parametrize("options", [{}, {"majority": 3}, {"sieve": 3}], ids=["plain", "majority", "sieve"])
+@pytest.mark.parametrize("extra", ["nothing", "statistics", "details"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_segment_draws_the_same_map_by_workers(
+    client: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    extra: str,
+    options: dict[str, Any],
+) -> None:
+    scene_of(tmp_path, dtype)
+    source, told = tmp_path / f"{dtype}.tif", []
+    names = ["map", "second_best", "distances"] if extra == "details" else ["map"]
+
+    def run(folder: str, **more: Any) -> Segmentation:
+        (tmp_path / folder).mkdir()
+        written = {name: tmp_path / folder / name for name in names}
+        return segment(
+            source,
+            3,
+            written.pop("map"),
+            statistics=extra == "statistics",
+            scaling="standard",
+            **written,
+            **options,
+            **more,
+        )
+
+    expected = run("a")
+    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 1)  # strips of 16 lines
+    found = run("b", dask=client, progress=lambda *now: told.append(now[2]))
+
+    for name in names:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert found.inertia == expected.inertia
     assert (found.sizes.pixels == expected.sizes.pixels).all()
+    if extra == "statistics":
+        for name in ("means", "covariances", "separability"):
+            np.testing.assert_array_equal(getattr(found.statistics, name), getattr(expected.statistics, name))
     assert told[-1] == "drawing the map"
+
+
+@pytest.mark.parametrize(("n_classes", "lines_here"), [(2, 0), (200, 90)])
+@pytest.mark.parametrize("dtype", ["uint16", "float64"])
+def test_the_scene_is_read_by_workers_only(
+    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, n_classes: int, lines_here: int
+) -> None:
+    """Statistics, too, unless the sums of all classes are more than the pixels themselves."""
+    scene = scene_of(tmp_path, dtype)
+    centers = np.random.default_rng(0).uniform(20, 230, (n_classes, 3))
+    classifier = Classifier(centers, fit_scaling(scene, "none", 16))
+    kept: list[list[Any]] = [[], []]
+    expected = Mapping(scene, classifier).run(lambda _: None, lambda detail: kept[0].append(detail))
+
+    read, lines = RasterScene.read, []
+
+    def watched(self: RasterScene, top: int, n_lines: int, *out: Any) -> Strip:
+        lines.append(n_lines)
+        return read(self, top, n_lines, *out)
+
+    monkeypatch.setattr(RasterScene, "read", watched)
+    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 1)  # strips of 16 lines
+    by_workers = Mapping(scene, classifier, client=client)
+    found = by_workers.run(lambda _: None, lambda detail: kept[1].append(detail))
+
+    assert sum(lines) == lines_here
+    assert expected[1] is not None
+    assert found[1] is not None
+    np.testing.assert_array_equal(found[0].pixels, expected[0].pixels)
+    np.testing.assert_array_equal(found[1].means, expected[1].means)
+    np.testing.assert_array_equal(found[1].covariances, expected[1].covariances)
+    for name in ("nearest", "second", "distance", "second_distance"):
+        ours, theirs = (np.concatenate([getattr(detail, name) for detail in each]) for each in kept)
+        np.testing.assert_array_equal(theirs, ours)
+        assert ours.dtype == theirs.dtype
 
 
 def test_segment_with_workers_started_for_it(tmp_path: Path) -> None:

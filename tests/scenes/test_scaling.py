@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
+from kmosaic.scenes import segment
 from kmosaic.scenes.arrays import as_scene
 from kmosaic.scenes.moments import exact_sum
 from kmosaic.scenes.order_statistics import OrderStatistics
@@ -24,7 +25,11 @@ from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 RNG = np.random.default_rng(11)
-FLOATS = {32: st.floats(-(2.0**100), 2.0**100, width=32), 64: st.floats(-1e100, 1e100)}
+# Bands that vary by less than 1e-100 are refused: here their values are all 0.
+FLOATS = {
+    32: st.floats(-(2.0**100), 2.0**100, width=32),
+    64: st.floats(-1e100, 1e100).map(lambda value: value if abs(value) > 1e-80 else 0.0),
+}
 
 
 @st.composite
@@ -136,7 +141,10 @@ def test_ranks_are_found_among_values_of_all_magnitudes(dtype: str) -> None:
     ranks = [0, 17, 2500, 2501, 4999]
     search = OrderStatistics(np.dtype(dtype), 2, lambda _: ranks)
     for number in range(search.n_passes):
-        search.narrow(number, np.array_split(values, 7))
+        counts = search.counts(number)
+        for block in np.array_split(values, 7):
+            counts.add(block)
+        search.narrow(counts)
     np.testing.assert_array_equal(search.values(), np.sort(values, axis=0)[ranks].T)
 
 
@@ -148,6 +156,30 @@ def test_a_constant_band_has_a_factor_of_1_and_is_named(dtype: str, method: str)
     scaling = fit_scaling(as_scene(bands), method, 3)
     assert scaling.constant == (1,)
     assert (scaling.shift[1], scaling.factor[1]) == (42, 1)
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+@pytest.mark.parametrize("unit", [5e-324, 1e-310, 1e-200, 1e-102])
+def test_bands_whose_squares_would_vanish_are_refused(unit: float, method: str) -> None:
+    bands = np.random.default_rng(0).integers(0, 5, (2, 30, 20)).astype(float)
+    bands[1] *= unit
+    with pytest.raises(DataError, match="band 2 of the array varies by less than 1e-100"):
+        fit_scaling(as_scene(bands), method, 7)
+
+
+@pytest.mark.parametrize("method", METHODS[1:])
+@pytest.mark.parametrize("unit", [1e-99, 1e99])
+def test_bands_of_any_magnitude_are_like_those_of_one(unit: float, method: str) -> None:
+    bands = np.random.default_rng(0).integers(0, 5, (2, 30, 20)).astype(float)
+    plain = segment(bands, 3, scaling=method)
+    tiny = segment(bands * [[[unit]], [[1]]], 3, scaling=method)
+    np.testing.assert_allclose(tiny.inertia, plain.inertia, rtol=1e-6)
+    np.testing.assert_allclose(
+        tiny.table.mean_squared_distances, plain.table.mean_squared_distances, rtol=1e-5
+    )
+    assert tiny.statistics is not None
+    assert plain.statistics is not None
+    np.testing.assert_allclose(tiny.statistics.deviations[:, 0], plain.statistics.deviations[:, 0] * unit)
 
 
 @pytest.mark.parametrize("method", METHODS[1:])

@@ -15,6 +15,7 @@ from kmosaic import KMeans
 from kmosaic.errors import DataError, OutputError
 from kmosaic.scenes import ReadOptions, as_scene, load_scene_model, mapping, segment
 from kmosaic.scenes.class_map import sidecar_path
+from kmosaic.scenes.class_names import read_class_names
 from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.raster import RasterScene
 from kmosaic.scenes.scaling import Scaling
@@ -159,6 +160,22 @@ def test_described_bands_give_classes_the_colours_of_the_ground(
     assert (np.diff(model.colours[order, 0].astype(int)) >= 0).all()
     assert len(np.unique(model.colours, axis=0)) == 4
     assert described_rgb(()) is None
+
+
+def test_names_that_are_formulas_are_texts_in_the_table(tmp_path: Path) -> None:
+    names = ("=cmd|'/C calc'!A0", "@SUM(1)", "-1", "'=x;=y")
+    table = tmp_path / "classes.csv"
+    bands = patches(40, 30).astype(np.int16) - 120
+    path = write_raster(tmp_path / "scene.tif", bands, descriptions=("+evil", "b", "c"))
+    result = segment(path, 4, statistics=table, names=names)
+
+    lines = list(csv.DictReader(table.open(encoding="utf-8", newline="")))
+    assert [line["name"] for line in lines] == ["'=cmd|'/C calc'!A0", "'@SUM(1)", "-1", "''=x;=y"]
+    assert read_class_names(table, (1, 2, 3, 4)) == names
+    assert result.statistics is not None
+    means = [float(line["mean +evil"]) for line in lines]
+    assert means == result.statistics.means[:, 0].tolist()
+    assert min(means) < 0
 
 
 def test_statistics_are_written_as_tables(scene: Path, tmp_path: Path) -> None:
@@ -402,21 +419,6 @@ def test_landsat_of_the_bahamas(shared_data: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(dataset.read(1) == 0, missing)
         assert dataset.crs == source.crs
     assert result.sizes.pixels.sum() == (~missing).sum()
-
-
-def test_the_sources_of_a_vrt_are_not_overwritten(scene: Path, tmp_path: Path) -> None:
-    before = scene.read_bytes()
-    mosaic = tmp_path / "mosaic.vrt"
-    mosaic.write_text(
-        '<VRTDataset rasterXSize="70" rasterYSize="150"><VRTRasterBand dataType="Byte" band="1">'
-        '<SimpleSource><SourceFilename relativeToVRT="1">scene.tif</SourceFilename><SourceBand>1</SourceBand>'
-        "</SimpleSource></VRTRasterBand></VRTDataset>"
-    )
-
-    with pytest.raises(OutputError, match=r"scene.tif is part of mosaic.vrt, and would be overwritten"):
-        segment(mosaic, 3, scene, overwrite=True)
-    assert scene.read_bytes() == before
-    assert segment(mosaic, 3, tmp_path / "map.tif").path == tmp_path / "map.tif"
 
 
 def test_more_clusters_than_pixels_are_refused_before_any_is_read(

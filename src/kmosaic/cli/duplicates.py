@@ -20,8 +20,10 @@ from kmosaic.cli.options import (
     reading_options,
     source_argument,
 )
-from kmosaic.cli.outputs import check_outputs, check_picture, write_assignments, write_rows
+from kmosaic.cli.outputs import check_picture, write_assignments
 from kmosaic.cli.request import Reading
+from kmosaic.csv_table import write_rows
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from kmosaic.features.duplicates import DuplicateGroup

@@ -18,8 +18,9 @@ from kmosaic.cli.options import (
     path_option,
     reading_options,
 )
-from kmosaic.cli.outputs import check_outputs, check_pictures_folder
+from kmosaic.cli.outputs import check_pictures_folder
 from kmosaic.cli.request import Reading, note_missing_data_folder, provenance
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from kmosaic.cli.console import in_seconds, note, say
 from kmosaic.cli.options import in_order
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from kmosaic.cluster import KMeans, MiniBatchKMeans, Representation
     from kmosaic.features import ClusterPictures, Recipe
     from kmosaic.images import ImageCollection
+
+# A movement of a quarter of an image is more than the model of distortions is meant for.
+_LEAST_SIDES_PER_WARP = 5
 
 
 def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,6 +124,21 @@ class Seen:
     def test_rows(self, images: ImageCollection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
         """See other images by the fitted recipe."""
         return self.recipe.transform(images.pixels, n_threads=threads, progress=bar)
+
+    def tell(self, images: ImageCollection) -> None:
+        """Say as what the images were seen, if not as they are, and where they are too small for that."""
+        from kmosaic.features import GraphEmbedding
+
+        if not self.recipe.steps:
+            return
+        say(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
+        height, width = images.format.height, images.format.width
+        moved = next((step.warp for step in self.recipe.steps if isinstance(step, GraphEmbedding)), 0)
+        if min(height, width) < _LEAST_SIDES_PER_WARP * moved:
+            note(
+                f"kmosaic: warning: images of {width} x {height} pixels are small for graph, which takes "
+                f"those for alike that differ by movements of {moved} pixels: try --features gradients, too"
+            )
 
     @property
     def words(self) -> str | None:

@@ -36,13 +36,13 @@ from kmosaic.cli.options import (
 )
 from kmosaic.cli.outputs import (
     check_model_name,
-    check_outputs,
     check_pictures_folder,
     check_report_name,
     label_texts,
     write_assignments,
 )
 from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -250,8 +250,7 @@ def _say_result(finished: _Finished) -> None:
         f"{inertia_words(summary.inertia, finished.seen.words)}, "
         f"{ended} {plural(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
-    if finished.seen.recipe.steps:
-        say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
+    finished.seen.tell(dataset.train)
     if summary.n_clusters <= _MOST_CLUSTERS_LISTED:
         _show_clusters(summary)
     else:

@@ -13,8 +13,10 @@ import click
 from kmosaic.cli.console import note_skipped, plural, say, written
 from kmosaic.cli.features import deskew_option, upright
 from kmosaic.cli.options import WholeNumber, ending_options, path_option, reading_options, source_argument
-from kmosaic.cli.outputs import check_outputs, check_picture, write_assignments, write_rows
+from kmosaic.cli.outputs import check_picture, write_assignments
 from kmosaic.cli.request import Reading, note_missing_data_folder
+from kmosaic.csv_table import write_rows
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
+from kmosaic.csv_table import write_rows
 from kmosaic.errors import OutputError
-from kmosaic.files import atomic_write, check_output
+from kmosaic.files import atomic_write, check_output, check_outputs
 
 if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
 _NOT_FOR_MODELS = (".html", ".htm", ".csv", ".png", ".svg", ".json")
-
-
-def check_outputs(paths: Iterable[Path | None], *, overwrite: bool) -> None:
-    """Check that every file named can be written, and that no two are the same.
-
-    Raises
-    ------
-    OutputError
-        For the first that cannot.
-    """
-    seen: set[Path] = set()
-    for path in paths:
-        if path is None:
-            continue
-        target = check_output(path, overwrite=overwrite).resolve()
-        if target in seen:
-            raise OutputError(f"{path} is named for two outputs; give each its own name")
-        seen.add(target)
 
 
 def check_report_name(path: Path | None) -> None:
@@ -108,13 +90,6 @@ def write_assignments(
         temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
     ):
         write_rows(stream, header, rows)
-
-
-def write_rows(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a CSV table to an open stream."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
 
 
 def label_texts(collection: ImageCollection) -> list[str]:

@@ -12,8 +12,10 @@ import click
 
 from kmosaic.cli.console import note_skipped, plural, say, written
 from kmosaic.cli.options import WholeNumber, data_dir_option, ending_options, path_option, strict_option
-from kmosaic.cli.outputs import check_outputs, label_texts, write_assignments, write_rows
+from kmosaic.cli.outputs import label_texts, write_assignments
 from kmosaic.cli.request import note_missing_data_folder
+from kmosaic.csv_table import write_rows
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from kmosaic.cluster import Model

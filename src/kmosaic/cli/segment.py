@@ -14,7 +14,8 @@ import click
 from kmosaic.cli.console import Column, in_seconds, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import Decorator, IsodataType, WholeNumber, ending_options, in_order, path_option
-from kmosaic.cli.outputs import check_outputs, check_report_name
+from kmosaic.cli.outputs import check_report_name
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from kmosaic.scenes import ReadOptions, Segmentation
@@ -315,21 +316,17 @@ def _check(request: _Request, given: dict[str, Any]) -> None:
             "--names with --isodata: how many classes there will be is not known; write them to a --model, "
             "then map SCENE again with --model and --names"
         )
-    if request.report is not None:
-        _check_report(request, request.report, given)
     if given["majority"] is not None and given["majority"] % 2 == 0:
         raise click.UsageError(
             f"--majority {given['majority']} must be odd, so that a pixel is in the middle"
         )
+    check_report_name(request.report)
+    check_outputs(_written(request, given), overwrite=request.force, read=_read(request))
+    if request.report is not None:
+        # What this takes is in use before memory is planned with.
+        from kmosaic.report import check_report_classes
 
-
-def _check_report(request: _Request, path: Path, given: dict[str, Any]) -> None:
-    # What this takes is in use before memory is planned with.
-    from kmosaic.report import check_report_classes
-
-    check_report_name(path)
-    check_outputs(_written(request, given), overwrite=request.force)
-    check_report_classes(request.clusters or 0)
+        check_report_classes(request.clusters or 0)
 
 
 def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
@@ -476,6 +473,15 @@ def _written(request: _Request, given: dict[str, Any]) -> Iterator[Path]:
             yield path
     if request.clusters is not None and request.model is not None:
         yield request.model
+
+
+def _read(request: _Request) -> frozenset[str]:
+    """The files that are read, but for those that only an opened scene tells of."""
+    from kmosaic.scenes.sources import files_read
+
+    model = request.model if request.clusters is None else None
+    others = (request.reading.mask, request.names, model)
+    return files_read([*request.sources, *(path for path in others if path is not None)])
 
 
 def _next(request: _Request) -> str:

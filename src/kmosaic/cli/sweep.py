@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import in_seconds, note_crowded, note_skipped, plural, say, show_table, written
+from kmosaic.cli.console import note_crowded, note_skipped, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
@@ -25,8 +25,9 @@ from kmosaic.cli.options import (
     source_argument,
     test_fraction_option,
 )
-from kmosaic.cli.outputs import check_outputs, check_pictures_folder, check_report_name
+from kmosaic.cli.outputs import check_pictures_folder, check_report_name
 from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
+from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -222,8 +223,7 @@ def _say_result(request: _Request, finished: _Finished) -> None:
 
     note_skipped(finished.dataset.train)
     say(_heading(request, finished.dataset))
-    if finished.seen.recipe.steps:
-        say(f"Seen as {finished.seen.recipe}, which took {in_seconds(finished.seen.seconds)} s")
+    finished.seen.tell(finished.dataset.train)
     table = finished.result.table()
     show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
     crowded = max(finished.result.runs, key=lambda run: (run.n_clusters > 2) * (run.largest_share or 0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
+from kmosaic.cluster.batches import Batches, DaskBatches, HeldBatches
+from kmosaic.cluster.dask_rows import is_dask_array
 from kmosaic.cluster.estimator import (
     CentroidEstimator,
     all_or_nothing,
@@ -23,7 +25,17 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
-from kmosaic.engines import IterationProgress, MemoryEngine, resolve_n_threads
+from kmosaic.cluster.streaming import (
+    batch_in_memory,
+    block_engine,
+    checked_dask_rows,
+    fits_here,
+    held_labels,
+    held_rows,
+    lazy_labels,
+    seeding_engine,
+)
+from kmosaic.engines import BlockEngine, IterationProgress, MemoryEngine, resolve_n_threads
 
 # Step t weighs as t^4 in a centroid's mean, so the last fifth of the steps makes two thirds of it. Of the
 # powers 0, 1/2, 1, 2 and 4 this one left the least inertia on MNIST, digits, blobs and a photo: see
@@ -83,7 +95,8 @@ class MiniBatchKMeans(CentroidEstimator):
     cluster_centers_ : (n_clusters, n_features) float64
         The centroids, in units of X.
     labels_ : (n_samples,) int32
-        Of the rows given to ``fit``, or of the last batch given to ``partial_fit``.
+        Of the rows given to ``fit``, a Dask array where these were, or of the last batch given to
+        ``partial_fit``.
     inertia_ : float
         J of those rows at the final centroids, in squared units of X.
     n_iter_ : int
@@ -147,20 +160,38 @@ class MiniBatchKMeans(CentroidEstimator):
         Parameters
         ----------
         X : (n_samples, n_features)
+            Or a Dask array, (n_samples, ...): each batch then has rows of one or two of its chunks, which are
+            computed one at a time.
         y : ignored
         sample_weight : (n_samples,), optional
         """
         self._check_parameters()
+        if is_dask_array(X):
+            return self._fit_dask(X, sample_weight)
         rows = self._rows(X, reset=True)
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
-        random_state = check_random_state(self.random_state)
-        counted, counted_weights = _rows_with_weight(rows, weights)
-        self._random_state = random_state
-        self._stream = self._start(counted, counted_weights, random_state)
-        self.n_iter_, self.converged_ = self._run(self._stream, counted, counted_weights, random_state)
-        engine = self._finish(self._stream, rows, weights)
+        n_threads = resolve_n_threads(self.n_threads)
+        self._run(HeldBatches(*_rows_with_weight(rows, weights), n_threads))
+        engine = MemoryEngine(rows, weights, n_threads)
+        self._finish(engine)
+        self.labels_ = engine.give_labels()
         warn_of_empty_clusters(cluster_sizes(self.labels_, self.n_clusters), engine)
+        return self
+
+    def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
+        """Cluster the rows of a Dask array chunk by chunk; what fits into memory is computed once."""
+        rows = checked_dask_rows(self, X, sample_weight, reset=True)
+        check_enough_rows(rows.shape[0], self.n_clusters)
+        fits = fits_here(rows)
+        rows = held_rows(rows) if fits else rows
+        engine = block_engine(rows, self.n_threads)
+        self._run(DaskBatches(rows, engine, resolve_n_threads(self.n_threads)))
+        sizes = self._finish(engine)
+        labels = lazy_labels(rows, self.cluster_centers_)
+        self.labels_ = held_labels(labels.compute(), rows) if fits else labels
+        if not sizes.all():
+            warn_of_empty_clusters(sizes, seeding_engine(engine, np.random.RandomState(0)))
         return self
 
     @all_or_nothing
@@ -178,28 +209,30 @@ class MiniBatchKMeans(CentroidEstimator):
         """
         self._check_parameters()
         first = not hasattr(self, "_stream")
+        if is_dask_array(X):
+            X = batch_in_memory(checked_dask_rows(self, X, sample_weight, reset=first))
         rows = self._rows(X, reset=first)
         weights = checked_weights(sample_weight, rows)
+        n_threads = resolve_n_threads(self.n_threads)
         if first:
             check_enough_rows(len(rows), self.n_clusters)
             self._random_state = check_random_state(self.random_state)
-            self._stream = self._start(*_rows_with_weight(rows, weights), self._random_state)
+            batch = HeldBatches(*_rows_with_weight(rows, weights), n_threads)
+            self._stream = self._start(batch, self._random_state)
         else:  # the old one stays whole should this step not come to its end
             self._stream = copy.deepcopy(self._stream)
-        self._step(
-            self._stream, MemoryEngine(rows, weights, resolve_n_threads(self.n_threads)), self._random_state
-        )
+        engine = MemoryEngine(rows, weights, n_threads)
+        self._step(self._stream, engine, self._random_state)
         self.n_iter_ = self._stream.n_steps
         self.converged_ = False
-        self._finish(self._stream, rows, weights)
+        self._finish(engine)
+        self.labels_ = engine.give_labels()
         return self
 
-    def _start(
-        self, rows: NDArray[Any], weights: NDArray[np.float64] | None, random_state: np.random.RandomState
-    ) -> _Stream:
+    def _start(self, batches: Batches, random_state: np.random.RandomState) -> _Stream:
         """The best of n_init starts, on the first rows of a random order."""
         size = self.init_size or 3 * max(self.batch_size, self.n_clusters)
-        engine = self._batch_engine(rows, weights, _sample(len(rows), size, random_state))
+        engine = batches.first(size, random_state)
         best: tuple[float, NDArray[np.float64]] | None = None
         for _ in range(self._n_starts()):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
@@ -209,25 +242,26 @@ class MiniBatchKMeans(CentroidEstimator):
         assert best is not None
         return _Stream(best[1], np.zeros(self.n_clusters))
 
-    def _run(
-        self,
-        stream: _Stream,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        random_state: np.random.RandomState,
+    def _run(self, batches: Batches) -> None:
+        """Start, and step until the passes are used up or the inertia stops falling."""
+        self._random_state = check_random_state(self.random_state)
+        self._stream = self._start(batches, self._random_state)
+        self.n_iter_, self.converged_ = self._steps(self._stream, batches, self._random_state)
+
+    def _steps(
+        self, stream: _Stream, batches: Batches, random_state: np.random.RandomState
     ) -> tuple[int, bool]:
-        """Step until the passes are used up or the inertia stops falling; return passes, and which it was."""
-        patience = _Patience(self.max_no_improvement, min(1.0, 2 * self.batch_size / (len(rows) + 1)))
+        """All steps; return how many passes they are, and whether the inertia stopped falling."""
+        patience = _Patience(self.max_no_improvement, min(1.0, 2 * self.batch_size / (batches.n_rows + 1)))
         for n_passes in range(1, self.max_iter + 1):
-            for batch in _batches(len(rows), self.batch_size, random_state):
-                engine = self._batch_engine(rows, weights, batch)
+            for engine in batches.once(self.batch_size, random_state):
                 shift = self._step(stream, engine, random_state)
                 tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
                 if patience.is_exhausted(stream.history[-1]) or (self.tol > 0 and shift <= tolerance):
                     return n_passes, True
             if self.callback is not None:
-                inertia = float(np.mean(stream.history)) * len(rows)
-                self.callback(IterationProgress(0, 1, n_passes, self.max_iter, inertia, len(rows)))
+                inertia = float(np.mean(stream.history)) * batches.n_rows
+                self.callback(IterationProgress(0, 1, n_passes, self.max_iter, inertia, batches.n_rows))
         return self.max_iter, False
 
     def _step(self, stream: _Stream, engine: MemoryEngine, random_state: np.random.RandomState) -> float:
@@ -267,24 +301,14 @@ class MiniBatchKMeans(CentroidEstimator):
             centers[starved] = engine.rows[order[drawn]]
             stream.counts[starved] = stream.counts[fed].min()
 
-    def _batch_engine(
-        self, rows: NDArray[Any], weights: NDArray[np.float64] | None, batch: NDArray[np.intp]
-    ) -> MemoryEngine:
-        whole = len(batch) == len(rows)
-        chosen = rows if whole else np.ascontiguousarray(rows[batch])
-        chosen_weights = weights if whole or weights is None else weights[batch]
-        return MemoryEngine(chosen, chosen_weights, resolve_n_threads(self.n_threads))
-
-    def _finish(
-        self, stream: _Stream, rows: NDArray[Any], weights: NDArray[np.float64] | None
-    ) -> MemoryEngine:
-        engine = MemoryEngine(rows, weights, resolve_n_threads(self.n_threads))
-        self.cluster_centers_ = stream.centers.copy()
-        self.inertia_ = engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
-        self.labels_ = engine.give_labels()
-        self.n_steps_ = stream.n_steps
-        self.inertia_history_ = np.array(stream.history)
-        return engine
+    def _finish(self, engine: MemoryEngine | BlockEngine) -> NDArray[Any]:
+        """Assign all rows; return how much weight each cluster has."""
+        self.cluster_centers_ = self._stream.centers.copy()
+        partial = engine.assign(self.cluster_centers_).partial
+        self.inertia_ = engine.inertia(partial, self.cluster_centers_)
+        self.n_steps_ = self._stream.n_steps
+        self.inertia_history_ = np.array(self._stream.history)
+        return partial.counts
 
     def _n_starts(self) -> int:
         if self.n_init != "auto":
@@ -332,17 +356,3 @@ def _rows_with_weight(
     if weights is None or weights.all():
         return rows, weights
     return np.ascontiguousarray(rows[weights > 0]), weights[weights > 0]
-
-
-def _sample(n_rows: int, size: int, random_state: np.random.RandomState) -> NDArray[np.intp]:
-    return np.arange(n_rows) if size >= n_rows else random_state.choice(n_rows, size, replace=False)
-
-
-def _batches(n_rows: int, size: int, random_state: np.random.RandomState) -> Iterator[NDArray[np.intp]]:
-    """The rows of one pass, in a random order, batch by batch; the last may be smaller."""
-    if size >= n_rows:
-        yield np.arange(n_rows)
-        return
-    order = random_state.permutation(n_rows)
-    for first in range(0, n_rows, size):
-        yield order[first : first + size]

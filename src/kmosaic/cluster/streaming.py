@@ -10,8 +10,8 @@ import psutil
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
-from kmosaic.cluster.dask_rows import ArrayRows, LocalRows, checked_rows, dask_rows
-from kmosaic.engines import BlockEngine, MemoryEngine, nearest_centers, resolve_n_threads
+from kmosaic.cluster.dask_rows import ArrayRows, LocalRows, checked_rows, dask_rows, in_memory
+from kmosaic.engines import BlockEngine, MemoryEngine, Rows, nearest_centers, resolve_n_threads
 from kmosaic.engines.dask_blocks import DaskBlocks
 from kmosaic.engines.dask_cluster import active_client
 from kmosaic.errors import DataError
@@ -46,6 +46,30 @@ def fits_here(rows: Array) -> bool:
     """Whether this process would compute the rows, and has room for all of them and for a fit."""
     needed = rows.nbytes + _FIT_BYTES_A_ROW * rows.shape[0]
     return active_client(rows) is None and needed <= psutil.virtual_memory().available // 2
+
+
+def held_rows(rows: Array) -> Array:
+    """Return the same rows, computed, in the same chunks."""
+    import dask.array
+
+    return dask.array.from_array(in_memory(rows), chunks=rows.chunks)
+
+
+def batch_in_memory(rows: Array) -> Rows:
+    """Return rows that are one batch, computed.
+
+    Raises
+    ------
+    DataError
+        Where they take more than half of the memory that is free.
+    """
+    free = psutil.virtual_memory().available
+    if rows.nbytes > free // 2:
+        raise DataError(
+            f"X takes {rows.nbytes / 1e9:,.1f} GB as one batch, more than half of the {free / 1e9:,.1f} GB "
+            "that are free; give its chunks one at a time, or all to fit, which takes them so"
+        )
+    return in_memory(rows)
 
 
 def block_engine(rows: Array, n_threads: int | None) -> BlockEngine:

@@ -18,6 +18,8 @@ from kmosaic.scenes.reading import ReadOptions, check_lines, chosen_bands, held_
 from kmosaic.scenes.scale_tags import Scales
 from kmosaic.scenes.scene import Band, Grid, Scene, Strip
 
+# A last axis of no more, and less than a quarter of both others, is taken for one of bands.
+_MOST_BANDS_LAST = 16
 _NO_GRID = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -52,6 +54,11 @@ class ArrayScene:
     def name(self) -> str:
         """The array's name, or "the array"."""
         return self._name
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of its mask."""
+        return self._mask.file.files if self._mask else ()
 
     @property
     def grid(self) -> Grid:
@@ -132,16 +139,17 @@ def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
     ----------
     source : path, open rasterio dataset, a sequence of these, array, xarray.DataArray or Scene
         Arrays (NumPy, Dask, or any that is sliced like them) are (n_bands, n_lines, n_columns) or
-        (n_lines, n_columns). A DataArray has dimensions y and x, or latitude and longitude, and at most one
-        other, in any order; its nodata value, descriptions, scale, CRS and transform are taken from where
-        rioxarray has them. A Scene is returned as it is.
+        (n_lines, n_columns); those that look as if bands came last are refused. A DataArray has dimensions
+        y and x, or latitude and longitude, and at most one other, in any order; its nodata value,
+        descriptions, scale, CRS and transform are taken from where rioxarray has them. A Scene is returned
+        as it is.
     options : ReadOptions
         Which bands, and what counts as missing.
 
     Raises
     ------
     DataError
-        For what is none of these, or as ``open_scene``.
+        For what is none of these, or an array of bands last, or as ``open_scene``.
 
     Examples
     --------
@@ -168,8 +176,19 @@ def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
 def _plain(array: Any) -> Labelled:
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise DataError(f"an array of shape {array.shape} was given; (n_bands, n_lines, n_columns) is needed")
+    if array.ndim == 3:
+        _refuse_bands_last(*array.shape)
     axes = (None, 0, 1) if array.ndim == 2 else (0, 1, 2)
     n_bands = 1 if array.ndim == 2 else array.shape[0]
     grid = Grid(array.shape[-1], array.shape[-2], _NO_GRID, "")
     bands = (Band("", np.dtype(array.dtype).name, None),) * n_bands
     return Labelled("the array", array, axes, grid, bands, ((1.0, 0.0),) * n_bands)
+
+
+def _refuse_bands_last(n_bands: int, n_lines: int, n_columns: int) -> None:
+    if n_columns <= _MOST_BANDS_LAST and min(n_bands, n_lines) > 4 * n_columns:
+        raise DataError(
+            f"an array of shape {(n_bands, n_lines, n_columns)} would be {n_bands} bands of {n_lines} x "
+            f"{n_columns} pixels; where its bands come last, give np.moveaxis(a, -1, 0), and where not, "
+            "xarray.DataArray(a, dims=('band', 'y', 'x'))"
+        )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kmosaic.cluster.fields import printable_text
+from kmosaic.csv_table import unguarded
 from kmosaic.errors import DataError
 from kmosaic.evaluate import read_names
 from kmosaic.files import read_at_most
@@ -83,7 +84,7 @@ def _lines(text: str, path: str | os.PathLike[str]) -> Iterator[tuple[int, int, 
 def _named(cells: list[str], places: tuple[int, int], where: str) -> tuple[int, str]:
     if len(cells) <= max(places):
         raise DataError(f"{where}: has {len(cells)} cells; {_FORM}")
-    value, name = cells[places[0]].strip(), cells[places[1]].strip()
+    value, name = cells[places[0]].strip(), unguarded(cells[places[1]].strip())
     if not (value.isascii() and value.isdecimal() and len(value) < 10) or len(name) > LONGEST_NAME:
         needed = f"needs a whole number and a name of at most {LONGEST_NAME} characters"
         raise DataError(f"{where}: {needed}; {_FORM}")

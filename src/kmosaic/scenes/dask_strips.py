@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 
 from kmosaic.engines import Block
 from kmosaic.engines.dask_blocks import applied, errors_travel, given
-from kmosaic.engines.dask_cluster import check_workers, in_lots, n_slots
-from kmosaic.scenes.labelling import Classifier
-from kmosaic.scenes.scaling import Scaling
+from kmosaic.engines.dask_cluster import check_workers, gathered, in_lots, load_distributed, n_slots
+from kmosaic.scenes.scaling import G, Progress, Scaling, few_pixels, no_pixel
 from kmosaic.scenes.scene import Scene, Strip
+from kmosaic.scenes.strip_work import StripDone, StripWork, unpacked
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -28,6 +29,7 @@ _LEAST_BYTES = 8 << 20
 _MOST_BYTES = 128 << 20
 _MOST_BLOCK_BYTES = 512 << 20
 _LABEL_LOTS_A_SLOT = 2
+_MERGED_TOGETHER = 16
 
 _opened = threading.local()
 
@@ -73,25 +75,68 @@ def lines_of_strip(scene: Scene) -> int:
     return min(max(n_lines, 1), scene.grid.height)
 
 
-def labels_by_workers(
-    client: Client, scene: Scene, classifier: Classifier, n_lines: int
-) -> Iterator[NDArray[np.int32]]:
-    """Yield the labels of a scene's strips of ``n_lines`` lines from top to bottom, as workers find them.
+def strips_by_workers(client: Client, scene: Scene, work: StripWork, n_lines: int) -> Iterator[StripDone]:
+    """Yield what is found of a scene's strips of ``n_lines`` lines, from top to bottom, by workers.
 
-    Each is (n_lines, width) int32, -1 where a pixel is missing. No more are held than a few for each thread
-    of the cluster.
+    No more are held than a few for each thread of the cluster.
     """
     check_workers(client)
     tops = range(0, scene.grid.height, n_lines)
     # Strips are what runs side by side.
-    sent = client.submit(given, (_Opener(scene), replace(classifier, n_threads=1)), pure=False)
+    alone = replace(work, classifier=replace(work.classifier, n_threads=1))
+    sent = client.submit(given, (_Opener(scene), alone), pure=False)
 
     def submit(numbers: range) -> list[Future]:
         some = [tops[number] for number in numbers]
-        return list(client.map(partial(_labels_of, n_lines), some, [sent] * len(some), pure=False))
+        return list(client.map(partial(_done, n_lines), some, [sent] * len(some), pure=False))
 
-    for labels in in_lots(client, len(tops), _LABEL_LOTS_A_SLOT * n_slots(client), submit):
-        yield labels.astype(np.int32)
+    for done in in_lots(client, len(tops), _LABEL_LOTS_A_SLOT * n_slots(client), submit):
+        yield unpacked(done)
+
+
+class StripPasses:
+    """The pixels, strip by strip, read and added up by workers: ``Passes``."""
+
+    def __init__(self, client: Client, scene: Scene, progress: Progress | None) -> None:
+        check_workers(client)
+        self._client = client
+        self._scene = scene
+        self._progress = progress
+        self._n_lines = lines_of_strip(scene)
+        self._opener = client.submit(given, _Opener(scene), pure=False)
+
+    def origin(self) -> NDArray[np.float64]:
+        """See ``Passes``. It is read here: mostly the first lines have it."""
+        height, n_lines = self._scene.grid.height, min(self._n_lines, self._scene.block_height)
+        for top in range(0, height, n_lines):
+            for pixels in few_pixels(self._scene.read(top, min(n_lines, height - top))):
+                first: NDArray[np.float64] = pixels[0].astype(np.float64)
+                return first
+        raise no_pixel(self._scene)
+
+    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
+        """See ``Passes``."""
+        height = self._scene.grid.height
+        tops = range(0, height, self._n_lines)
+        sent = self._client.submit(given, empty, pure=False)
+        shared = [[entry] * len(tops) for entry in (self._opener, sent)]
+        level = self._client.map(partial(_gathered, self._n_lines), tops, *shared, pure=False)
+        watched, together = level, 1
+        while len(level) > 1:
+            groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
+            level = self._client.map(_merged, groups, pure=False)
+            if together == 1:  # what strips came to need not be kept
+                watched, together = level, _MERGED_TOGETHER
+        if self._progress is not None:
+            as_completed = load_distributed().as_completed
+            for n_done, _ in enumerate(as_completed(watched, loop=self._client.loop), 1):
+                n_lines = min(n_done * together * self._n_lines, height)
+                self._progress(number * height + n_lines, n_passes * height)
+        found, total = gathered(self._client, level)[0]
+        if not found:
+            raise no_pixel(self._scene)
+        result: G = total
+        return result
 
 
 class _Opener:
@@ -129,7 +174,23 @@ def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Open
 
 
 @errors_travel
-def _labels_of(n_lines: int, top: int, sent: tuple[_Opener, Classifier]) -> NDArray[np.signedinteger[Any]]:
-    opener, classifier = sent
-    labels = classifier.label(opener.read(top, n_lines))
-    return labels.astype(np.min_scalar_type(-len(classifier.centers)))
+def _done(n_lines: int, top: int, sent: tuple[_Opener, StripWork]) -> StripDone:
+    opener, work = sent
+    return work.packed(work.of(opener.read(top, n_lines)))
+
+
+@errors_travel
+def _gathered(n_lines: int, top: int, opener: _Opener, empty: G) -> tuple[bool, G]:
+    """Whether the strip has pixels, and all of them."""
+    found, total = False, copy.deepcopy(empty)  # which the worker gives to other tasks, too
+    for pixels in few_pixels(opener.read(top, n_lines)):
+        found = True
+        total.add(pixels)
+    return found, total
+
+
+def _merged(parts: Sequence[tuple[bool, G]]) -> tuple[bool, G]:
+    total = copy.deepcopy(parts[0][1])  # a result that may be asked for again
+    for _, part in parts[1:]:
+        total.merge(part)
+    return any(found for found, _ in parts), total

@@ -13,6 +13,7 @@ from typing import Any
 from kmosaic.cluster.fields import printable_text
 from kmosaic.engines import resolve_n_threads
 from kmosaic.errors import DataError, MissingLibraryError
+from kmosaic.scenes.libtiff import silence_libtiff
 from kmosaic.scenes.sources import refuse_hidden_sources
 
 CACHE_BYTES = 16 << 20
@@ -63,6 +64,7 @@ def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
     with load_rasterio().Env(
         GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(n_threads()), GDAL_VRT_ENABLE_PYTHON="NO", **settings
     ):
+        silence_libtiff()
         try:
             yield
         except DataError:

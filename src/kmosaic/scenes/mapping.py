@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from kmosaic.scenes.raster_output import TILE
 from kmosaic.scenes.scene import Scene, Strip
 from kmosaic.scenes.smoothing import majority_by_strips, sieve
 from kmosaic.scenes.statistics import GROUP_LINES, ClassSizes, ClassStatistics, ClassSums, SizeCount
+from kmosaic.scenes.strip_work import StripWork
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -53,7 +56,8 @@ class Mapping:
     ``majority`` is the window of the filter, ``sieve`` the least pixels of a patch, each None for neither;
     ``memory`` the most bytes the process is to use, None for no cap, of which ``taken`` are in use
     already; ``on_pass`` is called with the lines done and all there are. With a ``client``, the workers of
-    its Dask cluster find the labels, unless ``on_detail`` asks for more.
+    its Dask cluster find the labels and what is known of the same pixels, and, where labels are not smoothed,
+    add up the statistics.
     """
 
     scene: Scene
@@ -84,7 +88,7 @@ class Mapping:
         if statistics:
             sums = ClassSums(self.classifier.scaling.unscale(self.classifier.centers), self.scene.dtype)
         top = 0
-        for values, labels in self._smoothed(on_detail, keeps_values=statistics):
+        for values, labels in self._smoothed(on_detail, sums):
             count.add(top, labels)
             on_labels(labels)
             if sums is not None and values is not None:
@@ -92,13 +96,19 @@ class Mapping:
             top += len(labels)
         return count.sizes(), None if sums is None else sums.statistics()
 
-    def _smoothed(self, on_detail: OnDetail | None, *, keeps_values: bool) -> Iterator[Labelled]:
-        """The values of each strip, where they are to be kept, and its labels as they are to be in the
-        map."""
+    def _smoothed(self, on_detail: OnDetail | None, sums: ClassSums | None) -> Iterator[Labelled]:
+        """The values of each strip, where they are still to be added to ``sums``, and its labels as they are
+        to be in the map."""
         reader = StripReader(self.scene, self._n_lines(on_detail is not None), self.on_pass)
         strips: Iterator[Labelled] = (self._labelled(strip, on_detail) for strip in reader.strips())
-        if self.client is not None and on_detail is None:
-            strips = self._by_workers(self.client, reader, keeps_values=keeps_values)
+        keeps_values = sums is not None
+        if self.client is not None:
+            smoothed = self.majority is not None or self.sieve is not None
+            if sums is not None and not smoothed and sums.are_small(reader.n_lines, self.scene.grid.width):
+                keeps_values = False
+            else:
+                sums = None
+            strips = self._by_workers(self.client, reader, on_detail, sums, keeps_values=keeps_values)
         if self.majority is not None:
             # A strip's labels are known once the next strip has been read, into the same memory.
             held = ((np.array(values) if keeps_values else None, labels) for values, labels in strips)
@@ -107,19 +117,31 @@ class Mapping:
             return strips
         return self._sieved(strips, reader, keeps_values=keeps_values)
 
-    def _by_workers(self, client: Client, reader: StripReader, *, keeps_values: bool) -> Iterator[Labelled]:
-        """The same by the workers of a cluster; what values are kept is read here, too."""
-        from kmosaic.scenes.dask_strips import labels_by_workers
+    def _by_workers(
+        self,
+        client: Client,
+        reader: StripReader,
+        on_detail: OnDetail | None,
+        sums: ClassSums | None,
+        *,
+        keeps_values: bool,
+    ) -> Iterator[Labelled]:
+        """The same by the workers of a cluster, which add up ``sums``; values that are kept are read here."""
+        from kmosaic.scenes.dask_strips import strips_by_workers
 
-        found = labels_by_workers(client, self.scene, self.classifier, reader.n_lines)
-        if keeps_values:
-            yield from ((strip.values, labels) for strip, labels in zip(reader.strips(), found, strict=True))
-            return
+        work = StripWork(self.classifier, on_detail is not None, copy.deepcopy(sums))
+        found = strips_by_workers(client, self.scene, work, reader.n_lines)
+        read = reader.strips() if keeps_values else repeat(None)
         n_done = 0
-        for labels in found:
-            yield None, labels
-            n_done += len(labels)
-            if self.on_pass is not None:
+        for strip, done in zip(read, found, strict=False):
+            if on_detail is not None and done.detail is not None:
+                on_detail(done.detail)
+            if sums is not None:
+                for part in done.sums:
+                    sums.merge(part)
+            yield None if strip is None else strip.values, done.labels
+            n_done += len(done.labels)
+            if self.on_pass is not None and not keeps_values:
                 self.on_pass(n_done, self.scene.grid.height)
 
     def _labelled(self, strip: Strip, on_detail: OnDetail | None) -> Labelled:

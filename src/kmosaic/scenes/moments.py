@@ -20,7 +20,7 @@ _LOWEST_BIT = 1074
 
 @dataclass(frozen=True)
 class Moments:
-    """A band's mean and deviation (of the population), each rounded once."""
+    """A band's mean and deviation (of the population), each rounded once; 0 only where all are equal."""
 
     mean: float
     deviation: float
@@ -47,15 +47,16 @@ def exact_sum(values: NDArray[np.float64]) -> int:
 class FloatMoments:
     """The mean and the deviation of each of several bands of floats.
 
-    Sums are exact, so they do not depend on how the pixels come. Squares are of differences from the first
-    pixel, so that nothing cancels where bands lie far from zero; each is rounded, once.
+    Sums are exact, so they do not depend on how the pixels come. Squares are of differences from ``origin``,
+    by default the first pixel, so that nothing cancels where bands lie far from zero; each is rounded, once.
     """
 
-    def __init__(self, n_bands: int) -> None:
+    def __init__(self, n_bands: int, origin: NDArray[np.float64] | None = None) -> None:
         self._n = 0
-        self._origin: NDArray[np.float64] | None = None
+        self._origin = origin
         self._sums = [0] * n_bands
         self._squares = [0] * n_bands
+        self._varies = [False] * n_bands
 
     def add(self, pixels: NDArray[Any]) -> None:
         """Take in pixels (n, n_bands), 1 to ``PIXELS`` of them, of finite values of at most 1e100."""
@@ -66,17 +67,27 @@ class FloatMoments:
             values = pixels[:, band].astype(np.float64)
             self._sums[band] += exact_sum(values)
             values -= origin
+            self._varies[band] |= bool(values.any())
             self._squares[band] += exact_sum(np.square(values, out=values))
+
+    def merge(self, other: FloatMoments) -> None:
+        """Take in the pixels of another, of the same origin."""
+        self._n += other._n
+        for mine, others in ((self._sums, other._sums), (self._squares, other._squares)):
+            mine[:] = [own + more for own, more in zip(mine, others, strict=True)]
+        self._varies = [own or more for own, more in zip(self._varies, other._varies, strict=True)]
 
     def result(self) -> list[Moments]:
         """Return the moments of each band; there must have been a pixel."""
         assert self._origin is not None
         unit = 1 << _LOWEST_BIT
         found = []
-        for origin, total, squares in zip(self._origin, self._sums, self._squares, strict=True):
+        bands = zip(self._origin, self._sums, self._squares, self._varies, strict=True)
+        for origin, total, squares, varies in bands:
             mean = Fraction(total, unit * self._n)
             variance = Fraction(squares, unit * self._n) - (mean - Fraction(float(origin))) ** 2
-            found.append(Moments(float(mean), math.sqrt(max(0.0, float(variance)))))
+            deviation = math.sqrt(max(0.0, float(variance)))
+            found.append(Moments(float(mean), deviation or (math.ulp(0.0) if varies else 0.0)))
         return found
 
 
@@ -90,6 +101,10 @@ class IntegerCounts:
         """Take in pixels (n, n_bands)."""
         for band, counts in enumerate(self._counts):
             counts += np.bincount(pixels[:, band], minlength=len(counts))
+
+    def merge(self, other: IntegerCounts) -> None:
+        """Take in the pixels of another."""
+        self._counts += other._counts
 
     @property
     def n_pixels(self) -> int:

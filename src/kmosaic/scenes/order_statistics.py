@@ -49,6 +49,69 @@ class _Search:
     prefix: int
 
 
+class Extremes:
+    """The lowest and the highest value of each band."""
+
+    def __init__(self, n_bands: int) -> None:
+        self._lowest = np.full(n_bands, np.inf)
+        self._highest = np.full(n_bands, -np.inf)
+
+    def add(self, pixels: NDArray[Any]) -> None:
+        """Take in pixels (n, n_bands), 1 or more."""
+        columns = pixels.T  # least and greatest of a column take a tenth of the time of min(axis=0)
+        np.minimum(self._lowest, [column.min() for column in columns], out=self._lowest)
+        np.maximum(self._highest, [column.max() for column in columns], out=self._highest)
+
+    def merge(self, other: Extremes) -> None:
+        """Take in the pixels of another."""
+        np.minimum(self._lowest, other._lowest, out=self._lowest)
+        np.maximum(self._highest, other._highest, out=self._highest)
+
+    def values(self) -> list[list[float]]:
+        """Return both for each band."""
+        zero = 0.0  # added to -0 it gives 0
+        ends = zip(self._lowest.tolist(), self._highest.tolist(), strict=True)
+        return [[low + zero, high + zero] for low, high in ends]
+
+
+class DigitCounts:
+    """How often each of some sixteen bits of keys occurs, among keys that begin as ``prefixes`` say.
+
+    Parameters
+    ----------
+    dtype : float32 or float64
+    shift : how many bits of a key come after those counted
+    prefixes : (band, how its keys begin), some of them
+    """
+
+    def __init__(self, dtype: np.dtype[Any], shift: int, prefixes: Iterable[tuple[int, int]]) -> None:
+        self._dtype = dtype
+        self._unsigned = np.dtype(f"u{dtype.itemsize}")
+        self._shift = shift
+        self.of = {prefix: np.zeros(1 << _BITS, np.int64) for prefix in prefixes}
+
+    def add(self, pixels: NDArray[Any]) -> None:
+        """Take in pixels (n, n_bands), without NaN."""
+        kind = self._unsigned.type
+        for band in range(pixels.shape[1]):
+            leading = self._keys(pixels[:, band]) >> kind(self._shift)
+            prefixes, digits = leading >> kind(_BITS), leading & kind((1 << _BITS) - 1)
+            for (of_band, prefix), counts in self.of.items():
+                if of_band == band:
+                    same = digits[prefixes == prefix].astype(np.intp)
+                    counts += np.bincount(same, minlength=1 << _BITS)
+
+    def merge(self, other: DigitCounts) -> None:
+        """Take in the pixels of another."""
+        for prefix, counts in self.of.items():
+            counts += other.of[prefix]
+
+    def _keys(self, values: NDArray[Any]) -> NDArray[Any]:
+        bits = (values + self._dtype.type(0)).view(self._unsigned)  # -0 becomes 0
+        top = self._unsigned.type(1 << (self._dtype.itemsize * 8 - 1))
+        return np.asarray(np.where(bits & top, ~bits, bits | top))
+
+
 class OrderStatistics:
     """The values of some ranks in each band, found sixteen bits at a time.
 
@@ -74,38 +137,22 @@ class OrderStatistics:
         self.n_pixels = 0
         """Pixels, known after the first pass."""
 
-    def narrow(self, number: int, blocks: Iterable[NDArray[Any]]) -> None:
-        """Make pass ``number``, from 0, over all pixels: blocks of (n, n_bands), without NaN."""
+    def counts(self, number: int) -> DigitCounts:
+        """Return what pass ``number``, from 0, is to add all pixels to."""
         shift = self._width - _BITS * (number + 1)
-        counts = {(search.band, search.prefix): np.zeros(1 << _BITS, np.int64) for search in self._searches}
-        for block in blocks:
-            self._count(block, shift, counts)
-        if number == 0:
-            self.n_pixels = int(counts[0, 0].sum())
+        return DigitCounts(self._dtype, shift, ((search.band, search.prefix) for search in self._searches))
+
+    def narrow(self, counts: DigitCounts) -> None:
+        """Take in what a pass counted."""
+        if not self.n_pixels:
+            self.n_pixels = int(counts.of[0, 0].sum())
             ranks = self._ranks(self.n_pixels)
             self._searches = [_Search(search.band, rank, 0) for search in self._searches for rank in ranks]
         for search in self._searches:
-            sums = np.cumsum(counts[search.band, search.prefix])
+            sums = np.cumsum(counts.of[search.band, search.prefix])
             digit = int(np.searchsorted(sums, search.rank, "right"))
             search.rank -= int(sums[digit - 1]) if digit else 0
             search.prefix = search.prefix << _BITS | digit
-
-    def _count(
-        self, block: NDArray[Any], shift: int, counts: dict[tuple[int, int], NDArray[np.int64]]
-    ) -> None:
-        kind = self._unsigned.type
-        for band in range(block.shape[1]):
-            leading = self._keys(block[:, band]) >> kind(shift)
-            prefixes, digits = leading >> kind(_BITS), leading & kind((1 << _BITS) - 1)
-            for of_band, prefix in counts:
-                if of_band == band:
-                    same = digits[prefixes == prefix].astype(np.intp)
-                    counts[band, prefix] += np.bincount(same, minlength=1 << _BITS)
-
-    def _keys(self, values: NDArray[Any]) -> NDArray[Any]:
-        bits = (values + self._dtype.type(0)).view(self._unsigned)  # -0 becomes 0
-        top = self._unsigned.type(1 << (self._width - 1))
-        return np.asarray(np.where(bits & top, ~bits, bits | top))
 
     def values(self) -> list[list[float]]:
         """Return, after all passes, the values in each band, in the order of the ranks."""

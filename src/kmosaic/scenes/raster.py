@@ -71,7 +71,8 @@ class RasterScene:
     @property
     def files(self) -> tuple[str, ...]:
         """Every file it is read from, as far as GDAL tells: a VRT's sources, masks and sidecars, too."""
-        return tuple(path for file in self._files for path in file.files)
+        masks = [self._mask.file] if self._mask else []
+        return tuple(path for file in (*self._files, *masks) for path in file.files)
 
     @property
     def grid(self) -> Grid:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,16 @@ from numpy.typing import NDArray
 from kmosaic.cluster.fields import check_one_of, finite_number
 from kmosaic.errors import DataError
 from kmosaic.scenes.moments import PIXELS, FloatMoments, IntegerCounts, Moments
-from kmosaic.scenes.order_statistics import OrderStatistics, Quantile
+from kmosaic.scenes.order_statistics import Extremes, OrderStatistics, Quantile
 from kmosaic.scenes.scene import Scene, Strip
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # Values scaled together, as float64 in the processor's cache.
 _VALUES = 1 << 14
+# Its square, and products of several such squares, are far from where float64 loses digits.
+_LEAST_SPREAD = 1e-100
 METHODS = ("none", "standard", "min-max", "percentile")
 Progress = Callable[[int, int], None]
 """Called with the lines done, and how many there are: lines of all passes over the scene."""
@@ -149,57 +153,116 @@ def fit_scaling(
     Raises
     ------
     DataError
-        Where no pixel is present, or as ``Scene.read``.
+        Where no pixel is present, or a band's values differ too little to be squared, or as ``Scene.read``.
     """
-    check_one_of("method", method, METHODS)
     if strip_lines < 1:
         raise ValueError(f"strip_lines={strip_lines} must be at least 1")
+    return _fitted(method, percentiles, scene, lambda: _Lines(scene, strip_lines, progress))
+
+
+def fit_scaling_on(
+    client: Client,
+    scene: Scene,
+    method: str,
+    progress: Progress | None = None,
+    percentiles: tuple[float, float] = (2.0, 98.0),
+) -> Scaling:
+    """Compute the same scaling, to the bit, by the workers of a Dask cluster.
+
+    Raises
+    ------
+    DataError
+        As ``fit_scaling``, and where there is no worker, or workers have another version of kmosaic.
+    """
+    from kmosaic.scenes.dask_strips import StripPasses
+
+    return _fitted(method, percentiles, scene, lambda: StripPasses(client, scene, progress))
+
+
+def _fitted(
+    method: str, percentiles: tuple[float, float], scene: Scene, passes: Callable[[], Passes]
+) -> Scaling:
+    check_one_of("method", method, METHODS)
     low, high = (finite_number("percentiles", value, 0) for value in percentiles)
     if not low < high <= 100:
         raise ValueError(f"percentiles={percentiles} must be two of 0 to 100, in ascending order")
     if method == "none":
         return Scaling.none(len(scene.bands))
-    lines = _Lines(scene, strip_lines, progress)
     if method == "standard":
-        moments = _moments(lines)
-        return _scaling(method, [m.mean for m in moments], [m.deviation for m in moments])
+        moments = _moments(scene, passes())
+        return _scaling(scene, method, [m.mean for m in moments], [m.deviation for m in moments])
     quantiles = [Quantile(low), Quantile(high)] if method == "percentile" else [Quantile(0), Quantile(100)]
-    ends = _at_quantiles(lines, quantiles)
-    return _scaling(method, [first for first, _ in ends], [last - first for first, last in ends])
+    ends = _at_quantiles(scene, passes(), quantiles)
+    return _scaling(scene, method, [first for first, _ in ends], [last - first for first, last in ends])
+
+
+class Gathering(Protocol):
+    """What pixels are added to, in any order."""
+
+    def add(self, pixels: NDArray[Any]) -> None:
+        """Take in pixels (n, n_bands), 1 to ``PIXELS`` of them."""
+
+    def merge(self, other: Self) -> None:
+        """Take in the pixels of another."""
+
+
+G = TypeVar("G", bound=Gathering)
+
+
+class Passes(Protocol):
+    """The pixels of a scene that are present, as often as it takes."""
+
+    def origin(self) -> NDArray[np.float64] | None:
+        """The first pixel; None where it is the first to be added anyway."""
+
+    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
+        """Add all pixels to ``empty``, in pass ``number``, from 0, of so many.
+
+        Raises
+        ------
+        DataError
+            Where there is none.
+        """
 
 
 class _Lines:
-    """The pixels of a scene that are present, strip by strip, as often as it takes."""
+    """The pixels, strip by strip, read here: ``Passes``."""
 
     def __init__(self, scene: Scene, strip_lines: int, progress: Progress | None) -> None:
-        self.scene = scene
-        self.n_bands = len(scene.bands)
-        self.dtype = scene.dtype
+        self._scene = scene
         self._step = min(strip_lines, scene.grid.height)
         self._progress = progress
-        self._buffer = np.empty((self._step, scene.grid.width, self.n_bands), scene.dtype)
+        self._buffer = np.empty((self._step, scene.grid.width, len(scene.bands)), scene.dtype)
 
-    def once(self) -> Iterator[NDArray[Any]]:
-        """One pass: (n, n_bands) at a time, 1 to ``PIXELS`` of them, gone when the next come."""
-        return self.passes(1, 0)
+    def origin(self) -> None:
+        """See ``Passes``."""
 
-    def passes(self, n_passes: int, number: int) -> Iterator[NDArray[Any]]:
-        """Pass ``number``, from 0, of so many."""
-        height = self.scene.grid.height
-        n_pixels = 0
+    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
+        """See ``Passes``."""
+        height = self._scene.grid.height
+        found = False
         for top in range(0, height, self._step):
             n_lines = min(self._step, height - top)
-            for pixels in _few(self.scene.read(top, n_lines, self._buffer[:n_lines])):
-                n_pixels += len(pixels)
-                yield pixels
+            for pixels in few_pixels(self._scene.read(top, n_lines, self._buffer[:n_lines])):
+                found = True
+                empty.add(pixels)
             if self._progress:
                 self._progress(number * height + top + n_lines, n_passes * height)
-        if not n_pixels:
-            raise DataError(f"{self.scene.name} has no pixel that is present: all is nodata or masked")
+        if not found:
+            raise no_pixel(self._scene)
+        return empty
 
 
-def _few(strip: Strip) -> Iterator[NDArray[Any]]:
-    """The pixels of a strip that are present, few at a time: a copy of all takes as much memory again."""
+def no_pixel(scene: Scene) -> DataError:
+    """Return the error of a scene where no pixel is present."""
+    return DataError(f"{scene.name} has no pixel that is present: all is nodata or masked")
+
+
+def few_pixels(strip: Strip) -> Iterator[NDArray[Any]]:
+    """Yield the pixels of a strip that are present, few at a time: a copy of all takes as much memory again.
+
+    They are (n, n_bands), 1 to ``PIXELS`` of them.
+    """
     flat = strip.values.reshape(-1, strip.values.shape[-1])
     valid = None if strip.valid is None else strip.valid.ravel()
     for first in range(0, len(flat), PIXELS):
@@ -210,37 +273,29 @@ def _few(strip: Strip) -> Iterator[NDArray[Any]]:
             yield pixels
 
 
-def _moments(lines: _Lines) -> list[Moments]:
-    if lines.dtype.kind == "u":
-        return _counts(lines).moments()
-    sums = FloatMoments(lines.n_bands)
-    for pixels in lines.once():
-        sums.add(pixels)
-    return sums.result()
+def _moments(scene: Scene, passes: Passes) -> list[Moments]:
+    n_bands = len(scene.bands)
+    if scene.dtype.kind == "u":
+        return passes.gathered(IntegerCounts(n_bands, scene.dtype)).moments()
+    return passes.gathered(FloatMoments(n_bands, passes.origin())).result()
 
 
-def _counts(lines: _Lines) -> IntegerCounts:
-    counts = IntegerCounts(lines.n_bands, lines.dtype)
-    for pixels in lines.once():
-        counts.add(pixels)
-    return counts
-
-
-def _at_quantiles(lines: _Lines, quantiles: Sequence[Quantile]) -> list[list[float]]:
+def _at_quantiles(scene: Scene, passes: Passes, quantiles: Sequence[Quantile]) -> list[list[float]]:
     """For each band, its values at each quantile."""
+    n_bands = len(scene.bands)
 
     def ranks(n: int) -> list[int]:
         return [rank for quantile in quantiles for rank in quantile.ranks(n)]
 
-    if lines.dtype.kind == "u":
-        counts = _counts(lines)
+    if scene.dtype.kind == "u":
+        counts = passes.gathered(IntegerCounts(n_bands, scene.dtype))
         n_pixels, neighbours = counts.n_pixels, counts.at(ranks(counts.n_pixels))
     elif all(quantile.is_extreme for quantile in quantiles):
-        return _extremes(lines)
+        return passes.gathered(Extremes(n_bands)).values()
     else:
-        search = OrderStatistics(lines.dtype, lines.n_bands, ranks)
+        search = OrderStatistics(scene.dtype, n_bands, ranks)
         for number in range(search.n_passes):
-            search.narrow(number, lines.passes(search.n_passes, number))
+            search.narrow(passes.gathered(search.counts(number), search.n_passes, number))
         n_pixels, neighbours = search.n_pixels, search.values()
     return [
         [
@@ -251,17 +306,12 @@ def _at_quantiles(lines: _Lines, quantiles: Sequence[Quantile]) -> list[list[flo
     ]
 
 
-def _extremes(lines: _Lines) -> list[list[float]]:
-    lowest, highest = np.full(lines.n_bands, np.inf), np.full(lines.n_bands, -np.inf)
-    for pixels in lines.once():
-        columns = pixels.T  # least and greatest of a column take a tenth of the time of min(axis=0)
-        np.minimum(lowest, [column.min() for column in columns], out=lowest)
-        np.maximum(highest, [column.max() for column in columns], out=highest)
-    zero = 0.0  # added to -0 it gives 0
-    return [[low + zero, high + zero] for low, high in zip(lowest.tolist(), highest.tolist(), strict=True)]
-
-
-def _scaling(method: str, shift: Sequence[float], spread: Sequence[float]) -> Scaling:
-    factor = [1 / value if value > 0 and math.isfinite(1 / value) else 0.0 for value in spread]
-    constant = tuple(band for band, value in enumerate(factor) if value == 0)
-    return Scaling(method, tuple(shift), tuple(value or 1.0 for value in factor), constant)
+def _scaling(scene: Scene, method: str, shift: Sequence[float], spread: Sequence[float]) -> Scaling:
+    for band, value in enumerate(spread, 1):
+        if 0 < value < _LEAST_SPREAD:
+            raise DataError(
+                f"band {band} of {scene.name} varies by less than {_LEAST_SPREAD:g}, too little to square; "
+                "multiply it, or leave it out"
+            )
+    constant = tuple(band for band, value in enumerate(spread) if value == 0)
+    return Scaling(method, tuple(shift), tuple(1 / (value or 1.0) for value in spread), constant)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.engines.dask_cluster import open_cluster
-from kmosaic.errors import DataError, OutputError
-from kmosaic.files import check_output
+from kmosaic.errors import DataError
+from kmosaic.files import check_outputs
 from kmosaic.scenes.arrays import as_scene
 from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
@@ -27,15 +27,16 @@ from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
-from kmosaic.scenes.scaling import METHODS, fit_scaling
+from kmosaic.scenes.room import Output, check_room
+from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling, fit_scaling_on
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.smoothing import check_window
+from kmosaic.scenes.sources import FilePath, files_read
 from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
 from kmosaic.scenes.statistics_file import StatisticsTable, check_statistics_name, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
-FilePath = str | os.PathLike[str]
 Progress = Callable[[int, int | None, str], None]
 """Called with what is done, of how much, and what it is."""
 
@@ -260,29 +261,26 @@ class _Job:
                 raise DataError(f"how many classes there will be to name is not known with isodata; {remedy}")
         if asked.statistics_path is not None:
             check_statistics_name(asked.statistics_path)
-        inputs = {Path(path).resolve() for path in self._inputs()}
-        seen: set[Path] = set()
-        for path in self._outputs():
-            target = check_output(path, overwrite=asked.overwrite).resolve()
-            if target in inputs:
-                raise OutputError(f"{path} is read from, and would be overwritten; give another name")
-            if target in seen:
-                raise OutputError(f"{path} is named for two outputs; give each its own name")
-            seen.add(target)
+        self._check_outputs(self._inputs())
 
     def _check_room(self, scene: Scene) -> None:
-        """Refuse what only the opened scene tells: an output it is read from, too few pixels."""
-        sources = {Path(path).resolve() for path in getattr(scene, "files", ())}
-        for path in self._outputs():
-            if Path(path).resolve() in sources:
-                raise OutputError(
-                    f"{path} is part of {scene.name}, and would be overwritten; give another name"
-                )
+        """Refuse what only the opened scene tells: an output it is read from, too few pixels or too many."""
+        self._check_outputs(getattr(scene, "files", ()))
         if self.n_clusters is not None and self.n_clusters > scene.grid.n_pixels:
             raise DataError(
                 f"{scene.name} has only {scene.grid.n_pixels:,} pixels for {self.n_clusters:,} clusters; "
                 "ask for fewer"
             )
+        label = 1 if (self.n_clusters or 0) <= 255 else 2
+        maps = [path for path in (self.output, self.asked.second_best) if path is not None]
+        outputs = [Output(path, label) for path in maps]
+        if self.asked.distances is not None:
+            outputs.append(Output(self.asked.distances, 8))
+        sieved = 0 if self.asked.sieve is None else 2 * label + 1
+        check_room(scene, (4 if self.output is None else 0) + sieved, outputs)
+
+    def _check_outputs(self, inputs: Iterable[FilePath]) -> None:
+        check_outputs(self._outputs(), overwrite=self.asked.overwrite, read=files_read(inputs))
 
     def _inputs(self) -> Iterator[FilePath]:
         sources = self.source if isinstance(self.source, list | tuple) else [self.source]
@@ -350,7 +348,7 @@ class _Job:
         asked, told = self.asked, _Telling(self.asked.progress)
         self._names(n_clusters)
         told.what = "scaling bands"
-        scaling = fit_scaling(scene, asked.scaling, self._scaling_lines(scene), told.on_pass)
+        scaling = self._scaling(scene, told.on_pass)
         told.what = "finding classes"
         options = FitOptions(
             n_clusters,
@@ -366,6 +364,11 @@ class _Job:
         if self.client is not None:
             return fit_scene_on(self.client, scene, scaling, options)
         return fit_scene(scene, scaling, options)
+
+    def _scaling(self, scene: Scene, progress: Callable[[int, int], None]) -> Scaling:
+        if self.client is not None:
+            return fit_scaling_on(self.client, scene, self.asked.scaling, progress)
+        return fit_scaling(scene, self.asked.scaling, self._scaling_lines(scene), progress)
 
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""

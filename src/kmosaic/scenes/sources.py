@@ -1,10 +1,11 @@
-"""Which other files a raster file takes in, and that none is on the network unless that was asked for."""
+"""Which other files a raster file takes in: that none is on the network unasked, and none overwritten."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -29,6 +30,8 @@ _SERVICES = frozenset(
     )
 )
 _MOST_BYTES = 64 << 20
+_VIRTUAL = re.compile("(/vsi[a-z0-9_]+/)+", re.IGNORECASE)
+FilePath = str | os.PathLike[str]
 
 
 def is_remote(path: str) -> bool:
@@ -53,10 +56,44 @@ def refuse_hidden_sources(path: str) -> None:
                     f"{file} takes in {source[:200]!r} over the network; where that is meant, allow it "
                     "(network=True)"
                 )
-            beside = os.path.join(os.path.dirname(file), source)
-            if os.path.realpath(beside) not in seen:
-                seen.add(os.path.realpath(beside))
-                waiting.append(beside)
+            for found in _files_named(source, os.path.dirname(file)):
+                if os.path.realpath(found) not in seen:
+                    seen.add(os.path.realpath(found))
+                    waiting.append(found)
+
+
+def files_read(names: Iterable[FilePath]) -> frozenset[str]:
+    """Return the files that rasters are read from: real paths of those named, and of those they take in.
+
+    Virtual rasters that take in others are followed, whatever the depth; archives are files, too.
+    """
+    given = [os.fspath(name) for name in names if "\0" not in os.fspath(name)]
+    waiting = [file for name in given for file in _files_named(name, "")]
+    seen: set[str] = set()
+    while waiting:
+        file = waiting.pop()
+        if os.path.realpath(file) in seen:
+            continue
+        seen.add(os.path.realpath(file))
+        with contextlib.suppress(DataError, OSError):  # told when it is opened
+            for source in _sources(file) if _is_xml(file) else ():
+                waiting += _files_named(source, os.path.dirname(file))
+    return frozenset(seen.union(map(os.path.realpath, given)))
+
+
+def _files_named(name: str, folder: str) -> Iterator[str]:
+    """Which files there are that a name may mean to GDAL: in ``folder`` or the working folder, as the file
+    itself, the archive it is in, or the file of which it is a part, such as NETCDF:FILE:VARIABLE."""
+    plain = _VIRTUAL.sub("", name)
+    if plain != name:
+        plain = plain.translate({ord("{"): None, ord("}"): None})  # round the archive's name
+    for part in dict.fromkeys((plain, *plain.split(":"))):
+        for base in dict.fromkeys((folder, "")):
+            path = os.path.join(base, part.strip('"'))
+            while path and not os.path.lexists(path) and os.path.dirname(path) != path:
+                path = os.path.dirname(path)
+            if os.path.isfile(path):
+                yield path
 
 
 def _is_xml(path: str) -> bool:

@@ -6,6 +6,7 @@ bit; of others they are added up in groups of lines that are always the same.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -143,6 +144,33 @@ class ClassSums:
             for first in range(0, len(flat), _MOST_PIXELS):
                 some = slice(first, first + _MOST_PIXELS)
                 self._add_pixels(pixels[some], flat[some])
+
+    def parts(self, values: NDArray[Any], labels: NDArray[np.int32]) -> list[ClassSums]:
+        """Return sums of the lines, to be merged in their order: to the bits of adding the lines."""
+        step = len(labels) if self._integers else GROUP_LINES
+        found = []
+        for start in range(0, len(labels), step):
+            found.append(copy.deepcopy(self))
+            found[-1].add(values[start : start + step], labels[start : start + step])
+        return found
+
+    def merge(self, other: ClassSums) -> None:
+        """Add what another has summed: of floats, in the order of lines."""
+        self._pixels += other._pixels
+        if self._integers:
+            for sums in (self, other):
+                sums._carry()
+            for large, more in zip(self._large, other._large, strict=True):
+                large += more
+        else:
+            np.add(self._values, other._values, out=self._values)
+            np.add(self._products, other._products, out=self._products)
+
+    def are_small(self, n_lines: int, width: int) -> bool:
+        """Whether the ``parts`` of so many lines take less than the lines' values."""
+        n_pixels = (n_lines if self._integers else min(n_lines, GROUP_LINES)) * width
+        whole = self._integers or n_pixels <= _MOST_PIXELS  # else they are added up otherwise
+        return whole and 8 * (self._values.size + self._products.size) <= n_pixels * self._origins.shape[1]
 
     def _add_pixels(self, pixels: NDArray[Any], labels: NDArray[np.int32]) -> None:
         if self._integers and self._n_sums == _MOST_SUMS:

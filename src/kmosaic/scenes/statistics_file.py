@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.csv_table import write_rows
 from kmosaic.errors import OutputError
 from kmosaic.files import atomic_write
 from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
@@ -127,14 +126,14 @@ def write_statistics(
     if Path(path).suffix.lower() == ".json":
         text = json.dumps(table.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     else:
-        text = _csv([table.header(), *table.rows()])
+        text = _csv(table)
     with atomic_write(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
+def _csv(table: StatisticsTable) -> str:
     stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="\n").writerows(rows)
+    write_rows(stream, table.header(), table.rows())
     return stream.getvalue()
 
 
