@@ -121,7 +121,7 @@ def spread_centers(engine: BlockEngine, n_clusters: int) -> NDArray[np.float64]:
     fit = MemoryEngine(rows, None, 1)
     centers = rows[random.choice(len(rows), n_clusters, replace=False)].astype(np.float64)
     for _ in range(_STEPS):
-        centers = fit.means(fit.assign(centers).partial, centers)
+        fit.update(fit.assign(centers).partial, centers)
     return centers
 
 

@@ -35,6 +35,7 @@ namespace {
 // float64 weights, or uint32 counts of the equal rows that each integer row stands for.
 using Weights = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using MutableCenters = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 // int32, or uint8 of few clusters and features.
 using LabelsOfAnySize = nb::ndarray<nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -297,6 +298,12 @@ Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray
     return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
 }
 
+void partial_update(const Partial& self, const MutableCenters& centers, std::size_t n_threads) {
+    require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
+            "centers must have the Partial's shape");
+    without_gil(n_threads, [&](const Parallel& p) { self.means(centers.data(), p); });
+}
+
 std::pair<double, double> partial_inertia(const Partial& self, const CenterArray& centers,
                                           std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
@@ -471,6 +478,8 @@ NB_MODULE(_core, m) {
                      "The total weight of each cluster's rows.")
         .def("means", &partial_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
+        .def("update", &partial_update, "centers"_a.noconvert(), "n_threads"_a = 1,
+             "Move centers to their clusters' means, in place; one without weight stays.")
         .def("inertia", &partial_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
     bind_blocks(m, partial);

@@ -253,25 +253,60 @@ void dots(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::
     for (; p < n_pairs; ++p) multiply_pairs<1>(pairs + p, n_bytes, out + p);
 }
 
-std::uint32_t open_groups(const float* bounds, const float* travelled, std::size_t n_groups, float upper) {
 #if KMOSAIC_LANES == 16
-    const auto in = static_cast<__mmask16>((1U << n_groups) - 1);
-    const __m512 now = _mm512_sub_ps(_mm512_maskz_loadu_ps(in, bounds), _mm512_maskz_loadu_ps(in, travelled));
-    return _mm512_mask_cmp_ps_mask(in, now, _mm512_set1_ps(upper), _CMP_NGT_UQ);
-#else
-    std::uint32_t open = 0;
-    for (std::size_t g = 0; g < n_groups; ++g)
-        open |= static_cast<std::uint32_t>(!(bounds[g] - travelled[g] > upper)) << g;
-    return open;
-#endif
+inline Floats now(__m256i bounds, Floats unit, Floats travelled) {
+    return _mm512_fmsub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bounds)), unit, travelled);
 }
 
-std::uint32_t below(const float* scores, float norm_square, const GroupBounds& groups, const float* bounds) {
+inline __mmask16 group_mask(const GroupBounds& groups) {
+    return static_cast<__mmask16>((1U << groups.n_groups) - 1);
+}
+
+void open_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows, std::uint16_t* open) {
+    const Floats unit = _mm512_set1_ps(groups.unit);
+    const __mmask16 in = group_mask(groups);
+    const Floats travelled = _mm512_maskz_loadu_ps(in, groups.travelled);
+    std::size_t r = 0;
+    if (groups.n_groups == 8) {  // two rows at a time
+        const Floats twice = _mm512_shuffle_f32x4(travelled, travelled, 0x44);
+        for (; r + 2 <= n_rows; r += 2) {
+            const __m256i bounds =
+                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(groups.bounds + r * 8));
+            const Floats upper = _mm512_mask_mov_ps(_mm512_set1_ps(uppers[r]), static_cast<__mmask16>(0xFF00),
+                                                    _mm512_set1_ps(uppers[r + 1]));
+            const unsigned both = _mm512_cmp_ps_mask(now(bounds, unit, twice), upper, _CMP_NGT_UQ);
+            open[r] = both & 0xFF;
+            open[r + 1] = static_cast<std::uint16_t>(both >> 8);
+        }
+    }
+    for (; r < n_rows; ++r) {
+        const __m256i bounds = _mm256_maskz_loadu_epi16(in, groups.bounds + r * groups.n_groups);
+        open[r] =
+            _mm512_mask_cmp_ps_mask(in, now(bounds, unit, travelled), _mm512_set1_ps(uppers[r]), _CMP_NGT_UQ);
+    }
+}
+#else
+inline float now(const GroupBounds& groups, std::size_t row, std::size_t g) {
+    return static_cast<float>(groups.bounds[row * groups.n_groups + g]) * groups.unit - groups.travelled[g];
+}
+
+void open_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows, std::uint16_t* open) {
+    for (std::size_t r = 0; r < n_rows; ++r) {
+        unsigned bits = 0;
+        for (std::size_t g = 0; g < groups.n_groups; ++g)
+            bits |= static_cast<unsigned>(!(now(groups, r, g) > uppers[r])) << g;
+        open[r] = static_cast<std::uint16_t>(bits);
+    }
+}
+#endif
+
+std::uint32_t below(const float* scores, float norm_square, const GroupBounds& groups,
+                    const std::int32_t* group_of_lane) {
 #if KMOSAIC_LANES == 16
-    const auto in = static_cast<__mmask16>((1U << groups.n_groups) - 1);
-    const __m512 now =
-        _mm512_sub_ps(_mm512_maskz_loadu_ps(in, bounds), _mm512_maskz_loadu_ps(in, groups.travelled));
-    const __m512 bound = _mm512_permutexvar_ps(_mm512_loadu_si512(groups.group_of_lane), now);
+    const __mmask16 in = group_mask(groups);
+    const Floats bounds = now(_mm256_maskz_loadu_epi16(in, groups.bounds), _mm512_set1_ps(groups.unit),
+                              _mm512_maskz_loadu_ps(in, groups.travelled));
+    const Floats bound = _mm512_permutexvar_ps(_mm512_loadu_si512(group_of_lane), bounds);
     const __m512 square = _mm512_add_ps(_mm512_loadu_ps(scores), _mm512_set1_ps(norm_square));
     const __m512 limit = _mm512_mul_ps(bound, bound);
     const __mmask16 positive = _mm512_cmp_ps_mask(bound, _mm512_setzero_ps(), _CMP_GT_OQ);
@@ -279,8 +314,7 @@ std::uint32_t below(const float* scores, float norm_square, const GroupBounds& g
 #else
     std::uint32_t lanes = 0;
     for (std::size_t l = 0; l < kPanelWidth; ++l) {
-        const auto g = static_cast<std::size_t>(groups.group_of_lane[l]);
-        const float bound = bounds[g] - groups.travelled[g];
+        const float bound = now(groups, 0, static_cast<std::size_t>(group_of_lane[l]));
         lanes |= static_cast<std::uint32_t>(bound > 0 && !(scores[l] + norm_square >= bound * bound)) << l;
     }
     return lanes;

@@ -196,11 +196,12 @@ struct Quantised {
     float farthest;
 };
 
-// How far each group's bounds have sunk, and which group each lane of a panel belongs to.
+// Lower bounds of groups' distances: `bounds` times `unit`, less how far the group has travelled.
 struct GroupBounds {
+    const std::uint16_t* bounds;  // [row][group]
     const float* travelled;
+    float unit;
     std::size_t n_groups;  // 16 at most
-    const std::int32_t* group_of_lane;
 };
 
 // Kernels on rows of bytes; the bounds are in kmeans/centroid_codes.hpp.
@@ -230,13 +231,14 @@ struct ByteKernels {
     // out[p] = row . codes of pair p, all readable for n_bytes, a multiple of kByteBlock.
     void (*dots)(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out);
 
-    // A bit for each of at most 16 groups whose bound, less what it has travelled, is not above `upper`.
-    std::uint32_t (*open_groups)(const float* bounds, const float* travelled, std::size_t n_groups,
-                                 float upper);
+    // open[r] = a bit for each group whose bound for row r is not above uppers[r].
+    void (*open_groups)(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
+                        std::uint16_t* open);
 
-    // A bit for each lane whose score is not above its group's bound, squared, less norm_square.
+    // A bit for each lane of a panel whose score for the first row is not above its group's bound, squared, less
+    // norm_square.
     std::uint32_t (*below)(const float* scores, float norm_square, const GroupBounds& groups,
-                           const float* bounds);
+                           const std::int32_t* group_of_lane);
 
     // |a - b|^2, exactly.
     std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);

@@ -19,6 +19,7 @@
 namespace kmosaic {
 
 constexpr std::size_t kNeighbours = 2;
+constexpr std::uint16_t kMostUnits = 0xFFFF;
 
 // A centroid near a row, with a lower bound of its own: of the distance, as it would be had the centroid not moved since the start.
 struct Neighbour {
@@ -66,7 +67,8 @@ class BoundedAssigner {
     std::vector<double> ways_;           // by centroid: how far it has moved since the start
     std::vector<float> upper_;           // when the row was last measured, and
     std::vector<float> drifted_;         // how far its centroid has moved since
-    std::vector<float> lower_;       // [row][group], as they would be had the group not moved since the start
+    std::vector<std::uint16_t> lower_;   // [row][group], in units: what it would be had the group not moved
+    float unit_;
     std::vector<double> travelled_;  // how far each group has moved since
     std::vector<float> drift_;       // by centroid: how far it moved in this call
 };

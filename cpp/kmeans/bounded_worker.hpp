@@ -33,6 +33,8 @@ class BoundedWorker {
         survivors_.clear();
         follow_drift(first, count);
         if (all_.movers_.any()) sift_movers(first, count);
+        open_groups_.resize(count);
+        bounds_.open_groups(first, upper_, open_groups_.data());
         for (std::size_t i = 0; i < count; ++i) look_at(first + i, i);
         guess_labels();
         measure_own();
@@ -93,7 +95,6 @@ class BoundedWorker {
         part_least_.resize(batch_.size() * kPanelWidth);
         all_.table_.bytes->sift(codes_.panel(movers), batch_.data(), batch_.size(), masks_.data(),
                                 part_least_.data());
-        const GroupBounds groups{bounds_.travelled(), n_groups_, movers.group_of_lane};
         for (std::size_t b = 0; b < batch_.size(); ++b) {
             const std::size_t row = first + members_[b];
             survivors_of_movers_[members_[b]] = masks_[b];
@@ -101,7 +102,8 @@ class BoundedWorker {
             const double slack = codes_.coarse_slack(row);
             const auto square =
                 static_cast<float>(bounds_.lower_square(row) - slack - 1e-6 * bounds_.lower_square(row));
-            for (std::uint32_t lanes = all_.table_.bytes->below(least, square, groups, bounds_.lower(row));
+            for (std::uint32_t lanes =
+                     all_.table_.bytes->below(least, square, bounds_.groups(row), movers.group_of_lane);
                  lanes; lanes &= lanes - 1) {
                 const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
                 bounds_.lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
@@ -114,13 +116,13 @@ class BoundedWorker {
         const float upper = upper_[i];
         const std::int32_t label = labels_[row];
         if (upper < 0) {
-            std::fill_n(bounds_.lower(row), n_groups_, -std::numeric_limits<float>::infinity());
+            std::fill_n(bounds_.lower(row), n_groups_, std::uint16_t{0});
             const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
             std::fill_n(bounds_.neighbours(row), kNeighbours, Neighbour{});
             activate(row, known ? label : -1).groups = (1U << n_groups_) - 1;
             return;
         }
-        const std::uint32_t groups = bounds_.open_groups(row, upper);
+        const std::uint32_t groups = open_groups_[i];
         const std::uint32_t open = bounds_.open_neighbours(row, upper);
         const std::uint32_t movers = survivors_of_movers_[i];
         if (!groups && !open && !movers) return;
@@ -342,11 +344,11 @@ class BoundedWorker {
     void store_groups(std::size_t a) {
         const std::size_t row = active_[a].row;
         const double slack = codes_.coarse_slack(row);
-        float* bounds = bounds_.lower(row);
+        std::uint16_t* bounds = bounds_.lower(row);
         for (std::uint32_t bits = active_[a].groups; bits; bits &= bits - 1) {
             const auto g = static_cast<std::size_t>(std::countr_zero(bits));
-            bounds_.store(bounds[g],
-                          bounds_.lower_of(row, static_cast<double>(least_[a * n_groups_ + g]) - slack), g);
+            const double score = static_cast<double>(least_[a * n_groups_ + g]) - slack;
+            bounds[g] = bounds_.stored(bounds_.lower_of(row, score), g);
         }
     }
 
@@ -433,6 +435,7 @@ class BoundedWorker {
     std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
     std::vector<float> upper_;  // of the block's rows
     std::vector<std::uint16_t> survivors_of_movers_;  // likewise
+    std::vector<std::uint16_t> open_groups_;          // likewise
     std::vector<ByteRow> batch_;
     std::vector<std::size_t> members_;
     std::vector<NearestLane> nearest_;

@@ -36,8 +36,7 @@ CentroidCodes::CentroidCodes(const RowCodes& codes, const RowSketches& sketches,
       rest_codes_(n_clusters * codes.n_bytes(), 0),
       fine_(n_clusters),
       encoded_(n_clusters),
-      offsets_(n_clusters * codes.n_features()),
-      points_(sketches.projected() ? n_clusters * kP : 0),
+      points_(n_clusters * width_of_points()),
       arrangement_(n_clusters, most_groups),
       panels_(arrangement_.n_lanes() * sketches.n_quads() * 4, 0),
       constants_(arrangement_.n_lanes(), kInfinity),
@@ -83,7 +82,8 @@ class CentroidCodes::Updater {
             placed_ ? std::sqrt(all_.table_.exact->squared_distance(before, center_.data(), d)) * (1 + 1e-9)
                     : std::numeric_limits<double>::infinity();
         std::copy_n(center_.data(), d, before);
-        all_.encode(j, center_.data());
+        float* offsets = rows_.empty() ? all_.points_.data() + j * d : rows_.data() + moved_.size() * d;
+        all_.encode(j, center_.data(), offsets);
         return true;
     }
 
@@ -91,8 +91,6 @@ class CentroidCodes::Updater {
     void project() {
         const std::size_t d = center_.size();
         const std::size_t group = all_.table_.screen->row_group;
-        for (std::size_t i = 0; i < moved_.size(); ++i)
-            std::copy_n(all_.offsets_.data() + moved_[i] * d, d, rows_.data() + i * d);
         all_.table_.screen->products(rows_.data(), (moved_.size() + group - 1) / group * group, d,
                                      all_.sketches_.projection().float_panels.data(), kSketchPanels,
                                      products_.data());
@@ -105,7 +103,7 @@ class CentroidCodes::Updater {
     bool placed_;
     std::size_t step_;
     std::vector<double> center_;
-    std::vector<float> rows_;
+    std::vector<float> rows_;  // w in float32, of those moved, where rows have sketches
     std::vector<float> products_;
     std::vector<std::size_t> moved_;
 };
@@ -128,22 +126,19 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
     return moved_;
 }
 
-void CentroidCodes::encode(std::size_t centroid, const double* center) {
+// offsets = w in float32.
+void CentroidCodes::encode(std::size_t centroid, const double* center, float* offsets) {
     const std::size_t d = codes_.n_features();
     EncodedCenter& encoded = encoded_[centroid];
     table_.bytes->encode(center, sketches_.mean().data(), d, fine_codes_.data() + centroid * codes_.n_bytes(),
-                         rest_codes_.data() + centroid * codes_.n_bytes(), offsets_.data() + centroid * d,
-                         &encoded);
+                         rest_codes_.data() + centroid * codes_.n_bytes(), offsets, &encoded);
     fine_[centroid] = {encoded.square + 2 * encoded.step * encoded.mean_product, 2 * encoded.step,
                        2 * std::sqrt(encoded.error_square) * (1 + 1e-9),
                        2 * std::sqrt(encoded.square) * (1 + 1e-9)};
 }
 
 void CentroidCodes::rearrange(const Parallel& parallel) {
-    if (sketches_.projected())
-        arrangement_.place(points_, kP);
-    else
-        arrangement_.place(offsets_, codes_.n_features());
+    arrangement_.place(points_, width_of_points());
     std::fill(constants_.begin(), constants_.end(), kInfinity);
     std::fill(moved_.begin(), moved_.end(), std::numeric_limits<double>::infinity());
     parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {

@@ -97,7 +97,10 @@ class CentroidCodes {
         double rest_error = 0;
     };
 
-    void encode(std::size_t centroid, const double* center);
+    [[nodiscard]] std::size_t width_of_points() const {
+        return sketches_.projected() ? kSketchFeatures : codes_.n_features();
+    }
+    void encode(std::size_t centroid, const double* center, float* offsets);
     void place(std::size_t centroid);
     void place_coarse(std::size_t centroid);
     void place_fine(std::size_t centroid);
@@ -113,8 +116,7 @@ class CentroidCodes {
     std::vector<std::int8_t> rest_codes_;
     std::vector<Fine> fine_;
     std::vector<EncodedCenter> encoded_;
-    std::vector<float> offsets_;  // w in float32, one a row
-    std::vector<float> points_;   // P' w, where rows have sketches
+    std::vector<float> points_;  // P' w where rows have sketches, else w
     Arrangement arrangement_;
     std::vector<std::int8_t> panels_;
     std::vector<float> constants_, scales_, norm_errors_, rest_errors_;  // by lane

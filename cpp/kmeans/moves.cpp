@@ -55,7 +55,7 @@ Moves::Ledger::Ledger(Moves& moves)
 void Moves::Ledger::make_room() {
     if (moves_.kind_ == kTable) settle();
     if (moves_.kind_ == kList && (moves_.n_listed_ += kListStep) <= moves_.most_listed_)
-        room_ += kListStep;
+        moved_.reserve(room_ += kListStep);  // no more than that: a vector would double
     else
         moved_.clear();
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -31,14 +32,19 @@ class RowBounds {
         for (const double way : all.ways_) ways_.push_back(static_cast<float>(way * kMore));
     }
 
-    // How far each group has travelled, from above.
-    [[nodiscard]] const float* travelled() const { return travelled_.data(); }
+    [[nodiscard]] std::uint16_t* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
+    [[nodiscard]] GroupBounds groups(std::size_t row) {
+        return {lower(row), travelled_.data(), all_.unit_, n_groups_};
+    }
 
-    float* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
-
-    // The groups whose lower bound is not above `upper`.
+    // For each of the rows from `first` on, the groups whose lower bound is not above its upper bound.
+    void open_groups(std::size_t first, std::span<const float> uppers, std::uint16_t* open) {
+        all_.table_.bytes->open_groups(groups(first), uppers.data(), uppers.size(), open);
+    }
     std::uint32_t open_groups(std::size_t row, float upper) {
-        return all_.table_.bytes->open_groups(lower(row), travelled_.data(), n_groups_, upper);
+        std::uint16_t open = 0;
+        open_groups(row, {&upper, 1}, &open);
+        return open;
     }
 
     Neighbour* neighbours(std::size_t row) { return all_.neighbours_.data() + row * kNeighbours; }
@@ -98,10 +104,8 @@ class RowBounds {
     }
 
     void lower_group(std::size_t row, std::size_t group, double distance) {
-        float bound = 0;
-        store(bound, distance, group);
-        float& least = lower(row)[group];
-        least = std::min(least, bound);
+        std::uint16_t& least = lower(row)[group];
+        least = std::min(least, stored(distance, group));
     }
 
     std::size_t group_of(std::int32_t centroid) const {
@@ -109,8 +113,10 @@ class RowBounds {
             static_cast<std::size_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]));
     }
 
-    void store(float& bound, double distance, std::size_t group) {
-        bound = static_cast<float>((distance + all_.travelled_[group]) * kLess);
+    // A group's lower bound as it is kept: in whole units, and never more than fit.
+    [[nodiscard]] std::uint16_t stored(double distance, std::size_t group) const {
+        const double units = (distance + all_.travelled_[group]) * kLess / static_cast<double>(all_.unit_);
+        return static_cast<std::uint16_t>(std::min<double>(units, kMostUnits));
     }
 
   private:

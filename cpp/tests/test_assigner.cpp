@@ -140,6 +140,31 @@ TEST(many_clusters_in_groups_of_several_panels) {
     check_sequence<std::uint8_t>({1500, 520, 300, 5}, random);
 }
 
+// Farther than groups' bounds reach, at once and little by little.
+TEST(centroids_that_travel_far) {
+    Random random(9);
+    const std::size_t n = 600, d = 60, k = 40;
+    const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, k, random));
+    const Rows rows = rows_of(values, d);
+    for (const std::string& cpu : supported_variants()) {
+        select_kernels(cpu);
+        Assigner assigner(rows, threads(2));
+        std::vector<std::int32_t> labels(n, -1);
+        for (int step = 0; step < 40; ++step) {
+            const double way = step % 7 == 6 ? 3000 : 60 * (step % 2);
+            std::vector<double> centers;
+            for (std::size_t j = 0; j < k; ++j)
+                for (std::size_t f = 0; f < d; ++f)
+                    centers.push_back(values[j * d + f] + (j % 3 == 0 ? way : 0) + normal(random));
+            const Centers view{centers.data(), k, d};
+            context() = cpu + " step " + std::to_string(step);
+            assigner.assign(view, labels.data(), threads(2));
+            CHECK(labels == nearest_of_all(rows, view));
+        }
+    }
+    select_kernels("");
+}
+
 // What a test of intervals looks at: rows, their sketches, and some centroids in codes.
 struct Coded {
     Coded(const Rows& some_rows, const std::vector<double>& some_centers)

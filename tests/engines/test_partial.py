@@ -44,6 +44,23 @@ def test_means_and_inertia(cpu: str, dtype: str, weighted: bool, offset: float) 
         assert partial.inertia(centers)[0] == pytest.approx(inertia(X, centers, labels, weights), rel=4e-16)
 
 
+def test_centers_move_in_place() -> None:
+    X, labels = data("uint8", 0.0)
+    partial = partial_of(X, labels, n_clusters=6)
+    start = np.random.default_rng(1).normal(size=(6, 4))
+    expected, centers = partial.means(start), start.copy()
+    partial.update(centers, 2)
+    assert (centers == expected).all()
+    assert (centers[5] == start[5]).all()  # it has no rows
+
+
+@pytest.mark.parametrize("shape", [(5, 4), (6, 3)])
+def test_centers_of_another_shape_do_not_move(shape: tuple[int, int]) -> None:
+    partial = partial_of(*data("uint8", 0.0), n_clusters=6)
+    with pytest.raises(ValueError, match="centers must have the Partial's shape"):
+        partial.update(np.zeros(shape))
+
+
 def test_inertia_of_rows_on_their_centre_is_zero() -> None:
     for dtype in DTYPES:
         X = np.repeat(np.array([[1, 3], [7, 5]]), 3, axis=0).astype(dtype) / np.dtype(dtype).type(1)

@@ -218,11 +218,13 @@ class KMeans(CentroidEstimator):
         tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
         best: LloydResult | None = None
         for restart in range(n_init):
-            centers = starting_centers(starts, self.n_clusters, self.init, random_state)
             options = LloydOptions(
                 self.max_iter, tolerance, self.empty_clusters, random_state, self._reporter(restart, n_init)
             )
-            result = lloyd(engine, centers, options)
+            # Not held here: the centres lloyd starts from are gone once it has its own.
+            result = lloyd(
+                engine, starting_centers(starts, self.n_clusters, self.init, random_state), options
+            )
             if best is None or result.inertia < best.inertia:
                 best = result
         assert best is not None

@@ -111,7 +111,7 @@ class BlockEngine(FromSums):
 
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
-        before, self._sums, self._centers = self._sums, None, centers
+        before, self._sums, self._centers = self._sums, None, centers.copy()
         if before is not None and before.n_clusters != len(centers):
             before = None
         sums = self._squares.emptied(len(centers))

@@ -24,8 +24,8 @@ class Engine(Protocol):
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
 
-    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
+    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> None:
+        """Move each centre, in place, to its cluster's mean; one without rows stays where it is."""
 
     def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""

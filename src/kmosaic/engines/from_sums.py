@@ -13,9 +13,9 @@ class FromSums:
 
     n_threads: int
 
-    def means(self, partial: _core.Partial, previous: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each cluster's mean; a cluster without rows keeps its row of ``previous``."""
-        return partial.means(previous, self.n_threads)
+    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> None:
+        """Move each centre, in place, to its cluster's mean; one without rows stays where it is."""
+        partial.update(centers, self.n_threads)
 
     def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
         """J of the rows, as ``partial`` sums them by their present labels, at these centres.

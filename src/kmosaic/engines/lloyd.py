@@ -66,6 +66,7 @@ class LloydResult:
 def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
     """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
     engine.forget_labels()
+    centers = centers.copy()  # they move in place
     history: list[float] = []
 
     def record(partial: _core.Partial, at: NDArray[np.float64]) -> None:
@@ -88,11 +89,11 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
             partial, centers, n_filled = repaired.partial, repaired.centers, repaired.n_filled
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
-            moved = engine.means(partial, centers)
-            record(partial, moved)
+            before = centers.copy() if options.tolerance > 0 else centers
+            engine.update(partial, centers)
+            record(partial, centers)
             if options.tolerance > 0:
-                converged = float(np.square(moved - centers).sum()) <= options.tolerance
-            centers = moved
+                converged = float(np.square(centers - before).sum()) <= options.tolerance
         options.on_iteration(iteration, history[-1], step.n_changed)
     counts = partial.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs

@@ -148,7 +148,8 @@ class MemoryEngine(FromSums):
         partial = self._partial(len(centers))
         if not self._labelled:
             partial.clear()
-        follows = partial.exact and (self._in_step or not self._labelled)
+        # Where no row has a label all move: more than are listed where sums are many.
+        follows = partial.few if not self._labelled else partial.exact and self._in_step
         moves = _core.Moves(self.rows, self._weights, partial) if follows else None
         small = self._small_labels(partial) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted

@@ -56,5 +56,6 @@ def cluster_pictures(
         medoids[empty] = engine.squared_distances(np.ascontiguousarray(centers[empty])).argmin(axis=0)
     images = MemoryEngine(np.require(pixels, requirements=["C", "A"]), None, threads)
     images.labels = labels
-    means = images.means(images.sums(len(centers)), pixels[medoids].astype(np.float64))
+    means = pixels[medoids].astype(np.float64)
+    images.update(images.sums(len(centers)), means)
     return ClusterPictures(means, medoids)
