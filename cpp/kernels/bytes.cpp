@@ -21,55 +21,63 @@ struct Span {
     float high;
 };
 
-// Rows x one panel of 16 centroids.
-template <std::size_t Rows, class RowCodes>
-inline void multiply(const std::int8_t* panel, std::size_t n_quads, RowCodes row_codes, Products& out) {
-    const std::uint8_t* rows[Rows];
-    for (std::size_t r = 0; r < Rows; ++r) rows[r] = row_codes(r);
-    Ints sums[Rows][kVectors] = {};
+// A group of rows x one panel of 16 centroids.
+inline void multiply(const std::int8_t* panel, std::size_t n_quads,
+                     const std::uint8_t* const (&rows)[kRowGroup], Products& out) {
+    Ints sums[kRowGroup][kVectors] = {};
     for (std::size_t q = 0; q < n_quads; ++q) {
         Ints codes[kVectors];
 #pragma GCC unroll 16
         for (std::size_t v = 0; v < kVectors; ++v)
             codes[v] = load_ints(panel + (q * kPanelWidth + v * kLanes) * 4);
 #pragma GCC unroll 16
-        for (std::size_t r = 0; r < Rows; ++r) {
+        for (std::size_t r = 0; r < kRowGroup; ++r) {
             const Ints x = four_bytes(rows[r] + 4 * q);
 #pragma GCC unroll 16
             for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = dot4(sums[r][v], x, codes[v]);
         }
     }
 #pragma GCC unroll 16
-    for (std::size_t r = 0; r < Rows; ++r)
+    for (std::size_t r = 0; r < kRowGroup; ++r)
 #pragma GCC unroll 16
         for (std::size_t v = 0; v < kVectors; ++v) out.lanes[r][v] = sums[r][v];
 }
 
-// Calls visit(r, the 16 products of row r) for every row.
+// Calls visit(first, count, codes) for a group of rows after the other. What the last group lacks is its last row again: a
+// whole group takes no longer than two or three rows one by one.
 template <class RowCodes, class Visit>
-inline void for_each_row(const std::int8_t* panel, std::size_t n_quads, std::size_t n_rows,
-                         RowCodes row_codes, Visit visit) {
-    Products products;
-    std::size_t r = 0;
-    for (; r + kRowGroup <= n_rows; r += kRowGroup) {
-        multiply<kRowGroup>(panel, n_quads, [&](std::size_t i) { return row_codes(r + i); }, products);
-        for (std::size_t i = 0; i < kRowGroup; ++i) visit(r + i, products.lanes[i]);
-    }
-    for (; r < n_rows; ++r) {
-        multiply<1>(panel, n_quads, [&](std::size_t) { return row_codes(r); }, products);
-        visit(r, products.lanes[0]);
+inline void for_each_group(std::size_t n_rows, RowCodes row_codes, Visit visit) {
+    const std::uint8_t* codes[kRowGroup];
+    for (std::size_t first = 0; first < n_rows; first += kRowGroup) {
+        const std::size_t count = n_rows - first < kRowGroup ? n_rows - first : kRowGroup;
+        for (std::size_t i = 0; i < kRowGroup; ++i) codes[i] = row_codes(first + (i < count ? i : count - 1));
+        visit(first, count, codes);
     }
 }
 
 void products(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
               const std::int8_t* panels, std::size_t n_panels, std::int32_t* out) {
+    Products found;
     for (std::size_t p = 0; p < n_panels; ++p)
-        for_each_row(
-            panels + p * n_quads * 4 * kPanelWidth, n_quads, n_rows, [&](std::size_t r) { return rows[r]; },
-            [&](std::size_t r, const Ints* lanes) {
-                std::memcpy(out + (r * n_panels + p) * kPanelWidth, lanes,
-                            kPanelWidth * sizeof(std::int32_t));
+        for_each_group(
+            n_rows, [&](std::size_t r) { return rows[r]; },
+            [&](std::size_t first, std::size_t count, const auto& codes) {
+                multiply(panels + p * n_quads * 4 * kPanelWidth, n_quads, codes, found);
+                for (std::size_t i = 0; i < count; ++i)
+                    std::memcpy(out + ((first + i) * n_panels + p) * kPanelWidth, found.lanes[i],
+                                kPanelWidth * sizeof(std::int32_t));
             });
+}
+
+// The panel that lies behind.
+inline BytePanel next(const BytePanel& panel) {
+    return {panel.codes + panel.n_quads * 4 * kPanelWidth,
+            panel.n_quads,
+            panel.constants + kPanelWidth,
+            panel.scales + kPanelWidth,
+            panel.norm_errors + kPanelWidth,
+            panel.rest_errors + kPanelWidth,
+            panel.group_lanes};
 }
 
 #if KMOSAIC_LANES == 16
@@ -85,26 +93,34 @@ inline Floats error_of(const BytePanel& panel, const ByteRow& row) {
                            _mm512_mul_ps(_mm512_set1_ps(row.rest), _mm512_loadu_ps(panel.rest_errors)));
 }
 
-inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products,
-                              float* least) {
-    Floats lower = _mm512_sub_ps(score_of(panel, products), error_of(panel, row));
-    const __mmask16 in = static_cast<__mmask16>(~row.left_out);
+// The least scores so far, lane by lane.
+using Lowest = Floats;
+
+inline void start(Lowest& lowest) {
+    lowest = _mm512_set1_ps(std::numeric_limits<float>::infinity());
+}
+
+inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, unsigned left_out,
+                              const Ints* products, Lowest& lowest) {
+    const Floats lower = _mm512_sub_ps(score_of(panel, products), error_of(panel, row));
+    const auto in = static_cast<__mmask16>(~left_out);
     // "Not greater", so that what is not a number stays.
     const __mmask16 survivors = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
-    lower = _mm512_mask_mov_ps(_mm512_set1_ps(std::numeric_limits<float>::infinity()),
-                               static_cast<__mmask16>(in & ~survivors), lower);
-    if (panel.group_lanes > 1) lower = _mm512_min_ps(lower, _mm512_permute_ps(lower, 0xB1));
-    if (panel.group_lanes > 2) lower = _mm512_min_ps(lower, _mm512_permute_ps(lower, 0x4E));
-    if (panel.group_lanes > 4) lower = _mm512_min_ps(lower, _mm512_shuffle_f32x4(lower, lower, 0xB1));
-    if (panel.group_lanes > 8) lower = _mm512_min_ps(lower, _mm512_shuffle_f32x4(lower, lower, 0x4E));
-    if (panel.group_lanes == 16) {
-        _mm_store_ss(least, _mm512_castps512_ps128(lower));
-    } else {
-        float lanes[kPanelWidth];
-        _mm512_storeu_ps(lanes, lower);
-        for (unsigned l = 0; l < kPanelWidth; l += panel.group_lanes) *least++ = lanes[l];
-    }
+    lowest = _mm512_mask_min_ps(lowest, static_cast<__mmask16>(in & ~survivors), lowest, lower);
     return survivors;
+}
+
+inline void store_least(Lowest lowest, unsigned group_lanes, float* least) {
+    if (group_lanes == 16) {
+        *least = _mm512_reduce_min_ps(lowest);
+        return;
+    }
+    if (group_lanes > 1) lowest = _mm512_min_ps(lowest, _mm512_permute_ps(lowest, 0xB1));
+    if (group_lanes > 2) lowest = _mm512_min_ps(lowest, _mm512_permute_ps(lowest, 0x4E));
+    if (group_lanes > 4) lowest = _mm512_min_ps(lowest, _mm512_shuffle_f32x4(lowest, lowest, 0xB1));
+    float lanes[kPanelWidth];
+    _mm512_storeu_ps(lanes, lowest);
+    for (unsigned l = 0; l < kPanelWidth; l += group_lanes) *least++ = lanes[l];
 }
 
 inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Ints* products,
@@ -129,8 +145,14 @@ inline Lanes scores_of(const BytePanel& panel, const Ints* products) {
     return scores;
 }
 
-inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const Ints* products,
-                              float* least) {
+using Lowest = Lanes;
+
+inline void start(Lowest& lowest) {
+    for (float& value : lowest.values) value = std::numeric_limits<float>::infinity();
+}
+
+inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, unsigned left_out,
+                              const Ints* products, Lowest& lowest) {
     Lanes lower = scores_of(panel, products);
     std::int32_t near[kPanelWidth];
     std::int32_t n_near = 0;
@@ -140,20 +162,25 @@ inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, const 
         n_near += near[l];
     }
     unsigned survivors = 0;
-    if (n_near > 0 || row.left_out) {
+    if (n_near > 0 || left_out) {
         for (std::size_t l = 0; l < kPanelWidth; ++l) {
-            const bool in = !(row.left_out >> l & 1U);
+            const bool in = !(left_out >> l & 1U);
             survivors |= static_cast<unsigned>(in && near[l]) << l;
             if (!in || near[l]) lower.values[l] = std::numeric_limits<float>::infinity();
         }
     }
-    for (std::size_t first = 0; first < kPanelWidth; first += panel.group_lanes) {
-        float smallest = lower.values[first];
-        for (std::size_t l = first + 1; l < first + panel.group_lanes; ++l)
-            smallest = lower.values[l] < smallest ? lower.values[l] : smallest;
+    for (std::size_t l = 0; l < kPanelWidth; ++l)
+        lowest.values[l] = lower.values[l] < lowest.values[l] ? lower.values[l] : lowest.values[l];
+    return static_cast<std::uint16_t>(survivors);
+}
+
+inline void store_least(const Lowest& lowest, unsigned group_lanes, float* least) {
+    for (std::size_t first = 0; first < kPanelWidth; first += group_lanes) {
+        float smallest = lowest.values[first];
+        for (std::size_t l = first + 1; l < first + group_lanes; ++l)
+            smallest = lowest.values[l] < smallest ? lowest.values[l] : smallest;
         *least++ = smallest;
     }
-    return static_cast<std::uint16_t>(survivors);
 }
 
 inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Ints* products,
@@ -165,21 +192,37 @@ inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Int
 }
 #endif
 
-void sift(const BytePanel& panel, const ByteRow* rows, std::size_t n_rows, std::uint16_t* survivors,
-          float* least) {
-    const std::size_t n_groups = kPanelWidth / panel.group_lanes;
-    for_each_row(
-        panel.codes, panel.n_quads, n_rows, [&](std::size_t r) { return rows[r].codes; },
-        [&](std::size_t r, const Ints* lanes) {
-            survivors[r] = sift_row(panel, rows[r], lanes, least + r * n_groups);
+void sift(const BytePanel& first_panel, const Sifting& s) {
+    const std::size_t n_groups = kPanelWidth / first_panel.group_lanes;
+    Products found;
+    Lowest lowest[kRowGroup];
+    for_each_group(
+        s.n_rows, [&](std::size_t r) { return s.rows[r].codes; },
+        [&](std::size_t first, std::size_t count, const auto& codes) {
+            for (std::size_t i = 0; i < count; ++i) start(lowest[i]);
+            BytePanel panel = first_panel;
+            for (std::size_t p = 0; p < s.n_panels; ++p, panel = next(panel)) {
+                multiply(panel.codes, panel.n_quads, codes, found);
+                const std::size_t at = p * s.n_rows + first;
+                for (std::size_t i = 0; i < count; ++i)
+                    s.survivors[at + i] =
+                        sift_row(panel, s.rows[first + i], s.left_out[at + i], found.lanes[i], lowest[i]);
+            }
+            for (std::size_t i = 0; i < count; ++i)
+                store_least(lowest[i], first_panel.group_lanes, s.least + (first + i) * n_groups);
         });
 }
 
 void guess(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
            NearestLane* nearest) {
-    for_each_row(
-        panel.codes, panel.n_quads, n_rows, [&](std::size_t r) { return rows[r].codes; },
-        [&](std::size_t r, const Ints* lanes) { guess_row(panel, first_lane, lanes, nearest[r]); });
+    Products found;
+    for_each_group(
+        n_rows, [&](std::size_t r) { return rows[r].codes; },
+        [&](std::size_t first, std::size_t count, const auto& codes) {
+            multiply(panel.codes, panel.n_quads, codes, found);
+            for (std::size_t i = 0; i < count; ++i)
+                guess_row(panel, first_lane, found.lanes[i], nearest[first + i]);
+        });
 }
 
 std::size_t contenders(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
@@ -377,6 +420,30 @@ Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, floa
     return result;
 }
 
+template <class T>
+double to_bytes(const void* row, std::size_t n, const double* origin, double inverse, std::uint8_t* codes) {
+    const T* x = static_cast<const T*>(row);
+    double squares[kSums] = {};
+    const auto code_of = [&](std::size_t f, std::size_t l) {
+        const double value = (static_cast<double>(x[f]) - origin[f]) * inverse;
+        const double inside = value < 0 ? 0.0 : value > 255 ? 255.0 : value;
+        const auto code = static_cast<std::int32_t>(inside + 0.5);
+        const double error = value - code;
+        squares[l] += error * error;
+        return static_cast<std::uint8_t>(code);
+    };
+    std::size_t start = 0;
+    for (; start + kSums <= n; start += kSums) {
+        std::uint8_t chunk[kSums];  // since bytes might lie anywhere, `codes` among them
+        for (std::size_t l = 0; l < kSums; ++l) chunk[l] = code_of(start + l, l);
+        std::memcpy(codes + start, chunk, kSums);
+    }
+    for (std::size_t l = 0; start + l < n; ++l) codes[start + l] = code_of(start + l, l);
+    double square = 0;
+    for (const double part : squares) square += part;
+    return square;
+}
+
 void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
             std::int8_t* rest_codes, float* offsets, EncodedCenter* out) {
     double largest[kSums] = {};
@@ -426,8 +493,18 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
 }  // namespace
 
 extern const ByteKernels byte_kernels;
-const ByteKernels byte_kernels = {kLargestCode,     products, sift,        guess,
-                                  contenders,       dots,     open_groups, below,
-                                  squared_distance, quantise, encode};
+const ByteKernels byte_kernels = {
+    kLargestCode,
+    products,
+    sift,
+    guess,
+    contenders,
+    dots,
+    open_groups,
+    below,
+    squared_distance,
+    quantise,
+    {to_bytes<std::uint8_t>, to_bytes<std::uint16_t>, to_bytes<float>, to_bytes<double>},
+    encode};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -164,8 +164,18 @@ struct ByteRow {
     const std::uint8_t* codes;  // readable to the end of the last quad
     float norm;
     float rest;
-    float limit;             // lanes whose least score is above are ruled out
-    std::uint16_t left_out;  // a bit for each lane that takes no part
+    float limit;  // lanes whose least score is above are ruled out
+};
+
+// Rows that are sifted by one panel, or by several that lie one after the other and share a bound.
+struct Sifting {
+    const ByteRow* rows;
+    std::size_t n_rows;
+    std::size_t n_panels;
+    const std::uint16_t* left_out;  // [panel][row]: a bit for each lane that takes no part
+    std::uint16_t*
+        survivors;  // [panel][row]: a bit for each lane whose least score is not above the row's limit
+    float* least;   // [row][group]: the least score of the group's other lanes
 };
 
 struct NearestLane {
@@ -214,10 +224,7 @@ struct ByteKernels {
     void (*products)(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
                      const std::int8_t* panels, std::size_t n_panels, std::int32_t* products);
 
-    // survivors[r]: a bit for each lane whose least score is not above the row's limit. least[r * groups + g]: the
-    // least score of the group's other lanes.
-    void (*sift)(const BytePanel& panel, const ByteRow* rows, std::size_t n_rows, std::uint16_t* survivors,
-                 float* least);
+    void (*sift)(const BytePanel& first, const Sifting& sifting);
 
     // nearest[r] = the panel's lane of least score, as first_lane + l, where that is less than nearest[r] has.
     void (*guess)(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
@@ -246,6 +253,10 @@ struct ByteKernels {
     // codes = 128 + z rounded and kept within 1 .. 255, z = inverse (values - offsets). n is a multiple of kPanelWidth.
     Quantised (*quantise)(const std::int32_t* values, const std::int32_t* offsets, float inverse,
                           std::size_t n, std::uint8_t* codes);
+
+    // codes = inverse (row - origin) rounded and kept within 0 .. 255; returns the sum of squares of what that changed.
+    double (*to_bytes[kDtypes])(const void* row, std::size_t n, const double* origin, double inverse,
+                                std::uint8_t* codes);
 
     // Codes of center - mean and of what they leave, and center - mean in float32.
     void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,

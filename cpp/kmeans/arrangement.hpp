@@ -19,6 +19,10 @@ struct Arrangement {
 
     [[nodiscard]] std::size_t n_lanes() const { return centroid_of.size(); }
     [[nodiscard]] std::size_t n_panels() const { return n_lanes() / kPanelWidth; }
+    // Panels that share one bound; 1 where groups share a panel.
+    [[nodiscard]] std::size_t panels_a_group() const {
+        return (lanes_a_group + kPanelWidth - 1) / kPanelWidth;
+    }
     [[nodiscard]] std::size_t group_of_lane(std::size_t lane) const { return lane / lanes_a_group; }
 
     std::size_t n_groups;

@@ -35,7 +35,7 @@ std::size_t groups_for(const Rows& rows) {
 BoundedAssigner::BoundedAssigner(const Rows& rows, const Parallel& parallel, RowSketches::Use use)
     : rows_(rows),
       table_(kernels()),
-      codes_(rows, parallel),
+      codes_(rows, table_, parallel),
       sketches_(codes_, table_, parallel, use),
       most_groups_(groups_for(rows)),
       labels_(rows.n_rows, -1),

@@ -40,7 +40,7 @@ class BoundedWorker {
         measure_own();
         queue();
         least_.assign(active_.size() * n_groups_, std::numeric_limits<float>::infinity());
-        for (std::size_t p = 0; p < arrangement_.n_panels(); ++p) sift(p);
+        for (std::size_t q = 0; q < queues_.size(); ++q) sift(q);
         score_survivors();
         std::size_t changed = 0;
         for (std::size_t a = 0; a < active_.size(); ++a) changed += settle(a);
@@ -76,6 +76,7 @@ class BoundedWorker {
         const Movers& movers = all_.movers_;
         batch_.clear();
         members_.clear();
+        left_out_.clear();
         for (std::size_t i = 0; i < count; ++i) {
             if (upper_[i] < 0) continue;
             const std::size_t row = first + i;
@@ -89,12 +90,10 @@ class BoundedWorker {
             for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
                 leave_out(list[b].centroid);
             members_.push_back(i);
-            batch_.push_back(to_sift(row, bounds_.score_of(row, upper_[i]), out));
+            batch_.push_back(to_sift(row, bounds_.score_of(row, upper_[i])));
+            left_out_.push_back(static_cast<std::uint16_t>(out));
         }
-        masks_.resize(batch_.size());
-        part_least_.resize(batch_.size() * kPanelWidth);
-        all_.table_.bytes->sift(codes_.panel(movers), batch_.data(), batch_.size(), masks_.data(),
-                                part_least_.data());
+        sift_batch(codes_.panel(movers), 1);
         for (std::size_t b = 0; b < batch_.size(); ++b) {
             const std::size_t row = first + members_[b];
             survivors_of_movers_[members_[b]] = masks_[b];
@@ -126,8 +125,9 @@ class BoundedWorker {
         const std::uint32_t open = bounds_.open_neighbours(row, upper);
         const std::uint32_t movers = survivors_of_movers_[i];
         if (!groups && !open && !movers) return;
-        // Where little is to be gained the row itself is left alone until a centroid asks for it.
-        const bool tight = all_.drifted_[row] <= kTight * upper;
+        // Where little is to be gained the row itself, if sifting does not read it, is left alone until a centroid asks
+        // for it.
+        const bool tight = all_.sketches_.projected() && all_.drifted_[row] <= kTight * upper;
         ActiveRow& active = activate(row, label);
         active.groups = groups;
         active.neighbours = open;
@@ -147,7 +147,7 @@ class BoundedWorker {
         for (std::size_t a = 0; a < active_.size(); ++a) {
             if (active_[a].label >= 0) continue;
             members_.push_back(a);
-            batch_.push_back({all_.sketches_.row(active_[a].row), 0, 0, 0, 0});
+            batch_.push_back({all_.sketches_.row(active_[a].row), 0, 0, 0});
         }
         if (batch_.empty()) return;
         nearest_.assign(batch_.size(), {std::numeric_limits<float>::infinity(), 0});
@@ -220,31 +220,36 @@ class BoundedWorker {
         return {scored_.data() + active.scored, active.n_scored};
     }
 
-    ByteRow to_sift(std::size_t row, double best, unsigned left_out) const {
+    ByteRow to_sift(std::size_t row, double best) const {
         const double limit = best + codes_.coarse_slack(row);
         return {all_.sketches_.row(row), all_.sketches_.norm(row), all_.sketches_.rest(row),
-                static_cast<float>(limit + 0x1p-23 * std::fabs(limit)), static_cast<std::uint16_t>(left_out)};
+                static_cast<float>(limit + 0x1p-23 * std::fabs(limit))};
     }
 
-    // Lists the rows that each panel is to be sifted for.
+    void sift_batch(const BytePanel& first, std::size_t n_panels) {
+        masks_.resize(n_panels * batch_.size());
+        part_least_.resize(batch_.size() * kPanelWidth);
+        all_.table_.bytes->sift(first, {batch_.data(), batch_.size(), n_panels, left_out_.data(),
+                                        masks_.data(), part_least_.data()});
+    }
+
+    // Lists the rows that are to be sifted by each panel of several groups, or by each group's panels.
     void queue() {
-        queues_.resize(arrangement_.n_panels());
+        queues_.resize(arrangement_.n_panels() / arrangement_.panels_a_group());
         for (std::vector<std::uint32_t>& queue : queues_) queue.clear();
         for (std::size_t a = 0; a < active_.size(); ++a) {
             ActiveRow& active = active_[a];
             std::uint32_t sifted = 0;
             for (std::uint32_t left = active.groups; left; left &= ~sifted) {
                 const auto g = static_cast<std::size_t>(std::countr_zero(left));
-                const std::size_t first = g * arrangement_.lanes_a_group / kPanelWidth;
-                const std::size_t last = ((g + 1) * arrangement_.lanes_a_group - 1) / kPanelWidth;
-                for (std::size_t p = first; p <= last; ++p)
-                    queues_[p].push_back(static_cast<std::uint32_t>(a));
-                sifted |= all_.groups_of_panel_[first];
+                const std::size_t panel = g * arrangement_.lanes_a_group / kPanelWidth;
+                queues_[panel / arrangement_.panels_a_group()].push_back(static_cast<std::uint32_t>(a));
+                sifted |= all_.groups_of_panel_[panel];
             }
             active.groups = sifted;  // a panel of several groups is sifted for all of them
             attach_movers(active);
             if (!sifted) continue;
-            active.to_sift = to_sift(active.row, active.best, 0);
+            active.to_sift = to_sift(active.row, active.best);
             const Neighbour* list = bounds_.neighbours(active.row);
             active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
             for (std::size_t b = 0; b < kNeighbours; ++b)
@@ -268,34 +273,41 @@ class BoundedWorker {
         active.survivor = static_cast<std::uint32_t>(survivors_.size() - 1);
     }
 
-    void sift(std::size_t p) {
-        const std::size_t group = arrangement_.group_of_lane(p * kPanelWidth);
-        const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
-        const auto n_here = static_cast<std::size_t>(std::popcount(all_.groups_of_panel_[p]));
-        const std::vector<std::uint32_t>& members = queues_[p];
+    void sift(std::size_t q) {
+        const std::vector<std::uint32_t>& members = queues_[q];
+        if (members.empty()) return;
+        const std::size_t n_panels = arrangement_.panels_a_group();
+        const std::size_t first_panel = q * n_panels;
+        const std::size_t first_lane = first_panel * kPanelWidth;
+        left_out_.clear();
+        for (std::size_t p = 0; p < n_panels; ++p)
+            left_out_.insert(left_out_.end(), members.size(), codes_.left_out(first_panel + p));
         batch_.clear();
         for (const std::uint32_t a : members) {
-            const ActiveRow& active = active_[a];
-            unsigned out = codes_.left_out(p);
-            for (const std::int32_t lane : active.lanes)
-                if (lane >> 4 == static_cast<std::int32_t>(p)) out |= 1U << (lane & 15);
-            batch_.push_back(active.to_sift);
-            batch_.back().left_out = static_cast<std::uint16_t>(out);
+            for (const std::int32_t lane : active_[a].lanes) {
+                const std::size_t l =
+                    static_cast<std::size_t>(lane) - first_lane;  // huge where it is elsewhere
+                if (l >= n_panels * kPanelWidth) continue;
+                std::uint16_t& out = left_out_[l / kPanelWidth * members.size() + batch_.size()];
+                out = static_cast<std::uint16_t>(out | 1U << l % kPanelWidth);
+            }
+            batch_.push_back(active_[a].to_sift);
         }
-        if (batch_.empty()) return;
-        masks_.resize(batch_.size());
-        part_least_.resize(batch_.size() * n_parts);
-        all_.table_.bytes->sift(codes_.panel(p), batch_.data(), batch_.size(), masks_.data(),
-                                part_least_.data());
-        for (std::size_t b = 0; b < batch_.size(); ++b) {
-            float* least = least_.data() + members[b] * n_groups_ + group;
-            for (std::size_t part = 0; part < n_here; ++part)
-                least[part] = std::min(least[part], part_least_[b * n_parts + part]);
-            ActiveRow& active = active_[members[b]];
-            for (unsigned bits = masks_[b]; bits; bits &= bits - 1)
-                add_survivor(active, arrangement_.centroid_of[p * kPanelWidth + static_cast<std::size_t>(
-                                                                                    std::countr_zero(bits))]);
-        }
+        sift_batch(codes_.panel(first_panel), n_panels);
+        keep_least(members, arrangement_.group_of_lane(first_lane), first_panel);
+        for (std::size_t m = 0; m < masks_.size(); ++m)
+            for (unsigned bits = masks_[m]; bits; bits &= bits - 1)
+                add_survivor(active_[members[m % members.size()]],
+                             arrangement_.centroid_of[first_lane + m / members.size() * kPanelWidth +
+                                                      static_cast<std::size_t>(std::countr_zero(bits))]);
+    }
+
+    void keep_least(const std::vector<std::uint32_t>& members, std::size_t group, std::size_t panel) {
+        const std::size_t n_parts = kPanelWidth / std::min(arrangement_.lanes_a_group, kPanelWidth);
+        const auto n_here = static_cast<std::size_t>(std::popcount(all_.groups_of_panel_[panel]));
+        for (std::size_t b = 0; b < members.size(); ++b)
+            std::copy_n(part_least_.data() + b * n_parts, n_here,
+                        least_.data() + members[b] * n_groups_ + group);
     }
 
     // Decides the row's label and stores its bounds; tells whether the label changed.
@@ -440,6 +452,7 @@ class BoundedWorker {
     std::vector<std::size_t> members_;
     std::vector<NearestLane> nearest_;
     std::vector<Survivor> survivors_;
+    std::vector<std::uint16_t> left_out_;
     std::vector<std::uint16_t> masks_;
     std::vector<float> part_least_;
     std::vector<double> row_;
@@ -447,7 +460,7 @@ class BoundedWorker {
     std::vector<std::size_t> measured_;
     std::vector<BytePair> pairs_;
     std::vector<std::int32_t> products_;
-    std::vector<std::vector<std::uint32_t>> queues_;  // by panel, of active rows
+    std::vector<std::vector<std::uint32_t>> queues_;  // of active rows: see queue()
     std::vector<double> distances_;
 };
 

@@ -73,7 +73,9 @@ class CentroidCodes {
     [[nodiscard]] std::uint16_t left_out(std::size_t p) const { return left_out_[p]; }
     // What a coarse score of row i must be lowered by to be certain.
     [[nodiscard]] double coarse_slack(std::size_t i) const {
-        return coarse_slack_ + 2 * static_cast<double>(codes_.error(i)) * largest_norm_ +
+        // Without sketches a row's `rest` is its codes' error, of which only float32's rounding is left to cover.
+        const double share = sketches_.projected() ? 2 : 0x1p-20;
+        return coarse_slack_ + share * static_cast<double>(codes_.error(i)) * largest_norm_ +
                2 * static_cast<double>(sketches_.sketch_error(i)) * largest_size_;
     }
     // What a row's bytes are multiplied with, and the score of a centroid for row i given that product.

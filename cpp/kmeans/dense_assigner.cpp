@@ -60,7 +60,7 @@ class DenseWorker {
     std::int32_t nearest_of_all(std::size_t row, const BytePanel& all, const std::int32_t* products) {
         // Both ends of an interval are rounded by as much as the slack.
         const ByteRow about{nullptr, task_.sketches.norm(row), task_.sketches.rest(row),
-                            static_cast<float>(2.01 * task_.centroids.coarse_slack(row)), 0};
+                            static_cast<float>(2.01 * task_.centroids.coarse_slack(row))};
         const std::size_t n = task_.table.bytes->contenders(all, about, products, n_lanes_, lanes_.data());
         const Arrangement& arrangement = task_.centroids.arrangement();
         if (n == 1) return arrangement.centroid_of[lanes_[0]];
@@ -114,7 +114,7 @@ std::size_t assign_densely(const Rows& rows, const Centers& centers, std::int32_
                            const Parallel& parallel, Moves* moves) {
     if (rows.n_rows == 0) return 0;
     const Kernels& table = kernels();
-    const RowCodes codes(rows, parallel);
+    const RowCodes codes(rows, table, parallel);
     const RowSketches sketches(codes, table, parallel, RowSketches::kNone);
     CentroidCodes centroids(codes, sketches, table, centers.n_clusters, 1);
     centroids.update(centers, parallel);

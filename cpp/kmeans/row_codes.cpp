@@ -28,7 +28,7 @@ double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
 
 }  // namespace
 
-RowCodes::RowCodes(const Rows& rows, const Parallel& parallel) : rows_(rows) {
+RowCodes::RowCodes(const Rows& rows, const Kernels& table, const Parallel& parallel) : rows_(rows) {
     if (rows.n_rows == 0) return;
     if (rows.dtype == kUint8) {
         copy_tail();
@@ -40,14 +40,7 @@ RowCodes::RowCodes(const Rows& rows, const Parallel& parallel) : rows_(rows) {
     parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
         return [&](std::size_t block) {
             const std::size_t end = std::min((block + 1) * kBlock, rows_.n_rows);
-            for (std::size_t i = block * kBlock; i < end; ++i) {
-                if (rows_.dtype == kUint16)
-                    encode<std::uint16_t>(i);
-                else if (rows_.dtype == kFloat32)
-                    encode<float>(i);
-                else
-                    encode<double>(i);
-            }
+            for (std::size_t i = block * kBlock; i < end; ++i) encode(i, *table.bytes);
         };
     });
 }
@@ -103,27 +96,9 @@ void RowCodes::fit_unbounded(std::vector<double>& sample, std::size_t n_sample) 
     for (double& value : origin_) value -= 127.5 * scale_;
 }
 
-template <class T>
-void RowCodes::encode(std::size_t row) {
-    const T* x = static_cast<const T*>(rows_.row(row));
-    std::uint8_t* out = codes_.data() + row * n_bytes();
-    const double inverse = 1 / scale_;
-    constexpr std::size_t kSums = 8;
-    double squares[kSums] = {};
-    const auto encode_one = [&](std::size_t f, std::size_t sum) {
-        const double value = (static_cast<double>(x[f]) - origin_[f]) * inverse;
-        const double inside = value < 0 ? 0.0 : value > 255 ? 255.0 : value;
-        const auto code = static_cast<std::int32_t>(inside + 0.5);
-        const double error = value - code;
-        out[f] = static_cast<std::uint8_t>(code);
-        squares[sum] += error * error;
-    };
-    std::size_t f = 0;
-    for (; f + kSums <= rows_.n_features; f += kSums)
-        for (std::size_t l = 0; l < kSums; ++l) encode_one(f + l, l);
-    for (std::size_t l = 0; f < rows_.n_features; ++f, ++l) encode_one(f, l);
-    double square = 0;
-    for (const double s : squares) square += s;
+void RowCodes::encode(std::size_t row, const ByteKernels& table) {
+    const double square = table.to_bytes[rows_.dtype](rows_.row(row), rows_.n_features, origin_.data(),
+                                                      1 / scale_, codes_.data() + row * n_bytes());
     // 1e-9 covers rounding: of X itself too, whose values are at most some hundred where the code is no outlier.
     errors_[row] = std::nextafter(static_cast<float>(std::sqrt(square) * (1 + 1e-9) + 1e-9),
                                   std::numeric_limits<float>::infinity());

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/kernels.hpp"
 #include "kmeans/parallel.hpp"
 #include "kmeans/rows.hpp"
 
@@ -22,7 +23,7 @@ inline std::size_t quads(std::size_t n_features) {
 
 class RowCodes {
   public:
-    RowCodes(const Rows& rows, const Parallel& parallel);
+    RowCodes(const Rows& rows, const Kernels& table, const Parallel& parallel);
 
     [[nodiscard]] std::size_t n_rows() const { return rows_.n_rows; }
     [[nodiscard]] std::size_t n_features() const { return rows_.n_features; }
@@ -50,8 +51,7 @@ class RowCodes {
     void choose_scale();
     bool fit_bounded(const std::vector<double>& sample);
     void fit_unbounded(std::vector<double>& sample, std::size_t n_sample);
-    template <class T>
-    void encode(std::size_t row);
+    void encode(std::size_t row, const ByteKernels& table);
 
     Rows rows_;
     // Nothing may be read past the end of uint8 rows, so the last rows, whose blocks may reach beyond, are copied.

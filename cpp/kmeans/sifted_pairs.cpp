@@ -119,9 +119,10 @@ class SiftedFinder : public CandidatePairs::Finder {
         least_.resize(count * kPanelWidth);
         for (std::size_t r = 0; r < count; ++r)
             batch_[r] = {all_.sketches_.row(first + r), all_.sketches_.norm(first + r),
-                         all_.sketches_.rest(first + r), limit_of(first + r),
-                         static_cast<std::uint16_t>(left_out)};
-        all_.table_.bytes->sift(all_.panel_->panel(0), batch_.data(), count, masks_.data(), least_.data());
+                         all_.sketches_.rest(first + r), limit_of(first + r)};
+        left_out_.assign(count, static_cast<std::uint16_t>(left_out));
+        all_.table_.bytes->sift(all_.panel_->panel(0),
+                                {batch_.data(), count, 1, left_out_.data(), masks_.data(), least_.data()});
         survivors_.clear();
         for (std::size_t r = 0; r < count; ++r)
             if (masks_[r]) survivors_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r])});
@@ -209,6 +210,7 @@ class SiftedFinder : public CandidatePairs::Finder {
     const SiftedPairs& all_;
     std::vector<double> wide_;
     std::vector<ByteRow> batch_;
+    std::vector<std::uint16_t> left_out_;
     std::vector<std::uint16_t> masks_;
     std::vector<float> least_;
     std::vector<Survivor> survivors_;
