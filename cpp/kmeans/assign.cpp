@@ -9,7 +9,6 @@
 #include "kmeans/decide.hpp"
 #include "kmeans/dense_assigner.hpp"
 #include "kmeans/narrow_assigner.hpp"
-#include "kmeans/row_codes.hpp"
 #include "kmeans/screen.hpp"
 
 namespace kmosaic {
@@ -126,9 +125,10 @@ std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, 
                    Moves* moves, const WordRange* range) {
     if (rows.n_features <= kNarrowFeatures)
         return NarrowAssigner(rows, parallel, range).assign(centers, labels, parallel, moves);
+    if (pays_densely(rows, centers))
+        if (const auto changed = assign_densely(rows, centers, labels.wide(), parallel, moves))
+            return *changed;
     const Task task{rows, centers, kernels(), moves};
-    if (rows.dtype == kUint8 && rows.n_features <= kMostByteFeatures)
-        return assign_densely(rows, centers, labels.wide(), parallel, moves);
     const Screen screen(centers, rows.dtype);
     const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
     return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group),

@@ -16,8 +16,21 @@ namespace {
 // Rows a task works on: four of the kernels' groups, whose products with a few hundred centroids stay in L2.
 constexpr std::size_t kBlock = 48;
 
+// Bytes of codes that are made at a time, where rows are no bytes themselves.
+constexpr std::size_t kChunkBytes = std::size_t{1} << 24;
+
+// That many centroids make up for the codes of rows that are no bytes, and that many rows for choosing the codes' scale.
+constexpr std::size_t kLeastClusters = 512;
+constexpr std::size_t kLeastRows = 8192;
+
+// The rows from `first` on, `n` at most.
+Rows part_of(const Rows& rows, std::size_t first, std::size_t n) {
+    return {rows.row(first), rows.dtype, std::min(n, rows.n_rows - first), rows.n_features, nullptr};
+}
+
 // What is assigned, to what, by which kernels.
 struct Task {
+    std::size_t first;  // row of all
     const Rows& rows;
     const Centers& centers;
     const RowCodes& codes;
@@ -46,8 +59,8 @@ class DenseWorker {
                                     products_.data());
         std::size_t changed = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t row = first + i;
-            const std::int32_t label = nearest_of_all(row, all, products_.data() + i * n_lanes_);
+            const std::size_t row = task_.first + first + i;
+            const std::int32_t label = nearest_of_all(first + i, all, products_.data() + i * n_lanes_);
             if (labels_[row] == label) continue;
             if (ledger_) ledger_->add(row, labels_[row], label);
             labels_[row] = label;
@@ -110,22 +123,32 @@ class DenseWorker {
 
 }  // namespace
 
-std::size_t assign_densely(const Rows& rows, const Centers& centers, std::int32_t* labels,
-                           const Parallel& parallel, Moves* moves) {
-    if (rows.n_rows == 0) return 0;
+bool pays_densely(const Rows& rows, const Centers& centers) {
+    if (rows.n_features > kMostByteFeatures) return false;
+    return rows.dtype == kUint8 || (centers.n_clusters >= kLeastClusters && rows.n_rows >= kLeastRows);
+}
+
+std::optional<std::size_t> assign_densely(const Rows& rows, const Centers& centers, std::int32_t* labels,
+                                          const Parallel& parallel, Moves* moves) {
     const Kernels& table = kernels();
-    const RowCodes codes(rows, table, parallel);
-    const RowSketches sketches(codes, table, parallel, RowSketches::kNone);
-    CentroidCodes centroids(codes, sketches, table, centers.n_clusters, 1);
-    centroids.update(centers, parallel);
-    const Task task{rows, centers, codes, sketches, centroids, table};
+    const std::size_t n_chunk =
+        rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kLeastRows);
     std::atomic<std::size_t> changed{0};
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, worker = DenseWorker(task, labels, moves)](std::size_t block) mutable {
-            const std::size_t first = block * kBlock;
-            changed += worker(first, std::min(kBlock, rows.n_rows - first));
-        };
-    });
+    for (std::size_t begin = 0; begin < rows.n_rows; begin += n_chunk) {
+        const Rows chunk = part_of(rows, begin, n_chunk);
+        const RowCodes codes(chunk, table, parallel);
+        const RowSketches sketches(codes, table, parallel, RowSketches::kNone);
+        if (begin == 0 && !codes.useful(sketches.norms())) return std::nullopt;
+        CentroidCodes centroids(codes, sketches, table, centers.n_clusters, 1);
+        centroids.update(centers, parallel);
+        const Task task{begin, chunk, centers, codes, sketches, centroids, table};
+        parallel_for((chunk.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+            return [&, worker = DenseWorker(task, labels, moves)](std::size_t block) mutable {
+                const std::size_t first = block * kBlock;
+                changed += worker(first, std::min(kBlock, chunk.n_rows - first));
+            };
+        });
+    }
     return changed;
 }
 

@@ -97,6 +97,35 @@ def test_many_features_and_many_clusters(cpu: str, n: int, d: int, k: int) -> No
     assert (assign(X, centers) == nearest(X, centers)).all()
 
 
+# Rows and centres of these numbers are assigned as bytes, whatever their type; fewer rows are not.
+MANY_ROWS, MANY_CENTERS, FEW_ROWS = 8192, 512, 4096
+
+
+def in_parts(X: Array, centers: Array) -> Array:
+    return np.concatenate([assign(X[s : s + FEW_ROWS], centers) for s in range(0, len(X), FEW_ROWS)])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["spread", "ties", "magnitudes"])
+def test_so_many_rows_that_they_become_bytes(cpu: str, dtype: str, kind: str) -> None:
+    X = rows(MANY_ROWS, 40, dtype)
+    if kind == "ties":
+        X = (X.astype(np.float64) % 3 // 1).astype(dtype)
+    elif kind == "magnitudes" and np.dtype(dtype).kind == "f":  # bytes cannot tell such rows apart
+        X *= (10.0 ** np.random.default_rng(5).integers(-9, 9, (len(X), 1))).astype(dtype)
+    centers = np.concatenate([X[: MANY_CENTERS - 8], X[:8]]).astype(np.float64)
+    labels = assign(X, centers, n_threads=2)
+    assert (labels == in_parts(X, centers)).all(), cpu
+    assert (labels[::64] == nearest(X[::64], centers)).all(), cpu
+
+
+def test_more_rows_than_become_bytes_at_a_time() -> None:
+    X = rows(MANY_ROWS + 600, 2048, "float32")
+    X[MANY_ROWS + 300 :] *= 1e6  # far out of the first bytes' range
+    centers = X[-MANY_CENTERS:].astype(np.float64)
+    assert (assign(X, centers, n_threads=2) == in_parts(X, centers)).all()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_labels_from_before_change_nothing(cpu: str, dtype: str) -> None:
     # Screens may start from a row's previous centroid; however wrong it is, the answer is the same.
