@@ -122,25 +122,54 @@ void append(Value* list, std::size_t n, __mmask16 mask, __m512i values) {
     _mm512_storeu_si512(list + n, _mm512_maskz_compress_epi32(mask, values));
 }
 
-// Write the labels of decided rows where they are not those before, and list the others.
-inline void settle(std::size_t row, __mmask16 rows, __mmask16 decided, __m512i found, WordLabels& out) {
-    const __m512i before = load_labels(out, row, rows);
-    const __mmask16 changed = _mm512_mask_cmpneq_epi32_mask(rows & decided, found, before);
-    const __mmask16 undecided = rows & ~decided;
-    const __m512i numbers =
-        _mm512_add_epi32(_mm512_set1_epi32(static_cast<std::int32_t>(row)),
-                         _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-    if (changed) {
-        store_labels(out, row, changed, found);
-        if (out.changed) {
-            append(out.changed, out.n_changed, changed, numbers);
-            append(out.before, out.n_changed, changed, before);
-        }
-        out.n_changed += static_cast<std::size_t>(__builtin_popcount(changed));
+// What is found of Vectors registers of rows from `row` on.
+template <std::size_t Vectors>
+struct Found {
+    __m512i labels[Vectors];
+    __mmask16 decided[Vectors];
+};
+
+// Write the labels of decided rows where they are not those before, and list the others. Branches are for all registers
+// together: each by itself could be foreseen less often.
+template <std::size_t Vectors>
+void settle(std::size_t first, std::size_t n_rows, const Found<Vectors>& found, WordLabels& out) {
+    __m512i before[Vectors];
+    __mmask16 changed[Vectors];
+    __mmask16 undecided[Vectors];
+    std::uint32_t any_changed = 0;
+    std::uint32_t any_undecided = 0;
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < Vectors; ++v) {
+        const std::size_t row = first + v * kLanes;
+        const std::size_t n_left = row < n_rows ? n_rows - row : 0;
+        const auto rows = static_cast<__mmask16>(n_left < kLanes ? (1U << n_left) - 1 : 0xFFFF);
+        before[v] = load_labels(out, row, rows);
+        changed[v] = _mm512_mask_cmpneq_epi32_mask(rows & found.decided[v], found.labels[v], before[v]);
+        undecided[v] = rows & ~found.decided[v];
+        any_changed |= changed[v];
+        any_undecided |= undecided[v];
     }
-    if (undecided) {
-        append(out.undecided, out.n_undecided, undecided, numbers);
-        out.n_undecided += static_cast<std::size_t>(__builtin_popcount(undecided));
+    const auto numbers = [&](std::size_t v) {
+        return _mm512_add_epi32(_mm512_set1_epi32(static_cast<std::int32_t>(first + v * kLanes)),
+                                _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    };
+    if (any_changed) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < Vectors; ++v) {
+            store_labels(out, first + v * kLanes, changed[v], found.labels[v]);
+            if (out.changed) {
+                append(out.changed, out.n_changed, changed[v], numbers(v));
+                append(out.before, out.n_changed, changed[v], before[v]);
+            }
+            out.n_changed += static_cast<std::size_t>(__builtin_popcount(changed[v]));
+        }
+    }
+    if (any_undecided) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < Vectors; ++v) {
+            append(out.undecided, out.n_undecided, undecided[v], numbers(v));
+            out.n_undecided += static_cast<std::size_t>(__builtin_popcount(undecided[v]));
+        }
     }
 }
 
@@ -183,6 +212,7 @@ void label(const T* data, std::size_t n_rows, const WordCentroids& c, WordLabels
                 best[v] = _mm512_min_epi32(best[v], score);
             }
         }
+        Found<Vectors> found;
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
             __m512i half_reach = _mm512_setzero_si512();
@@ -196,12 +226,10 @@ void label(const T* data, std::size_t n_rows, const WordCentroids& c, WordLabels
             }
             const __m512i slack =
                 _mm512_add_epi32(_mm512_set1_epi32(c.slack), _mm512_add_epi32(half_reach, half_reach));
-            const std::size_t row = first + v * kLanes;
-            const std::size_t n_left = row < n_rows ? n_rows - row : 0;
-            const auto rows = static_cast<__mmask16>(n_left < kLanes ? (1U << n_left) - 1 : 0xFFFF);
-            settle(row, rows, _mm512_cmpgt_epi32_mask(_mm512_sub_epi32(second[v], best[v]), slack),
-                   _mm512_and_si512(best[v], mask), out);
+            found.labels[v] = _mm512_and_si512(best[v], mask);
+            found.decided[v] = _mm512_cmpgt_epi32_mask(_mm512_sub_epi32(second[v], best[v]), slack);
         }
+        settle(first, n_rows, found, out);
     }
 }
 

@@ -139,3 +139,44 @@ def awkward(draw: st.DrawFn) -> tuple[Array, Array]:
 def test_ties_everywhere(data: tuple[Array, Array], dtype: str) -> None:
     X, centers = data[0].astype(dtype), data[1]
     assert (assign(X, centers) == nearest(X, centers)).all()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("d", [1, 3, 4, 7, 12, 16, 17, 32])
+@pytest.mark.parametrize("n", [1, 15, 16, 65, 2100])
+def test_labels_of_a_byte_step_after_step(cpu: str, dtype: str, d: int, n: int) -> None:
+    """The same as labels of four bytes, the last label before none included, and nothing beside them."""
+    X = rows(n, d, dtype)
+    centers = rows(255, d, dtype, seed=1) + 0.25
+    around = np.full(n + 2, 77, np.uint8)
+    small, wide = around[1:-1], np.full(n, -1, np.int32)
+    small[:] = _core.MOST_SMALL_LABELS
+    sums = _core.Partial(255, np.zeros(d), True)
+    for k in (255, 20):
+        expected = nearest(X, centers[:k])
+        n_expected = int((expected != wide).sum())
+        moves = _core.Moves(X, None, sums) if k == 255 else None
+        assert _core.assign(X, centers[:k], small, 2, moves) == n_expected, cpu
+        assert _core.assign(X, centers[:k], wide, 2) == n_expected, cpu
+        assert (small == expected).all(), cpu
+        assert (wide == expected).all(), cpu
+    assert around[[0, -1]].tolist() == [77, 77]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_a_range_that_is_known_is_not_sought(cpu: str, dtype: str) -> None:
+    X = rows(3000, 5, dtype)
+    some = X[1000:1100]
+    centers = some[::7] * 0.5 + 3.0
+    known = _core.word_range(X, 2)
+    if known is not None and dtype == "uint16":
+        assert known == (X.min(axis=0).tolist(), X.max(axis=0).tolist()), cpu
+    labels = np.full(len(some), -1, np.int32)
+    _core.assign(some, centers, labels, 2, None, known)
+    assert (labels == nearest(some, centers)).all(), cpu
+
+
+def test_a_range_of_other_features_is_refused() -> None:
+    X = rows(10, 3, "uint16")
+    with pytest.raises(ValueError, match="as many features"):
+        _core.assign(X, X[:2].astype(float), np.full(10, -1, np.int32), 1, None, ([0, 0], [1, 1]))

@@ -26,7 +26,6 @@ from kmosaic.engines.memory import (
 )
 from kmosaic.errors import DataError
 
-
 WordRange = tuple[list[int], list[int]]
 
 
