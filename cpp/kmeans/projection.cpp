@@ -16,8 +16,9 @@ constexpr std::size_t kLeastFeatures = 3 * kP;
 constexpr std::size_t kLeastRows = 4096;
 constexpr std::size_t kSample = 512;
 constexpr int kIterations = 2;
-// Rows with more than this of their square outside P are not sketched: nearly nothing would be ruled out.
-constexpr double kMostOutside = 0.7;
+// Rows with more than this of their square outside P are not sketched: too little would be ruled out. See
+// docs/measurements.md.
+constexpr double kMostOutside = 0.22;
 
 // One vector a row, as many as kP.
 using Basis = std::vector<float>;
