@@ -21,12 +21,11 @@ from kmosaic.engines.memory import (
     Donor,
     MemoryEngine,
     Rows,
+    WordRange,
     nearest_centers,
     sum_in_batches,
 )
 from kmosaic.errors import DataError
-
-WordRange = tuple[list[int], list[int]]
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,7 @@ class Survey:
         """That of the rows of both."""
         first, n_rows = min(self.first, other.first), self.n_rows + other.n_rows
         if self.words is not None and other.words is not None:
-            words = _joined_words(self.words, other.words)
-            return Survey(first, n_rows, words=words)
+            return Survey(first, n_rows, words=_joined_words(self.words, other.words))
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return Survey(first, n_rows)
         return Survey(first, n_rows, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
@@ -319,9 +317,7 @@ def _add_nearest(
     sums: _core.Partial,
     block: Block,
 ) -> _core.Partial:
-    labels = np.empty(len(block.rows), np.int32)
-    _core.assign(block.rows, centers, labels, n_threads, None, words)
-    sums.add(block.rows, None, labels, n_threads)
+    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads, words), n_threads)
     return sums
 
 

@@ -22,6 +22,9 @@ _CLUSTERS_WITHOUT_SKETCHES = 16
 Rows = NDArray[Any]
 """(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
 
+WordRange = tuple[list[int], list[int]]
+"""Each feature's least and greatest value, of integer rows that the core screens by words."""
+
 
 @dataclass(frozen=True)
 class Assigned:
@@ -301,7 +304,7 @@ def sum_in_batches(values: NDArray[np.float64]) -> float:
 
 
 def nearest_centers(
-    rows: Rows, centers: NDArray[np.float64], n_threads: int | None = None
+    rows: Rows, centers: NDArray[np.float64], n_threads: int | None = None, words: WordRange | None = None
 ) -> NDArray[np.int32]:
     """Return the index of the nearest centre of each row, decided exactly; ties go to the lowest index.
 
@@ -310,6 +313,7 @@ def nearest_centers(
     rows : (n_samples, n_features) uint8, uint16, float32 or float64
     centers : (n_clusters, n_features) float64
     n_threads : None for all processors
+    words : each feature's range in these rows, or in more, where ``Survey`` has found it
 
     Examples
     --------
@@ -320,5 +324,5 @@ def nearest_centers(
     labels = np.full(len(rows), -1, dtype=np.int32)
     rows = np.require(rows, requirements=["C", "A"])
     centers = np.require(centers, np.float64, ["C", "A"])
-    _core.assign(rows, centers, labels, resolve_n_threads(n_threads))
+    _core.assign(rows, centers, labels, resolve_n_threads(n_threads), None, words)
     return labels
