@@ -1,6 +1,7 @@
 // parallel_for: every task once, failures and interruptions reach the caller, and no task runs after its call.
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -10,6 +11,9 @@
 
 namespace kmosaic::testing {
 namespace {
+
+// More tasks than anybody could do: a call of so many returns only because it is stopped.
+constexpr std::size_t kEndless = std::numeric_limits<std::size_t>::max();
 
 TEST(every_task_runs_once_whatever_the_number_of_threads) {
     for (const std::size_t n_threads : {0U, 1U, 2U, 3U, 7U, 64U}) {
@@ -50,7 +54,7 @@ TEST(an_exception_of_a_task_reaches_the_caller_and_stops_the_rest) {
         context() = std::to_string(n_threads) + " threads";
         std::atomic<std::size_t> run{0};
         const std::string message = message_of<std::runtime_error>([&] {
-            parallel_for(1000000, Parallel{n_threads, [] { return false; }}, [&] {
+            parallel_for(kEndless, Parallel{n_threads, [] { return false; }}, [&] {
                 return [&](std::size_t task) {
                     ++run;
                     if (task == 10) throw std::runtime_error("task ten");
@@ -58,7 +62,7 @@ TEST(an_exception_of_a_task_reaches_the_caller_and_stops_the_rest) {
             });
         });
         CHECK(message == "task ten");
-        CHECK(run >= 11 && run < 1000000);
+        CHECK(run >= 11);
     }
 }
 
@@ -94,9 +98,8 @@ TEST(interruption_is_asked_by_the_calling_thread_and_stops_the_work) {
                                     return run > 5;
                                 }};
         const std::string message = message_of<Interrupted>(
-            [&] { parallel_for(100000000, parallel, [&] { return [&](std::size_t) { ++run; }; }); });
+            [&] { parallel_for(kEndless, parallel, [&] { return [&](std::size_t) { ++run; }; }); });
         CHECK(message == "interrupted");
-        CHECK(run < 100000000);
         CHECK(!elsewhere);
     }
 }
