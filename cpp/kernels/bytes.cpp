@@ -88,11 +88,6 @@ inline Floats score_of(const BytePanel& panel, const Ints* products) {
                             _mm512_loadu_ps(panel.constants));
 }
 
-inline Floats error_of(const BytePanel& panel, const ByteRow& row) {
-    return _mm512_fmadd_ps(_mm512_set1_ps(row.norm), _mm512_loadu_ps(panel.norm_errors),
-                           _mm512_mul_ps(_mm512_set1_ps(row.rest), _mm512_loadu_ps(panel.rest_errors)));
-}
-
 // The least scores so far, lane by lane.
 using Lowest = Floats;
 
@@ -102,7 +97,10 @@ inline void start(Lowest& lowest) {
 
 inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, unsigned left_out,
                               const Ints* products, Lowest& lowest) {
-    const Floats lower = _mm512_sub_ps(score_of(panel, products), error_of(panel, row));
+    Floats lower = _mm512_loadu_ps(panel.constants);
+    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.norm), _mm512_loadu_ps(panel.norm_errors), lower);
+    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.rest), _mm512_loadu_ps(panel.rest_errors), lower);
+    lower = _mm512_fnmadd_ps(_mm512_loadu_ps(panel.scales), _mm512_cvtepi32_ps((__m512i)products[0]), lower);
     const auto in = static_cast<__mmask16>(~left_out);
     // "Not greater", so that what is not a number stays.
     const __mmask16 survivors = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
@@ -281,7 +279,7 @@ inline void multiply_pairs(const BytePair* pairs, std::size_t n_bytes, std::int3
 }
 
 // Rows come from far, one after the other: fetch them while those before are worked on.
-constexpr std::size_t kPairsAhead = 12;
+constexpr std::size_t kPairsAhead = 24;
 
 void dots(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out) {
     constexpr std::size_t kPairs = 4;
@@ -294,74 +292,6 @@ void dots(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::
         multiply_pairs<kPairs>(pairs + p, n_bytes, out + p);
     }
     for (; p < n_pairs; ++p) multiply_pairs<1>(pairs + p, n_bytes, out + p);
-}
-
-#if KMOSAIC_LANES == 16
-inline Floats now(__m256i bounds, Floats unit, Floats travelled) {
-    return _mm512_fmsub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bounds)), unit, travelled);
-}
-
-inline __mmask16 group_mask(const GroupBounds& groups) {
-    return static_cast<__mmask16>((1U << groups.n_groups) - 1);
-}
-
-void open_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows, std::uint16_t* open) {
-    const Floats unit = _mm512_set1_ps(groups.unit);
-    const __mmask16 in = group_mask(groups);
-    const Floats travelled = _mm512_maskz_loadu_ps(in, groups.travelled);
-    std::size_t r = 0;
-    if (groups.n_groups == 8) {  // two rows at a time
-        const Floats twice = _mm512_shuffle_f32x4(travelled, travelled, 0x44);
-        for (; r + 2 <= n_rows; r += 2) {
-            const __m256i bounds =
-                _mm256_loadu_si256(reinterpret_cast<const __m256i*>(groups.bounds + r * 8));
-            const Floats upper = _mm512_mask_mov_ps(_mm512_set1_ps(uppers[r]), static_cast<__mmask16>(0xFF00),
-                                                    _mm512_set1_ps(uppers[r + 1]));
-            const unsigned both = _mm512_cmp_ps_mask(now(bounds, unit, twice), upper, _CMP_NGT_UQ);
-            open[r] = both & 0xFF;
-            open[r + 1] = static_cast<std::uint16_t>(both >> 8);
-        }
-    }
-    for (; r < n_rows; ++r) {
-        const __m256i bounds = _mm256_maskz_loadu_epi16(in, groups.bounds + r * groups.n_groups);
-        open[r] =
-            _mm512_mask_cmp_ps_mask(in, now(bounds, unit, travelled), _mm512_set1_ps(uppers[r]), _CMP_NGT_UQ);
-    }
-}
-#else
-inline float now(const GroupBounds& groups, std::size_t row, std::size_t g) {
-    return static_cast<float>(groups.bounds[row * groups.n_groups + g]) * groups.unit - groups.travelled[g];
-}
-
-void open_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows, std::uint16_t* open) {
-    for (std::size_t r = 0; r < n_rows; ++r) {
-        unsigned bits = 0;
-        for (std::size_t g = 0; g < groups.n_groups; ++g)
-            bits |= static_cast<unsigned>(!(now(groups, r, g) > uppers[r])) << g;
-        open[r] = static_cast<std::uint16_t>(bits);
-    }
-}
-#endif
-
-std::uint32_t below(const float* scores, float norm_square, const GroupBounds& groups,
-                    const std::int32_t* group_of_lane) {
-#if KMOSAIC_LANES == 16
-    const __mmask16 in = group_mask(groups);
-    const Floats bounds = now(_mm256_maskz_loadu_epi16(in, groups.bounds), _mm512_set1_ps(groups.unit),
-                              _mm512_maskz_loadu_ps(in, groups.travelled));
-    const Floats bound = _mm512_permutexvar_ps(_mm512_loadu_si512(group_of_lane), bounds);
-    const __m512 square = _mm512_add_ps(_mm512_loadu_ps(scores), _mm512_set1_ps(norm_square));
-    const __m512 limit = _mm512_mul_ps(bound, bound);
-    const __mmask16 positive = _mm512_cmp_ps_mask(bound, _mm512_setzero_ps(), _CMP_GT_OQ);
-    return _mm512_mask_cmp_ps_mask(positive, square, limit, _CMP_NGE_UQ);
-#else
-    std::uint32_t lanes = 0;
-    for (std::size_t l = 0; l < kPanelWidth; ++l) {
-        const float bound = now(groups, 0, static_cast<std::size_t>(group_of_lane[l]));
-        lanes |= static_cast<std::uint32_t>(bound > 0 && !(scores[l] + norm_square >= bound * bound)) << l;
-    }
-    return lanes;
-#endif
 }
 
 std::int64_t squared_distance(const std::uint8_t* a, const std::uint8_t* b, std::size_t n) {
@@ -380,15 +310,6 @@ std::int64_t squared_distance(const std::uint8_t* a, const std::uint8_t* b, std:
 }
 
 constexpr std::size_t kSums = kPanelWidth;
-
-// Calls visit(f, l) for every feature f, l the partial sum it belongs to: a nest of loops that vectorises.
-template <class Visit>
-inline void for_each_feature(std::size_t n, Visit visit) {
-    std::size_t f = 0;
-    for (; f + kSums <= n; f += kSums)
-        for (std::size_t l = 0; l < kSums; ++l) visit(f + l, l);
-    for (std::size_t l = 0; f < n; ++f, ++l) visit(f, l);
-}
 
 Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, float inverse, std::size_t n,
                    std::uint8_t* codes) {
@@ -444,10 +365,30 @@ double to_bytes(const void* row, std::size_t n, const double* origin, double inv
     return square;
 }
 
-void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
-            std::int8_t* rest_codes, float* offsets, EncodedCenter* out) {
-    double largest[kSums] = {};
-    double squares[kSums] = {};
+// Sums side by side: so many that the compiler makes a loop of vectors of them, not one expression of many.
+constexpr std::size_t kWideSums = 32;
+using WideSums = double[kWideSums];
+
+inline double total(const WideSums& sums) {
+    double result = 0;
+    for (const double sum : sums) result += sum;
+    return result;
+}
+
+// Calls visit(f, l) for every feature f, l the partial sum it belongs to.
+template <class Visit>
+inline void for_each_feature(std::size_t n, Visit visit) {
+    std::size_t f = 0;
+    for (; f + kWideSums <= n; f += kWideSums)
+        for (std::size_t l = 0; l < kWideSums; ++l) visit(f + l, l);
+    for (std::size_t l = 0; f < n; ++f, ++l) visit(f, l);
+}
+
+void encode(const double* __restrict center, const std::uint8_t* __restrict mean, std::size_t n,
+            std::int8_t* __restrict codes, std::int8_t* __restrict rest_codes, float* __restrict offsets,
+            EncodedCenter* out) {
+    WideSums largest = {};
+    WideSums squares = {};
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
         const double size = w < 0 ? -w : w;
@@ -462,10 +403,10 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
     // No |e| is above half a step.
     const double rest_step = step / (2 * kLargestCode);
     const double rest_inverse = 1 / rest_step;
-    double errors[kSums] = {};
-    double products[kSums] = {};
-    double rest_errors[kSums] = {};
-    double rest_products[kSums] = {};
+    WideSums errors = {};
+    WideSums products = {};
+    WideSums rest_errors = {};
+    WideSums rest_products = {};
     constexpr double kRounder = 0x1.8p52;  // added and taken away, it rounds to a whole number
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
@@ -480,13 +421,17 @@ void encode(const double* center, const std::uint8_t* mean, std::size_t n, std::
         rest_errors[l] += rest * rest;
         rest_products[l] += r * mean[f];
     });
-    *out = {step, 0, 0, 0, rest_step, 0, 0};
-    for (std::size_t l = 0; l < kSums; ++l) {
-        out->square += squares[l];
-        out->error_square += errors[l];
-        out->mean_product += products[l];
-        out->rest_error_square += rest_errors[l];
-        out->rest_mean_product += rest_products[l];
+    *out = {step,      total(squares),     total(errors),       total(products),
+            rest_step, total(rest_errors), total(rest_products)};
+}
+
+void combine(const double* __restrict rows, const double* __restrict weights, std::size_t n_rows,
+             std::size_t n, double* __restrict out) {
+    for (std::size_t f = 0; f < n; f += kWideSums) {
+        WideSums sums = {};
+        for (std::size_t r = 0; r < n_rows; ++r)
+            for (std::size_t l = 0; l < kWideSums; ++l) sums[l] += weights[r] * rows[r * n + f + l];
+        std::memcpy(out + f, sums, sizeof sums);
     }
 }
 
@@ -500,11 +445,10 @@ const ByteKernels byte_kernels = {
     guess,
     contenders,
     dots,
-    open_groups,
-    below,
     squared_distance,
     quantise,
     {to_bytes<std::uint8_t>, to_bytes<std::uint16_t>, to_bytes<float>, to_bytes<double>},
-    encode};
+    encode,
+    combine};
 
 }  // namespace kmosaic::KMOSAIC_ISA

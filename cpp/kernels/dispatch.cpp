@@ -28,6 +28,7 @@ namespace kmosaic {
     extern const ExactKernels exact_kernels;           \
     extern const SumKernels sum_kernels;               \
     extern const DistortionKernels distortion_kernels; \
+    extern const BoundKernels bound_kernels;           \
     }                                                  \
     KMOSAIC_DECLARE_BYTES(isa)
 
@@ -128,6 +129,7 @@ bool has_neonmm() {
      words,                                        \
      &isa::colour_kernels,                         \
      &name::byte_kernels,                          \
+     &isa::bound_kernels,                          \
      &isa::exact_kernels,                          \
      &isa::sum_kernels,                            \
      &isa::distortion_kernels}

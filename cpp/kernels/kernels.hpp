@@ -206,14 +206,6 @@ struct Quantised {
     float farthest;
 };
 
-// Lower bounds of groups' distances: `bounds` times `unit`, less how far the group has travelled.
-struct GroupBounds {
-    const std::uint16_t* bounds;  // [row][group]
-    const float* travelled;
-    float unit;
-    std::size_t n_groups;  // 16 at most
-};
-
 // Kernels on rows of bytes; the bounds are in kmeans/centroid_codes.hpp.
 struct ByteKernels {
     // Codes beyond +-largest_code would saturate.
@@ -238,15 +230,6 @@ struct ByteKernels {
     // out[p] = row . codes of pair p, all readable for n_bytes, a multiple of kByteBlock.
     void (*dots)(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out);
 
-    // open[r] = a bit for each group whose bound for row r is not above uppers[r].
-    void (*open_groups)(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
-                        std::uint16_t* open);
-
-    // A bit for each lane of a panel whose score for the first row is not above its group's bound, squared, less
-    // norm_square.
-    std::uint32_t (*below)(const float* scores, float norm_square, const GroupBounds& groups,
-                           const std::int32_t* group_of_lane);
-
     // |a - b|^2, exactly.
     std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);
 
@@ -261,6 +244,10 @@ struct ByteKernels {
     // Codes of center - mean and of what they leave, and center - mean in float32.
     void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
                    std::int8_t* rest_codes, float* offsets, EncodedCenter* out);
+
+    // out = the sum of rows, each times its weight; n is a multiple of 32.
+    void (*combine)(const double* rows, const double* weights, std::size_t n_rows, std::size_t n,
+                    double* out);
 };
 
 // Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and
@@ -398,6 +385,64 @@ struct DistortionKernels {
                                 const DistortionShape& shape, std::uint16_t* carried, std::uint64_t limit);
 };
 
+// A centroid near a row, with a lower bound of its own: of the distance, as it would be had the centroid not moved since the start.
+struct Neighbour {
+    std::int32_t centroid = -1;
+    float bound = 0;
+};
+constexpr std::size_t kNeighbours = 2;
+
+// Lower bounds of groups' distances: `bounds` times `unit`, less how far the group has travelled.
+struct GroupBounds {
+    std::uint16_t* bounds;  // [row][group]
+    const float* travelled;
+    float unit;
+    std::size_t n_groups;  // 16 at most
+};
+
+// What a row's upper bound is made of.
+struct UpperBounds {
+    const std::int32_t* labels;
+    const std::int32_t* labels_before;  // those that the bounds are of; -1: none
+    const float* upper;                 // when it was measured, and
+    float* drifted;                     // how far its centroid has moved since
+};
+
+// What rows' coarse scores are uncertain by: `constant` and so many times a row's errors. Null: none have any.
+struct CoarseErrors {
+    double constant;
+    double code_share;
+    double sketch_share;
+    const float* norms;
+    const float* codes;
+    const float* sketches;
+};
+
+// Kernels on bounds carried from step to step; see kmeans/row_bounds.hpp. Each is on n_rows rows.
+struct BoundKernels {
+    // Adds what each row's centroid has moved to `drifted`. now[r] = the upper bound times `more`, -1 where it is not of the
+    // row's label.
+    void (*follow)(const UpperBounds& bounds, const float* moved, float more, std::size_t n_rows, float* now);
+
+    // open[r] = a bit for each group whose bound is not above uppers[r].
+    void (*open_groups)(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
+                        std::uint16_t* open);
+
+    // open[r] = a bit for each of a row's kNeighbours whose bound, less the way it has come, is not above uppers[r].
+    void (*open_neighbours)(const Neighbour* lists, const float* ways, const float* uppers,
+                            std::size_t n_rows, std::uint16_t* open);
+
+    // limits[r] = the coarse score, from above, of a centroid uppers[r] away; squares[r]: from below, what such a score needs to
+    // be a squared distance.
+    void (*coarse_limits)(const CoarseErrors& errors, const float* uppers, std::size_t n_rows, float* limits,
+                          float* squares);
+
+    // below[r] = a bit for each lane of a panel whose score, scores[r * kPanelWidth + l], and squares[r] make a square that is not
+    // above that of its group's bound.
+    void (*below)(const float* scores, const float* squares, const GroupBounds& groups,
+                  const std::int32_t* group_of_lane, std::size_t n_rows, std::uint16_t* below);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
@@ -406,6 +451,7 @@ struct Kernels {
     const WordKernels* words;  // null where there are none
     const ColourKernels* colours;
     const ByteKernels* bytes;
+    const BoundKernels* bounds;
     const ExactKernels* exact;
     const SumKernels* sums;
     const DistortionKernels* distortion;

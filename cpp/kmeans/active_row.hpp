@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "kmeans/bounded_assigner.hpp"
 
@@ -14,6 +15,7 @@ struct ActiveRow {
     bool measured;       // whether `own` is the score of that centroid
     Interval own;
     double best;               // an upper bound of the least score
+    float upper;               // the distance of its centroid before the sift, from above
     std::uint32_t groups;      // bits: those to be sifted
     std::uint32_t neighbours;  // bits: those of its neighbours to be scored
     std::uint32_t movers;      // bits: those movers that may be nearest
@@ -21,7 +23,23 @@ struct ActiveRow {
     std::uint32_t scored;      // the first of its scored centroids, and
     std::uint32_t n_scored;    // how many there are, the label not among them
     ByteRow to_sift;
-    std::int32_t lanes[1 + kNeighbours];  // of its label and its neighbours: they are not sifted
+};
+
+// A lane that is not sifted for a row of a queue: its label's, or a neighbour's.
+struct LeftOut {
+    std::uint32_t row;
+    std::uint32_t lane;
+};
+
+// The active rows that are to be sifted by the same panels.
+struct SiftQueue {
+    std::vector<std::uint32_t> rows;
+    std::vector<LeftOut> left_out;
+
+    void clear() {
+        rows.clear();
+        left_out.clear();
+    }
 };
 
 struct Survivor {

@@ -18,14 +18,7 @@
 
 namespace kmosaic {
 
-constexpr std::size_t kNeighbours = 2;
 constexpr std::uint16_t kMostUnits = 0xFFFF;
-
-// A centroid near a row, with a lower bound of its own: of the distance, as it would be had the centroid not moved since the start.
-struct Neighbour {
-    std::int32_t centroid = -1;
-    float bound = 0;
-};
 
 class BoundedAssigner {
   public:
@@ -71,6 +64,8 @@ class BoundedAssigner {
     float unit_;
     std::vector<double> travelled_;  // how far each group has moved since
     std::vector<float> drift_;       // by centroid: how far it moved in this call
+    bool calm_ = false;              // whether few labels changed in the last call, and
+    float closing_ = 0;              // where so, the most that a group travelled in this one
 };
 
 }  // namespace kmosaic

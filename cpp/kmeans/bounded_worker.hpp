@@ -31,10 +31,16 @@ class BoundedWorker {
         active_.clear();
         scored_.clear();
         survivors_.clear();
-        follow_drift(first, count);
-        if (all_.movers_.any()) sift_movers(first, count);
+        upper_.resize(count);
+        bounds_.follow(first, labels_, upper_);
+        if (all_.movers_.any())
+            sift_movers(first, count);
+        else
+            survivors_of_movers_.assign(count, 0);
         open_groups_.resize(count);
         bounds_.open_groups(first, upper_, open_groups_.data());
+        open_neighbours_.resize(count);
+        bounds_.open_neighbours(first, upper_, open_neighbours_.data());
         for (std::size_t i = 0; i < count; ++i) look_at(first + i, i);
         guess_labels();
         measure_own();
@@ -52,61 +58,40 @@ class BoundedWorker {
     static constexpr std::uint32_t kNone = ~0U;
     // An upper bound looser than this share of it is measured anew before anything is sifted with it.
     static constexpr float kTight = 0.03F;
-
-    // Each row's upper bound now; none where bounds are not of its label.
-    void follow_drift(std::size_t first, std::size_t count) {
-        upper_.resize(count);
-        survivors_of_movers_.assign(count, 0);
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t row = first + i;
-            const std::int32_t label = labels_[row];
-            if (label < 0 || label != all_.labels_[row]) {
-                upper_[i] = -1;
-                continue;
-            }
-            float& drift = all_.drifted_[row];
-            drift += all_.drift_[static_cast<std::size_t>(label)];
-            upper_[i] = (all_.upper_[row] + drift) * static_cast<float>(kMore);
-        }
-    }
+    // So many steps a sift looks ahead.
+    static constexpr float kSteps = 2;
 
     // Centroids that moved far are not waited for in their groups, whose bounds would sink with them: every row is
     // sifted for them.
     void sift_movers(std::size_t first, std::size_t count) {
         const Movers& movers = all_.movers_;
-        batch_.clear();
-        members_.clear();
-        left_out_.clear();
+        limits_.resize(count);
+        squares_.resize(count);
+        all_.table_.bounds->coarse_limits(codes_.coarse_errors(first), upper_.data(), count, limits_.data(),
+                                          squares_.data());
+        batch_.resize(count);
+        left_out_.resize(count);
         for (std::size_t i = 0; i < count; ++i) {
-            if (upper_[i] < 0) continue;
             const std::size_t row = first + i;
-            unsigned out = movers.left_out;
-            const auto leave_out = [&](std::int32_t centroid) {
-                const std::int8_t lane = movers.lane_of[static_cast<std::size_t>(centroid)];
-                if (lane >= 0) out |= 1U << lane;
-            };
-            leave_out(labels_[row]);
-            const Neighbour* list = bounds_.neighbours(row);
-            for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
-                leave_out(list[b].centroid);
-            members_.push_back(i);
-            batch_.push_back(to_sift(row, bounds_.score_of(row, upper_[i])));
-            left_out_.push_back(static_cast<std::uint16_t>(out));
+            unsigned out = movers.left_out | movers.bit(upper_[i] < 0 ? -1 : labels_[row]);
+            for (std::size_t b = 0; b < kNeighbours; ++b)
+                out |= movers.bit(bounds_.neighbours(row)[b].centroid);
+            left_out_[i] = static_cast<std::uint16_t>(out);
+            batch_[i] = {all_.sketches_.row(row), all_.sketches_.norm(row), all_.sketches_.rest(row),
+                         limits_[i]};
         }
         sift_batch(codes_.panel(movers), 1);
-        for (std::size_t b = 0; b < batch_.size(); ++b) {
-            const std::size_t row = first + members_[b];
-            survivors_of_movers_[members_[b]] = masks_[b];
-            const float* least = part_least_.data() + b * kPanelWidth;
-            const double slack = codes_.coarse_slack(row);
-            const auto square =
-                static_cast<float>(bounds_.lower_square(row) - slack - 1e-6 * bounds_.lower_square(row));
-            for (std::uint32_t lanes =
-                     all_.table_.bytes->below(least, square, bounds_.groups(row), movers.group_of_lane);
-                 lanes; lanes &= lanes - 1) {
+        survivors_of_movers_ = masks_;
+        below_.resize(count);
+        all_.table_.bounds->below(part_least_.data(), squares_.data(), bounds_.groups(first),
+                                  movers.group_of_lane, count, below_.data());
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t row = first + i;
+            for (unsigned lanes = below_[i]; lanes; lanes &= lanes - 1) {
                 const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+                const auto score = static_cast<double>(part_least_[i * kPanelWidth + lane]);
                 bounds_.lower_group(row, static_cast<std::size_t>(movers.group_of_lane[lane]),
-                                    bounds_.lower_of(row, static_cast<double>(least[lane]) - slack));
+                                    bounds_.lower_of(row, score - codes_.coarse_slack(row)));
             }
         }
     }
@@ -122,7 +107,7 @@ class BoundedWorker {
             return;
         }
         const std::uint32_t groups = open_groups_[i];
-        const std::uint32_t open = bounds_.open_neighbours(row, upper);
+        const std::uint32_t open = open_neighbours_[i];
         const std::uint32_t movers = survivors_of_movers_[i];
         if (!groups && !open && !movers) return;
         // Where little is to be gained the row itself, if sifting does not read it, is left alone until a centroid asks
@@ -132,12 +117,15 @@ class BoundedWorker {
         active.groups = groups;
         active.neighbours = open;
         active.movers = movers;
-        if (tight) active.best = bounds_.score_of(row, upper);
+        if (tight) {
+            active.best = bounds_.score_of(row, upper);
+            active.upper = upper;
+        }
     }
 
     ActiveRow& activate(std::size_t row, std::int32_t label) {
         return active_.emplace_back(
-            ActiveRow{row, label, false, {-kInfinity, kInfinity}, kInfinity, 0, 0, 0, kNone, 0, 0, {}, {}});
+            ActiveRow{row, label, false, {-kInfinity, kInfinity}, kInfinity, 0, 0, 0, 0, kNone, 0, 0, {}});
     }
 
     // Rows without a label are measured against the centroid that seems nearest.
@@ -178,9 +166,9 @@ class BoundedWorker {
         for (ActiveRow& active : active_) {
             if (active.best < kInfinity) continue;
             take_own(active, *product++);
-            const float upper = bounds_.upper_of(active.row, active.best);
-            active.groups &= bounds_.open_groups(active.row, upper);
-            active.neighbours &= bounds_.open_neighbours(active.row, upper);
+            active.upper = bounds_.upper_of(active.row, active.best);
+            active.groups &= bounds_.open_groups(active.row, active.upper);
+            active.neighbours &= bounds_.open_neighbours(active.row, active.upper);
         }
     }
 
@@ -236,27 +224,42 @@ class BoundedWorker {
     // Lists the rows that are to be sifted by each panel of several groups, or by each group's panels.
     void queue() {
         queues_.resize(arrangement_.n_panels() / arrangement_.panels_a_group());
-        for (std::vector<std::uint32_t>& queue : queues_) queue.clear();
+        for (SiftQueue& queue : queues_) queue.clear();
         for (std::size_t a = 0; a < active_.size(); ++a) {
             ActiveRow& active = active_[a];
             std::uint32_t sifted = 0;
             for (std::uint32_t left = active.groups; left; left &= ~sifted) {
                 const auto g = static_cast<std::size_t>(std::countr_zero(left));
                 const std::size_t panel = g * arrangement_.lanes_a_group / kPanelWidth;
-                queues_[panel / arrangement_.panels_a_group()].push_back(static_cast<std::uint32_t>(a));
+                queues_[panel / arrangement_.panels_a_group()].rows.push_back(static_cast<std::uint32_t>(a));
                 sifted |= all_.groups_of_panel_[panel];
             }
             active.groups = sifted;  // a panel of several groups is sifted for all of them
             attach_movers(active);
             if (!sifted) continue;
-            active.to_sift = to_sift(active.row, active.best);
+            active.to_sift = to_sift(active.row, with_margin(active));
+            leave_out(active, active.label);
             const Neighbour* list = bounds_.neighbours(active.row);
-            active.lanes[0] = arrangement_.lane_of[static_cast<std::size_t>(active.label)];
-            for (std::size_t b = 0; b < kNeighbours; ++b)
-                active.lanes[1 + b] = list[b].centroid < 0
-                                          ? -1
-                                          : arrangement_.lane_of[static_cast<std::size_t>(list[b].centroid)];
+            for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
+                leave_out(active, list[b].centroid);
         }
+    }
+
+    // What is left by a sift is measured, and its bound lasts longer than its group's would: once few labels change, that pays
+    // for centroids that will soon be near enough, too.
+    double with_margin(const ActiveRow& active) const {
+        if (all_.closing_ == 0) return active.best;
+        const float closing = all_.closing_ + all_.drift_[static_cast<std::size_t>(active.label)];
+        return bounds_.score_of(active.row, active.upper + kSteps * closing);
+    }
+
+    // Keeps the centroid, where its group is sifted, out of what is found for the row last queued.
+    void leave_out(const ActiveRow& active, std::int32_t centroid) {
+        const auto lane =
+            static_cast<std::uint32_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]);
+        if (!(active.groups >> arrangement_.group_of_lane(lane) & 1U)) return;
+        SiftQueue& queue = queues_[lane / kPanelWidth / arrangement_.panels_a_group()];
+        queue.left_out.push_back({static_cast<std::uint32_t>(queue.rows.size() - 1), lane});
     }
 
     // Those whose group is sifted will be found there.
@@ -274,32 +277,39 @@ class BoundedWorker {
     }
 
     void sift(std::size_t q) {
-        const std::vector<std::uint32_t>& members = queues_[q];
+        const std::vector<std::uint32_t>& members = queues_[q].rows;
         if (members.empty()) return;
+        const std::size_t n = members.size();
         const std::size_t n_panels = arrangement_.panels_a_group();
         const std::size_t first_panel = q * n_panels;
-        const std::size_t first_lane = first_panel * kPanelWidth;
-        left_out_.clear();
+        left_out_.resize(n_panels * n);
         for (std::size_t p = 0; p < n_panels; ++p)
-            left_out_.insert(left_out_.end(), members.size(), codes_.left_out(first_panel + p));
-        batch_.clear();
-        for (const std::uint32_t a : members) {
-            for (const std::int32_t lane : active_[a].lanes) {
-                const std::size_t l =
-                    static_cast<std::size_t>(lane) - first_lane;  // huge where it is elsewhere
-                if (l >= n_panels * kPanelWidth) continue;
-                std::uint16_t& out = left_out_[l / kPanelWidth * members.size() + batch_.size()];
-                out = static_cast<std::uint16_t>(out | 1U << l % kPanelWidth);
-            }
-            batch_.push_back(active_[a].to_sift);
+            std::fill_n(left_out_.data() + p * n, n, codes_.left_out(first_panel + p));
+        for (const LeftOut& out : queues_[q].left_out) {
+            std::uint16_t& lanes = left_out_[(out.lane / kPanelWidth - first_panel) * n + out.row];
+            lanes = static_cast<std::uint16_t>(lanes | 1U << out.lane % kPanelWidth);
         }
+        batch_.resize(n);
+        for (std::size_t m = 0; m < n; ++m) batch_[m] = active_[members[m]].to_sift;
         sift_batch(codes_.panel(first_panel), n_panels);
-        keep_least(members, arrangement_.group_of_lane(first_lane), first_panel);
-        for (std::size_t m = 0; m < masks_.size(); ++m)
-            for (unsigned bits = masks_[m]; bits; bits &= bits - 1)
-                add_survivor(active_[members[m % members.size()]],
-                             arrangement_.centroid_of[first_lane + m / members.size() * kPanelWidth +
-                                                      static_cast<std::size_t>(std::countr_zero(bits))]);
+        keep_least(members, arrangement_.group_of_lane(first_panel * kPanelWidth), first_panel);
+        for (std::size_t p = 0; p < n_panels; ++p)
+            keep_survivors(members, masks_.data() + p * n, (first_panel + p) * kPanelWidth);
+    }
+
+    // Four rows' masks at a time, since most are empty.
+    void keep_survivors(const std::vector<std::uint32_t>& members, const std::uint16_t* masks,
+                        std::size_t first_lane) {
+        const std::int32_t* centroids = arrangement_.centroid_of.data() + first_lane;
+        for (std::size_t first = 0; first < members.size(); first += 4) {
+            std::uint64_t lanes = 0;
+            for (std::size_t m = first; m < std::min(first + 4, members.size()); ++m)
+                lanes |= static_cast<std::uint64_t>(masks[m]) << 16 * (m - first);
+            for (; lanes; lanes &= lanes - 1) {
+                const auto lane = static_cast<std::size_t>(std::countr_zero(lanes));
+                add_survivor(active_[members[first + lane / kPanelWidth]], centroids[lane % kPanelWidth]);
+            }
+        }
     }
 
     void keep_least(const std::vector<std::uint32_t>& members, std::size_t group, std::size_t panel) {
@@ -447,7 +457,10 @@ class BoundedWorker {
     std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
     std::vector<float> upper_;  // of the block's rows
     std::vector<std::uint16_t> survivors_of_movers_;  // likewise
+    std::vector<float> limits_, squares_;             // likewise: see coarse_limits
+    std::vector<std::uint16_t> below_;                // likewise
     std::vector<std::uint16_t> open_groups_;          // likewise
+    std::vector<std::uint16_t> open_neighbours_;      // likewise
     std::vector<ByteRow> batch_;
     std::vector<std::size_t> members_;
     std::vector<NearestLane> nearest_;
@@ -460,7 +473,7 @@ class BoundedWorker {
     std::vector<std::size_t> measured_;
     std::vector<BytePair> pairs_;
     std::vector<std::int32_t> products_;
-    std::vector<std::vector<std::uint32_t>> queues_;  // of active rows: see queue()
+    std::vector<SiftQueue> queues_;
     std::vector<double> distances_;
 };
 

@@ -12,6 +12,7 @@ namespace kmosaic {
 namespace {
 
 constexpr double kU32 = 0x1p-24;
+constexpr double kRounder = 0x1.8p52;  // added and taken away, it rounds to a whole number
 constexpr std::size_t kP = kSketchFeatures;
 constexpr std::size_t kSketchPanels = kP / kPanelWidth;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -114,7 +115,8 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
         return [updater = Updater(*this, centers, placed)](std::size_t block) mutable { updater(block); };
     });
     std::fill(copy_.begin(), copy_.end(), std::uint8_t{0});
-    for (const std::size_t copy : later_copies(centers)) copy_[copy] = 1;
+    const auto square_of = [&](std::size_t j) { return encoded_[j].square; };
+    for (const std::size_t copy : later_copies(centers, square_of)) copy_[copy] = 1;
     largest_norm_ = 0;
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
@@ -183,19 +185,19 @@ void CentroidCodes::place_coarse(std::size_t centroid) {
         square += inside[p] * inside[p];
     }
     const double g = largest > 0 ? largest / table_.bytes->largest_code : 1;
+    const double inverse = 1 / g;
     double codes[kP];
     double sum = 0;
     double code_square = 0;
     std::int8_t* panel = panels_.data() + lane / kPanelWidth * kP * kPanelWidth + lane % kPanelWidth * 4;
     for (std::size_t p = 0; p < kP; ++p) {
-        codes[p] = std::nearbyint(inside[p] / g);
+        codes[p] = (inside[p] * inverse + kRounder) - kRounder;
         panel[p / 4 * 4 * kPanelWidth + p % 4] = static_cast<std::int8_t>(codes[p]);
         sum += codes[p];
         code_square += codes[p] * codes[p];
     }
-    double products_of_codes[kP] = {};
-    for (std::size_t q = 0; q < kP; ++q)
-        for (std::size_t p = 0; p < kP; ++p) products_of_codes[p] += projection.gram[q * kP + p] * codes[q];
+    double products_of_codes[kP];
+    table_.bytes->combine(projection.gram.data(), codes, kP, kP, products_of_codes);
     double rest_square = 0;  // |P r|^2
     for (std::size_t p = 0; p < kP; ++p) {
         const double r = inside[p] - projection.tau * projection.tau * g * products_of_codes[p];
@@ -252,7 +254,7 @@ BytePanel CentroidCodes::panel(std::size_t p) const {
 void CentroidCodes::gather(const std::vector<std::size_t>& centroids, Movers& movers) const {
     const std::size_t n_quads = sketches_.n_quads();
     movers.codes.assign(n_quads * 4 * kPanelWidth, 0);
-    movers.lane_of.assign(n_clusters_, -1);
+    movers.bit_of.assign(n_clusters_ + 1, 0);
     movers.left_out = 0xFFFF;
     std::fill_n(movers.constants, kPanelWidth, kInfinity);
     for (std::size_t l = 0; l < centroids.size(); ++l) {
@@ -268,7 +270,7 @@ void CentroidCodes::gather(const std::vector<std::size_t>& centroids, Movers& mo
         movers.rest_errors[l] = rest_errors_[lane];
         movers.centroids[l] = static_cast<std::int32_t>(j);
         movers.group_of_lane[l] = static_cast<std::int32_t>(arrangement_.group_of_lane(lane));
-        movers.lane_of[j] = static_cast<std::int8_t>(l);
+        movers.bit_of[j + 1] = static_cast<std::uint16_t>(1U << l);
         movers.left_out = static_cast<std::uint16_t>(movers.left_out & ~(1U << l));
     }
 }

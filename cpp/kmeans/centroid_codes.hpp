@@ -30,6 +30,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kmeans/aligned.hpp"
 #include "kmeans/arrangement.hpp"
 #include "kmeans/row_sketches.hpp"
 
@@ -42,13 +43,17 @@ struct Interval {
 
 // The few centroids that moved farthest, in a panel of their own.
 struct Movers {
-    std::vector<std::int8_t> codes;
+    AlignedVector<std::int8_t> codes;
     float constants[kPanelWidth], scales[kPanelWidth], norm_errors[kPanelWidth], rest_errors[kPanelWidth];
     std::uint16_t left_out = 0xFFFF;
     std::int32_t centroids[kPanelWidth];
     std::int32_t group_of_lane[kPanelWidth] = {};
-    std::vector<std::int8_t> lane_of;  // by centroid; -1: no mover
+    std::vector<std::uint16_t> bit_of;  // by centroid + 1
     [[nodiscard]] bool any() const { return left_out != 0xFFFF; }
+    // The bit of a centroid's lane, none of one that is no mover, or -1.
+    [[nodiscard]] unsigned bit(std::int32_t centroid) const {
+        return bit_of[static_cast<std::size_t>(centroid + 1)];
+    }
 };
 
 class CentroidCodes {
@@ -73,10 +78,14 @@ class CentroidCodes {
     [[nodiscard]] std::uint16_t left_out(std::size_t p) const { return left_out_[p]; }
     // What a coarse score of row i must be lowered by to be certain.
     [[nodiscard]] double coarse_slack(std::size_t i) const {
-        // Without sketches a row's `rest` is its codes' error, of which only float32's rounding is left to cover.
-        const double share = sketches_.projected() ? 2 : 0x1p-20;
-        return coarse_slack_ + share * static_cast<double>(codes_.error(i)) * largest_norm_ +
-               2 * static_cast<double>(sketches_.sketch_error(i)) * largest_size_;
+        return coarse_slack_ + code_share() * static_cast<double>(codes_.error(i)) +
+               sketch_share() * static_cast<double>(sketches_.sketch_error(i));
+    }
+    // The same of all rows from `first` on.
+    [[nodiscard]] CoarseErrors coarse_errors(std::size_t first) const {
+        return {coarse_slack_,        code_share(),
+                sketch_share(),       sketches_.norms().data() + first,
+                codes_.errors(first), sketches_.errors(first)};
     }
     // What a row's bytes are multiplied with, and the score of a centroid for row i given that product.
     [[nodiscard]] const std::int8_t* fine_codes(std::size_t centroid) const {
@@ -102,6 +111,9 @@ class CentroidCodes {
     [[nodiscard]] std::size_t width_of_points() const {
         return sketches_.projected() ? kSketchFeatures : codes_.n_features();
     }
+    // Without sketches a row's `rest` is its codes' error, of which only float32's rounding is left to cover.
+    [[nodiscard]] double code_share() const { return (sketches_.projected() ? 2 : 0x1p-20) * largest_norm_; }
+    [[nodiscard]] double sketch_share() const { return 2 * largest_size_; }
     void encode(std::size_t centroid, const double* center, float* offsets);
     void place(std::size_t centroid);
     void place_coarse(std::size_t centroid);
@@ -114,13 +126,13 @@ class CentroidCodes {
     std::size_t n_clusters_;
     std::vector<double> previous_;  // in code units
     std::vector<double> moved_;
-    std::vector<std::int8_t> fine_codes_;
-    std::vector<std::int8_t> rest_codes_;
+    AlignedVector<std::int8_t> fine_codes_;
+    AlignedVector<std::int8_t> rest_codes_;
     std::vector<Fine> fine_;
     std::vector<EncodedCenter> encoded_;
     std::vector<float> points_;  // P' w where rows have sketches, else w
     Arrangement arrangement_;
-    std::vector<std::int8_t> panels_;
+    AlignedVector<std::int8_t> panels_;
     std::vector<float> constants_, scales_, norm_errors_, rest_errors_;  // by lane
     std::vector<std::uint16_t> left_out_;
     std::vector<std::uint8_t> copy_;    // by centroid: whether an earlier one equals it

@@ -10,12 +10,14 @@
 
 namespace kmosaic {
 
-// Equal centroids stand next to each other in the order of their bytes.
-inline std::vector<std::size_t> later_copies(const Centers& centers) {
+// Equal centroids, whose keys are equal, stand next to each other in the order of keys and bytes.
+template <class KeyOf>
+std::vector<std::size_t> later_copies(const Centers& centers, KeyOf key_of) {
     const std::size_t bytes = centers.n_features * sizeof(double);
     std::vector<std::size_t> order(centers.n_clusters);
     std::iota(order.begin(), order.end(), std::size_t{0});
     const auto compare = [&](std::size_t a, std::size_t b) {
+        if (key_of(a) != key_of(b)) return key_of(a) < key_of(b) ? -1 : 1;
         return std::memcmp(centers.row(a), centers.row(b), bytes);
     };
     std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -26,6 +28,10 @@ inline std::vector<std::size_t> later_copies(const Centers& centers) {
     for (std::size_t i = 1; i < order.size(); ++i)
         if (compare(order[i - 1], order[i]) == 0) copies.push_back(order[i]);
     return copies;
+}
+
+inline std::vector<std::size_t> later_copies(const Centers& centers) {
+    return later_copies(centers, [](std::size_t) { return 0; });
 }
 
 }  // namespace kmosaic

@@ -26,6 +26,7 @@ class RowBounds {
         : all_(all),
           arrangement_(all.centroids_.front().arrangement()),
           n_groups_(arrangement_.n_groups),
+          units_(kLess / static_cast<double>(all.unit_)),
           travelled_(kMostGroups, 0.0F) {
         for (std::size_t g = 0; g < n_groups_; ++g)
             travelled_[g] = static_cast<float>(all.travelled_[g] * kMore);
@@ -39,7 +40,7 @@ class RowBounds {
 
     // For each of the rows from `first` on, the groups whose lower bound is not above its upper bound.
     void open_groups(std::size_t first, std::span<const float> uppers, std::uint16_t* open) {
-        all_.table_.bytes->open_groups(groups(first), uppers.data(), uppers.size(), open);
+        all_.table_.bounds->open_groups(groups(first), uppers.data(), uppers.size(), open);
     }
     std::uint32_t open_groups(std::size_t row, float upper) {
         std::uint16_t open = 0;
@@ -53,13 +54,23 @@ class RowBounds {
         return neighbour.bound - ways_[static_cast<std::size_t>(neighbour.centroid)];
     }
 
-    // The neighbours whose lower bound is not above `upper`.
+    // The same for neighbours.
+    void open_neighbours(std::size_t first, std::span<const float> uppers, std::uint16_t* open) {
+        all_.table_.bounds->open_neighbours(neighbours(first), ways_.data(), uppers.data(), uppers.size(),
+                                            open);
+    }
     std::uint32_t open_neighbours(std::size_t row, float upper) {
-        const Neighbour* list = neighbours(row);
-        std::uint32_t open = 0;
-        for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
-            open |= static_cast<std::uint32_t>(!(bound_of(list[b]) > upper)) << b;
+        std::uint16_t open = 0;
+        open_neighbours(row, {&upper, 1}, &open);
         return open;
+    }
+
+    // Each row's upper bound now, -1 where it has none of its label.
+    void follow(std::size_t first, const std::int32_t* labels, std::span<float> uppers) {
+        all_.table_.bounds->follow({labels + first, all_.labels_.data() + first, all_.upper_.data() + first,
+                                    all_.drifted_.data() + first},
+                                   all_.drift_.data(), static_cast<float>(kMore), uppers.size(),
+                                   uppers.data());
     }
 
     // |X - m|^2, from below.
@@ -115,7 +126,7 @@ class RowBounds {
 
     // A group's lower bound as it is kept: in whole units, and never more than fit.
     [[nodiscard]] std::uint16_t stored(double distance, std::size_t group) const {
-        const double units = (distance + all_.travelled_[group]) * kLess / static_cast<double>(all_.unit_);
+        const double units = (distance + all_.travelled_[group]) * units_;
         return static_cast<std::uint16_t>(std::min<double>(units, kMostUnits));
     }
 
@@ -123,6 +134,7 @@ class RowBounds {
     BoundedAssigner& all_;
     const Arrangement& arrangement_;
     std::size_t n_groups_;
+    double units_;  // in a distance of 1, from below
     std::vector<float> travelled_;
     std::vector<float> ways_;
 };

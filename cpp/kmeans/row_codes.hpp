@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernels/kernels.hpp"
+#include "kmeans/aligned.hpp"
 #include "kmeans/parallel.hpp"
 #include "kmeans/rows.hpp"
 
@@ -40,6 +41,10 @@ class RowCodes {
     }
     [[nodiscard]] double scale() const { return scale_; }
     [[nodiscard]] float error(std::size_t row) const { return errors_.empty() ? 0.0F : errors_[row]; }
+    // The errors from a row on; null where there are none.
+    [[nodiscard]] const float* errors(std::size_t row) const {
+        return errors_.empty() ? nullptr : errors_.data() + row;
+    }
     [[nodiscard]] bool exact() const { return errors_.empty(); }
     // Whether codes tell rows apart: their errors are small beside how far rows are from `mean` (bytes).
     [[nodiscard]] bool useful(const std::vector<float>& norms) const;
@@ -56,10 +61,10 @@ class RowCodes {
     Rows rows_;
     // Nothing may be read past the end of uint8 rows, so the last rows, whose blocks may reach beyond, are copied.
     std::size_t first_in_tail_ = 0;
-    std::vector<std::uint8_t> tail_;
+    AlignedVector<std::uint8_t> tail_;
     std::vector<double> origin_;
     double scale_ = 1;
-    std::vector<std::uint8_t> codes_;
+    AlignedVector<std::uint8_t> codes_;
     std::vector<float> errors_;
 };
 

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kmeans/aligned.hpp"
 #include "kmeans/parallel.hpp"
 #include "kmeans/row_codes.hpp"
 
@@ -55,6 +56,9 @@ class RowSketches {
     [[nodiscard]] float rest(std::size_t i) const { return rests_.empty() ? codes_.error(i) : rests_[i]; }
     [[nodiscard]] double beta() const { return beta_; }
     [[nodiscard]] float sketch_error(std::size_t i) const { return projected() ? sketch_errors_[i] : 0.0F; }
+    [[nodiscard]] const float* errors(std::size_t i) const {
+        return projected() ? sketch_errors_.data() + i : nullptr;
+    }
     [[nodiscard]] float largest_norm() const { return largest_norm_; }
 
   private:
@@ -70,7 +74,7 @@ class RowSketches {
     std::vector<float> rests_;
     std::vector<float> sketch_errors_;
     float largest_norm_ = 0;
-    std::vector<std::uint8_t> sketches_;
+    AlignedVector<std::uint8_t> sketches_;
 };
 
 }  // namespace kmosaic

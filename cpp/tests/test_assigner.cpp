@@ -386,7 +386,7 @@ void check_interrupted(std::size_t n, std::size_t d, std::size_t k) {
 }
 
 TEST(steps_after_one_that_was_interrupted) {
-    check_interrupted<std::uint8_t>(2000, 60, 30);
+    check_interrupted<std::uint8_t>(4000, 60, 30);
     check_interrupted<float>(17000, 5, 9);
     check_interrupted<std::uint8_t>(17000, 5, 9);
 }
