@@ -101,7 +101,7 @@ def _satellite(dtype: str, n_bands: int) -> Workload:
 
 
 def _mnist_until_converged(k: int) -> Workload:
-    title = f"uint8 MNIST, k = {k}, until no label changes"
+    title = f"uint8 MNIST, k = {k:,}, until no label changes"
     return Workload(f"mnist-{k}", title, data.mnist, k)
 
 
