@@ -18,7 +18,9 @@ void follow(const UpperBounds& bounds, const float* moved, float more, std::size
     for (std::size_t r = 0; r < n_rows; ++r) {
         const std::int32_t label = bounds.labels[r];
         const bool known = label >= 0 && label == bounds.labels_before[r];
-        const float drifted = bounds.drifted[r] + (known ? moved[known ? label : 0] : 0);
+        // Rounded up: what is too small for the sum's last bit adds up over many steps.
+        const float drifted =
+            known ? (bounds.drifted[r] + moved[known ? label : 0]) * (1 + 0x1p-22F) : bounds.drifted[r];
         bounds.drifted[r] = drifted;
         now[r] = known ? (bounds.upper[r] + drifted) * more : -1;
     }

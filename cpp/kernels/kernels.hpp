@@ -420,7 +420,7 @@ struct CoarseErrors {
 
 // Kernels on bounds carried from step to step; see kmeans/row_bounds.hpp. Each is on n_rows rows.
 struct BoundKernels {
-    // Adds what each row's centroid has moved to `drifted`. now[r] = the upper bound times `more`, -1 where it is not of the
+    // Adds what each row's centroid has moved to `drifted`, never too little. now[r] = the upper bound times `more`, -1 where it is not of the
     // row's label.
     void (*follow)(const UpperBounds& bounds, const float* moved, float more, std::size_t n_rows, float* now);
 

@@ -253,9 +253,9 @@ BytePanel CentroidCodes::panel(std::size_t p) const {
 
 void CentroidCodes::gather(const std::vector<std::size_t>& centroids, Movers& movers) const {
     const std::size_t n_quads = sketches_.n_quads();
+    movers = {};
     movers.codes.assign(n_quads * 4 * kPanelWidth, 0);
     movers.bit_of.assign(n_clusters_ + 1, 0);
-    movers.left_out = 0xFFFF;
     std::fill_n(movers.constants, kPanelWidth, kInfinity);
     for (std::size_t l = 0; l < centroids.size(); ++l) {
         const std::size_t j = centroids[l];

@@ -44,9 +44,10 @@ struct Interval {
 // The few centroids that moved farthest, in a panel of their own.
 struct Movers {
     AlignedVector<std::int8_t> codes;
-    float constants[kPanelWidth], scales[kPanelWidth], norm_errors[kPanelWidth], rest_errors[kPanelWidth];
+    float constants[kPanelWidth] = {}, scales[kPanelWidth] = {};
+    float norm_errors[kPanelWidth] = {}, rest_errors[kPanelWidth] = {};
     std::uint16_t left_out = 0xFFFF;
-    std::int32_t centroids[kPanelWidth];
+    std::int32_t centroids[kPanelWidth] = {};
     std::int32_t group_of_lane[kPanelWidth] = {};
     std::vector<std::uint16_t> bit_of;  // by centroid + 1
     [[nodiscard]] bool any() const { return left_out != 0xFFFF; }

@@ -124,10 +124,10 @@ class RowBounds {
             static_cast<std::size_t>(arrangement_.lane_of[static_cast<std::size_t>(centroid)]));
     }
 
-    // A group's lower bound as it is kept: in whole units, and never more than fit.
+    // A group's lower bound as it is kept: in whole units, and never more than fit; what is not a number bounds nothing.
     [[nodiscard]] std::uint16_t stored(double distance, std::size_t group) const {
         const double units = (distance + all_.travelled_[group]) * units_;
-        return static_cast<std::uint16_t>(std::min<double>(units, kMostUnits));
+        return units > 0 ? static_cast<std::uint16_t>(std::min<double>(units, kMostUnits)) : 0;
     }
 
   private:

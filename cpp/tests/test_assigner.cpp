@@ -241,6 +241,34 @@ double place_in(const Interval& interval, double score) {
     return (score - interval.low) / (interval.high - interval.low);
 }
 
+// Moves of less than the last bit of what a centroid has moved since its rows were measured, which add up all the same: the first
+// row's centroid goes away from it so slowly, and its rival, whose bound is its own, is soon the nearer.
+TEST(moves_that_are_too_small_for_a_sum_in_float32) {
+    constexpr std::size_t d = 64, n = 8;
+    std::vector<double> numbers(n * d, 100.0);
+    const double firsts[] = {100, 200, 0, 60, 140, 150, 50, 100};
+    for (std::size_t i = 0; i < n; ++i) numbers[i * d] = firsts[i];
+    const Values<std::uint8_t> values(numbers);
+    const Rows rows = rows_of(values, d);
+    std::vector<double> centers(2 * d, 100.0);
+    centers[d] = 200;
+    for (const std::string& cpu : supported_variants()) {
+        select_kernels(cpu);
+        context() = cpu;
+        Assigner assigner(rows, threads(1));
+        std::vector<std::int32_t> labels(n, -1);
+        const auto step_to = [&](double distance) {
+            centers[1] = 100 + distance;
+            assigner.assign({centers.data(), 2, d}, labels.data(), threads(1));
+        };
+        for (int still = 0; still < 15; ++still) step_to(0);
+        for (const double distance : {120.0, 0.0, 99.999}) step_to(distance);
+        for (int step = 1; step <= 600; ++step) step_to(99.999 + 3.7e-6 * step);
+        CHECK(labels == nearest_of_all(rows, {centers.data(), 2, d}));
+    }
+    select_kernels("");
+}
+
 TEST(intervals_hold_the_scores_of_centroids_anywhere) {
     Random random(4);
     const std::size_t n = 4200, d = 210, k = 48;

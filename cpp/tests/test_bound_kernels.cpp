@@ -72,8 +72,8 @@ TEST(upper_bounds_follow_their_centroids) {
         for (std::size_t r = 0; r < n; ++r) {
             const bool known = labels[r] >= 0 && labels[r] == labels_before[r];
             const float drift = known ? before[r] + moved[static_cast<std::size_t>(labels[r])] : before[r];
-            CHECK(drifted[r] == drift);
-            CHECK(now[r] == (known ? (upper[r] + drift) * 1.5F : -1));
+            CHECK(drifted[r] >= drift && drifted[r] <= drift * (1 + 1e-6F));
+            CHECK(now[r] == (known ? (upper[r] + drifted[r]) * 1.5F : -1));
         }
     });
 }
