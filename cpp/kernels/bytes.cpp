@@ -407,7 +407,6 @@ void encode(const double* __restrict center, const std::uint8_t* __restrict mean
     WideSums products = {};
     WideSums rest_errors = {};
     WideSums rest_products = {};
-    constexpr double kRounder = 0x1.8p52;  // added and taken away, it rounds to a whole number
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
         const double q = (w * inverse + kRounder) - kRounder;

@@ -18,6 +18,9 @@ constexpr std::size_t kExactPanelWidth = 8;
 // Rows of bytes and codes are read in whole blocks of this many.
 constexpr std::size_t kByteBlock = 64;
 
+// Added and taken away, it rounds a number of float64 to a whole one.
+constexpr double kRounder = 0x1.8p52;
+
 // Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in
 // L1/L2, and the rounding error grows with the chunk, not with n_features.
 constexpr std::size_t kFeatureChunk = 256;
@@ -420,8 +423,8 @@ struct CoarseErrors {
 
 // Kernels on bounds carried from step to step; see kmeans/row_bounds.hpp. Each is on n_rows rows.
 struct BoundKernels {
-    // Adds what each row's centroid has moved to `drifted`, never too little. now[r] = the upper bound times `more`, -1 where it is not of the
-    // row's label.
+    // Adds what each row's centroid has moved to `drifted`, never too little. now[r] = the upper bound times `more`, -1 where
+    // it is not of the row's label.
     void (*follow)(const UpperBounds& bounds, const float* moved, float more, std::size_t n_rows, float* now);
 
     // open[r] = a bit for each group whose bound is not above uppers[r].

@@ -1,6 +1,7 @@
 #include "kmeans/centroid_codes.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -12,7 +13,6 @@ namespace kmosaic {
 namespace {
 
 constexpr double kU32 = 0x1p-24;
-constexpr double kRounder = 0x1.8p52;  // added and taken away, it rounds to a whole number
 constexpr std::size_t kP = kSketchFeatures;
 constexpr std::size_t kSketchPanels = kP / kPanelWidth;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -115,8 +115,8 @@ const std::vector<double>& CentroidCodes::update(const Centers& centers, const P
         return [updater = Updater(*this, centers, placed)](std::size_t block) mutable { updater(block); };
     });
     std::fill(copy_.begin(), copy_.end(), std::uint8_t{0});
-    const auto square_of = [&](std::size_t j) { return encoded_[j].square; };
-    for (const std::size_t copy : later_copies(centers, square_of)) copy_[copy] = 1;
+    const auto key_of = [&](std::size_t j) { return std::bit_cast<std::uint64_t>(encoded_[j].square); };
+    for (const std::size_t copy : later_copies(centers, key_of)) copy_[copy] = 1;
     largest_norm_ = 0;
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
