@@ -121,8 +121,8 @@ struct SumKernels {
     // sums += factor row.
     void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
     // Moves rows, each as often as counts says (null: once), from cluster to cluster of the table.
-    void (*move_integers[2])(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
-                             std::size_t n_moved, const SumTable& table);
+    void (*move_integers[2])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
+                             const MovedRow* moved, std::size_t n_moved, const SumTable& table);
     void (*move_reals[2])(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
                           const SumTable& table);
 
@@ -299,18 +299,18 @@ struct WordCentroids {
 // The constant of a centroid that never wins: above every score, and no difference of the two overflows.
 constexpr std::int32_t kUnusedWordConstant = 1 << 30;
 
-// Labels by words: those of decided rows are written where they are not those before. Each list has room for all rows and
-// kWordListSpare more.
+// Labels by words: those of decided rows are written where they are not those before. Each list has room for all rows
+// and kWordListSpare more.
+constexpr std::size_t kWordListSpare = 4;
 struct WordLabels {
-    void* labels;            // those before, and after
-    bool bytes;              // of one byte each, or of four
-    std::uint32_t* changed;  // the rows whose label was written; null: they are only counted
-    std::int32_t* before;    // what it was before
-    std::uint32_t* undecided;
-    std::size_t n_changed;
+    void* labels;              // those before, and after
+    bool bytes;                // of one byte each, or of four
+    std::size_t first;         // the number of the first row
+    MovedRow* moved;           // the rows whose label was written, by number; null: they are only counted
+    std::uint32_t* undecided;  // counted from the first
+    std::size_t n_moved;
     std::size_t n_undecided;
 };
-constexpr std::size_t kWordListSpare = 16;
 
 struct WordKernels {
     // The nearest centroids of rows by integer scores, for kUint8 and kUint16.

@@ -149,17 +149,77 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
     }
 }
 
+// Many moves between few clusters: 32-bit sums of what joins each and of what leaves it, Width values a row. What lies behind a
+// narrower row is added, too, and not looked at.
+constexpr std::size_t kMostClustersOfMany = 256;
+constexpr std::size_t kMostWidth = 32;
+constexpr std::size_t kMovesWorth = 2;     // a cluster: fewer are not worth these sums
+constexpr std::size_t kMostMoved = 65536;  // values of 16 bits, whose sum 32 bits hold
+
+template <std::size_t Width>
+struct NarrowSums {
+    alignas(64) std::uint32_t sums[kMostClustersOfMany][Width];
+    std::uint32_t counts[kMostClustersOfMany];
+
+    explicit NarrowSums(std::size_t n_clusters) {
+        for (std::size_t j = 0; j < n_clusters; ++j) {
+            for (std::size_t f = 0; f < Width; ++f) sums[j][f] = 0;
+            counts[j] = 0;
+        }
+    }
+
+    template <class T>
+    void add(std::size_t cluster, const T* row) {
+        for (std::size_t f = 0; f < Width; ++f) sums[cluster][f] += row[f];
+        ++counts[cluster];
+    }
+};
+
+template <class T, std::size_t Width>
+void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::size_t n_moved,
+               const SumTable& table) {
+    const std::size_t n = table.n_features;
+    // The rows that have as many values behind them as are read.
+    const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
+    NarrowSums<Width> joined(table.n_clusters);
+    NarrowSums<Width> left(table.n_clusters);
+    for (std::size_t m = 0; m < n_moved; ++m) {
+        if (moved[m].row >= n_wide) {
+            move_single_of<T, 0>(rows, moved + m, 1, table);
+            continue;
+        }
+        const T* row = rows + moved[m].row * n;
+        joined.add(moved[m].to, row);
+        if (moved[m].from != table.n_clusters) left.add(moved[m].from, row);
+    }
+    for (std::size_t j = 0; j < table.n_clusters; ++j) {
+        for (std::size_t f = 0; f < n; ++f)
+            table.sums[j * n + f] += std::int64_t{joined.sums[j][f]} - std::int64_t{left.sums[j][f]};
+        table.counts[j] += std::int64_t{joined.counts[j]} - std::int64_t{left.counts[j]};
+    }
+}
+
 template <class T>
-void move_integers(const void* rows, const std::uint32_t* counts, const MovedRow* moved, std::size_t n_moved,
-                   const SumTable& table) {
-    constexpr decltype(&move_integers<T>) kOfFeatures[] = {
+void move_integers(const void* data, std::size_t n_rows, const std::uint32_t* counts, const MovedRow* moved,
+                   std::size_t n_moved, const SumTable& table) {
+    const T* rows = static_cast<const T*>(data);
+    const std::size_t d = table.n_features;
+    const bool fit = !counts && d <= kMostWidth && table.n_clusters <= kMostClustersOfMany;
+    while (fit && n_moved >= kMovesWorth * table.n_clusters) {
+        const std::size_t n = n_moved < kMostMoved ? n_moved : kMostMoved;
+        (2 * d <= kMostWidth ? move_many<T, kMostWidth / 2> : move_many<T, kMostWidth>)(rows, n_rows, moved,
+                                                                                        n, table);
+        moved += n;
+        n_moved -= n;
+    }
+    constexpr decltype(&move_integers_of<T, 0>) kOfFeatures[] = {
         move_integers_of<T, 0>,  move_integers_of<T, 1>,  move_integers_of<T, 2>,  move_integers_of<T, 3>,
         move_integers_of<T, 4>,  move_integers_of<T, 5>,  move_integers_of<T, 6>,  move_integers_of<T, 7>,
         move_integers_of<T, 8>,  move_integers_of<T, 9>,  move_integers_of<T, 10>, move_integers_of<T, 11>,
         move_integers_of<T, 12>, move_integers_of<T, 13>,
     };
     const bool few = table.n_features < sizeof kOfFeatures / sizeof kOfFeatures[0];
-    kOfFeatures[few ? table.n_features : 0](rows, counts, moved, n_moved, table);
+    kOfFeatures[few ? table.n_features : 0](data, counts, moved, n_moved, table);
 }
 
 template <class T, std::size_t NLimbs>

@@ -18,6 +18,9 @@ namespace {
 
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kMostPairs = kMostNarrowFeatures / 2;
+constexpr std::size_t kLineBytes = 64;
+// Bytes further on are called for: the processor itself does so too late where two threads read from memory.
+constexpr std::size_t kAhead = 2048;
 
 inline __m512i add_products(__m512i sum, __m512i x, __m512i y) {
 #ifdef __AVX512VNNI__
@@ -44,8 +47,7 @@ class PairReader {
         return (n_features_ + 1) / 2;
     }
 
-    // Sixteen rows; what is beyond the last means nothing. Rows further on are called for: the processor itself does so too
-    // late where two threads read from memory.
+    // Sixteen rows; what is beyond the last means nothing.
     const void* rows_at(std::size_t row) {
         const auto* ahead = reinterpret_cast<const char*>(data_ + row * n_features_) + kAhead;
         for (std::size_t b = 0; b < kLanes * n_features_ * sizeof(T); b += kLineBytes)
@@ -72,8 +74,6 @@ class PairReader {
     }
 
   private:
-    static constexpr std::size_t kAhead = 2048;
-    static constexpr std::size_t kLineBytes = 64;
     static constexpr std::size_t kBytes = 128;  // that one shuffle picks words from
     static constexpr std::size_t kMostBytes = kLanes * kMostNarrowFeatures * sizeof(T);
 
@@ -100,77 +100,94 @@ class PairReader {
     alignas(64) std::uint8_t last_[kMostBytes + kBytes] = {};
 };
 
-// Sixteen labels, of those rows that the mask has.
-inline __m512i load_labels(const WordLabels& out, std::size_t row, __mmask16 mask) {
-    if (out.bytes)
-        return _mm512_cvtepu8_epi32(
-            _mm_maskz_loadu_epi8(mask, static_cast<const std::uint8_t*>(out.labels) + row));
-    return _mm512_maskz_loadu_epi32(mask, static_cast<const std::int32_t*>(out.labels) + row);
-}
-
-inline void store_labels(const WordLabels& out, std::size_t row, __mmask16 mask, __m512i labels) {
-    if (out.bytes)
-        _mm_mask_storeu_epi8(static_cast<std::uint8_t*>(out.labels) + row, mask,
-                             _mm512_cvtepi32_epi8(labels));
-    else
-        _mm512_mask_storeu_epi32(static_cast<std::int32_t*>(out.labels) + row, mask, labels);
-}
-
-// Append the lanes that the mask has.
-template <class Value>
-void append(Value* list, std::size_t n, __mmask16 mask, __m512i values) {
-    _mm512_storeu_si512(list + n, _mm512_maskz_compress_epi32(mask, values));
-}
-
-// What is found of Vectors registers of rows from `row` on.
-template <std::size_t Vectors>
+// What is found of up to four registers of rows: labels, and a bit for each row whose label is certain.
+constexpr std::size_t kMostVectors = 4;
 struct Found {
-    __m512i labels[Vectors];
-    __mmask16 decided[Vectors];
+    __m512i labels[kMostVectors];
+    std::uint64_t decided;
 };
 
-// Write the labels of decided rows where they are not those before, and list the others. Branches are for all registers
-// together: each by itself could be foreseen less often.
-template <std::size_t Vectors>
-void settle(std::size_t first, std::size_t n_rows, const Found<Vectors>& found, WordLabels& out) {
-    __m512i before[Vectors];
-    __mmask16 changed[Vectors];
-    __mmask16 undecided[Vectors];
-    std::uint32_t any_changed = 0;
-    std::uint32_t any_undecided = 0;
+// Labels of four registers, in order, as bytes.
+inline __m512i as_bytes(const __m512i (&labels)[kMostVectors]) {
+    const __m512i quads = _mm512_packus_epi16(_mm512_packus_epi32(labels[0], labels[1]),
+                                              _mm512_packus_epi32(labels[2], labels[3]));
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+                                    quads);
+}
+
+// Calls visit(bit) for each bit that is set, and for some more if fewer than Few are: so many take no branch, which could not
+// be foreseen. What they leave must be overwritten by the next or forgotten.
+template <std::size_t Few, class Visit>
+inline void visit_bits(std::uint64_t bits, Visit visit) {
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < Vectors; ++v) {
-        const std::size_t row = first + v * kLanes;
-        const std::size_t n_left = row < n_rows ? n_rows - row : 0;
-        const auto rows = static_cast<__mmask16>(n_left < kLanes ? (1U << n_left) - 1 : 0xFFFF);
-        before[v] = load_labels(out, row, rows);
-        changed[v] = _mm512_mask_cmpneq_epi32_mask(rows & found.decided[v], found.labels[v], before[v]);
-        undecided[v] = rows & ~found.decided[v];
-        any_changed |= changed[v];
-        any_undecided |= undecided[v];
+    for (std::size_t i = 0; i < Few; ++i, bits &= bits - 1)
+        visit(static_cast<std::size_t>(__builtin_ctzll(bits | std::uint64_t{1} << 63)));
+    for (; bits != 0; bits &= bits - 1) visit(static_cast<std::size_t>(__builtin_ctzll(bits)));
+}
+
+// Lists the rows that the mask has, with labels before and now from `row` on.
+template <class Label>
+inline void list_moved(std::uint64_t changed, std::size_t row, const Label* before, const Label* now,
+                       std::uint32_t n_clusters, WordLabels& out) {
+    MovedRow* moved = out.moved + out.n_moved;
+    visit_bits<4>(changed, [&](std::size_t i) {
+        const std::uint32_t from = before[i];
+        *moved++ = {out.first + row + i, from < n_clusters ? from : n_clusters, now[i]};
+    });
+}
+
+// Both write labels of rows that differ from before, of those that the mask has, and return which.
+inline std::uint64_t write_bytes(std::size_t row, std::uint64_t rows, const Found& found,
+                                 std::uint32_t n_clusters, WordLabels& out) {
+    std::uint8_t* labels = static_cast<std::uint8_t*>(out.labels) + row;
+    _mm_prefetch(reinterpret_cast<const char*>(labels + kAhead), _MM_HINT_T0);
+    const __m512i now = as_bytes(found.labels);
+    const __m512i before = _mm512_maskz_loadu_epi8(rows, labels);
+    const std::uint64_t changed = _mm512_mask_cmpneq_epu8_mask(rows & found.decided, before, now);
+    _mm512_mask_storeu_epi8(labels, changed, now);
+    if (out.moved) {
+        alignas(64) std::uint8_t old[64];
+        alignas(64) std::uint8_t young[64];
+        _mm512_store_si512(old, before);
+        _mm512_store_si512(young, now);
+        list_moved(changed, row, old, young, n_clusters, out);
     }
-    const auto numbers = [&](std::size_t v) {
-        return _mm512_add_epi32(_mm512_set1_epi32(static_cast<std::int32_t>(first + v * kLanes)),
-                                _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
-    };
-    if (any_changed) {
+    return changed;
+}
+
+inline std::uint64_t write_wide(std::size_t row, std::uint64_t rows, const Found& found,
+                                std::uint32_t n_clusters, WordLabels& out) {
+    std::int32_t* labels = static_cast<std::int32_t*>(out.labels) + row;
+    alignas(64) std::uint32_t old[kMostVectors * kLanes];
+    alignas(64) std::uint32_t young[kMostVectors * kLanes];
+    std::uint64_t changed = 0;
 #pragma GCC unroll 4
-        for (std::size_t v = 0; v < Vectors; ++v) {
-            store_labels(out, first + v * kLanes, changed[v], found.labels[v]);
-            if (out.changed) {
-                append(out.changed, out.n_changed, changed[v], numbers(v));
-                append(out.before, out.n_changed, changed[v], before[v]);
-            }
-            out.n_changed += static_cast<std::size_t>(__builtin_popcount(changed[v]));
-        }
+    for (std::size_t v = 0; v < kMostVectors; ++v) {
+        const auto own = static_cast<__mmask16>(rows >> (v * kLanes));
+        const auto decided = static_cast<__mmask16>(found.decided >> (v * kLanes));
+        const __m512i before = _mm512_maskz_loadu_epi32(own, labels + v * kLanes);
+        const __mmask16 differ = _mm512_mask_cmpneq_epi32_mask(own & decided, before, found.labels[v]);
+        _mm512_mask_storeu_epi32(labels + v * kLanes, differ, found.labels[v]);
+        _mm512_store_si512(old + v * kLanes, before);
+        _mm512_store_si512(young + v * kLanes, found.labels[v]);
+        changed |= std::uint64_t{differ} << (v * kLanes);
     }
-    if (any_undecided) {
-#pragma GCC unroll 4
-        for (std::size_t v = 0; v < Vectors; ++v) {
-            append(out.undecided, out.n_undecided, undecided[v], numbers(v));
-            out.n_undecided += static_cast<std::size_t>(__builtin_popcount(undecided[v]));
-        }
-    }
+    if (out.moved) list_moved(changed, row, old, young, n_clusters, out);
+    return changed;
+}
+
+// Writes the labels of decided rows where they are not those before, and lists the others.
+inline void settle(std::size_t row, std::size_t n_rows, const Found& found, std::uint32_t n_clusters,
+                   WordLabels& out) {
+    const std::size_t n = n_rows < kMostVectors * kLanes ? n_rows : kMostVectors * kLanes;
+    const std::uint64_t rows = ~std::uint64_t{0} >> (kMostVectors * kLanes - n);
+    const std::uint64_t changed = out.bytes ? write_bytes(row, rows, found, n_clusters, out)
+                                            : write_wide(row, rows, found, n_clusters, out);
+    out.n_moved += static_cast<std::size_t>(__builtin_popcountll(changed));
+    const std::uint64_t undecided = rows & ~found.decided;
+    std::uint32_t* list = out.undecided + out.n_undecided;
+    visit_bits<1>(undecided, [&](std::size_t i) { *list++ = static_cast<std::uint32_t>(row + i); });
+    out.n_undecided += static_cast<std::size_t>(__builtin_popcountll(undecided));
 }
 
 // Labels, Vectors registers of rows at a time. A score's low bits are its centroid's number. Up to eight pairs of features stay in
@@ -212,7 +229,7 @@ void label(const T* data, std::size_t n_rows, const WordCentroids& c, WordLabels
                 best[v] = _mm512_min_epi32(best[v], score);
             }
         }
-        Found<Vectors> found;
+        Found found{};
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
             __m512i half_reach = _mm512_setzero_si512();
@@ -227,9 +244,12 @@ void label(const T* data, std::size_t n_rows, const WordCentroids& c, WordLabels
             const __m512i slack =
                 _mm512_add_epi32(_mm512_set1_epi32(c.slack), _mm512_add_epi32(half_reach, half_reach));
             found.labels[v] = _mm512_and_si512(best[v], mask);
-            found.decided[v] = _mm512_cmpgt_epi32_mask(_mm512_sub_epi32(second[v], best[v]), slack);
+            const __mmask16 decided = _mm512_cmpgt_epi32_mask(_mm512_sub_epi32(second[v], best[v]), slack);
+            found.decided |= std::uint64_t{decided} << (v * kLanes);
         }
-        settle(first, n_rows, found, out);
+        const std::size_t n_left = n_rows - first;
+        settle(first, n_left < Vectors * kLanes ? n_left : Vectors * kLanes, found,
+               static_cast<std::uint32_t>(c.n_clusters), out);
     }
 }
 
@@ -242,7 +262,7 @@ constexpr void (*kLabel[])(const T*, std::size_t, const WordCentroids&, WordLabe
 template <class T>
 void nearest(const void* rows, std::size_t n_rows, const WordCentroids& c, WordLabels& out) {
     const std::size_t n_pairs = (c.n_features + 1) / 2;
-    out.n_changed = out.n_undecided = 0;
+    out.n_moved = out.n_undecided = 0;
     kLabel<T>[n_pairs < std::size(kLabel<T>) ? n_pairs : 0](static_cast<const T*>(rows), n_rows, c, out);
 }
 

@@ -60,6 +60,15 @@ void Moves::Ledger::make_room() {
         moved_.clear();
 }
 
+void Moves::Ledger::add(std::span<const MovedRow> moved) {
+    if (moves_.kind_ == kTable)
+        return moves_.sums_->move(moves_.rows_, moved, moves_.sums_->table(sums_, counts_));
+    for (const MovedRow& row : moved) {
+        if (moved_.size() == room_) make_room();
+        moved_.push_back(row);
+    }
+}
+
 SumTable Moves::Ledger::settle() {
     const SumTable table = moves_.sums_->table(sums_, counts_);
     moves_.sums_->move(moves_.rows_, moved_, table);

@@ -36,6 +36,8 @@ class Moves {
             moved_.push_back({row, left < n_clusters_ ? left : n_clusters_, static_cast<std::uint32_t>(to)});
         }
 
+        void add(std::span<const MovedRow> moved);
+
       private:
         friend class Moves;
         void make_room();

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "kernels/dispatch.hpp"
@@ -15,9 +16,17 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task labels: a tenth of a millisecond at most of few clusters, half a second of the most.
+// Rows a task labels: a tenth of a millisecond at most of few clusters, half a second of the most. By words, of few clusters, they
+// are more where each thread still has some tasks, so that what words leave undecided fills registers in float32, too.
 constexpr std::size_t kBlockRows = 2048;
-static_assert(kBlockRows % kNarrowTile == 0);
+constexpr std::size_t kMostBlockRows = 8192;
+constexpr std::size_t kTasksAThread = 8;
+static_assert(kBlockRows % kNarrowTile == 0 && kMostBlockRows % kNarrowTile == 0);
+
+std::size_t block_rows(std::size_t n_rows, bool by_words, const Parallel& parallel) {
+    const std::size_t shared = n_rows / (kTasksAThread * std::max<std::size_t>(parallel.n_threads, 1));
+    return by_words ? std::clamp(shared / kNarrowTile * kNarrowTile, kBlockRows, kMostBlockRows) : kBlockRows;
+}
 
 // What is assigned, to what, by which kernels. One table throughout: another thread may select another.
 struct Task {
@@ -77,16 +86,18 @@ class Decider {
 // One thread's work on a block of rows.
 class NarrowWorker {
   public:
-    NarrowWorker(const Task& task, LabelArray labels, Moves* moves)
+    // On blocks of at most so many rows.
+    NarrowWorker(const Task& task, LabelArray labels, Moves* moves, std::size_t n_rows)
         : task_(task),
           labels_(labels),
-          room_(kBlockRows),
+          room_(n_rows),
           ledger_(moves ? &moves->open() : nullptr),
-          found_(kBlockRows + kWordListSpare),
-          list_(kBlockRows + kWordListSpare),
-          changed_(kBlockRows + kWordListSpare),
-          margins_(kBlockRows),
-          undecided_(kBlockRows),
+          found_(n_rows),
+          list_(n_rows + kWordListSpare),
+          changed_(n_rows + 1),
+          moved_(n_rows + kWordListSpare),
+          margins_(n_rows),
+          undecided_(n_rows),
           decide_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
@@ -105,17 +116,18 @@ class NarrowWorker {
   private:
     // What words leave undecided is for the screen in float32.
     std::size_t screen_words(std::size_t first, std::size_t count) {
-        const bool told = ledger_ || task_.rows.counts;
-        std::vector<std::int32_t>& before = found_;
         WordLabels words = labels_.words(first);
-        words.changed = told ? changed_.data() : nullptr;
-        words.before = before.data();
+        words.moved = ledger_ || task_.rows.counts ? moved_.data() : nullptr;
         words.undecided = list_.data();
         task_.table.words->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.words->centroids(),
                                                      words);
-        std::size_t changed = told ? 0 : words.n_changed;
-        for (std::size_t i = 0; told && i < words.n_changed; ++i)
-            changed += tell(first + changed_[i], before[i], labels_.of(first + changed_[i]));
+        std::size_t changed = words.n_moved;
+        if (words.moved) {
+            const auto moved = std::span<const MovedRow>(moved_).first(words.n_moved);
+            if (ledger_) ledger_->add(moved);
+            changed = 0;
+            for (const MovedRow& row : moved) changed += task_.rows.count(row.row);
+        }
         return changed + update_listed(first, words.n_undecided);
     }
 
@@ -171,6 +183,7 @@ class NarrowWorker {
     std::vector<std::int32_t> found_;     // labels of the block's rows, or of
     std::vector<std::uint32_t> list_;     // some of them
     std::vector<std::uint32_t> changed_;  // and those that differ from before
+    std::vector<MovedRow> moved_;         // the same, with their labels
     std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
     std::vector<std::uint8_t> gathered_;
@@ -203,10 +216,11 @@ std::size_t NarrowAssigner::assign(const Centers& centers, LabelArray labels, co
     const Task task{rows_,  centers, words ? &*words : nullptr, bounded ? &*bounds_ : nullptr, screen,
                     panels, table_};
     std::atomic<std::size_t> changed{0};
-    parallel_for((rows_.n_rows + kBlockRows - 1) / kBlockRows, parallel, [&] {
-        return [&, worker = NarrowWorker(task, labels, moves)](std::size_t block) mutable {
-            const std::size_t first = block * kBlockRows;
-            changed += worker(first, std::min(kBlockRows, rows_.n_rows - first));
+    const std::size_t n_together = block_rows(rows_.n_rows, words.has_value(), parallel);
+    parallel_for((rows_.n_rows + n_together - 1) / n_together, parallel, [&] {
+        return [&, worker = NarrowWorker(task, labels, moves, n_together)](std::size_t block) mutable {
+            const std::size_t first = block * n_together;
+            changed += worker(first, std::min(n_together, rows_.n_rows - first));
         };
     });
     return changed;

@@ -40,8 +40,8 @@ class LabelArray {
     const std::int32_t* read(std::size_t first, std::size_t count, std::int32_t* room) const;
     // Them, as the word kernels take them, without lists.
     [[nodiscard]] WordLabels words(std::size_t first) const {
-        if (wide_) return {wide_ + first, false, nullptr, nullptr, nullptr, 0, 0};
-        return {small_ + first, true, nullptr, nullptr, nullptr, 0, 0};
+        if (wide_) return {wide_ + first, false, first, nullptr, nullptr, 0, 0};
+        return {small_ + first, true, first, nullptr, nullptr, 0, 0};
     }
 
   private:

@@ -66,10 +66,11 @@ SumTable ExactSums::table(std::vector<std::int64_t>& sums, std::vector<std::int6
     return {n_clusters(), n_features_, sums.data(), counts.data()};
 }
 
-void ExactSums::move(const Rows& rows, const std::vector<MovedRow>& moved, const SumTable& table) const {
+void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const {
     const SumKernels& kernel = *kernels().sums;
     if (integer_)
-        kernel.move_integers[rows.dtype](rows.data, rows.counts, moved.data(), moved.size(), table);
+        kernel.move_integers[rows.dtype](rows.data, rows.n_rows, rows.counts, moved.data(), moved.size(),
+                                         table);
     else
         kernel.move_reals[rows.dtype - kFloat32](rows.data, limbs(), moved.data(), moved.size(), table);
 }

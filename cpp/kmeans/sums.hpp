@@ -25,6 +25,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "kmeans/parallel.hpp"
@@ -63,7 +64,7 @@ class ExactSums {
     [[nodiscard]] std::size_t n_clusters() const { return counts_.size(); }
     [[nodiscard]] const std::vector<double>& grids() const { return grids_; }
     // Moves rows from cluster to cluster of a table of this shape.
-    void move(const Rows& rows, const std::vector<MovedRow>& moved, const SumTable& table) const;
+    void move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const;
     [[nodiscard]] SumTable table(std::vector<std::int64_t>& sums, std::vector<std::int64_t>& counts) const;
 
   private:

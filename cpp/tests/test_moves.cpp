@@ -1,6 +1,7 @@
 // Sums that follow the rows from cluster to cluster equal sums from scratch, to the bit.
 #include "kmeans/moves.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include "check.hpp"
@@ -76,6 +77,28 @@ TEST(sums_that_follow_equal_sums_from_scratch) {
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
         for_each_dtype([&](auto zero) { check_shapes<decltype(zero)>(name, random); });
+    }
+}
+
+// As many of the largest values as 32 bits hold the sum of, and some more.
+TEST(many_moves_at_once) {
+    const std::size_t n = 70000, d = 2, k = 3;
+    Values<std::uint16_t> values(n * d);
+    std::fill_n(values.data(), n * d, std::uint16_t{UINT16_MAX});
+    const Rows rows = rows_of(values, d);
+    std::vector<MovedRow> moved(n);
+    for (std::size_t i = 0; i < n; ++i) moved[i] = {i, static_cast<std::uint32_t>(k), 1};
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        context() = name;
+        Partial partial = empty_partial(rows, k);
+        std::vector<std::int32_t> labels(n, 1);
+        Moves moves(rows, partial);
+        moves.open().add(moved);
+        partial.apply(moves, labels.data(), threads(1));
+        partial.add_squares(rows, threads(1));
+        CHECK(same_bits(facts(partial), facts(partial_of(rows, k, labels, 1))));
+        CHECK(partial.state().exact_sums[d] == static_cast<std::int64_t>(n) * UINT16_MAX);
     }
 }
 

@@ -183,12 +183,66 @@ Screened<T> screened_by_words(const Rows& rows, const Centers& centers) {
         const WordKernels& words = *kernels().words;
         const WordScreen screen(centers, rows.dtype, word_range(rows, words, threads(1)));
         list.resize(rows.n_rows + kWordListSpare);
-        WordLabels labels{result.labels.data(), false, nullptr, nullptr, list.data(), 0, 0};
+        WordLabels labels{result.labels.data(), false, 0, nullptr, list.data(), 0, 0};
         words.nearest[rows.dtype](rows.row(0), rows.n_rows, screen.centroids(), labels);
         n = labels.n_undecided;
     }
     result.undecided.insert(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(n));
     return result;
+}
+
+// Labels of any kind before, of whole registers of rows and less: lists and labels are those that comparing them gives.
+template <class T, class Label>
+void check_word_lists(std::size_t n, std::size_t d, Random& random) {
+    constexpr std::size_t kFirst = 1000;
+    const std::size_t k = 1 + below(random, 20);
+    const Case c = random_case<T>(n, d, k, random);
+    const Values<T> values(c.rows);
+    const Rows rows = rows_of(values, d);
+    const Screened<T> wanted = screened_by_words<T>(rows, c.view());
+    std::vector<Label> before(n);
+    for (std::size_t i = 0; i < n; ++i)
+        before[i] =
+            static_cast<Label>(below(random, 4) ? wanted.labels[i] : static_cast<int>(below(random, 9)) - 1);
+    const WordKernels& words = *kernels().words;
+    const WordScreen screen(c.view(), rows.dtype, word_range(rows, words, threads(1)));
+    std::vector<Label> after = before;
+    std::vector<std::uint32_t> undecided(n + kWordListSpare);
+    std::vector<MovedRow> moved(n + kWordListSpare);
+    WordLabels labels{after.data(), sizeof(Label) == 1, kFirst, moved.data(), undecided.data(), 0, 0};
+    words.nearest[rows.dtype](rows.row(0), n, screen.centroids(), labels);
+    std::size_t n_moved = 0;
+    bool right = labels.n_undecided == wanted.undecided.size();
+    for (std::size_t i = 0; i < n; ++i) {
+        const bool changes =
+            !wanted.undecided.contains(i) && before[i] != static_cast<Label>(wanted.labels[i]);
+        right = right && after[i] == (changes ? static_cast<Label>(wanted.labels[i]) : before[i]);
+        if (!changes) continue;
+        const MovedRow& row = moved[n_moved++];
+        const auto from = static_cast<std::uint32_t>(before[i]);
+        right = right && row.row == kFirst + i && row.from == std::min(from, static_cast<std::uint32_t>(k)) &&
+                row.to == static_cast<std::uint32_t>(wanted.labels[i]);
+    }
+    for (std::size_t u = 0; u < labels.n_undecided; ++u)
+        right = right && wanted.undecided.contains(undecided[u]);
+    CHECK(right && labels.n_moved == n_moved);
+}
+
+TEST(words_list_the_rows_whose_label_they_write) {
+    Random random(12);
+    for (const std::string& name : supported_variants()) {
+        select_kernels(name);
+        if (!kernels().words) continue;
+        for (const std::size_t n : {1U, 5U, 16U, 31U, 32U, 33U, 63U, 64U, 65U, 200U, 1000U}) {
+            for (const std::size_t d : {1U, 3U, 4U, 6U, 9U, 13U, 16U, 17U, 32U}) {
+                context() = name + " n=" + std::to_string(n) + " n_features=" + std::to_string(d);
+                check_word_lists<std::uint8_t, std::uint8_t>(n, d, random);
+                check_word_lists<std::uint8_t, std::int32_t>(n, d, random);
+                check_word_lists<std::uint16_t, std::uint8_t>(n, d, random);
+                check_word_lists<std::uint16_t, std::int32_t>(n, d, random);
+            }
+        }
+    }
 }
 
 // Centroids in mirror image round the first row, and one beside another, from far within the bound to far beyond it:
