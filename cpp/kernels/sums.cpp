@@ -151,7 +151,7 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
 
 // Many moves between few clusters: 32-bit sums of what joins each and of what leaves it, Width values a row. What lies behind a
 // narrower row is added, too, and not looked at.
-constexpr std::size_t kMostClustersOfMany = 256;
+constexpr std::size_t kMostClustersOfMany = 64;
 constexpr std::size_t kMostWidth = 32;
 constexpr std::size_t kMovesWorth = 2;     // a cluster: fewer are not worth these sums
 constexpr std::size_t kMostMoved = 65536;  // values of 16 bits, whose sum 32 bits hold
@@ -181,7 +181,9 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     const std::size_t n = table.n_features;
     // The rows that have as many values behind them as are read.
     const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
+    // Neighbours often join the same cluster: two sums in turn, so that the next need not wait for the last.
     NarrowSums<Width> joined(table.n_clusters);
+    NarrowSums<Width> joined_too(table.n_clusters);
     NarrowSums<Width> left(table.n_clusters);
     for (std::size_t m = 0; m < n_moved; ++m) {
         if (moved[m].row >= n_wide) {
@@ -189,13 +191,13 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
             continue;
         }
         const T* row = rows + moved[m].row * n;
-        joined.add(moved[m].to, row);
+        (m % 2 == 0 ? joined : joined_too).add(moved[m].to, row);
         if (moved[m].from != table.n_clusters) left.add(moved[m].from, row);
     }
     for (std::size_t j = 0; j < table.n_clusters; ++j) {
         for (std::size_t f = 0; f < n; ++f)
-            table.sums[j * n + f] += std::int64_t{joined.sums[j][f]} - std::int64_t{left.sums[j][f]};
-        table.counts[j] += std::int64_t{joined.counts[j]} - std::int64_t{left.counts[j]};
+            table.sums[j * n + f] += std::int64_t{joined.sums[j][f]} + joined_too.sums[j][f] - std::int64_t{left.sums[j][f]};
+        table.counts[j] += std::int64_t{joined.counts[j]} + joined_too.counts[j] - std::int64_t{left.counts[j]};
     }
 }
 

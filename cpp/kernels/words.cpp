@@ -58,6 +58,39 @@ class PairReader {
         return last_;
     }
 
+    // Pairs of rows of 17 to 32 bytes, x[p * stride]: all at once, by a transposition.
+    void transpose(const void* rows, __m512i* x, std::size_t stride) const {
+        const auto* data = static_cast<const std::uint8_t*>(rows);
+        const auto load = [&](std::size_t row) {
+            return _mm256_loadu_si256(
+                reinterpret_cast<const __m256i*>(data + row * n_features_ * sizeof(T)));
+        };
+        // Which rows lie side by side puts all in order.
+        __m512i r[8];
+#pragma GCC unroll 8
+        for (std::size_t i = 0; i < 8; ++i) {
+            const std::size_t row = i < 4 ? i : i + 4;
+            r[i] = _mm512_inserti64x4(_mm512_castsi256_si512(load(row)), load(row + 4), 1);
+        }
+        __m512i quads[8];  // of pairs p and p + 4, [rows / 4][p]
+#pragma GCC unroll 2
+        for (std::size_t i = 0; i < 8; i += 4) {
+            const __m512i low = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+            const __m512i high = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+            const __m512i low_after = _mm512_unpacklo_epi32(r[i + 2], r[i + 3]);
+            const __m512i high_after = _mm512_unpackhi_epi32(r[i + 2], r[i + 3]);
+            quads[i] = _mm512_unpacklo_epi64(low, low_after);
+            quads[i + 1] = _mm512_unpackhi_epi64(low, low_after);
+            quads[i + 2] = _mm512_unpacklo_epi64(high, high_after);
+            quads[i + 3] = _mm512_unpackhi_epi64(high, high_after);
+        }
+#pragma GCC unroll 8
+        for (std::size_t p = 0; p < Pairs; ++p)
+            x[p * stride] = _mm512_xor_si512(p < 4 ? _mm512_shuffle_i64x2(quads[p], quads[p + 4], 0x88)
+                                                   : _mm512_shuffle_i64x2(quads[p - 4], quads[p], 0xDD),
+                                             _mm512_set1_epi16(INT16_MIN));
+    }
+
     // Pair p of each of them.
     [[nodiscard]] __m512i pair(const void* rows, std::size_t p) const {
         const __m512i words = _mm512_load_si512(words_[p]);
@@ -202,8 +235,12 @@ void label(const T* data, std::size_t n_rows, const WordCentroids& c, WordLabels
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
             const void* rows = reader.rows_at(first + v * kLanes);
+            if constexpr (sizeof(T) == 2 && Pairs > 4) {
+                reader.transpose(rows, &x[0][v], Vectors);
+            } else {
 #pragma GCC unroll 8
-            for (std::size_t p = 0; p < n_pairs; ++p) x[p][v] = reader.pair(rows, p);
+                for (std::size_t p = 0; p < n_pairs; ++p) x[p][v] = reader.pair(rows, p);
+            }
         }
         __m512i best[Vectors];
         __m512i second[Vectors];
