@@ -382,14 +382,18 @@ NB_MODULE(_core, m) {
         m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
         .def(
             "__init__",
-            [](Assigner* self, const AnyRows& array, std::size_t n_threads, bool sketches) {
-                const Rows rows = view(array, std::nullopt);
+            [](Assigner* self, const AnyRows& array, const std::optional<Weights>& counts,
+               std::size_t n_threads, bool sketches) {
+                const Rows rows = view(array, counts);
+                require(!rows.weights && (!rows.counts || rows.n_features <= kNarrowFeatures),
+                        "counts must be uint32, of rows of at most 32 features");
                 const auto use = sketches ? RowSketches::kWherePaying : RowSketches::kNone;
                 without_gil(n_threads, [&](const Parallel& p) { new (self) Assigner(rows, p, use); });
             },
-            "rows"_a, "n_threads"_a, "sketches"_a = true, nb::keep_alive<1, 2>())
+            "rows"_a, "counts"_a.none(), "n_threads"_a, "sketches"_a = true, nb::keep_alive<1, 2>(),
+            nb::keep_alive<1, 3>())
         .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "moves"_a.none() = nb::none(),
-             "As the function of that name.");
+             "As the function of that name, each label that changes counted as often as its row counts.");
     m.attr("NARROW_FEATURES") = kNarrowFeatures;
     m.attr("MOST_SMALL_LABELS") = kMostSmallLabels;
     m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,

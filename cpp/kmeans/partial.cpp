@@ -49,19 +49,40 @@ std::vector<std::size_t> cluster_ranges(const std::int32_t* labels, std::size_t 
     return bounds;
 }
 
+// value times weight, which is a whole number of 32 bits: exactly.
+DoubleDouble times(std::uint64_t value, double weight) {
+    return two_product(static_cast<double>(value >> 32) * 0x1p32, weight) +
+           two_product(static_cast<double>(value & UINT32_MAX), weight);
+}
+
+// Of rows of so few bytes 64 bits hold a block's sum, however often each counts.
+constexpr std::size_t kMostBytesOfCounted = 4;
+static_assert(kMostBytesOfCounted * 255 * 255 * kSquaresBlock <= std::size_t{1} << 32);
+
+std::uint64_t sum_of_counted_squares(const std::uint8_t* rows, std::size_t n_features,
+                                     const std::uint32_t* counts, std::size_t n_rows) {
+    std::uint64_t total = 0;
+    for (std::size_t i = 0; i < n_rows; ++i, rows += n_features) {
+        std::uint32_t square = 0;
+        for (std::size_t f = 0; f < n_features; ++f) square += std::uint32_t{rows[f]} * rows[f];
+        total += std::uint64_t{square} * counts[i];
+    }
+    return total;
+}
+
 // The sums are integers below 2^104, which double-double adds without rounding: an addition is within 3 2^-106 of its
 // result, and what it returns is a sum of integers.
 DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::size_t last) {
+    if (rows.counts && rows.dtype == kUint8 && rows.n_features <= kMostBytesOfCounted)
+        return times(sum_of_counted_squares(static_cast<const std::uint8_t*>(rows.row(first)),
+                                            rows.n_features, rows.counts + first, last - first),
+                     1);
     const auto squares = kernels().sums->sum_of_squares[rows.dtype];
     const bool whole_block = !rows.counts && rows.n_features <= kMostFeaturesOfBlock;
     const std::size_t n_together = whole_block ? last - first : 1;
     DoubleDouble total;
-    for (std::size_t i = first; i < last; i += n_together) {
-        const std::uint64_t square = squares(rows.row(i), n_together * rows.n_features);
-        for (const double half :
-             {static_cast<double>(square >> 32) * 0x1p32, static_cast<double>(square & UINT32_MAX)})
-            total = total + two_product(half, rows.weight(i));
-    }
+    for (std::size_t i = first; i < last; i += n_together)
+        total = total + times(squares(rows.row(i), n_together * rows.n_features), rows.weight(i));
     return total;
 }
 

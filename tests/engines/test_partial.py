@@ -117,7 +117,8 @@ def rows_with_counts(draw: st.DrawFn) -> tuple[Array, Array | None]:
     dtype = draw(st.sampled_from(DTYPES))
     if dtype[0] == "u":
         X = random.integers(0, 256, (n, d)).astype(dtype)
-        return X, random.integers(1, 2**32, n, dtype=np.uint32) if draw(st.booleans()) else None
+        counted = d <= _core.NARROW_FEATURES and draw(st.booleans())
+        return X, random.integers(1, 2**32, n, dtype=np.uint32) if counted else None
     return (random.normal(size=(n, d)) * 10.0 ** random.integers(-5, 6, (n, d))).astype(dtype), None
 
 
@@ -162,6 +163,27 @@ def test_counts_are_equal_rows(cpu: str, dtype: str) -> None:
     merged.move(partial, merged.donor(0), 4 - int(labels[0]))  # one of them
     repeated.move(repeated.sums(5), repeated.donor(0), 4 - int(labels[0]))
     assert told(partial) == told(repeated.sums(5))
+
+
+@pytest.mark.parametrize("keeps_bounds", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_changes_count_as_often_as_rows(cpu: str, dtype: str, keeps_bounds: bool) -> None:
+    X, _ = data(dtype)
+    counts = np.random.default_rng(2).integers(1, 5, len(X), dtype=np.uint32)
+    merged = MemoryEngine(X, None, 1, counts, keeps_bounds=keeps_bounds)
+    repeated = MemoryEngine(np.repeat(X, counts, axis=0), None, 2, keeps_bounds=keeps_bounds)
+    first_of = np.cumsum(counts) - counts
+    for step in range(6):
+        centers = X[step : step + 5].astype(np.float64)
+        changed, expected = merged.assign(centers), repeated.assign(centers)
+        assert changed.n_changed == expected.n_changed, cpu
+        assert (np.repeat(merged.labels, counts) == repeated.labels).all(), cpu
+        if step % 2 == 0:  # one of a row's equals goes ahead of the others
+            row = 7 * step + 1
+            cluster = (int(merged.labels[row]) + 1) % 5
+            merged.move(changed.partial, merged.donor(row), cluster)
+            repeated.move(expected.partial, repeated.donor(int(first_of[row])), cluster)
+    assert merged.assign(centers).n_changed == repeated.assign(centers).n_changed
 
 
 def test_moved_counts_leave_no_trace() -> None:

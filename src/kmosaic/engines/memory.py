@@ -69,7 +69,7 @@ class MemoryEngine(FromSums):
     weights : (n_samples,) float64, or None where every row counts once
     n_threads : how many threads to use
     counts : (n_samples,) uint32, or None
-        How many equal rows each row stands for: for integer rows without weights.
+        How many equal rows each row stands for: for integer rows of few features, without weights.
     keeps_bounds : bool
         Whether ``assign`` will be called again and again: then what a call learns speeds up the next.
     """
@@ -135,7 +135,7 @@ class MemoryEngine(FromSums):
 
     def _small_labels(self, partial: _core.Partial) -> NDArray[np.uint8] | None:
         """A byte a row for its label, where assigning takes it: a quarter of the memory to go through."""
-        narrow = self.rows.shape[1] <= _core.NARROW_FEATURES and self.keeps_bounds and self.counts is None
+        narrow = self.rows.shape[1] <= _core.NARROW_FEATURES and self.keeps_bounds
         few = partial.few and partial.n_clusters <= _core.MOST_SMALL_LABELS
         if self._wide is not None or not narrow or not few:
             return None
@@ -156,13 +156,11 @@ class MemoryEngine(FromSums):
         moves = _core.Moves(self.rows, self._weights, partial) if follows else None
         small = self._small_labels(partial) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted
-        before = None if self.counts is None else self._labels.copy()
+        before = {row: self._labels[row] for row in self._founders}
         n_changed = self._assign(centers, self._labels if small is None else small, moves)
-        if before is not None and self.counts is not None:
-            n_changed = int(self.counts[before != self._labels].sum(dtype=np.int64))
-            for row, cluster in self._founders.items():
-                n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
-            self._founders.clear()
+        for row, cluster in self._founders.items():
+            n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
+        self._founders.clear()
         if moves is not None:
             partial.apply(moves, self._labels if small is None else None, self.n_threads)
             self._in_step = True
@@ -174,7 +172,7 @@ class MemoryEngine(FromSums):
         labels: NDArray[np.int32] | NDArray[np.uint8],
         moves: _core.Moves | None,
     ) -> int:
-        if not self.keeps_bounds:
+        if not self.keeps_bounds and self.counts is None:
             return _core.assign(self.rows, centers, labels, self.n_threads, moves)
         assigner = self._steps(sketches=len(centers) > _CLUSTERS_WITHOUT_SKETCHES)
         return assigner.assign(centers, labels, self.n_threads, moves)
@@ -272,7 +270,7 @@ class MemoryEngine(FromSums):
 
     def _steps(self, *, sketches: bool = True) -> _core.Assigner:
         if self._assigner is None:
-            self._assigner = _core.Assigner(self.rows, self.n_threads, sketches)
+            self._assigner = _core.Assigner(self.rows, self.counts, self.n_threads, sketches)
         return self._assigner
 
     def _partial(self, n_clusters: int) -> _core.Partial:
