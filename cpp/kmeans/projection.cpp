@@ -14,8 +14,10 @@ constexpr std::size_t kPanels = kP / kPanelWidth;
 // rows: see docs/measurements.md.
 constexpr std::size_t kLeastFeatures = 3 * kP;
 constexpr std::size_t kLeastRows = 4096;
-constexpr std::size_t kSample = 512;
-constexpr int kIterations = 2;
+// Rows of a part of the sample, and how many parts each iteration goes through: few show roughly where to look.
+constexpr std::size_t kPart = 512;
+constexpr std::size_t kParts[] = {1, 1, 2, 4};
+constexpr std::size_t kMostParts = 4;
 // Rows with more than this of their square outside P are not sketched: too little would be ruled out. See
 // docs/measurements.md.
 constexpr double kMostOutside = 0.22;
@@ -97,11 +99,13 @@ void spread(Basis& basis, std::size_t width) {
         }
 }
 
-std::vector<float> centred_sample(const RowCodes& codes, const std::vector<std::uint8_t>& mean) {
-    const std::size_t n = std::min(codes.n_rows(), kSample);
-    std::vector<float> sample(n * codes.n_features());
-    for (std::size_t i = 0; i < n; ++i) {
-        const std::uint8_t* row = codes[i * codes.n_rows() / n];
+// A part of a sample from everywhere, less the mean.
+std::vector<float> centred_part(const RowCodes& codes, const std::vector<std::uint8_t>& mean,
+                                std::size_t part) {
+    static_assert(kLeastRows >= kPart * kMostParts);
+    std::vector<float> sample(kPart * codes.n_features());
+    for (std::size_t i = 0; i < kPart; ++i) {
+        const std::uint8_t* row = codes[(i * kMostParts + part) * codes.n_rows() / (kPart * kMostParts)];
         for (std::size_t f = 0; f < codes.n_features(); ++f)
             sample[i * codes.n_features() + f] = static_cast<float>(row[f] - mean[f]);
     }
@@ -196,18 +200,22 @@ Projection make_projection(const RowCodes& codes, const std::vector<std::uint8_t
                            const Parallel& parallel) {
     const std::size_t width = codes.n_features();
     if (width < kLeastFeatures || codes.n_rows() < kLeastRows) return {};
-    const std::vector<float> sample = centred_sample(codes, mean);
-    const std::vector<float> columns = transposed(sample, width);
     Basis basis = starting_basis(width);
-    std::vector<float> inside;
-    for (int iteration = 0; iteration < kIterations; ++iteration) {
-        inside = times(sample, width, basis, table, parallel);  // n x kP
-        basis =
-            transposed(times(columns, sample.size() / width, transposed(inside, kP), table, parallel), kP);
+    for (const std::size_t n_parts : kParts) {
+        Basis next(basis.size(), 0.0F);
+        for (std::size_t part = 0; part < n_parts; ++part) {
+            const std::vector<float> sample = centred_part(codes, mean, part);
+            const std::vector<float> inside = times(sample, width, basis, table, parallel);  // n x kP
+            const std::vector<float> columns =
+                times(transposed(sample, width), kPart, transposed(inside, kP), table, parallel);
+            for (std::size_t p = 0; p < kP; ++p)
+                for (std::size_t f = 0; f < width; ++f) next[p * width + f] += columns[f * kP + p];
+        }
+        basis.swap(next);
         orthonormalise(basis, width);
     }
-    inside = times(sample, width, basis, table, parallel);
-    if (share_outside(sample, inside) > kMostOutside) return {};
+    const std::vector<float> sample = centred_part(codes, mean, 0);
+    if (share_outside(sample, times(sample, width, basis, table, parallel)) > kMostOutside) return {};
     spread(basis, width);
     Projection projection = quantised(basis, width, table.bytes->largest_code);
     if (projection.panels.empty()) return {};

@@ -19,8 +19,9 @@ float above(double value) {
     return std::nextafter(static_cast<float>(value), kInfinity);
 }
 
-// The widest the sketches of a sample may be, with a margin for rows it does not hold.
-constexpr double kMargin = 1.25;
+// Codes reach so many standard deviations of a sample's values. What lies beyond is part of a row's error: steps for the
+// widest would cost all rows more.
+constexpr double kSpreads = 3.5;
 
 }  // namespace
 
@@ -67,10 +68,12 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
     std::vector<std::int32_t> products(sample.size() * kSketchFeatures);
     table.bytes->products(sample.data(), sample.size(), codes_.n_quads(), projection_.panels.data(), kPanels,
                           products.data());
-    std::int32_t widest = 1;
-    for (std::size_t i = 0; i < products.size(); ++i)
-        widest = std::max(widest, std::abs(products[i] - projection_.of_mean[i % kSketchFeatures]));
-    const double step = kMargin * widest / 127;
+    double square = 1;
+    for (std::size_t i = 0; i < products.size(); ++i) {
+        const double value = products[i] - projection_.of_mean[i % kSketchFeatures];
+        square += value * value;
+    }
+    const double step = kSpreads * std::sqrt(square / static_cast<double>(products.size())) / 127;
     const auto inverse = static_cast<float>(1 / step);
     beta_ = projection_.tau / static_cast<double>(inverse);
     parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
@@ -93,7 +96,7 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
                 const double inside = projection_.tau * projection_.tau * static_cast<double>(found.square);
                 // Float32's rounding of 64 squares and of the norm: less than 1e-5 of either.
                 const double rest = norm * norm * (1 + 1e-5) - inside * (1 - 1e-5);
-                rests_[first + i] = found.farthest > 127 ? kInfinity : above(std::sqrt(std::max(rest, 0.0)));
+                rests_[first + i] = above(std::sqrt(std::max(rest, 0.0)));
             }
         };
     });
