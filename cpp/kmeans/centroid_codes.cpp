@@ -171,18 +171,29 @@ void CentroidCodes::place_fine(std::size_t centroid) {
     rest_errors_[lane] = above(fine.rest_error);
 }
 
+// out = G values
+void CentroidCodes::gram_times(const double* values, double* out) const {
+    const Projection& projection = sketches_.projection();
+    table_.bytes->combine(projection.gram.data(), values, kP, kP, out);
+    for (std::size_t p = 0; p < kP; ++p) out[p] *= projection.tau * projection.tau;
+}
+
 void CentroidCodes::place_coarse(std::size_t centroid) {
     const float* products = points_.data() + centroid * kP;
     const Projection& projection = sketches_.projection();
     const auto lane = static_cast<std::size_t>(arrangement_.lane_of[centroid]);
     const EncodedCenter& encoded = encoded_[centroid];
     double inside[kP];  // P w
+    for (std::size_t p = 0; p < kP; ++p) inside[p] = projection.tau * static_cast<double>(products[p]);
+    double again[kP];  // G P w
+    gram_times(inside, again);
+    double wanted[kP];  // G^-1 P w nearly: b
     double largest = 0;
     double square = 0;
     for (std::size_t p = 0; p < kP; ++p) {
-        inside[p] = projection.tau * static_cast<double>(products[p]);
-        largest = std::max(largest, std::fabs(inside[p]));
-        square += inside[p] * inside[p];
+        wanted[p] = 2 * inside[p] - again[p];
+        largest = std::max(largest, std::fabs(wanted[p]));
+        square += inside[p] * wanted[p];
     }
     const double g = largest > 0 ? largest / table_.bytes->largest_code : 1;
     const double inverse = 1 / g;
@@ -191,16 +202,16 @@ void CentroidCodes::place_coarse(std::size_t centroid) {
     double code_square = 0;
     std::int8_t* panel = panels_.data() + lane / kPanelWidth * kP * kPanelWidth + lane % kPanelWidth * 4;
     for (std::size_t p = 0; p < kP; ++p) {
-        codes[p] = (inside[p] * inverse + kRounder) - kRounder;
+        codes[p] = (wanted[p] * inverse + kRounder) - kRounder;
         panel[p / 4 * 4 * kPanelWidth + p % 4] = static_cast<std::int8_t>(codes[p]);
         sum += codes[p];
         code_square += codes[p] * codes[p];
     }
     double products_of_codes[kP];
-    table_.bytes->combine(projection.gram.data(), codes, kP, kP, products_of_codes);
+    gram_times(codes, products_of_codes);
     double rest_square = 0;  // |P r|^2
     for (std::size_t p = 0; p < kP; ++p) {
-        const double r = inside[p] - projection.tau * projection.tau * g * products_of_codes[p];
+        const double r = inside[p] - g * products_of_codes[p];
         rest_square += r * r;
     }
     // P w was rounded: each product of |w| and a row of P, of length 1 at most, by so much.
@@ -208,7 +219,7 @@ void CentroidCodes::place_coarse(std::size_t centroid) {
     const double additions = std::min(d, static_cast<double>(kFeatureChunk)) + d / kFeatureChunk + 4;
     const double rounding =
         1.01 * additions * kU32 * std::sqrt(encoded.square) * std::sqrt(static_cast<double>(kP));
-    const double inside_norm = std::max(std::sqrt(square) - rounding, 0.0);
+    const double inside_norm = std::max(std::sqrt(std::max(square, 0.0)) - 1.5 * rounding, 0.0);
     const double outside = std::sqrt(std::max(encoded.square * (1 + 1e-9) - inside_norm * inside_norm, 0.0));
     constants_[lane] = static_cast<float>(encoded.square + 2 * sketches_.beta() * g * 128 * sum);
     scales_[lane] = static_cast<float>(2 * sketches_.beta() * g);

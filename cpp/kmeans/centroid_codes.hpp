@@ -15,13 +15,16 @@
 //
 //   s = (|w|^2 + 2 t m.q + 2 t' m.r) - 2 t v.q - 2 t' v.r  +-  (2 |u| |f| + 2 |delta| |w|).
 //
-// Coarse, where rows have sketches: let b = g q with q int8, near P w, and r = w - P^T b. Then
+// Coarse, where rows have sketches: let b = g q with q int8, near (2 I - G) P w, and r = w - P^T b. Then
 // u.w = (P u).b + u.r. For the first, P u = beta (z - 128) + eta. For the second, u = P^T a + u' with u' outside
 // P's rows and |a| <= |u| / sqrt(least eigenvalue of G), so u.r = a.(P r) + u'.r', r' = w' what is outside in w:
 //
 //   s = (|w|^2 + 2 beta g 128 sum(q)) - 2 beta g z.q
 //       +- (2 |u| |P r| / sqrt(lambda) + 2 |u'| |w'| + 2 |eta| |b| + 2 |delta| |w|),
-//   P r = P w - G b,      |w'|^2 <= |w|^2 - |P w|^2.
+//   P r = P w - G b,      |w'|^2 <= |w|^2 - (P w)^T (2 I - G) (P w).
+//
+// 2 I - G is nearly G^-1, and never more than that: with G^-1 - 2 I + G = G^-1 (I - G)^2, no eigenvalue is below zero.
+// Its own are within 1 and 1.5, as G's are within 0.5 and 1.
 //
 // The last two terms are bounded for all centroids at once and are part of `coarse_slack`, as is all rounding in float32:
 // every term of a score is rounded no more than four times, each to one part in 2^24.
@@ -118,6 +121,7 @@ class CentroidCodes {
     void encode(std::size_t centroid, const double* center, float* offsets);
     void place(std::size_t centroid);
     void place_coarse(std::size_t centroid);
+    void gram_times(const double* values, double* out) const;
     void place_fine(std::size_t centroid);
     void find_slack();
 
