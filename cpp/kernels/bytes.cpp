@@ -21,9 +21,16 @@ struct Span {
     float high;
 };
 
-// A group of rows x one panel of 16 centroids.
-inline void multiply(const std::int8_t* panel, std::size_t n_quads,
-                     const std::uint8_t* const (&rows)[kRowGroup], Products& out) {
+// Rows of 64 bytes, side by side: where each lies is known from where the first does.
+constexpr std::size_t kTileBytes = 64;
+struct Tile {
+    alignas(64) std::uint8_t rows[kRowGroup][kTileBytes];
+    const std::uint8_t* operator[](std::size_t r) const { return rows[r]; }
+};
+
+// A group of rows (pointers, or a Tile) x one panel of 16 centroids.
+template <class Rows>
+inline void multiply(const std::int8_t* panel, std::size_t n_quads, const Rows& rows, Products& out) {
     Ints sums[kRowGroup][kVectors] = {};
     for (std::size_t q = 0; q < n_quads; ++q) {
         Ints codes[kVectors];
@@ -95,16 +102,25 @@ inline void start(Lowest& lowest) {
     lowest = _mm512_set1_ps(std::numeric_limits<float>::infinity());
 }
 
-inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, unsigned left_out,
+// What a panel's lanes are scored with, read once for many rows.
+struct PanelLanes {
+    explicit PanelLanes(const BytePanel& panel)
+        : constants(_mm512_loadu_ps(panel.constants)),
+          scales(_mm512_loadu_ps(panel.scales)),
+          norm_errors(_mm512_loadu_ps(panel.norm_errors)),
+          rest_errors(_mm512_loadu_ps(panel.rest_errors)) {}
+    Floats constants, scales, norm_errors, rest_errors;
+};
+
+inline std::uint16_t sift_row(const PanelLanes& panel, const ByteRow& row, unsigned left_out,
                               const Ints* products, Lowest& lowest) {
-    Floats lower = _mm512_loadu_ps(panel.constants);
-    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.norm), _mm512_loadu_ps(panel.norm_errors), lower);
-    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.rest), _mm512_loadu_ps(panel.rest_errors), lower);
-    lower = _mm512_fnmadd_ps(_mm512_loadu_ps(panel.scales), _mm512_cvtepi32_ps((__m512i)products[0]), lower);
+    Floats lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.norm), panel.norm_errors, panel.constants);
+    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.rest), panel.rest_errors, lower);
+    lower = _mm512_fnmadd_ps(panel.scales, _mm512_cvtepi32_ps((__m512i)products[0]), lower);
     const auto in = static_cast<__mmask16>(~left_out);
     // "Not greater", so that what is not a number stays.
     const __mmask16 survivors = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
-    lowest = _mm512_mask_min_ps(lowest, static_cast<__mmask16>(in & ~survivors), lowest, lower);
+    lowest = _mm512_mask_min_ps(lowest, _mm512_kandn(survivors, in), lowest, lower);
     return survivors;
 }
 
@@ -130,6 +146,8 @@ inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Int
     nearest = {best, first_lane + __builtin_ctz(where)};
 }
 #else
+using PanelLanes = BytePanel;
+
 struct Lanes {
     float values[kPanelWidth];
 };
@@ -198,13 +216,21 @@ void sift(const BytePanel& first_panel, const Sifting& s) {
         s.n_rows, [&](std::size_t r) { return s.rows[r].codes; },
         [&](std::size_t first, std::size_t count, const auto& codes) {
             for (std::size_t i = 0; i < count; ++i) start(lowest[i]);
+            const bool tiled = 4 * first_panel.n_quads == kTileBytes;
+            Tile tile;
+            for (std::size_t r = 0; tiled && r < kRowGroup; ++r)
+                std::memcpy(tile.rows[r], codes[r], kTileBytes);
             BytePanel panel = first_panel;
             for (std::size_t p = 0; p < s.n_panels; ++p, panel = next(panel)) {
-                multiply(panel.codes, panel.n_quads, codes, found);
+                if (tiled)
+                    multiply(panel.codes, kTileBytes / 4, tile, found);
+                else
+                    multiply(panel.codes, panel.n_quads, codes, found);
                 const std::size_t at = p * s.n_rows + first;
+                const PanelLanes lanes(panel);
                 for (std::size_t i = 0; i < count; ++i)
                     s.survivors[at + i] =
-                        sift_row(panel, s.rows[first + i], s.left_out[at + i], found.lanes[i], lowest[i]);
+                        sift_row(lanes, s.rows[first + i], s.left_out[at + i], found.lanes[i], lowest[i]);
             }
             for (std::size_t i = 0; i < count; ++i)
                 store_least(lowest[i], first_panel.group_lanes, s.least + (first + i) * n_groups);
