@@ -48,11 +48,16 @@ std::vector<float> times(const std::vector<float>& rows, std::size_t width, cons
     return out;
 }
 
+// Square by square: whole cache lines are read, and whole ones written.
 std::vector<float> transposed(const std::vector<float>& matrix, std::size_t width) {
+    constexpr std::size_t kSide = 16;
     const std::size_t n = matrix.size() / width;
     std::vector<float> out(matrix.size());
-    for (std::size_t i = 0; i < n; ++i)
-        for (std::size_t f = 0; f < width; ++f) out[f * n + i] = matrix[i * width + f];
+    for (std::size_t top = 0; top < n; top += kSide)
+        for (std::size_t left = 0; left < width; left += kSide)
+            for (std::size_t f = left; f < std::min(left + kSide, width); ++f)
+                for (std::size_t i = top; i < std::min(top + kSide, n); ++i)
+                    out[f * n + i] = matrix[i * width + f];
     return out;
 }
 
