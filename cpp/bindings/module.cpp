@@ -298,10 +298,13 @@ Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray
     return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
 }
 
-void partial_update(const Partial& self, const MutableCenters& centers, std::size_t n_threads) {
+std::pair<double, double> partial_update(const Partial& self, const MutableCenters& centers,
+                                         std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
             "centers must have the Partial's shape");
-    without_gil(n_threads, [&](const Parallel& p) { self.means(centers.data(), p); });
+    const Inertia inertia =
+        without_gil(n_threads, [&](const Parallel& p) { return self.update(centers.data(), p); });
+    return {inertia.value, inertia.error};
 }
 
 std::pair<double, double> partial_inertia(const Partial& self, const CenterArray& centers,
@@ -483,7 +486,8 @@ NB_MODULE(_core, m) {
         .def("means", &partial_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
         .def("update", &partial_update, "centers"_a.noconvert(), "n_threads"_a = 1,
-             "Move centers to their clusters' means, in place; one without weight stays.")
+             "Move centers to their clusters' means, in place; one without weight stays. Returns what "
+             "inertia does there.")
         .def("inertia", &partial_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
     bind_blocks(m, partial);

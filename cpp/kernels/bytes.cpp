@@ -341,7 +341,6 @@ Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, floa
                    std::uint8_t* codes) {
     float squares[kSums] = {};
     float errors[kSums] = {};
-    float largest[kSums] = {};
     for (std::size_t start = 0; start < n; start += kSums) {
         std::uint8_t chunk[kSums];  // since bytes might lie anywhere, `codes` among them
         for (std::size_t l = 0; l < kSums; ++l) {
@@ -354,7 +353,6 @@ Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, floa
             chunk[l] = static_cast<std::uint8_t>(code);
             squares[l] += value * value;
             errors[l] += error * error;
-            largest[l] = size > largest[l] ? size : largest[l];
         }
         std::memcpy(codes + start, chunk, kSums);
     }
@@ -362,7 +360,6 @@ Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, floa
     for (std::size_t l = 0; l < kSums; ++l) {
         result.square += squares[l];
         result.error_square += errors[l];
-        result.farthest = largest[l] > result.farthest ? largest[l] : result.farthest;
     }
     return result;
 }

@@ -202,11 +202,10 @@ struct EncodedCenter {
     double rest_mean_product;  // r . mean
 };
 
-// Values z in bytes: sums over |value|^2 and over (what rounding changed z by)^2, and the largest |z|, in float32.
+// Values z in bytes: sums over |value|^2 and over (what that changed z by)^2, in float32.
 struct Quantised {
     float square;
     float error_square;
-    float farthest;
 };
 
 // Kernels on rows of bytes; the bounds are in kmeans/centroid_codes.hpp.

@@ -196,8 +196,10 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     }
     for (std::size_t j = 0; j < table.n_clusters; ++j) {
         for (std::size_t f = 0; f < n; ++f)
-            table.sums[j * n + f] += std::int64_t{joined.sums[j][f]} + joined_too.sums[j][f] - std::int64_t{left.sums[j][f]};
-        table.counts[j] += std::int64_t{joined.counts[j]} + joined_too.counts[j] - std::int64_t{left.counts[j]};
+            table.sums[j * n + f] +=
+                std::int64_t{joined.sums[j][f]} + joined_too.sums[j][f] - std::int64_t{left.sums[j][f]};
+        table.counts[j] +=
+            std::int64_t{joined.counts[j]} + joined_too.counts[j] - std::int64_t{left.counts[j]};
     }
 }
 
@@ -332,8 +334,21 @@ inline DoubleDouble whole(std::int64_t value) {
     return two_sum(upper, lower);
 }
 
+// Whole numbers as doubles, where all are below 2^51: such are the low bits of 3/2 2^52 and they.
+bool small_values(const std::int64_t* sums, std::size_t n, double* __restrict high, double* __restrict low) {
+    std::int64_t bits = 0;
+    for (std::size_t f = 0; f < n; ++f) bits |= sums[f] ^ (sums[f] >> 63);
+    if (bits >> 51 != 0) return false;
+    for (std::size_t f = 0; f < n; ++f) {
+        high[f] = __builtin_bit_cast(double, __builtin_bit_cast(std::int64_t, 0x1.8p52) + sums[f]) - 0x1.8p52;
+        low[f] = 0;
+    }
+    return true;
+}
+
 bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
             double* __restrict high, double* __restrict low) {
+    if (n_limbs == 1 && grids[0] == 1 && small_values(sums, n, high, low)) return false;
     for (std::size_t f = 0; f < n; ++f) {
         const DoubleDouble value = whole(sums[f]);
         high[f] = value.high * grids[0];

@@ -62,8 +62,7 @@ class PairReader {
     void transpose(const void* rows, __m512i* x, std::size_t stride) const {
         const auto* data = static_cast<const std::uint8_t*>(rows);
         const auto load = [&](std::size_t row) {
-            return _mm256_loadu_si256(
-                reinterpret_cast<const __m256i*>(data + row * n_features_ * sizeof(T)));
+            return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + row * n_features_ * sizeof(T)));
         };
         // Which rows lie side by side puts all in order.
         __m512i r[8];

@@ -302,11 +302,25 @@ void Partial::means(double* centers, const Parallel& parallel) const {
     });
 }
 
+Inertia Partial::update(double* centers, const Parallel& parallel) const {
+    std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
+    for_each_cluster(parallel, [&](std::size_t j, const ClusterSums& sums) {
+        double* centre = centers + j * n_features();
+        kernels().sums->mean(sums, centre);
+        costs[j] = kernels().sums->cost(sums, centre);
+    });
+    return total(costs);
+}
+
 Inertia Partial::inertia_within(const Centers& centers, const Parallel& parallel) const {
     std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSums& sums) {
         costs[j] = kernels().sums->cost(sums, centers.row(j));
     });
+    return total(costs);
+}
+
+Inertia Partial::total(const std::vector<ClusterCost>& costs) const {
     DoubleDouble total{squares_[0], squares_[1]};
     double magnitude = squares_[0];
     for (const ClusterCost& cost : costs) {

@@ -80,6 +80,8 @@ class Partial {
     // Each cluster's mean, correctly rounded in all but about one case in 2^50; a cluster without weight
     // keeps its row of `centers`.
     void means(double* centers, const Parallel& parallel = {}) const;
+    // The same, and J there: sums that have been read for the means serve twice.
+    Inertia update(double* centers, const Parallel& parallel = {}) const;
     // J of the summed rows at these centroids: sum w |x|^2 + sum_j c_j (c_j n_j - 2 S_j), in double-double.
     // A J below what double-double can tell from zero is 0. `error` bounds what cancellation may have cost.
     [[nodiscard]] Inertia inertia_within(const Centers& centers, const Parallel& parallel = {}) const;
@@ -90,6 +92,7 @@ class Partial {
     void add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight);
     template <class Visit>
     void for_each_cluster(const Parallel& parallel, Visit visit) const;
+    [[nodiscard]] Inertia total(const std::vector<ClusterCost>& costs) const;
 
     std::size_t n_clusters_;
     std::vector<double> origin_;

@@ -19,9 +19,11 @@ float above(double value) {
     return std::nextafter(static_cast<float>(value), kInfinity);
 }
 
-// Codes reach so many standard deviations of a sample's values. What lies beyond is part of a row's error: steps for the
-// widest would cost all rows more.
-constexpr double kSpreads = 3.5;
+// Steps that are tried: those that reach the widest of a sample's values, and shorter and shorter ones. What lies beyond their
+// reach is part of a row's error, and so is half a step of each value.
+constexpr double kMargin = 1.25;
+constexpr double kShorter = 0.85;
+constexpr int kTries = 12;
 
 }  // namespace
 
@@ -59,22 +61,40 @@ void RowSketches::measure(const Kernels& table, const Parallel& parallel) {
     largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
 }
 
-void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
-    rests_.resize(codes_.n_rows());
-    sketch_errors_.resize(codes_.n_rows());
-    sketches_.resize(codes_.n_rows() * kSketchFeatures);
+// The step that leaves a sample's rows the least error.
+float RowSketches::best_step(const Kernels& table) const {
     std::vector<const std::uint8_t*> sample(std::min<std::size_t>(codes_.n_rows(), 1024));
     for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = codes_[i * codes_.n_rows() / sample.size()];
     std::vector<std::int32_t> products(sample.size() * kSketchFeatures);
     table.bytes->products(sample.data(), sample.size(), codes_.n_quads(), projection_.panels.data(), kPanels,
                           products.data());
-    double square = 1;
-    for (std::size_t i = 0; i < products.size(); ++i) {
-        const double value = products[i] - projection_.of_mean[i % kSketchFeatures];
-        square += value * value;
+    std::int32_t widest = 1;
+    for (std::size_t i = 0; i < products.size(); ++i)
+        widest = std::max(widest, std::abs(products[i] - projection_.of_mean[i % kSketchFeatures]));
+    double best = 0;
+    double least = std::numeric_limits<double>::infinity();
+    double step = kMargin * widest / 127;
+    for (int i = 0; i < kTries; ++i, step *= kShorter) {
+        double error = 0;
+        std::uint8_t codes[kSketchFeatures];
+        for (std::size_t r = 0; r < sample.size(); ++r)
+            error +=
+                step * std::sqrt(static_cast<double>(
+                           table.bytes
+                               ->quantise(products.data() + r * kSketchFeatures, projection_.of_mean.data(),
+                                          static_cast<float>(1 / step), kSketchFeatures, codes)
+                               .error_square));
+        if (error < least) best = step;
+        least = std::min(least, error);
     }
-    const double step = kSpreads * std::sqrt(square / static_cast<double>(products.size())) / 127;
-    const auto inverse = static_cast<float>(1 / step);
+    return static_cast<float>(best);
+}
+
+void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
+    rests_.resize(codes_.n_rows());
+    sketch_errors_.resize(codes_.n_rows());
+    sketches_.resize(codes_.n_rows() * kSketchFeatures);
+    const float inverse = 1 / best_step(table);
     beta_ = projection_.tau / static_cast<double>(inverse);
     parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
         return [&, rows = std::vector<const std::uint8_t*>(kBlock),
@@ -89,7 +109,7 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
                 std::uint8_t* out = sketches_.data() + (first + i) * kSketchFeatures;
                 const Quantised found =
                     table.bytes->quantise(product, projection_.of_mean.data(), inverse, kSketchFeatures, out);
-                // Float32's rounding of quotients of up to 128, and of their errors' squares.
+                // Float32's rounding of quotients of up to 256, and of farther ones' and of all their errors' squares.
                 sketch_errors_[first + i] =
                     above(beta_ * (std::sqrt(static_cast<double>(found.error_square)) * (1 + 1e-5) + 1e-3));
                 const double norm = static_cast<double>(norms_[first + i]);

@@ -7,8 +7,8 @@
 //
 //   |rest|^2 = |u|^2 - (P u)^T G^-1 (P u) <= |u|^2 - |P u|^2.
 //
-// A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= the row's `sketch_error`. Rows too far out for z's range
-// have an infinite rest, so that no sketch rules anything out for them.
+// A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= the row's `sketch_error`: rounding, and what lies beyond
+// z's range.
 //
 // Where P would not pay (few features or rows, or too much is outside) there are no sketches, and the rows' own bytes take
 // their place; rest is then |delta|.
@@ -64,6 +64,7 @@ class RowSketches {
   private:
     void place_mean();
     void measure(const Kernels& table, const Parallel& parallel);
+    [[nodiscard]] float best_step(const Kernels& table) const;
     void sketch(const Kernels& table, const Parallel& parallel);
 
     const RowCodes& codes_;

@@ -43,6 +43,10 @@ void check_means(const Rows& rows, std::size_t k, const std::vector<std::int32_t
     const Centers centers{means.data(), k, rows.n_features};
     const Wide exact = inertia(rows, labels, centers);
     CHECK(absolute(partial.inertia(centers) - exact) <= exact * static_cast<Wide>(0x1p-52));
+    std::vector<double> moved(k * rows.n_features, -7.0);
+    const Inertia after = partial.update(moved.data(), threads(2));
+    const Inertia there = partial.inertia_within(centers);
+    CHECK(moved == means && after.value == there.value && after.error == there.error);
 }
 
 TEST(means_are_correctly_rounded_and_inertia_is_that_of_brute_force) {

@@ -230,6 +230,30 @@ TEST(values_are_those_of_the_limbs) {
     });
 }
 
+// Sums of whole numbers, around where they are read in two ways.
+TEST(values_of_whole_numbers_are_exact) {
+    const double one = 1;
+    constexpr std::int64_t kEdge = std::int64_t{1} << 51;
+    const std::int64_t steps[] = {0, 1, -1, 12345, -98765};
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        for (const std::int64_t size : {std::int64_t{0}, kEdge, 4 * kEdge, 4000 * kEdge}) {
+            Values<std::int64_t> sums(n);
+            Values<double> high(n), low(n);
+            for (std::size_t f = 0; f < n; ++f) sums[f] = (f % 2 ? -size : size) + steps[f % 5];
+            for (int shift = 0; shift < 2; ++shift) {
+                const bool low_used = kernel.values(sums.data(), n, &one, 1, high.data(), low.data());
+                CHECK(low_used == std::any_of(low.data(), low.data() + n, [](double x) { return x != 0; }));
+                bool right = true;
+                for (std::size_t f = 0; f < n; ++f)
+                    right = right && static_cast<Wide>(high[f]) + static_cast<Wide>(low[f]) ==
+                                         static_cast<Wide>(sums[f]);
+                CHECK(right);
+                for (std::size_t f = 0; f < n; ++f) sums[f] = sums[f] > 0 ? sums[f] - 2 : sums[f] + 2;
+            }
+        }
+    });
+}
+
 void check_mean_and_cost(const SumKernels& kernel, const ClusterSums& sums, Random& random) {
     const std::size_t n = sums.n_features;
     const Values<double> centre(reals(n, random));

@@ -24,8 +24,11 @@ class Engine(Protocol):
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
 
-    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> None:
-        """Move each centre, in place, to its cluster's mean; one without rows stays where it is."""
+    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+        """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
+
+        Returns J there, as ``certified_inertia`` does.
+        """
 
     def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""

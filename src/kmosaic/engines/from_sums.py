@@ -13,9 +13,12 @@ class FromSums:
 
     n_threads: int
 
-    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> None:
-        """Move each centre, in place, to its cluster's mean; one without rows stays where it is."""
-        partial.update(centers, self.n_threads)
+    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+        """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
+
+        Returns J there, as ``certified_inertia`` does.
+        """
+        return _certified(*partial.update(centers, self.n_threads))
 
     def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
         """J of the rows, as ``partial`` sums them by their present labels, at these centres.
@@ -28,9 +31,12 @@ class FromSums:
 
     def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""
-        value, error = partial.inertia(centers, self.n_threads)
-        return value if error <= value * 2.0**-53 or value == error else None
+        return _certified(*partial.inertia(centers, self.n_threads))
 
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
         raise NotImplementedError
+
+
+def _certified(value: float, error: float) -> float | None:
+    return value if error <= value * 2.0**-53 or value == error else None

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic import _core
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.engine import Engine
 
@@ -69,8 +68,7 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
     centers = centers.copy()  # they move in place
     history: list[float] = []
 
-    def record(partial: _core.Partial, at: NDArray[np.float64]) -> None:
-        inertia = engine.certified_inertia(partial, at)
+    def record(inertia: float | None, at: NDArray[np.float64]) -> None:
         if inertia is None:
             inertia = engine.summed_inertia(at)
             if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING):
@@ -82,7 +80,7 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
     while iteration < options.max_iter and not converged:
         iteration += 1
         step = engine.assign(centers)
-        record(step.partial, centers)
+        record(engine.certified_inertia(step.partial, centers), centers)
         partial, n_filled = step.partial, 0
         if (partial.counts == 0).any():
             repaired = repair_empty(engine, partial, centers, options.empty_clusters, options.random_state)
@@ -90,15 +88,14 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
             before = centers.copy() if options.tolerance > 0 else centers
-            engine.update(partial, centers)
-            record(partial, centers)
+            record(engine.update(partial, centers), centers)
             if options.tolerance > 0:
                 converged = float(np.square(centers - before).sum()) <= options.tolerance
         options.on_iteration(iteration, history[-1], step.n_changed)
     counts = partial.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
-        record(last.partial, centers)
+        record(engine.certified_inertia(last.partial, centers), centers)
         counts = last.partial.counts
         if (counts == 0).any():
             centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
