@@ -28,52 +28,76 @@ struct Tile {
     const std::uint8_t* operator[](std::size_t r) const { return rows[r]; }
 };
 
-// A group of rows (pointers, or a Tile) x one panel of 16 centroids.
-template <class Rows>
-inline void multiply(const std::int8_t* panel, std::size_t n_quads, const Rows& rows, Products& out) {
-    Ints sums[kRowGroup][kVectors] = {};
+// NRows rows (pointers, or a Tile) x NPanels panels of 16 centroids, `apart` bytes from one to the next.
+template <std::size_t NRows, std::size_t NPanels, class Rows>
+inline void multiply(const std::int8_t* panels, std::size_t apart, std::size_t n_quads, const Rows& rows,
+                     Ints (&out)[NRows][NPanels * kVectors]) {
+    Ints sums[NRows][NPanels * kVectors] = {};
     for (std::size_t q = 0; q < n_quads; ++q) {
-        Ints codes[kVectors];
+        Ints codes[NPanels * kVectors];
 #pragma GCC unroll 16
-        for (std::size_t v = 0; v < kVectors; ++v)
-            codes[v] = load_ints(panel + (q * kPanelWidth + v * kLanes) * 4);
+        for (std::size_t v = 0; v < NPanels * kVectors; ++v)
+            codes[v] =
+                load_ints(panels + v / kVectors * apart + (q * kPanelWidth + v % kVectors * kLanes) * 4);
 #pragma GCC unroll 16
-        for (std::size_t r = 0; r < kRowGroup; ++r) {
+        for (std::size_t r = 0; r < NRows; ++r) {
             const Ints x = four_bytes(rows[r] + 4 * q);
 #pragma GCC unroll 16
-            for (std::size_t v = 0; v < kVectors; ++v) sums[r][v] = dot4(sums[r][v], x, codes[v]);
+            for (std::size_t v = 0; v < NPanels * kVectors; ++v) sums[r][v] = dot4(sums[r][v], x, codes[v]);
         }
     }
 #pragma GCC unroll 16
-    for (std::size_t r = 0; r < kRowGroup; ++r)
+    for (std::size_t r = 0; r < NRows; ++r)
 #pragma GCC unroll 16
-        for (std::size_t v = 0; v < kVectors; ++v) out.lanes[r][v] = sums[r][v];
+        for (std::size_t v = 0; v < NPanels * kVectors; ++v) out[r][v] = sums[r][v];
+}
+
+// A group of rows x one panel.
+template <class Rows>
+inline void multiply(const std::int8_t* panel, std::size_t n_quads, const Rows& rows, Products& out) {
+    multiply<kRowGroup, 1>(panel, 0, n_quads, rows, out.lanes);
 }
 
 // Calls visit(first, count, codes) for a group of rows after the other. What the last group lacks is its last row again: a
 // whole group takes no longer than two or three rows one by one.
-template <class RowCodes, class Visit>
+template <std::size_t NRows, class RowCodes, class Visit>
 inline void for_each_group(std::size_t n_rows, RowCodes row_codes, Visit visit) {
-    const std::uint8_t* codes[kRowGroup];
-    for (std::size_t first = 0; first < n_rows; first += kRowGroup) {
-        const std::size_t count = n_rows - first < kRowGroup ? n_rows - first : kRowGroup;
-        for (std::size_t i = 0; i < kRowGroup; ++i) codes[i] = row_codes(first + (i < count ? i : count - 1));
+    const std::uint8_t* codes[NRows];
+    for (std::size_t first = 0; first < n_rows; first += NRows) {
+        const std::size_t count = n_rows - first < NRows ? n_rows - first : NRows;
+        for (std::size_t i = 0; i < NRows; ++i) codes[i] = row_codes(first + (i < count ? i : count - 1));
         visit(first, count, codes);
     }
 }
 
+// Several panels at a time, where registers allow: a row's bytes are then read once for all of them.
+constexpr std::size_t kPanelsAtOnce = KMOSAIC_LANES == 16 ? 4 : 1;
+constexpr std::size_t kRowsAtOnce = KMOSAIC_LANES == 16 ? 6 : kRowGroup;
+
+template <std::size_t NRows, std::size_t NPanels>
+void products_of(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
+                 const std::int8_t* panels, std::size_t width, std::int32_t* out) {
+    Ints found[NRows][NPanels * kVectors];
+    for_each_group<NRows>(
+        n_rows, [&](std::size_t r) { return rows[r]; },
+        [&](std::size_t first, std::size_t count, const auto& codes) {
+            multiply<NRows, NPanels>(panels, n_quads * 4 * kPanelWidth, n_quads, codes, found);
+            for (std::size_t i = 0; i < count; ++i)
+                std::memcpy(out + (first + i) * width, found[i],
+                            NPanels * kPanelWidth * sizeof(std::int32_t));
+        });
+}
+
 void products(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
               const std::int8_t* panels, std::size_t n_panels, std::int32_t* out) {
-    Products found;
-    for (std::size_t p = 0; p < n_panels; ++p)
-        for_each_group(
-            n_rows, [&](std::size_t r) { return rows[r]; },
-            [&](std::size_t first, std::size_t count, const auto& codes) {
-                multiply(panels + p * n_quads * 4 * kPanelWidth, n_quads, codes, found);
-                for (std::size_t i = 0; i < count; ++i)
-                    std::memcpy(out + ((first + i) * n_panels + p) * kPanelWidth, found.lanes[i],
-                                kPanelWidth * sizeof(std::int32_t));
-            });
+    const std::size_t apart = n_quads * 4 * kPanelWidth;
+    std::size_t p = 0;
+    for (; p + kPanelsAtOnce <= n_panels; p += kPanelsAtOnce)
+        products_of<kRowsAtOnce, kPanelsAtOnce>(rows, n_rows, n_quads, panels + p * apart,
+                                                n_panels * kPanelWidth, out + p * kPanelWidth);
+    for (; p < n_panels; ++p)
+        products_of<kRowGroup, 1>(rows, n_rows, n_quads, panels + p * apart, n_panels * kPanelWidth,
+                                  out + p * kPanelWidth);
 }
 
 // The panel that lies behind.
@@ -89,11 +113,6 @@ inline BytePanel next(const BytePanel& panel) {
 
 #if KMOSAIC_LANES == 16
 using Floats = __m512;
-
-inline Floats score_of(const BytePanel& panel, const Ints* products) {
-    return _mm512_fnmadd_ps(_mm512_loadu_ps(panel.scales), _mm512_cvtepi32_ps((__m512i)products[0]),
-                            _mm512_loadu_ps(panel.constants));
-}
 
 // The least scores so far, lane by lane.
 using Lowest = Floats;
@@ -137,13 +156,32 @@ inline void store_least(Lowest lowest, unsigned group_lanes, float* least) {
     for (unsigned l = 0; l < kPanelWidth; l += group_lanes) *least++ = lanes[l];
 }
 
-inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Ints* products,
-                      NearestLane& nearest) {
-    const Floats scores = score_of(panel, products);
-    const float best = _mm512_reduce_min_ps(scores);
-    if (!(best < nearest.score)) return;
-    const __mmask16 where = _mm512_cmp_ps_mask(scores, _mm512_set1_ps(best), _CMP_EQ_OQ);
-    nearest = {best, first_lane + __builtin_ctz(where)};
+// The least scores so far, lane by lane, and the panel of each.
+struct Guess {
+    Floats scores;
+    __m512i panels;
+};
+
+inline void start(Guess& guess) {
+    guess = {_mm512_set1_ps(std::numeric_limits<float>::infinity()), _mm512_setzero_si512()};
+}
+
+inline void guess_row(const PanelLanes& panel, std::size_t p, const Ints* products, Guess& guess) {
+    const Floats scores =
+        _mm512_fnmadd_ps(panel.scales, _mm512_cvtepi32_ps((__m512i)products[0]), panel.constants);
+    const __mmask16 nearer = _mm512_cmp_ps_mask(scores, guess.scores, _CMP_LT_OQ);
+    guess.scores = _mm512_mask_mov_ps(guess.scores, nearer, scores);
+    guess.panels =
+        _mm512_mask_mov_epi32(guess.panels, nearer, _mm512_set1_epi32(static_cast<std::int32_t>(p)));
+}
+
+inline std::int32_t nearest_lane(const Guess& guess) {
+    const __mmask16 where =
+        _mm512_cmp_ps_mask(guess.scores, _mm512_set1_ps(_mm512_reduce_min_ps(guess.scores)), _CMP_EQ_OQ);
+    std::int32_t panels[kPanelWidth];
+    _mm512_storeu_si512(panels, guess.panels);
+    const std::int32_t lane = where ? __builtin_ctz(where) : 0;
+    return panels[lane] * static_cast<std::int32_t>(kPanelWidth) + lane;
 }
 #else
 using PanelLanes = BytePanel;
@@ -199,53 +237,78 @@ inline void store_least(const Lowest& lowest, unsigned group_lanes, float* least
     }
 }
 
-inline void guess_row(const BytePanel& panel, std::int32_t first_lane, const Ints* products,
-                      NearestLane& nearest) {
+struct Guess {
+    float score;
+    std::int32_t lane;
+};
+
+inline void start(Guess& guess) {
+    guess = {std::numeric_limits<float>::infinity(), 0};
+}
+
+inline void guess_row(const PanelLanes& panel, std::size_t p, const Ints* products, Guess& guess) {
     const Lanes scores = scores_of(panel, products);
     for (std::size_t l = 0; l < kPanelWidth; ++l)
-        if (scores.values[l] < nearest.score)
-            nearest = {scores.values[l], first_lane + static_cast<std::int32_t>(l)};
+        if (scores.values[l] < guess.score)
+            guess = {scores.values[l], static_cast<std::int32_t>(p * kPanelWidth + l)};
+}
+
+inline std::int32_t nearest_lane(const Guess& guess) {
+    return guess.lane;
 }
 #endif
 
+// Calls visit(p, lanes, products) for one panel after the other, times a group of rows.
+template <class Visit>
+inline void for_each_panel(const BytePanel& first, std::size_t n_panels,
+                           const std::uint8_t* const (&codes)[kRowGroup], Visit visit) {
+    Products found;
+    const bool tiled = 4 * first.n_quads == kTileBytes;
+    Tile tile;
+    for (std::size_t r = 0; tiled && r < kRowGroup; ++r) std::memcpy(tile.rows[r], codes[r], kTileBytes);
+    BytePanel panel = first;
+    for (std::size_t p = 0; p < n_panels; ++p, panel = next(panel)) {
+        if (tiled)
+            multiply(panel.codes, kTileBytes / 4, tile, found);
+        else
+            multiply(panel.codes, panel.n_quads, codes, found);
+        visit(p, PanelLanes(panel), found);
+    }
+}
+
 void sift(const BytePanel& first_panel, const Sifting& s) {
     const std::size_t n_groups = kPanelWidth / first_panel.group_lanes;
-    Products found;
     Lowest lowest[kRowGroup];
-    for_each_group(
+    for_each_group<kRowGroup>(
         s.n_rows, [&](std::size_t r) { return s.rows[r].codes; },
         [&](std::size_t first, std::size_t count, const auto& codes) {
             for (std::size_t i = 0; i < count; ++i) start(lowest[i]);
-            const bool tiled = 4 * first_panel.n_quads == kTileBytes;
-            Tile tile;
-            for (std::size_t r = 0; tiled && r < kRowGroup; ++r)
-                std::memcpy(tile.rows[r], codes[r], kTileBytes);
-            BytePanel panel = first_panel;
-            for (std::size_t p = 0; p < s.n_panels; ++p, panel = next(panel)) {
-                if (tiled)
-                    multiply(panel.codes, kTileBytes / 4, tile, found);
-                else
-                    multiply(panel.codes, panel.n_quads, codes, found);
-                const std::size_t at = p * s.n_rows + first;
-                const PanelLanes lanes(panel);
-                for (std::size_t i = 0; i < count; ++i)
-                    s.survivors[at + i] =
-                        sift_row(lanes, s.rows[first + i], s.left_out[at + i], found.lanes[i], lowest[i]);
-            }
+            for_each_panel(first_panel, s.n_panels, codes,
+                           [&](std::size_t p, const PanelLanes& lanes, const Products& found) {
+                               const std::size_t at = p * s.n_rows + first;
+                               for (std::size_t i = 0; i < count; ++i)
+                                   s.survivors[at + i] =
+                                       sift_row(lanes, s.rows[first + i], s.left_out[at + i], found.lanes[i],
+                                                lowest[i]);
+                           });
             for (std::size_t i = 0; i < count; ++i)
                 store_least(lowest[i], first_panel.group_lanes, s.least + (first + i) * n_groups);
         });
 }
 
-void guess(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
-           NearestLane* nearest) {
-    Products found;
-    for_each_group(
-        n_rows, [&](std::size_t r) { return rows[r].codes; },
+void guess(const BytePanel& first_panel, std::size_t n_panels, const std::uint8_t* const* rows,
+           std::size_t n_rows, std::int32_t* nearest) {
+    Guess guesses[kRowGroup];
+    for_each_group<kRowGroup>(
+        n_rows, [&](std::size_t r) { return rows[r]; },
         [&](std::size_t first, std::size_t count, const auto& codes) {
-            multiply(panel.codes, panel.n_quads, codes, found);
-            for (std::size_t i = 0; i < count; ++i)
-                guess_row(panel, first_lane, found.lanes[i], nearest[first + i]);
+            for (std::size_t i = 0; i < count; ++i) start(guesses[i]);
+            for_each_panel(first_panel, n_panels, codes,
+                           [&](std::size_t p, const PanelLanes& lanes, const Products& found) {
+                               for (std::size_t i = 0; i < count; ++i)
+                                   guess_row(lanes, p, found.lanes[i], guesses[i]);
+                           });
+            for (std::size_t i = 0; i < count; ++i) nearest[first + i] = nearest_lane(guesses[i]);
         });
 }
 

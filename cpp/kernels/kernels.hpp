@@ -181,11 +181,6 @@ struct Sifting {
     float* least;   // [row][group]: the least score of the group's other lanes
 };
 
-struct NearestLane {
-    float score;
-    std::int32_t lane;
-};
-
 struct BytePair {
     const std::uint8_t* row;
     const std::int8_t* codes;
@@ -220,9 +215,9 @@ struct ByteKernels {
 
     void (*sift)(const BytePanel& first, const Sifting& sifting);
 
-    // nearest[r] = the panel's lane of least score, as first_lane + l, where that is less than nearest[r] has.
-    void (*guess)(const BytePanel& panel, std::int32_t first_lane, const ByteRow* rows, std::size_t n_rows,
-                  NearestLane* nearest);
+    // nearest[r] = the lane of least score, of n_panels panels that lie one after the other.
+    void (*guess)(const BytePanel& first, std::size_t n_panels, const std::uint8_t* const* rows,
+                  std::size_t n_rows, std::int32_t* nearest);
 
     // Lists, ascending, the lanes whose least score is not more than row.limit above the lowest of all greatest scores;
     // returns how many. n_lanes is a multiple of kPanelWidth, and `all` has the numbers of all of them.

@@ -130,21 +130,20 @@ class BoundedWorker {
 
     // Rows without a label are measured against the centroid that seems nearest.
     void guess_labels() {
-        batch_.clear();
+        unlabelled_.clear();
         members_.clear();
         for (std::size_t a = 0; a < active_.size(); ++a) {
             if (active_[a].label >= 0) continue;
             members_.push_back(a);
-            batch_.push_back({all_.sketches_.row(active_[a].row), 0, 0, 0});
+            unlabelled_.push_back(all_.sketches_.row(active_[a].row));
         }
-        if (batch_.empty()) return;
-        nearest_.assign(batch_.size(), {std::numeric_limits<float>::infinity(), 0});
-        for (std::size_t p = 0; p < arrangement_.n_panels(); ++p)
-            all_.table_.bytes->guess(codes_.panel(p), static_cast<std::int32_t>(p * kPanelWidth),
-                                     batch_.data(), batch_.size(), nearest_.data());
-        for (std::size_t b = 0; b < batch_.size(); ++b)
-            active_[members_[b]].label =
-                std::max(arrangement_.centroid_of[static_cast<std::size_t>(nearest_[b].lane)], 0);
+        if (members_.empty()) return;
+        nearest_.resize(members_.size());
+        all_.table_.bytes->guess(codes_.panel(0), arrangement_.n_panels(), unlabelled_.data(),
+                                 unlabelled_.size(), nearest_.data());
+        for (std::size_t m = 0; m < members_.size(); ++m)
+            active_[members_[m]].label =
+                std::max(arrangement_.centroid_of[static_cast<std::size_t>(nearest_[m])], 0);
     }
 
     void pair(const ActiveRow& active, std::int32_t centroid) {
@@ -463,7 +462,8 @@ class BoundedWorker {
     std::vector<std::uint16_t> open_neighbours_;      // likewise
     std::vector<ByteRow> batch_;
     std::vector<std::size_t> members_;
-    std::vector<NearestLane> nearest_;
+    std::vector<const std::uint8_t*> unlabelled_;
+    std::vector<std::int32_t> nearest_;
     std::vector<Survivor> survivors_;
     std::vector<std::uint16_t> left_out_;
     std::vector<std::uint16_t> masks_;
