@@ -23,6 +23,7 @@ from benchmarks.schedule import (
     narrowed_out,
     write_inputs,
 )
+from benchmarks.seeds import lines, measured, peers
 from benchmarks.table import outcomes, report, steepest, summaries
 from benchmarks.workloads import TARGETS, WORKLOADS, Target
 
@@ -223,3 +224,23 @@ def test_a_small_run_from_end_to_end_and_its_resumption(tmp_path: Path) -> None:
         [*command, "--resume", str(kept)], cwd=ROOT, check=True, capture_output=True, text=True
     )
     assert again.stdout == done.stdout
+
+
+def test_seeds_are_for_libraries_that_go_another_way() -> None:
+    found = {name: {library.name for library in peers(workload)} for name, workload in WORKLOADS.items()}
+    assert found["mnist-256"] <= {"SuperKMeans"}
+    assert "scikit-learn lloyd" in found["defaults"] & found["seeds"] & found["minibatch"]
+    assert not found["predict"]
+
+
+def test_each_seed_is_compared_with_the_mean_of_kmosaic() -> None:
+    rows = np.random.default_rng(0).integers(0, 200, (400, 9), dtype=np.uint8)
+    for name in ("defaults", "seeds", "minibatch"):
+        only = ("kmosaic", "scikit-learn lloyd")
+        workload = replace(WORKLOADS[name], k=4, libraries=only)
+        ours, theirs = measured(workload, rows, 3)
+        assert (ours.library, theirs.library) == only
+        assert len(set(ours.values)) == len(set(theirs.values)) == 3
+        mean = np.mean(ours.values)
+        assert f"{np.mean(theirs.values) / mean - 1:+.1e}" in list(lines([ours, theirs]))[1]
+        assert f"{ours.values[2] / mean - 1:+.1e} |" in next(lines([ours, theirs]))
