@@ -24,13 +24,14 @@ int scale_for(double largest_value, double largest_score) {
     return std::ldexp(largest_value, scale) > kLargestWord ? scale - 1 : scale;
 }
 
-// Whole numbers near the mean of the centroids make X and C small.
-std::vector<double> origin_of(const Centers& centers) {
+// Whole numbers near the mean of the centroids make X and C small. They are values that rows may have, so that both are words.
+std::vector<double> origin_of(const Centers& centers, Dtype dtype) {
+    const double largest = dtype == kUint8 ? UINT8_MAX : UINT16_MAX;
     std::vector<double> origin(centers.n_features, 0.0);
     for (std::size_t f = 0; f < origin.size(); ++f) {
         for (std::size_t j = 0; j < centers.n_clusters; ++j)
             origin[f] += centers.row(j)[f] / static_cast<double>(centers.n_clusters);
-        origin[f] = std::clamp(std::rint(origin[f]), 0.0, 65535.0);
+        origin[f] = std::clamp(std::rint(origin[f]), 0.0, largest);
     }
     return origin;
 }
@@ -80,7 +81,7 @@ WordScreen::WordScreen(const Centers& centers, Dtype dtype, const WordRange& ran
 
 void WordScreen::place(const Centers& centers, Dtype dtype, const WordRange& range) {
     const std::size_t d = centers.n_features;
-    const std::vector<double> origin = origin_of(centers);
+    const std::vector<double> origin = origin_of(centers, dtype);
     double reach = 0;
     double reach_square = 0;
     for (std::size_t f = 0; f < d; ++f) {

@@ -7,9 +7,9 @@
 //   t_j = rint(z/2 |C_j|^2) - X.q_j        is a whole number, and
 //   |t_j - z/2 S_j| <= 1/2 + sum_f |X_f| |q_f - z C_f| <= E = 1 + 1/2 sum_f |X_f| + 0.00001 sum_f R_f,
 //
-// where 1/2 and 0.00001 cover float64's rounding of C, |C|^2 and z C. Rows are read as x - b (b what their reader takes
-// away), so X.q = (x - b).q - (o - b).q, and the last product is part of the centroid's constant; sums may wrap around,
-// since t_j itself fits: z is such that |t_j| < 2^29. The low bits of t_j give way to j, which moves it by at most `mask`.
+// where 1/2 and 0.00001 cover float64's rounding of C, |C|^2 and z C. Rows are read as x - b, b what their reader takes
+// away, and o lies where rows may, so that both x - b and o - b are words. X.q = (x - b).q - (o - b).q, whose last product is
+// part of the centroid's constant; sums may wrap around, since t_j itself fits: z is such that |t_j| < 2^29. The low bits of t_j give way to j, which moves it by at most `mask`.
 // So where
 //
 //   second best - best > 2 E + 2 mask,      sum_f |X_f| <= n_features + 2 sum_f floor(|X_f| / 2),

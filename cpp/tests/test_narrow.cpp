@@ -1,4 +1,5 @@
 // Rows of few features: labels against brute force, the screen's bound at its edge, and what Moves are told.
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -147,7 +148,7 @@ TEST(rows_far_from_zero) {
 
 TEST(integer_rows_and_centroids_outside_their_range) {
     Random random(7);
-    for (const double far : {1e3, -1e6, 1e15, 1e39, -1e200}) {
+    for (const double far : {1e3, 1e5, 3e5, 1e6, -1e6, 1e7, 1e15, 1e39, -1e200}) {
         Case c = random_case<std::uint8_t>(90, 3, 12, random);
         for (std::size_t j = 0; j < 12; j += 5) c.centers[j * 3 + j % 3] = far;
         check_labels<std::uint8_t>(c);
