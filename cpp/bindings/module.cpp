@@ -388,8 +388,10 @@ NB_MODULE(_core, m) {
             [](Assigner* self, const AnyRows& array, const std::optional<Weights>& counts,
                std::size_t n_threads, bool sketches) {
                 const Rows rows = view(array, counts);
-                require(!rows.weights && (!rows.counts || rows.n_features <= kNarrowFeatures),
-                        "counts must be uint32, of rows of at most 32 features");
+                static_assert(kNarrowFeatures == 32);
+                require(!rows.weights, "counts must be uint32");
+                require(!rows.counts || rows.n_features <= kNarrowFeatures,
+                        "counts are for rows of at most 32 features");
                 const auto use = sketches ? RowSketches::kWherePaying : RowSketches::kNone;
                 without_gil(n_threads, [&](const Parallel& p) { new (self) Assigner(rows, p, use); });
             },

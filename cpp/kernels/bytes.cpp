@@ -2,73 +2,15 @@
 // they rule out. Whatever rounds here is covered by the bound in kmeans/centroid_codes.hpp.
 #include <limits>
 
-#include "kernels/dot4.hpp"
-#include "kernels/kernels.hpp"
+#include "kernels/byte_products.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
-
-constexpr std::size_t kVectors = kPanelWidth / kLanes;
-// Accumulators, kRowGroup x kVectors, that fit the registers beside a panel's codes and a row's.
-constexpr std::size_t kRowGroup = KMOSAIC_LANES == 16 ? 12 : KMOSAIC_LANES == 8 ? 4 : 2;
-
-struct Products {
-    Ints lanes[kRowGroup][kVectors];
-};
 
 struct Span {
     float low;
     float high;
 };
-
-// Rows of 64 bytes, side by side: where each lies is known from where the first does.
-constexpr std::size_t kTileBytes = 64;
-struct Tile {
-    alignas(64) std::uint8_t rows[kRowGroup][kTileBytes];
-    const std::uint8_t* operator[](std::size_t r) const { return rows[r]; }
-};
-
-// NRows rows (pointers, or a Tile) x NPanels panels of 16 centroids, `apart` bytes from one to the next.
-template <std::size_t NRows, std::size_t NPanels, class Rows>
-inline void multiply(const std::int8_t* panels, std::size_t apart, std::size_t n_quads, const Rows& rows,
-                     Ints (&out)[NRows][NPanels * kVectors]) {
-    Ints sums[NRows][NPanels * kVectors] = {};
-    for (std::size_t q = 0; q < n_quads; ++q) {
-        Ints codes[NPanels * kVectors];
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < NPanels * kVectors; ++v)
-            codes[v] =
-                load_ints(panels + v / kVectors * apart + (q * kPanelWidth + v % kVectors * kLanes) * 4);
-#pragma GCC unroll 16
-        for (std::size_t r = 0; r < NRows; ++r) {
-            const Ints x = four_bytes(rows[r] + 4 * q);
-#pragma GCC unroll 16
-            for (std::size_t v = 0; v < NPanels * kVectors; ++v) sums[r][v] = dot4(sums[r][v], x, codes[v]);
-        }
-    }
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < NRows; ++r)
-#pragma GCC unroll 16
-        for (std::size_t v = 0; v < NPanels * kVectors; ++v) out[r][v] = sums[r][v];
-}
-
-// A group of rows x one panel.
-template <class Rows>
-inline void multiply(const std::int8_t* panel, std::size_t n_quads, const Rows& rows, Products& out) {
-    multiply<kRowGroup, 1>(panel, 0, n_quads, rows, out.lanes);
-}
-
-// Calls visit(first, count, codes) for a group of rows after the other. What the last group lacks is its last row again: a
-// whole group takes no longer than two or three rows one by one.
-template <std::size_t NRows, class RowCodes, class Visit>
-inline void for_each_group(std::size_t n_rows, RowCodes row_codes, Visit visit) {
-    const std::uint8_t* codes[NRows];
-    for (std::size_t first = 0; first < n_rows; first += NRows) {
-        const std::size_t count = n_rows - first < NRows ? n_rows - first : NRows;
-        for (std::size_t i = 0; i < NRows; ++i) codes[i] = row_codes(first + (i < count ? i : count - 1));
-        visit(first, count, codes);
-    }
-}
 
 // Several panels at a time, where registers allow: a row's bytes are then read once for all of them.
 constexpr std::size_t kPanelsAtOnce = KMOSAIC_LANES == 16 ? 4 : 1;
@@ -180,7 +122,7 @@ inline std::int32_t nearest_lane(const Guess& guess) {
         _mm512_cmp_ps_mask(guess.scores, _mm512_set1_ps(_mm512_reduce_min_ps(guess.scores)), _CMP_EQ_OQ);
     std::int32_t panels[kPanelWidth];
     _mm512_storeu_si512(panels, guess.panels);
-    const std::int32_t lane = where ? __builtin_ctz(where) : 0;
+    const std::int32_t lane = __builtin_ctz(where);
     return panels[lane] * static_cast<std::int32_t>(kPanelWidth) + lane;
 }
 #else

@@ -120,7 +120,7 @@ struct SumKernels {
 
     // sums += factor row.
     void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
-    // Moves rows, each as often as counts says (null: once), from cluster to cluster of the table.
+    // Moves some of n_rows rows, each as often as counts says (null: once), from cluster to cluster of the table.
     void (*move_integers[2])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
                              const MovedRow* moved, std::size_t n_moved, const SumTable& table);
     void (*move_reals[2])(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
@@ -197,7 +197,7 @@ struct EncodedCenter {
     double rest_mean_product;  // r . mean
 };
 
-// Values z in bytes: sums over |value|^2 and over (what that changed z by)^2, in float32.
+// Values z in bytes: sums over |value|^2 and over (what rounding and the range of a byte changed z by)^2, in float32.
 struct Quantised {
     float square;
     float error_square;
@@ -215,7 +215,7 @@ struct ByteKernels {
 
     void (*sift)(const BytePanel& first, const Sifting& sifting);
 
-    // nearest[r] = the lane of least score, of n_panels panels that lie one after the other.
+    // nearest[r] = a lane of least score (which of equals is left open), of n_panels panels that lie one after the other.
     void (*guess)(const BytePanel& first, std::size_t n_panels, const std::uint8_t* const* rows,
                   std::size_t n_rows, std::int32_t* nearest);
 

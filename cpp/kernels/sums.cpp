@@ -155,6 +155,7 @@ constexpr std::size_t kMostClustersOfMany = 64;
 constexpr std::size_t kMostWidth = 32;
 constexpr std::size_t kMovesWorth = 2;     // a cluster: fewer are not worth these sums
 constexpr std::size_t kMostMoved = 65536;  // values of 16 bits, whose sum 32 bits hold
+static_assert(kMostMoved * UINT16_MAX <= UINT32_MAX);
 
 template <std::size_t Width>
 struct NarrowSums {
@@ -182,8 +183,7 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     // The rows that have as many values behind them as are read.
     const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
     // Neighbours often join the same cluster: two sums in turn, so that the next need not wait for the last.
-    NarrowSums<Width> joined(table.n_clusters);
-    NarrowSums<Width> joined_too(table.n_clusters);
+    NarrowSums<Width> joined[] = {NarrowSums<Width>(table.n_clusters), NarrowSums<Width>(table.n_clusters)};
     NarrowSums<Width> left(table.n_clusters);
     for (std::size_t m = 0; m < n_moved; ++m) {
         if (moved[m].row >= n_wide) {
@@ -191,15 +191,14 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
             continue;
         }
         const T* row = rows + moved[m].row * n;
-        (m % 2 == 0 ? joined : joined_too).add(moved[m].to, row);
+        joined[m % 2].add(moved[m].to, row);
         if (moved[m].from != table.n_clusters) left.add(moved[m].from, row);
     }
     for (std::size_t j = 0; j < table.n_clusters; ++j) {
         for (std::size_t f = 0; f < n; ++f)
             table.sums[j * n + f] +=
-                std::int64_t{joined.sums[j][f]} + joined_too.sums[j][f] - std::int64_t{left.sums[j][f]};
-        table.counts[j] +=
-            std::int64_t{joined.counts[j]} + joined_too.counts[j] - std::int64_t{left.counts[j]};
+                std::int64_t{joined[0].sums[j][f]} + joined[1].sums[j][f] - left.sums[j][f];
+        table.counts[j] += std::int64_t{joined[0].counts[j]} + joined[1].counts[j] - left.counts[j];
     }
 }
 
@@ -334,7 +333,8 @@ inline DoubleDouble whole(std::int64_t value) {
     return two_sum(upper, lower);
 }
 
-// Whole numbers as doubles, where all are below 2^51: such are the low bits of 3/2 2^52 and they.
+// Whole numbers below 2^51 as doubles: added to the bits of 3/2 2^52 they are its low bits. False, and nothing written, where one
+// is larger.
 bool small_values(const std::int64_t* sums, std::size_t n, double* __restrict high, double* __restrict low) {
     std::int64_t bits = 0;
     for (std::size_t f = 0; f < n; ++f) bits |= sums[f] ^ (sums[f] >> 63);

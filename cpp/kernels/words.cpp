@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kMostPairs = kMostNarrowFeatures / 2;
 constexpr std::size_t kLineBytes = 64;
-// Bytes further on are called for: the processor itself does so too late where two threads read from memory.
+// Bytes ahead that are called for: the processor itself does so too late where two threads read from memory.
 constexpr std::size_t kAhead = 2048;
 
 inline __m512i add_products(__m512i sum, __m512i x, __m512i y) {
@@ -35,11 +35,15 @@ inline __m512i add_products(__m512i sum, __m512i x, __m512i y) {
 template <class T, std::size_t Pairs>
 class PairReader {
   public:
+    // Whether `transpose` reads them, or `pair`.
+    static constexpr bool kTransposes = sizeof(T) == 2 && Pairs > 4;
+
     PairReader(const T* rows, std::size_t n_rows, std::size_t n_features)
         : data_(rows), n_rows_(n_rows), n_features_(n_features) {
-        for (std::size_t p = 0; p < n_pairs(); ++p)
-            for (std::size_t lane = 0; lane < kLanes; ++lane)
-                for (std::size_t half = 0; half < 2; ++half) place(p, lane, half);
+        if constexpr (!kTransposes)
+            for (std::size_t p = 0; p < n_pairs(); ++p)
+                for (std::size_t lane = 0; lane < kLanes; ++lane)
+                    for (std::size_t half = 0; half < 2; ++half) place(p, lane, half);
     }
 
     [[nodiscard]] std::size_t n_pairs() const {
@@ -162,7 +166,7 @@ template <class Label>
 inline void list_moved(std::uint64_t changed, std::size_t row, const Label* before, const Label* now,
                        std::uint32_t n_clusters, WordLabels& out) {
     MovedRow* moved = out.moved + out.n_moved;
-    visit_bits<4>(changed, [&](std::size_t i) {
+    visit_bits<kWordListSpare>(changed, [&](std::size_t i) {
         const std::uint32_t from = before[i];
         *moved++ = {out.first + row + i, from < n_clusters ? from : n_clusters, now[i]};
     });
@@ -211,8 +215,7 @@ inline std::uint64_t write_wide(std::size_t row, std::uint64_t rows, const Found
 // Writes the labels of decided rows where they are not those before, and lists the others.
 inline void settle(std::size_t row, std::size_t n_rows, const Found& found, std::uint32_t n_clusters,
                    WordLabels& out) {
-    const std::size_t n = n_rows < kMostVectors * kLanes ? n_rows : kMostVectors * kLanes;
-    const std::uint64_t rows = ~std::uint64_t{0} >> (kMostVectors * kLanes - n);
+    const std::uint64_t rows = ~std::uint64_t{0} >> (kMostVectors * kLanes - n_rows);
     const std::uint64_t changed = out.bytes ? write_bytes(row, rows, found, n_clusters, out)
                                             : write_wide(row, rows, found, n_clusters, out);
     out.n_moved += static_cast<std::size_t>(__builtin_popcountll(changed));
@@ -234,7 +237,7 @@ void label(const T* data, std::size_t n_rows, const WordCentroids& c, WordLabels
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < Vectors; ++v) {
             const void* rows = reader.rows_at(first + v * kLanes);
-            if constexpr (sizeof(T) == 2 && Pairs > 4) {
+            if constexpr (PairReader<T, Pairs>::kTransposes) {
                 reader.transpose(rows, &x[0][v], Vectors);
             } else {
 #pragma GCC unroll 8

@@ -202,7 +202,9 @@ void CentroidCodes::place_coarse(std::size_t centroid) {
     double code_square = 0;
     std::int8_t* panel = panels_.data() + lane / kPanelWidth * kP * kPanelWidth + lane % kPanelWidth * 4;
     for (std::size_t p = 0; p < kP; ++p) {
-        codes[p] = (wanted[p] * inverse + kRounder) - kRounder;
+        const double code = (wanted[p] * inverse + kRounder) - kRounder;
+        codes[p] =
+            std::fabs(code) <= 127 ? code : 0;  // what is not a number has no code, and no finite error
         panel[p / 4 * 4 * kPanelWidth + p % 4] = static_cast<std::int8_t>(codes[p]);
         sum += codes[p];
         code_square += codes[p] * codes[p];

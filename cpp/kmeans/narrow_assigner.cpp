@@ -16,8 +16,8 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task labels: a tenth of a millisecond at most of few clusters, half a second of the most. By words, of few clusters, they
-// are more where each thread still has some tasks, so that what words leave undecided fills registers in float32, too.
+// Rows a task labels: a tenth of a millisecond at most of few clusters, half a second of the most. By words they are more, where
+// each thread still has some tasks, so that what words leave undecided fills registers in float32, too.
 constexpr std::size_t kBlockRows = 2048;
 constexpr std::size_t kMostBlockRows = 8192;
 constexpr std::size_t kTasksAThread = 8;
@@ -94,7 +94,7 @@ class NarrowWorker {
           ledger_(moves ? &moves->open() : nullptr),
           found_(n_rows),
           list_(n_rows + kWordListSpare),
-          changed_(n_rows + 1),
+          changed_(n_rows),
           moved_(n_rows + kWordListSpare),
           margins_(n_rows),
           undecided_(n_rows),
@@ -183,7 +183,7 @@ class NarrowWorker {
     std::vector<std::int32_t> found_;     // labels of the block's rows, or of
     std::vector<std::uint32_t> list_;     // some of them
     std::vector<std::uint32_t> changed_;  // and those that differ from before
-    std::vector<MovedRow> moved_;         // the same, with their labels
+    std::vector<MovedRow> moved_;         // or, by words, these
     std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
     std::vector<std::uint8_t> gathered_;

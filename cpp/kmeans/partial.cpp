@@ -55,7 +55,7 @@ DoubleDouble times(std::uint64_t value, double weight) {
            two_product(static_cast<double>(value & UINT32_MAX), weight);
 }
 
-// Of rows of so few bytes 64 bits hold a block's sum, however often each counts.
+// Merged rows have no more bytes; and 64 bits hold a block's sum, however often each counts.
 constexpr std::size_t kMostBytesOfCounted = 4;
 static_assert(kMostBytesOfCounted * 255 * 255 * kSquaresBlock <= std::size_t{1} << 32);
 
@@ -309,7 +309,7 @@ Inertia Partial::update(double* centers, const Parallel& parallel) const {
         kernels().sums->mean(sums, centre);
         costs[j] = kernels().sums->cost(sums, centre);
     });
-    return total(costs);
+    return inertia_of(costs);
 }
 
 Inertia Partial::inertia_within(const Centers& centers, const Parallel& parallel) const {
@@ -317,10 +317,10 @@ Inertia Partial::inertia_within(const Centers& centers, const Parallel& parallel
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSums& sums) {
         costs[j] = kernels().sums->cost(sums, centers.row(j));
     });
-    return total(costs);
+    return inertia_of(costs);
 }
 
-Inertia Partial::total(const std::vector<ClusterCost>& costs) const {
+Inertia Partial::inertia_of(const std::vector<ClusterCost>& costs) const {
     DoubleDouble total{squares_[0], squares_[1]};
     double magnitude = squares_[0];
     for (const ClusterCost& cost : costs) {

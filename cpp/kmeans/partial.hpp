@@ -92,7 +92,7 @@ class Partial {
     void add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight);
     template <class Visit>
     void for_each_cluster(const Parallel& parallel, Visit visit) const;
-    [[nodiscard]] Inertia total(const std::vector<ClusterCost>& costs) const;
+    [[nodiscard]] Inertia inertia_of(const std::vector<ClusterCost>& costs) const;
 
     std::size_t n_clusters_;
     std::vector<double> origin_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace kmosaic {
 
@@ -17,7 +18,7 @@ constexpr std::size_t kLeastRows = 4096;
 // Rows of a part of the sample, and how many parts each iteration goes through: few show roughly where to look.
 constexpr std::size_t kPart = 512;
 constexpr std::size_t kParts[] = {1, 1, 2, 4};
-constexpr std::size_t kMostParts = 4;
+constexpr std::size_t kMostParts = *std::max_element(std::begin(kParts), std::end(kParts));
 // Rows with more than this of their square outside P are not sketched: too little would be ruled out. See
 // docs/measurements.md.
 constexpr double kMostOutside = 0.22;

@@ -71,9 +71,9 @@ float RowSketches::best_step(const Kernels& table) const {
     std::int32_t widest = 1;
     for (std::size_t i = 0; i < products.size(); ++i)
         widest = std::max(widest, std::abs(products[i] - projection_.of_mean[i % kSketchFeatures]));
-    double best = 0;
     double least = std::numeric_limits<double>::infinity();
     double step = kMargin * widest / 127;
+    double best = step;
     for (int i = 0; i < kTries; ++i, step *= kShorter) {
         double error = 0;
         std::uint8_t codes[kSketchFeatures];
@@ -109,7 +109,8 @@ void RowSketches::sketch(const Kernels& table, const Parallel& parallel) {
                 std::uint8_t* out = sketches_.data() + (first + i) * kSketchFeatures;
                 const Quantised found =
                     table.bytes->quantise(product, projection_.of_mean.data(), inverse, kSketchFeatures, out);
-                // Float32's rounding of quotients of up to 256, and of farther ones' and of all their errors' squares.
+                // Float32's rounding: of quotients of up to 256 together within 1e-3; of farther ones, and of all squares, within
+                // 1e-5 of the error.
                 sketch_errors_[first + i] =
                     above(beta_ * (std::sqrt(static_cast<double>(found.error_square)) * (1 + 1e-5) + 1e-3));
                 const double norm = static_cast<double>(norms_[first + i]);

@@ -302,6 +302,7 @@ TEST(intervals_hold_the_scores_of_centroids_anywhere) {
 TEST(scores_at_the_edge_of_an_interval_are_inside) {
     Random random(5);
     const std::size_t n = 4200, d = 210;
+    // More groups than directions, so that something is outside the sketch.
     const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, 300, random));
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {

@@ -87,10 +87,10 @@ TEST(many_moves_at_once) {
     std::fill_n(values.data(), n * d, std::uint16_t{UINT16_MAX});
     const Rows rows = rows_of(values, d);
     std::vector<MovedRow> moved(n);
-    for (std::size_t i = 0; i < n; ++i) moved[i] = {i, static_cast<std::uint32_t>(k), 1};
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
         context() = name;
+        for (std::size_t i = 0; i < n; ++i) moved[i] = {i, static_cast<std::uint32_t>(k), 1};
         Partial partial = empty_partial(rows, k);
         std::vector<std::int32_t> labels(n, 1);
         Moves moves(rows, partial);
@@ -99,6 +99,15 @@ TEST(many_moves_at_once) {
         partial.add_squares(rows, threads(1));
         CHECK(same_bits(facts(partial), facts(partial_of(rows, k, labels, 1))));
         CHECK(partial.state().exact_sums[d] == static_cast<std::int64_t>(n) * UINT16_MAX);
+        for (MovedRow& row : moved) {
+            row.from = 1;
+            row.to = 2;
+        }
+        std::fill(labels.begin(), labels.end(), 2);
+        Moves away(rows, partial);
+        away.open().add(moved);
+        partial.apply(away, labels.data(), threads(1));
+        CHECK(same_bits(facts(partial), facts(partial_of(rows, k, labels, 1))));
     }
 }
 

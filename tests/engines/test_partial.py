@@ -126,12 +126,12 @@ def rows_with_counts(draw: st.DrawFn) -> tuple[Array, Array | None]:
 @given(rows_with_counts(), st.integers(1, 9), st.data())
 def test_sums_follow_the_rows(data: tuple[Array, Array | None], k: int, steps: st.DataObject) -> None:
     X, counts = data
-    engine = MemoryEngine(X, None, steps.draw(st.integers(1, 3)), counts)
+    n_threads, keeps_bounds = steps.draw(st.integers(1, 3)), steps.draw(st.booleans())
+    engine = MemoryEngine(X, None, n_threads, counts, keeps_bounds=keeps_bounds)
     random = np.random.default_rng(5)
+    actions = ["means", "means", "jump", "set", "forget", "move", "drop"]
     centers = X[random.permutation(len(X))[:k]].astype(np.float64)
-    for step in steps.draw(
-        st.lists(st.sampled_from(["means", "means", "jump", "set", "forget", "move", "drop"]))
-    ):
+    for step in [*steps.draw(st.lists(st.sampled_from(actions))), "last"]:
         if step == "set":
             engine.labels = random.integers(0, len(centers), len(X))
         elif step == "forget":
@@ -145,9 +145,10 @@ def test_sums_follow_the_rows(data: tuple[Array, Array | None], k: int, steps: s
         if step == "move":
             engine.move(partial, engine.donor(3), len(centers) - 1)
             partial = engine.sums(len(centers))
-        anew = MemoryEngine(X, None, 1, counts)
-        anew.labels = engine.labels
-        assert told(partial) == told(anew.sums(len(centers)))
+        if step in ("last", "move") or steps.draw(st.booleans()):  # to read labels is to widen them
+            anew = MemoryEngine(X, None, 1, counts)
+            anew.labels = engine.labels
+            assert told(partial) == told(anew.sums(len(centers)))
         centers = partial.means(centers)
 
 
@@ -177,13 +178,31 @@ def test_changes_count_as_often_as_rows(cpu: str, dtype: str, keeps_bounds: bool
         centers = X[step : step + 5].astype(np.float64)
         changed, expected = merged.assign(centers), repeated.assign(centers)
         assert changed.n_changed == expected.n_changed, cpu
-        assert (np.repeat(merged.labels, counts) == repeated.labels).all(), cpu
-        if step % 2 == 0:  # one of a row's equals goes ahead of the others
+        if step >= 3:  # one of a row's equals goes ahead of the others
+            assert (np.repeat(merged.labels, counts) == repeated.labels).all(), cpu
             row = 7 * step + 1
             cluster = (int(merged.labels[row]) + 1) % 5
             merged.move(changed.partial, merged.donor(row), cluster)
             repeated.move(expected.partial, repeated.donor(int(first_of[row])), cluster)
     assert merged.assign(centers).n_changed == repeated.assign(centers).n_changed
+
+
+def test_a_founder_is_forgotten_with_its_label() -> None:
+    X = np.array([[0], [10], [20]], dtype=np.uint8)
+    engine = MemoryEngine(X, None, 1, np.array([5, 5, 5], dtype=np.uint32), keeps_bounds=True)
+    centers = np.array([[5.0], [200.0]])
+    engine.move(engine.assign(centers).partial, engine.donor(2), 1)
+    engine.forget_labels()
+    assert engine.assign(centers).n_changed == 15
+    assert engine.labels.tolist() == [0, 0, 0]
+
+
+def test_counts_are_of_whole_numbers_and_few_features() -> None:
+    X = np.zeros((2, 33), dtype=np.uint8)
+    with pytest.raises(ValueError, match="counts must be uint32"):
+        _core.Assigner(X[:, :3].copy(), np.ones(2), 1)
+    with pytest.raises(ValueError, match="counts are for rows of at most 32 features"):
+        _core.Assigner(X, np.ones(2, dtype=np.uint32), 1)
 
 
 def test_moved_counts_leave_no_trace() -> None:

@@ -71,7 +71,8 @@ class MemoryEngine(FromSums):
     counts : (n_samples,) uint32, or None
         How many equal rows each row stands for: for integer rows of few features, without weights.
     keeps_bounds : bool
-        Whether ``assign`` will be called again and again: then what a call learns speeds up the next.
+        Whether ``assign`` will be called again and again: then what a call learns speeds up the next. Rows
+        with counts are always assigned so.
     """
 
     def __init__(
@@ -110,12 +111,14 @@ class MemoryEngine(FromSums):
         self._labels[:] = labels
         self._labelled = True
         self._in_step = False
+        self._founders.clear()
 
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
         self._wide = self._small = None
         self._labelled = False
         self._in_step = False
+        self._founders.clear()
 
     def give_labels(self) -> NDArray[np.int32]:
         """Hand over the labels, and forget them."""
@@ -153,10 +156,10 @@ class MemoryEngine(FromSums):
             partial.clear()
         # Where no row has a label all move: more than are listed where sums are many.
         follows = partial.few if not self._labelled else partial.exact and self._in_step
+        before = {row: self._labels[row] for row in self._founders}
         moves = _core.Moves(self.rows, self._weights, partial) if follows else None
         small = self._small_labels(partial) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted
-        before = {row: self._labels[row] for row in self._founders}
         n_changed = self._assign(centers, self._labels if small is None else small, moves)
         for row, cluster in self._founders.items():
             n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
