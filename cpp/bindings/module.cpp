@@ -232,6 +232,15 @@ void expand_labels(const MergedRows& self, const Labels& colour_labels, const Mu
     });
 }
 
+using SmallLabels = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::size_t n_threads) {
+    require(labels.shape(0) == small.shape(0), "labels must have as many values as small");
+    without_gil(n_threads, [&](const Parallel& p) {
+        widen(LabelArray(small.data()), small.shape(0), labels.data(), p);
+    });
+}
+
 Partial make_partial(std::size_t n_clusters, const Values& origin, bool integer,
                      const std::vector<double>& grids) {
     require(grids.size() <= kMostLimbs, "there are too many grids");
@@ -399,6 +408,8 @@ NB_MODULE(_core, m) {
             nb::keep_alive<1, 3>())
         .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "moves"_a.none() = nb::none(),
              "As the function of that name, each label that changes counted as often as its row counts.");
+    m.def("widen_labels", &widen_labels, "small"_a, "labels"_a, "n_threads"_a,
+          "Write labels of a byte each, MOST_SMALL_LABELS for none, into int32 ones, -1 for none.");
     m.attr("NARROW_FEATURES") = kNarrowFeatures;
     m.attr("MOST_SMALL_LABELS") = kMostSmallLabels;
     m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "kmeans/bounded_assigner.hpp"
@@ -10,19 +11,23 @@ namespace kmosaic {
 
 // A row some of whose bounds do not hold it back, while its block is worked on.
 struct ActiveRow {
+    static constexpr std::uint32_t kNone = ~0U;
+
+    ActiveRow(std::size_t row_, std::int32_t label_) : row(row_), label(label_) {}
+
     std::size_t row;
-    std::int32_t label;  // the centroid it is measured against: its own, or a guess
-    bool measured;       // whether `own` is the score of that centroid
-    Interval own;
-    double best;               // an upper bound of the least score
-    float upper;               // the distance of its centroid before the sift, from above
-    std::uint32_t groups;      // bits: those to be sifted
-    std::uint32_t neighbours;  // bits: those of its neighbours to be scored
-    std::uint32_t movers;      // bits: those movers that may be nearest
-    std::uint32_t survivor;    // the first of those a sift has left
-    std::uint32_t scored;      // the first of its scored centroids, and
-    std::uint32_t n_scored;    // how many there are, the label not among them
-    ByteRow to_sift;
+    std::int32_t label;     // the centroid it is measured against: its own, or a guess
+    bool measured = false;  // whether `own` is the score of that centroid
+    Interval own{-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+    double best = own.high;          // an upper bound of the least score
+    float upper = 0;                 // the distance of its centroid before the sift, from above
+    std::uint32_t groups = 0;        // bits: those to be sifted
+    std::uint32_t neighbours = 0;    // bits: those of its neighbours to be scored
+    std::uint32_t movers = 0;        // bits: those movers that may be nearest
+    std::uint32_t survivor = kNone;  // the first of those a sift has left
+    std::uint32_t scored = 0;        // the first of its scored centroids, and
+    std::uint32_t n_scored = 0;      // how many there are, the label not among them
+    ByteRow to_sift;                 // where it is sifted
 };
 
 // A lane that is not sifted for a row of a queue: its label's, or a neighbour's.

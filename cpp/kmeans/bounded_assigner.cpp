@@ -12,7 +12,7 @@ namespace kmosaic {
 
 namespace {
 
-constexpr std::size_t kBlock = 512;
+constexpr std::size_t kBlock = 768;
 // Without bounds every row meets every centroid, and many of them are kept while its block is worked on.
 constexpr std::size_t kFirstBlock = 96;
 // Bounds take no more than a thirty-second of a row's size. Twice the groups gain nothing on MNIST.

@@ -55,9 +55,8 @@ class BoundedWorker {
 
   private:
     static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    static constexpr std::uint32_t kNone = ~0U;
     // An upper bound looser than this share of it is measured anew before anything is sifted with it.
-    static constexpr float kTight = 0.03F;
+    static constexpr float kTight = 0.06F;
     // So many steps a sift looks ahead.
     static constexpr float kSteps = 2;
 
@@ -123,10 +122,7 @@ class BoundedWorker {
         }
     }
 
-    ActiveRow& activate(std::size_t row, std::int32_t label) {
-        return active_.emplace_back(
-            ActiveRow{row, label, false, {-kInfinity, kInfinity}, kInfinity, 0, 0, 0, 0, kNone, 0, 0, {}});
-    }
+    ActiveRow& activate(std::size_t row, std::int32_t label) { return active_.emplace_back(row, label); }
 
     // Rows without a label are measured against the centroid that seems nearest.
     void guess_labels() {
@@ -180,12 +176,12 @@ class BoundedWorker {
     // Scores what sifts have left, the neighbours whose bounds are open, and the label where that was not needed before.
     void score_survivors() {
         for (ActiveRow& active : active_) {
-            if (active.survivor == kNone && !active.neighbours) continue;
+            if (active.survivor == ActiveRow::kNone && !active.neighbours) continue;
             if (!active.measured) pair(active, active.label);
             active.scored = static_cast<std::uint32_t>(scored_.size());
             for (std::uint32_t bits = active.neighbours; bits; bits &= bits - 1)
                 scored_.push_back({bounds_.neighbours(active.row)[std::countr_zero(bits)].centroid, {}});
-            for (std::uint32_t s = active.survivor; s != kNone; s = survivors_[s].next)
+            for (std::uint32_t s = active.survivor; s != ActiveRow::kNone; s = survivors_[s].next)
                 scored_.push_back({survivors_[s].centroid, {}});
             active.n_scored = static_cast<std::uint32_t>(scored_.size()) - active.scored;
             for (std::size_t s = active.scored; s < scored_.size(); ++s) pair(active, scored_[s].centroid);

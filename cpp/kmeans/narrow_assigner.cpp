@@ -198,6 +198,18 @@ const std::int32_t* LabelArray::read(std::size_t first, std::size_t count, std::
     return room;
 }
 
+void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel) {
+    constexpr std::size_t kTogether = std::size_t{1} << 18;
+    parallel_for((n_rows + kTogether - 1) / kTogether, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t first = block * kTogether;
+            const std::size_t count = std::min(kTogether, n_rows - first);
+            const std::int32_t* read = labels.read(first, count, out + first);
+            if (read != out + first) std::copy_n(read, count, out + first);
+        };
+    });
+}
+
 NarrowAssigner::NarrowAssigner(const Rows& rows, const Parallel& parallel, const WordRange* range)
     : rows_(rows), table_(kernels()) {
     if (table_.words && rows.integer())

@@ -49,6 +49,9 @@ class LabelArray {
     std::uint8_t* small_ = nullptr;
 };
 
+// Labels of n_rows rows in four bytes each. Threads share what it costs to write memory for the first time.
+void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel);
+
 // For rows of at most kNarrowFeatures, call after call. Integers are screened by words where there are kernels for it:
 // that costs hardly more than bounds would. Other rows keep bounds from the second call on.
 class NarrowAssigner {

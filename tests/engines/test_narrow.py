@@ -180,3 +180,11 @@ def test_a_range_of_other_features_is_refused() -> None:
     X = rows(10, 3, "uint16")
     with pytest.raises(ValueError, match="as many features"):
         _core.assign(X, X[:2].astype(float), np.full(10, -1, np.int32), 1, None, ([0, 0], [1, 1]))
+
+
+@pytest.mark.parametrize("n", [0, 1, 300_000])
+def test_labels_of_a_byte_become_wide(n: int) -> None:
+    small = np.random.default_rng(0).integers(0, 256, n, dtype=np.uint8)
+    labels = np.empty(n, dtype=np.int32)
+    _core.widen_labels(small, labels, 2)
+    assert (labels == np.where(small == _core.MOST_SMALL_LABELS, -1, small.astype(np.int32))).all()

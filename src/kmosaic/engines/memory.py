@@ -132,7 +132,8 @@ class MemoryEngine(FromSums):
             if self._small is None or not self._labelled:
                 self._wide = np.full(len(self.rows), -1, np.int32)
             else:
-                self._wide = self._small.astype(np.int32)
+                self._wide = np.empty(len(self.rows), np.int32)
+                _core.widen_labels(self._small, self._wide, self.n_threads)
             self._small = None
         return self._wide
 
