@@ -12,6 +12,7 @@
 
 #include "bindings/arrays.hpp"
 #include "bindings/blocks.hpp"
+#include "bindings/colours.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/neighbours.hpp"
 #include "bindings/thread_limit.hpp"
@@ -19,7 +20,6 @@
 #include "kmeans/assign.hpp"
 #include "kmeans/assigner.hpp"
 #include "kmeans/canonical_order.hpp"
-#include "kmeans/colours.hpp"
 #include "kmeans/distances.hpp"
 #include "kmeans/moves.hpp"
 #include "kmeans/partial.hpp"
@@ -186,50 +186,6 @@ Result<double, nb::ndim<1>> seeder_gains(Seeder& self, const std::vector<std::si
 std::size_t seeder_add_best(Seeder& self, const std::vector<std::size_t>& candidates, std::size_t n_threads) {
     const std::vector<std::size_t> rows = checked_candidates(self, candidates);
     return without_gil(n_threads, [&](const Parallel& p) { return self.add_best(rows, p); });
-}
-
-// Colours, and the rows they are of.
-struct MergedRows {
-    AnyRows array;
-    Colours colours;
-};
-
-MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
-    require(Colours::mergeable(rows), "rows to merge must have at most 24 bits");
-    return {array, without_gil(n_threads, [&](const Parallel& p) { return Colours(rows, most, p); })};
-}
-
-template <class T>
-nb::object distinct_rows_as(const MergedRows& self, std::size_t n_threads) {
-    const std::size_t size = self.colours.size();
-    auto out = make_buffer<T>(size * self.array.shape(1));
-    without_gil(n_threads, [&](const Parallel& p) { self.colours.write_rows(out.data, p); });
-    return nb::cast(Result<T, nb::ndim<2>>(out.data, {size, self.array.shape(1)}, out.owner));
-}
-
-nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
-    return dtype_of(self.array) == kUint8 ? distinct_rows_as<std::uint8_t>(self, n_threads)
-                                          : distinct_rows_as<std::uint16_t>(self, n_threads);
-}
-
-Result<std::uint32_t, nb::ndim<1>> colour_counts(const MergedRows& self, std::size_t n_threads) {
-    const Rows rows = view(self.array, std::nullopt);
-    const auto counts =
-        without_gil(n_threads, [&](const Parallel& p) { return self.colours.counts(rows, p); });
-    auto out = make_buffer<std::uint32_t>(counts.size());
-    std::copy(counts.begin(), counts.end(), out.data);
-    return {out.data, {counts.size()}, out.owner};
-}
-
-void expand_labels(const MergedRows& self, const Labels& colour_labels, const MutableLabels& labels,
-                   std::size_t n_threads) {
-    const Rows rows = view(self.array, std::nullopt);
-    require(colour_labels.shape(0) == self.colours.size(), "colour_labels must have one value a colour");
-    require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    without_gil(n_threads, [&](const Parallel& p) {
-        self.colours.expand(rows, colour_labels.data(), labels.data(), p);
-    });
 }
 
 using SmallLabels = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
@@ -434,20 +390,7 @@ NB_MODULE(_core, m) {
     m.def("thread_limit", &thread_limit,
           "The most threads a call from this thread may use, as threadpoolctl limits it; 0: no limit.");
 
-    nb::class_<MergedRows>(m, "Colours", "The distinct rows among rows of at most 24 bits.")
-        .def(
-            "__init__",
-            [](MergedRows* self, const AnyRows& rows, std::size_t most, std::size_t n_threads) {
-                new (self) MergedRows(merge_rows(rows, most, n_threads));
-            },
-            "rows"_a, "most"_a, "n_threads"_a)
-        .def_prop_ro(
-            "size", [](const MergedRows& self) { return self.colours.size(); },
-            "How many there are; more than most: too many, and not all.")
-        .def("rows", &distinct_rows, "n_threads"_a, "Each once, in ascending order.")
-        .def("counts", &colour_counts, "n_threads"_a, "How many rows equal each.")
-        .def("expand", &expand_labels, "colour_labels"_a, "labels"_a, "n_threads"_a,
-             "Write the label of each row's colour into labels.");
+    bind_colours(m);
 
     nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")
         .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),

@@ -1,0 +1,85 @@
+#include "bindings/colours.hpp"
+
+#include <algorithm>
+
+#include "bindings/arrays.hpp"
+#include "kmeans/colours.hpp"
+
+namespace kmosaic {
+
+using namespace nb::literals;
+
+namespace {
+
+using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+Rows view(const AnyRows& array) {
+    require(array.shape(1) > 0, "rows must have at least one feature");
+    return {array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+}
+
+// Colours, and the rows they are of.
+struct MergedRows {
+    AnyRows array;
+    Colours colours;
+};
+
+MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
+    const Rows rows = view(array);
+    require(Colours::mergeable(rows), "rows to merge must have at most 24 bits");
+    return {array, without_gil(n_threads, [&](const Parallel& p) { return Colours(rows, most, p); })};
+}
+
+template <class T>
+nb::object distinct_rows_as(const MergedRows& self, std::size_t n_threads) {
+    const std::size_t size = self.colours.size();
+    auto out = make_buffer<T>(size * self.array.shape(1));
+    without_gil(n_threads, [&](const Parallel& p) { self.colours.write_rows(out.data, p); });
+    return nb::cast(Result<T, nb::ndim<2>>(out.data, {size, self.array.shape(1)}, out.owner));
+}
+
+nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
+    return dtype_of(self.array) == kUint8 ? distinct_rows_as<std::uint8_t>(self, n_threads)
+                                          : distinct_rows_as<std::uint16_t>(self, n_threads);
+}
+
+Result<std::uint32_t, nb::ndim<1>> colour_counts(const MergedRows& self, std::size_t n_threads) {
+    const Rows rows = view(self.array);
+    const auto counts =
+        without_gil(n_threads, [&](const Parallel& p) { return self.colours.counts(rows, p); });
+    auto out = make_buffer<std::uint32_t>(counts.size());
+    std::copy(counts.begin(), counts.end(), out.data);
+    return {out.data, {counts.size()}, out.owner};
+}
+
+void expand_labels(const MergedRows& self, const Labels& colour_labels, const MutableLabels& labels,
+                   std::size_t n_threads) {
+    const Rows rows = view(self.array);
+    require(colour_labels.shape(0) == self.colours.size(), "colour_labels must have one value a colour");
+    require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
+    without_gil(n_threads, [&](const Parallel& p) {
+        self.colours.expand(rows, colour_labels.data(), labels.data(), p);
+    });
+}
+
+}  // namespace
+
+void bind_colours(nb::module_& m) {
+    nb::class_<MergedRows>(m, "Colours", "The distinct rows among rows of at most 24 bits.")
+        .def(
+            "__init__",
+            [](MergedRows* self, const AnyRows& rows, std::size_t most, std::size_t n_threads) {
+                new (self) MergedRows(merge_rows(rows, most, n_threads));
+            },
+            "rows"_a, "most"_a, "n_threads"_a)
+        .def_prop_ro(
+            "size", [](const MergedRows& self) { return self.colours.size(); },
+            "How many there are; more than most: too many, and not all.")
+        .def("rows", &distinct_rows, "n_threads"_a, "Each once, in ascending order.")
+        .def("counts", &colour_counts, "n_threads"_a, "How many rows equal each.")
+        .def("expand", &expand_labels, "colour_labels"_a, "labels"_a, "n_threads"_a,
+             "Write the label of each row's colour into labels.");
+}
+
+}  // namespace kmosaic
