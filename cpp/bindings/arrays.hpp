@@ -12,6 +12,7 @@
 #include "bindings/gil.hpp"
 #include "kernels/kernels.hpp"
 #include "kmeans/parallel.hpp"
+#include "kmeans/rows.hpp"
 
 namespace kmosaic {
 
@@ -45,6 +46,11 @@ inline Dtype dtype_of(const AnyRows& rows) {
     if (rows.dtype() == nb::dtype<float>()) return kFloat32;
     if (rows.dtype() == nb::dtype<double>()) return kFloat64;
     throw nb::type_error("rows must be uint8, uint16, float32 or float64");
+}
+
+// The rows of an array, each counting once.
+inline Rows rows_of(const AnyRows& array) {
+    return {array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
 }
 
 // Signals are looked at by the calling thread, at most every 50 ms.

@@ -53,7 +53,7 @@ void unpickle(Partial& self, const nb::tuple& t) {
 }
 
 Rows real_rows(const AnyRows& array) {
-    const Rows rows{array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+    const Rows rows = rows_of(array);
     require(!rows.integer(), "grids are for float rows");
     return rows;
 }

@@ -14,11 +14,6 @@ namespace {
 using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
-Rows view(const AnyRows& array) {
-    require(array.shape(1) > 0, "rows must have at least one feature");
-    return {array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
-}
-
 // Colours, and the rows they are of.
 struct MergedRows {
     AnyRows array;
@@ -26,7 +21,8 @@ struct MergedRows {
 };
 
 MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
-    const Rows rows = view(array);
+    const Rows rows = rows_of(array);
+    require(rows.n_features > 0, "rows must have at least one feature");
     require(Colours::mergeable(rows), "rows to merge must have at most 24 bits");
     return {array, without_gil(n_threads, [&](const Parallel& p) { return Colours(rows, most, p); })};
 }
@@ -45,7 +41,7 @@ nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
 }
 
 Result<std::uint32_t, nb::ndim<1>> colour_counts(const MergedRows& self, std::size_t n_threads) {
-    const Rows rows = view(self.array);
+    const Rows rows = rows_of(self.array);
     const auto counts =
         without_gil(n_threads, [&](const Parallel& p) { return self.colours.counts(rows, p); });
     auto out = make_buffer<std::uint32_t>(counts.size());
@@ -55,7 +51,7 @@ Result<std::uint32_t, nb::ndim<1>> colour_counts(const MergedRows& self, std::si
 
 void expand_labels(const MergedRows& self, const Labels& colour_labels, const MutableLabels& labels,
                    std::size_t n_threads) {
-    const Rows rows = view(self.array);
+    const Rows rows = rows_of(self.array);
     require(colour_labels.shape(0) == self.colours.size(), "colour_labels must have one value a colour");
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
     without_gil(n_threads, [&](const Parallel& p) {

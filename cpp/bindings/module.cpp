@@ -44,7 +44,7 @@ using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::dev
 
 Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
     require(array.shape(1) > 0, "rows must have at least one feature");
-    Rows rows{array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+    Rows rows = rows_of(array);
     if (!weights) return rows;
     require(weights->shape(0) == rows.n_rows, "weights must have one value a row");
     if (weights->dtype() == nb::dtype<double>()) {

@@ -20,7 +20,7 @@ using Candidates = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb
 
 nb::tuple find_nearest(const AnyRows& array, const CenterArray& references, std::size_t k,
                        std::optional<std::size_t> own, std::size_t n_threads) {
-    const Rows rows{array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+    const Rows rows = rows_of(array);
     require(rows.n_features > 0 && references.shape(1) == rows.n_features,
             "references must have as many features as rows, and at least one");
     require(references.shape(0) <= INT32_MAX, "there are too many references");
