@@ -30,9 +30,9 @@ def main() -> None:
     centers = images[chosen].astype(np.float64)
     start = np.full(len(images), -1, dtype=np.int32)
     _core.assign(images, centers, start, n_threads)
-    partial = _core.Partial(options.clusters, np.zeros(images.shape[1]), True)
-    partial.add(images, None, start, n_threads)
-    centers = partial.means(centers)
+    sums = _core.ClusterSums(options.clusters, np.zeros(images.shape[1]), True)
+    sums.add(images, None, start, n_threads)
+    centers = sums.means(centers)
     print(f"k = {options.clusters}, {n_threads} threads\n")
     print("| instruction set | dtype | ms | same labels |\n|---|---|---|---|")
     expected = None

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.scene_data import north_carolina, write_scene
-from kmosaic.cluster.dask_rows import ArrayRows
+from kmosaic.cluster.dask.rows import ArrayRows
 from kmosaic.engines import BlockEngine, MemoryEngine
-from kmosaic.engines.dask_blocks import DaskBlocks
-from kmosaic.scenes.arrays import as_scene
-from kmosaic.scenes.dask_strips import SceneStrips
-from kmosaic.scenes.pixels import HeldPixels, ScenePixels, StripReader
+from kmosaic.engines.dask.blocks import DaskBlocks
+from kmosaic.scenes.io.array_scene import as_scene
+from kmosaic.scenes.passes.dask_strips import SceneStrips
+from kmosaic.scenes.passes.pixels import HeldPixels, ScenePixels, StripReader
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
 
@@ -121,7 +121,7 @@ def spread_centers(engine: BlockEngine, n_clusters: int) -> NDArray[np.float64]:
     fit = MemoryEngine(rows, None, 1)
     centers = rows[random.choice(len(rows), n_clusters, replace=False)].astype(np.float64)
     for _ in range(_STEPS):
-        fit.update(fit.assign(centers).partial, centers)
+        fit.update(fit.assign(centers).sums, centers)
     return centers
 
 

@@ -27,7 +27,7 @@ KODAK_PIXELS = 4_194_304
 SATELLITE_PIXELS = 16_000_000
 DESCRIPTORS = 1_000_000
 # Scaled-down data keep this many rows: with fewer, a fit is all overhead.
-_LEAST_ROWS = 2_000
+_MIN_ROWS = 2_000
 
 
 class MissingData(Exception):  # noqa: N818 (no error: the workload is skipped, and this says why)
@@ -47,7 +47,7 @@ class DataOptions:
 
     def n_rows(self, full: int) -> int:
         """How many rows to take of ``full``."""
-        return min(full, max(_LEAST_ROWS, round(full * self.scale)))
+        return min(full, max(_MIN_ROWS, round(full * self.scale)))
 
     def folder(self, name: str) -> Path:
         """The data folder's sub-folder ``name``: ``KMOSAIC_DATA`` is looked at, then ``../shared/data``."""

@@ -22,7 +22,7 @@ def inertia(rows: np.ndarray, centers: np.ndarray) -> float:
     """J of all rows at these centroids, whoever found them."""
     centers = np.ascontiguousarray(centers, dtype=np.float64)
     engine = MemoryEngine(rows, None, resolve_n_threads(None))
-    return engine.inertia(engine.assign(centers).partial, centers)
+    return engine.inertia(engine.assign(centers).sums, centers)
 
 
 def main() -> None:

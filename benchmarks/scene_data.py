@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.scenes.gdal import load_rasterio
+from kmosaic.scenes.io.gdal_env import load_rasterio
 
 _BANDS = (10, 20, 30, 40, 50, 70)
 _LINES = 256

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.scene_data import north_carolina, write_scene
-from kmosaic.scenes.gdal import load_rasterio
+from kmosaic.scenes.io.gdal_env import load_rasterio
 
 K = 12
 _ITERATIONS = 20

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kmosaic.scenes.fitting import FitOptions, fit_scene
-from kmosaic.scenes.gdal import load_rasterio
-from kmosaic.scenes.raster import RasterScene, open_scene
+from kmosaic.scenes.fit.fitting import FitOptions, fit_scene
+from kmosaic.scenes.io.gdal_env import load_rasterio
+from kmosaic.scenes.io.raster_scene import RasterScene, open_scene
 from kmosaic.scenes.scaling import Scaling
 
 _K = 12

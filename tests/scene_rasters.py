@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kmosaic.scenes.raster import open_scene
-from kmosaic.scenes.reading import ReadOptions
+from kmosaic.scenes.io.raster_scene import open_scene
+from kmosaic.scenes.io.read_options import ReadOptions
 
 rasterio = pytest.importorskip("rasterio")
 raster_shutil = pytest.importorskip("rasterio.shutil")

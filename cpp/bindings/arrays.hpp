@@ -10,9 +10,9 @@
 #include <stdexcept>
 
 #include "bindings/gil.hpp"
+#include "core/parallel.hpp"
+#include "core/rows.hpp"
 #include "kernels/kernels.hpp"
-#include "kmeans/parallel.hpp"
-#include "kmeans/rows.hpp"
 
 namespace kmosaic {
 

@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "bindings/arrays.hpp"
-#include "kmeans/sampling.hpp"
-#include "kmeans/sum_grids.hpp"
+#include "core/sampling.hpp"
+#include "update/slice_spacings.hpp"
 
 namespace kmosaic {
 
@@ -36,20 +36,20 @@ std::vector<T> values_in(const nb::handle& item) {
     return values;
 }
 
-nb::tuple pickled(const Partial& self) {
-    const PartialState s = self.state();
-    return nb::make_tuple(s.n_clusters, bytes_of(s.origin), s.integer, bytes_of(s.grids),
+nb::tuple pickled(const ClusterSums& self) {
+    const ClusterSumsState s = self.state();
+    return nb::make_tuple(s.n_clusters, bytes_of(s.origin), s.integer, bytes_of(s.spacings),
                           bytes_of(s.exact_sums), bytes_of(s.exact_counts), bytes_of(s.high), bytes_of(s.low),
                           bytes_of(s.counts), bytes_of(s.squares), s.n_rows);
 }
 
-void unpickle(Partial& self, const nb::tuple& t) {
+void unpickle(ClusterSums& self, const nb::tuple& t) {
     require(t.size() == 11, "the state of a Partial is damaged");
-    new (&self)
-        Partial(PartialState{nb::cast<std::size_t>(t[0]), values_in<double>(t[1]), nb::cast<bool>(t[2]),
-                             values_in<double>(t[3]), values_in<std::int64_t>(t[4]),
-                             values_in<std::int64_t>(t[5]), values_in<double>(t[6]), values_in<double>(t[7]),
-                             values_in<double>(t[8]), values_in<double>(t[9]), nb::cast<std::size_t>(t[10])});
+    new (&self) ClusterSums(
+        ClusterSumsState{nb::cast<std::size_t>(t[0]), values_in<double>(t[1]), nb::cast<bool>(t[2]),
+                         values_in<double>(t[3]), values_in<std::int64_t>(t[4]),
+                         values_in<std::int64_t>(t[5]), values_in<double>(t[6]), values_in<double>(t[7]),
+                         values_in<double>(t[8]), values_in<double>(t[9]), nb::cast<std::size_t>(t[10])});
 }
 
 Rows real_rows(const AnyRows& array) {
@@ -58,17 +58,19 @@ Rows real_rows(const AnyRows& array) {
     return rows;
 }
 
-std::size_t needed(const AnyRows& array, const Values& origin, const Values& grids, std::size_t n_threads) {
+std::size_t needed(const AnyRows& array, const Values& origin, const Values& spacings,
+                   std::size_t n_threads) {
     const Rows rows = real_rows(array);
     require(origin.size() == rows.n_features, "origin must have one value a feature");
-    require(grids.size() <= kMostLimbs, "there are too many grids");
-    return without_gil(n_threads, [&](const Parallel& p) { return limbs_needed(rows, origin, grids, p); });
+    require(spacings.size() <= kMaxSlices, "there are too many grids");
+    return without_gil(n_threads,
+                       [&](const Parallel& p) { return slices_needed(rows, origin, spacings, p); });
 }
 
 Values possible(std::size_t n_rows, const Values& origin, const Values& low, const Values& high) {
     require(low.size() == origin.size() && high.size() == origin.size(),
             "origin, low and high must have one value a feature");
-    return possible_grids(n_rows, origin, {low, high});
+    return possible_spacings(n_rows, origin, {low, high});
 }
 
 Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& present,
@@ -89,16 +91,17 @@ Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& p
 
 }  // namespace
 
-void bind_blocks(nb::module_& m, nb::class_<Partial>& partial) {
+void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& partial) {
     partial
-        .def("equal_sums", &Partial::equal_sums, "other"_a, "Whether another has the same sums and counts.")
-        .def_prop_ro("few", &Partial::few,
+        .def("equal_sums", &ClusterSums::equal_sums, "other"_a,
+             "Whether another has the same sums and counts.")
+        .def_prop_ro("few", &ClusterSums::few,
                      "Whether the sums are exact, and so few that they follow any moves.")
         .def("__getstate__", &pickled)
         .def("__setstate__", &unpickle);
-    m.def("possible_grids", &possible, "n_rows"_a, "origin"_a, "low"_a, "high"_a,
+    m.def("possible_spacings", &possible, "n_rows"_a, "origin"_a, "low"_a, "high"_a,
           "The grids that sums over so many float rows can have, the coarsest first.");
-    m.def("limbs_needed", &needed, "rows"_a, "origin"_a, "grids"_a, "n_threads"_a,
+    m.def("slices_needed", &needed, "rows"_a, "origin"_a, "spacings"_a, "n_threads"_a,
           "How many of these grids leave no rest of any value; one more than there are: even all do.");
     m.def("draw_rows", &drawn_rows, "first"_a, "n"_a, "present"_a.none(), "seed_and_limit"_a, "n_threads"_a,
           "Keys and positions of those positions from first on whose key is below the limit.");

@@ -2,11 +2,11 @@
 
 #include <nanobind/nanobind.h>
 
-#include "kmeans/partial.hpp"
+#include "update/cluster_sums.hpp"
 
 namespace kmosaic {
 
 // What sums of blocks of rows need beyond those of rows in memory: pickling, grids for rows of many blocks, rows drawn.
-void bind_blocks(nanobind::module_& m, nanobind::class_<Partial>& partial);
+void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& partial);
 
 }  // namespace kmosaic

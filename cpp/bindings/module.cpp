@@ -10,21 +10,21 @@
 #include <memory>
 #include <optional>
 
+#include "assign/assign.hpp"
+#include "assign/assigner.hpp"
 #include "bindings/arrays.hpp"
 #include "bindings/blocks.hpp"
-#include "bindings/colours.hpp"
+#include "bindings/distinct_rows.hpp"
 #include "bindings/gil.hpp"
-#include "bindings/neighbours.hpp"
+#include "bindings/nearest_rows.hpp"
 #include "bindings/thread_limit.hpp"
+#include "core/hash_order.hpp"
+#include "exact/distances.hpp"
 #include "kernels/dispatch.hpp"
-#include "kmeans/assign.hpp"
-#include "kmeans/assigner.hpp"
-#include "kmeans/canonical_order.hpp"
-#include "kmeans/distances.hpp"
-#include "kmeans/moves.hpp"
-#include "kmeans/partial.hpp"
-#include "kmeans/seeding.hpp"
-#include "kmeans/sum_grids.hpp"
+#include "seeding/kmeans_plus_plus.hpp"
+#include "update/cluster_sums.hpp"
+#include "update/label_changes.hpp"
+#include "update/slice_spacings.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -75,49 +75,50 @@ void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters
 }
 
 LabelArray checked_step(const Rows& rows, const Centers& centers, const LabelsOfAnySize& labels,
-                        const Moves* moves) {
+                        const LabelChanges* changes) {
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    require(!moves || (moves->rows().data == rows.data && moves->rows().n_rows == rows.n_rows),
+    require(!changes || (changes->rows().data == rows.data && changes->rows().n_rows == rows.n_rows),
             "moves must be of these rows");
-    require(!moves || moves->n_clusters() == centers.n_clusters,
+    require(!changes || changes->n_clusters() == centers.n_clusters,
             "moves must be of as many clusters as centers");
     if (labels.dtype() == nb::dtype<std::int32_t>()) return static_cast<std::int32_t*>(labels.data());
     if (labels.dtype() != nb::dtype<std::uint8_t>()) throw nb::type_error("labels must be int32 or uint8");
-    require(centers.n_clusters <= kMostSmallLabels && rows.n_features <= kNarrowFeatures,
+    require(centers.n_clusters <= kMaxSmallLabels && rows.n_features <= kLowDimFeatures,
             "labels of a byte are for at most 255 clusters and 32 features");
     return LabelArray(static_cast<std::uint8_t*>(labels.data()));
 }
 
 // Each feature's least and greatest value.
-using WordPair = std::pair<std::vector<std::uint16_t>, std::vector<std::uint16_t>>;
+using Int16Pair = std::pair<std::vector<std::uint16_t>, std::vector<std::uint16_t>>;
 
-std::optional<WordPair> words_of(const AnyRows& array, std::size_t n_threads) {
+std::optional<Int16Pair> int16_range_of(const AnyRows& array, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
-    const WordKernels* words = kernels().words;
-    if (!words || !rows.integer() || rows.n_features > kMostNarrowFeatures) return std::nullopt;
-    WordRange range = without_gil(n_threads, [&](const Parallel& p) { return word_range(rows, *words, p); });
-    return WordPair{std::move(range.low), std::move(range.high)};
+    const Int16Kernels* int16 = kernels().int16;
+    if (!int16 || !rows.integer() || rows.n_features > kMaxLowDimFeatures) return std::nullopt;
+    Int16Range range =
+        without_gil(n_threads, [&](const Parallel& p) { return int16_range(rows, *int16, p); });
+    return Int16Pair{std::move(range.low), std::move(range.high)};
 }
 
 std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const LabelsOfAnySize& labels,
-                        std::size_t n_threads, Moves* moves, const std::optional<WordPair>& words) {
+                        std::size_t n_threads, LabelChanges* changes, const std::optional<Int16Pair>& int16) {
     const Rows rows = view(array, std::nullopt);
     const Centers c = view(centers, rows);
-    const LabelArray out = checked_step(rows, c, labels, moves);
-    std::optional<WordRange> range;
-    if (words) range.emplace(WordRange{words->first, words->second});
+    const LabelArray out = checked_step(rows, c, labels, changes);
+    std::optional<Int16Range> range;
+    if (int16) range.emplace(Int16Range{int16->first, int16->second});
     require(!range || (range->low.size() == rows.n_features && range->high.size() == rows.n_features),
             "word_range must be of as many features as rows");
     return without_gil(n_threads, [&](const Parallel& p) {
-        return assign(rows, c, out, p, moves, range ? &*range : nullptr);
+        return assign(rows, c, out, p, changes, range ? &*range : nullptr);
     });
 }
 
 std::size_t assign_again(Assigner& self, const CenterArray& centers, const LabelsOfAnySize& labels,
-                         std::size_t n_threads, Moves* moves) {
+                         std::size_t n_threads, LabelChanges* changes) {
     const Centers c = view(centers, self.rows());
-    const LabelArray out = checked_step(self.rows(), c, labels, moves);
-    return without_gil(n_threads, [&](const Parallel& p) { return self.assign(c, out, p, moves); });
+    const LabelArray out = checked_step(self.rows(), c, labels, changes);
+    return without_gil(n_threads, [&](const Parallel& p) { return self.assign(c, out, p, changes); });
 }
 
 Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,
@@ -150,8 +151,7 @@ Result<T, nb::ndim<1>> copied(const std::vector<T>& values) {
 std::pair<Result<std::int64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>> ordered(
     const AnyRows& array, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
-    const CanonicalOrder order =
-        without_gil(n_threads, [&](const Parallel& p) { return canonical_order(rows, p); });
+    const HashOrder order = without_gil(n_threads, [&](const Parallel& p) { return hash_order(rows, p); });
     return {copied(order.rows), copied(order.starts)};
 }
 
@@ -170,8 +170,7 @@ std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) 
 }
 
 std::vector<std::size_t> checked_candidates(const Seeder& self, const std::vector<std::size_t>& candidates) {
-    require(!candidates.empty() && candidates.size() <= kMostCandidates,
-            "from 1 to 16 candidates are needed");
+    require(!candidates.empty() && candidates.size() <= kMaxCandidates, "from 1 to 16 candidates are needed");
     for (const std::size_t row : candidates)
         require(row < self.nearest().squares.size(), "candidates must be row numbers");
     return candidates;
@@ -197,13 +196,13 @@ void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::si
     });
 }
 
-Partial make_partial(std::size_t n_clusters, const Values& origin, bool integer,
-                     const std::vector<double>& grids) {
-    require(grids.size() <= kMostLimbs, "there are too many grids");
-    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer, grids};
+ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin, bool integer,
+                              const std::vector<double>& spacings) {
+    require(spacings.size() <= kMaxSlices, "there are too many grids");
+    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer, spacings};
 }
 
-void check_rows(const Partial& partial, const Rows& rows) {
+void check_rows(const ClusterSums& partial, const Rows& rows) {
     require(rows.n_features == partial.n_features(), "rows must have as many features as the Partial");
     require(partial.integer() == (rows.integer() && !rows.weights),
             "an integer Partial takes unweighted integer rows, and no others");
@@ -211,35 +210,36 @@ void check_rows(const Partial& partial, const Rows& rows) {
             "a Partial with grids takes unweighted real rows, and no others");
 }
 
-void partial_apply(Partial& self, Moves& moves, const std::optional<Labels>& labels, std::size_t n_threads) {
-    require(moves.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
-    check_rows(self, moves.rows());
+void cluster_sums_apply(ClusterSums& self, LabelChanges& changes, const std::optional<Labels>& labels,
+                        std::size_t n_threads) {
+    require(changes.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
+    check_rows(self, changes.rows());
     // Labels are only looked at where all rows are summed anew.
-    if (!self.exact() || !moves.complete()) {
+    if (!self.exact() || !changes.complete()) {
         require(labels.has_value(), "labels are needed unless sums are few");
-        check_labels(*labels, moves.rows(), self.n_clusters());
+        check_labels(*labels, changes.rows(), self.n_clusters());
     }
     without_gil(n_threads,
-                [&](const Parallel& p) { self.apply(moves, labels ? labels->data() : nullptr, p); });
+                [&](const Parallel& p) { self.apply(changes, labels ? labels->data() : nullptr, p); });
 }
 
-void partial_add(Partial& self, const AnyRows& array, const std::optional<Weights>& weights,
-                 const Labels& labels, std::size_t n_threads) {
+void cluster_sums_add(ClusterSums& self, const AnyRows& array, const std::optional<Weights>& weights,
+                      const Labels& labels, std::size_t n_threads) {
     const Rows rows = view(array, weights);
     check_rows(self, rows);
     check_labels(labels, rows, self.n_clusters());
     without_gil(n_threads, [&](const Parallel& p) { self.add(rows, labels.data(), p); });
 }
 
-void partial_add_squares(Partial& self, const AnyRows& array, const std::optional<Weights>& weights,
-                         std::size_t n_threads) {
+void cluster_sums_add_squares(ClusterSums& self, const AnyRows& array, const std::optional<Weights>& weights,
+                              std::size_t n_threads) {
     const Rows rows = view(array, weights);
     check_rows(self, rows);
     without_gil(n_threads, [&](const Parallel& p) { self.add_squares(rows, p); });
 }
 
-void partial_move(Partial& self, const AnyRows& array, const std::optional<Weights>& weights, std::size_t row,
-                  std::pair<std::size_t, std::size_t> clusters) {
+void cluster_sums_move(ClusterSums& self, const AnyRows& array, const std::optional<Weights>& weights,
+                       std::size_t row, std::pair<std::size_t, std::size_t> clusters) {
     const Rows rows = view(array, weights);
     check_rows(self, rows);
     require(row < rows.n_rows && clusters.first < self.n_clusters() && clusters.second < self.n_clusters(),
@@ -247,14 +247,14 @@ void partial_move(Partial& self, const AnyRows& array, const std::optional<Weigh
     self.move(rows, row, clusters.first, clusters.second);
 }
 
-Result<double, nb::ndim<1>> partial_counts(const Partial& self) {
+Result<double, nb::ndim<1>> cluster_sums_counts(const ClusterSums& self) {
     auto out = make_buffer<double>(self.n_clusters());
     for (std::size_t j = 0; j < self.n_clusters(); ++j) out.data[j] = self.count(j);
     return {out.data, {self.n_clusters()}, out.owner};
 }
 
-Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray& previous,
-                                          std::size_t n_threads) {
+Result<double, nb::ndim<2>> cluster_sums_means(const ClusterSums& self, const CenterArray& previous,
+                                               std::size_t n_threads) {
     require(previous.shape(0) == self.n_clusters() && previous.shape(1) == self.n_features(),
             "previous centers must have the Partial's shape");
     auto out = make_buffer<double>(self.n_clusters() * self.n_features());
@@ -263,8 +263,8 @@ Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray
     return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
 }
 
-std::pair<double, double> partial_update(const Partial& self, const MutableCenters& centers,
-                                         std::size_t n_threads) {
+std::pair<double, double> cluster_sums_update(const ClusterSums& self, const MutableCenters& centers,
+                                              std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
             "centers must have the Partial's shape");
     const Inertia inertia =
@@ -272,8 +272,8 @@ std::pair<double, double> partial_update(const Partial& self, const MutableCente
     return {inertia.value, inertia.error};
 }
 
-std::pair<double, double> partial_inertia(const Partial& self, const CenterArray& centers,
-                                          std::size_t n_threads) {
+std::pair<double, double> cluster_sums_inertia(const ClusterSums& self, const CenterArray& centers,
+                                               std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
             "centers must have the Partial's shape");
     const Centers c{centers.data(), centers.shape(0), centers.shape(1)};
@@ -299,8 +299,8 @@ std::pair<std::vector<double>, std::vector<double>> range_of(const AnyRows& arra
     return {range.low, range.high};
 }
 
-std::vector<double> grids_of(const AnyRows& array, const Values& origin, const Values& low,
-                             const Values& high, std::size_t n_threads) {
+std::vector<double> spacings_of(const AnyRows& array, const Values& origin, const Values& low,
+                                const Values& high, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
     require(!rows.integer(), "grids are for float rows");
     for (const Values* values : {&origin, &low, &high})
@@ -309,7 +309,7 @@ std::vector<double> grids_of(const AnyRows& array, const Values& origin, const V
         return std::vector<double>(values.data(), values.data() + values.shape(0));
     };
     return without_gil(n_threads, [&](const Parallel& p) {
-        return sum_grids(rows, vector(origin), {vector(low), vector(high)}, p);
+        return slice_spacings(rows, vector(origin), {vector(low), vector(high)}, p);
     });
 }
 
@@ -327,70 +327,70 @@ nb::dict cpu() {
 
 NB_MODULE(_core, m) {
     m.doc() = "kmosaic's native core: the assignment step, sums and distances over rows in memory.";
-    nb::class_<Moves>(m, "Moves",
-                      "What changed labels change in the sums: assign fills it, Partial.apply takes it.")
+    nb::class_<LabelChanges>(
+        m, "LabelChanges", "What changed labels change in the sums: assign fills it, Partial.apply takes it.")
         .def(
             "__init__",
-            [](Moves* self, const AnyRows& array, const std::optional<Weights>& weights,
-               const Partial& partial) {
+            [](LabelChanges* self, const AnyRows& array, const std::optional<Weights>& weights,
+               const ClusterSums& partial) {
                 const Rows rows = view(array, weights);
                 check_rows(partial, rows);
-                new (self) Moves(rows, partial);
+                new (self) LabelChanges(rows, partial);
             },
             "rows"_a, "weights"_a.none(), "partial"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
             nb::keep_alive<1, 4>());
     m.def(
         "assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
-        "moves"_a.none() = nb::none(), "word_range"_a.none() = nb::none(),
+        "changes"_a.none() = nb::none(), "int16_range"_a.none() = nb::none(),
         "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.\n\n"
         "word_range: that of these rows, or of more, where it is known.");
-    m.def("word_range", &words_of, "rows"_a, "n_threads"_a,
+    m.def("int16_range", &int16_range_of, "rows"_a, "n_threads"_a,
           "Each feature's least and greatest value, of rows that are screened by words; None of others.");
     nb::class_<Assigner>(
         m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
         .def(
             "__init__",
             [](Assigner* self, const AnyRows& array, const std::optional<Weights>& counts,
-               std::size_t n_threads, bool sketches) {
+               std::size_t n_threads, bool pca_codes) {
                 const Rows rows = view(array, counts);
-                static_assert(kNarrowFeatures == 32);
+                static_assert(kLowDimFeatures == 32);
                 require(!rows.weights, "counts must be uint32");
-                require(!rows.counts || rows.n_features <= kNarrowFeatures,
+                require(!rows.counts || rows.n_features <= kLowDimFeatures,
                         "counts are for rows of at most 32 features");
-                const auto use = sketches ? RowSketches::kWherePaying : RowSketches::kNone;
+                const auto use = pca_codes ? PcaCodes::kWherePaying : PcaCodes::kNone;
                 without_gil(n_threads, [&](const Parallel& p) { new (self) Assigner(rows, p, use); });
             },
             "rows"_a, "counts"_a.none(), "n_threads"_a, "sketches"_a = true, nb::keep_alive<1, 2>(),
             nb::keep_alive<1, 3>())
-        .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "moves"_a.none() = nb::none(),
+        .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "changes"_a.none() = nb::none(),
              "As the function of that name, each label that changes counted as often as its row counts.");
     m.def("widen_labels", &widen_labels, "small"_a, "labels"_a, "n_threads"_a,
           "Write labels of a byte each, MOST_SMALL_LABELS for none, into int32 ones, -1 for none.");
-    m.attr("NARROW_FEATURES") = kNarrowFeatures;
-    m.attr("MOST_SMALL_LABELS") = kMostSmallLabels;
+    m.attr("LOW_DIM_FEATURES") = kLowDimFeatures;
+    m.attr("MAX_SMALL_LABELS") = kMaxSmallLabels;
     m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,
           "Squared distances (n_rows, n_centers), float64.");
     m.def("own_squared_distances", &own_distances, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
           "Each row's squared distance to the centre its label names.");
-    m.def("canonical_order", &ordered, "rows"_a, "n_threads"_a,
+    m.def("hash_order", &ordered, "rows"_a, "n_threads"_a,
           "Row numbers ordered by a hash of the rows' values, and where each run of equal rows starts.");
     m.def("exact_origin", &origin_of, "low"_a, "high"_a,
           "An origin each feature's values can be taken from exactly, given their ranges.");
     m.def("value_range", &range_of, "rows"_a, "n_threads"_a,
           "The least and the greatest value of each feature of float rows.");
-    m.def("sum_grids", &grids_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
+    m.def("slice_spacings", &spacings_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
           "The grids in whose multiples float rows are summed exactly; none where they cannot be.");
     bind_neighbours(m);
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
-    // A daemon thread may hold a Partial when the program ends: nothing to warn of on its screen.
+    // A daemon thread may hold a ClusterSums when the program ends: nothing to warn of on its screen.
     nb::set_leak_warnings(false);
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(&leave_python));
     m.def("thread_limit", &thread_limit,
           "The most threads a call from this thread may use, as threadpoolctl limits it; 0: no limit.");
 
-    bind_colours(m);
+    bind_distinct_rows(m);
 
     nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")
         .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
@@ -410,41 +410,41 @@ NB_MODULE(_core, m) {
             "labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
             nb::rv_policy::automatic, "Which seed that is (ties: the first); -1 before there is one.");
 
-    nb::class_<Partial> partial(m, "Partial",
-                                "Sums of rows by cluster: what a block contributes to the update step.");
+    nb::class_<ClusterSums> partial(m, "ClusterSums",
+                                    "Sums of rows by cluster: what a block contributes to the update step.");
     partial
         .def(
             "__init__",
-            [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer,
-               const std::vector<double>& grids) {
-                new (self) Partial(make_partial(n_clusters, origin, integer, grids));
+            [](ClusterSums* self, std::size_t n_clusters, const Values& origin, bool integer,
+               const std::vector<double>& spacings) {
+                new (self) ClusterSums(make_cluster_sums(n_clusters, origin, integer, spacings));
             },
-            "n_clusters"_a, "origin"_a, "integer"_a, "grids"_a = std::vector<double>())
-        .def("add", &partial_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
+            "n_clusters"_a, "origin"_a, "integer"_a, "spacings"_a = std::vector<double>())
+        .def("add", &cluster_sums_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
-        .def("apply", &partial_apply, "moves"_a, "labels"_a.none(), "n_threads"_a,
+        .def("apply", &cluster_sums_apply, "changes"_a, "labels"_a.none(), "n_threads"_a,
              "Bring the sums from the labels before an assignment to those after it. None will do for labels "
              "where sums are few.")
-        .def("add_squares", &partial_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
+        .def("add_squares", &cluster_sums_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
-        .def("merge", &Partial::merge, "other"_a, "Add another Partial.")
-        .def("emptied", &Partial::emptied, "n_clusters"_a,
+        .def("merge", &ClusterSums::merge, "other"_a, "Add another Partial.")
+        .def("emptied", &ClusterSums::emptied, "n_clusters"_a,
              "A Partial of the same rows in n_clusters clusters: their squares, and no sums yet.")
-        .def("move", &partial_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
+        .def("move", &cluster_sums_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
              "Take a row, or one of the equal rows it stands for, from clusters[0] and give it to "
              "clusters[1].")
-        .def("clear", &Partial::clear, "Forget sums and counts; keep the sum of squares.")
-        .def_prop_ro("n_clusters", &Partial::n_clusters, "How many clusters there are.")
-        .def_prop_ro("n_features", &Partial::n_features, "How many features rows have.")
-        .def_prop_ro("exact", &Partial::exact, "Whether the sums are exact, in any order.")
-        .def_prop_ro("counts", &partial_counts, nb::rv_policy::automatic,
+        .def("clear", &ClusterSums::clear, "Forget sums and counts; keep the sum of squares.")
+        .def_prop_ro("n_clusters", &ClusterSums::n_clusters, "How many clusters there are.")
+        .def_prop_ro("n_features", &ClusterSums::n_features, "How many features rows have.")
+        .def_prop_ro("exact", &ClusterSums::exact, "Whether the sums are exact, in any order.")
+        .def_prop_ro("counts", &cluster_sums_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
-        .def("means", &partial_means, "previous"_a, "n_threads"_a = 1,
+        .def("means", &cluster_sums_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
-        .def("update", &partial_update, "centers"_a.noconvert(), "n_threads"_a = 1,
+        .def("update", &cluster_sums_update, "centers"_a.noconvert(), "n_threads"_a = 1,
              "Move centers to their clusters' means, in place; one without weight stays. Returns what "
              "inertia does there.")
-        .def("inertia", &partial_inertia, "centers"_a, "n_threads"_a = 1,
+        .def("inertia", &cluster_sums_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
     bind_blocks(m, partial);
 }

@@ -1,5 +1,5 @@
 // Kernels on the bounds that rows carry from step to step, compiled once per instruction set. What rounds here is covered by kMore and
-// kLess of kmeans/row_bounds.hpp, or where it stands.
+// kLess of assign/row_bounds.hpp, or where it stands.
 #include "kernels/kernels.hpp"
 
 #if KMOSAIC_LANES == 16
@@ -19,45 +19,46 @@ void follow(const UpperBounds& bounds, const float* moved, float more, std::size
         const std::int32_t label = bounds.labels[r];
         const bool known = label >= 0 && label == bounds.labels_before[r];
         // Rounded up: what is too small for the sum's last bit adds up over many steps.
-        const float drifted =
-            known ? (bounds.drifted[r] + moved[known ? label : 0]) * (1 + 0x1p-22F) : bounds.drifted[r];
-        bounds.drifted[r] = drifted;
-        now[r] = known ? (bounds.upper[r] + drifted) * more : -1;
+        const float upper_slack = known ? (bounds.upper_slack[r] + moved[known ? label : 0]) * (1 + 0x1p-22F)
+                                        : bounds.upper_slack[r];
+        bounds.upper_slack[r] = upper_slack;
+        now[r] = known ? (bounds.upper[r] + upper_slack) * more : -1;
     }
 }
 
 #if KMOSAIC_LANES == 16
 using Floats = __m512;
 
-inline Floats now(__m256i bounds, Floats unit, Floats travelled) {
-    return _mm512_fmsub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bounds)), unit, travelled);
+inline Floats now(__m256i bounds, Floats unit, Floats group_drift) {
+    return _mm512_fmsub_ps(_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(bounds)), unit, group_drift);
 }
 
 inline __mmask16 group_mask(const GroupBounds& groups) {
     return static_cast<__mmask16>((1U << groups.n_groups) - 1);
 }
 
-void open_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows, std::uint16_t* open) {
+void failed_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
+                   std::uint16_t* failed) {
     const Floats unit = _mm512_set1_ps(groups.unit);
     const __mmask16 in = group_mask(groups);
-    const Floats travelled = _mm512_maskz_loadu_ps(in, groups.travelled);
+    const Floats group_drift = _mm512_maskz_loadu_ps(in, groups.group_drift);
     std::size_t r = 0;
     if (groups.n_groups == 8) {  // two rows at a time
-        const Floats twice = _mm512_shuffle_f32x4(travelled, travelled, 0x44);
+        const Floats twice = _mm512_shuffle_f32x4(group_drift, group_drift, 0x44);
         for (; r + 2 <= n_rows; r += 2) {
             const __m256i bounds =
                 _mm256_loadu_si256(reinterpret_cast<const __m256i*>(groups.bounds + r * 8));
             const Floats upper = _mm512_mask_mov_ps(_mm512_set1_ps(uppers[r]), static_cast<__mmask16>(0xFF00),
                                                     _mm512_set1_ps(uppers[r + 1]));
             const unsigned both = _mm512_cmp_ps_mask(now(bounds, unit, twice), upper, _CMP_NGT_UQ);
-            open[r] = both & 0xFF;
-            open[r + 1] = static_cast<std::uint16_t>(both >> 8);
+            failed[r] = both & 0xFF;
+            failed[r + 1] = static_cast<std::uint16_t>(both >> 8);
         }
     }
     for (; r < n_rows; ++r) {
         const __m256i bounds = _mm256_maskz_loadu_epi16(in, groups.bounds + r * groups.n_groups);
-        open[r] =
-            _mm512_mask_cmp_ps_mask(in, now(bounds, unit, travelled), _mm512_set1_ps(uppers[r]), _CMP_NGT_UQ);
+        failed[r] = _mm512_mask_cmp_ps_mask(in, now(bounds, unit, group_drift), _mm512_set1_ps(uppers[r]),
+                                            _CMP_NGT_UQ);
     }
 }
 
@@ -65,11 +66,11 @@ void below(const float* scores, const float* squares, const GroupBounds& groups,
            const std::int32_t* group_of_lane, std::size_t n_rows, std::uint16_t* below) {
     const Floats unit = _mm512_set1_ps(groups.unit);
     const __mmask16 in = group_mask(groups);
-    const Floats travelled = _mm512_maskz_loadu_ps(in, groups.travelled);
+    const Floats group_drift = _mm512_maskz_loadu_ps(in, groups.group_drift);
     const __m512i group = _mm512_loadu_si512(group_of_lane);
     for (std::size_t r = 0; r < n_rows; ++r) {
         const __m256i bounds = _mm256_maskz_loadu_epi16(in, groups.bounds + r * groups.n_groups);
-        const Floats bound = _mm512_permutexvar_ps(group, now(bounds, unit, travelled));
+        const Floats bound = _mm512_permutexvar_ps(group, now(bounds, unit, group_drift));
         const Floats square =
             _mm512_add_ps(_mm512_loadu_ps(scores + r * kPanelWidth), _mm512_set1_ps(squares[r]));
         const __mmask16 positive = _mm512_cmp_ps_mask(bound, _mm512_setzero_ps(), _CMP_GT_OQ);
@@ -78,15 +79,16 @@ void below(const float* scores, const float* squares, const GroupBounds& groups,
 }
 #else
 inline float now(const GroupBounds& groups, std::size_t row, std::size_t g) {
-    return static_cast<float>(groups.bounds[row * groups.n_groups + g]) * groups.unit - groups.travelled[g];
+    return static_cast<float>(groups.bounds[row * groups.n_groups + g]) * groups.unit - groups.group_drift[g];
 }
 
-void open_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows, std::uint16_t* open) {
+void failed_groups(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
+                   std::uint16_t* failed) {
     for (std::size_t r = 0; r < n_rows; ++r) {
         unsigned bits = 0;
         for (std::size_t g = 0; g < groups.n_groups; ++g)
             bits |= static_cast<unsigned>(!(now(groups, r, g) > uppers[r])) << g;
-        open[r] = static_cast<std::uint16_t>(bits);
+        failed[r] = static_cast<std::uint16_t>(bits);
     }
 }
 
@@ -104,8 +106,8 @@ void below(const float* scores, const float* squares, const GroupBounds& groups,
 }
 #endif
 
-void open_neighbours(const Neighbour* lists, const float* ways, const float* uppers, std::size_t n_rows,
-                     std::uint16_t* open) {
+void failed_neighbours(const Neighbour* lists, const float* center_drift_totals, const float* uppers,
+                       std::size_t n_rows, std::uint16_t* failed) {
     std::size_t r = 0;
 #if KMOSAIC_LANES == 16
     static_assert(kNeighbours == 2 && sizeof(Neighbour) == 8);
@@ -117,19 +119,22 @@ void open_neighbours(const Neighbour* lists, const float* ways, const float* upp
         const __m512i centroids = _mm512_permutex2var_epi32(low, first, high);
         const Floats bounds = _mm512_castsi512_ps(_mm512_permutex2var_epi32(low, second, high));
         const __mmask16 in = _mm512_cmpge_epi32_mask(centroids, _mm512_setzero_si512());
-        const Floats come = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), in, centroids, ways, 4);
+        const Floats come =
+            _mm512_mask_i32gather_ps(_mm512_setzero_ps(), in, centroids, center_drift_totals, 4);
         const Floats upper =
             _mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(_mm256_loadu_ps(uppers + r)));
         const unsigned bits = _mm512_mask_cmp_ps_mask(in, _mm512_sub_ps(bounds, come), upper, _CMP_NGT_UQ);
-        for (std::size_t i = 0; i < 8; ++i) open[r + i] = static_cast<std::uint16_t>(bits >> 2 * i & 3U);
+        for (std::size_t i = 0; i < 8; ++i) failed[r + i] = static_cast<std::uint16_t>(bits >> 2 * i & 3U);
     }
 #endif
     for (; r < n_rows; ++r) {
         const Neighbour* list = lists + r * kNeighbours;
         unsigned bits = 0;
         for (std::size_t b = 0; b < kNeighbours && list[b].centroid >= 0; ++b)
-            bits |= static_cast<unsigned>(!(list[b].bound - ways[list[b].centroid] > uppers[r])) << b;
-        open[r] = static_cast<std::uint16_t>(bits);
+            bits |=
+                static_cast<unsigned>(!(list[b].bound - center_drift_totals[list[b].centroid] > uppers[r]))
+                << b;
+        failed[r] = static_cast<std::uint16_t>(bits);
     }
 }
 
@@ -138,14 +143,14 @@ void coarse_limits(const CoarseErrors& errors, const float* uppers, std::size_t 
                    float* squares) {
     const auto constant = static_cast<float>(errors.constant);
     const auto code_share = static_cast<float>(errors.code_share);
-    const auto sketch_share = static_cast<float>(errors.sketch_share);
+    const auto pca_share = static_cast<float>(errors.pca_share);
     for (std::size_t r = 0; r < n_rows; ++r) {
         const float code_error = errors.codes ? errors.codes[r] : 0;
         const float norm = errors.norms[r] * (1 - 0x1p-21F) - code_error;
         const float square = norm > 0 ? norm * norm : 0;
         const float upper_square = uppers[r] * uppers[r];
         const float slack =
-            constant + code_share * code_error + (errors.sketches ? sketch_share * errors.sketches[r] : 0);
+            constant + code_share * code_error + (errors.pca_codes ? pca_share * errors.pca_codes[r] : 0);
         limits[r] = (upper_square - square + slack) + 0x1p-20F * (upper_square + square + slack);
         squares[r] = (square - slack) - 0x1p-20F * (square + slack);
     }
@@ -154,6 +159,6 @@ void coarse_limits(const CoarseErrors& errors, const float* uppers, std::size_t 
 }  // namespace
 
 extern const BoundKernels bound_kernels;
-const BoundKernels bound_kernels = {follow, open_groups, open_neighbours, coarse_limits, below};
+const BoundKernels bound_kernels = {follow, failed_groups, failed_neighbours, coarse_limits, below};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -54,12 +54,13 @@ inline void multiply(const std::int8_t* panel, std::size_t n_quads, const Rows& 
 
 // Calls visit(first, count, codes) for a group of rows after the other. What the last group lacks is its last row again: a
 // whole group takes no longer than two or three rows one by one.
-template <std::size_t NRows, class RowCodes, class Visit>
-inline void for_each_group(std::size_t n_rows, RowCodes row_codes, Visit visit) {
+template <std::size_t NRows, class QuantizedRows, class Visit>
+inline void for_each_group(std::size_t n_rows, QuantizedRows quantized_rows, Visit visit) {
     const std::uint8_t* codes[NRows];
     for (std::size_t first = 0; first < n_rows; first += NRows) {
         const std::size_t count = n_rows - first < NRows ? n_rows - first : NRows;
-        for (std::size_t i = 0; i < NRows; ++i) codes[i] = row_codes(first + (i < count ? i : count - 1));
+        for (std::size_t i = 0; i < NRows; ++i)
+            codes[i] = quantized_rows(first + (i < count ? i : count - 1));
         visit(first, count, codes);
     }
 }

@@ -1,5 +1,5 @@
 // Kernels on rows of bytes, compiled once per instruction set: integer dot products with centroids' int8 codes, and what
-// they rule out. Whatever rounds here is covered by the bound in kmeans/centroid_codes.hpp.
+// they rule out. Whatever rounds here is covered by the bound in filters/quantized_centers.hpp.
 #include <limits>
 
 #include "kernels/byte_products.hpp"
@@ -49,7 +49,7 @@ inline BytePanel next(const BytePanel& panel) {
             panel.constants + kPanelWidth,
             panel.scales + kPanelWidth,
             panel.norm_errors + kPanelWidth,
-            panel.rest_errors + kPanelWidth,
+            panel.outside_errors + kPanelWidth,
             panel.group_lanes};
 }
 
@@ -69,20 +69,20 @@ struct PanelLanes {
         : constants(_mm512_loadu_ps(panel.constants)),
           scales(_mm512_loadu_ps(panel.scales)),
           norm_errors(_mm512_loadu_ps(panel.norm_errors)),
-          rest_errors(_mm512_loadu_ps(panel.rest_errors)) {}
-    Floats constants, scales, norm_errors, rest_errors;
+          outside_errors(_mm512_loadu_ps(panel.outside_errors)) {}
+    Floats constants, scales, norm_errors, outside_errors;
 };
 
-inline std::uint16_t sift_row(const PanelLanes& panel, const ByteRow& row, unsigned left_out,
-                              const Ints* products, Lowest& lowest) {
+inline std::uint16_t prune_row(const PanelLanes& panel, const ByteRow& row, unsigned excluded,
+                               const Ints* products, Lowest& lowest) {
     Floats lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.norm), panel.norm_errors, panel.constants);
-    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.rest), panel.rest_errors, lower);
+    lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.outside_norm), panel.outside_errors, lower);
     lower = _mm512_fnmadd_ps(panel.scales, _mm512_cvtepi32_ps((__m512i)products[0]), lower);
-    const auto in = static_cast<__mmask16>(~left_out);
+    const auto in = static_cast<__mmask16>(~excluded);
     // "Not greater", so that what is not a number stays.
-    const __mmask16 survivors = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
-    lowest = _mm512_mask_min_ps(lowest, _mm512_kandn(survivors, in), lowest, lower);
-    return survivors;
+    const __mmask16 unpruned = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
+    lowest = _mm512_mask_min_ps(lowest, _mm512_kandn(unpruned, in), lowest, lower);
+    return unpruned;
 }
 
 inline void store_least(Lowest lowest, unsigned group_lanes, float* least) {
@@ -147,27 +147,27 @@ inline void start(Lowest& lowest) {
     for (float& value : lowest.values) value = std::numeric_limits<float>::infinity();
 }
 
-inline std::uint16_t sift_row(const BytePanel& panel, const ByteRow& row, unsigned left_out,
-                              const Ints* products, Lowest& lowest) {
+inline std::uint16_t prune_row(const BytePanel& panel, const ByteRow& row, unsigned excluded,
+                               const Ints* products, Lowest& lowest) {
     Lanes lower = scores_of(panel, products);
     std::int32_t near[kPanelWidth];
     std::int32_t n_near = 0;
     for (std::size_t l = 0; l < kPanelWidth; ++l) {
-        lower.values[l] -= row.norm * panel.norm_errors[l] + row.rest * panel.rest_errors[l];
+        lower.values[l] -= row.norm * panel.norm_errors[l] + row.outside_norm * panel.outside_errors[l];
         near[l] = !(lower.values[l] > row.limit);  // so that what is not a number stays
         n_near += near[l];
     }
-    unsigned survivors = 0;
-    if (n_near > 0 || left_out) {
+    unsigned unpruned = 0;
+    if (n_near > 0 || excluded) {
         for (std::size_t l = 0; l < kPanelWidth; ++l) {
-            const bool in = !(left_out >> l & 1U);
-            survivors |= static_cast<unsigned>(in && near[l]) << l;
+            const bool in = !(excluded >> l & 1U);
+            unpruned |= static_cast<unsigned>(in && near[l]) << l;
             if (!in || near[l]) lower.values[l] = std::numeric_limits<float>::infinity();
         }
     }
     for (std::size_t l = 0; l < kPanelWidth; ++l)
         lowest.values[l] = lower.values[l] < lowest.values[l] ? lower.values[l] : lowest.values[l];
-    return static_cast<std::uint16_t>(survivors);
+    return static_cast<std::uint16_t>(unpruned);
 }
 
 inline void store_least(const Lowest& lowest, unsigned group_lanes, float* least) {
@@ -218,7 +218,7 @@ inline void for_each_panel(const BytePanel& first, std::size_t n_panels,
     }
 }
 
-void sift(const BytePanel& first_panel, const Sifting& s) {
+void prune(const BytePanel& first_panel, const Pruning& s) {
     const std::size_t n_groups = kPanelWidth / first_panel.group_lanes;
     Lowest lowest[kRowGroup];
     for_each_group<kRowGroup>(
@@ -229,9 +229,9 @@ void sift(const BytePanel& first_panel, const Sifting& s) {
                            [&](std::size_t p, const PanelLanes& lanes, const Products& found) {
                                const std::size_t at = p * s.n_rows + first;
                                for (std::size_t i = 0; i < count; ++i)
-                                   s.survivors[at + i] =
-                                       sift_row(lanes, s.rows[first + i], s.left_out[at + i], found.lanes[i],
-                                                lowest[i]);
+                                   s.unpruned[at + i] =
+                                       prune_row(lanes, s.rows[first + i], s.excluded[at + i], found.lanes[i],
+                                                 lowest[i]);
                            });
             for (std::size_t i = 0; i < count; ++i)
                 store_least(lowest[i], first_panel.group_lanes, s.least + (first + i) * n_groups);
@@ -254,11 +254,11 @@ void guess(const BytePanel& first_panel, std::size_t n_panels, const std::uint8_
         });
 }
 
-std::size_t contenders(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
-                       std::size_t n_lanes, std::uint32_t* lanes) {
+std::size_t list_candidates(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
+                            std::size_t n_lanes, std::uint32_t* lanes) {
     const auto interval = [&](std::size_t l) {
         const float score = all.constants[l] - all.scales[l] * static_cast<float>(products[l]);
-        const float error = row.norm * all.norm_errors[l] + row.rest * all.rest_errors[l];
+        const float error = row.norm * all.norm_errors[l] + row.outside_norm * all.outside_errors[l];
         return Span{score - error, score + error};
     };
     float least[kPanelWidth];
@@ -413,7 +413,7 @@ inline void for_each_feature(std::size_t n, Visit visit) {
 }
 
 void encode(const double* __restrict center, const std::uint8_t* __restrict mean, std::size_t n,
-            std::int8_t* __restrict codes, std::int8_t* __restrict rest_codes, float* __restrict offsets,
+            std::int8_t* __restrict codes, std::int8_t* __restrict residual_codes, float* __restrict offsets,
             EncodedCenter* out) {
     WideSums largest = {};
     WideSums squares = {};
@@ -429,27 +429,27 @@ void encode(const double* __restrict center, const std::uint8_t* __restrict mean
     const double step = most > 0 ? most / kLargestCode : 1;
     const double inverse = 1 / step;
     // No |e| is above half a step.
-    const double rest_step = step / (2 * kLargestCode);
-    const double rest_inverse = 1 / rest_step;
+    const double residual_step = step / (2 * kLargestCode);
+    const double residual_inverse = 1 / residual_step;
     WideSums errors = {};
     WideSums products = {};
-    WideSums rest_errors = {};
-    WideSums rest_products = {};
+    WideSums outside_errors = {};
+    WideSums residual_products = {};
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
         const double q = (w * inverse + kRounder) - kRounder;
         const double e = w - step * q;
-        const double r = (e * rest_inverse + kRounder) - kRounder;
-        const double rest = e - rest_step * r;
+        const double r = (e * residual_inverse + kRounder) - kRounder;
+        const double rest = e - residual_step * r;
         codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(q));
-        rest_codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(r));
+        residual_codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(r));
         errors[l] += e * e;
         products[l] += q * mean[f];
-        rest_errors[l] += rest * rest;
-        rest_products[l] += r * mean[f];
+        outside_errors[l] += rest * rest;
+        residual_products[l] += r * mean[f];
     });
-    *out = {step,      total(squares),     total(errors),       total(products),
-            rest_step, total(rest_errors), total(rest_products)};
+    *out = {step,          total(squares),        total(errors),           total(products),
+            residual_step, total(outside_errors), total(residual_products)};
 }
 
 void combine(const double* __restrict rows, const double* __restrict weights, std::size_t n_rows,
@@ -468,9 +468,9 @@ extern const ByteKernels byte_kernels;
 const ByteKernels byte_kernels = {
     kLargestCode,
     products,
-    sift,
+    prune,
     guess,
-    contenders,
+    list_candidates,
     dots,
     squared_distance,
     quantise,

@@ -20,21 +20,21 @@ namespace kmosaic {
     extern const ByteKernels byte_kernels; \
     }
 
-#define KMOSAIC_DECLARE(isa)                           \
-    namespace isa {                                    \
-    extern const ScreenKernels screen_kernels;         \
-    extern const NarrowKernels narrow_kernels;         \
-    extern const ColourKernels colour_kernels;         \
-    extern const ExactKernels exact_kernels;           \
-    extern const SumKernels sum_kernels;               \
-    extern const DistortionKernels distortion_kernels; \
-    extern const BoundKernels bound_kernels;           \
-    }                                                  \
+#define KMOSAIC_DECLARE(isa)                              \
+    namespace isa {                                       \
+    extern const Float32Kernels float32_kernels;          \
+    extern const LowDimKernels low_dim_kernels;           \
+    extern const DistinctRowKernels distinct_row_kernels; \
+    extern const ExactKernels exact_kernels;              \
+    extern const SumKernels sum_kernels;                  \
+    extern const DistortionKernels distortion_kernels;    \
+    extern const BoundKernels bound_kernels;              \
+    }                                                     \
     KMOSAIC_DECLARE_BYTES(isa)
 
-#define KMOSAIC_DECLARE_WORDS(isa)         \
-    namespace isa {                        \
-    extern const WordKernels word_kernels; \
+#define KMOSAIC_DECLARE_INT16(isa)           \
+    namespace isa {                          \
+    extern const Int16Kernels int16_kernels; \
     }
 
 KMOSAIC_DECLARE(scalar)
@@ -43,9 +43,9 @@ KMOSAIC_DECLARE(sse2)
 KMOSAIC_DECLARE(avx2)
 KMOSAIC_DECLARE_BYTES(avxvnni)
 KMOSAIC_DECLARE(avx512)
-KMOSAIC_DECLARE_WORDS(avx512)
+KMOSAIC_DECLARE_INT16(avx512)
 KMOSAIC_DECLARE_BYTES(avx512vnni)
-KMOSAIC_DECLARE_WORDS(avx512vnni)
+KMOSAIC_DECLARE_INT16(avx512vnni)
 #endif
 #ifdef KMOSAIC_ARM
 KMOSAIC_DECLARE(neon)
@@ -54,7 +54,7 @@ KMOSAIC_DECLARE_BYTES(neonmm)
 #endif
 #undef KMOSAIC_DECLARE
 #undef KMOSAIC_DECLARE_BYTES
-#undef KMOSAIC_DECLARE_WORDS
+#undef KMOSAIC_DECLARE_INT16
 
 namespace {
 
@@ -121,13 +121,13 @@ bool has_neonmm() {
 #endif
 
 // Integer dot products have instruction sets of their own; all else is `isa`'s.
-#define KMOSAIC_TABLE(name, supported, isa, words) \
+#define KMOSAIC_TABLE(name, supported, isa, int16) \
     {#name,                                        \
      supported,                                    \
-     &isa::screen_kernels,                         \
-     &isa::narrow_kernels,                         \
-     words,                                        \
-     &isa::colour_kernels,                         \
+     &isa::float32_kernels,                        \
+     &isa::low_dim_kernels,                        \
+     int16,                                        \
+     &isa::distinct_row_kernels,                   \
      &name::byte_kernels,                          \
      &isa::bound_kernels,                          \
      &isa::exact_kernels,                          \
@@ -137,8 +137,8 @@ bool has_neonmm() {
 // Best first.
 const Kernels kTables[] = {
 #ifdef KMOSAIC_X86
-    KMOSAIC_TABLE(avx512vnni, has_avx512vnni, avx512, &avx512vnni::word_kernels),
-    KMOSAIC_TABLE(avx512, has_avx512, avx512, &avx512::word_kernels),
+    KMOSAIC_TABLE(avx512vnni, has_avx512vnni, avx512, &avx512vnni::int16_kernels),
+    KMOSAIC_TABLE(avx512, has_avx512, avx512, &avx512::int16_kernels),
     KMOSAIC_TABLE(avxvnni, has_avxvnni, avx2, nullptr),
     KMOSAIC_TABLE(avx2, has_avx2, avx2, nullptr),
     KMOSAIC_TABLE(sse2, always, sse2, nullptr),

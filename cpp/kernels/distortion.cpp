@@ -6,15 +6,15 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/gradient_words.hpp"
+#include "kernels/gradient_vectors.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-static_assert(kWords <= kDistortionBlock);
+static_assert(kUint16s <= kDistortionBlock);
 // Sums over three columns are whole in all lanes but two.
-constexpr std::size_t kOutputs = kWords - 2;
+constexpr std::size_t kOutputs = kUint16s - 2;
 
 // Returns whether there is any gradient in the row. The last sixteen may overlap those before.
 inline bool interleave_row(const std::int8_t* across, const std::int8_t* down, std::int8_t* to,
@@ -84,58 +84,58 @@ void begin(const Place& at, std::uint16_t* carried) {
     for (std::size_t dy = 0; dy < at.n_shifts; ++dy)
         for (std::size_t dx = 0; dx < at.n_shifts; ++dx) {
             const std::int8_t* to = at.reference + dy * at.stride + 2 * dx;
-            const Words last = squares(own, load(to));
+            const Uint16s last = squares(own, load(to));
             store(carried, last);
-            store(carried + kWords, plus(squares(above, load(to - at.stride)), last));
-            carried += 2 * kWords;
+            store(carried + kUint16s, plus(squares(above, load(to - at.stride)), last));
+            carried += 2 * kUint16s;
         }
 }
 
-inline Words over_columns(Words x) {
-    const Words after = next(x);
+inline Uint16s over_columns(Uint16s x) {
+    const Uint16s after = next(x);
     return plus(plus(x, after), next(after));
 }
 
 struct TwoRows {
-    Words upper;
-    Words lower;
+    Uint16s upper;
+    Uint16s lower;
 };
 
 // The least of all shifts, for two rows.
 inline TwoRows step(const Place& at, std::uint16_t* carried) {
-    TwoRows least_of{~Words{}, ~Words{}};
+    TwoRows least_of{~Uint16s{}, ~Uint16s{}};
     const Bytes upper = load(at.image + at.stride);
     const Bytes lower = load(at.image + 2 * at.stride);
     for (std::size_t dy = 0; dy < at.n_shifts; ++dy) {
         const std::int8_t* to = at.reference + (dy + 1) * at.stride;
         for (std::size_t dx = 0; dx < at.n_shifts; ++dx) {
-            const Words first = squares(upper, load(to + 2 * dx));
-            const Words second = squares(lower, load(to + at.stride + 2 * dx));
-            const Words both = plus(first, second);
-            least_of.upper = least(least_of.upper, over_columns(plus(load(carried + kWords), first)));
+            const Uint16s first = squares(upper, load(to + 2 * dx));
+            const Uint16s second = squares(lower, load(to + at.stride + 2 * dx));
+            const Uint16s both = plus(first, second);
+            least_of.upper = least(least_of.upper, over_columns(plus(load(carried + kUint16s), first)));
             least_of.lower = least(least_of.lower, over_columns(plus(load(carried), both)));
             store(carried, second);
-            store(carried + kWords, both);
-            carried += 2 * kWords;
+            store(carried + kUint16s, both);
+            carried += 2 * kUint16s;
         }
     }
     return least_of;
 }
 
 // The first n lanes.
-inline Words leading(std::size_t n) {
-    std::uint16_t words[kWords] = {};
+inline Uint16s leading(std::size_t n) {
+    std::uint16_t words[kUint16s] = {};
     std::fill(words, words + n, std::uint16_t{0xffff});
     return load(words);
 }
 
-inline std::uint64_t sum(const TwoRows& rows, Words kept) {
-    using Pairs = std::uint32_t __attribute__((vector_size(2 * kWords)));
+inline std::uint64_t sum(const TwoRows& rows, Uint16s kept) {
+    using Pairs = std::uint32_t __attribute__((vector_size(2 * kUint16s)));
     const Pairs upper = (Pairs)(rows.upper & kept);
     const Pairs lower = (Pairs)(rows.lower & kept);
     const Pairs both = (upper & 0xffff) + (upper >> 16) + (lower & 0xffff) + (lower >> 16);
     std::uint32_t total = 0;
-    for (std::size_t i = 0; i < kWords / 2; ++i) total += both[i];
+    for (std::size_t i = 0; i < kUint16s / 2; ++i) total += both[i];
     return total;
 }
 
@@ -145,7 +145,7 @@ std::uint64_t distortion(const PaddedGradients& image, const PaddedGradients& re
     const std::size_t stride = shape.stride();
     std::uint64_t total = 0;
     for (std::size_t j = 0; j < shape.width && rows.first < rows.end; j += kOutputs) {
-        const Words kept = leading(std::min(kOutputs, shape.width - j));
+        const Uint16s kept = leading(std::min(kOutputs, shape.width - j));
         const auto row = static_cast<std::size_t>(rows.first);
         const std::size_t corner = row * stride + 2 * j;
         Place at{image.data + corner + shape.border() * stride + 2 * shape.warp,
@@ -153,7 +153,7 @@ std::uint64_t distortion(const PaddedGradients& image, const PaddedGradients& re
         begin(at, carried);
         for (std::ptrdiff_t i = rows.first; i < rows.end; i += 2) {
             TwoRows found = step(at, carried);
-            if (i + 1 == rows.end) found.lower = Words{};
+            if (i + 1 == rows.end) found.lower = Uint16s{};
             total += sum(found, kept);
             if (total > limit) return total;
             at.image += 2 * stride;

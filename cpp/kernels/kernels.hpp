@@ -1,8 +1,8 @@
 // The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or
 // throws.
 //
-// Two kinds of kernel live here. Screening kernels (screen.cpp) may round as they please, within the error
-// that kmeans/screen.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp, sums.cpp) do the
+// Two kinds of kernel live here. Screening kernels (float32_filter.cpp) may round as they please, within the error
+// that filters/float32_filter.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp, exact_sums.cpp) do the
 // same IEEE operations in the same order on every instruction set, so their results are the same bits.
 #pragma once
 
@@ -28,7 +28,7 @@ constexpr std::size_t kFeatureChunk = 256;
 enum Dtype : int { kUint8 = 0, kUint16 = 1, kFloat32 = 2, kFloat64 = 3 };
 constexpr int kDtypes = 4;
 
-struct ScreenKernels {
+struct Float32Kernels {
     // Rows multiplied together; the caller pads its block of rows to a multiple.
     std::size_t row_group;
 
@@ -61,14 +61,14 @@ struct ExactKernels {
     std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
 };
 
-constexpr std::size_t kMostLimbs = 3;
+constexpr std::size_t kMaxSlices = 3;
 
-// How real rows are written in whole numbers, for exact sums; kmeans/sums.hpp has the proof. Limb l of a value is its
+// How real rows are written in whole numbers, for exact sums; update/exact_sums.hpp has the proof. Limb l of a value is its
 // multiple of grids[l] that is nearest to what the limbs before have left of it.
-struct Limbs {
-    const double* origin;  // one a feature: the value is x - origin, exact in float64
-    const double* grids;   // powers of two
-    std::size_t n_limbs;
+struct Slices {
+    const double* origin;    // one a feature: the value is x - origin, exact in float64
+    const double* spacings;  // powers of two
+    std::size_t n_slices;
 };
 
 // A row that went from one cluster to another; `from` is n_clusters where it was in none yet.
@@ -87,7 +87,7 @@ struct SumTable {
 };
 
 // What a cluster's mean and cost are made of: its sums in double-double.
-struct ClusterSums {
+struct ClusterSumView {
     std::size_t n_features;
     const double* origin;
     const double* high;
@@ -113,23 +113,24 @@ struct SumKernels {
                                 std::uint32_t* sums);
     // [limb][feature] sums += each of the rows; float32 and float64.
     void (*add_real_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
-                             const Limbs& limbs, std::int64_t* sums);
+                             const Slices& slices, std::int64_t* sums);
     // totals += sums, or -= where negative.
     void (*add_sums)(const std::uint32_t* sums, std::size_t n, bool negative, std::int64_t* totals);
     void (*add_totals)(const std::int64_t* sums, std::size_t n, bool negative, std::int64_t* totals);
 
     // sums += factor row.
     void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
-    // Moves some of n_rows rows, each as often as counts says (null: once), from cluster to cluster of the table.
+    // LabelChanges some of n_rows rows, each as often as counts says (null: once), from cluster to cluster of the table.
     void (*move_integers[2])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
                              const MovedRow* moved, std::size_t n_moved, const SumTable& table);
-    void (*move_reals[2])(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+    void (*move_reals[2])(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                           const SumTable& table);
 
     // low and high = the least and the greatest of their own and the row's values.
     void (*widen_range[2])(const void* row, std::size_t n, double* low, double* high);
     // rests[l] gets a bit set where limbs 0 .. l do not make up the whole of a value.
-    void (*limb_rests[2])(const void* row, std::size_t n, const Limbs& limbs, std::uint64_t* rests);
+    void (*slice_remainders[2])(const void* row, std::size_t n, const Slices& slices,
+                                std::uint64_t* remainders);
 
     // The sum of squares; n values of at most 2^16.
     std::uint64_t (*sum_of_squares[2])(const void* row, std::size_t n);
@@ -141,44 +142,44 @@ struct SumKernels {
                                double* high, double* low);
 
     // (high, low) = the sum over limbs of sums[limb][feature] grids[limb]; returns whether some low is not 0.
-    bool (*values)(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
+    bool (*values)(const std::int64_t* sums, std::size_t n, const double* spacings, std::size_t n_slices,
                    double* high, double* low);
     // centre = origin + sum / count, rounded from double-double.
-    void (*mean)(const ClusterSums& sums, double* centre);
+    void (*mean)(const ClusterSumView& sums, double* centre);
     // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum: a cluster's part of J less
     // the constant sum of squares. kCostLanes interleaved partial sums, added as a tree; its error is within
     // (8 n_features + 4 steps^2) 2^-106 magnitude, `steps` the terms a lane sums at a time, kCostSteps at most.
-    ClusterCost (*cost)(const ClusterSums& sums, const double* centre);
+    ClusterCost (*cost)(const ClusterSumView& sums, const double* centre);
 };
 
 // Sixteen centroids as integer dot products meet them: the score of lane l for a row is
-// constants[l] - scales[l] * (row . codes of l), give or take row.norm * norm_errors[l] + row.rest * rest_errors[l].
+// constants[l] - scales[l] * (row . codes of l), give or take row.norm * norm_errors[l] + row.rest * outside_errors[l].
 struct BytePanel {
     const std::int8_t* codes;  // [quad][lane][4]
     std::size_t n_quads;
     const float* constants;
     const float* scales;
     const float* norm_errors;
-    const float* rest_errors;
+    const float* outside_errors;
     unsigned group_lanes;  // 1, 2, 4, 8 or 16 neighbouring lanes share a bound
 };
 
 struct ByteRow {
     const std::uint8_t* codes;  // readable to the end of the last quad
     float norm;
-    float rest;
+    float outside_norm;
     float limit;  // lanes whose least score is above are ruled out
 };
 
 // Rows that are sifted by one panel, or by several that lie one after the other and share a bound.
-struct Sifting {
+struct Pruning {
     const ByteRow* rows;
     std::size_t n_rows;
     std::size_t n_panels;
-    const std::uint16_t* left_out;  // [panel][row]: a bit for each lane that takes no part
+    const std::uint16_t* excluded;  // [panel][row]: a bit for each lane that takes no part
     std::uint16_t*
-        survivors;  // [panel][row]: a bit for each lane whose least score is not above the row's limit
-    float* least;   // [row][group]: the least score of the group's other lanes
+        unpruned;  // [panel][row]: a bit for each lane whose least score is not above the row's limit
+    float* least;  // [row][group]: the least score of the group's other lanes
 };
 
 struct BytePair {
@@ -186,15 +187,15 @@ struct BytePair {
     const std::int8_t* codes;
 };
 
-// A centroid less the mean, w, in int8 codes q, and what they leave in codes r: w = step q + e, e = rest_step r + f.
+// A centroid less the mean, w, in int8 codes q, and what they leave in codes r: w = step q + e, e = residual_step r + f.
 struct EncodedCenter {
     double step;
     double square;        // |w|^2
     double error_square;  // |e|^2
     double mean_product;  // q . mean
-    double rest_step;
-    double rest_error_square;  // |f|^2
-    double rest_mean_product;  // r . mean
+    double residual_step;
+    double residual_error_square;  // |f|^2
+    double residual_mean_product;  // r . mean
 };
 
 // Values z in bytes: sums over |value|^2 and over (what rounding and the range of a byte changed z by)^2, in float32.
@@ -203,7 +204,7 @@ struct Quantised {
     float error_square;
 };
 
-// Kernels on rows of bytes; the bounds are in kmeans/centroid_codes.hpp.
+// Kernels on rows of bytes; the bounds are in filters/quantized_centers.hpp.
 struct ByteKernels {
     // Codes beyond +-largest_code would saturate.
     int largest_code;
@@ -213,7 +214,7 @@ struct ByteKernels {
     void (*products)(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
                      const std::int8_t* panels, std::size_t n_panels, std::int32_t* products);
 
-    void (*sift)(const BytePanel& first, const Sifting& sifting);
+    void (*prune)(const BytePanel& first, const Pruning& pruning);
 
     // nearest[r] = a lane of least score (which of equals is left open), of n_panels panels that lie one after the other.
     void (*guess)(const BytePanel& first, std::size_t n_panels, const std::uint8_t* const* rows,
@@ -221,8 +222,8 @@ struct ByteKernels {
 
     // Lists, ascending, the lanes whose least score is not more than row.limit above the lowest of all greatest scores;
     // returns how many. n_lanes is a multiple of kPanelWidth, and `all` has the numbers of all of them.
-    std::size_t (*contenders)(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
-                              std::size_t n_lanes, std::uint32_t* lanes);
+    std::size_t (*list_candidates)(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
+                                   std::size_t n_lanes, std::uint32_t* lanes);
 
     // out[p] = row . codes of pair p, all readable for n_bytes, a multiple of kByteBlock.
     void (*dots)(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out);
@@ -240,7 +241,7 @@ struct ByteKernels {
 
     // Codes of center - mean and of what they leave, and center - mean in float32.
     void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
-                   std::int8_t* rest_codes, float* offsets, EncodedCenter* out);
+                   std::int8_t* residual_codes, float* offsets, EncodedCenter* out);
 
     // out = the sum of rows, each times its weight; n is a multiple of 32.
     void (*combine)(const double* rows, const double* weights, std::size_t n_rows, std::size_t n,
@@ -249,28 +250,28 @@ struct ByteKernels {
 
 // Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and
 // centroids in groups that share the loads of a row's values.
-constexpr std::size_t kNarrowTile = 64;
-constexpr std::size_t kNarrowGroup = 4;
-constexpr std::size_t kMostNarrowFeatures = 32;
+constexpr std::size_t kLowDimTile = 64;
+constexpr std::size_t kLowDimGroup = 4;
+constexpr std::size_t kMaxLowDimFeatures = 32;
 
-// Centroids for narrow rows; the meaning of each number is in kmeans/narrow_screen.hpp.
-struct NarrowCentroids {
+// Centroids for narrow rows; the meaning of each number is in filters/low_dim_filter.hpp.
+struct LowDimCenters {
     std::size_t n_features;
     std::size_t n_groups;
     const double* origin;
     double scale;
-    const float* coefficients;  // [group][feature][kNarrowGroup]
-    const float* norms;         // [group][kNarrowGroup]
+    const float* coefficients;  // [group][feature][kLowDimGroup]
+    const float* norms;         // [group][kLowDimGroup]
     float row_factor;
     float constant;
 };
 
-struct NarrowKernels {
+struct LowDimKernels {
     // labels[i] is the nearest centroid of row i by float32 scores. Rows whose second best score is too near the best
     // for that to be certain are listed in `undecided` (room for n_rows); returns how many. margins[i], unless null: every
     // centroid but row i's, copies aside, is at least that much farther from it, times `scale`; undecided rows' mean
     // nothing.
-    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const NarrowCentroids& centroids,
+    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const LowDimCenters& centroids,
                                     std::int32_t* labels, std::uint32_t* undecided, float* margins);
 
     // Lists (room for n + 1) where the two differ; returns how many places that are.
@@ -278,8 +279,8 @@ struct NarrowKernels {
                                std::uint32_t* list);
 };
 
-// Centroids for narrow rows of integers; the meaning of each number is in kmeans/word_screen.hpp.
-struct WordCentroids {
+// Centroids for narrow rows of integers; the meaning of each number is in filters/int16_filter.hpp.
+struct Int16Centers {
     std::size_t n_features;
     std::size_t n_clusters;
     const std::int32_t* coefficients;  // [centroid][pair of features], a pair's first in the low half
@@ -291,12 +292,12 @@ struct WordCentroids {
 };
 
 // The constant of a centroid that never wins: above every score, and no difference of the two overflows.
-constexpr std::int32_t kUnusedWordConstant = 1 << 30;
+constexpr std::int32_t kUnusedInt16Constant = 1 << 30;
 
 // Labels by words: those of decided rows are written where they are not those before. Each list has room for all rows
-// and kWordListSpare more.
-constexpr std::size_t kWordListSpare = 4;
-struct WordLabels {
+// and kInt16ListSpare more.
+constexpr std::size_t kInt16ListSpare = 4;
+struct Int16Labels {
     void* labels;              // those before, and after
     bool bytes;                // of one byte each, or of four
     std::size_t first;         // the number of the first row
@@ -306,10 +307,10 @@ struct WordLabels {
     std::size_t n_undecided;
 };
 
-struct WordKernels {
+struct Int16Kernels {
     // The nearest centroids of rows by integer scores, for kUint8 and kUint16.
-    void (*nearest[2])(const void* rows, std::size_t n_rows, const WordCentroids& centroids,
-                       WordLabels& labels);
+    void (*nearest[2])(const void* rows, std::size_t n_rows, const Int16Centers& centroids,
+                       Int16Labels& labels);
 
     // Widen each feature's range to hold the rows' values.
     void (*range)(const std::uint16_t* rows, std::size_t n_rows, std::size_t n_features, std::uint16_t* low,
@@ -317,28 +318,28 @@ struct WordKernels {
 };
 
 // Rows of at most 24 bits. A colour's key is its value, the first feature highest.
-enum ColourKind : int { kOneByte = 0, kTwoBytes = 1, kThreeBytes = 2, kOneWord = 3 };
-constexpr int kColourKinds = 4;
+enum KeyKind : int { kOneByte = 0, kTwoBytes = 1, kThreeBytes = 2, kOneUint16 = 3 };
+constexpr int kKeyKinds = 4;
 
 // The keys present: bit key % 64 of bitmap[key / 64], and in ranks[w] how many there are in the words before w.
-struct ColourSet {
+struct KeySet {
     const std::uint64_t* bitmap;
     const std::uint32_t* ranks;
 };
 
-struct ColourKernels {
+struct DistinctRowKernels {
     // Set the rows' bits, and return how many were not set before. Any number of threads may, at the same time.
-    std::size_t (*mark[kColourKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
+    std::size_t (*mark[kKeyKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
 
     // Fills ranks; returns how many keys there are.
     std::uint32_t (*rank_words)(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks);
 
     // ++counts[rank of the row], for rows whose colours are all in the set.
-    void (*count[kColourKinds])(const void* rows, std::size_t n, const ColourSet& set, std::uint32_t* counts);
+    void (*count[kKeyKinds])(const void* rows, std::size_t n, const KeySet& set, std::uint32_t* counts);
 
     // out[i] = values[rank of row i], for rows whose colours are all in the set.
-    void (*look_up[kColourKinds])(const void* rows, std::size_t n, const ColourSet& set,
-                                  const std::int32_t* values, std::int32_t* out);
+    void (*look_up[kKeyKinds])(const void* rows, std::size_t n, const KeySet& set, const std::int32_t* values,
+                               std::int32_t* out);
 };
 
 // Gradients of images, two planes an image, in -kLargestGradient .. kLargestGradient: nine squared differences of two
@@ -392,7 +393,7 @@ constexpr std::size_t kNeighbours = 2;
 // Lower bounds of groups' distances: `bounds` times `unit`, less how far the group has travelled.
 struct GroupBounds {
     std::uint16_t* bounds;  // [row][group]
-    const float* travelled;
+    const float* group_drift;
     float unit;
     std::size_t n_groups;  // 16 at most
 };
@@ -402,32 +403,32 @@ struct UpperBounds {
     const std::int32_t* labels;
     const std::int32_t* labels_before;  // those that the bounds are of; -1: none
     const float* upper;                 // when it was measured, and
-    float* drifted;                     // how far its centroid has moved since
+    float* upper_slack;                 // how far its centroid has moved since
 };
 
 // What rows' coarse scores are uncertain by: `constant` and so many times a row's errors. Null: none have any.
 struct CoarseErrors {
     double constant;
     double code_share;
-    double sketch_share;
+    double pca_share;
     const float* norms;
     const float* codes;
-    const float* sketches;
+    const float* pca_codes;
 };
 
-// Kernels on bounds carried from step to step; see kmeans/row_bounds.hpp. Each is on n_rows rows.
+// Kernels on bounds carried from step to step; see assign/row_bounds.hpp. Each is on n_rows rows.
 struct BoundKernels {
     // Adds what each row's centroid has moved to `drifted`, never too little. now[r] = the upper bound times `more`, -1 where
     // it is not of the row's label.
     void (*follow)(const UpperBounds& bounds, const float* moved, float more, std::size_t n_rows, float* now);
 
     // open[r] = a bit for each group whose bound is not above uppers[r].
-    void (*open_groups)(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
-                        std::uint16_t* open);
+    void (*failed_groups)(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
+                          std::uint16_t* failed);
 
     // open[r] = a bit for each of a row's kNeighbours whose bound, less the way it has come, is not above uppers[r].
-    void (*open_neighbours)(const Neighbour* lists, const float* ways, const float* uppers,
-                            std::size_t n_rows, std::uint16_t* open);
+    void (*failed_neighbours)(const Neighbour* lists, const float* center_drift_totals, const float* uppers,
+                              std::size_t n_rows, std::uint16_t* failed);
 
     // limits[r] = the coarse score, from above, of a centroid uppers[r] away; squares[r]: from below, what such a score needs to
     // be a squared distance.
@@ -443,10 +444,10 @@ struct BoundKernels {
 struct Kernels {
     const char* name;
     bool (*supported)();
-    const ScreenKernels* screen;
-    const NarrowKernels* narrow;
-    const WordKernels* words;  // null where there are none
-    const ColourKernels* colours;
+    const Float32Kernels* float32;
+    const LowDimKernels* low_dim;
+    const Int16Kernels* int16;  // null where there are none
+    const DistinctRowKernels* distinct_rows;
     const ByteKernels* bytes;
     const BoundKernels* bounds;
     const ExactKernels* exact;

@@ -50,22 +50,22 @@ void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n
 }
 
 // Adding 3/2 2^52 grid leaves a double whose last bit is worth one grid: its bits count the grids in the value.
-inline double shift_of(double grid) {
-    return 0x1.8p52 * grid;
+inline double shift_of(double spacing) {
+    return 0x1.8p52 * spacing;
 }
 
-inline std::int64_t take_limb(double& value, double shift) {
+inline std::int64_t take_slice(double& value, double shift) {
     const double shifted = value + shift;
     value -= shifted - shift;
     return static_cast<std::int64_t>(__builtin_bit_cast(std::uint64_t, shifted) -
                                      __builtin_bit_cast(std::uint64_t, shift));
 }
 
-template <class T, std::size_t NLimbs, std::size_t NRows>
-void add_group(const void* const* rows, std::size_t n, const Limbs& limbs, std::int64_t* __restrict sums) {
-    const double* origin = limbs.origin;
-    double shifts[NLimbs];
-    for (std::size_t l = 0; l < NLimbs; ++l) shifts[l] = shift_of(limbs.grids[l]);
+template <class T, std::size_t NSlices, std::size_t NRows>
+void add_group(const void* const* rows, std::size_t n, const Slices& slices, std::int64_t* __restrict sums) {
+    const double* origin = slices.origin;
+    double shifts[NSlices];
+    for (std::size_t l = 0; l < NSlices; ++l) shifts[l] = shift_of(slices.spacings[l]);
     const T* x[NRows];
     for (std::size_t r = 0; r < NRows; ++r) x[r] = static_cast<const T*>(rows[r]);
     for (std::size_t f = 0; f < n; ++f) {
@@ -73,31 +73,31 @@ void add_group(const void* const* rows, std::size_t n, const Limbs& limbs, std::
 #pragma GCC unroll 8
         for (std::size_t r = 0; r < NRows; ++r) value[r] = static_cast<double>(x[r][f]) - origin[f];
 #pragma GCC unroll 3
-        for (std::size_t l = 0; l < NLimbs; ++l) {
+        for (std::size_t l = 0; l < NSlices; ++l) {
             std::int64_t part = 0;
 #pragma GCC unroll 8
-            for (std::size_t r = 0; r < NRows; ++r) part += take_limb(value[r], shifts[l]);
+            for (std::size_t r = 0; r < NRows; ++r) part += take_slice(value[r], shifts[l]);
             sums[l * n + f] += part;
         }
     }
 }
 
-template <class T, std::size_t NLimbs>
-void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n, const Limbs& limbs,
+template <class T, std::size_t NSlices>
+void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n, const Slices& slices,
                       std::int64_t* sums) {
     if (n_rows < kGroup) prefetch_rows<T>(rows, n_rows, n);
     constexpr std::size_t kRows = 4;
     std::size_t r = 0;
-    for (; r + kRows <= n_rows; r += kRows) add_group<T, NLimbs, kRows>(rows + r, n, limbs, sums);
-    for (; r < n_rows; ++r) add_group<T, NLimbs, 1>(rows + r, n, limbs, sums);
+    for (; r + kRows <= n_rows; r += kRows) add_group<T, NSlices, kRows>(rows + r, n, slices, sums);
+    for (; r < n_rows; ++r) add_group<T, NSlices, 1>(rows + r, n, slices, sums);
 }
 
 template <class T>
-void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, const Limbs& limbs,
+void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, const Slices& slices,
                    std::int64_t* sums) {
-    if (limbs.n_limbs == 1) return add_real_rows_of<T, 1>(rows, n_rows, n, limbs, sums);
-    if (limbs.n_limbs == 2) return add_real_rows_of<T, 2>(rows, n_rows, n, limbs, sums);
-    add_real_rows_of<T, 3>(rows, n_rows, n, limbs, sums);
+    if (slices.n_slices == 1) return add_real_rows_of<T, 1>(rows, n_rows, n, slices, sums);
+    if (slices.n_slices == 2) return add_real_rows_of<T, 2>(rows, n_rows, n, slices, sums);
+    add_real_rows_of<T, 3>(rows, n_rows, n, slices, sums);
 }
 
 template <class T>
@@ -151,18 +151,18 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
 
 // Many moves between few clusters: 32-bit sums of what joins each and of what leaves it, Width values a row. What lies behind a
 // narrower row is added, too, and not looked at.
-constexpr std::size_t kMostClustersOfMany = 64;
-constexpr std::size_t kMostWidth = 32;
-constexpr std::size_t kMovesWorth = 2;     // a cluster: fewer are not worth these sums
-constexpr std::size_t kMostMoved = 65536;  // values of 16 bits, whose sum 32 bits hold
-static_assert(kMostMoved * UINT16_MAX <= UINT32_MAX);
+constexpr std::size_t kMaxClustersOfMany = 64;
+constexpr std::size_t kMaxWidth = 32;
+constexpr std::size_t kChangesWorthSumming = 2;  // a cluster: fewer are not worth these sums
+constexpr std::size_t kMaxMoved = 65536;         // values of 16 bits, whose sum 32 bits hold
+static_assert(kMaxMoved * UINT16_MAX <= UINT32_MAX);
 
 template <std::size_t Width>
-struct NarrowSums {
-    alignas(64) std::uint32_t sums[kMostClustersOfMany][Width];
-    std::uint32_t counts[kMostClustersOfMany];
+struct LowDimSums {
+    alignas(64) std::uint32_t sums[kMaxClustersOfMany][Width];
+    std::uint32_t counts[kMaxClustersOfMany];
 
-    explicit NarrowSums(std::size_t n_clusters) {
+    explicit LowDimSums(std::size_t n_clusters) {
         for (std::size_t j = 0; j < n_clusters; ++j) {
             for (std::size_t f = 0; f < Width; ++f) sums[j][f] = 0;
             counts[j] = 0;
@@ -183,8 +183,8 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     // The rows that have as many values behind them as are read.
     const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
     // Neighbours often join the same cluster: two sums in turn, so that the next need not wait for the last.
-    NarrowSums<Width> joined[] = {NarrowSums<Width>(table.n_clusters), NarrowSums<Width>(table.n_clusters)};
-    NarrowSums<Width> left(table.n_clusters);
+    LowDimSums<Width> joined[] = {LowDimSums<Width>(table.n_clusters), LowDimSums<Width>(table.n_clusters)};
+    LowDimSums<Width> left(table.n_clusters);
     for (std::size_t m = 0; m < n_moved; ++m) {
         if (moved[m].row >= n_wide) {
             move_single_of<T, 0>(rows, moved + m, 1, table);
@@ -207,11 +207,11 @@ void move_integers(const void* data, std::size_t n_rows, const std::uint32_t* co
                    std::size_t n_moved, const SumTable& table) {
     const T* rows = static_cast<const T*>(data);
     const std::size_t d = table.n_features;
-    const bool fit = !counts && d <= kMostWidth && table.n_clusters <= kMostClustersOfMany;
-    while (fit && n_moved >= kMovesWorth * table.n_clusters) {
-        const std::size_t n = n_moved < kMostMoved ? n_moved : kMostMoved;
-        (2 * d <= kMostWidth ? move_many<T, kMostWidth / 2> : move_many<T, kMostWidth>)(rows, n_rows, moved,
-                                                                                        n, table);
+    const bool fit = !counts && d <= kMaxWidth && table.n_clusters <= kMaxClustersOfMany;
+    while (fit && n_moved >= kChangesWorthSumming * table.n_clusters) {
+        const std::size_t n = n_moved < kMaxMoved ? n_moved : kMaxMoved;
+        (2 * d <= kMaxWidth ? move_many<T, kMaxWidth / 2> : move_many<T, kMaxWidth>)(rows, n_rows, moved, n,
+                                                                                     table);
         moved += n;
         n_moved -= n;
     }
@@ -225,33 +225,33 @@ void move_integers(const void* data, std::size_t n_rows, const std::uint32_t* co
     kOfFeatures[few ? table.n_features : 0](data, counts, moved, n_moved, table);
 }
 
-template <class T, std::size_t NLimbs>
-void move_reals_of(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+template <class T, std::size_t NSlices>
+void move_reals_of(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                    const SumTable& table) {
     const std::size_t n = table.n_features;
     for (std::size_t m = 0; m < n_moved; ++m) {
         const void* row = static_cast<const T*>(rows) + moved[m].row * n;
-        add_group<T, NLimbs, 1>(&row, n, limbs, table.sums + moved[m].to * NLimbs * n);
+        add_group<T, NSlices, 1>(&row, n, slices, table.sums + moved[m].to * NSlices * n);
         ++table.counts[moved[m].to];
         if (moved[m].from == table.n_clusters) continue;
-        std::int64_t* __restrict from = table.sums + moved[m].from * NLimbs * n;
+        std::int64_t* __restrict from = table.sums + moved[m].from * NSlices * n;
         const T* x = static_cast<const T*>(row);
         for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - limbs.origin[f];
+            double value = static_cast<double>(x[f]) - slices.origin[f];
 #pragma GCC unroll 3
-            for (std::size_t l = 0; l < NLimbs; ++l)
-                from[l * n + f] -= take_limb(value, shift_of(limbs.grids[l]));
+            for (std::size_t l = 0; l < NSlices; ++l)
+                from[l * n + f] -= take_slice(value, shift_of(slices.spacings[l]));
         }
         --table.counts[moved[m].from];
     }
 }
 
 template <class T>
-void move_reals(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+void move_reals(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                 const SumTable& table) {
-    if (limbs.n_limbs == 1) return move_reals_of<T, 1>(rows, limbs, moved, n_moved, table);
-    if (limbs.n_limbs == 2) return move_reals_of<T, 2>(rows, limbs, moved, n_moved, table);
-    move_reals_of<T, 3>(rows, limbs, moved, n_moved, table);
+    if (slices.n_slices == 1) return move_reals_of<T, 1>(rows, slices, moved, n_moved, table);
+    if (slices.n_slices == 2) return move_reals_of<T, 2>(rows, slices, moved, n_moved, table);
+    move_reals_of<T, 3>(rows, slices, moved, n_moved, table);
 }
 
 template <class T>
@@ -265,20 +265,20 @@ void widen_range(const void* row, std::size_t n, double* __restrict low, double*
 }
 
 template <class T>
-void limb_rests(const void* row, std::size_t n, const Limbs& limbs, std::uint64_t* rests) {
+void slice_remainders(const void* row, std::size_t n, const Slices& slices, std::uint64_t* remainders) {
     const T* x = static_cast<const T*>(row);
-    for (std::size_t l = 0; l < limbs.n_limbs; ++l) {
-        double shifts[kMostLimbs];
-        for (std::size_t m = 0; m < kMostLimbs; ++m) shifts[m] = shift_of(limbs.grids[m < l ? m : l]);
+    for (std::size_t l = 0; l < slices.n_slices; ++l) {
+        double shifts[kMaxSlices];
+        for (std::size_t m = 0; m < kMaxSlices; ++m) shifts[m] = shift_of(slices.spacings[m < l ? m : l]);
         std::uint64_t rest = 0;
         for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - limbs.origin[f];
+            double value = static_cast<double>(x[f]) - slices.origin[f];
             // Taking a limb a second time takes nothing.
 #pragma GCC unroll 3
-            for (std::size_t m = 0; m < kMostLimbs; ++m) take_limb(value, shifts[m]);
+            for (std::size_t m = 0; m < kMaxSlices; ++m) take_slice(value, shifts[m]);
             rest |= __builtin_bit_cast(std::uint64_t, value) << 1;  // without the sign: -0 is nothing, too
         }
-        rests[l] |= rest;
+        remainders[l] |= rest;
         if (rest == 0) return;
     }
 }
@@ -346,18 +346,18 @@ bool small_values(const std::int64_t* sums, std::size_t n, double* __restrict hi
     return true;
 }
 
-bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,
+bool values(const std::int64_t* sums, std::size_t n, const double* spacings, std::size_t n_slices,
             double* __restrict high, double* __restrict low) {
-    if (n_limbs == 1 && grids[0] == 1 && small_values(sums, n, high, low)) return false;
+    if (n_slices == 1 && spacings[0] == 1 && small_values(sums, n, high, low)) return false;
     for (std::size_t f = 0; f < n; ++f) {
         const DoubleDouble value = whole(sums[f]);
-        high[f] = value.high * grids[0];
-        low[f] = value.low * grids[0];
+        high[f] = value.high * spacings[0];
+        low[f] = value.low * spacings[0];
     }
-    for (std::size_t l = 1; l < n_limbs; ++l) {
+    for (std::size_t l = 1; l < n_slices; ++l) {
         for (std::size_t f = 0; f < n; ++f) {
             const DoubleDouble value = whole(sums[l * n + f]);
-            accumulate(high[f], low[f], {value.high * grids[l], value.low * grids[l]});
+            accumulate(high[f], low[f], {value.high * spacings[l], value.low * spacings[l]});
         }
     }
     std::uint64_t bits = 0;
@@ -365,7 +365,7 @@ bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::s
     return bits != 0;
 }
 
-void mean(const ClusterSums& sums, double* __restrict centre) {
+void mean(const ClusterSumView& sums, double* __restrict centre) {
     const DoubleDouble count{sums.count[0], sums.count[1]};
     if (sums.plain) {
         for (std::size_t f = 0; f < sums.n_features; ++f) centre[f] = sums.high[f] / count.high;
@@ -394,7 +394,7 @@ inline DoubleDouble plain_term(double x, double sum, double count) {
 // `low`. With M the sum of the terms' sizes, |low| <= (steps + 1) u M, and each of its 2 steps additions rounds by u times
 // that at most: together 4 steps^2 u^2 M.
 template <bool Plain>
-inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSums& sums, const double* centre,
+inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSumView& sums, const double* centre,
                      std::size_t f) {
     const DoubleDouble count{sums.count[0], sums.count[1]};
     DoubleDouble term;
@@ -413,7 +413,8 @@ inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSums& sums
 }
 
 template <bool Plain>
-CostLanes cost_of_chunk(const ClusterSums& sums, const double* centre, std::size_t first, std::size_t last) {
+CostLanes cost_of_chunk(const ClusterSumView& sums, const double* centre, std::size_t first,
+                        std::size_t last) {
     CostLanes lanes;
     std::size_t f = first;
     for (; f + kCostLanes <= last; f += kCostLanes)
@@ -422,7 +423,7 @@ CostLanes cost_of_chunk(const ClusterSums& sums, const double* centre, std::size
     return lanes;
 }
 
-ClusterCost cost(const ClusterSums& sums, const double* centre) {
+ClusterCost cost(const ClusterSumView& sums, const double* centre) {
     constexpr std::size_t kChunk = kCostLanes * kCostSteps;
     CostLanes total;
     for (std::size_t first = 0; first < sums.n_features; first += kChunk) {
@@ -455,7 +456,7 @@ const SumKernels sum_kernels = {
     {move_integers<std::uint8_t>, move_integers<std::uint16_t>},
     {move_reals<float>, move_reals<double>},
     {widen_range<float>, widen_range<double>},
-    {limb_rests<float>, limb_rests<double>},
+    {slice_remainders<float>, slice_remainders<double>},
     {sum_of_squares<std::uint8_t>, sum_of_squares<std::uint16_t>},
     {add_squares<std::uint8_t>, add_squares<std::uint16_t>, add_squares<float>, add_squares<double>},
     {add_reals<std::uint8_t>, add_reals<std::uint16_t>, add_reals<float>, add_reals<double>},

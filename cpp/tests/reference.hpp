@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kmeans/rows.hpp"
+#include "core/rows.hpp"
 
 namespace kmosaic::testing {
 

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "check.hpp"
+#include "core/rows.hpp"
 #include "kernels/dispatch.hpp"
-#include "kmeans/rows.hpp"
 
 namespace kmosaic::testing {
 

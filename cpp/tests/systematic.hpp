@@ -1,5 +1,5 @@
 // Centroids whose float32 products with a row of ones round the same way at every addition: the worst case
-// that the bound of kmeans/screen.hpp has to cover, where random data has errors that cancel.
+// that the bound of filters/float32_filter.hpp has to cover, where random data has errors that cancel.
 #pragma once
 
 #include <algorithm>

@@ -5,9 +5,9 @@
 #include <thread>
 #include <utility>
 
+#include "assign/assign.hpp"
+#include "assign/assigner.hpp"
 #include "check.hpp"
-#include "kmeans/assign.hpp"
-#include "kmeans/assigner.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 #include "systematic.hpp"

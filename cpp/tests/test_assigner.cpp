@@ -1,12 +1,12 @@
 // Assignment steps one after the other, with bounds carried along: each equal to brute force, whatever moved.
-#include "kmeans/assigner.hpp"
+#include "assign/assigner.hpp"
 
 #include <cmath>
 #include <memory>
 #include <numbers>
 
 #include "check.hpp"
-#include "kmeans/centroid_codes.hpp"
+#include "filters/quantized_centers.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 
@@ -172,8 +172,8 @@ struct Coded {
           centers(some_centers),
           n_clusters(centers.size() / rows.n_features),
           codes(rows, kernels(), threads(1)),
-          sketches(codes, kernels(), threads(1)),
-          centroids(codes, sketches, kernels(), n_clusters, 16) {
+          pca_codes(codes, kernels(), threads(1)),
+          centroids(codes, pca_codes, kernels(), n_clusters, 16) {
         centroids.update({centers.data(), n_clusters, rows.n_features}, threads(1));
     }
 
@@ -183,11 +183,11 @@ struct Coded {
         std::vector<double> row(d);
         std::vector<double> center(d);
         for (std::size_t f = 0; f < d; ++f) center[f] = value_at(rows, i, f);
-        codes.to_codes(center.data(), row.data());
-        codes.to_codes(centers.data() + j * d, center.data());
+        codes.to_code_units(center.data(), row.data());
+        codes.to_code_units(centers.data() + j * d, center.data());
         double sum = 0;
         for (std::size_t f = 0; f < d; ++f)
-            sum += std::pow(row[f] - center[f], 2) - std::pow(row[f] - sketches.mean()[f], 2);
+            sum += std::pow(row[f] - center[f], 2) - std::pow(row[f] - pca_codes.mean()[f], 2);
         return sum;
     }
 
@@ -198,34 +198,35 @@ struct Coded {
         return centroids.score(i, j, product);
     }
 
-    [[nodiscard]] Interval finer(std::size_t i, std::size_t j) const {
+    [[nodiscard]] Interval refined(std::size_t i, std::size_t j) const {
         std::int32_t product = 0;
-        const BytePair pair{codes[i], centroids.rest_codes(j)};
+        const BytePair pair{codes[i], centroids.residual_codes(j)};
         kernels().bytes->dots(&pair, 1, codes.n_bytes(), &product);
-        return centroids.finer_score(i, j, fine(i, j), product);
+        return centroids.refined_score(i, j, fine(i, j), product);
     }
 
     // As kernels/bytes.cpp computes it, in float64.
     [[nodiscard]] Interval coarse(std::size_t i, std::size_t j) const {
-        const auto lane = static_cast<std::size_t>(centroids.arrangement().lane_of[j]);
+        const auto lane = static_cast<std::size_t>(centroids.center_groups().lane_of[j]);
         const BytePanel panel = centroids.panel(lane / kPanelWidth);
         const std::size_t l = lane % kPanelWidth;
         double product = 0;
         for (std::size_t f = 0; f < 4 * panel.n_quads; ++f)
-            product += sketches.row(i)[f] * panel.codes[(f / 4 * kPanelWidth + l) * 4 + f % 4];
+            product += pca_codes.row(i)[f] * panel.codes[(f / 4 * kPanelWidth + l) * 4 + f % 4];
         const auto wide = [](float value) { return static_cast<double>(value); };
         const double score = wide(panel.constants[l]) - wide(panel.scales[l]) * product;
-        const double error = wide(sketches.norm(i)) * wide(panel.norm_errors[l]) +
-                             wide(sketches.rest(i)) * wide(panel.rest_errors[l]) + centroids.coarse_slack(i);
+        const double error = wide(pca_codes.norm(i)) * wide(panel.norm_errors[l]) +
+                             wide(pca_codes.outside_norm(i)) * wide(panel.outside_errors[l]) +
+                             centroids.coarse_slack(i);
         return {score - error, score + error};
     }
 
     Rows rows;
     std::vector<double> centers;
     std::size_t n_clusters;
-    RowCodes codes;
-    RowSketches sketches;
-    CentroidCodes centroids;
+    QuantizedRows codes;
+    PcaCodes pca_codes;
+    QuantizedCenters centroids;
 };
 
 bool holds(const Interval& interval, double score) {
@@ -241,7 +242,7 @@ double place_in(const Interval& interval, double score) {
     return (score - interval.low) / (interval.high - interval.low);
 }
 
-// Moves of less than the last bit of what a centroid has moved since its rows were measured, which add up all the same: the first
+// LabelChanges of less than the last bit of what a centroid has moved since its rows were measured, which add up all the same: the first
 // row's centroid goes away from it so slowly, and its rival, whose bound is its own, is soon the nearer.
 TEST(moves_that_are_too_small_for_a_sum_in_float32) {
     constexpr std::size_t d = 64, n = 8;
@@ -282,12 +283,12 @@ TEST(intervals_hold_the_scores_of_centroids_anywhere) {
         select_kernels(cpu);
         const Coded coded(rows_of(values, d), centers);
         context() = cpu;
-        CHECK(coded.sketches.projected());
+        CHECK(coded.pca_codes.projected());
         for (std::size_t i = 0; i < 60; ++i) {
             for (std::size_t j = 0; j < k; ++j) {
                 CHECK(holds(coded.fine(i, j), coded.score(i, j)));
-                CHECK(holds(coded.finer(i, j), coded.score(i, j)));
-                CHECK(width(coded.finer(i, j)) < 0.02 * width(coded.fine(i, j)));
+                CHECK(holds(coded.refined(i, j), coded.score(i, j)));
+                CHECK(width(coded.refined(i, j)) < 0.02 * width(coded.fine(i, j)));
                 CHECK(holds(coded.coarse(i, j), coded.score(i, j)));
             }
         }
@@ -307,8 +308,8 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
-        const RowCodes codes(rows, kernels(), threads(1));
-        const RowSketches sketches(codes, kernels(), threads(1));
+        const QuantizedRows codes(rows, kernels(), threads(1));
+        const PcaCodes pca_codes(codes, kernels(), threads(1));
         const auto largest_code = static_cast<double>(kernels().bytes->largest_code);
         std::vector<double> on_the_line;
         std::vector<double> rounded;
@@ -317,10 +318,10 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
             double largest = 0;
             std::vector<double> u(d);
             for (std::size_t f = 0; f < d; ++f) {
-                u[f] = value_at(rows, i, f) - sketches.mean()[f];
+                u[f] = value_at(rows, i, f) - pca_codes.mean()[f];
                 largest = std::max(largest, std::fabs(u[f]));
             }
-            for (std::size_t f = 0; f < d; ++f) on_the_line.push_back(sketches.mean()[f] + 1.1 * u[f]);
+            for (std::size_t f = 0; f < d; ++f) on_the_line.push_back(pca_codes.mean()[f] + 1.1 * u[f]);
             // Steps of exactly one, set by the feature that matters least to the row.
             std::size_t least = 0;
             for (std::size_t f = 0; f < d; ++f)
@@ -328,23 +329,23 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
             for (std::size_t f = 0; f < d; ++f) {
                 const double code = f == least ? largest_code : static_cast<double>(below(random, 61)) - 30;
                 const double rounding = f == least ? 0 : 0.499 * u[f] / largest;
-                rounded.push_back(sketches.mean()[f] + code + rounding);
-                const double rest_code = f == least ? 0 : static_cast<double>(below(random, 101)) - 50;
-                rounded_twice.push_back(sketches.mean()[f] + code +
-                                        (rest_code + rounding) / (2 * largest_code));
+                rounded.push_back(pca_codes.mean()[f] + code + rounding);
+                const double residual_code = f == least ? 0 : static_cast<double>(below(random, 101)) - 50;
+                rounded_twice.push_back(pca_codes.mean()[f] + code +
+                                        (residual_code + rounding) / (2 * largest_code));
             }
         }
         const Coded coarse(rows, on_the_line);
         const Coded fine(rows, rounded);
-        const Coded finer(rows, rounded_twice);
+        const Coded refined(rows, rounded_twice);
         for (std::size_t i = 0; i < 20; ++i) {
             context() = cpu + " row " + std::to_string(i);
             CHECK(holds(coarse.coarse(i, i), coarse.score(i, i)));
             CHECK(place_in(coarse.coarse(i, i), coarse.score(i, i)) < 0.35);
             CHECK(holds(fine.fine(i, i), fine.score(i, i)));
             CHECK(place_in(fine.fine(i, i), fine.score(i, i)) < 0.01);
-            CHECK(holds(finer.finer(i, i), finer.score(i, i)));
-            CHECK(place_in(finer.finer(i, i), finer.score(i, i)) < 0.01);
+            CHECK(holds(refined.refined(i, i), refined.score(i, i)));
+            CHECK(place_in(refined.refined(i, i), refined.score(i, i)) < 0.01);
         }
     }
     select_kernels("");
@@ -363,27 +364,27 @@ TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
-        const RowCodes codes(rows, kernels(), threads(1));
-        const RowSketches sketches(codes, kernels(), threads(1));
+        const QuantizedRows codes(rows, kernels(), threads(1));
+        const PcaCodes pca_codes(codes, kernels(), threads(1));
         std::vector<double> centers;
         for (std::size_t i = 0; i < 20; ++i) {
             const std::vector<double> row(values.data() + i * d, values.data() + (i + 1) * d);
             std::vector<double> coded(d);
-            codes.to_codes(row.data(), coded.data());
+            codes.to_code_units(row.data(), coded.data());
             for (std::size_t f = 0; f < d; ++f) {
                 const double direction = 50 * (coded[f] - codes[i][f]) / static_cast<double>(codes.error(i));
-                // What to_codes() takes there.
-                centers.push_back(row[f] + (sketches.mean()[f] + direction - coded[f]) * codes.scale());
+                // What to_code_units() takes there.
+                centers.push_back(row[f] + (pca_codes.mean()[f] + direction - coded[f]) * codes.scale());
             }
         }
         const Coded all(rows, centers);
-        CHECK(!all.sketches.projected());
+        CHECK(!all.pca_codes.projected());
         for (std::size_t i = 0; i < 20; ++i) {
             context() = cpu + " row " + std::to_string(i);
             CHECK(holds(all.coarse(i, i), all.score(i, i)));
             CHECK(holds(all.fine(i, i), all.score(i, i)));
-            CHECK(holds(all.finer(i, i), all.score(i, i)));
-            CHECK(place_in(all.finer(i, i), all.score(i, i)) < 0.01);
+            CHECK(holds(all.refined(i, i), all.score(i, i)));
+            CHECK(place_in(all.refined(i, i), all.score(i, i)) < 0.01);
             CHECK(width(all.coarse(i, i)) < 1.01 * width(all.fine(i, i)));
         }
     }

@@ -31,18 +31,18 @@ std::vector<float> uppers_of(std::size_t n, double largest, Random& random) {
 
 struct Groups {
     Groups(std::size_t n_rows, std::size_t n_groups, Random& random)
-        : bounds(n_rows * n_groups), travelled(numbers(n_groups, 40, random)), all{} {
+        : bounds(n_rows * n_groups), group_drift(numbers(n_groups, 40, random)), all{} {
         for (std::uint16_t& bound : bounds) bound = static_cast<std::uint16_t>(below(random, 1 << 16));
-        travelled.resize(16);
-        all = {bounds.data(), travelled.data(), 0x1p-9F, n_groups};
+        group_drift.resize(16);
+        all = {bounds.data(), group_drift.data(), 0x1p-9F, n_groups};
     }
     // Exact in float64, and so few bits that float32 has them, too.
     [[nodiscard]] float now(std::size_t row, std::size_t g) const {
-        return std::fma(static_cast<float>(bounds[row * all.n_groups + g]), all.unit, -travelled[g]);
+        return std::fma(static_cast<float>(bounds[row * all.n_groups + g]), all.unit, -group_drift[g]);
     }
 
     std::vector<std::uint16_t> bounds;
-    std::vector<float> travelled;
+    std::vector<float> group_drift;
     GroupBounds all;
 };
 
@@ -60,20 +60,20 @@ void for_each_kernel(Check check) {
 TEST(upper_bounds_follow_their_centroids) {
     for_each_kernel([](const BoundKernels& kernels, std::size_t n, Random& random) {
         const std::vector<float> moved = numbers(5, 3, random), upper = numbers(n, 100, random);
-        std::vector<float> drifted = numbers(n, 9, random), now(n);
-        const std::vector<float> before = drifted;
+        std::vector<float> upper_slack = numbers(n, 9, random), now(n);
+        const std::vector<float> before = upper_slack;
         std::vector<std::int32_t> labels(n), labels_before(n);
         for (std::size_t r = 0; r < n; ++r) {
             labels[r] = static_cast<std::int32_t>(below(random, 6)) - 1;
             labels_before[r] = below(random, 3) ? labels[r] : static_cast<std::int32_t>(below(random, 6)) - 1;
         }
-        kernels.follow({labels.data(), labels_before.data(), upper.data(), drifted.data()}, moved.data(),
+        kernels.follow({labels.data(), labels_before.data(), upper.data(), upper_slack.data()}, moved.data(),
                        1.5F, n, now.data());
         for (std::size_t r = 0; r < n; ++r) {
             const bool known = labels[r] >= 0 && labels[r] == labels_before[r];
             const float drift = known ? before[r] + moved[static_cast<std::size_t>(labels[r])] : before[r];
-            CHECK(drifted[r] >= drift && drifted[r] <= drift * (1 + 1e-6F));
-            CHECK(now[r] == (known ? (upper[r] + drifted[r]) * 1.5F : -1));
+            CHECK(upper_slack[r] >= drift && upper_slack[r] <= drift * (1 + 1e-6F));
+            CHECK(now[r] == (known ? (upper[r] + upper_slack[r]) * 1.5F : -1));
         }
     });
 }
@@ -84,14 +84,14 @@ TEST(groups_are_open_where_their_bound_is_not_above) {
             const Groups groups(n, n_groups, random);
             std::vector<float> uppers = uppers_of(n, 128, random);
             if (n > 0) uppers[0] = groups.now(0, 0);  // a tie
-            std::vector<std::uint16_t> open(n);
-            kernels.open_groups(groups.all, uppers.data(), n, open.data());
+            std::vector<std::uint16_t> failed(n);
+            kernels.failed_groups(groups.all, uppers.data(), n, failed.data());
             for (std::size_t r = 0; r < n; ++r)
                 for (std::size_t g = 0; g < 16; ++g) {
                     const bool wanted = g < n_groups && !(groups.now(r, g) > uppers[r]);
                     // Multiplied and subtracted, or both in one: the last bit may differ.
                     const bool close = g < n_groups && std::fabs(groups.now(r, g) - uppers[r]) < 1e-4F;
-                    CHECK(close || (open[r] >> g & 1) == wanted);
+                    CHECK(close || (failed[r] >> g & 1) == wanted);
                 }
         }
     });
@@ -99,23 +99,26 @@ TEST(groups_are_open_where_their_bound_is_not_above) {
 
 TEST(neighbours_are_open_where_their_bound_is_not_above) {
     for_each_kernel([](const BoundKernels& kernels, std::size_t n, Random& random) {
-        const std::vector<float> ways = numbers(9, 20, random), uppers = uppers_of(n, 100, random);
+        const std::vector<float> center_drift_totals = numbers(9, 20, random),
+                                 uppers = uppers_of(n, 100, random);
         std::vector<Neighbour> lists(n * kNeighbours);
         for (std::size_t r = 0; r < n; ++r)
             for (std::size_t b = 0; b < below(random, kNeighbours + 1); ++b)
-                lists[r * kNeighbours + b] = {static_cast<std::int32_t>(below(random, ways.size())),
-                                              static_cast<float>(100 * uniform(random))};
-        std::vector<std::uint16_t> open(n);
-        kernels.open_neighbours(lists.data(), ways.data(), uppers.data(), n, open.data());
+                lists[r * kNeighbours + b] = {
+                    static_cast<std::int32_t>(below(random, center_drift_totals.size())),
+                    static_cast<float>(100 * uniform(random))};
+        std::vector<std::uint16_t> failed(n);
+        kernels.failed_neighbours(lists.data(), center_drift_totals.data(), uppers.data(), n, failed.data());
         for (std::size_t r = 0; r < n; ++r) {
             unsigned wanted = 0;
             for (std::size_t b = 0; b < kNeighbours; ++b) {
                 const Neighbour& neighbour = lists[r * kNeighbours + b];
                 if (neighbour.centroid < 0) break;
-                const float bound = neighbour.bound - ways[static_cast<std::size_t>(neighbour.centroid)];
+                const float bound =
+                    neighbour.bound - center_drift_totals[static_cast<std::size_t>(neighbour.centroid)];
                 wanted |= static_cast<unsigned>(!(bound > uppers[r])) << b;
             }
-            CHECK(open[r] == wanted);
+            CHECK(failed[r] == wanted);
         }
     });
 }
@@ -125,19 +128,19 @@ TEST(limits_of_coarse_scores_are_safe_and_not_far_off) {
     for_each_kernel([](const BoundKernels& kernels, std::size_t n, Random& random) {
         for (const bool errors : {false, true}) {
             const std::vector<float> uppers = numbers(n, 2000, random), norms = numbers(n, 3000, random),
-                                     codes = numbers(n, 2, random), sketches = numbers(n, 5, random);
+                                     codes = numbers(n, 2, random), pca_codes = numbers(n, 5, random);
             std::vector<float> limits(n), squares(n);
             const CoarseErrors uncertain{3.25,
                                          2000.5,
                                          900.25,
                                          norms.data(),
                                          errors ? codes.data() : nullptr,
-                                         errors ? sketches.data() : nullptr};
+                                         errors ? pca_codes.data() : nullptr};
             kernels.coarse_limits(uncertain, uppers.data(), n, limits.data(), squares.data());
             for (std::size_t r = 0; r < n; ++r) {
                 const double code = errors ? static_cast<double>(codes[r]) : 0.0;
                 const double slack =
-                    3.25 + 2000.5 * code + (errors ? 900.25 * static_cast<double>(sketches[r]) : 0);
+                    3.25 + 2000.5 * code + (errors ? 900.25 * static_cast<double>(pca_codes[r]) : 0);
                 const double least = std::max(static_cast<double>(norms[r]) * (1 - 0x1p-22) - code, 0.0);
                 const double square = least * least, upper = static_cast<double>(uppers[r]);
                 const double rounding = 1e-5 * (upper * upper + square + slack);

@@ -1,5 +1,5 @@
 // Squared distances: right, and the same bits whatever runs them.
-#include "kmeans/distances.hpp"
+#include "exact/distances.hpp"
 
 #include <cmath>
 

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "check.hpp"
-#include "images/distortions.hpp"
+#include "extras/image_distortion.hpp"
 #include "samples.hpp"
 
 namespace kmosaic::testing {

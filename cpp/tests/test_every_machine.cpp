@@ -2,13 +2,13 @@
 // everywhere.
 #include <bit>
 
+#include "assign/assign.hpp"
 #include "check.hpp"
-#include "kmeans/assign.hpp"
-#include "kmeans/canonical_order.hpp"
-#include "kmeans/distances.hpp"
-#include "kmeans/seeding.hpp"
-#include "partials.hpp"
+#include "core/hash_order.hpp"
+#include "exact/distances.hpp"
 #include "samples.hpp"
+#include "seeding/kmeans_plus_plus.hpp"
+#include "sums.hpp"
 
 namespace kmosaic::testing {
 namespace {
@@ -39,7 +39,7 @@ std::uint64_t digest_of_fit() {
     std::vector<double> centers(values.data(), values.data() + k * d);
     const Centers view{centers.data(), k, d};
     std::vector<std::int32_t> labels(n, -1);
-    Partial partial = empty_partial(rows, k);
+    ClusterSums partial = empty_sums(rows, k);
     partial.add_squares(rows, parallel);
     Digest digest;
     for (int iteration = 0; iteration < 5; ++iteration) {
@@ -55,7 +55,7 @@ std::uint64_t digest_of_fit() {
     squared_distances(rows, view, matrix.data(), parallel);
     own_squared_distances(rows, view, labels.data(), own.data(), parallel);
     hash_rows(rows, hashes.data(), parallel);
-    const CanonicalOrder order = canonical_order(rows, parallel);
+    const HashOrder order = hash_order(rows, parallel);
     Seeder seeder(rows, order.rows.data(), nullptr);
     seeder.add_best(seeder.draw({0.5}), parallel);
     std::vector<double> gains = seeder.gains(seeder.draw({0.1, 0.4, 0.9}), parallel);

@@ -56,7 +56,7 @@ TEST(squared_distance_is_the_scalar_one_and_right) {
         CHECK(same_bits(distance, scalar().squared_distance(a.data(), b.data(), n)));
         const Wide exact = squared_distance<Wide>(rows_of(a, n), 0, b.data());
         const Wide bound =
-            (static_cast<double>(n) / 16 + 8) * 0x1p-53 * exact;  // what kmeans/decide.hpp counts on
+            (static_cast<double>(n) / 16 + 8) * 0x1p-53 * exact;  // what exact/exact_nearest.hpp counts on
         CHECK(absolute(static_cast<Wide>(distance) - exact) <= bound);
     });
 }

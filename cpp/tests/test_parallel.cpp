@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "kmeans/parallel.hpp"
+#include "core/parallel.hpp"
 
 namespace kmosaic::testing {
 namespace {

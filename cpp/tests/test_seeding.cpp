@@ -1,14 +1,14 @@
 // Seeding and the canonical order: right, and the same bits whatever runs them.
-#include "kmeans/seeding.hpp"
+#include "seeding/kmeans_plus_plus.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <set>
 
+#include "assign/assigner.hpp"
 #include "check.hpp"
-#include "kmeans/assigner.hpp"
-#include "kmeans/canonical_order.hpp"
+#include "core/hash_order.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 
@@ -38,7 +38,7 @@ std::vector<double> numbers_for(Random& random, std::size_t step) {
 
 // As many seeds as there are distinct rows, at most k.
 Seeds seed(const Rows& rows, std::size_t k, std::size_t n_threads, bool with_codes) {
-    const CanonicalOrder order = canonical_order(rows, threads(n_threads));
+    const HashOrder order = hash_order(rows, threads(n_threads));
     std::optional<Assigner> assigner;
     if (with_codes) assigner.emplace(rows, threads(n_threads));
     Seeder seeder(rows, order.rows.data(), assigner ? assigner->bounded() : nullptr);
@@ -58,7 +58,7 @@ Seeds seed(const Rows& rows, std::size_t k, std::size_t n_threads, bool with_cod
 
 // The same by brute force, for whole numbers and weights: every sum is exact.
 Seeds slow_seeds(const Rows& rows, std::size_t k) {
-    const std::vector<std::int64_t> order = canonical_order(rows, threads(1)).rows;
+    const std::vector<std::int64_t> order = hash_order(rows, threads(1)).rows;
     Random random(3);
     Seeds seeds{
         {}, {}, std::vector<double>(rows.n_rows, HUGE_VAL), std::vector<std::int32_t>(rows.n_rows, -1)};
@@ -194,7 +194,7 @@ TEST(the_canonical_order_sorts_by_hash_and_finds_runs) {
             if (i == 0 || hash(expected[i]) != hash(expected[i - 1]))
                 starts.push_back(static_cast<std::int64_t>(i));
         for (const std::size_t n_threads : {1U, 3U}) {
-            const CanonicalOrder order = canonical_order(rows, threads(n_threads));
+            const HashOrder order = hash_order(rows, threads(n_threads));
             CHECK(order.rows == expected);
             CHECK(order.starts == starts);
         }

@@ -68,24 +68,24 @@ TEST(integer_rows_are_added_in_32_bits) {
 
 template <class T>
 void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random) {
-    const double grids[] = {0x1p-20, 0x1p-45, 0x1p-70};
+    const double spacings[] = {0x1p-20, 0x1p-45, 0x1p-70};
     const std::vector<double> origin(reals(n, random));
-    for (std::size_t n_limbs = 1; n_limbs <= 3; ++n_limbs) {
-        const Limbs limbs{origin.data(), grids, n_limbs};
+    for (std::size_t n_slices = 1; n_slices <= 3; ++n_slices) {
+        const Slices slices{origin.data(), spacings, n_slices};
         for (const std::size_t n_rows : {1U, 3U, 4U, 9U, 14U}) {
             Values<T> values(n_rows * n);
             fill_any(values, random);
             const std::vector<const void*> rows = pointers(values, n_rows, n, random);
-            Values<std::int64_t> sums(n_limbs * n);
-            std::vector<std::int64_t> expected(n_limbs * n, 0);
-            kernel.add_real_rows[dtype_of<T>() - kFloat32](rows.data(), n_rows, n, limbs, sums.data());
+            Values<std::int64_t> sums(n_slices * n);
+            std::vector<std::int64_t> expected(n_slices * n, 0);
+            kernel.add_real_rows[dtype_of<T>() - kFloat32](rows.data(), n_rows, n, slices, sums.data());
             for (const void* row : rows) {
                 for (std::size_t f = 0; f < n; ++f) {
                     double rest = static_cast<double>(static_cast<const T*>(row)[f]) - origin[f];
-                    for (std::size_t l = 0; l < n_limbs; ++l) {
-                        const double limb = std::nearbyint(rest / grids[l]);  // ties to even
-                        expected[l * n + f] += static_cast<std::int64_t>(limb);
-                        rest -= limb * grids[l];
+                    for (std::size_t l = 0; l < n_slices; ++l) {
+                        const double slice = std::nearbyint(rest / spacings[l]);  // ties to even
+                        expected[l * n + f] += static_cast<std::int64_t>(slice);
+                        rest -= slice * spacings[l];
                     }
                 }
             }
@@ -105,19 +105,19 @@ TEST(real_rows_are_added_limb_by_limb) {
 TEST(totals_take_sums_away_as_they_added_them) {
     Random random(3);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
-        Values<std::uint32_t> narrow(n);
+        Values<std::uint32_t> low_dim(n);
         Values<std::int64_t> wide(n), totals(n);
         std::vector<std::int64_t> before(n), expected(n);
         for (std::size_t f = 0; f < n; ++f) {
-            narrow[f] = static_cast<std::uint32_t>(random());
+            low_dim[f] = static_cast<std::uint32_t>(random());
             wide[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
             before[f] = totals[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
-            expected[f] = totals[f] + narrow[f] + wide[f];
+            expected[f] = totals[f] + low_dim[f] + wide[f];
         }
-        kernel.add_sums(narrow.data(), n, false, totals.data());
+        kernel.add_sums(low_dim.data(), n, false, totals.data());
         kernel.add_totals(wide.data(), n, false, totals.data());
         CHECK(same_bits(totals, expected));
-        kernel.add_sums(narrow.data(), n, true, totals.data());
+        kernel.add_sums(low_dim.data(), n, true, totals.data());
         kernel.add_totals(wide.data(), n, true, totals.data());
         CHECK(same_bits(totals, before));
     });
@@ -148,13 +148,13 @@ TEST(integers_are_added_and_squared_in_64_bits) {
         check_add_integers<std::uint16_t>(kernel, n, random);
     });
     Values<std::uint8_t> bytes(100001);
-    Values<std::uint16_t> words(100001);
+    Values<std::uint16_t> int16(100001);
     std::fill_n(bytes.data(), bytes.size(), std::uint8_t{255});
-    std::fill_n(words.data(), words.size(), std::uint16_t{65535});
+    std::fill_n(int16.data(), int16.size(), std::uint16_t{65535});
     for (const std::string& name : supported_variants()) {
         context() = name;
         CHECK(table(name).sums->sum_of_squares[kUint8](bytes.data(), bytes.size()) == 65025ULL * 100001);
-        CHECK(table(name).sums->sum_of_squares[kUint16](words.data(), words.size()) ==
+        CHECK(table(name).sums->sum_of_squares[kUint16](int16.data(), int16.size()) ==
               4294836225ULL * 100001);
     }
 }
@@ -203,27 +203,27 @@ TEST(reals_and_their_squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
 
 TEST(values_are_those_of_the_limbs) {
     Random random(6);
-    const double grids[] = {0x1p3, 0x1p-40, 0x1p-83};
+    const double spacings[] = {0x1p3, 0x1p-40, 0x1p-83};
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
-        for (std::size_t n_limbs = 1; n_limbs <= 3; ++n_limbs) {
-            Values<std::int64_t> sums(n_limbs * n);
+        for (std::size_t n_slices = 1; n_slices <= 3; ++n_slices) {
+            Values<std::int64_t> sums(n_slices * n);
             for (std::size_t i = 0; i < sums.size(); ++i)
                 sums[i] = static_cast<std::int64_t>(random()) >> (1 + below(random, 63));
             sums[0] = INT64_MIN;
-            if (n % 2) std::fill_n(sums.data(), n_limbs * n, 12345);
+            if (n % 2) std::fill_n(sums.data(), n_slices * n, 12345);
             Values<double> high(n), low(n), scalar_high(n), scalar_low(n);
-            const bool low_used = kernel.values(sums.data(), n, grids, n_limbs, high.data(), low.data());
+            const bool low_used = kernel.values(sums.data(), n, spacings, n_slices, high.data(), low.data());
             CHECK(low_used == std::any_of(low.data(), low.data() + n, [](double x) { return x != 0; }));
-            scalar().values(sums.data(), n, grids, n_limbs, scalar_high.data(), scalar_low.data());
+            scalar().values(sums.data(), n, spacings, n_slices, scalar_high.data(), scalar_low.data());
             CHECK(same_bits(high, scalar_high) && same_bits(low, scalar_low));
             bool right = true;
             for (std::size_t f = 0; f < n; ++f) {
                 Wide exact = 0;  // with one limb it is exact, and so must be the value
-                for (std::size_t l = n_limbs; l-- > 0;)
-                    exact += static_cast<Wide>(sums[l * n + f]) * static_cast<Wide>(grids[l]);
+                for (std::size_t l = n_slices; l-- > 0;)
+                    exact += static_cast<Wide>(sums[l * n + f]) * static_cast<Wide>(spacings[l]);
                 const Wide error = absolute(static_cast<Wide>(high[f]) + static_cast<Wide>(low[f]) - exact);
                 right = right && high[f] == high[f] + low[f] &&
-                        error <= (n_limbs == 1 ? 0 : 0x1p-102) * absolute(exact);
+                        error <= (n_slices == 1 ? 0 : 0x1p-102) * absolute(exact);
             }
             CHECK(right);
         }
@@ -254,7 +254,7 @@ TEST(values_of_whole_numbers_are_exact) {
     });
 }
 
-void check_mean_and_cost(const SumKernels& kernel, const ClusterSums& sums, Random& random) {
+void check_mean_and_cost(const SumKernels& kernel, const ClusterSumView& sums, Random& random) {
     const std::size_t n = sums.n_features;
     const Values<double> centre(reals(n, random));
     Values<double> mean(n), scalar_mean(n);

@@ -13,10 +13,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from kmosaic.cluster import KMeans
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.evaluate import SweepOptions, summarise, sweep
 from kmosaic.explain import Lesson, PointSet, make_lesson, write_lesson
 from kmosaic.images.collection import Dataset, ImageCollection
+from kmosaic.models.image_model import ImageFormat
 from kmosaic.report import FitReport, Provenance, SweepReport, write_fit_report, write_sweep_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -111,7 +111,7 @@ def test_interrupted_while_drawing_a_map(folder: Path) -> None:
     program = (
         f"{LISTEN}import time\n"
         "from kmosaic.cli import main\n"
-        "from kmosaic.scenes.raster_output import RasterOutput\n"
+        "from kmosaic.scenes.io.geotiff_writer import RasterOutput\n"
         "flush = RasterOutput.flush\n"
         "def slow(self):\n"
         "    flush(self)\n"

@@ -68,14 +68,14 @@ def test_the_seeds_of_the_slow_oracle(name: str, weighted: bool) -> None:
     X = DATASETS[name].astype(np.uint8)
     # Whole weights: every sum is exact, in whatever order it is added.
     weights = np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1) if weighted else None
-    order = engine(X).canonical_order()
+    order = engine(X).hash_order()
     k = min(20, len(X))
     ones = np.ones(len(X)) if weights is None else weights
     expected = slow_greedy_seeds(X, ones, order, k, np.random.RandomState(3))
     for dtype in ("uint8", "uint16", "float32", "float64"):
         for n_threads in (1, 3):
             given = MemoryEngine(X.astype(dtype), weights, n_threads)
-            assert (given.canonical_order() == order).all()
+            assert (given.hash_order() == order).all()
             seeds = greedy_kmeans_plus_plus(given, k, np.random.RandomState(3))
             assert seeds.tolist() == expected, (dtype, n_threads)
 
@@ -89,7 +89,7 @@ def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> 
     X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
     weights = random.uniform(0, 2, len(X))
     seeder, screened = engine(X, weights).seeder(), np.full(len(X), np.inf)
-    unscreened = _core.Seeder(X, weights, engine(X).canonical_order(), None)
+    unscreened = _core.Seeder(X, weights, engine(X).hash_order(), None)
     for step in range(12):
         tried = random.integers(0, len(X), 7).tolist()
         gains = seeder.gains(tried, 2)
@@ -116,7 +116,7 @@ def test_labels_name_the_nearest_seed() -> None:
 @pytest.mark.usefixtures("cpu")
 def test_real_images(shared_data_mnist: Array) -> None:
     X = shared_data_mnist[:5000]
-    order = engine(X).canonical_order()
+    order = engine(X).hash_order()
     expected = slow_greedy_seeds(X, np.ones(len(X)), order, 12, np.random.RandomState(0))
     for dtype in ("uint8", "float32"):
         seeds = greedy_kmeans_plus_plus(engine(X.astype(dtype)), 12, np.random.RandomState(0))
@@ -125,7 +125,7 @@ def test_real_images(shared_data_mnist: Array) -> None:
 
 def test_random_rows_are_the_largest_keys() -> None:
     X = np.random.default_rng(0).integers(0, 256, (3000, 2)).astype(np.uint8)
-    order, distinct = engine(X).canonical_order(), engine(X).distinct_rows()
+    order, distinct = engine(X).hash_order(), engine(X).distinct_rows()
     assert distinct.weights.sum() == len(X)
     assert len(distinct.starts) == len(np.unique(X, axis=0))
     keys = np.log(distinct.weights) + np.random.RandomState(4).gumbel(size=len(distinct.starts))

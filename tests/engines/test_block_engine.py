@@ -51,7 +51,7 @@ class Sent(Cut):
         result: T = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(task))(block)))
         return result
 
-    def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
+    def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
         total, *others = self.map(task)
         for other in others:
             total.merge(other)
@@ -112,7 +112,7 @@ def test_floats_of_many_magnitudes(lengths: list[int], keeps_labels: bool) -> No
     X[5], X[300] = 1e-30, 1e17
     centers = X[::53].copy()
     engine = BlockEngine(Cut(X, lengths), 2, keeps_labels=keeps_labels)
-    assert not engine.assign(centers).partial.exact
+    assert not engine.assign(centers).sums.exact
     assert_equal(fit(engine, centers), fit(MemoryEngine(X, None, 1), centers))
 
 
@@ -154,21 +154,21 @@ def test_labels_kept_are_of_use_only_where_rows_come_in_turn() -> None:
 def test_what_is_pickled_is_the_partial_itself() -> None:
     X = data("float32")
     engine = MemoryEngine(X, None, 1)
-    partial = engine.assign(X[:4].astype(np.float64)).partial
-    copy = pickle.loads(pickle.dumps(partial))
-    assert copy.equal_sums(partial)
-    assert copy.inertia(X[:4].astype(np.float64)) == partial.inertia(X[:4].astype(np.float64))
-    copy.merge(partial)
-    assert (copy.counts == 2 * partial.counts).all()
-    assert not copy.equal_sums(partial)
+    sums = engine.assign(X[:4].astype(np.float64)).sums
+    copy = pickle.loads(pickle.dumps(sums))
+    assert copy.equal_sums(sums)
+    assert copy.inertia(X[:4].astype(np.float64)) == sums.inertia(X[:4].astype(np.float64))
+    copy.merge(sums)
+    assert (copy.counts == 2 * sums.counts).all()
+    assert not copy.equal_sums(sums)
 
 
 def test_a_damaged_state_is_refused() -> None:
-    partial = _core.Partial(2, np.zeros(3), True)
-    state = list(partial.__getstate__())
+    sums = _core.ClusterSums(2, np.zeros(3), True)
+    state = list(sums.__getstate__())
     state[4] = state[4][:-8]
     with pytest.raises(ValueError, match="wrong sizes"):
-        _core.Partial.__new__(_core.Partial).__setstate__(tuple(state))
+        _core.ClusterSums.__new__(_core.ClusterSums).__setstate__(tuple(state))
 
 
 def test_blocks_without_rows_are_refused() -> None:

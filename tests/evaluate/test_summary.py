@@ -12,9 +12,9 @@ from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.datasets import load_digits
 
 from kmosaic.cluster import KMeans
-from kmosaic.cluster.model_file import ClusterNaming, ImageFormat, Model
 from kmosaic.evaluate import ClusterClassifier, ClusterSummary, summarise
 from kmosaic.evaluate.summary import own_distances
+from kmosaic.models.image_model import ClusterNaming, ImageFormat, Model
 
 NAMES = tuple(f"digit {label}" for label in range(10))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.explain import Lesson, PointSet, make_lesson
 from kmosaic.images.collection import ImageCollection
+from kmosaic.models.image_model import ImageFormat
 
 
 @pytest.fixture(scope="session")

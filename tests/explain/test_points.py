@@ -10,7 +10,7 @@ import pytest
 from kmosaic.errors import DataError
 from kmosaic.explain import read_points
 from kmosaic.explain.points import islands, rings, separated, shirt_sizes, unlike
-from kmosaic.explain.points_file import MAX_BYTES, MOST_POINTS
+from kmosaic.explain.points_file import MAX_BYTES, MAX_POINTS
 
 
 @pytest.mark.parametrize("make", [separated, islands, shirt_sizes, rings, unlike])
@@ -94,7 +94,7 @@ def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path, content: bytes
 
 def test_too_many_points_are_refused(tmp_path: Path):
     path = tmp_path / "points.csv"
-    path.write_text("".join(f"{i},{i}\n" for i in range(MOST_POINTS + 1)))
+    path.write_text("".join(f"{i},{i}\n" for i in range(MAX_POINTS + 1)))
 
     with pytest.raises(DataError, match="2,001 points, and a lesson takes at most 2,000; give a sample"):
         read_points(path)

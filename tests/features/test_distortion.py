@@ -140,4 +140,4 @@ def test_what_cannot_be_compared() -> None:
         distance.to_candidates(levels, levels, np.array([[0], [2]]))
     with pytest.raises(ValueError, match="from -30 to 30"):
         distance.to_candidates(levels + np.int8(31), levels, np.array([[0], [1]]))
-    assert _core.MOST_WARP == 16
+    assert _core.MAX_WARP == 16

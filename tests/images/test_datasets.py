@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images import ReadOptions, catalogue, load_dataset, load_images, registry
+from kmosaic.models.image_model import ImageFormat
 
 Save = Callable[..., Path]
 DIGITS = ImageFormat(8, 8, 1, "uint8", 16)

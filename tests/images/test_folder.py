@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images import ImageCollection, ReadOptions, load_dataset, load_images
 from kmosaic.images import memory as memory_module
+from kmosaic.models.image_model import ImageFormat
 
 Save = Callable[..., Path]
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)

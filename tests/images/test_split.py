@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images import ImageCollection, ReadOptions, stratified_split
 from kmosaic.images.split import hold_out
+from kmosaic.models.image_model import ImageFormat
 
 FROZEN = [2, 3, 11, 13]
 

@@ -9,9 +9,9 @@ import pytest
 from sklearn.datasets import load_digits
 
 from kmosaic.cluster import KMeans
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.evaluate import ClusterSummary, SweepResult, SweepRun, summarise
 from kmosaic.images.collection import Dataset, ImageCollection, SkippedFile
+from kmosaic.models.image_model import ImageFormat
 
 HOSTILE = '<script>alert("x")</script>&\udcff\u202e$_\n'
 

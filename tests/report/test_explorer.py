@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.evaluate import ClusterSummary
 from kmosaic.images.collection import ImageCollection
+from kmosaic.models.image_model import ImageFormat
 from kmosaic.report.explorer import explorer_data, room_for
 
 from .conftest import clustered

@@ -19,11 +19,11 @@ import pytest
 from PIL import Image
 
 from kmosaic.cluster import KMeans
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import OutputError
 from kmosaic.evaluate import STARTING_DOCUMENT, ClusterSummary, SweepOptions, SweepResult, summarise
 from kmosaic.evaluate import sweep as run_sweep
 from kmosaic.images.collection import Dataset, ImageCollection, SkippedFile
+from kmosaic.models.image_model import ImageFormat
 from kmosaic.report import (
     FitReport,
     Provenance,

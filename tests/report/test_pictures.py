@@ -17,10 +17,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import OutputError
 from kmosaic.evaluate import STARTING_DOCUMENT, ClusterSummary, SweepResult
 from kmosaic.images.collection import ImageCollection
+from kmosaic.models.image_model import ImageFormat
 from kmosaic.report import (
     DARK,
     LIGHT,

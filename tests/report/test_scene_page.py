@@ -28,7 +28,7 @@ from kmosaic.report import scene_pixels as pixels_module
 from kmosaic.report.scene_page import _crs_name
 from kmosaic.report.scene_pixels import picture, values_planes
 from kmosaic.scenes import IsodataOptions, Segmentation, segment
-from kmosaic.scenes.quicklook import Quicklook
+from kmosaic.scenes.preview import Quicklook
 from scene_files import patches, write_raster
 
 from .conftest import HOSTILE
@@ -186,7 +186,7 @@ def test_classes_without_pixels_and_one_class_alone(result: Segmentation, scene:
 
 
 def test_many_classes_have_a_list_of_pairs(result: Segmentation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scene_page, "_MOST_IN_MATRIX", 3)
+    monkeypatch.setattr(scene_page, "_MAX_IN_MATRIX", 3)
     page = Page(render_scene_report(SceneReport(result)))
     apart = result.statistics.separability  # type: ignore[union-attr]
     first, second = np.unravel_index(np.nanargmin(apart + 9 * np.eye(4)), apart.shape)

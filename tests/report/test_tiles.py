@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kmosaic.cluster.model_file import ImageFormat
+from kmosaic.models.image_model import ImageFormat
 from kmosaic.report.tiles import display_range, largest_side, png, reduced, tile_size, tiles
 
 

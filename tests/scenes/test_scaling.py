@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.scenes import segment
-from kmosaic.scenes.arrays import as_scene
-from kmosaic.scenes.moments import exact_sum
-from kmosaic.scenes.order_statistics import OrderStatistics
-from kmosaic.scenes.reading import ReadOptions
+from kmosaic.scenes.io.array_scene import as_scene
+from kmosaic.scenes.io.read_options import ReadOptions
 from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling
+from kmosaic.scenes.stats.moments import exact_sum
+from kmosaic.scenes.stats.order_statistics import OrderStatistics
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 RNG = np.random.default_rng(11)

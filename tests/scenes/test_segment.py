@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from kmosaic import KMeans
 from kmosaic.errors import DataError, OutputError
-from kmosaic.scenes import ReadOptions, as_scene, load_scene_model, mapping, segment
-from kmosaic.scenes.class_map import sidecar_path
-from kmosaic.scenes.class_names import read_class_names
-from kmosaic.scenes.labelling import Classifier
-from kmosaic.scenes.raster import RasterScene
+from kmosaic.scenes import ReadOptions, as_scene, load_scene_model, segment
+from kmosaic.scenes.io.raster_scene import RasterScene
+from kmosaic.scenes.map import mapping
+from kmosaic.scenes.map.class_map import sidecar_path
+from kmosaic.scenes.map.class_names import read_class_names
+from kmosaic.scenes.map.classifier import Classifier
+from kmosaic.scenes.map.smoothing import majority_filter
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Strip
 from kmosaic.scenes.segment import described_rgb
-from kmosaic.scenes.smoothing import majority_filter
 from scene_files import patches, write_raster
 
 rasterio = pytest.importorskip("rasterio")

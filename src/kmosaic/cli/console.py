@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A pipe has no width: wide enough that rich never breaks a line of a table there.
 _PIPE_WIDTH = 400
-_MOST_SKIPPED_NAMED = 10
+_MAX_SKIPPED_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def note_skipped(collection: ImageCollection) -> None:
     if not skipped:
         return
     note(f"kmosaic: {plural(len(skipped), 'file')} skipped:")
-    note(*(f"  {file.path}: {file.reason}" for file in skipped[:_MOST_SKIPPED_NAMED]))
-    if len(skipped) > _MOST_SKIPPED_NAMED:
-        note(f"  and {len(skipped) - _MOST_SKIPPED_NAMED:,} more")
+    note(*(f"  {file.path}: {file.reason}" for file in skipped[:_MAX_SKIPPED_NAMED]))
+    if len(skipped) > _MAX_SKIPPED_NAMED:
+        note(f"  and {len(skipped) - _MAX_SKIPPED_NAMED:,} more")
 
 
 def note_crowded(share: float, n_clusters: int, where: str) -> None:

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
 _HEADER = ("group", "id", "distance")
-_MOST_DRAWN = 20
-_MOST_IN_ROW = 8
+_MAX_DRAWN = 20
+_MAX_IN_ROW = 8
 
 
 @click.command(short_help="List images that are nearly the same.")
 @source_argument
 @path_option("-o", "--output", help="Where to write the CSV table: group, id, distance.")
-@path_option("--picture", help=f"Draw the first {_MOST_DRAWN} groups, as PNG or SVG by the file's suffix.")
+@path_option("--picture", help=f"Draw the first {_MAX_DRAWN} groups, as PNG or SVG by the file's suffix.")
 @click.option(
     "--distance",
     "most",
@@ -106,8 +106,8 @@ def _draw(images: ImageCollection, groups: list[DuplicateGroup], path: Path, *, 
     from kmosaic.report.rows import PictureRow, image_rows
 
     rows = [
-        PictureRow(group.rows[:_MOST_IN_ROW].tolist(), group.distances[:_MOST_IN_ROW].tolist())
-        for group in groups[:_MOST_DRAWN]
+        PictureRow(group.rows[:_MAX_IN_ROW].tolist(), group.distances[:_MAX_IN_ROW].tolist())
+        for group in groups[:_MAX_DRAWN]
     ]
     shown = f"{len(rows)} of {plural(len(groups), 'group')} of nearly equal images"
     explanation = "A group a line, with each image's distance to the one most like it."

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.explain import Frame, Lesson, PointSet
 
-_MOST_CLUSTERS = 8  # as many as the page has shapes and colours for
+_MAX_CLUSTERS = 8  # as many as the page has shapes and colours for
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class _Request:
 )
 @click.option(
     "--clusters",
-    type=WholeNumber(2, _MOST_CLUSTERS),
+    type=WholeNumber(2, _MAX_CLUSTERS),
     metavar="K",
     help="The number of clusters to begin with on those points. [default: 3]",
 )

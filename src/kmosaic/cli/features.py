@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
 # A movement of a quarter of an image is more than the model of distortions is meant for.
-_LEAST_SIDES_PER_WARP = 5
+_MIN_SIDES_PER_WARP = 5
 
 
 def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,7 +134,7 @@ class Seen:
         say(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
         height, width = images.format.height, images.format.width
         moved = next((step.warp for step in self.recipe.steps if isinstance(step, GraphEmbedding)), 0)
-        if min(height, width) < _LEAST_SIDES_PER_WARP * moved:
+        if min(height, width) < _MIN_SIDES_PER_WARP * moved:
             note(
                 f"kmosaic: warning: images of {width} x {height} pixels are small for graph, which takes "
                 f"those for alike that differ by movements of {moved} pixels: try --features gradients, too"

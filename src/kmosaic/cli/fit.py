@@ -63,7 +63,7 @@ _PICTURES = (
     "inertia-history",
 )
 _CLUSTERS_IN_MEMBERS = 12
-_MOST_CLUSTERS_LISTED = 40
+_MAX_CLUSTERS_LISTED = 40
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _test_summary(
 
 
 def _naming(summary: ClusterSummary) -> Any:
-    from kmosaic.cluster.model_file import ClusterNaming
+    from kmosaic.models.image_model import ClusterNaming
 
     if summary.cluster_names is None or summary.label_names is None or summary.label_shares is None:
         return None
@@ -251,10 +251,10 @@ def _say_result(finished: _Finished) -> None:
         f"{ended} {plural(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
     finished.seen.tell(dataset.train)
-    if summary.n_clusters <= _MOST_CLUSTERS_LISTED:
+    if summary.n_clusters <= _MAX_CLUSTERS_LISTED:
         _show_clusters(summary)
     else:
-        say(f"(table of clusters left out: more than {_MOST_CLUSTERS_LISTED}; the report has it)")
+        say(f"(table of clusters left out: more than {_MAX_CLUSTERS_LISTED}; the report has it)")
     largest = int(summary.cluster_sizes.argmax())
     share = float(summary.cluster_sizes[largest]) / len(dataset.train)
     note_crowded(share, summary.n_clusters, f"cluster {largest}")
@@ -293,7 +293,7 @@ def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
 
 def _write_model(request: _Request, path: Path, finished: _Finished) -> None:
     from kmosaic.cluster import save_model
-    from kmosaic.cluster.model_file import Model, Origin
+    from kmosaic.models.image_model import Model, Origin
 
     train = finished.dataset.train
     origin = Origin(trained_on=train.source, command=request.command)

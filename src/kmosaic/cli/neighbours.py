@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
 _HEADER = ("id", "rank", "neighbour", "distance")
-_MOST_OUTLIERS = 10
+_MAX_OUTLIERS = 10
 
 
 @click.command(short_help="List the images most like each, and those like none.")
@@ -34,7 +34,7 @@ _MOST_OUTLIERS = 10
 @path_option("-o", "--output", help="Where to write the CSV table: id, rank, neighbour, distance.")
 @path_option(
     "--picture",
-    help=f"Draw the {_MOST_OUTLIERS} images least like any other, and their neighbours, as PNG or SVG.",
+    help=f"Draw the {_MAX_OUTLIERS} images least like any other, and their neighbours, as PNG or SVG.",
 )
 @click.option(
     "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
@@ -134,7 +134,7 @@ def _outliers(found: ImageNeighbors) -> NDArray[np.intp]:
 
     from kmosaic.features.duplicates import nearest_distances
 
-    return np.argsort(-nearest_distances(found), kind="stable")[:_MOST_OUTLIERS]
+    return np.argsort(-nearest_distances(found), kind="stable")[:_MAX_OUTLIERS]
 
 
 def _words(images: ImageCollection, found: ImageNeighbors) -> str:

@@ -19,10 +19,10 @@ from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
     from kmosaic.scenes import ReadOptions, Segmentation
-    from kmosaic.scenes.fitting import SceneFit
-    from kmosaic.scenes.scene_model import SceneModel
+    from kmosaic.scenes.fit.fitting import SceneFit
+    from kmosaic.scenes.fit.scene_model import SceneModel
 
-_MOST_CLASSES_LISTED = 40
+_MAX_CLASSES_LISTED = 40
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)")
@@ -294,10 +294,10 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
     if request.report is not None:
         _write_report(request, request.report, result, given)
     say(*_words(result, len(request.sources)))
-    if result.model.n_classes <= _MOST_CLASSES_LISTED:
+    if result.model.n_classes <= _MAX_CLASSES_LISTED:
         _show_classes(result)
     else:
-        say(f"(table of classes left out: more than {_MOST_CLASSES_LISTED}; --statistics has it)")
+        say(f"(table of classes left out: more than {_MAX_CLASSES_LISTED}; --statistics has it)")
     say(written(list(_written(request, given))))
     if not request.quiet:
         say(f"Next: {_next(request)}")
@@ -374,9 +374,9 @@ def _write_report(request: _Request, path: Path, result: Segmentation, given: di
 
 def _named(request: _Request, nodata: int) -> tuple[tuple[str, ...], Path | SceneModel | None]:
     """The names in the file, and the model, which says how many there are to be."""
-    from kmosaic.scenes.class_map import Coding
-    from kmosaic.scenes.class_names import read_class_names
-    from kmosaic.scenes.scene_model import load_scene_model
+    from kmosaic.scenes.fit.scene_model import load_scene_model
+    from kmosaic.scenes.map.class_map import Coding
+    from kmosaic.scenes.map.class_names import read_class_names
 
     assert request.names is not None
     if request.clusters is not None:
@@ -477,7 +477,7 @@ def _written(request: _Request, given: dict[str, Any]) -> Iterator[Path]:
 
 def _read(request: _Request) -> frozenset[str]:
     """The files that are read, but for those that only an opened scene tells of."""
-    from kmosaic.scenes.sources import files_read
+    from kmosaic.scenes.io.sources import files_read
 
     model = request.model if request.clusters is None else None
     others = (request.reading.mask, request.names, model)

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kmosaic.cluster.kmeans import KMeans
     from kmosaic.cluster.minibatch import MiniBatchKMeans
-    from kmosaic.cluster.model_file import ImageFormat, Model, load_model, save_model
-    from kmosaic.cluster.representation import FeatureStep, Representation
+    from kmosaic.models.image_model import ImageFormat, Model, load_model, save_model
+    from kmosaic.models.representation import FeatureStep, Representation
 
 # Imported when first asked for: scenes need seeds and fields, and no scikit-learn, which takes a second and
 # 80 MB.
 _HOMES = {
-    "FeatureStep": "representation",
-    "ImageFormat": "model_file",
-    "KMeans": "kmeans",
-    "MiniBatchKMeans": "minibatch",
-    "Model": "model_file",
-    "Representation": "representation",
-    "load_model": "model_file",
-    "save_model": "model_file",
+    "FeatureStep": "kmosaic.models.representation",
+    "ImageFormat": "kmosaic.models.image_model",
+    "KMeans": "kmosaic.cluster.kmeans",
+    "MiniBatchKMeans": "kmosaic.cluster.minibatch",
+    "Model": "kmosaic.models.image_model",
+    "Representation": "kmosaic.models.representation",
+    "load_model": "kmosaic.models.image_model",
+    "save_model": "kmosaic.models.image_model",
 }
 
 __all__ = [
@@ -39,4 +39,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kmosaic.cluster' has no attribute {name!r}")
-    return getattr(import_module(f"kmosaic.cluster.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

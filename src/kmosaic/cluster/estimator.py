@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Cluster
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from kmosaic.cluster.dask_rows import LARGEST_VALUE, is_dask_array
-from kmosaic.cluster.streaming import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
+from kmosaic.cluster.dask.estimators import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
+from kmosaic.cluster.dask.rows import LARGEST_VALUE, is_dask_array
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
@@ -88,7 +88,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             return -inertia_of(rows, self.cluster_centers_, self.n_threads)
         rows = self._rows(X, reset=False)
         engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
-        return -engine.inertia(engine.assign(self.cluster_centers_).partial, self.cluster_centers_)
+        return -engine.inertia(engine.assign(self.cluster_centers_).sums, self.cluster_centers_)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit; see the subclasses."""

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from kmosaic.cluster.dask_rows import in_memory, is_dask_array
+from kmosaic.cluster.dask.estimators import (
+    block_engine,
+    checked_dask_rows,
+    fits_here,
+    held_labels,
+    lazy_labels,
+    seeding_engine,
+)
+from kmosaic.cluster.dask.rows import in_memory, is_dask_array
 from kmosaic.cluster.estimator import (
     EMPTY_CLUSTERS,
     CentroidEstimator,
@@ -23,14 +31,6 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
-from kmosaic.cluster.streaming import (
-    block_engine,
-    checked_dask_rows,
-    fits_here,
-    held_labels,
-    lazy_labels,
-    seeding_engine,
-)
 from kmosaic.engines import (
     BlockEngine,
     IterationProgress,
@@ -39,13 +39,13 @@ from kmosaic.engines import (
     MemoryEngine,
     Rows,
     lloyd,
-    merge_colours,
+    merge_equal_rows,
     resolve_n_threads,
 )
 from kmosaic.engines.empty import EmptyClusters
 
 # Fewer rows are fitted before their colours are counted.
-LEAST_ROWS_TO_MERGE = 1 << 15
+MIN_ROWS_TO_MERGE = 1 << 15
 
 
 class KMeans(CentroidEstimator):
@@ -167,7 +167,7 @@ class KMeans(CentroidEstimator):
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
         n_threads = resolve_n_threads(self.n_threads)
-        merged = merge_colours(rows, n_threads) if self._may_merge(rows, weights) else None
+        merged = merge_equal_rows(rows, n_threads) if self._may_merge(rows, weights) else None
         if merged is None:
             engine = MemoryEngine(rows, weights, n_threads, keeps_bounds=True)
         else:
@@ -205,7 +205,7 @@ class KMeans(CentroidEstimator):
     def _may_merge(self, rows: Rows, weights: NDArray[np.float64] | None) -> bool:
         """Whether equal rows may be fitted as one. What draws rows by their number must see them all."""
         draws_rows = callable(self.init) or self.empty_clusters == "random"
-        return weights is None and len(rows) >= LEAST_ROWS_TO_MERGE and not draws_rows
+        return weights is None and len(rows) >= MIN_ROWS_TO_MERGE and not draws_rows
 
     def _best_of(
         self,

@@ -11,8 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from kmosaic.cluster.batches import Batches, DaskBatches, HeldBatches
-from kmosaic.cluster.dask_rows import is_dask_array
+from kmosaic.cluster.dask.batches import Batches, DaskBatches, HeldBatches
+from kmosaic.cluster.dask.estimators import (
+    batch_in_memory,
+    block_engine,
+    checked_dask_rows,
+    fits_here,
+    held_labels,
+    held_rows,
+    lazy_labels,
+    seeding_engine,
+)
+from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import (
     CentroidEstimator,
     all_or_nothing,
@@ -25,16 +35,6 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
-from kmosaic.cluster.streaming import (
-    batch_in_memory,
-    block_engine,
-    checked_dask_rows,
-    fits_here,
-    held_labels,
-    held_rows,
-    lazy_labels,
-    seeding_engine,
-)
 from kmosaic.engines import BlockEngine, IterationProgress, MemoryEngine, resolve_n_threads
 
 # Step t weighs as t^4 in a centroid's mean, so the last fifth of the steps makes two thirds of it. Of the
@@ -236,7 +236,7 @@ class MiniBatchKMeans(CentroidEstimator):
         best: tuple[float, NDArray[np.float64]] | None = None
         for _ in range(self._n_starts()):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
-            inertia = engine.inertia(engine.assign(centers).partial, centers)
+            inertia = engine.inertia(engine.assign(centers).sums, centers)
             if best is None or inertia < best[0]:
                 best = inertia, centers
         assert best is not None
@@ -266,14 +266,14 @@ class MiniBatchKMeans(CentroidEstimator):
 
     def _step(self, stream: _Stream, engine: MemoryEngine, random_state: np.random.RandomState) -> float:
         """Assign one batch, move the centroids towards its means, and return their summed squared shift."""
-        partial = engine.assign(stream.centers).partial
-        counts = partial.counts
-        stream.history.append(engine.inertia(partial, stream.centers) / float(counts.sum()))
+        sums = engine.assign(stream.centers).sums
+        counts = sums.counts
+        stream.history.append(engine.inertia(sums, stream.centers) / float(counts.sum()))
         stream.counts *= stream.n_steps / (stream.n_steps + _RECENCY)
         stream.counts += counts
         stream.n_steps += 1
         rate = np.divide(counts, stream.counts, out=np.zeros_like(counts), where=counts > 0)
-        moved = stream.centers + rate[:, None] * (partial.means(stream.centers) - stream.centers)
+        moved = stream.centers + rate[:, None] * (sums.means(stream.centers) - stream.centers)
         self._reassign(stream, moved, engine, random_state)
         shift = float(np.square(moved - stream.centers).sum())
         stream.centers = moved
@@ -296,7 +296,7 @@ class MiniBatchKMeans(CentroidEstimator):
             costs *= engine.weights
         starved = starved[: np.count_nonzero(costs)]
         if len(starved):
-            order = engine.canonical_order()
+            order = engine.hash_order()
             drawn = random_state.choice(len(costs), len(starved), replace=False, p=costs[order] / costs.sum())
             centers[starved] = engine.rows[order[drawn]]
             stream.counts[starved] = stream.counts[fed].min()
@@ -304,11 +304,11 @@ class MiniBatchKMeans(CentroidEstimator):
     def _finish(self, engine: MemoryEngine | BlockEngine) -> NDArray[Any]:
         """Assign all rows; return how much weight each cluster has."""
         self.cluster_centers_ = self._stream.centers.copy()
-        partial = engine.assign(self.cluster_centers_).partial
-        self.inertia_ = engine.inertia(partial, self.cluster_centers_)
+        sums = engine.assign(self.cluster_centers_).sums
+        self.inertia_ = engine.inertia(sums, self.cluster_centers_)
         self.n_steps_ = self._stream.n_steps
         self.inertia_history_ = np.array(self._stream.history)
-        return partial.counts
+        return sums.counts
 
     def _n_starts(self) -> int:
         if self.n_init != "auto":

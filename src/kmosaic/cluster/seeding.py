@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.engines.memory import MemoryEngine
+from kmosaic.engines.in_memory import MemoryEngine
 
 LARGEST_CENTER = 1e100
-MOST_CANDIDATES = 16  # the core measures no more together; 2 + ln k stays below up to a million clusters
+MAX_CANDIDATES = 16  # the core measures no more together; 2 + ln k stays below up to a million clusters
 Init = str | ArrayLike | Callable[..., ArrayLike]
 
 
@@ -50,7 +50,7 @@ def greedy_kmeans_plus_plus(
     ones.
     """
     seeder = engine.seeder()
-    n_trials = min(2 + int(np.log(n_clusters)), MOST_CANDIDATES)
+    n_trials = min(2 + int(np.log(n_clusters)), MAX_CANDIDATES)
     chosen: list[int] = []
     while len(chosen) < n_clusters:
         drawn = seeder.draw(random_state.uniform(size=n_trials if chosen else 1))
@@ -64,7 +64,7 @@ def distinct_rows(
     engine: MemoryEngine, n_clusters: int, random_state: np.random.RandomState
 ) -> NDArray[np.intp]:
     """Draw rows with unlike values in proportion to their weight, or all of them if they are too few."""
-    order, distinct = engine.canonical_order(), engine.distinct_rows()
+    order, distinct = engine.hash_order(), engine.distinct_rows()
     # Gumbel's trick: the k largest of log w + noise are a draw of k without replacement.
     keys = np.log(distinct.weights) + random_state.gumbel(size=len(distinct.weights))
     drawn: NDArray[np.intp] = order[distinct.starts[_largest(keys, n_clusters)]]

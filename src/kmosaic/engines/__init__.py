@@ -3,24 +3,24 @@ loop."""
 
 from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
-from kmosaic.engines.colours import merge_colours
 from kmosaic.engines.deviations import mean_squared_deviations
+from kmosaic.engines.distinct_rows import merge_equal_rows
 from kmosaic.engines.distortion import (
     LARGEST_GRADIENT,
-    MOST_WARP,
+    MAX_WARP,
     DistortionOptions,
     distortions,
     distortions_both_ways,
 )
 from kmosaic.engines.engine import Engine
+from kmosaic.engines.in_memory import MemoryEngine, Rows, nearest_centers
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
-from kmosaic.engines.memory import MemoryEngine, Rows, nearest_centers
 from kmosaic.engines.neighbours import Neighbours, nearest_rows
 from kmosaic.engines.threads import ThreadCount, resolve_n_threads, thread_count
 
 __all__ = [
     "LARGEST_GRADIENT",
-    "MOST_WARP",
+    "MAX_WARP",
     "Block",
     "BlockEngine",
     "Blocks",
@@ -38,7 +38,7 @@ __all__ = [
     "distortions_both_ways",
     "lloyd",
     "mean_squared_deviations",
-    "merge_colours",
+    "merge_equal_rows",
     "nearest_centers",
     "nearest_rows",
     "resolve_n_threads",

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks
 from kmosaic.engines.from_sums import FromSums
-from kmosaic.engines.memory import (
+from kmosaic.engines.in_memory import (
     SUM_BATCH,
     Assigned,
     Donor,
+    Int16Range,
     MemoryEngine,
     Rows,
-    WordRange,
     nearest_centers,
     sum_in_batches,
 )
@@ -40,19 +40,19 @@ class Survey:
     n_rows: int
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
-    words: WordRange | None = None
+    int16_range: Int16Range | None = None
 
     def joined(self, other: Survey) -> Survey:
         """That of the rows of both."""
         first, n_rows = min(self.first, other.first), self.n_rows + other.n_rows
-        if self.words is not None and other.words is not None:
-            return Survey(first, n_rows, words=_joined_words(self.words, other.words))
+        if self.int16_range is not None and other.int16_range is not None:
+            return Survey(first, n_rows, int16_range=_joined_ranges(self.int16_range, other.int16_range))
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return Survey(first, n_rows)
         return Survey(first, n_rows, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
 
-def _joined_words(some: WordRange, more: WordRange) -> WordRange:
+def _joined_ranges(some: Int16Range, more: Int16Range) -> Int16Range:
     low, high = zip(some, more, strict=True)
     return list(map(min, *low)), list(map(max, *high))
 
@@ -89,7 +89,7 @@ class BlockEngine(FromSums):
         self._empty = self._without_rows()
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
-        self._sums: _core.Partial | None = None
+        self._sums: _core.ClusterSums | None = None
         self._labels = BlockLabels() if keeps_labels and not isinstance(blocks, SpreadBlocks) else None
         self._moved = False  # whether a row was moved since
 
@@ -119,24 +119,24 @@ class BlockEngine(FromSums):
             self._labels.forget()
             self._follow(sums, self._labels)
         else:
-            self._add(sums, partial(_add_nearest, self.n_threads, centers, self.survey.words))
+            self._add(sums, partial(_add_nearest, self.n_threads, centers, self.survey.int16_range))
         self._sums, self._moved = sums, False
         return Assigned(sums, 0 if before is not None and sums.equal_sums(before) else None)
 
-    def _follow(self, sums: _core.Partial, labels: BlockLabels) -> int:
+    def _follow(self, sums: _core.ClusterSums, labels: BlockLabels) -> int:
         """Assign rows and bring their sums from the labels kept to the new ones; return how many changed."""
-        words = self.survey.words
+        int16_range = self.survey.int16_range
         return sum(
-            self.blocks.map(partial(_move_nearest, self.n_threads, self._assigned, words, sums, labels))
+            self.blocks.map(partial(_move_nearest, self.n_threads, self._assigned, int16_range, sums, labels))
         )
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance. Forgets the labels."""
         start = np.zeros((1, self.blocks.n_features))
-        partial = self.assign(start).partial
-        inertia = self.inertia(partial, partial.means(start, self.n_threads))
+        sums = self.assign(start).sums
+        inertia = self.inertia(sums, sums.means(start, self.n_threads))
         self.forget_labels()
-        return inertia / float(partial.counts[0] * self.blocks.n_features)
+        return inertia / float(sums.counts[0] * self.blocks.n_features)
 
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
@@ -161,14 +161,14 @@ class BlockEngine(FromSums):
         engine.assign(self._assigned)
         return engine.donors(centers, None)
 
-    def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
+    def move(self, sums: _core.ClusterSums, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
         self._moved = True
-        partial.move(donor.values, None, 0, (donor.cluster, cluster))
+        sums.move(donor.values, None, 0, (donor.cluster, cluster))
 
-    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
+    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.ClusterSums:
         """Forget the clusters not kept, which have no weight; return the sums at ``centers[kept]``."""
-        return self.assign(np.ascontiguousarray(centers[kept])).partial
+        return self.assign(np.ascontiguousarray(centers[kept])).sums
 
     def sample(self, n: int, seed: int) -> Rows:
         """Draw ``n`` rows without replacement, or all where there are no more, in the order of their
@@ -189,7 +189,9 @@ class BlockEngine(FromSums):
         assert self._centers is not None, "rows have labels only after assign"
         return self._centers
 
-    def _add(self, sums: _core.Partial, task: Callable[[_core.Partial, Block], _core.Partial]) -> None:
+    def _add(
+        self, sums: _core.ClusterSums, task: Callable[[_core.ClusterSums, Block], _core.ClusterSums]
+    ) -> None:
         """Let each block add to ``sums``: in turn or, where processes share the blocks, to a Partial of its
         own."""
         if isinstance(self.blocks, SpreadBlocks):
@@ -198,7 +200,7 @@ class BlockEngine(FromSums):
         for _ in self.blocks.map(partial(task, sums)):
             pass
 
-    def _sum_squares(self) -> _core.Partial:
+    def _sum_squares(self) -> _core.ClusterSums:
         """A Partial of one cluster that has the rows' squares, and no sums."""
         squares = self._empty.emptied(1)
         if isinstance(self.blocks, SpreadBlocks):
@@ -212,15 +214,15 @@ class BlockEngine(FromSums):
         _add_batches(squares, batches.rest(), self.n_threads)
         return squares
 
-    def _without_rows(self) -> _core.Partial:
+    def _without_rows(self) -> _core.ClusterSums:
         """A Partial for sums of these rows: floats need an origin and grids."""
         low, high = self.survey.low, self.survey.high
         if low is None or high is None:
-            return _core.Partial(1, np.zeros(self.blocks.n_features), True)
+            return _core.ClusterSums(1, np.zeros(self.blocks.n_features), True)
         origin = _core.exact_origin(low, high)
-        grids = _core.possible_grids(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
-        needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), grids)))
-        return _core.Partial(1, origin, False, grids[:needed] if needed <= len(grids) else [])
+        spacings = _core.possible_spacings(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
+        needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), spacings)))
+        return _core.ClusterSums(1, origin, False, spacings[:needed] if needed <= len(spacings) else [])
 
 
 class BlockLabels:
@@ -236,8 +238,8 @@ class BlockLabels:
     def of(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
         """Those of a block's rows, to be assigned anew."""
         kept = self._blocks.get(block.first)
-        if n_clusters <= _core.MOST_SMALL_LABELS and block.rows.shape[1] <= _core.NARROW_FEATURES:
-            return np.full(len(block.rows), _core.MOST_SMALL_LABELS, np.uint8) if kept is None else kept
+        if n_clusters <= _core.MAX_SMALL_LABELS and block.rows.shape[1] <= _core.LOW_DIM_FEATURES:
+            return np.full(len(block.rows), _core.MAX_SMALL_LABELS, np.uint8) if kept is None else kept
         return np.full(len(block.rows), -1, np.int32) if kept is None else kept.astype(np.int32)
 
     def keep(self, block: Block, labels: NDArray[np.int32] | NDArray[np.uint8]) -> None:
@@ -291,21 +293,21 @@ class _Drawn:
 def _survey(n_threads: int, block: Block) -> Survey:
     rows = block.rows
     if rows.dtype.kind == "u":
-        return Survey(block.first, len(rows), words=_core.word_range(rows, n_threads))
+        return Survey(block.first, len(rows), int16_range=_core.int16_range(rows, n_threads))
     low, high = _core.value_range(rows, n_threads)
     return Survey(block.first, len(rows), np.array(low), np.array(high))
 
 
-def _limbs_needed(n_threads: int, origin: list[float], grids: list[float], block: Block) -> int:
-    return _core.limbs_needed(block.rows, origin, grids, n_threads)
+def _limbs_needed(n_threads: int, origin: list[float], spacings: list[float], block: Block) -> int:
+    return _core.slices_needed(block.rows, origin, spacings, n_threads)
 
 
-def _add_squares(n_threads: int, sums: _core.Partial, block: Block) -> _core.Partial:
+def _add_squares(n_threads: int, sums: _core.ClusterSums, block: Block) -> _core.ClusterSums:
     sums.add_squares(block.rows, None, n_threads)
     return sums
 
 
-def _add_batches(sums: _core.Partial, batches: Iterable[Rows], n_threads: int) -> None:
+def _add_batches(sums: _core.ClusterSums, batches: Iterable[Rows], n_threads: int) -> None:
     for rows in batches:
         sums.add_squares(rows, None, n_threads)
 
@@ -313,26 +315,26 @@ def _add_batches(sums: _core.Partial, batches: Iterable[Rows], n_threads: int) -
 def _add_nearest(
     n_threads: int,
     centers: NDArray[np.float64],
-    words: WordRange | None,
-    sums: _core.Partial,
+    int16_range: Int16Range | None,
+    sums: _core.ClusterSums,
     block: Block,
-) -> _core.Partial:
-    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads, words), n_threads)
+) -> _core.ClusterSums:
+    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads, int16_range), n_threads)
     return sums
 
 
 def _move_nearest(
     n_threads: int,
     centers: NDArray[np.float64],
-    words: WordRange | None,
-    sums: _core.Partial,
+    int16_range: Int16Range | None,
+    sums: _core.ClusterSums,
     kept: BlockLabels,
     block: Block,
 ) -> int:
     labels = kept.of(block, len(centers))
-    moves = _core.Moves(block.rows, None, sums)
-    n_changed = _core.assign(block.rows, centers, labels, n_threads, moves, words)
-    sums.apply(moves, None, n_threads)
+    changes = _core.LabelChanges(block.rows, None, sums)
+    n_changed = _core.assign(block.rows, centers, labels, n_threads, changes, int16_range)
+    sums.apply(changes, None, n_threads)
     kept.keep(block, labels)
     return n_changed
 

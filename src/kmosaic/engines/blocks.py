@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.memory import Rows
+from kmosaic.engines.in_memory import Rows
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Blocks(Protocol):
 class SpreadBlocks(Blocks, Protocol):
     """Blocks that processes go through side by side: a task is pickled, and changes nothing outside."""
 
-    def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
+    def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
         """The Partials that ``task`` returns, merged where they are made.
 
         Neighbours come first, in a tree that the number of blocks alone decides.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kmosaic import _core
 from kmosaic.engines.block_engine import BlockEngine, Survey
 from kmosaic.engines.blocks import Block, Blocks
-from kmosaic.engines.memory import nearest_centers
+from kmosaic.engines.in_memory import nearest_centers
 
 # Rows looked at together: what is worked out about them stays in cache.
 _ROWS = 1 << 15
@@ -23,8 +23,8 @@ def mean_squared_deviations(engine: BlockEngine, centers: NDArray[np.float64]) -
     about 2^-100 of the largest there can be; their sums are exact, so neither blocks, threads nor the order
     of either change a bit.
     """
-    grids = _grids(engine.survey, engine.blocks, centers)
-    found = engine.blocks.map(partial(_sums, engine.n_threads, centers, grids))
+    spacings = _grids(engine.survey, engine.blocks, centers)
+    found = engine.blocks.map(partial(_sums, engine.n_threads, centers, spacings))
     total = reduce(_joined, found)
     return total.means(np.zeros_like(centers))
 
@@ -36,23 +36,25 @@ def _grids(survey: Survey, blocks: Blocks, centers: NDArray[np.float64]) -> list
         low, high = np.zeros(blocks.n_features), np.full(blocks.n_features, np.iinfo(blocks.dtype).max)
     reach = np.maximum(high - centers.min(axis=0), centers.max(axis=0) - low)
     zeros = np.zeros(blocks.n_features)
-    return _core.possible_grids(survey.n_rows, zeros.tolist(), zeros.tolist(), np.square(reach).tolist())
+    return _core.possible_spacings(survey.n_rows, zeros.tolist(), zeros.tolist(), np.square(reach).tolist())
 
 
-def _sums(n_threads: int, centers: NDArray[np.float64], grids: list[float], block: Block) -> _core.Partial:
-    sums = _core.Partial(len(centers), np.zeros(centers.shape[1]), False, grids)
+def _sums(
+    n_threads: int, centers: NDArray[np.float64], spacings: list[float], block: Block
+) -> _core.ClusterSums:
+    sums = _core.ClusterSums(len(centers), np.zeros(centers.shape[1]), False, spacings)
     labels = nearest_centers(block.rows, centers, n_threads)
     for first in range(0, len(labels), _ROWS):
         some = slice(first, first + _ROWS)
         squares = np.square(block.rows[some] - centers[labels[some]])
-        if grids:
-            squares /= grids[-1]
+        if spacings:
+            squares /= spacings[-1]
             np.rint(squares, out=squares)
-            squares *= grids[-1]
+            squares *= spacings[-1]
         sums.add(squares, None, labels[some], n_threads)
     return sums
 
 
-def _joined(sums: _core.Partial, more: _core.Partial) -> _core.Partial:
+def _joined(sums: _core.ClusterSums, more: _core.ClusterSums) -> _core.ClusterSums:
     sums.merge(more)
     return sums

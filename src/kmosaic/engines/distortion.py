@@ -11,7 +11,7 @@ from kmosaic import _core
 
 LARGEST_GRADIENT: int = _core.LARGEST_GRADIENT
 """Gradients are whole numbers from minus this to this."""
-MOST_WARP: int = _core.MOST_WARP
+MAX_WARP: int = _core.MAX_WARP
 FARTHER_THAN_NEAREST: int = np.iinfo(np.int64).max
 """In the place of distortions that are not among the nearest asked for."""
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.engine import Engine
-from kmosaic.engines.memory import Donor
+from kmosaic.engines.in_memory import Donor
 from kmosaic.errors import DataError
 
 EmptyClusters = Literal["relocate", "random", "drop", "error"]
@@ -21,14 +21,14 @@ EmptyClusters = Literal["relocate", "random", "drop", "error"]
 class Repaired:
     """The sums and centres to go on with, and how many empty clusters were given a row."""
 
-    partial: _core.Partial
+    sums: _core.ClusterSums
     centers: NDArray[np.float64]
     n_filled: int
 
 
 def repair_empty(
     engine: Engine,
-    partial: _core.Partial,
+    sums: _core.ClusterSums,
     centers: NDArray[np.float64],
     policy: EmptyClusters,
     random_state: np.random.RandomState,
@@ -43,20 +43,20 @@ def repair_empty(
     DataError
         Where the policy is "error".
     """
-    empty = partial.counts == 0
+    empty = sums.counts == 0
     if policy in ("drop", "error"):
         _refuse(empty, policy)
         return Repaired(engine.keep_clusters(~empty, centers), _kept(centers, ~empty), 0)
     candidates = engine.donors(centers, None if policy == "relocate" else random_state)
     n_filled = 0
-    for cluster, donor in zip(np.flatnonzero(empty), _fit_to_go(candidates, partial), strict=False):
-        engine.move(partial, donor, int(cluster))
+    for cluster, donor in zip(np.flatnonzero(empty), _fit_to_go(candidates, sums), strict=False):
+        engine.move(sums, donor, int(cluster))
         n_filled += 1
-    return Repaired(partial, centers, n_filled)
+    return Repaired(sums, centers, n_filled)
 
 
 def drop_empty(
-    engine: Engine, partial: _core.Partial, centers: NDArray[np.float64], policy: EmptyClusters
+    engine: Engine, sums: _core.ClusterSums, centers: NDArray[np.float64], policy: EmptyClusters
 ) -> NDArray[np.float64]:
     """Return the centres that have rows and renumber the labels, where the policy is "drop".
 
@@ -65,7 +65,7 @@ def drop_empty(
     DataError
         Where the policy is "error".
     """
-    kept = partial.counts > 0
+    kept = sums.counts > 0
     _refuse(~kept, policy)
     if policy != "drop" or kept.all():
         return centers
@@ -85,11 +85,11 @@ def _kept(centers: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.f
     return np.ascontiguousarray(centers[kept])
 
 
-def _fit_to_go(candidates: Iterable[Donor], partial: _core.Partial) -> Iterator[Donor]:
+def _fit_to_go(candidates: Iterable[Donor], sums: _core.ClusterSums) -> Iterator[Donor]:
     """Those unlike each other that leave no cluster empty, as ``partial`` is when each is asked for."""
     taken: set[bytes] = set()
     for donor in candidates:
         values = donor.values.tobytes()
-        if values not in taken and partial.counts[donor.cluster] > donor.weight:
+        if values not in taken and sums.counts[donor.cluster] > donor.weight:
             taken.add(values)
             yield donor

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.memory import Assigned, Donor
+from kmosaic.engines.in_memory import Assigned, Donor
 
 
 class Engine(Protocol):
@@ -24,13 +24,13 @@ class Engine(Protocol):
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
 
-    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+    def update(self, sums: _core.ClusterSums, centers: NDArray[np.float64]) -> float | None:
         """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
 
         Returns J there, as ``certified_inertia`` does.
         """
 
-    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+    def certified_inertia(self, sums: _core.ClusterSums, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""
 
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
@@ -44,8 +44,8 @@ class Engine(Protocol):
         Twice as many of unlike values as there are clusters, or more, where there are so many.
         """
 
-    def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
+    def move(self, sums: _core.ClusterSums, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster."""
 
-    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
+    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.ClusterSums:
         """Forget the clusters not kept, which have no weight; return the sums at ``centers[kept]``."""

@@ -80,25 +80,25 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
     while iteration < options.max_iter and not converged:
         iteration += 1
         step = engine.assign(centers)
-        record(engine.certified_inertia(step.partial, centers), centers)
-        partial, n_filled = step.partial, 0
-        if (partial.counts == 0).any():
-            repaired = repair_empty(engine, partial, centers, options.empty_clusters, options.random_state)
-            partial, centers, n_filled = repaired.partial, repaired.centers, repaired.n_filled
+        record(engine.certified_inertia(step.sums, centers), centers)
+        sums, n_filled = step.sums, 0
+        if (sums.counts == 0).any():
+            repaired = repair_empty(engine, sums, centers, options.empty_clusters, options.random_state)
+            sums, centers, n_filled = repaired.sums, repaired.centers, repaired.n_filled
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
             before = centers.copy() if options.tolerance > 0 else centers
-            record(engine.update(partial, centers), centers)
+            record(engine.update(sums, centers), centers)
             if options.tolerance > 0:
                 converged = float(np.square(centers - before).sum()) <= options.tolerance
         options.on_iteration(iteration, history[-1], step.n_changed)
-    counts = partial.counts
+    counts = sums.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
-        record(engine.certified_inertia(last.partial, centers), centers)
-        counts = last.partial.counts
+        record(engine.certified_inertia(last.sums, centers), centers)
+        counts = last.sums.counts
         if (counts == 0).any():
-            centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
+            centers = drop_empty(engine, last.sums, centers, options.empty_clusters)
             counts = counts[counts > 0] if len(centers) < len(counts) else counts
     labels = engine.give_labels()
     return LloydResult(centers, labels, counts, history[-1], iteration, converged, np.array(history))

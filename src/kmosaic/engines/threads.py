@@ -13,7 +13,7 @@ from kmosaic import _core
 from kmosaic.engines.processors import available_processors
 from kmosaic.version import VERSION
 
-_MOST_THREADS = 1024
+_MAX_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _wanted(n_threads: int | None) -> ThreadCount:
     if isinstance(n_threads, bool) or not hasattr(n_threads, "__index__") or n_threads == 0:
         raise ValueError(f"n_threads={n_threads!r} must be a whole number other than 0, or None for all")
     number = int(n_threads) if n_threads > 0 else max(1, _default().number + 1 + int(n_threads))
-    return ThreadCount(min(number, _MOST_THREADS), f"n_threads={n_threads}")
+    return ThreadCount(min(number, _MAX_THREADS), f"n_threads={n_threads}")
 
 
 def _default() -> ThreadCount:
@@ -64,12 +64,12 @@ def _default() -> ThreadCount:
             raise ValueError(
                 f"KMOSAIC_NUM_THREADS={own} must be a whole number above 0; unset it to use all processors"
             )
-        return ThreadCount(min(int(own), _MOST_THREADS), "KMOSAIC_NUM_THREADS")
+        return ThreadCount(min(int(own), _MAX_THREADS), "KMOSAIC_NUM_THREADS")
     return _processors()
 
 
 def _processors() -> ThreadCount:
-    available = min(available_processors(), _MOST_THREADS)
+    available = min(available_processors(), _MAX_THREADS)
     # OpenMP's own form: a list is for nested levels.
     openmp = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     wanted = int(openmp) if openmp.isascii() and openmp.isdigit() and len(openmp) < 7 else 0

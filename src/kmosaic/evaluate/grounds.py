@@ -9,7 +9,7 @@ from typing import Protocol
 
 # Half way between chance and the same clusters every time. Few clusters are nearly always more stable than
 # many, so stability only rules numbers out; it does not rank them.
-LEAST_STABILITY = 0.5
+MIN_STABILITY = 0.5
 
 # Which column counts the images an accuracy is a share of.
 _IMAGES_OF = {"accuracy_test": "n_test", "accuracy_train": "n_train"}
@@ -143,7 +143,7 @@ class Grounds:
             return f"{self._alone()} Its mean {what} is {score:.3f}."
         among = ""
         if len(self.compared) < len(self.measured):
-            among = f"Among the numbers of clusters that are stable over seeds ({LEAST_STABILITY} or more), "
+            among = f"Among the numbers of clusters that are stable over seeds ({MIN_STABILITY} or more), "
         clusters = "1 cluster" if n_clusters == 1 else f"{n_clusters} clusters"
         if self.chosen is not self.best:
             return (
@@ -168,7 +168,7 @@ class Grounds:
             )
         return (
             f"Only {n_clusters}, of the numbers of clusters tried, is stable over seeds "
-            f"({LEAST_STABILITY} or more)."
+            f"({MIN_STABILITY} or more)."
         )
 
     def _what(self) -> str:
@@ -231,11 +231,11 @@ class Grounds:
             return "Stability over seeds is not measured; it takes two seeds or more."
         scale = "adjusted Rand index: 1 is the same clusters, 0 is chance"
         agreement = f"Two seeds agree to {stability.mean:.2f} ({scale})"
-        if stability.mean >= LEAST_STABILITY:
+        if stability.mean >= MIN_STABILITY:
             return f"{agreement}."
         if len(self.compared) == 1:
             return f"{agreement}, which is little."
-        return f"{agreement}, and no number of clusters compared is more stable than {LEAST_STABILITY}."
+        return f"{agreement}, and no number of clusters compared is more stable than {MIN_STABILITY}."
 
 
 def _silhouette_sentence(silhouette: float) -> str:

@@ -7,9 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from kmosaic.cluster.fields import printable_text
 from kmosaic.errors import DataError
 from kmosaic.files import read_at_most
+from kmosaic.models.validation import printable_text
 
 VERSION = 1
 MAX_BYTES = 1 << 22

@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 )
 
 from kmosaic import cluster
-from kmosaic.cluster.model_file import ClusterNaming
+from kmosaic.models.image_model import ClusterNaming
 
 
 @dataclass(frozen=True, eq=False)

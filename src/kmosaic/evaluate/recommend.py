@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kmosaic.evaluate.grounds import LEAST_STABILITY, Grounds, TableRow, column, standard_error
+from kmosaic.evaluate.grounds import MIN_STABILITY, Grounds, TableRow, column, standard_error
 
 # Measured on log-log axes for k = 2..20: data without clusters (uniform and Gaussian, in 2, 10 and 64
 # dimensions) bends by at most 0.05, six clusters that touch by 0.13 to 0.20, and six that lie apart by 0.29
@@ -17,7 +17,7 @@ from kmosaic.evaluate.grounds import LEAST_STABILITY, Grounds, TableRow, column,
 _WEAK_KNEE = 0.1
 _CLEAR_KNEE = 0.3
 # A J of 0, each distinct row its own cluster, has no logarithm; this is below what float64 can tell from it.
-_LEAST_RATIO = 1e-15
+_MIN_RATIO = 1e-15
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def find_knee(n_clusters: ArrayLike, inertia: ArrayLike, noise: float = 0.0) -> 
     J = np.asarray(inertia, dtype=np.float64)
     if len(k) < 3 or J[-1] >= J[0]:
         return None
-    log_J = np.log(np.maximum(J, J[0] * _LEAST_RATIO))
+    log_J = np.log(np.maximum(J, J[0] * _MIN_RATIO))
     across = np.log(k / k[0]) / math.log(k[-1] / k[0])
     fallen = (log_J[0] - log_J) / (log_J[0] - log_J[-1])
     depth = fallen - across
@@ -173,7 +173,7 @@ def _by_knee(rows: list[TableRow], tolerance: float, knee: Knee | None) -> Recom
 
 def _stable(rows: list[TableRow]) -> list[TableRow]:
     """The rows that are stable over seeds; all of them where none is, or only one seed was run."""
-    stable = [row for row in rows if (spread := row["stability"]) and spread.mean >= LEAST_STABILITY]
+    stable = [row for row in rows if (spread := row["stability"]) and spread.mean >= MIN_STABILITY]
     return stable or rows
 
 

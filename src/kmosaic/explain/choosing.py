@@ -19,7 +19,7 @@ from kmosaic.explain.starts import restarts
 from kmosaic.explain.trace import Trace, trace
 
 _SEEDS = tuple(range(6))
-_MOST_CLUSTERS = 10
+_MAX_CLUSTERS = 10
 COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
 
 
@@ -107,7 +107,7 @@ def _best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
 def scores(data: PointSet) -> Scores:
     """Return J, silhouette and stability of ``data`` for one cluster to ten."""
     n_distinct = len(np.unique(data.points, axis=0))
-    numbers = tuple(range(1, min(_MOST_CLUSTERS, n_distinct) + 1))
+    numbers = tuple(range(1, min(_MAX_CLUSTERS, n_distinct) + 1))
     table = sweep(data.points, n_clusters=numbers, seeds=_SEEDS, options=SweepOptions(n_threads=1)).table()
     lowest = [spread.min for row in table if (spread := row["inertia_raw"]) is not None]
     return Scores(

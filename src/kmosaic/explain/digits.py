@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from kmosaic.cluster import KMeans
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.evaluate import ClusterSummary, summarise
 from kmosaic.images import ImageCollection
+from kmosaic.models.image_model import ImageFormat
 
 # The first iterations change most; the last shown is the end.
 _SHOWN_ITERATIONS = (1, 2, 3, 4, 6, 9, 14, 25)

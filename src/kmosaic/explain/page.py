@@ -27,7 +27,7 @@ from kmosaic.report.wording import clean, percent
 _TEMPLATE = Path(__file__).with_name("templates") / "lesson.html.j2"
 _ENTRY = Path(__file__).with_name("scripts") / "lesson.js"
 _LARGEST_TILE = 48
-_MOST_NUMBERS = 40  # rows and columns of the image shown as numbers
+_MAX_NUMBERS = 40  # rows and columns of the image shown as numbers
 
 
 def write_lesson(
@@ -216,7 +216,7 @@ def _pictures(part: Pictures) -> dict[str, Any]:
 def _numbers(part: Pictures) -> dict[str, Any]:
     """The first image's numbers, of its first channel, a corner of it where it is large."""
     form = part.format
-    grid = part.first.reshape(form.height, form.width, form.channels)[:_MOST_NUMBERS, :_MOST_NUMBERS, 0]
+    grid = part.first.reshape(form.height, form.width, form.channels)[:_MAX_NUMBERS, :_MAX_NUMBERS, 0]
     values = np.round(grid.astype(np.float64), 2)
     whole = bool((values == np.rint(values)).all())
     return {

@@ -15,12 +15,12 @@ from kmosaic.explain.points import PointSet
 from kmosaic.files import read_at_most
 
 MAX_BYTES = 1 << 20
-MOST_POINTS = 2_000
+MAX_POINTS = 2_000
 """More than this, and a page that moves every point by hand is no longer quick, nor the eye any wiser."""
 
 LARGEST_COORDINATE = 1e12
 # Anything nearer to 0 counts as 0: differences of what is left have squares that float64 can tell from 0.
-_LEAST_COORDINATE = 1e-100
+_MIN_COORDINATE = 1e-100
 _LONGEST_NAME = 60
 
 
@@ -50,11 +50,11 @@ def read_points(path: str | os.PathLike[str], n_clusters: int = 3) -> PointSet:
         names = [cell.strip()[:_LONGEST_NAME] for cell in rows.pop(0)[1]]
         columns = (names[0] or "x", names[1] or "y")
     points = np.array([_point(cells, f"{path}: line {line}") for line, cells in rows], dtype=np.float64)
-    if len(points) > MOST_POINTS:
+    if len(points) > MAX_POINTS:
         raise DataError(
-            f"{path}: {len(points):,} points, and a lesson takes at most {MOST_POINTS:,}; give a sample"
+            f"{path}: {len(points):,} points, and a lesson takes at most {MAX_POINTS:,}; give a sample"
         )
-    points[np.abs(points) < _LEAST_COORDINATE] = 0
+    points[np.abs(points) < _MIN_COORDINATE] = 0
     n_distinct = len(np.unique(points, axis=0)) if len(points) else 0
     if n_distinct < max(2, n_clusters):
         raise DataError(

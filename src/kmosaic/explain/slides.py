@@ -48,7 +48,7 @@ _WAYS: dict[Policy, str] = {
     "random": "to a random point",
     "relocate": "to the costliest point",
 }
-_MOST_TITLED = 110
+_MAX_TITLED = 110
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ def _draw_mosaic(part: Pictures, number: int) -> Figure:
     words = f"The majority's name is right for {percent(summary.accuracy or 0)} of the images."
     figure = slide(f"{k} clusters, named by majority", words)
     names = [
-        shorten(clean(name), 8) if k <= _MOST_TITLED else "" for name in summary.cluster_names or [""] * k
+        shorten(clean(name), 8) if k <= _MAX_TITLED else "" for name in summary.cluster_names or [""] * k
     ]
     _draw_tiles(figure, part, summary.cluster_centers, names, -(-k // max(2, round((k / 2) ** 0.5))))
     return finished(figure)

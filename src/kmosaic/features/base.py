@@ -14,8 +14,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from kmosaic.cluster.fields import LARGEST_VALUE
 from kmosaic.engines import resolve_n_threads
+from kmosaic.models.validation import LARGEST_VALUE
 
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""

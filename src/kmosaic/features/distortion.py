@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.engines import LARGEST_GRADIENT, MOST_WARP, DistortionOptions, distortions, resolve_n_threads
+from kmosaic.engines import LARGEST_GRADIENT, MAX_WARP, DistortionOptions, distortions, resolve_n_threads
 from kmosaic.features.base import ImageShape, Progress, check_whole, over_threads
 from kmosaic.features.gradients import unit_range
 from kmosaic.features.pixels import Pixels
@@ -61,7 +61,7 @@ class DistortionDistance:
     def __init__(
         self, *, warp: int = 2, image_shape: ImageShape | None = None, n_threads: int | None = None
     ) -> None:
-        check_whole("warp", warp, 0, MOST_WARP)
+        check_whole("warp", warp, 0, MAX_WARP)
         self.warp = warp
         self.image_shape = image_shape
         self.n_threads = n_threads

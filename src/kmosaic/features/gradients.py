@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from kmosaic.features.base import ImageShape, ImageTransformer, Progress, check_flag, check_real, check_whole
 
-_LEAST_BLUR = 0.1  # exp(-0.5 / 0.1^2) is 2e-22 of a pixel's own weight: nothing in float32
-_MOST_CELLS = 1024
+_MIN_BLUR = 0.1  # exp(-0.5 / 0.1^2) is 2e-22 of a pixel's own weight: nothing in float32
+_MAX_CELLS = 1024
 
 
 class OrientedGradients(ImageTransformer):
@@ -86,7 +86,7 @@ class OrientedGradients(ImageTransformer):
         if not isinstance(self.cells, tuple | list) or len(self.cells) != 2:
             raise ValueError(f"cells={self.cells!r} must be (rows, columns)")
         for count in self.cells:
-            check_whole("cells", count, 1, _MOST_CELLS)
+            check_whole("cells", count, 1, _MAX_CELLS)
         check_flag("signed", self.signed)
         check_flag("square_root", self.square_root)
         check_real("blur", self.blur, 0, 100)
@@ -132,7 +132,7 @@ def unit_range(images: NDArray[Any]) -> NDArray[np.float32]:
 
 def smoothed(images: NDArray[np.float32], blur: float) -> NDArray[np.float32]:
     """Return images smoothed by a Gaussian of standard deviation ``blur``; edges are repeated outwards."""
-    if blur < _LEAST_BLUR:
+    if blur < _MIN_BLUR:
         return images
     reach = math.ceil(3 * blur)
     offsets = np.arange(-reach, reach + 1)

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import (
     LARGEST_GRADIENT,
-    MOST_WARP,
+    MAX_WARP,
     DistortionOptions,
     MemoryEngine,
     distortions,
@@ -40,7 +40,7 @@ _VIEWS = ((12, (7, 7)), (8, (9, 9)))
 _VIEW_COMPONENTS = 80
 _VIEW_SIZES = tuple(orientations * cells[0] * cells[1] for orientations, cells in _VIEWS)
 # As many images tell the principal components as well as all.
-_MOST_VIEW_ROWS = 20_000
+_MAX_VIEW_ROWS = 20_000
 # Images at a time: progress is told, and Ctrl-C heard, in between; 8192 x 588 float32 are 19 MB.
 _SLAB = 8192
 _N_COMPONENTS = 100
@@ -219,7 +219,7 @@ class GraphEmbedding(ImageTransformer):
         check_whole("n_components", self.n_components, 1, 10_000)
         check_whole("n_neighbors", self.n_neighbors, 1, 1000)
         check_whole("n_candidates", self.n_candidates, self.n_neighbors, 10_000)
-        check_whole("warp", self.warp, 0, MOST_WARP)
+        check_whole("warp", self.warp, 0, MAX_WARP)
         check_real("reverse_weight", self.reverse_weight, 0, 1)
         check_real("time", self.time, 0, 1000)
 
@@ -265,7 +265,7 @@ class GraphEmbedding(ImageTransformer):
         distinct = rows if whole else rows[kept]
         self._begin("components")
         self._tell(0, len(distinct))
-        self._learn_views(distinct[:: -(-len(distinct) // _MOST_VIEW_ROWS)])
+        self._learn_views(distinct[:: -(-len(distinct) // _MAX_VIEW_ROWS)])
         self.coordinates_ = self._project(distinct, self._tell)
         self._begin("neighbours")
         return self._edges()
@@ -422,7 +422,7 @@ def _scale_neighbor(n_neighbors: int) -> int:
 def _distinct(levels: NDArray[np.int8], n_threads: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """The first of each set of equal images, in ascending order; and which of those each image equals."""
     engine = MemoryEngine(levels.reshape(len(levels), -1).view(np.uint8), None, n_threads)
-    order, starts = engine.canonical_order(), engine.distinct_rows().starts
+    order, starts = engine.hash_order(), engine.distinct_rows().starts
     first = np.minimum.reduceat(order, starts)
     rank = np.empty(len(starts), np.int32)
     rank[np.argsort(first)] = np.arange(len(starts), dtype=np.int32)

@@ -23,8 +23,8 @@ _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
 }
-_MOST_SIDE = 4096
-_MOST_OUTPUTS = 1 << 24
+_MAX_SIDE = 4096
+_MAX_OUTPUTS = 1 << 24
 # ITU-R 601, as images are read.
 _GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 # Image.NominalPixelRange of the ONNX standard: the lowest and the highest value of a pixel.
@@ -124,8 +124,8 @@ def input_of(session: InferenceSession, file: str, layout: str | None) -> ModelI
     channels, height, width = (sizes[axis] for axis in ((1, 2, 3) if first else (3, 1, 2)))
     if channels not in (1, 3, None):
         raise DataError(f"{file} takes images of {channels} channels; 1 (grey) and 3 (RGB) can be made")
-    if max(height or 1, width or 1) > _MOST_SIDE or (sizes[0] or 1) > 65_536:
-        raise DataError(f"{file} takes images of {shape}; no side may have more than {_MOST_SIDE} pixels")
+    if max(height or 1, width or 1) > _MAX_SIDE or (sizes[0] or 1) > 65_536:
+        raise DataError(f"{file} takes images of {shape}; no side may have more than {_MAX_SIDE} pixels")
     dtype = _DTYPES[inputs[0].type]
     told = ModelInput(inputs[0].name, dtype, first, channels or 3, height, width, sizes[0])
     return _with_metadata(told, session.get_modelmeta().custom_metadata_map, file)
@@ -208,7 +208,7 @@ class ImageModel:
         places = tuple(range(1, found.ndim - 1)) if channels_last else tuple(range(2, found.ndim))
         rows = np.asarray(found, np.float32)
         rows = np.asarray(rows.mean(axis=places)) if places else rows
-        if rows.shape[1] > _MOST_OUTPUTS or not np.isfinite(rows).all():
+        if rows.shape[1] > _MAX_OUTPUTS or not np.isfinite(rows).all():
             raise DataError(f"{self._file} gives NaN, infinity or too many numbers; choose another output")
         return rows
 

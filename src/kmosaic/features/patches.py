@@ -28,13 +28,13 @@ _POSITIONS = 4096
 # on those beside it.
 _MULTIPLIED = 1024
 # Where no stride is given, positions are thinned out to about this many: all of 32 x 32 pixels.
-_MOST_POSITIONS = 1024
+_MAX_POSITIONS = 1024
 # Of a patch's variance, the share that is noise, and of whitened patches' (Coates, Lee, Ng 2011 add 10 to the
 # variance of pixels from 0 to 255, and 0.1 to that of patches of variance 1).
 _CONTRAST_FLOOR = 0.01
 _REGULARIZATION = 0.1
 _DICTIONARY_ITERATIONS = 50
-_MOST_WORDS = 65_536
+_MAX_WORDS = 65_536
 
 
 class LearnedPatches(ImageTransformer):
@@ -128,7 +128,7 @@ class LearnedPatches(ImageTransformer):
         return len(self.words_) * self.pools[0] * self.pools[1]
 
     def _check_parameters(self) -> None:
-        check_whole("n_words", self.n_words, 1, _MOST_WORDS)
+        check_whole("n_words", self.n_words, 1, _MAX_WORDS)
         check_whole("patch_size", self.patch_size, 1, 1024)
         if self.stride is not None:
             check_whole("stride", self.stride, 1, 65_535)
@@ -264,7 +264,7 @@ class _Layout:
         height, width, self.channels = shape
         self.patch = min(patch_size, height), min(patch_size, width)
         places = height - self.patch[0] + 1, width - self.patch[1] + 1
-        self.stride = stride or max(1, math.ceil(math.sqrt(places[0] * places[1] / _MOST_POSITIONS)))
+        self.stride = stride or max(1, math.ceil(math.sqrt(places[0] * places[1] / _MAX_POSITIONS)))
         self.grid = tuple((count - 1) // self.stride + 1 for count in places)
         self.pools = pools
 

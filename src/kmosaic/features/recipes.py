@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster import FeatureStep, Model
-from kmosaic.cluster.fields import in_short
 from kmosaic.errors import DataError, ModelFileError
 from kmosaic.features.base import ImageShape, ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
@@ -20,6 +19,7 @@ from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.whiten import Whiten
+from kmosaic.models.validation import in_short
 
 StepProgress = Callable[[int, int, str], None]
 """Called with the images done, how many there are, and what is being done to them."""
@@ -163,10 +163,10 @@ class Recipe:
                     f"{widths[-1]}; make it again with `kmosaic fit -o`"
                 )
             widths.append(step._n_features_out)
-            if widths[-1] > _MOST_FEATURES:
+            if widths[-1] > _MAX_FEATURES:
                 raise ModelFileError(
                     f"the model's {type(step).__name__} makes {widths[-1]:,} features of an image, more than "
-                    f"{_MOST_FEATURES:,}; make it again with `kmosaic fit -o`"
+                    f"{_MAX_FEATURES:,}; make it again with `kmosaic fit -o`"
                 )
         if widths[-1] != model.cluster_centers.shape[1]:
             raise ModelFileError(
@@ -231,7 +231,7 @@ class Recipe:
 
 
 # Of an image, between steps: many times what any recipe makes of the largest.
-_MOST_FEATURES = 1 << 24
+_MAX_FEATURES = 1 << 24
 _WORDS = {
     "Deskew": "deskewing",
     "OrientedGradients": "gradients",

@@ -19,7 +19,7 @@ from kmosaic.features.base import (
 )
 
 # A covariance of 1.6 GB, and as much for its eigenvectors; more is a slip.
-MOST_FEATURES = 14_000
+MAX_FEATURES = 14_000
 _BLOCK_ROWS = 512
 _GROUP_BYTES = 1 << 29
 
@@ -101,7 +101,7 @@ class Whiten(ImageTransformer):
 
     def _check_parameters(self) -> None:
         if self.n_components is not None:
-            check_whole("n_components", self.n_components, 1, MOST_FEATURES)
+            check_whole("n_components", self.n_components, 1, MAX_FEATURES)
         check_real("regularization", self.regularization, 0, 1e6)
         check_real("power", self.power, 0, 1)
 
@@ -115,10 +115,10 @@ class Whiten(ImageTransformer):
     def _fit(self, rows: NDArray[Any]) -> None:
         self._check_parameters()
         d = rows.shape[1]
-        if d > MOST_FEATURES:
+        if d > MAX_FEATURES:
             raise ValueError(
                 f"X has {d:,} features, and whitening needs the covariance of each two of them; "
-                f"{MOST_FEATURES:,} is the most: make the images smaller, or put OrientedGradients first"
+                f"{MAX_FEATURES:,} is the most: make the images smaller, or put OrientedGradients first"
             )
         self.mean_, covariance = moments(rows, self.n_threads)
         with one_blas_thread:

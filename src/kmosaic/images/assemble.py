@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays
 from kmosaic.images.collection import ImageCollection, ReadOptions, counted
 from kmosaic.images.labels import EncodedLabels, encode_labels
 from kmosaic.images.values import as_image_shape, as_pixel_dtype, bring_to, full_brightness
+from kmosaic.models.image_model import ImageFormat
 
 _CHANNELS = {"grey": 1, "rgb": 3}
 

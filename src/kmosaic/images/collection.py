@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
+from kmosaic.models.image_model import ImageFormat
 
 FIT_POLICIES = ("pad", "crop", "stretch")
 MODES = ("auto", "grey", "rgb")

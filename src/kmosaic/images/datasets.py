@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays, read_idx_file, read_idx_folder, read_npy, read_npz
 from kmosaic.images.assemble import Parts, Provenance, assemble
@@ -22,6 +21,7 @@ from kmosaic.images.idx import GZIP_MAGIC
 from kmosaic.images.registry import DATASET_NAMES, IDX_DATASETS, find_dataset, find_file
 from kmosaic.images.split import hold_out
 from kmosaic.images.values import bring_to
+from kmosaic.models.image_model import ImageFormat
 
 DEFAULT_OPTIONS = ReadOptions()
 _READERS: dict[str, Callable[[Path], StoredArrays]] = {"npy": read_npy, "npz": read_npz, "idx": read_idx_file}

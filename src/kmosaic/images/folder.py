@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.collection import (
     ImageCollection,
@@ -35,6 +34,7 @@ from kmosaic.images.decode import (
 from kmosaic.images.listing import FoundFile, list_folder, path_key
 from kmosaic.images.memory import check_memory
 from kmosaic.images.resize import padded_size
+from kmosaic.models.image_model import ImageFormat
 
 # Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
 _DECODERS = 4

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions, counted
 from kmosaic.images.memory import check_memory
 from kmosaic.images.resize import resize_array
+from kmosaic.models.image_model import ImageFormat
 
 _INTEGER_MAX = {"uint8": 255.0, "uint16": 65535.0}
 # A block's float64 values stay in the cache's neighbourhood: 64 images of 28 x 28 are 400 kB.

@@ -18,9 +18,9 @@ from kmosaic.report.wording import clean, count, shorten, text_pixels
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
 
-_MOST_NAMED_BARS = 40
-_MOST_ANNOTATED_LABELS = 30
-_MOST_NAMED_LABELS = 60
+_MAX_NAMED_BARS = 40
+_MAX_ANNOTATED_LABELS = 30
+_MAX_NAMED_LABELS = 60
 
 
 def cluster_sizes(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure:
@@ -32,7 +32,7 @@ def cluster_sizes(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure:
     order = np.argsort(-sizes, kind="stable")
     k = len(sizes)
     figure = new_figure(820, 420, theme)
-    named = k <= _MOST_NAMED_BARS
+    named = k <= _MAX_NAMED_BARS
     names = _bar_names(summary, order) if named else []
     below = _name_height(names)
     colour_room = 92 if summary.cluster_purity is not None else 0
@@ -151,9 +151,9 @@ def confusion_matrix(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure
     names = [shorten(clean(name), 16) for name in summary.label_names]
     n = len(names)
     widest = text_pixels(f"{confusion.max(initial=0):,}", 9.5)
-    cell = max(38, 10 + widest, 240 / n) if n <= _MOST_ANNOTATED_LABELS else 0
+    cell = max(38, 10 + widest, 240 / n) if n <= _MAX_ANNOTATED_LABELS else 0
     side = cell * n if cell else max(480, min(900, 15 * n))
-    room = 46 + (max(text_pixels(name, 10) for name in names) if n <= _MOST_NAMED_LABELS else 30)
+    room = 46 + (max(text_pixels(name, 10) for name in names) if n <= _MAX_NAMED_LABELS else 30)
     width, height = room + side + 110, 62 + side + room
     figure = new_figure(width, height, theme)
     axes = figure.add_axes((room / width, room / height, side / width, side / height))
@@ -178,7 +178,7 @@ def _label_matrix(axes: Axes, names: list[str], cell: float) -> None:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if len(names) > _MOST_NAMED_LABELS:
+    if len(names) > _MAX_NAMED_LABELS:
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
         axes.set(

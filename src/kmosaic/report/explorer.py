@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 _SHEET_BYTES = 3_300_000
 _LARGEST_SIDE = 64
 _SMALLEST_SIDE = 16
-_MOST_MEMBERS = 12
-_MOST_SAMPLED = 64  # tiles that tell how well the others compress
-_MOST_CLUSTERS = 1_000
+_MAX_MEMBERS = 12
+_MAX_SAMPLED = 64  # tiles that tell how well the others compress
+_MAX_CLUSTERS = 1_000
 _CLOSEST = 6
 _MAP_POINTS = 1_500
-_MOST_LABELS = 40  # beyond, a matrix is no longer read cell by cell
+_MAX_LABELS = 40  # beyond, a matrix is no longer read cell by cell
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,10 @@ def explorer_data(
 
 def room_for(collection: ImageCollection, summary: ClusterSummary) -> Sampled:
     """Measure how well some tiles compress, and return how many of which size fit into the page."""
-    n_clusters = min(_MOST_CLUSTERS, summary.n_clusters)
+    n_clusters = min(_MAX_CLUSTERS, summary.n_clusters)
     kinds = 2 if summary.confusion is None else 3
-    n_cells = min(len(summary.label_names or ()), _MOST_LABELS) ** 2
-    rows = np.linspace(0, len(collection) - 1, min(_MOST_SAMPLED, len(collection))).astype(np.intp)
+    n_cells = min(len(summary.label_names or ()), _MAX_LABELS) ** 2
+    rows = np.linspace(0, len(collection) - 1, min(_MAX_SAMPLED, len(collection))).astype(np.intp)
     sample = tiles(
         collection.pixels[rows], collection.format, display_range(collection.pixels, collection.format)
     )
@@ -108,7 +108,7 @@ def room_for(collection: ImageCollection, summary: ClusterSummary) -> Sampled:
         n_tiles = _SHEET_BYTES / tile_bytes - n_clusters
         n_members = int(n_tiles / (n_clusters * kinds + n_cells))
         if n_members >= 2 or side <= _SMALLEST_SIDE:
-            return Sampled(side, max(1, min(_MOST_MEMBERS, n_members)), n_clusters)
+            return Sampled(side, max(1, min(_MAX_MEMBERS, n_members)), n_clusters)
         side = max(_SMALLEST_SIDE, side * 3 // 4)
 
 
@@ -220,16 +220,16 @@ def _confusion(summary: ClusterSummary, n: int, index: TileIndex) -> dict[str, A
             {"true": true, "named": named, "n": int(matrix[true, named]), "images": index.places(rows)}
         )
     totals = matrix.sum(axis=1).tolist()
-    return {"as_matrix": len(matrix) <= _MOST_LABELS, "totals": totals, "cells": cells}
+    return {"as_matrix": len(matrix) <= _MAX_LABELS, "totals": totals, "cells": cells}
 
 
 def _pairs(matrix: NDArray[np.int64]) -> list[tuple[int, int]]:
     """The cells that are not empty; of a large matrix the wrong ones with most images."""
     found = [(int(true), int(named)) for true, named in np.argwhere(matrix > 0)]
-    if len(matrix) <= _MOST_LABELS:
+    if len(matrix) <= _MAX_LABELS:
         return found
     wrong = [(true, named) for true, named in found if true != named]
-    return sorted(wrong, key=lambda pair: -int(matrix[pair]))[:_MOST_LABELS]
+    return sorted(wrong, key=lambda pair: -int(matrix[pair]))[:_MAX_LABELS]
 
 
 def _image(collection: ImageCollection, summary: ClusterSummary, row: int) -> dict[str, Any]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
 
 _FIRST_ITERATIONS = 10
-_MOST_IN_ONE_PANEL = 30
+_MAX_IN_ONE_PANEL = 30
 _WIDTH, _HEIGHT = 820, 400
 _LEFT = 116  # room for numbers up to 999,999 and two lines of label
 
@@ -88,7 +88,7 @@ class _Course:
 def _panels(figure: Figure, course: _Course, theme: Theme) -> Axes:
     """Draw the whole course in one panel, or its beginning beside all of it; return the first panel."""
     height = _HEIGHT - 56 - 86
-    if not course.half_steps or course.values.size <= _MOST_IN_ONE_PANEL:
+    if not course.half_steps or course.values.size <= _MAX_IN_ONE_PANEL:
         axes = _axes(figure, (_LEFT, 56, _WIDTH - _LEFT - 24, height), theme)
         _draw(axes, course, theme)
         return axes

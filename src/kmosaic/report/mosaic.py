@@ -18,10 +18,10 @@ from kmosaic.report.tiles import DisplayRange, display_range, tile_size, tiles
 from kmosaic.report.wording import clean, count
 
 if TYPE_CHECKING:
-    from kmosaic.cluster.model_file import ImageFormat
     from kmosaic.images.collection import ImageCollection
+    from kmosaic.models.image_model import ImageFormat
 
-_MOST_TITLES = 900  # beyond, titles would make the mosaic wider than a large screen
+_MAX_TITLES = 900  # beyond, titles would make the mosaic wider than a large screen
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ def centroid_mosaic(
     k = len(centers)
     grid = grid_of(k, tile_size(format), title_width(cells))
     titled = "named after their most common label" if texts.names is not None else "titled with their numbers"
-    if k > _MOST_TITLES:
+    if k > _MAX_TITLES:
         titled = "titles left out for want of room"
-    notes = ", with their sizes" if texts.sizes is not None and k <= _MOST_TITLES else ""
+    notes = ", with their sizes" if texts.sizes is not None and k <= _MAX_TITLES else ""
     title = clean(texts.title) if texts.title else count(k, "centroid")
     header = Header(title, (f"In the order of clusters, {titled}{notes}.", *range_line(shown, format)))
     return draw_mosaic(cells, grid, header, theme)
@@ -129,7 +129,7 @@ def _check_mosaic(centers: NDArray[np.float64], format: ImageFormat, texts: Mosa
 
 
 def _centroid_tiles(images: NDArray[np.uint8], texts: MosaicText) -> list[Tile]:
-    if len(images) > _MOST_TITLES:
+    if len(images) > _MAX_TITLES:
         return [Tile(image) for image in images]
     titles = (
         [str(number) for number in range(len(images))] if texts.names is None else [*map(clean, texts.names)]

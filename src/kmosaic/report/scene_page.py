@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.report.parts import Fact, making_facts, number_columns
 from kmosaic.report.provenance import Provenance
-from kmosaic.report.scene_pixels import MOST_CLASSES, labels_plane, picture, values_planes
+from kmosaic.report.scene_pixels import MAX_CLASSES, labels_plane, picture, values_planes
 from kmosaic.report.wording import clean, count, duration, inertia_text, percent
 
 if TYPE_CHECKING:
     from kmosaic.report.scene_pixels import Picture
     from kmosaic.scenes import Segmentation
-    from kmosaic.scenes.quicklook import Quicklook
-    from kmosaic.scenes.statistics import ClassStatistics
+    from kmosaic.scenes.preview import Quicklook
+    from kmosaic.scenes.stats.class_statistics import ClassStatistics
 
 N_PIXELS = 600_000
 """Pixels of a quicklook that a page has room for: ``segment(..., quicklook=N_PIXELS)``."""
 
-_MOST_IN_MATRIX = 30  # beyond, it is no longer read cell by cell
-_MOST_PAIRS = 40
-_MOST_NAMED_BANDS = 30
+_MAX_IN_MATRIX = 30  # beyond, it is no longer read cell by cell
+_MAX_PAIRS = 40
+_MAX_NAMED_BANDS = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,8 @@ def check_report_classes(n_classes: int) -> None:
     DataError
         Where they are more than 255.
     """
-    if n_classes > MOST_CLASSES:
-        raise DataError(f"a report shows up to {MOST_CLASSES} classes, and there are {n_classes:,}")
+    if n_classes > MAX_CLASSES:
+        raise DataError(f"a report shows up to {MAX_CLASSES} classes, and there are {n_classes:,}")
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def scene_context(report: SceneReport) -> dict[str, Any]:
 
 
 def _page_data(report: SceneReport, shown: Picture, values: list[dict[str, Any]] | None) -> dict[str, Any]:
-    from kmosaic.scenes.palette import distinct_colours
+    from kmosaic.scenes.map.palette import distinct_colours
 
     result, look = report.result, report.look
     height, width = look.labels.shape
@@ -318,7 +318,7 @@ class _Cell:
 
 
 def _matrix(separability: NDArray[np.float64]) -> list[list[_Cell]] | None:
-    if not 1 < len(separability) <= _MOST_IN_MATRIX:
+    if not 1 < len(separability) <= _MAX_IN_MATRIX:
         return None
     cells = [
         [_Cell("", "0") if np.isnan(jm) else _Cell(f"{jm:.2f}", f"{1 - jm / 2:.3f}") for jm in row]
@@ -332,11 +332,11 @@ def _matrix(separability: NDArray[np.float64]) -> list[list[_Cell]] | None:
 def _pairs(report: SceneReport) -> list[tuple[int, int, str]]:
     """Where there is no matrix: the pairs that are told apart least."""
     apart = report.statistics.separability
-    if len(apart) <= _MOST_IN_MATRIX:
+    if len(apart) <= _MAX_IN_MATRIX:
         return []
     values = report.result.coding.values
     first, second = np.triu_indices(len(apart), 1)
-    order = np.argsort(apart[first, second], kind="stable")[:_MOST_PAIRS]  # NaN comes last
+    order = np.argsort(apart[first, second], kind="stable")[:_MAX_PAIRS]  # NaN comes last
     found = [(int(first[place]), int(second[place])) for place in order]
     return [(values[i], values[j], f"{apart[i, j]:.2f}") for i, j in found if not np.isnan(apart[i, j])]
 
@@ -397,7 +397,7 @@ def _history_start(on_sample: bool) -> str:
     """What the first J is of."""
     if on_sample:
         return "This one ran on a sample, whose J it is."
-    from kmosaic.scenes.fitting import SEED_PIXELS
+    from kmosaic.scenes.fit.fitting import SEED_PIXELS
 
     return f"It starts from classes of up to {SEED_PIXELS:,} of the pixels, so its course may be short."
 
@@ -426,8 +426,8 @@ def _bands_line(report: SceneReport) -> str:
         f"{name} ({band.dtype}{'' if band.nodata is None else f', nodata {band.nodata:g}'})"
         for name, band in zip(names, bands, strict=True)
     ]
-    more = f" and {len(listed) - _MOST_NAMED_BANDS:,} more" if len(listed) > _MOST_NAMED_BANDS else ""
-    return f"{len(bands):,}: {', '.join(listed[:_MOST_NAMED_BANDS])}{more}"
+    more = f" and {len(listed) - _MAX_NAMED_BANDS:,} more" if len(listed) > _MAX_NAMED_BANDS else ""
+    return f"{len(bands):,}: {', '.join(listed[:_MAX_NAMED_BANDS])}{more}"
 
 
 def _crs_name(wkt: str) -> str:

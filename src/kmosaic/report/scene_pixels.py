@@ -15,9 +15,9 @@ from PIL import Image
 from kmosaic.report.tiles import data_uri, png
 
 if TYPE_CHECKING:
-    from kmosaic.scenes.quicklook import Quicklook
+    from kmosaic.scenes.preview import Quicklook
 
-MOST_CLASSES = 255
+MAX_CLASSES = 255
 """A class takes a byte, and 0 stands for missing pixels."""
 
 # Of the page's few MB; base64 makes 3 bytes 4.

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 if TYPE_CHECKING:
-    from kmosaic.cluster.model_file import ImageFormat
+    from kmosaic.models.image_model import ImageFormat
 
 _STRIPE = 0.25  # a vector that is no image is drawn as a bar code, a quarter as high as it is wide
 
@@ -37,7 +37,7 @@ def display_range(pixels: ArrayLike, format: ImageFormat) -> DisplayRange:
 
     Examples
     --------
-    >>> from kmosaic.cluster.model_file import ImageFormat
+    >>> from kmosaic.models.image_model import ImageFormat
     >>> display_range([[0, 7]], ImageFormat(1, 2, 1, "uint8", 255))
     DisplayRange(low=0.0, high=255.0)
     >>> display_range([[-2.0, 4095.0]], ImageFormat(1, 2, 1, "float32", 1.0))
@@ -85,7 +85,7 @@ def tiles(rows: ArrayLike, format: ImageFormat, shown: DisplayRange | None = Non
 
     Examples
     --------
-    >>> from kmosaic.cluster.model_file import ImageFormat
+    >>> from kmosaic.models.image_model import ImageFormat
     >>> tiles([[0.0, 0.5, 1.0, 2.0]], ImageFormat(2, 2, 1, "float32", 1.0), DisplayRange(0, 1)).tolist()
     [[[0, 128], [255, 255]]]
     """

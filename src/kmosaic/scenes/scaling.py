@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.fields import check_one_of, finite_number
 from kmosaic.errors import DataError
-from kmosaic.scenes.moments import PIXELS, FloatMoments, IntegerCounts, Moments
-from kmosaic.scenes.order_statistics import Extremes, OrderStatistics, Quantile
+from kmosaic.models.validation import check_one_of, finite_number
 from kmosaic.scenes.scene import Scene, Strip
+from kmosaic.scenes.stats.moments import PIXELS, FloatMoments, IntegerCounts, Moments
+from kmosaic.scenes.stats.order_statistics import Extremes, OrderStatistics, Quantile
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # Values scaled together, as float64 in the processor's cache.
 _VALUES = 1 << 14
 # Its square, and products of several such squares, are far from where float64 loses digits.
-_LEAST_SPREAD = 1e-100
+_MIN_SPREAD = 1e-100
 METHODS = ("none", "standard", "min-max", "percentile")
 Progress = Callable[[int, int], None]
 """Called with the lines done, and how many there are: lines of all passes over the scene."""
@@ -174,7 +174,7 @@ def fit_scaling_on(
     DataError
         As ``fit_scaling``, and where there is no worker, or workers have another version of kmosaic.
     """
-    from kmosaic.scenes.dask_strips import StripPasses
+    from kmosaic.scenes.passes.dask_strips import StripPasses
 
     return _fitted(method, percentiles, scene, lambda: StripPasses(client, scene, progress))
 
@@ -308,9 +308,9 @@ def _at_quantiles(scene: Scene, passes: Passes, quantiles: Sequence[Quantile]) -
 
 def _scaling(scene: Scene, method: str, shift: Sequence[float], spread: Sequence[float]) -> Scaling:
     for band, value in enumerate(spread, 1):
-        if 0 < value < _LEAST_SPREAD:
+        if 0 < value < _MIN_SPREAD:
             raise DataError(
-                f"band {band} of {scene.name} varies by less than {_LEAST_SPREAD:g}, too little to square; "
+                f"band {band} of {scene.name} varies by less than {_MIN_SPREAD:g}, too little to square; "
                 "multiply it, or leave it out"
             )
     constant = tuple(band for band, value in enumerate(spread) if value == 0)

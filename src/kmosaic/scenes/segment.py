@@ -14,27 +14,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.engines.dask_cluster import open_cluster
+from kmosaic.engines.dask.cluster import open_cluster
 from kmosaic.errors import DataError
 from kmosaic.files import check_outputs
-from kmosaic.scenes.arrays import as_scene
-from kmosaic.scenes.class_map import ClassMap, Coding, sidecar_path
-from kmosaic.scenes.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
-from kmosaic.scenes.isodata import IsodataOptions
-from kmosaic.scenes.labelling import Classifier
-from kmosaic.scenes.map_outputs import MapOutputs
-from kmosaic.scenes.mapping import Mapping, resident
-from kmosaic.scenes.palette import distinct_colours, ground_colours
-from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
-from kmosaic.scenes.reading import ReadOptions, chosen_bands
-from kmosaic.scenes.room import Output, check_room
+from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
+from kmosaic.scenes.fit.isodata import IsodataOptions
+from kmosaic.scenes.fit.scene_model import SceneModel, load_scene_model, save_scene_model
+from kmosaic.scenes.io.array_scene import as_scene
+from kmosaic.scenes.io.read_options import ReadOptions, chosen_bands
+from kmosaic.scenes.io.sources import FilePath, files_read
+from kmosaic.scenes.map.class_map import ClassMap, Coding, sidecar_path
+from kmosaic.scenes.map.classifier import Classifier
+from kmosaic.scenes.map.mapping import Mapping, resident
+from kmosaic.scenes.map.outputs import MapOutputs
+from kmosaic.scenes.map.palette import distinct_colours, ground_colours
+from kmosaic.scenes.map.smoothing import check_window
+from kmosaic.scenes.passes.preflight import Output, check_room
+from kmosaic.scenes.preview import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling, fit_scaling_on
 from kmosaic.scenes.scene import Band, Scene
-from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
-from kmosaic.scenes.smoothing import check_window
-from kmosaic.scenes.sources import FilePath, files_read
-from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
-from kmosaic.scenes.statistics_file import StatisticsTable, check_statistics_name, write_statistics
+from kmosaic.scenes.stats.class_statistics import ClassSizes, ClassStatistics
+from kmosaic.scenes.stats.export import StatisticsTable, check_statistics_name, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
 Progress = Callable[[int, int | None, str], None]

@@ -1,0 +1,242 @@
+#include "assign/low_dim_assigner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "exact/exact_nearest.hpp"
+#include "filters/low_dim_filter.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// Rows a task labels: a tenth of a millisecond at most of few clusters, half a second of the most. By words they are more, where
+// each thread still has some tasks, so that what words leave undecided fills registers in float32, too.
+constexpr std::size_t kBlockRows = 2048;
+constexpr std::size_t kMaxBlockRows = 8192;
+constexpr std::size_t kTasksPerThread = 8;
+static_assert(kBlockRows % kLowDimTile == 0 && kMaxBlockRows % kLowDimTile == 0);
+
+std::size_t block_rows(std::size_t n_rows, bool in_int16, const Parallel& parallel) {
+    const std::size_t shared = n_rows / (kTasksPerThread * std::max<std::size_t>(parallel.n_threads, 1));
+    return in_int16 ? std::clamp(shared / kLowDimTile * kLowDimTile, kBlockRows, kMaxBlockRows) : kBlockRows;
+}
+
+// What is assigned, to what, by which kernels. One table throughout: another thread may select another.
+struct Task {
+    const Rows& rows;
+    const Centers& centers;
+    const Int16Filter* int16;  // null: there is none
+    LowDimBounds* bounds;      // likewise
+    const LowDimFilter& float32;
+    const std::vector<double>& panels;
+    const Kernels& table;
+};
+
+// Centroids in the exact kernels' panels; the last is filled up with infinity, which is nearest to nothing.
+std::vector<double> exact_panels(const Centers& centers) {
+    const std::size_t d = centers.n_features;
+    const std::size_t n_panels = (centers.n_clusters + kExactPanelWidth - 1) / kExactPanelWidth;
+    std::vector<double> panels(n_panels * kExactPanelWidth * d, std::numeric_limits<double>::infinity());
+    for (std::size_t j = 0; j < centers.n_clusters; ++j)
+        for (std::size_t f = 0; f < d; ++f)
+            panels[(j / kExactPanelWidth * d + f) * kExactPanelWidth + j % kExactPanelWidth] =
+                centers.row(j)[f];
+    return panels;
+}
+
+// One thread's last stage for the few rows a screen cannot decide: all distances in float64, and `nearest` for what
+// they cannot tell apart. Features added one by one, their relative error is at most (d + 2) u64.
+class ExactNearest {
+  public:
+    explicit ExactNearest(const Task& task)
+        : task_(task), row_(task.rows.n_features), all_(task.panels.size() / task.rows.n_features) {}
+
+    std::int32_t operator()(std::size_t row) {
+        const std::size_t d = task_.rows.n_features;
+        const ExactKernels& kernel = *task_.table.exact;
+        kernel.widen[task_.rows.dtype](task_.rows.row(row), d, row_.data());
+        for (std::size_t j = 0; j < all_.size(); j += kExactPanelWidth)
+            kernel.squared_distances(row_.data(), 1, d, task_.panels.data() + j * d, all_.data() + j);
+        const double least = *std::min_element(
+            all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(task_.centers.n_clusters));
+        const double limit = std::max(least * (1 + 4 * static_cast<double>(d + 2) * 0x1p-53), kUnderflow);
+        candidates_.clear();
+        for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
+            if (all_[j] <= limit) candidates_.push_back(j);
+        return static_cast<std::int32_t>(candidates_.size() == 1
+                                             ? candidates_[0]
+                                             : nearest(row_.data(), task_.centers, candidates_, distances_));
+    }
+
+  private:
+    const Task& task_;
+    std::vector<double> row_;
+    std::vector<double> all_;
+    std::vector<std::size_t> candidates_;
+    std::vector<double> distances_;
+};
+
+// One thread's work on a block of rows.
+class LowDimWorker {
+  public:
+    // On blocks of at most so many rows.
+    LowDimWorker(const Task& task, LabelArray labels, LabelChanges* changes, std::size_t n_rows)
+        : task_(task),
+          labels_(labels),
+          buffer_(n_rows),
+          log_(changes ? &changes->open_log() : nullptr),
+          new_labels_(n_rows),
+          list_(n_rows + kInt16ListSpare),
+          changed_(n_rows),
+          moved_(n_rows + kInt16ListSpare),
+          margins_(n_rows),
+          undecided_(n_rows),
+          exact_nearest_(task) {}
+
+    std::size_t operator()(std::size_t first, std::size_t count) {
+        if (task_.int16) return filter_in_int16(first, count);
+        const std::int32_t* labels = labels_.read(first, count, buffer_.data());
+        const std::size_t n_expired =
+            task_.bounds ? task_.bounds->expired(first, count, labels, list_.data()) : count;
+        if (2 * n_expired <= count) return update_listed(first, n_expired);
+        float32(first, count, nullptr, new_labels_.data());
+        const std::size_t n =
+            task_.table.low_dim->differences(new_labels_.data(), labels, count, changed_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + changed_[i], new_labels_[changed_[i]]);
+        return changed;
+    }
+
+  private:
+    // What words leave undecided is for the screen in float32.
+    std::size_t filter_in_int16(std::size_t first, std::size_t count) {
+        Int16Labels int16 = labels_.int16(first);
+        int16.moved = log_ || task_.rows.counts ? moved_.data() : nullptr;
+        int16.undecided = list_.data();
+        task_.table.int16->nearest[task_.rows.dtype](task_.rows.row(first), count, task_.int16->centroids(),
+                                                     int16);
+        std::size_t changed = int16.n_moved;
+        if (int16.moved) {
+            const auto moved = std::span<const MovedRow>(moved_).first(int16.n_moved);
+            if (log_) log_->add(moved);
+            changed = 0;
+            for (const MovedRow& row : moved) changed += task_.rows.count(row.row);
+        }
+        return changed + update_listed(first, int16.n_undecided);
+    }
+
+    // The rows in list_.
+    std::size_t update_listed(std::size_t first, std::size_t n) {
+        float32(first, n, list_.data(), new_labels_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < n; ++i) changed += update(first + list_[i], new_labels_[i]);
+        return changed;
+    }
+
+    // Labels of n rows from `first`, or of those listed, in float32 and where that leaves doubt exactly.
+    void float32(std::size_t first, std::size_t n, const std::uint32_t* list, std::int32_t* label) {
+        const auto row = [&](std::size_t i) { return first + (list ? list[i] : i); };
+        const std::size_t n_undecided = task_.table.low_dim->nearest[task_.rows.dtype](
+            list ? gather(first, n, list) : task_.rows.row(first), n, task_.float32.centroids(), label,
+            undecided_.data(), task_.bounds ? margins_.data() : nullptr);
+        for (std::size_t u = 0; u < n_undecided; ++u) {
+            label[undecided_[u]] = exact_nearest_(row(undecided_[u]));
+            margins_[undecided_[u]] = 0;
+        }
+        if (!task_.bounds) return;
+        const float scale =
+            task_.float32.has_duplicates() ? 0.0F : static_cast<float>(1 / task_.float32.centroids().scale);
+        for (std::size_t i = 0; i < n; ++i) task_.bounds->set(row(i), label[i], margins_[i] * scale);
+    }
+
+    const void* gather(std::size_t first, std::size_t n, const std::uint32_t* list) {
+        const std::size_t bytes = task_.rows.row_bytes();
+        gathered_.resize(n * bytes);
+        for (std::size_t i = 0; i < n; ++i)
+            std::memcpy(gathered_.data() + i * bytes, task_.rows.row(first + list[i]), bytes);
+        return gathered_.data();
+    }
+
+    std::size_t update(std::size_t row, std::int32_t label) {
+        const std::int32_t before = labels_.of(row);
+        if (before == label) return 0;
+        labels_.set(row, label);
+        return record(row, before, label);
+    }
+
+    // How often a row counts whose label has changed.
+    std::size_t record(std::size_t row, std::int32_t before, std::int32_t now) {
+        if (log_) log_->add(row, before, now);
+        return task_.rows.count(row);
+    }
+
+    const Task& task_;
+    LabelArray labels_;
+    std::vector<std::int32_t> buffer_;
+    LabelChanges::ThreadLog* log_;
+    std::vector<std::int32_t> new_labels_;  // labels of the block's rows, or of
+    std::vector<std::uint32_t> list_;       // some of them
+    std::vector<std::uint32_t> changed_;    // and those that differ from before
+    std::vector<MovedRow> moved_;           // or, by words, these
+    std::vector<float> margins_;
+    std::vector<std::uint32_t> undecided_;
+    std::vector<std::uint8_t> gathered_;
+    ExactNearest exact_nearest_;
+};
+
+}  // namespace
+
+const std::int32_t* LabelArray::read(std::size_t first, std::size_t count, std::int32_t* buffer) const {
+    if (wide_) return wide_ + first;
+    for (std::size_t i = 0; i < count; ++i) buffer[i] = of(first + i);
+    return buffer;
+}
+
+void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel) {
+    constexpr std::size_t kTogether = std::size_t{1} << 18;
+    parallel_for((n_rows + kTogether - 1) / kTogether, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t first = block * kTogether;
+            const std::size_t count = std::min(kTogether, n_rows - first);
+            const std::int32_t* read = labels.read(first, count, out + first);
+            if (read != out + first) std::copy_n(read, count, out + first);
+        };
+    });
+}
+
+LowDimAssigner::LowDimAssigner(const Rows& rows, const Parallel& parallel, const Int16Range* range)
+    : rows_(rows), table_(kernels()) {
+    if (table_.int16 && rows.integer())
+        range_.emplace(range ? *range : int16_range(rows, *table_.int16, parallel));
+}
+
+std::size_t LowDimAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
+                                   LabelChanges* changes) {
+    std::optional<Int16Filter> int16;
+    if (range_ && centers.n_clusters <= kMaxInt16Clusters) int16.emplace(centers, rows_.dtype, *range_);
+    const bool bounded = !int16 && n_calls_++ > 0 && centers.n_clusters <= LowDimBounds::kMaxClusters;
+    if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
+    if (bounded) bounds_->follow(centers);
+    const LowDimFilter float32(centers, rows_.dtype);
+    const std::vector<double> panels = exact_panels(centers);
+    const Task task{rows_,  centers, int16 ? &*int16 : nullptr, bounded ? &*bounds_ : nullptr, float32,
+                    panels, table_};
+    std::atomic<std::size_t> changed{0};
+    const std::size_t n_together = block_rows(rows_.n_rows, int16.has_value(), parallel);
+    parallel_for((rows_.n_rows + n_together - 1) / n_together, parallel, [&] {
+        return [&, worker = LowDimWorker(task, labels, changes, n_together)](std::size_t block) mutable {
+            const std::size_t first = block * n_together;
+            changed += worker(first, std::min(n_together, rows_.n_rows - first));
+        };
+    });
+    return changed;
+}
+
+}  // namespace kmosaic

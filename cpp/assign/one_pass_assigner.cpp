@@ -1,0 +1,158 @@
+#include "assign/one_pass_assigner.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <vector>
+
+#include "exact/exact_nearest.hpp"
+#include "filters/quantized_centers.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// Rows a task works on: four of the kernels' groups, whose products with a few hundred centroids stay in L2.
+constexpr std::size_t kBlock = 48;
+
+// Bytes of codes that are made at a time, where rows are no bytes themselves.
+constexpr std::size_t kChunkBytes = std::size_t{1} << 24;
+
+// That many centroids make up for the codes of rows that are no bytes, and that many rows for choosing the codes' scale.
+constexpr std::size_t kMinClusters = 512;
+constexpr std::size_t kMinRows = 8192;
+
+// The rows from `first` on, `n` at most.
+Rows part_of(const Rows& rows, std::size_t first, std::size_t n) {
+    return {rows.row(first), rows.dtype, std::min(n, rows.n_rows - first), rows.n_features, nullptr};
+}
+
+// What is assigned, to what, by which kernels.
+struct Task {
+    std::size_t first;  // row of all
+    const Rows& rows;
+    const Centers& centers;
+    const QuantizedRows& codes;
+    const PcaCodes& pca_codes;
+    const QuantizedCenters& centroids;
+    const Kernels& table;
+};
+
+// One thread's work on a block of rows.
+class OnePassWorker {
+  public:
+    OnePassWorker(const Task& task, std::int32_t* labels, LabelChanges* changes)
+        : task_(task),
+          n_lanes_(task.centroids.center_groups().n_lanes()),
+          labels_(labels),
+          log_(changes ? &changes->open_log() : nullptr),
+          codes_(kBlock),
+          products_(kBlock * n_lanes_),
+          lanes_(n_lanes_),
+          row_(task.rows.n_features) {}
+
+    std::size_t operator()(std::size_t first, std::size_t count) {
+        const BytePanel all = task_.centroids.panel(0);
+        for (std::size_t i = 0; i < count; ++i) codes_[i] = task_.codes[first + i];
+        task_.table.bytes->products(codes_.data(), count, all.n_quads, all.codes, n_lanes_ / kPanelWidth,
+                                    products_.data());
+        std::size_t changed = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const std::size_t row = task_.first + first + i;
+            const std::int32_t label = nearest_of_all(first + i, all, products_.data() + i * n_lanes_);
+            if (labels_[row] == label) continue;
+            if (log_) log_->add(row, labels_[row], label);
+            labels_[row] = label;
+            ++changed;
+        }
+        return changed;
+    }
+
+  private:
+    std::int32_t nearest_of_all(std::size_t row, const BytePanel& all, const std::int32_t* products) {
+        // Both ends of an interval are rounded by as much as the slack.
+        const ByteRow about{nullptr, task_.pca_codes.norm(row), task_.pca_codes.outside_norm(row),
+                            static_cast<float>(2.01 * task_.centroids.coarse_slack(row))};
+        const std::size_t n =
+            task_.table.bytes->list_candidates(all, about, products, n_lanes_, lanes_.data());
+        const CenterGroups& center_groups = task_.centroids.center_groups();
+        if (n == 1) return center_groups.centroid_of[lanes_[0]];
+        candidates_.clear();
+        double best = std::numeric_limits<double>::infinity();
+        for (std::size_t c = 0; c < n; ++c) {
+            const std::int32_t centroid = center_groups.centroid_of[lanes_[c]];
+            if (centroid < 0 || task_.centroids.is_duplicate(static_cast<std::size_t>(centroid))) continue;
+            candidates_.push_back({centroid, closer(row, centroid, products[lanes_[c]])});
+            best = std::min(best, candidates_.back().score.high);
+        }
+        finalists_.clear();
+        for (const Candidate& candidate : candidates_)
+            if (!(candidate.score.low > best))
+                finalists_.push_back(static_cast<std::size_t>(candidate.centroid));
+        if (finalists_.size() == 1) return static_cast<std::int32_t>(finalists_[0]);
+        std::sort(finalists_.begin(), finalists_.end());
+        task_.table.exact->widen[task_.rows.dtype](task_.rows.row(row), task_.rows.n_features, row_.data());
+        return static_cast<std::int32_t>(nearest(row_.data(), task_.centers, finalists_, distances_));
+    }
+
+    // The interval of a score, narrowed by a second product.
+    Interval closer(std::size_t row, std::int32_t centroid, std::int32_t product) const {
+        const auto j = static_cast<std::size_t>(centroid);
+        const BytePair pair{task_.codes[row], task_.centroids.residual_codes(j)};
+        std::int32_t residual_product = 0;
+        task_.table.bytes->dots(&pair, 1, task_.codes.n_bytes(), &residual_product);
+        return task_.centroids.refined_score(row, j, task_.centroids.score(row, j, product),
+                                             residual_product);
+    }
+
+    struct Candidate {
+        std::int32_t centroid;
+        Interval score;
+    };
+
+    const Task& task_;
+    std::size_t n_lanes_;
+    std::int32_t* labels_;
+    LabelChanges::ThreadLog* log_;
+    std::vector<const std::uint8_t*> codes_;
+    std::vector<std::int32_t> products_;  // [row][lane]
+    std::vector<std::uint32_t> lanes_;
+    std::vector<Candidate> candidates_;
+    std::vector<std::size_t> finalists_;
+    std::vector<double> distances_;
+    std::vector<double> row_;
+};
+
+}  // namespace
+
+bool one_pass_pays(const Rows& rows, const Centers& centers) {
+    if (rows.n_features > kMaxByteFeatures) return false;
+    return rows.dtype == kUint8 || (centers.n_clusters >= kMinClusters && rows.n_rows >= kMinRows);
+}
+
+std::optional<std::size_t> assign_in_one_pass(const Rows& rows, const Centers& centers, std::int32_t* labels,
+                                              const Parallel& parallel, LabelChanges* changes) {
+    const Kernels& table = kernels();
+    const std::size_t n_chunk =
+        rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinRows);
+    std::atomic<std::size_t> changed{0};
+    for (std::size_t begin = 0; begin < rows.n_rows; begin += n_chunk) {
+        const Rows chunk = part_of(rows, begin, n_chunk);
+        const QuantizedRows codes(chunk, table, parallel);
+        const PcaCodes pca_codes(codes, table, parallel, PcaCodes::kNone);
+        if (begin == 0 && !codes.useful(pca_codes.norms())) return std::nullopt;
+        QuantizedCenters centroids(codes, pca_codes, table, centers.n_clusters, 1);
+        centroids.update(centers, parallel);
+        const Task task{begin, chunk, centers, codes, pca_codes, centroids, table};
+        parallel_for((chunk.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+            return [&, worker = OnePassWorker(task, labels, changes)](std::size_t block) mutable {
+                const std::size_t first = block * kBlock;
+                changed += worker(first, std::min(kBlock, chunk.n_rows - first));
+            };
+        });
+    }
+    return changed;
+}
+
+}  // namespace kmosaic

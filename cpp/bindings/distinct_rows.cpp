@@ -1,0 +1,82 @@
+#include "bindings/distinct_rows.hpp"
+
+#include <algorithm>
+
+#include "bindings/arrays.hpp"
+#include "extras/distinct_rows.hpp"
+
+namespace kmosaic {
+
+using namespace nb::literals;
+
+namespace {
+
+using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+// Colours, and the rows they are of.
+struct MergedRows {
+    AnyRows array;
+    DistinctRows distinct_rows;
+};
+
+MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
+    const Rows rows = rows_of(array);
+    require(rows.n_features > 0, "rows must have at least one feature");
+    require(DistinctRows::mergeable(rows), "rows to merge must have at most 24 bits");
+    return {array, without_gil(n_threads, [&](const Parallel& p) { return DistinctRows(rows, most, p); })};
+}
+
+template <class T>
+nb::object distinct_rows_as(const MergedRows& self, std::size_t n_threads) {
+    const std::size_t size = self.distinct_rows.size();
+    auto out = make_buffer<T>(size * self.array.shape(1));
+    without_gil(n_threads, [&](const Parallel& p) { self.distinct_rows.write_rows(out.data, p); });
+    return nb::cast(Result<T, nb::ndim<2>>(out.data, {size, self.array.shape(1)}, out.owner));
+}
+
+nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
+    return dtype_of(self.array) == kUint8 ? distinct_rows_as<std::uint8_t>(self, n_threads)
+                                          : distinct_rows_as<std::uint16_t>(self, n_threads);
+}
+
+Result<std::uint32_t, nb::ndim<1>> distinct_counts(const MergedRows& self, std::size_t n_threads) {
+    const Rows rows = rows_of(self.array);
+    const auto counts =
+        without_gil(n_threads, [&](const Parallel& p) { return self.distinct_rows.counts(rows, p); });
+    auto out = make_buffer<std::uint32_t>(counts.size());
+    std::copy(counts.begin(), counts.end(), out.data);
+    return {out.data, {counts.size()}, out.owner};
+}
+
+void expand_labels(const MergedRows& self, const Labels& distinct_labels, const MutableLabels& labels,
+                   std::size_t n_threads) {
+    const Rows rows = rows_of(self.array);
+    require(distinct_labels.shape(0) == self.distinct_rows.size(),
+            "colour_labels must have one value a colour");
+    require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
+    without_gil(n_threads, [&](const Parallel& p) {
+        self.distinct_rows.expand(rows, distinct_labels.data(), labels.data(), p);
+    });
+}
+
+}  // namespace
+
+void bind_distinct_rows(nb::module_& m) {
+    nb::class_<MergedRows>(m, "DistinctRows", "The distinct rows among rows of at most 24 bits.")
+        .def(
+            "__init__",
+            [](MergedRows* self, const AnyRows& rows, std::size_t most, std::size_t n_threads) {
+                new (self) MergedRows(merge_rows(rows, most, n_threads));
+            },
+            "rows"_a, "most"_a, "n_threads"_a)
+        .def_prop_ro(
+            "size", [](const MergedRows& self) { return self.distinct_rows.size(); },
+            "How many there are; more than most: too many, and not all.")
+        .def("rows", &distinct_rows, "n_threads"_a, "Each once, in ascending order.")
+        .def("counts", &distinct_counts, "n_threads"_a, "How many rows equal each.")
+        .def("expand", &expand_labels, "distinct_labels"_a, "labels"_a, "n_threads"_a,
+             "Write the label of each row's colour into labels.");
+}
+
+}  // namespace kmosaic

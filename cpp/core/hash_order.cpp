@@ -1,0 +1,81 @@
+#include "core/hash_order.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+constexpr std::size_t kBlock = 512;
+// Hashes are dealt to buckets by their leading bits, some 16 to a bucket, then each bucket is sorted in cache.
+constexpr std::size_t kBucketSize = 16;
+constexpr int kMaxBits = 16;
+
+struct Hashed {
+    std::uint64_t hash;
+    std::int64_t row;
+};
+
+struct Buckets {
+    std::vector<Hashed> hashed;
+    std::vector<std::size_t> starts;  // and the end of the last
+};
+
+Buckets deal(const std::vector<std::uint64_t>& hashes) {
+    const int bits = std::min(static_cast<int>(std::bit_width(hashes.size() / kBucketSize)), kMaxBits);
+    const auto bucket_of = [&](std::uint64_t hash) {
+        return static_cast<std::size_t>(bits > 0 ? hash >> (64 - bits) : 0);
+    };
+    Buckets buckets{std::vector<Hashed>(hashes.size()),
+                    std::vector<std::size_t>((std::size_t{1} << bits) + 1, 0)};
+    for (const std::uint64_t hash : hashes) ++buckets.starts[bucket_of(hash) + 1];
+    for (std::size_t b = 1; b < buckets.starts.size(); ++b) buckets.starts[b] += buckets.starts[b - 1];
+    std::vector<std::size_t> next = buckets.starts;
+    for (std::size_t i = 0; i < hashes.size(); ++i)
+        buckets.hashed[next[bucket_of(hashes[i])]++] = {hashes[i], static_cast<std::int64_t>(i)};
+    return buckets;
+}
+
+}  // namespace
+
+void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel) {
+    const auto hash = kernels().exact->hash[rows.dtype];
+    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
+            for (std::size_t i = block * kBlock; i < end; ++i) hashes[i] = hash(rows.row(i), rows.n_features);
+        };
+    });
+}
+
+HashOrder hash_order(const Rows& rows, const Parallel& parallel) {
+    std::vector<std::uint64_t> hashes(rows.n_rows);
+    hash_rows(rows, hashes.data(), parallel);
+    Buckets buckets = deal(hashes);
+    std::vector<std::uint64_t>().swap(hashes);
+    constexpr std::size_t kTask = 64;
+    const std::size_t n_buckets = buckets.starts.size() - 1;
+    parallel_for((n_buckets + kTask - 1) / kTask, parallel, [&] {
+        return [&](std::size_t task) {
+            for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, n_buckets); ++b)
+                std::sort(buckets.hashed.data() + buckets.starts[b],
+                          buckets.hashed.data() + buckets.starts[b + 1],
+                          [](const Hashed& x, const Hashed& y) {
+                              return x.hash != y.hash ? x.hash < y.hash : x.row < y.row;
+                          });
+        };
+    });
+    HashOrder order;
+    order.rows.reserve(rows.n_rows);
+    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+        if (i == 0 || buckets.hashed[i].hash != buckets.hashed[i - 1].hash)
+            order.starts.push_back(static_cast<std::int64_t>(i));
+        order.rows.push_back(buckets.hashed[i].row);
+    }
+    return order;
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,22 @@
+// An order of rows that depends on their values alone: by a hash of them. Equal rows stand next to each other.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/parallel.hpp"
+#include "core/rows.hpp"
+
+namespace kmosaic {
+
+// A 64-bit hash of each row's values: equal rows hash alike whatever their dtype; -0 equals 0.
+void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel);
+
+struct HashOrder {
+    std::vector<std::int64_t> rows;    // equal hashes in the order of their row numbers
+    std::vector<std::int64_t> starts;  // where each run of equal hashes starts
+};
+
+HashOrder hash_order(const Rows& rows, const Parallel& parallel);
+
+}  // namespace kmosaic

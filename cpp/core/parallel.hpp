@@ -1,0 +1,127 @@
+// Threads: tasks 0 .. n_tasks - 1 are taken in order by whoever is free. No result may depend on who took
+// which.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <type_traits>
+#include <utility>
+
+#include "core/thread_pool.hpp"
+
+namespace kmosaic {
+
+struct Interrupted : std::exception {
+    [[nodiscard]] const char* what() const noexcept override { return "interrupted"; }
+};
+
+struct Parallel {
+    std::size_t n_threads = 1;
+    // Asked by the calling thread between tasks; true stops the work with Interrupted.
+    std::function<bool()> interrupted = [] { return false; };
+};
+
+// How the threads of one call stop together, and what the first of them failed with. The calling thread alone
+// asks whether it is interrupted, and never again once something has failed.
+class Progress {
+  public:
+    Progress(std::size_t n_tasks, const Parallel& parallel) : n_tasks_(n_tasks), parallel_(parallel) {}
+
+    // The next task to do, n_tasks or more when there is none.
+    std::size_t next() { return stopped_ ? n_tasks_ : next_++; }
+
+    // Throws Interrupted where the work is to stop.
+    void check(bool calling) const {
+        if (stopped_ || (calling && parallel_.interrupted())) throw Interrupted();
+    }
+
+    void fail(std::exception_ptr failure) {
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::move(failure);
+        stopped_ = true;
+    }
+
+    void start() {
+        const std::lock_guard lock(mutex_);
+        ++n_running_;
+    }
+
+    void finish() {
+        const std::lock_guard lock(mutex_);
+        if (--n_running_ == 0) all_done_.notify_one();
+    }
+
+    // Stays interruptible while the other threads do what is left of their tasks.
+    void wait() {
+        std::unique_lock lock(mutex_);
+        while (!all_done_.wait_for(lock, std::chrono::milliseconds(50), [&] { return n_running_ == 0; })) {
+            lock.unlock();
+            if (!stopped_ && parallel_.interrupted()) fail(std::make_exception_ptr(Interrupted()));
+            lock.lock();
+        }
+    }
+
+    void rethrow() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+  private:
+    std::size_t n_tasks_;
+    const Parallel& parallel_;
+    std::atomic<std::size_t> next_{0};
+    std::atomic<bool> stopped_{false};
+    std::mutex mutex_;
+    std::condition_variable all_done_;
+    std::size_t n_running_ = 0;
+    std::exception_ptr failure_;
+};
+
+// What a task of more than some 100 ms calls now and then: it throws Interrupted where the work is to stop.
+class Checkpoint {
+  public:
+    Checkpoint(const Progress& progress, bool calling) : progress_(progress), calling_(calling) {}
+    void operator()() const { progress_.check(calling_); }
+
+  private:
+    const Progress& progress_;
+    bool calling_;
+};
+
+// Call make_worker() once a thread (it may allocate buffers), then worker(task), or worker(task, checkpoint),
+// for each task.
+template <class MakeWorker>
+void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make_worker) {
+    Progress progress(n_tasks, parallel);
+    const auto work = [&](bool calling) {
+        try {
+            auto worker = make_worker();
+            const Checkpoint checkpoint(progress, calling);
+            for (std::size_t task = progress.next(); task < n_tasks; task = progress.next()) {
+                if constexpr (std::is_invocable_v<decltype(worker)&, std::size_t, const Checkpoint&>)
+                    worker(task, checkpoint);
+                else
+                    worker(task);
+                if (calling) checkpoint();
+            }
+        } catch (...) {
+            progress.fail(std::current_exception());
+        }
+    };
+    const std::size_t n_threads = parallel.n_threads < n_tasks ? parallel.n_threads : n_tasks;
+    for (std::size_t t = 1; t < n_threads; ++t) {
+        progress.start();
+        if (run_on_thread([&] { work(false); }, [&] { progress.finish(); })) continue;
+        progress.finish();
+        break;  // fewer threads do the same work
+    }
+    work(true);
+    progress.wait();
+    progress.rethrow();
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,142 @@
+#include "extras/image_distortion.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// Images of a task: a few milliseconds where images are small and have 50 candidates.
+constexpr std::size_t kBlock = 32;
+constexpr std::size_t kCacheLine = 64;
+constexpr std::size_t kMaxFetched = 64 * kCacheLine;
+
+// The least of some numbers, as many as are wanted.
+class Least {
+  public:
+    explicit Least(std::size_t wanted) : wanted_(wanted) {}
+
+    // What a number must not be above to be among them.
+    [[nodiscard]] std::uint64_t limit() const { return heap_.size() < wanted_ ? UINT64_MAX : heap_.front(); }
+
+    void clear() { heap_.clear(); }
+
+    void add(std::uint64_t number) {
+        if (number > limit()) return;
+        heap_.push_back(number);
+        std::push_heap(heap_.begin(), heap_.end());
+        if (heap_.size() <= wanted_) return;
+        std::pop_heap(heap_.begin(), heap_.end());
+        heap_.pop_back();
+    }
+
+  private:
+    std::size_t wanted_;
+    std::vector<std::uint64_t> heap_;
+};
+
+// Where the distortions of one image's pairs go, n of them, and which are the nearest so far.
+class Ranking {
+  public:
+    explicit Ranking(std::size_t wanted) : least_(wanted) {}
+
+    void begin(std::int64_t* out) {
+        out_ = out;
+        least_.clear();
+    }
+
+    [[nodiscard]] std::uint64_t limit() const { return least_.limit(); }
+
+    void add(std::size_t c, std::uint64_t found) {
+        least_.add(found);
+        out_[c] = static_cast<std::int64_t>(found);
+    }
+
+    void finish(std::size_t n) {
+        const auto most = static_cast<std::int64_t>(std::min<std::uint64_t>(limit(), kFartherThanNearest));
+        std::replace_if(out_, out_ + n, [=](std::int64_t d) { return d > most; }, kFartherThanNearest);
+    }
+
+  private:
+    Least least_;
+    std::int64_t* out_ = nullptr;
+};
+
+// What one thread compares images with.
+class Comparison {
+  public:
+    Comparison(const GradientImages& images, const GradientImages& references, const Nearest& nearest)
+        : images_(images),
+          references_(references),
+          shape_{images.height, images.width, nearest.warp},
+          image_values_(shape_.padded_size()),
+          reference_values_(shape_.padded_size()),
+          carried_(shape_.carried_size()),
+          forth_(nearest.n_nearest),
+          back_(nearest.n_nearest) {}
+
+    // Image i and n candidates; `out` is for those n.
+    void measure(std::size_t i, const std::int32_t* candidates, std::size_t n, const Distortions& out,
+                 const Checkpoint& checkpoint) {
+        const DistortionKernels& kernel = *kernels().distortion;
+        PaddedGradients image{image_values_.data(), 0, 0};
+        PaddedGradients reference{reference_values_.data(), 0, 0};
+        const auto found = [&](const PaddedGradients& from, const PaddedGradients& to, std::uint64_t limit) {
+            return kernel.distortion(from, to, shape_, carried_.data(), limit);
+        };
+        kernel.pad(images_.image(i), shape_, &image);
+        forth_.begin(out.forth);
+        back_.begin(out.back);
+        for (std::size_t c = 0; c < n; ++c) {
+            checkpoint();  // one pair of large images may take long
+            if (c + 1 < n) fetch(gradients_of(candidates[c + 1]));
+            kernel.pad(gradients_of(candidates[c]), shape_, &reference);
+            forth_.add(c, found(image, reference, forth_.limit()));
+            if (out.back) back_.add(c, found(reference, image, back_.limit()));
+        }
+        forth_.finish(n);
+        if (out.back) back_.finish(n);
+    }
+
+  private:
+    [[nodiscard]] const std::int8_t* gradients_of(std::int32_t candidate) const {
+        return references_.image(static_cast<std::size_t>(candidate));
+    }
+
+    // Candidates lie anywhere: without this half of the time went into waiting for them.
+    void fetch(const std::int8_t* gradients) const {
+        const std::size_t size = std::min(kGradientPlanes * shape_.height * shape_.width, kMaxFetched);
+        for (std::size_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(gradients + at);
+    }
+
+    const GradientImages& images_;
+    const GradientImages& references_;
+    DistortionShape shape_;
+    std::vector<std::int8_t> image_values_;
+    std::vector<std::int8_t> reference_values_;
+    std::vector<std::uint16_t> carried_;
+    Ranking forth_;
+    Ranking back_;
+};
+
+}  // namespace
+
+void distortions(const GradientImages& images, const GradientImages& references,
+                 const CandidateLists& candidates, const Nearest& nearest, const Distortions& out,
+                 const Parallel& parallel) {
+    const std::size_t n = candidates.n_candidates;
+    parallel_for((images.n_images + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, comparison = Comparison(images, references, nearest)](
+                   std::size_t block, const Checkpoint& checkpoint) mutable {
+            const std::size_t end = std::min((block + 1) * kBlock, images.n_images);
+            for (std::size_t i = block * kBlock; i < end; ++i)
+                comparison.measure(i, candidates.references + i * n, n,
+                                   {out.forth + i * n, out.back ? out.back + i * n : nullptr}, checkpoint);
+        };
+    });
+}
+
+}  // namespace kmosaic

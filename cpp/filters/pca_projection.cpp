@@ -1,0 +1,235 @@
+#include "filters/pca_projection.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
+namespace kmosaic {
+
+namespace {
+
+constexpr std::size_t kP = kPcaFeatures;
+constexpr std::size_t kPanels = kP / kPanelWidth;
+
+// A sketch of 64 bytes must be much shorter than the row it stands for, and finding P costs as much as some thousand
+// rows: see docs/measurements.md.
+constexpr std::size_t kMinFeatures = 3 * kP;
+constexpr std::size_t kMinRows = 4096;
+// Rows of a part of the sample, and how many parts each iteration goes through: few show roughly where to look.
+constexpr std::size_t kPart = 512;
+constexpr std::size_t kParts[] = {1, 1, 2, 4};
+constexpr std::size_t kMaxParts = *std::max_element(std::begin(kParts), std::end(kParts));
+// Rows with more than this of their square outside P are not sketched: too little would be ruled out. See
+// docs/measurements.md.
+constexpr double kMaxOutsideShare = 0.22;
+
+// One vector a row, as many as kP.
+using Basis = std::vector<float>;
+
+// out (n x kP) = rows (n x width) times the transpose of the basis (kP x width).
+std::vector<float> times(const std::vector<float>& rows, std::size_t width, const Basis& basis,
+                         const Kernels& table, const Parallel& parallel) {
+    std::vector<float> panels(kP * width);
+    for (std::size_t p = 0; p < kP; ++p)
+        for (std::size_t f = 0; f < width; ++f)
+            panels[(p / kPanelWidth * width + f) * kPanelWidth + p % kPanelWidth] = basis[p * width + f];
+    const std::size_t n = rows.size() / width;
+    std::vector<float> out(n * kP);
+    const std::size_t step = table.float32->row_group;
+    parallel_for((n + step - 1) / step, parallel, [&] {
+        return [&, padded = std::vector<float>(step * width),
+                part = std::vector<float>(step * kP)](std::size_t task) mutable {
+            const std::size_t first = task * step;
+            const std::size_t count = std::min(step, n - first);
+            std::copy_n(rows.data() + first * width, count * width, padded.data());
+            table.float32->products(padded.data(), step, width, panels.data(), kPanels, part.data());
+            std::copy_n(part.data(), count * kP, out.data() + first * kP);
+        };
+    });
+    return out;
+}
+
+// Square by square: whole cache lines are read, and whole ones written.
+std::vector<float> transposed(const std::vector<float>& matrix, std::size_t width) {
+    constexpr std::size_t kSide = 16;
+    const std::size_t n = matrix.size() / width;
+    std::vector<float> out(matrix.size());
+    for (std::size_t top = 0; top < n; top += kSide)
+        for (std::size_t left = 0; left < width; left += kSide)
+            for (std::size_t f = left; f < std::min(left + kSide, width); ++f)
+                for (std::size_t i = top; i < std::min(top + kSide, n); ++i)
+                    out[f * n + i] = matrix[i * width + f];
+    return out;
+}
+
+double dot(const float* a, const float* b, std::size_t n) {
+    constexpr std::size_t kSums = 8;
+    float sums[kSums] = {};
+    std::size_t f = 0;
+    for (; f + kSums <= n; f += kSums)
+        for (std::size_t l = 0; l < kSums; ++l) sums[l] += a[f + l] * b[f + l];
+    double total = 0;
+    for (const float sum : sums) total += static_cast<double>(sum);
+    for (; f < n; ++f) total += static_cast<double>(a[f]) * static_cast<double>(b[f]);
+    return total;
+}
+
+// Gram-Schmidt. A vector of which nothing is left becomes zero.
+void orthonormalise(Basis& basis, std::size_t width) {
+    for (std::size_t p = 0; p < kP; ++p) {
+        float* vector = basis.data() + p * width;
+        const double before = dot(vector, vector, width);
+        for (std::size_t q = 0; q < p; ++q) {
+            const float* other = basis.data() + q * width;
+            const auto share = static_cast<float>(dot(vector, other, width));
+            for (std::size_t f = 0; f < width; ++f) vector[f] -= share * other[f];
+        }
+        const double square = dot(vector, vector, width);
+        const double scale = square > 1e-8 * before && square > 0 ? 1 / std::sqrt(square) : 0;
+        for (std::size_t f = 0; f < width; ++f) vector[f] = static_cast<float>(vector[f] * scale);
+    }
+}
+
+// Spreads what is in the first vectors evenly over all, so that 8 bits hold each equally well: times a Hadamard matrix.
+void spread(Basis& basis, std::size_t width) {
+    for (std::size_t half = 1; half < kP; half *= 2)
+        for (std::size_t p = 0; p < kP; ++p) {
+            if (p & half) continue;
+            float* a = basis.data() + p * width;
+            float* b = basis.data() + (p + half) * width;
+            for (std::size_t f = 0; f < width; ++f) {
+                const float sum = a[f] + b[f];
+                b[f] = a[f] - b[f];
+                a[f] = sum;
+            }
+        }
+}
+
+// A part of a sample from everywhere, less the mean.
+std::vector<float> centred_part(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
+                                std::size_t part) {
+    static_assert(kMinRows >= kPart * kMaxParts);
+    std::vector<float> sample(kPart * codes.n_features());
+    for (std::size_t i = 0; i < kPart; ++i) {
+        const std::uint8_t* row = codes[(i * kMaxParts + part) * codes.n_rows() / (kPart * kMaxParts)];
+        for (std::size_t f = 0; f < codes.n_features(); ++f)
+            sample[i * codes.n_features() + f] = static_cast<float>(row[f] - mean[f]);
+    }
+    return sample;
+}
+
+Basis starting_basis(std::size_t width) {
+    Basis basis(kP * width);
+    std::uint64_t state = 1;
+    for (float& value : basis) {  // Steele, Lea, Flood (2014), SplitMix64
+        state += 0x9e3779b97f4a7c15ULL;
+        std::uint64_t z = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9ULL;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+        value = (z >> 63) ? 1.0F : -1.0F;
+    }
+    return basis;
+}
+
+// An upper bound of |lambda| for a symmetric matrix: lambda^8 <= |A^8|_F.
+double eigenvalue_bound(std::vector<double> matrix) {
+    std::vector<double> square(kP * kP);
+    double scale = 1;
+    for (int power = 0; power < 3; ++power) {
+        std::fill(square.begin(), square.end(), 0.0);
+        for (std::size_t i = 0; i < kP; ++i)
+            for (std::size_t l = 0; l < kP; ++l)
+                for (std::size_t j = 0; j < kP; ++j)
+                    square[i * kP + j] += matrix[i * kP + l] * matrix[l * kP + j];
+        matrix.swap(square);
+        scale *= 2;
+    }
+    double sum = 0;
+    for (const double value : matrix) sum += value * value;
+    return std::pow(std::sqrt(sum), 1 / scale) * (1 + 1e-9) + 1e-12;
+}
+
+// P' = the basis in int8, its Gram matrix, and tau.
+PcaProjection quantised(const Basis& basis, std::size_t width, int largest_code) {
+    PcaProjection projection;
+    const std::size_t n_quads = quads(width);
+    const double largest = std::fabs(*std::max_element(
+        basis.begin(), basis.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); }));
+    if (!(largest > 0)) return projection;
+    const double step = largest / largest_code;
+    std::vector<std::int16_t> codes(kP * width);
+    projection.panels.assign(kPanels * n_quads * kPanelWidth * 4, 0);
+    projection.float_panels.assign(kP * width, 0.0F);
+    for (std::size_t p = 0; p < kP; ++p)
+        for (std::size_t f = 0; f < width; ++f) {
+            const double code = std::nearbyint(static_cast<double>(basis[p * width + f]) / step);
+            const std::size_t panel = p / kPanelWidth;
+            const std::size_t lane = p % kPanelWidth;
+            codes[p * width + f] = static_cast<std::int16_t>(code);
+            projection.float_panels[(panel * width + f) * kPanelWidth + lane] = static_cast<float>(code);
+            projection.panels[((panel * n_quads + f / 4) * kPanelWidth + lane) * 4 + f % 4] =
+                static_cast<std::int8_t>(code);
+        }
+    projection.gram.assign(kP * kP, 0.0);
+    double trace = 0;
+    static_assert(kMaxByteFeatures * 127 * 127 <= std::size_t{INT32_MAX});
+    for (std::size_t p = 0; p < kP; ++p) {
+        for (std::size_t q = 0; q <= p; ++q) {
+            std::int32_t product = 0;
+            for (std::size_t f = 0; f < width; ++f) product += codes[p * width + f] * codes[q * width + f];
+            projection.gram[p * kP + q] = projection.gram[q * kP + p] = product;
+        }
+        trace += projection.gram[p * kP + p];
+    }
+    const double mean = trace / kP;
+    std::vector<double> unlike(kP * kP);
+    for (std::size_t i = 0; i < kP * kP; ++i)
+        unlike[i] = projection.gram[i] / mean - (i % (kP + 1) == 0 ? 1.0 : 0.0);
+    const double bound = eigenvalue_bound(unlike);
+    projection.tau = 1 / std::sqrt(mean * (1 + bound));
+    projection.min_eigenvalue = (1 - bound) / (1 + bound);
+    if (projection.min_eigenvalue < 0.5)
+        projection.panels.clear();  // vectors missing: fewer directions than kP
+    return projection;
+}
+
+double share_outside(const std::vector<float>& sample, const std::vector<float>& inside) {
+    double all = 0;
+    double within = 0;
+    for (const float value : sample) all += static_cast<double>(value) * static_cast<double>(value);
+    for (const float value : inside) within += static_cast<double>(value) * static_cast<double>(value);
+    return all > 0 ? 1 - within / all : 1;
+}
+
+}  // namespace
+
+PcaProjection make_pca_projection(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
+                                  const Kernels& table, const Parallel& parallel) {
+    const std::size_t width = codes.n_features();
+    if (width < kMinFeatures || codes.n_rows() < kMinRows) return {};
+    Basis basis = starting_basis(width);
+    for (const std::size_t n_parts : kParts) {
+        Basis next(basis.size(), 0.0F);
+        for (std::size_t part = 0; part < n_parts; ++part) {
+            const std::vector<float> sample = centred_part(codes, mean, part);
+            const std::vector<float> inside = times(sample, width, basis, table, parallel);  // n x kP
+            const std::vector<float> columns =
+                times(transposed(sample, width), kPart, transposed(inside, kP), table, parallel);
+            for (std::size_t p = 0; p < kP; ++p)
+                for (std::size_t f = 0; f < width; ++f) next[p * width + f] += columns[f * kP + p];
+        }
+        basis.swap(next);
+        orthonormalise(basis, width);
+    }
+    const std::vector<float> sample = centred_part(codes, mean, 0);
+    if (share_outside(sample, times(sample, width, basis, table, parallel)) > kMaxOutsideShare) return {};
+    spread(basis, width);
+    PcaProjection projection = quantised(basis, width, table.bytes->largest_code);
+    if (projection.panels.empty()) return {};
+    const std::uint8_t* row = mean.data();
+    projection.of_mean.assign(kP, 0);
+    table.bytes->products(&row, 1, codes.n_quads(), projection.panels.data(), kPanels,
+                          projection.of_mean.data());
+    return projection;
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,71 @@
+// Rows as bytes: X = (x - origin) / scale = v + delta, v the row's bytes and |delta| at most `error`. From here on,
+// distances are those of X.
+//
+// uint8 rows are their own bytes, read where they lie. Rows of other types get a copy, an eighth to a half of their
+// size. No value is trusted to fit: what lies outside the bytes' range only has a larger error.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/aligned.hpp"
+#include "core/parallel.hpp"
+#include "core/rows.hpp"
+#include "kernels/kernels.hpp"
+
+namespace kmosaic {
+
+// 255 x 127 x n_features fits 32 bits up to this many features.
+constexpr std::size_t kMaxByteFeatures = 65536;
+
+inline std::size_t quads(std::size_t n_features) {
+    return (n_features + 3) / 4;
+}
+
+class QuantizedRows {
+  public:
+    QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel);
+
+    [[nodiscard]] std::size_t n_rows() const { return rows_.n_rows; }
+    [[nodiscard]] std::size_t n_features() const { return rows_.n_features; }
+    [[nodiscard]] std::size_t n_quads() const { return quads(rows_.n_features); }
+    // Whole blocks of bytes.
+    [[nodiscard]] std::size_t n_bytes() const {
+        return (rows_.n_features + kByteBlock - 1) / kByteBlock * kByteBlock;
+    }
+    // Readable for n_bytes(); what lies beyond n_features may be anything.
+    [[nodiscard]] const std::uint8_t* operator[](std::size_t row) const {
+        if (!codes_.empty()) return codes_.data() + row * n_bytes();
+        return row < first_in_tail_ ? static_cast<const std::uint8_t*>(rows_.data) + row * rows_.n_features
+                                    : tail_.data() + (row - first_in_tail_) * n_bytes();
+    }
+    [[nodiscard]] double scale() const { return scale_; }
+    [[nodiscard]] float error(std::size_t row) const { return errors_.empty() ? 0.0F : errors_[row]; }
+    // The errors from a row on; null where there are none.
+    [[nodiscard]] const float* errors(std::size_t row) const {
+        return errors_.empty() ? nullptr : errors_.data() + row;
+    }
+    [[nodiscard]] bool exact() const { return errors_.empty(); }
+    // Whether codes tell rows apart: their errors are small beside how far rows are from `mean` (bytes).
+    [[nodiscard]] bool useful(const std::vector<float>& norms) const;
+    // (center - origin) / scale.
+    void to_code_units(const double* center, double* out) const;
+
+  private:
+    void copy_tail();
+    void choose_scale();
+    bool fit_bounded(const std::vector<double>& sample);
+    void fit_unbounded(std::vector<double>& sample, std::size_t n_sample);
+    void encode(std::size_t row, const ByteKernels& table);
+
+    Rows rows_;
+    // Nothing may be read past the end of uint8 rows, so the last rows, whose blocks may reach beyond, are copied.
+    std::size_t first_in_tail_ = 0;
+    AlignedVector<std::uint8_t> tail_;
+    std::vector<double> origin_;
+    double scale_ = 1;
+    AlignedVector<std::uint8_t> codes_;
+    std::vector<float> errors_;
+};
+
+}  // namespace kmosaic

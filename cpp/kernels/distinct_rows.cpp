@@ -1,0 +1,82 @@
+// Kernels over colours: rows of at most 24 bits, each a number (its key), the set of those present a bitmap. Compiled
+// once per instruction set for the sake of counting bits.
+#include "kernels/kernels.hpp"
+
+namespace kmosaic::KMOSAIC_ISA {
+namespace {
+
+using Byte = std::uint8_t;
+
+struct OneByte {
+    static std::size_t key(const void* rows, std::size_t i) { return static_cast<const Byte*>(rows)[i]; }
+};
+
+struct TwoBytes {
+    static std::size_t key(const void* rows, std::size_t i) {
+        const Byte* x = static_cast<const Byte*>(rows) + 2 * i;
+        return static_cast<std::size_t>(x[0]) << 8 | x[1];
+    }
+};
+
+struct ThreeBytes {
+    static std::size_t key(const void* rows, std::size_t i) {
+        const Byte* x = static_cast<const Byte*>(rows) + 3 * i;
+        return static_cast<std::size_t>(x[0]) << 16 | static_cast<std::size_t>(x[1]) << 8 | x[2];
+    }
+};
+
+struct Uint16 {
+    static std::size_t key(const void* rows, std::size_t i) {
+        return static_cast<const std::uint16_t*>(rows)[i];
+    }
+};
+
+// Threads share the bitmap. Most keys are there already, and a look is cheaper than an atomic operation.
+template <class DistinctRow>
+std::size_t mark(const void* rows, std::size_t n, std::uint64_t* bitmap) {
+    std::size_t n_new = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::size_t key = DistinctRow::key(rows, i);
+        const std::uint64_t bit = std::uint64_t{1} << (key % 64);
+        if (!(__atomic_load_n(&bitmap[key / 64], __ATOMIC_RELAXED) & bit))
+            n_new += !(__atomic_fetch_or(&bitmap[key / 64], bit, __ATOMIC_RELAXED) & bit);
+    }
+    return n_new;
+}
+
+std::uint32_t rank_words(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks) {
+    std::uint32_t rank = 0;
+    for (std::size_t w = 0; w < n_words; ++w) {
+        ranks[w] = rank;
+        rank += static_cast<std::uint32_t>(__builtin_popcountll(bitmap[w]));
+    }
+    return rank;
+}
+
+inline std::size_t rank(const KeySet& set, std::size_t key) {
+    const std::uint64_t below = set.bitmap[key / 64] & ((std::uint64_t{1} << (key % 64)) - 1);
+    return set.ranks[key / 64] + static_cast<std::size_t>(__builtin_popcountll(below));
+}
+
+template <class DistinctRow>
+void count(const void* rows, std::size_t n, const KeySet& set, std::uint32_t* counts) {
+    for (std::size_t i = 0; i < n; ++i) ++counts[rank(set, DistinctRow::key(rows, i))];
+}
+
+template <class DistinctRow>
+void look_up(const void* rows, std::size_t n, const KeySet& set, const std::int32_t* values,
+             std::int32_t* out) {
+    for (std::size_t i = 0; i < n; ++i) out[i] = values[rank(set, DistinctRow::key(rows, i))];
+}
+
+}  // namespace
+
+extern const DistinctRowKernels distinct_row_kernels;
+const DistinctRowKernels distinct_row_kernels = {
+    {mark<OneByte>, mark<TwoBytes>, mark<ThreeBytes>, mark<Uint16>},
+    rank_words,
+    {count<OneByte>, count<TwoBytes>, count<ThreeBytes>, count<Uint16>},
+    {look_up<OneByte>, look_up<TwoBytes>, look_up<ThreeBytes>, look_up<Uint16>},
+};
+
+}  // namespace kmosaic::KMOSAIC_ISA

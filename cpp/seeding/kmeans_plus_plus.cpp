@@ -1,0 +1,160 @@
+#include "seeding/kmeans_plus_plus.hpp"
+
+#include <algorithm>
+#include <atomic>
+
+namespace kmosaic {
+
+namespace {
+
+// Constants: gains are added block by block of rows, masses block by block along the order.
+constexpr std::size_t kBlock = 504;
+constexpr std::size_t kMasses = 32;
+// A block keeps no more pairs than this for each of its rows: only the first seeds come nearer to so many.
+constexpr std::size_t kPairsARow = 1;
+// Fewer changed masses are summed again one by one.
+constexpr std::size_t kFewChanged = 8192;
+
+std::size_t n_blocks(std::size_t n, std::size_t block) {
+    return (n + block - 1) / block;
+}
+
+}  // namespace
+
+Seeder::Seeder(const Rows& rows, const std::int64_t* order, const BoundedAssigner* bounded)
+    : rows_(rows),
+      order_(order),
+      place_(rows.n_rows),
+      masses_(rows.n_rows),
+      mass_sums_(n_blocks(rows.n_rows, kMasses)),
+      nearest_(rows.n_rows),
+      pairs_(candidate_pairs(rows, bounded, nearest_)),
+      blocks_(n_blocks(rows.n_rows, kBlock)) {
+    for (std::size_t p = 0; p < rows.n_rows; ++p) {
+        const auto row = static_cast<std::size_t>(order[p]);
+        place_[row] = p;
+        masses_[p] = rows.weight(row);
+    }
+    for (std::size_t b = 0; b < mass_sums_.size(); ++b) sum_masses(b);
+}
+
+std::vector<std::size_t> Seeder::draw(const std::vector<double>& numbers) const {
+    std::vector<double> cumulated(mass_sums_.size());
+    double total = 0;
+    for (std::size_t b = 0; b < mass_sums_.size(); ++b) cumulated[b] = total += mass_sums_[b];
+    std::vector<std::size_t> drawn;
+    if (!(total > 0)) return drawn;
+    const auto last = std::lower_bound(cumulated.begin(), cumulated.end(), total);
+    for (const double number : numbers) {
+        const double target = number * total;
+        const auto found = std::min(std::upper_bound(cumulated.begin(), last, target), last);
+        const auto block = static_cast<std::size_t>(found - cumulated.begin());
+        double sum = block > 0 ? cumulated[block - 1] : 0.0;
+        std::size_t place = block * kMasses;
+        // Rounding may put the target past the block's end: then it is the last row there that has mass.
+        for (std::size_t p = block * kMasses; p < std::min((block + 1) * kMasses, masses_.size()); ++p) {
+            if (!(masses_[p] > 0)) continue;
+            place = p;
+            sum += masses_[p];
+            if (sum > target) break;
+        }
+        drawn.push_back(static_cast<std::size_t>(order_[place]));
+    }
+    return drawn;
+}
+
+void Seeder::find(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    pairs_->take(candidates, parallel);
+    const std::uint32_t all = (1U << candidates.size()) - 1;
+    parallel_for(blocks_.size(), parallel, [&] {
+        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](std::size_t b) mutable {
+            const std::size_t first = b * kBlock;
+            const std::size_t count = std::min(kBlock, rows_.n_rows - first);
+            found.clear();
+            finder->find(first, count, all, found);
+            add_gains(b, candidates.size(), found);
+            Block& block = blocks_[b];
+            block.complete = found.size() <= kPairsARow * count;
+            block.pairs.clear();
+            if (block.complete) block.pairs.assign(found.begin(), found.end());
+        };
+    });
+}
+
+void Seeder::add_gains(std::size_t block, std::size_t n_candidates, const std::vector<CloserPair>& pairs) {
+    double* gains = blocks_[block].gains;
+    std::fill_n(gains, n_candidates, 0.0);
+    for (const CloserPair& pair : pairs) {
+        const std::size_t row = block * kBlock + pair.row;
+        const double taken = n_seeds_ > 0 ? nearest_.squares[row] - pair.square : -pair.square;
+        gains[pair.candidate] += rows_.weight(row) * taken;
+    }
+}
+
+std::vector<double> Seeder::gains(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    find(candidates, parallel);
+    std::vector<double> gains(candidates.size(), 0.0);
+    for (const Block& block : blocks_)
+        for (std::size_t c = 0; c < gains.size(); ++c) gains[c] += block.gains[c];
+    return gains;
+}
+
+std::size_t Seeder::add_best(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    const std::vector<double> gained = gains(candidates, parallel);
+    const auto best =
+        static_cast<std::size_t>(std::max_element(gained.begin(), gained.end()) - gained.begin());
+    const std::size_t n_changed = lower(best, parallel);
+    sum_changed_masses(best, n_changed, parallel);
+    pairs_->accept(best);
+    ++n_seeds_;
+    return candidates[best];
+}
+
+// Take the candidate's pairs over into `nearest`; returns how many there are.
+std::size_t Seeder::lower(std::size_t candidate, const Parallel& parallel) {
+    std::atomic<std::size_t> n_changed{0};
+    parallel_for(blocks_.size(), parallel, [&] {
+        return [&, finder = pairs_->finder()](std::size_t b) mutable {
+            Block& block = blocks_[b];
+            const std::size_t first = b * kBlock;
+            if (!block.complete)
+                finder->find(first, std::min(kBlock, rows_.n_rows - first), 1U << candidate, block.pairs);
+            std::size_t changed = 0;
+            for (const CloserPair& pair : block.pairs) {
+                if (pair.candidate != candidate) continue;
+                const std::size_t row = first + pair.row;
+                nearest_.squares[row] = pair.square;
+                nearest_.seeds[row] = n_seeds_;
+                masses_[place_[row]] = rows_.weight(row) * pair.square;
+                ++changed;
+            }
+            n_changed += changed;
+        };
+    });
+    return n_changed;
+}
+
+void Seeder::sum_masses(std::size_t block) {
+    double sum = 0;
+    for (std::size_t p = block * kMasses; p < std::min((block + 1) * kMasses, masses_.size()); ++p)
+        sum += masses_[p];
+    mass_sums_[block] = sum;
+}
+
+void Seeder::sum_changed_masses(std::size_t candidate, std::size_t n_changed, const Parallel& parallel) {
+    if (n_changed > kFewChanged || n_changed > mass_sums_.size()) {
+        constexpr std::size_t kTask = 1024;
+        parallel_for(n_blocks(mass_sums_.size(), kTask), parallel, [&] {
+            return [&](std::size_t task) {
+                for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, mass_sums_.size()); ++b)
+                    sum_masses(b);
+            };
+        });
+        return;
+    }
+    for (std::size_t b = 0; b < blocks_.size(); ++b)
+        for (const CloserPair& pair : blocks_[b].pairs)
+            if (pair.candidate == candidate) sum_masses(place_[b * kBlock + pair.row] / kMasses);
+}
+
+}  // namespace kmosaic

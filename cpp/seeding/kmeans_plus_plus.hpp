@@ -1,0 +1,63 @@
+// Greedy k-means++: each seed is the best of a few rows drawn in proportion to their mass, weight times squared
+// distance to the nearest seed (before there is one: the weight). Arthur and Vassilvitskii (2007), SODA, section 5.
+//
+// A candidate's gain is what it would take off the weighted sum of squared distances,
+//
+//   sum_i w_i max(nearest_i - |x_i - c|^2, 0),
+//
+// so only pairs nearer than `nearest` count (candidate_pairs.hpp). Gains are added row by row in fixed blocks of rows,
+// and masses in fixed blocks along the canonical order: no bit depends on the threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "seeding/candidate_pairs.hpp"
+
+namespace kmosaic {
+
+class Seeder {
+  public:
+    // `order` holds n_rows row numbers, along which rows are drawn; `bounded` may be null.
+    Seeder(const Rows& rows, const std::int64_t* order, const BoundedAssigner* bounded);
+    Seeder(const Seeder&) = delete;
+    Seeder& operator=(const Seeder&) = delete;
+
+    // A row for each number in [0, 1): its place in the cumulated masses. None where there is no mass.
+    [[nodiscard]] std::vector<std::size_t> draw(const std::vector<double>& numbers) const;
+
+    // What each candidate would take off the sum; off infinity before there is a seed: minus what it would leave.
+    std::vector<double> gains(const std::vector<std::size_t>& candidates, const Parallel& parallel);
+
+    // Make the candidate of largest gain (ties: the first) a seed; returns its row.
+    std::size_t add_best(const std::vector<std::size_t>& candidates, const Parallel& parallel);
+
+    [[nodiscard]] const NearestSeeds& nearest() const { return nearest_; }
+
+  private:
+    // What the last candidates would change in a block of rows.
+    struct Block {
+        std::vector<CloserPair> pairs;
+        bool complete = true;  // otherwise there were too many pairs to keep
+        double gains[kMaxCandidates] = {};
+    };
+
+    void find(const std::vector<std::size_t>& candidates, const Parallel& parallel);
+    void add_gains(std::size_t block, std::size_t n_candidates, const std::vector<CloserPair>& pairs);
+    std::size_t lower(std::size_t candidate, const Parallel& parallel);
+    void sum_masses(std::size_t block);
+    void sum_changed_masses(std::size_t candidate, std::size_t n_changed, const Parallel& parallel);
+
+    Rows rows_;
+    const std::int64_t* order_;
+    std::vector<std::size_t> place_;  // of each row in the order
+    std::vector<double> masses_;      // along the order
+    std::vector<double> mass_sums_;   // of blocks of them
+    NearestSeeds nearest_;
+    std::unique_ptr<CandidatePairs> pairs_;
+    std::vector<Block> blocks_;
+    std::int32_t n_seeds_ = 0;
+};
+
+}  // namespace kmosaic

@@ -1,0 +1,151 @@
+#include "seeding/tiled_pairs.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// Below this, squares may have underflowed and no relative error bound holds.
+constexpr double kMinSquare = 1e-290;
+// Whole numbers of 16 bits: their squared distances are exact in float64 up to this many features.
+constexpr std::size_t kMaxExactFeatures = std::size_t{1} << 21;
+
+}  // namespace
+
+TiledPairs::TiledPairs(const Rows& rows, const NearestSeeds& nearest)
+    : rows_(rows), table_(kernels()), nearest_(nearest) {}
+
+void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    const std::size_t d = rows_.n_features;
+    n_candidates_ = candidates.size();
+    wide_.resize(n_candidates_ * d);
+    for (std::size_t c = 0; c < n_candidates_; ++c)
+        table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
+    const std::size_t n_panels = (n_candidates_ + kExactPanelWidth - 1) / kExactPanelWidth;
+    panels_.assign(n_panels * kExactPanelWidth * d, 0.0);
+    for (std::size_t c = 0; c < n_candidates_; ++c) {
+        double* lane = panels_.data() + c / kExactPanelWidth * kExactPanelWidth * d + c % kExactPanelWidth;
+        for (std::size_t f = 0; f < d; ++f) lane[f * kExactPanelWidth] = wide_[c * d + f];
+    }
+    const std::size_t n_seeds = seeds_.size() / d;
+    reaches_.resize(n_seeds * n_candidates_);
+    parallel_for(n_seeds, n_seeds * d < 4096 ? Parallel{1, parallel.interrupted} : parallel, [&] {
+        return [&](std::size_t s) {
+            for (std::size_t c = 0; c < n_candidates_; ++c) {
+                const double square =
+                    table_.exact->squared_distance(seeds_.data() + s * d, wide_.data() + c * d, d);
+                reaches_[s * n_candidates_ + c] = square < kMinSquare ? 0 : square / 4 * (1 - 1e-9);
+            }
+        };
+    });
+}
+
+void TiledPairs::accept(std::size_t candidate) {
+    const double* seed = wide_.data() + candidate * rows_.n_features;
+    seeds_.insert(seeds_.end(), seed, seed + rows_.n_features);
+}
+
+class TiledFinder : public CandidatePairs::Finder {
+  public:
+    explicit TiledFinder(const TiledPairs& all)
+        : all_(all),
+          d_(all.rows_.n_features),
+          // Few rows at a time where they are long, so that they stay in cache while the panels pass.
+          n_step_(std::clamp<std::size_t>(16384 / d_ / 8 * 8, 8, 512)),
+          exact_(all.rows_.integer() && d_ <= kMaxExactFeatures),
+          shrink_(1 - 4 * static_cast<double>(d_ + 16) * 0x1p-53),
+          wide_(n_step_ * d_),
+          tile_(n_step_ * kExactPanelWidth) {}
+
+    void find(std::size_t first, std::size_t count, std::uint32_t candidates,
+              std::vector<CloserPair>& found) override {
+        list_rows(first, count, candidates);
+        for (std::size_t begin = 0; begin < rows_.size(); begin += n_step_) {
+            const std::size_t n = std::min(n_step_, rows_.size() - begin);
+            load(first, rows_.data() + begin, n);
+            for (std::size_t c = 0; c < all_.n_candidates_; c += kExactPanelWidth) {
+                all_.table_.exact->squared_distances(wide_.data(), n, d_, all_.panels_.data() + c * d_,
+                                                     tile_.data());
+                const std::size_t width = std::min(kExactPanelWidth, all_.n_candidates_ - c);
+                const std::uint32_t lanes = candidates >> c & ((1U << width) - 1);
+                for (std::size_t i = 0; i < n; ++i) check_row({first, rows_[begin + i], i, c}, lanes, found);
+            }
+        }
+    }
+
+  private:
+    struct Place {
+        std::size_t first;  // of the block
+        std::uint32_t row;  // within the block
+        std::size_t loaded;
+        std::size_t candidate;  // of lane 0
+    };
+
+    // The rows that the triangle inequality leaves.
+    void list_rows(std::size_t first, std::size_t count, std::uint32_t candidates) {
+        const std::size_t n_seeds = all_.reaches_.size() / std::max<std::size_t>(all_.n_candidates_, 1);
+        reaches_.assign(n_seeds, std::numeric_limits<double>::infinity());
+        for (std::size_t s = 0; s < n_seeds; ++s)
+            for (std::uint32_t bits = candidates; bits; bits &= bits - 1)
+                reaches_[s] = std::min(
+                    reaches_[s],
+                    all_.reaches_[s * all_.n_candidates_ + static_cast<std::size_t>(std::countr_zero(bits))]);
+        rows_.resize(count);
+        std::size_t n = 0;
+        const double* squares = all_.nearest_.squares.data() + first;
+        const std::int32_t* seeds = all_.nearest_.seeds.data() + first;
+        for (std::size_t r = 0; r < count; ++r) {
+            rows_[n] = static_cast<std::uint32_t>(r);
+            n += seeds[r] < 0 || squares[r] > reaches_[static_cast<std::size_t>(seeds[r])];
+        }
+        rows_.resize(n);
+    }
+
+    void load(std::size_t first, const std::uint32_t* rows, std::size_t n) {
+        const Rows& all = all_.rows_;
+        const auto widen = all_.table_.exact->widen[all.dtype];
+        if (rows[n - 1] - rows[0] + 1 == n) {
+            widen(all.row(first + rows[0]), n * d_, wide_.data());
+            return;
+        }
+        for (std::size_t i = 0; i < n; ++i) widen(all.row(first + rows[i]), d_, wide_.data() + i * d_);
+    }
+
+    void check_row(const Place& place, std::uint32_t lanes, std::vector<CloserPair>& found) const {
+        const double nearest = all_.nearest_.squares[place.first + place.row];
+        const double* tile = tile_.data() + place.loaded * kExactPanelWidth;
+        const double limit = exact_ ? nearest : nearest / shrink_ + kMinSquare;
+        std::uint32_t near = 0;
+        for (std::uint32_t l = 0; l < kExactPanelWidth; ++l)
+            near |= static_cast<std::uint32_t>(tile[l] < limit) << l;
+        for (near &= lanes; near; near &= near - 1) {
+            const auto l = static_cast<std::uint32_t>(std::countr_zero(near));
+            const std::size_t candidate = place.candidate + l;
+            const double square =
+                exact_ ? tile[l]
+                       : all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
+                                                             all_.wide_.data() + candidate * d_, d_);
+            if (square < nearest) found.push_back({square, place.row, static_cast<std::uint32_t>(candidate)});
+        }
+    }
+
+    const TiledPairs& all_;
+    std::size_t d_;
+    std::size_t n_step_;
+    bool exact_;     // tiles are the squared distances themselves
+    double shrink_;  // what a tile's rounding may have added
+    std::vector<double> reaches_;
+    std::vector<std::uint32_t> rows_;
+    std::vector<double> wide_;
+    std::vector<double> tile_;
+};
+
+std::unique_ptr<CandidatePairs::Finder> TiledPairs::finder() const {
+    return std::make_unique<TiledFinder>(*this);
+}
+
+}  // namespace kmosaic

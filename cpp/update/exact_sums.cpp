@@ -1,0 +1,211 @@
+#include "update/exact_sums.hpp"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include "kernels/dispatch.hpp"
+#include "update/label_changes.hpp"
+#include "update/row_groups.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// 64 KB of sums: a table that stays in a core's L2 cache beside the rows.
+constexpr std::size_t kSmallTable = 8192;
+
+// Rows a task of a small table sums.
+constexpr std::size_t kBlock = 4096;
+
+// Rows sorted by cluster at a time, a slab: enough that a cluster's make it worth to write its sum back; otherwise 8 MB,
+// since rows read in any order from more memory miss the processor's page tables (MNIST, k = 256: a sixth of the time);
+// and what sorting them takes, all threads together, is 2 MB.
+constexpr std::size_t kRowsOfCluster = 16;
+constexpr std::size_t kSlabBytes = std::size_t{1} << 23;
+constexpr std::size_t kSortedRows = std::size_t{1} << 18;
+
+std::size_t slab_rows(const Rows& rows, std::size_t n_clusters, std::size_t n_threads) {
+    const std::size_t wanted = std::max(kRowsOfCluster * n_clusters, kSlabBytes / rows.row_bytes());
+    const std::size_t most = std::min(kSortedRows, rows.n_rows / 2 + 1) / std::max<std::size_t>(n_threads, 1);
+    return std::max<std::size_t>(std::min(wanted, most), 256);
+}
+
+// Below this many bytes of rows, starting threads takes longer than summing.
+constexpr std::size_t kBytesWorthThreads = std::size_t{1} << 19;
+
+Parallel threads_for(const Rows& rows, std::size_t n_rows, const Parallel& parallel) {
+    const std::size_t n_bytes = n_rows * rows.row_bytes();
+    return {n_bytes < kBytesWorthThreads ? 1 : parallel.n_threads, parallel.interrupted};
+}
+
+}  // namespace
+
+ExactSums::ExactSums(std::size_t n_clusters, std::size_t n_features)
+    : n_features_(n_features),
+      integer_(true),
+      origin_(n_features, 0.0),
+      spacings_(1, 1.0),
+      sums_(n_clusters * n_features, 0),
+      counts_(n_clusters, 0) {}
+
+ExactSums::ExactSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> spacings)
+    : n_features_(origin.size()),
+      integer_(false),
+      origin_(std::move(origin)),
+      spacings_(std::move(spacings)),
+      sums_(n_clusters * row_size(), 0),
+      counts_(n_clusters, 0) {}
+
+bool ExactSums::small() const {
+    return size() <= kSmallTable;
+}
+
+SumTable ExactSums::table(std::vector<std::int64_t>& sums, std::vector<std::int64_t>& counts) const {
+    return {n_clusters(), n_features_, sums.data(), counts.data()};
+}
+
+void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const {
+    const SumKernels& kernel = *kernels().sums;
+    if (integer_)
+        kernel.move_integers[rows.dtype](rows.data, rows.n_rows, rows.counts, moved.data(), moved.size(),
+                                         table);
+    else
+        kernel.move_reals[rows.dtype - kFloat32](rows.data, slices(), moved.data(), moved.size(), table);
+}
+
+// One thread's sums of groups of rows, added to those of all once a group is done.
+class ExactSums::GroupAdder {
+  public:
+    GroupAdder(ExactSums& sums, const Rows& rows, std::array<std::mutex, 64>& locks)
+        : sums_(sums), rows_(rows), locks_(locks) {}
+
+    void operator()(const RowGroup& group) {
+        const SumKernels& kernel = *kernels().sums;
+        const bool narrow = sums_.integer_ && !rows_.counts;
+        std::int64_t count = 0;
+        narrow ? sum_low_dim(group) : sum_wide(group);
+        for (const std::size_t row : group.rows) count += rows_.count(row);
+        const std::lock_guard lock(locks_[group.cluster % locks_.size()]);
+        std::int64_t* totals = sums_.sums_.data() + group.cluster * sums_.row_size();
+        if (narrow)
+            kernel.add_sums(low_dim_.data(), low_dim_.size(), group.leaves, totals);
+        else
+            kernel.add_totals(wide_.data(), wide_.size(), group.leaves, totals);
+        sums_.counts_[group.cluster] += group.leaves ? -count : count;
+    }
+
+  private:
+    void find_rows(const RowGroup& group) {
+        found_.clear();
+        for (const std::size_t row : group.rows) found_.push_back(rows_.row(row));
+    }
+
+    void sum_low_dim(const RowGroup& group) {
+        static_assert(kMaxRowsInGroup * 65535 < std::size_t{1} << 32);
+        find_rows(group);
+        low_dim_.assign(sums_.row_size(), 0);
+        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), low_dim_.size(),
+                                                      low_dim_.data());
+    }
+
+    void sum_wide(const RowGroup& group) {
+        const SumKernels& kernel = *kernels().sums;
+        find_rows(group);
+        wide_.assign(sums_.row_size(), 0);
+        if (!sums_.integer_)
+            return kernel.add_real_rows[rows_.dtype - kFloat32](
+                found_.data(), found_.size(), sums_.n_features_, sums_.slices(), wide_.data());
+        for (const std::size_t row : group.rows)
+            kernel.add_integers[rows_.dtype](rows_.row(row), wide_.size(), rows_.count(row), wide_.data());
+    }
+
+    ExactSums& sums_;
+    const Rows& rows_;
+    std::array<std::mutex, 64>& locks_;
+    std::vector<const void*> found_;
+    std::vector<std::uint32_t> low_dim_;
+    std::vector<std::int64_t> wide_;
+};
+
+void ExactSums::add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel) {
+    std::array<std::mutex, 64> locks;
+    parallel_for(groups.groups.size(), threads_for(rows, groups.rows.size(), parallel), [&] {
+        return
+            [&, adder = GroupAdder(*this, rows, locks)](std::size_t g) mutable { adder(groups.groups[g]); };
+    });
+}
+
+void ExactSums::add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
+    std::array<std::mutex, 64> locks;
+    const Parallel worth = threads_for(rows, rows.n_rows, parallel);
+    const std::size_t n_together = slab_rows(rows, n_clusters(), worth.n_threads);
+    parallel_for((rows.n_rows + n_together - 1) / n_together, worth, [&] {
+        return [&, adder = GroupAdder(*this, rows, locks)](std::size_t slab) mutable {
+            const std::size_t last = std::min((slab + 1) * n_together, rows.n_rows);
+            const RowGroups sorted = groups_of_labels(labels, slab * n_together, last, n_clusters());
+            for (const RowGroup& group : sorted.groups) adder(group);
+        };
+    });
+}
+
+void ExactSums::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
+    if (!small()) return add_slabs(rows, labels, parallel);
+    LabelChanges changes(rows, *this);
+    const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
+    parallel_for(n_blocks, threads_for(rows, rows.n_rows, parallel), [&] {
+        return [&, &log = changes.open_log()](std::size_t block) {
+            const std::size_t last = std::min((block + 1) * kBlock, rows.n_rows);
+            for (std::size_t i = block * kBlock; i < last; ++i) log.add(i, -1, labels[i]);
+        };
+    });
+    apply(changes, parallel);
+}
+
+void ExactSums::apply(LabelChanges& changes, const Parallel& parallel) {
+    if (!small())
+        return add_groups(changes.rows(), groups_of_changes(changes.lists(), n_clusters()), parallel);
+    for (const SumTable& table : changes.tables()) {
+        for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += table.sums[i];
+        for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += table.counts[j];
+    }
+}
+
+void ExactSums::merge(const ExactSums& other) {
+    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
+    for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += other.counts_[j];
+}
+
+bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
+    if (sums.size() != sums_.size() || counts.size() != counts_.size()) return false;
+    sums_ = sums;
+    counts_ = counts;
+    return true;
+}
+
+void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
+    const SumKernels& kernel = *kernels().sums;
+    std::vector<std::int64_t> sum(row_size(), 0);
+    const void* row = rows.row(i);
+    if (integer_)
+        kernel.add_integers[rows.dtype](row, n_features_, 1, sum.data());
+    else
+        kernel.add_real_rows[rows.dtype - kFloat32](&row, 1, n_features_, slices(), sum.data());
+    kernel.add_totals(sum.data(), sum.size(), false, sums_.data() + to * sum.size());
+    kernel.add_totals(sum.data(), sum.size(), true, sums_.data() + from * sum.size());
+    ++counts_[to];
+    --counts_[from];
+}
+
+void ExactSums::clear() {
+    std::fill(sums_.begin(), sums_.end(), 0);
+    std::fill(counts_.begin(), counts_.end(), 0);
+}
+
+bool ExactSums::values(std::size_t cluster, double* high, double* low) const {
+    return kernels().sums->values(sums_.data() + cluster * row_size(), n_features_, spacings_.data(),
+                                  spacings_.size(), high, low);
+}
+
+}  // namespace kmosaic

@@ -1,0 +1,85 @@
+// Exact sums of rows by cluster, in 64-bit integers: any order, any partition of the rows and any history of rows that
+// changed cluster give the same bits.
+//
+// Integer rows are summed as they are. Real rows are written in limbs: with grids g_1 > g_2 > g_3, powers of two, a
+// value v is
+//
+//   v = g_1 a_1 + g_2 a_2 + g_3 a_3,    g_1 a_1 the multiple of g_1 nearest to v, g_2 a_2 that of g_2 nearest to the
+//                                       rest v - g_1 a_1, and so on,
+//
+// and the whole numbers a_l are summed. slice_spacings chooses n_slices <= 3 and the grids from the data such that nothing
+// rounds. With N rows, w = min(50, 62 - ceil(log2 N)), 2^E > |v| for every v, and g_l = 2^(E - l w):
+//
+// - t = v + 3/2 2^52 g rounds v to a multiple of g, since |v| < 2^w g <= 2^50 g keeps t between 2^52 g and 2^53 g, where
+//   doubles lie g apart. So the bits of t, less those of 3/2 2^52 g, are the whole number a; and g a = t - 3/2 2^52 g is
+//   exact, being a multiple of g below 2^53 g.
+// - v - g a is exact. It is a multiple of v's last bit, as both are where v is no multiple of g (if v is, it is 0); and
+//   no larger than v, since 0 is a multiple of g, too, and no nearer. So it needs no more bits than v has.
+// - |v - g a| <= g/2, so the next limb, with g / 2^w, has its |v| < 2^w g again.
+// - |a| <= 2^w, so the sum over any of N rows is at most 2^62 in size: int64 cannot overflow.
+// - The rest after the last limb is 0: slice_spacings looks at every value. Where three limbs leave a rest somewhere, or a
+//   grid would leave the normal doubles, there are no grids, and the caller sums in double-double.
+//
+// v = x - origin, which is exact by the choice of the origin. -v has the limbs of v negated (nearest, ties to even), so
+// leaving a cluster takes away what joining it had added, limb by limb.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/parallel.hpp"
+#include "core/rows.hpp"
+
+namespace kmosaic {
+
+class LabelChanges;
+struct RowGroups;
+
+class ExactSums {
+  public:
+    // Of integer rows.
+    ExactSums(std::size_t n_clusters, std::size_t n_features);
+    // Of real rows.
+    ExactSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> spacings);
+
+    void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
+    void apply(LabelChanges& changes, const Parallel& parallel);
+    void merge(const ExactSums& other);
+    // Take one of the rows that row i stands for from one cluster and give it to another.
+    void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
+    void clear();
+
+    // Take over the sums and counts of another of this shape and these grids; returns whether their sizes fit.
+    bool set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
+    [[nodiscard]] const std::vector<std::int64_t>& sums() const { return sums_; }
+    [[nodiscard]] const std::vector<std::int64_t>& counts() const { return counts_; }
+    [[nodiscard]] std::int64_t count(std::size_t cluster) const { return counts_[cluster]; }
+    // A cluster's sum in double-double; returns whether some low is not 0.
+    bool values(std::size_t cluster, double* high, double* low) const;
+
+    // So few sums that every thread can have a table of its own.
+    [[nodiscard]] bool small() const;
+    [[nodiscard]] std::size_t size() const { return sums_.size(); }
+    [[nodiscard]] std::size_t n_clusters() const { return counts_.size(); }
+    [[nodiscard]] const std::vector<double>& spacings() const { return spacings_; }
+    // LabelChanges rows from cluster to cluster of a table of this shape.
+    void move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const;
+    [[nodiscard]] SumTable table(std::vector<std::int64_t>& sums, std::vector<std::int64_t>& counts) const;
+
+  private:
+    class GroupAdder;
+    void add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
+    void add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel);
+    [[nodiscard]] std::size_t row_size() const { return spacings_.size() * n_features_; }
+    [[nodiscard]] Slices slices() const { return {origin_.data(), spacings_.data(), spacings_.size()}; }
+
+    std::size_t n_features_;
+    bool integer_;
+    std::vector<double> origin_;
+    std::vector<double> spacings_;
+    std::vector<std::int64_t> sums_;  // [cluster][limb][feature]
+    std::vector<std::int64_t> counts_;
+};
+
+}  // namespace kmosaic

@@ -1,0 +1,1 @@
+"""Estimators on rows that lie in Dask arrays."""

@@ -1,0 +1,100 @@
+"""Mini-batches of rows: drawn from all rows in memory, or from a Dask array chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.cluster.dask.rows import checked_rows
+from kmosaic.engines import BlockEngine, MemoryEngine
+
+if TYPE_CHECKING:
+    from dask.array import Array
+
+
+class Batches(Protocol):
+    """Rows, a batch at a time."""
+
+    @property
+    def n_rows(self) -> int:
+        """All there are."""
+
+    def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
+        """Some rows to start from: ``size`` of them, or all where there are no more."""
+
+    def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
+        """One pass: every row in one batch of ``size``; the last may be smaller."""
+
+
+class HeldBatches:
+    """Batches of rows in memory, drawn from all: ``Batches``."""
+
+    def __init__(self, rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads: int) -> None:
+        self._rows = rows
+        self._weights = weights
+        self._n_threads = n_threads
+        self.n_rows = len(rows)
+
+    def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
+        """See ``Batches``."""
+        if size >= self.n_rows:
+            return self._engine(np.arange(self.n_rows))
+        return self._engine(random_state.choice(self.n_rows, size, replace=False))
+
+    def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
+        """See ``Batches``."""
+        if size >= self.n_rows:
+            yield self._engine(np.arange(self.n_rows))
+            return
+        order = random_state.permutation(self.n_rows)
+        for start in range(0, self.n_rows, size):
+            yield self._engine(order[start : start + size])
+
+    def _engine(self, batch: NDArray[np.intp]) -> MemoryEngine:
+        whole = len(batch) == self.n_rows
+        rows = self._rows if whole else np.ascontiguousarray(self._rows[batch])
+        weights = self._weights if whole or self._weights is None else self._weights[batch]
+        return MemoryEngine(rows, weights, self._n_threads)
+
+
+class DaskBatches:
+    """Batches of a Dask array's rows: ``Batches``.
+
+    Chunks are computed one at a time, in a random order, and their rows shuffled, so that a batch has rows of
+    one chunk, or of two. Which those are depends on the chunks and the seed alone.
+    """
+
+    def __init__(self, rows: Array, engine: BlockEngine, n_threads: int) -> None:
+        self._rows = rows
+        self._engine = engine
+        self._n_threads = n_threads
+        self._firsts = [0, *accumulate(rows.chunks[0])]
+        self.n_rows = engine.n_rows
+
+    def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
+        """See ``Batches``."""
+        return self._of(self._engine.sample(size, int(random_state.randint(1 << 31))))
+
+    def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
+        """See ``Batches``."""
+        rest = np.empty((0, self._rows.shape[1]), self._rows.dtype)
+        for number in random_state.permutation(len(self._firsts) - 1):
+            chunk = self._chunk(int(number))
+            rows = np.concatenate([rest, chunk[random_state.permutation(len(chunk))]])
+            whole = len(rows) // size * size
+            for start in range(0, whole, size):
+                yield self._of(rows[start : start + size])
+            rest = rows[whole:]
+        if len(rest):
+            yield self._of(rest)
+
+    def _chunk(self, number: int) -> NDArray[Any]:
+        first, end = self._firsts[number : number + 2]
+        return checked_rows(self._rows.blocks[number].compute(), f"rows {first} to {end - 1} of X have")
+
+    def _of(self, rows: NDArray[Any]) -> MemoryEngine:
+        return MemoryEngine(rows, None, self._n_threads)

@@ -1,0 +1,148 @@
+"""Dask arrays as rows, block by block: one chunk is one block."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.engines import Block, Rows
+from kmosaic.engines.dask.blocks import applied
+from kmosaic.errors import DataError
+
+if TYPE_CHECKING:
+    from dask.array import Array
+    from distributed import Client, Future
+
+T = TypeVar("T")
+LARGEST_VALUE = 1e100
+_NATIVE = ("uint8", "uint16", "float32", "float64")
+MIN_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements.md
+
+
+def is_dask_array(X: Any) -> bool:
+    """Whether X is a Dask array. Does not import Dask: without it, nothing is one."""
+    module = sys.modules.get("dask.array")
+    return module is not None and isinstance(X, module.Array)
+
+
+def dask_rows(X: Array) -> Array:
+    """Return X as (n_samples, n_features) of a dtype that engines read, each chunk with whole rows.
+
+    X may have more dimensions, as (n_images, height, width, channels) has: each sample is then one row.
+
+    Raises
+    ------
+    DataError
+        For fewer than two dimensions, none of whose sizes may be unknown, or values that are no numbers.
+    """
+    if X.ndim < 2:
+        raise DataError(f"X has shape {X.shape}; rows are needed, (n_samples, n_features): X.reshape(-1, 1)")
+    if any(np.isnan(size) for axis in X.chunks for size in axis):
+        raise DataError("X has chunks of unknown sizes; call X.compute_chunk_sizes() first")
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"X has values of {X.dtype}; integers and real numbers can be clustered")
+    X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
+    if X.ndim > 2:
+        X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
+    return X if X.dtype.name in _NATIVE and X.dtype.isnative else X.astype(np.float64)
+
+
+def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
+    """Return a chunk as engines read it.
+
+    Raises
+    ------
+    DataError
+        For NaN, infinity, and values whose squares could leave float64's range.
+    """
+    rows = np.require(chunk, requirements=["C", "A"])
+    if rows.dtype.kind == "f" and rows.size and not float(max(-rows.min(), rows.max())) <= LARGEST_VALUE:
+        raise DataError(
+            f"{where} NaN, infinity or values above {LARGEST_VALUE:g}; leave such rows out, or fill them"
+        )
+    return rows
+
+
+class ArrayRows:
+    """Rows that a cluster's workers compute: a ``Source`` of ``DaskBlocks``.
+
+    Chunks much smaller than ``least_bytes`` are put together, since each costs a task.
+    """
+
+    def __init__(self, rows: Array, least_bytes: int = MIN_BLOCK_BYTES) -> None:
+        if rows.npartitions > 1 and rows.nbytes / rows.npartitions < least_bytes / 2:
+            row_bytes = max(1, rows.shape[1] * rows.dtype.itemsize)
+            rows = rows.rechunk({0: max(least_bytes // row_bytes, max(rows.chunks[0])), 1: -1})
+        self._rows = rows
+        self._firsts = [0, *accumulate(rows.chunks[0])]
+        self.n_features = int(rows.shape[1])
+        self.dtype: np.dtype[Any] = rows.dtype
+        self.n_blocks = len(rows.chunks[0])
+        self.n_bytes = int(rows.nbytes)
+
+    def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
+        """See ``Source``."""
+        from dask.core import flatten
+        from distributed import futures_of
+
+        # Each chunk becomes whatever a step returns, which Dask does not look into.
+        results = client.persist(
+            self._rows.blocks[numbers.start : numbers.stop].map_blocks(
+                _applied_to_chunk,
+                first=self._firsts[numbers.start],
+                step=step,
+                dtype=object,
+                meta=np.empty((0, 0), object),
+            )
+        )
+        futures = {future.key: future for future in futures_of(results)}
+        return [futures[key] for key in flatten(results.__dask_keys__())]
+
+
+class LocalRows:
+    """Rows that this process computes by Dask's own scheduler, a block ahead: ``Blocks``."""
+
+    def __init__(self, rows: Array) -> None:
+        self._rows = rows
+        self.n_features = int(rows.shape[1])
+        self.dtype: np.dtype[Any] = rows.dtype
+
+    def map(self, task: Callable[[Block], T]) -> Iterator[T]:
+        """See ``Blocks``."""
+        firsts = [0, *accumulate(self._rows.chunks[0])][:-1]
+        with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
+            ahead = reader.submit(self._block, 0, firsts[0])
+            for number, _ in enumerate(firsts, 1):
+                block = ahead.result()
+                if number < len(firsts):
+                    ahead = reader.submit(self._block, number, firsts[number])
+                yield task(block)
+
+    def _block(self, number: int, first: int) -> Block:
+        return _block(self._rows.blocks[number].compute(), first)
+
+
+def in_memory(rows: Array) -> Rows:
+    """Compute all rows into one array."""
+    import dask.array
+
+    held = np.empty(rows.shape, rows.dtype)
+    dask.array.store(rows, held, lock=False)
+    return held
+
+
+def _applied_to_chunk(
+    chunk: NDArray[Any], first: int, step: Callable[[Block], Any] | None, block_info: Any = None
+) -> Any:
+    start = first + block_info[0]["array-location"][0][0]
+    return applied(step, _block(chunk, start))
+
+
+def _block(chunk: NDArray[Any], first: int) -> Block:
+    return Block(checked_rows(chunk, f"rows {first} to {first + len(chunk) - 1} of X have"), first)

@@ -1,0 +1,1 @@
+"""Classes fitted to a scene: Lloyd's algorithm, ISODATA, and the model they make."""

@@ -1,0 +1,1 @@
+"""Scenes from files and arrays: reading, masks, grids, and writing GeoTIFFs."""

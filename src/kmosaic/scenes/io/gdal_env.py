@@ -1,0 +1,118 @@
+"""Opening rasters by rasterio: the only module that imports it to read."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+from kmosaic.engines import resolve_n_threads
+from kmosaic.errors import DataError, MissingLibraryError
+from kmosaic.models.validation import printable_text
+from kmosaic.scenes.io.libtiff import silence_libtiff
+from kmosaic.scenes.io.sources import refuse_hidden_sources
+
+CACHE_BYTES = 16 << 20
+"""What GDAL may keep of blocks it has read: whole rows of blocks are read once, so little is of use again."""
+
+
+def load_rasterio() -> ModuleType:
+    """Return rasterio.
+
+    Raises
+    ------
+    MissingLibraryError
+        Where it is not installed.
+    """
+    try:
+        import rasterio
+        import rasterio.crs
+        import rasterio.enums
+        import rasterio.errors
+    except ImportError as error:
+        raise MissingLibraryError("rasters are read by rasterio: pip install 'kmosaic[scenes]'") from error
+    return rasterio  # type: ignore[no-any-return]
+
+
+@functools.cache
+def n_threads() -> int:
+    """Return how many threads decompress blocks."""
+    return resolve_n_threads(None)
+
+
+# What a file takes in over the network without its being seen beforehand (in an archive, say) is asked of a
+# proxy that is not there; and of all files on servers, only one of this name may be read.
+_NO_NETWORK = {"GDAL_HTTP_PROXY": "http://0.0.0.0:1", "CPL_VSIL_CURL_ALLOWED_FILENAME": "none"}
+
+
+@contextlib.contextmanager
+def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
+    """GDAL as it is to be while it works for us: little cached, threads to decompress, no code out of files.
+
+    Nor does it say anything on stderr. Settings are the thread's own, so each use has to be within.
+
+    Raises
+    ------
+    DataError
+        Where GDAL fails: ``failure``, and what GDAL said.
+    """
+    settings = {} if network else _NO_NETWORK
+    with load_rasterio().Env(
+        GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(n_threads()), GDAL_VRT_ENABLE_PYTHON="NO", **settings
+    ):
+        silence_libtiff()
+        try:
+            yield
+        except DataError:
+            raise
+        except Exception as error:  # GDAL's own errors, which rasterio lets through, have no public class
+            raise DataError(f"{failure}: {_reason(error)}") from error
+
+
+def open_dataset(path: str, *, network: bool) -> Any:
+    """Open a raster for reading.
+
+    Raises
+    ------
+    DataError
+        Where it is missing, no raster that GDAL knows, or takes in others over the network unasked.
+    """
+    rasterio = load_rasterio()
+    shown = printable_text(path)
+    if "\0" in path or not path:
+        raise DataError(f"{shown!r} is no file name")
+    if not network:
+        refuse_hidden_sources(path)
+    failure = f"{shown} cannot be opened as a raster"
+    if os.path.isdir(path):  # which some rasters are, so GDAL is asked all the same
+        failure += " (it is a folder: name the files in it)"
+    with gdal_at_work(failure, network=network), warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        dataset = rasterio.open(path)
+        if dataset.count == 0:
+            inside = printable_text(", ".join(dataset.subdatasets[:5]))[:400] or "nothing else"
+            dataset.close()
+            raise DataError(f"{shown} has no bands of its own, but holds {inside}; name one")
+    return dataset
+
+
+def _reason(error: Exception) -> str:
+    """What GDAL said, on one line: rasterio's own error often says only that there is another."""
+    told = error.__cause__ or error
+    return printable_text(" ".join(str(told).split())[:300]) or type(told).__name__
+
+
+def block_height(dataset: Any, *, network: bool) -> int:
+    """Lines that bands store together; for a virtual raster, those of the first file it is made of."""
+    own = max(int(height) for height, _ in dataset.block_shapes)
+    if dataset.driver != "VRT" or not dataset.files[1:]:
+        return own
+    try:
+        with open_dataset(dataset.files[1], network=network) as source:
+            return max(own, int(source.block_shapes[0][0]))
+    except DataError:  # found when it is read
+        return own

@@ -1,0 +1,1 @@
+"""Classes drawn over a scene: labels, smoothing, colours, names and the files they go into."""

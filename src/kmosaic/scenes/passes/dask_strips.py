@@ -1,0 +1,196 @@
+"""A scene's strips, read and worked on by a Dask cluster's workers."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.engines import Block
+from kmosaic.engines.dask.blocks import applied, errors_travel, given
+from kmosaic.engines.dask.cluster import check_workers, gathered, in_lots, load_distributed, n_slots
+from kmosaic.scenes.passes.strip_work import StripDone, StripWork, unpacked
+from kmosaic.scenes.scaling import G, Progress, Scaling, few_pixels, no_pixel
+from kmosaic.scenes.scene import Scene, Strip
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+# Strips depend on the scene alone, so that the number of workers changes no bit of a fit. More bytes than the
+# most would crowd a worker's memory; with fewer than the least, a scheduler's time for each task would show.
+_STRIPS = 64
+_MIN_BYTES = 8 << 20
+_MAX_BYTES = 128 << 20
+_MAX_BLOCK_BYTES = 512 << 20
+_LABEL_LOTS_A_SLOT = 2
+_MERGED_TOGETHER = 16
+
+_opened = threading.local()
+
+
+class SceneStrips:
+    """A scene's present pixels, scaled, as workers read them: a ``Source`` of ``DaskBlocks``.
+
+    The scene is sent by pickling, so its files must be readable by the same paths on all workers.
+    """
+
+    def __init__(self, scene: Scene, scaling: Scaling) -> None:
+        self._scene = scene
+        self._scaling = scaling
+        self._sent: Future | None = None
+        self._n_lines = lines_of_strip(scene)
+        self.n_features = len(scene.bands)
+        self.dtype: np.dtype[Any] = scaling.dtype(scene.dtype)
+        self.n_blocks = -(-scene.grid.height // self._n_lines)
+        self.n_bytes = scene.grid.n_pixels * (self.n_features * self.dtype.itemsize + 1)
+
+    def lines_of(self, n_blocks: int) -> int:
+        """How many lines the first blocks go over."""
+        return min(n_blocks * self._n_lines, self._scene.grid.height)
+
+    def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
+        """See ``Source``."""
+        if self._sent is None:
+            self._sent = client.submit(given, _Opener(self._scene), pure=False)
+        tops = [number * self._n_lines for number in numbers]
+        read = partial(_block_of, self._n_lines, self._scaling)
+        shared = [[entry] * len(tops) for entry in (step, self._sent)]
+        return list(client.map(read, tops, *shared, pure=False))
+
+
+def lines_of_strip(scene: Scene) -> int:
+    """Return how many lines workers read at a time: whole blocks of lines, where these are not too large."""
+    line = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
+    wanted = min(max(scene.grid.height * line // _STRIPS, _MIN_BYTES), _MAX_BYTES)
+    block = scene.block_height
+    n_lines = max(wanted // line // block, 1) * block
+    if n_lines * line > _MAX_BLOCK_BYTES:
+        n_lines = _MAX_BYTES // line
+    return min(max(n_lines, 1), scene.grid.height)
+
+
+def strips_by_workers(client: Client, scene: Scene, work: StripWork, n_lines: int) -> Iterator[StripDone]:
+    """Yield what is found of a scene's strips of ``n_lines`` lines, from top to bottom, by workers.
+
+    No more are held than a few for each thread of the cluster.
+    """
+    check_workers(client)
+    tops = range(0, scene.grid.height, n_lines)
+    # Strips are what runs side by side.
+    alone = replace(work, classifier=replace(work.classifier, n_threads=1))
+    sent = client.submit(given, (_Opener(scene), alone), pure=False)
+
+    def submit(numbers: range) -> list[Future]:
+        some = [tops[number] for number in numbers]
+        return list(client.map(partial(_done, n_lines), some, [sent] * len(some), pure=False))
+
+    for done in in_lots(client, len(tops), _LABEL_LOTS_A_SLOT * n_slots(client), submit):
+        yield unpacked(done)
+
+
+class StripPasses:
+    """The pixels, strip by strip, read and added up by workers: ``Passes``."""
+
+    def __init__(self, client: Client, scene: Scene, progress: Progress | None) -> None:
+        check_workers(client)
+        self._client = client
+        self._scene = scene
+        self._progress = progress
+        self._n_lines = lines_of_strip(scene)
+        self._opener = client.submit(given, _Opener(scene), pure=False)
+
+    def origin(self) -> NDArray[np.float64]:
+        """See ``Passes``. It is read here: mostly the first lines have it."""
+        height, n_lines = self._scene.grid.height, min(self._n_lines, self._scene.block_height)
+        for top in range(0, height, n_lines):
+            for pixels in few_pixels(self._scene.read(top, min(n_lines, height - top))):
+                first: NDArray[np.float64] = pixels[0].astype(np.float64)
+                return first
+        raise no_pixel(self._scene)
+
+    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
+        """See ``Passes``."""
+        height = self._scene.grid.height
+        tops = range(0, height, self._n_lines)
+        sent = self._client.submit(given, empty, pure=False)
+        shared = [[entry] * len(tops) for entry in (self._opener, sent)]
+        level = self._client.map(partial(_gathered, self._n_lines), tops, *shared, pure=False)
+        watched, together = level, 1
+        while len(level) > 1:
+            groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
+            level = self._client.map(_merged, groups, pure=False)
+            if together == 1:  # what strips came to need not be kept
+                watched, together = level, _MERGED_TOGETHER
+        if self._progress is not None:
+            as_completed = load_distributed().as_completed
+            for n_done, _ in enumerate(as_completed(watched, loop=self._client.loop), 1):
+                n_lines = min(n_done * together * self._n_lines, height)
+                self._progress(number * height + n_lines, n_passes * height)
+        found, total = gathered(self._client, level)[0]
+        if not found:
+            raise no_pixel(self._scene)
+        result: G = total
+        return result
+
+
+class _Opener:
+    """A scene as a worker has it: opened once by each thread, since a scene is read by one at a time."""
+
+    def __init__(self, scene: Scene) -> None:
+        from distributed.protocol import serialize
+
+        self._packed = serialize(scene)  # the scheduler looks at what passes, and need not have the files
+
+    def read(self, top: int, n_lines: int) -> Strip:
+        """Read lines from ``top`` on, as many as there are up to ``n_lines``."""
+        import dask
+
+        scene = self._own_scene()
+        # A scene of a Dask array is computed here: a task that waits for others would take their place.
+        with dask.config.set(scheduler="synchronous"):
+            return scene.read(top, min(n_lines, scene.grid.height - top))
+
+    def _own_scene(self) -> Scene:
+        from distributed.protocol import deserialize
+
+        if getattr(_opened, "source", None) is not self:
+            _opened.source, _opened.scene = self, deserialize(*self._packed)  # arrays are shared
+        scene: Scene = _opened.scene
+        return scene
+
+
+@errors_travel
+def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Opener) -> Any:
+    strip = opener.read(top, n_lines)
+    rows = np.require(scaling.rows(strip.pixels()), requirements=["C", "A"])
+    present = None if strip.valid is None else strip.valid.ravel()
+    return applied(step, Block(rows, top * strip.values.shape[1], present))
+
+
+@errors_travel
+def _done(n_lines: int, top: int, sent: tuple[_Opener, StripWork]) -> StripDone:
+    opener, work = sent
+    return work.packed(work.of(opener.read(top, n_lines)))
+
+
+@errors_travel
+def _gathered(n_lines: int, top: int, opener: _Opener, empty: G) -> tuple[bool, G]:
+    """Whether the strip has pixels, and all of them."""
+    found, total = False, copy.deepcopy(empty)  # which the worker gives to other tasks, too
+    for pixels in few_pixels(opener.read(top, n_lines)):
+        found = True
+        total.add(pixels)
+    return found, total
+
+
+def _merged(parts: Sequence[tuple[bool, G]]) -> tuple[bool, G]:
+    total = copy.deepcopy(parts[0][1])  # a result that may be asked for again
+    for _, part in parts[1:]:
+        total.merge(part)
+    return any(found for found, _ in parts), total

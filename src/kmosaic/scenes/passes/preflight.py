@@ -1,0 +1,73 @@
+"""Whether there is room for what is made of a scene, asked before anything is read: a few bytes can declare a
+scene of any size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from kmosaic.errors import DataError, OutputError
+from kmosaic.scenes.passes.memory_plan import megabytes
+from kmosaic.scenes.scene import Scene
+
+# Deflate never makes data smaller than this: it copies at most 258 bytes by two bits.
+_MAX_DEFLATED = 1032
+_LARGE_PIXELS = 10**10  # half a minute an iteration, where there are four bands: see docs/measurements.md
+
+
+@dataclass(frozen=True)
+class Output:
+    """A raster to be written: where to, and the bytes of a pixel before compression."""
+
+    path: str | os.PathLike[str]
+    pixel_bytes: int
+
+
+def check_room(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None:
+    """Refuse what certainly does not fit: ``held_bytes`` a pixel in memory, and outputs on their disks.
+
+    Raises
+    ------
+    DataError
+        Where less memory is free than is to be held.
+    OutputError
+        Where a disk has no room for an output, however well that is compressed.
+
+    Warns
+    -----
+    UserWarning
+        Where the scene is so large that it takes hours: how large, and what outputs may come to.
+    """
+    grid = scene.grid
+    size = f"{scene.name} has {grid.width:,} x {grid.height:,} pixels"
+    free = psutil.virtual_memory().available
+    held = held_bytes * grid.n_pixels
+    if held > free:
+        raise DataError(
+            f"{size}; {megabytes(held)} would be held in memory, where {megabytes(free)} are free: write the "
+            "map to a file, without a sieve"
+        )
+    written = 0
+    for output in outputs:
+        free = shutil.disk_usage(Path(output.path).absolute().parent).free
+        written += output.pixel_bytes * grid.n_pixels
+        least = output.pixel_bytes * grid.n_pixels // _MAX_DEFLATED
+        if least > free:
+            raise OutputError(
+                f"{size}; {output.path} would take {megabytes(least)} at the very least, and its disk has "
+                f"{megabytes(free)} left: write elsewhere, or a part of the scene"
+            )
+    if grid.n_pixels > _LARGE_PIXELS:
+        read = grid.n_pixels * len(scene.bands) * scene.dtype.itemsize
+        told = f", and what is written takes up to {_gigabytes(written)}" if written else ""
+        warnings.warn(f"{size}: every pass goes over {_gigabytes(read)}{told}", stacklevel=2)
+
+
+def _gigabytes(n_bytes: int) -> str:
+    return f"{n_bytes / 10**9:,.0f} GB"

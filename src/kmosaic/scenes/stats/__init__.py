@@ -1,0 +1,1 @@
+"""Statistics of bands and classes: moments, percentiles, sizes, areas, separability."""

@@ -1,0 +1,107 @@
+"""Merged colours are the distinct rows, as NumPy finds them, and lead back to every row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kmosaic import KMeans
+from kmosaic.engines.distinct_rows import merge_equal_rows
+from reference import Array
+
+KINDS = [("uint8", 1), ("uint8", 2), ("uint8", 3), ("uint16", 1)]
+
+
+def check_merged(X: Array, n_threads: int = 2) -> None:
+    merged = merge_equal_rows(X, n_threads)
+    assert merged is not None
+    rows, inverse, counts = np.unique(X, axis=0, return_inverse=True, return_counts=True)
+    assert merged.rows.dtype == X.dtype
+    assert (merged.rows == rows).all()
+    assert (merged.counts == counts).all()
+    expanded = merged.expand(np.arange(len(rows), dtype=np.int32))
+    assert (expanded == inverse.ravel()).all()
+    labels = np.random.default_rng(1).integers(0, 50, len(rows)).astype(np.int32)
+    assert (merged.expand(labels) == labels[inverse.ravel()]).all()
+
+
+def repeated(dtype: str, d: int, n: int, n_distinct: int) -> Array:
+    random = np.random.default_rng(n)
+    distinct = random.integers(0, np.iinfo(dtype).max, (n_distinct, d), dtype=dtype, endpoint=True)
+    return distinct[random.integers(0, n_distinct, n)]
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize(("dtype", "d"), KINDS)
+def test_merged_rows_are_the_distinct_ones(dtype: str, d: int) -> None:
+    for n, n_distinct in ((3, 1), (100, 20), (4001, 77), (70_000, 20_000), (200_001, 300)):
+        check_merged(repeated(dtype, d, n, n_distinct))
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize(("dtype", "d"), KINDS)
+def test_the_least_and_the_greatest_colour(dtype: str, d: int) -> None:
+    ends = np.array([[0] * d, [np.iinfo(dtype).max] * d], dtype=dtype)
+    check_merged(np.repeat(ends, 5, axis=0))
+    check_merged(np.repeat(ends[1:], 5, axis=0))
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 16])
+def test_any_number_of_threads(n_threads: int) -> None:
+    check_merged(repeated("uint8", 3, 400_000, 1000), n_threads)
+
+
+def test_photos(shared_data: Path) -> None:
+    photos = sorted((shared_data / "kodak").glob("*.png"))
+    if not photos:
+        pytest.skip(f"no photos in {shared_data.name}/kodak")
+    for photo in photos[:3]:
+        check_merged(np.asarray(Image.open(photo).convert("RGB")).reshape(-1, 3))
+
+
+def test_rows_with_too_many_bits_or_too_many_colours_are_not_merged() -> None:
+    for dtype, d in (("uint8", 4), ("uint16", 2), ("float32", 1), ("float64", 1)):
+        assert merge_equal_rows(np.zeros((100, d), dtype=dtype), 1) is None
+    distinct = np.arange(30, dtype=np.uint8)
+    assert merge_equal_rows(np.repeat(distinct, 2)[:, None], 1) is None
+    assert merge_equal_rows(np.repeat(distinct, 4)[:, None], 1) is not None
+
+
+def test_rows_that_change_after_merging_reach_nothing_else() -> None:
+    X = np.repeat(np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8), 10, axis=0)
+    merged = merge_equal_rows(X, 1)
+    assert merged is not None
+    X[:] = 255
+    assert set(merged.expand(np.array([3, 4], dtype=np.int32)).tolist()) <= {0, 3, 4}
+
+
+@pytest.mark.parametrize("init", ["k-means++", "random", "array"])
+@pytest.mark.parametrize("empty_clusters", ["relocate", "drop"])
+def test_a_fit_of_merged_rows_is_that_of_all_rows(
+    monkeypatch: pytest.MonkeyPatch, init: str, empty_clusters: str
+) -> None:
+    random = np.random.default_rng(5)
+    distinct = random.integers(0, 256, (60, 3), dtype=np.uint8)
+    X = distinct[np.minimum(random.geometric(0.05, 3000) - 1, 59)]
+    # Far corners that many rows are nearest to, so that some clusters lose all of theirs.
+    start = np.r_[np.repeat(X[:1], 4, axis=0), X[5:14]].astype(float) if init == "array" else init
+    fits = []
+    for least in (1, len(X) + 1):
+        monkeypatch.setattr("kmosaic.cluster.kmeans.MIN_ROWS_TO_MERGE", least)
+        changed: list[int] = []
+        model = KMeans(
+            13, init=start, n_init=1, random_state=2, empty_clusters=empty_clusters,
+            callback=lambda progress, changed=changed: changed.append(progress.n_changed),
+        ).fit(X)  # fmt: skip
+        fits.append(
+            (
+                model.labels_.tobytes(),
+                model.cluster_centers_.tobytes(),
+                model.inertia_history_.tobytes(),
+                changed,
+            )
+        )
+    assert fits[0] == fits[1]
