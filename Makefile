@@ -63,6 +63,7 @@ check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint (Python and the p
 	@cp "$$($(BIN)/python -c 'import kmosaic, pathlib; print(pathlib.Path(kmosaic.__file__).parent)')/_core.pyi" src/kmosaic/
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
+	$(BIN)/python cpp/check_layers.py
 	$(BIN)/clang-format --dry-run -Werror $(CPP_FILES)
 
 docs: $(STAMPS)/docs ## the documentation site, into site/
@@ -107,7 +108,7 @@ $(STAMPS)/venv:
 	@touch $@
 
 $(STAMPS)/installed: $(STAMPS)/venv $(SOURCES)
-	@echo "Building kmosaic; the first time takes a minute or two"
+	@echo "Building kmosaic; the first time takes a few minutes"
 	@$(PIP) install --quiet .
 	@touch $@
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.scenes import segment
+from kmosaic.scenes.fit.fit_scaling import fit_scaling
 from kmosaic.scenes.io.array_scene import as_scene
 from kmosaic.scenes.io.read_options import ReadOptions
-from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling
+from kmosaic.scenes.scaling import METHODS, Scaling
 from kmosaic.scenes.stats.moments import exact_sum
 from kmosaic.scenes.stats.order_statistics import OrderStatistics
 

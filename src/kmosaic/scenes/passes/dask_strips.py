@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from kmosaic.engines import Block
 from kmosaic.engines.dask.blocks import applied, errors_travel, given
 from kmosaic.engines.dask.cluster import check_workers, gathered, in_lots, load_distributed, n_slots
+from kmosaic.scenes.passes.gathering import G, Progress, few_pixels, no_pixel
 from kmosaic.scenes.passes.strip_work import StripDone, StripWork, unpacked
-from kmosaic.scenes.scaling import G, Progress, Scaling, few_pixels, no_pixel
+from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene, Strip
 
 if TYPE_CHECKING:
