@@ -12,10 +12,13 @@ constexpr std::size_t kMinFeatures = 33;
 
 }  // namespace
 
+bool have_codes(const Rows& rows, const BoundedAssigner* bounded) {
+    return bounded && rows.n_features >= kMinFeatures && FilteredPairs::possible(*bounded);
+}
+
 std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const BoundedAssigner* bounded,
                                                 const NearestSeeds& nearest) {
-    if (bounded && rows.n_features >= kMinFeatures && FilteredPairs::possible(*bounded))
-        return std::make_unique<FilteredPairs>(rows, *bounded, nearest);
+    if (have_codes(rows, bounded)) return std::make_unique<FilteredPairs>(rows, *bounded, nearest);
     return std::make_unique<TiledPairs>(rows, nearest);
 }
 
