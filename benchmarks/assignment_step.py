@@ -30,7 +30,7 @@ def main() -> None:
     centers = images[chosen].astype(np.float64)
     start = np.full(len(images), -1, dtype=np.int32)
     _core.assign(images, centers, start, n_threads)
-    sums = _core.ClusterSums(options.clusters, np.zeros(images.shape[1]), True)
+    sums = _core.ClusterSums(options.clusters, np.zeros(images.shape[1]))
     sums.add(images, None, start, n_threads)
     centers = sums.means(centers)
     print(f"k = {options.clusters}, {n_threads} threads\n")

@@ -202,29 +202,32 @@ void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::si
     });
 }
 
-ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin, bool integer,
-                              const std::vector<double>& spacings) {
+ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin,
+                              const std::vector<double>& spacings,
+                              const std::vector<double>& weight_spacings) {
     require_clusters(n_clusters);
     require(origin.shape(0) > 0, "origin must have one value a feature");
-    require(spacings.size() <= kMaxSlices, "there are too many grids");
-    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer, spacings};
+    require(spacings.size() <= kMaxSlices && weight_spacings.size() <= kMaxSlices,
+            "there are too many grids");
+    if (spacings.empty()) return {n_clusters, origin.shape(0)};
+    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, spacings, weight_spacings};
 }
 
 void check_rows(const ClusterSums& partial, const Rows& rows) {
     require(rows.n_features == partial.n_features(), "rows must have as many features as the Partial");
     require(partial.integer() == (rows.integer() && !rows.weights),
             "an integer Partial takes unweighted integer rows, and no others");
-    require(partial.integer() || !partial.exact() || (!rows.integer() && !rows.weights),
-            "a Partial with grids takes unweighted real rows, and no others");
+    require(partial.weighted() == (rows.weights != nullptr),
+            "a Partial with grids for weights takes weighted rows, and no others");
 }
 
 void cluster_sums_apply(ClusterSums& self, LabelChanges& changes, const std::optional<Labels>& labels,
                         std::size_t n_threads) {
-    require(changes.n_clusters() == self.n_clusters() && changes.fit(self.exact_sums()),
+    require(changes.n_clusters() == self.n_clusters() && changes.fit(self.sums()),
             "moves must be of the Partial's clusters and sums");
     check_rows(self, changes.rows());
     // Labels are only looked at where all rows are summed anew.
-    if (!self.exact() || !changes.complete()) {
+    if (!changes.complete()) {
         require(labels.has_value(), "labels are needed unless sums are few");
         check_labels(*labels, changes.rows(), self.n_clusters());
     }
@@ -265,6 +268,11 @@ Result<double, nb::ndim<1>> cluster_sums_counts(const ClusterSums& self) {
     auto out = make_buffer<double>(self.n_clusters());
     for (std::size_t j = 0; j < self.n_clusters(); ++j) out.data[j] = self.count(j);
     return {out.data, {self.n_clusters()}, out.owner};
+}
+
+bool partial_outweighs(const ClusterSums& self, std::size_t cluster, double weight) {
+    require(cluster < self.n_clusters(), "cluster out of range");
+    return self.outweighs(cluster, weight);
 }
 
 Result<double, nb::ndim<2>> cluster_sums_means(const ClusterSums& self, const CenterArray& previous,
@@ -325,6 +333,20 @@ std::vector<double> spacings_of(const AnyRows& array, const Values& origin, cons
     return without_gil(n_threads, [&](const Parallel& p) {
         return slice_spacings(rows, vector(origin), {vector(low), vector(high)}, p);
     });
+}
+
+std::pair<std::vector<double>, std::vector<double>> weighted_spacings_of(
+    const AnyRows& array, const Weights& weights, const Values& origin,
+    const std::pair<std::vector<double>, std::vector<double>>& range, std::size_t n_threads) {
+    const Rows rows = view(array, weights);
+    require(rows.weights != nullptr, "weights must be float64");
+    for (const std::size_t n : {origin.shape(0), range.first.size(), range.second.size()})
+        require(n == rows.n_features, "origin and range must have one value a feature");
+    WeightedSpacings spacings = without_gil(n_threads, [&](const Parallel& p) {
+        return weighted_spacings(rows, {origin.data(), origin.data() + origin.shape(0)},
+                                 {range.first, range.second}, p);
+    });
+    return {std::move(spacings.sums), std::move(spacings.weights)};
 }
 
 nb::dict cpu() {
@@ -393,7 +415,10 @@ NB_MODULE(_core, m) {
     m.def("value_range", &range_of, "rows"_a, "n_threads"_a,
           "The least and the greatest value of each feature of float rows.");
     m.def("slice_spacings", &spacings_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
-          "The grids in whose multiples float rows are summed exactly; none where they cannot be.");
+          "The grids in whose multiples float rows are summed exactly.");
+    m.def("weighted_spacings", &weighted_spacings_of, "rows"_a, "weights"_a, "origin"_a, "range"_a,
+          "n_threads"_a,
+          "The grids of weighted sums, none where products leave float64's range; and those of the weights.");
     bind_neighbours(m);
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
@@ -429,11 +454,13 @@ NB_MODULE(_core, m) {
     partial
         .def(
             "__init__",
-            [](ClusterSums* self, std::size_t n_clusters, const Values& origin, bool integer,
-               const std::vector<double>& spacings) {
-                new (self) ClusterSums(make_cluster_sums(n_clusters, origin, integer, spacings));
+            [](ClusterSums* self, std::size_t n_clusters, const Values& origin,
+               const std::vector<double>& spacings, const std::vector<double>& weight_spacings) {
+                new (self) ClusterSums(make_cluster_sums(n_clusters, origin, spacings, weight_spacings));
             },
-            "n_clusters"_a, "origin"_a, "integer"_a, "spacings"_a = std::vector<double>())
+            "n_clusters"_a, "origin"_a, "spacings"_a = std::vector<double>(),
+            "weight_spacings"_a = std::vector<double>(),
+            "Of unweighted integer rows where there are no grids.")
         .def("add", &cluster_sums_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
         .def("apply", &cluster_sums_apply, "changes"_a, "labels"_a.none(), "n_threads"_a,
@@ -450,9 +477,10 @@ NB_MODULE(_core, m) {
         .def("clear", &ClusterSums::clear, "Forget sums and counts; keep the sum of squares.")
         .def_prop_ro("n_clusters", &ClusterSums::n_clusters, "How many clusters there are.")
         .def_prop_ro("n_features", &ClusterSums::n_features, "How many features rows have.")
-        .def_prop_ro("exact", &ClusterSums::exact, "Whether the sums are exact, in any order.")
         .def_prop_ro("counts", &cluster_sums_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
+        .def("outweighs", &partial_outweighs, "cluster"_a, "weight"_a,
+             "Whether a cluster has more weight than this, one of its rows', decided without rounding.")
         .def("means", &cluster_sums_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
         .def("update", &cluster_sums_update, "centers"_a.noconvert(), "n_threads"_a = 1,

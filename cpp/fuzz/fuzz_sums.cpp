@@ -38,9 +38,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!rows.integer()) {
         const ValueRange range = range_of_reals(rows, parallel);
         origin = exact_origin(range.low, range.high);
-        spacings = slice_spacings(rows, origin, range, parallel);
+        try {
+            spacings = slice_spacings(rows, origin, range, parallel);
+        } catch (const std::invalid_argument&) {
+            return 0;  // not finite, or too large
+        }
     }
-    ClusterSums partial(c.shape.n_clusters, origin, rows.integer(), spacings);
+    ClusterSums partial = rows.integer() ? ClusterSums(c.shape.n_clusters, rows.n_features)
+                                         : ClusterSums(c.shape.n_clusters, origin, spacings);
     partial.add_squares(rows, parallel);
     std::vector<std::int32_t> labels(rows.n_rows, -1);
     for (int step = 0; step < 3; ++step) {

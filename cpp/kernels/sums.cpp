@@ -4,21 +4,10 @@
 
 #include "kernels/double_double.hpp"
 #include "kernels/kernels.hpp"
+#include "kernels/slices.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
-
-// Rows summed at a time in narrow lanes: each sum is loaded and stored once for all of them.
-constexpr std::size_t kGroup = 8;
-
-// For a few rows that lie anywhere. Whole groups are read side by side, which keeps memory as busy without it (measured:
-// fetching a group ahead cost a sixth).
-template <class T>
-void prefetch_rows(const void* const* rows, std::size_t n_rows, std::size_t n) {
-    for (std::size_t r = 0; r < n_rows && r < kGroup; ++r)
-        for (std::size_t byte = 0; byte < n * sizeof(T); byte += 64)
-            __builtin_prefetch(static_cast<const char*>(rows[r]) + byte);
-}
 
 template <class T, std::size_t NRows>
 void add_integer_group(const void* const* rows, std::size_t n, std::uint32_t* __restrict sums) {
@@ -47,57 +36,6 @@ void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n
         r += 2;
     }
     if (n_rows - r == 1) add_integer_group<T, 1>(rows + r, n, sums);
-}
-
-// Adding 3/2 2^52 grid leaves a double whose last bit is worth one grid: its bits count the grids in the value.
-inline double shift_of(double spacing) {
-    return 0x1.8p52 * spacing;
-}
-
-inline std::int64_t take_slice(double& value, double shift) {
-    const double shifted = value + shift;
-    value -= shifted - shift;
-    return static_cast<std::int64_t>(__builtin_bit_cast(std::uint64_t, shifted) -
-                                     __builtin_bit_cast(std::uint64_t, shift));
-}
-
-template <class T, std::size_t NSlices, std::size_t NRows>
-void add_group(const void* const* rows, std::size_t n, const Slices& slices, std::int64_t* __restrict sums) {
-    const double* origin = slices.origin;
-    double shifts[NSlices];
-    for (std::size_t l = 0; l < NSlices; ++l) shifts[l] = shift_of(slices.spacings[l]);
-    const T* x[NRows];
-    for (std::size_t r = 0; r < NRows; ++r) x[r] = static_cast<const T*>(rows[r]);
-    for (std::size_t f = 0; f < n; ++f) {
-        double value[NRows];
-#pragma GCC unroll 8
-        for (std::size_t r = 0; r < NRows; ++r) value[r] = static_cast<double>(x[r][f]) - origin[f];
-#pragma GCC unroll 3
-        for (std::size_t l = 0; l < NSlices; ++l) {
-            std::int64_t part = 0;
-#pragma GCC unroll 8
-            for (std::size_t r = 0; r < NRows; ++r) part += take_slice(value[r], shifts[l]);
-            sums[l * n + f] += part;
-        }
-    }
-}
-
-template <class T, std::size_t NSlices>
-void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n, const Slices& slices,
-                      std::int64_t* sums) {
-    if (n_rows < kGroup) prefetch_rows<T>(rows, n_rows, n);
-    constexpr std::size_t kRows = 4;
-    std::size_t r = 0;
-    for (; r + kRows <= n_rows; r += kRows) add_group<T, NSlices, kRows>(rows + r, n, slices, sums);
-    for (; r < n_rows; ++r) add_group<T, NSlices, 1>(rows + r, n, slices, sums);
-}
-
-template <class T>
-void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, const Slices& slices,
-                   std::int64_t* sums) {
-    if (slices.n_slices == 1) return add_real_rows_of<T, 1>(rows, n_rows, n, slices, sums);
-    if (slices.n_slices == 2) return add_real_rows_of<T, 2>(rows, n_rows, n, slices, sums);
-    add_real_rows_of<T, 3>(rows, n_rows, n, slices, sums);
 }
 
 template <class T>
@@ -225,35 +163,6 @@ void move_integers(const void* data, std::size_t n_rows, const std::uint32_t* co
     kOfFeatures[few ? table.n_features : 0](data, counts, moved, n_moved, table);
 }
 
-template <class T, std::size_t NSlices>
-void move_reals_of(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
-                   const SumTable& table) {
-    const std::size_t n = table.n_features;
-    for (std::size_t m = 0; m < n_moved; ++m) {
-        const void* row = static_cast<const T*>(rows) + moved[m].row * n;
-        add_group<T, NSlices, 1>(&row, n, slices, table.sums + moved[m].to * NSlices * n);
-        ++table.counts[moved[m].to];
-        if (moved[m].from == table.n_clusters) continue;
-        std::int64_t* __restrict from = table.sums + moved[m].from * NSlices * n;
-        const T* x = static_cast<const T*>(row);
-        for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - slices.origin[f];
-#pragma GCC unroll 3
-            for (std::size_t l = 0; l < NSlices; ++l)
-                from[l * n + f] -= take_slice(value, shift_of(slices.spacings[l]));
-        }
-        --table.counts[moved[m].from];
-    }
-}
-
-template <class T>
-void move_reals(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
-                const SumTable& table) {
-    if (slices.n_slices == 1) return move_reals_of<T, 1>(rows, slices, moved, n_moved, table);
-    if (slices.n_slices == 2) return move_reals_of<T, 2>(rows, slices, moved, n_moved, table);
-    move_reals_of<T, 3>(rows, slices, moved, n_moved, table);
-}
-
 template <class T>
 void widen_range(const void* row, std::size_t n, double* __restrict low, double* __restrict high) {
     const T* x = static_cast<const T*>(row);
@@ -261,25 +170,6 @@ void widen_range(const void* row, std::size_t n, double* __restrict low, double*
         const double value = static_cast<double>(x[f]);
         low[f] = value < low[f] ? value : low[f];
         high[f] = value > high[f] ? value : high[f];
-    }
-}
-
-template <class T>
-void slice_remainders(const void* row, std::size_t n, const Slices& slices, std::uint64_t* remainders) {
-    const T* x = static_cast<const T*>(row);
-    for (std::size_t l = 0; l < slices.n_slices; ++l) {
-        double shifts[kMaxSlices];
-        for (std::size_t m = 0; m < kMaxSlices; ++m) shifts[m] = shift_of(slices.spacings[m < l ? m : l]);
-        std::uint64_t rest = 0;
-        for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - slices.origin[f];
-            // Taking a limb a second time takes nothing.
-#pragma GCC unroll 3
-            for (std::size_t m = 0; m < kMaxSlices; ++m) take_slice(value, shifts[m]);
-            rest |= __builtin_bit_cast(std::uint64_t, value) << 1;  // without the sign: -0 is nothing, too
-        }
-        remainders[l] |= rest;
-        if (rest == 0) return;
     }
 }
 
@@ -315,14 +205,6 @@ void add_squares(const void* row, std::size_t n, double weight, const double* or
         const double value = static_cast<double>(x[f]) - origin[f];
         accumulate(high[f], low[f], two_product(value, value) * weight);
     }
-}
-
-template <class T>
-void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* __restrict high,
-               double* __restrict low) {
-    const T* x = static_cast<const T*>(row);
-    for (std::size_t f = 0; f < n; ++f)
-        accumulate(high[f], low[f], two_product(weight, static_cast<double>(x[f]) - origin[f]));
 }
 
 // An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert int64.
@@ -365,14 +247,38 @@ bool values(const std::int64_t* sums, std::size_t n, const double* spacings, std
     return bits != 0;
 }
 
+// Where a sum or a mean is so small that its low half, or a rest, would vanish below float64's least bit.
+constexpr double kSmallSum = 0x1p-800;
+
+// The mean of a small sum, in float64's nearest: q 2^-200 where that is a normal number, else the nearest multiple of
+// 2^-1074, which what q's high half rounds away decides where that half lies amid two of them.
+double small_mean(DoubleDouble sum, DoubleDouble count, double origin) {
+    const DoubleDouble q = DoubleDouble{sum.high * 0x1p200, sum.low * 0x1p200} / count + origin * 0x1p200;
+    if (std::fabs(q.high) >= 0x1p-822) return q.high * 0x1p-200;
+    double whole = std::nearbyint(q.high * 0x1p874);
+    const double rest = q.high * 0x1p874 - whole;
+    if (std::fabs(rest) == 0.5 && (rest > 0 ? q.low > 0 : q.low < 0)) whole += 2 * rest;
+    return whole * 0x1p-1074;
+}
+
 void mean(const ClusterSumView& sums, double* __restrict centre) {
     const DoubleDouble count{sums.count[0], sums.count[1]};
+    bool small = false;
     if (sums.plain) {
-        for (std::size_t f = 0; f < sums.n_features; ++f) centre[f] = sums.high[f] / count.high;
-        return;
+        for (std::size_t f = 0; f < sums.n_features; ++f) {
+            centre[f] = sums.high[f] / count.high;
+            small |= std::fabs(sums.high[f]) < kSmallSum;
+        }
+    } else {
+        for (std::size_t f = 0; f < sums.n_features; ++f) {
+            centre[f] = (DoubleDouble{sums.high[f], sums.low[f]} / count + sums.origin[f]).high;
+            small |= std::fabs(sums.high[f]) < kSmallSum;
+        }
     }
+    if (!small) return;
     for (std::size_t f = 0; f < sums.n_features; ++f)
-        centre[f] = (DoubleDouble{sums.high[f], sums.low[f]} / count + sums.origin[f]).high;
+        if (sums.high[f] != 0 && std::fabs(sums.high[f]) < kSmallSum && std::fabs(sums.origin[f]) < kSmallSum)
+            centre[f] = small_mean({sums.high[f], sums.low[f]}, count, sums.origin[f]);
 }
 
 struct CostLanes {
@@ -450,16 +356,16 @@ extern const SumKernels sum_kernels;
 const SumKernels sum_kernels = {
     {add_integer_rows<std::uint8_t>, add_integer_rows<std::uint16_t>},
     {add_real_rows<float>, add_real_rows<double>},
+    {add_weighted<std::uint8_t>, add_weighted<std::uint16_t>, add_weighted<float>, add_weighted<double>},
     add_to_totals<std::uint32_t>,
     add_to_totals<std::int64_t>,
     {add_integers<std::uint8_t>, add_integers<std::uint16_t>},
     {move_integers<std::uint8_t>, move_integers<std::uint16_t>},
     {move_reals<float>, move_reals<double>},
     {widen_range<float>, widen_range<double>},
-    {slice_remainders<float>, slice_remainders<double>},
+    {least_bit<float>, least_bit<double>},
     {sum_of_squares<std::uint8_t>, sum_of_squares<std::uint16_t>},
     {add_squares<std::uint8_t>, add_squares<std::uint16_t>, add_squares<float>, add_squares<double>},
-    {add_reals<std::uint8_t>, add_reals<std::uint16_t>, add_reals<float>, add_reals<double>},
     values,
     mean,
     cost,

@@ -25,21 +25,16 @@ std::size_t max_listed(const Rows& rows) {
 LabelChanges::LabelChanges(const Rows& rows, const ExactSums& sums)
     : rows_(rows),
       n_clusters_(sums.n_clusters()),
-      sums_(&sums),
+      sums_(sums),
       kind_(sums.small() ? kTable : kList),
       max_listed_(max_listed(rows)) {}
 
 LabelChanges::LabelChanges(const Rows& rows, const ClusterSums& partial)
-    : rows_(rows),
-      n_clusters_(partial.n_clusters()),
-      sums_(partial.exact_sums()),
-      kind_(kNothing),
-      max_listed_(max_listed(rows)) {
-    if (sums_) kind_ = sums_->small() ? kTable : kList;
-}
+    : LabelChanges(rows, partial.sums()) {}
 
-bool LabelChanges::fit(const ExactSums* sums) const {
-    return !sums || !sums_ || (sums->size() == sums_->size() && sums->spacings() == sums_->spacings());
+bool LabelChanges::fit(const ExactSums& sums) const {
+    return sums.size() == sums_.size() && sums.spacings() == sums_.spacings() &&
+           sums.weight_spacings() == sums_.weight_spacings();
 }
 
 LabelChanges::ThreadLog& LabelChanges::open_log() {
@@ -51,8 +46,8 @@ LabelChanges::ThreadLog::ThreadLog(LabelChanges& changes)
     : changes_(changes),
       n_clusters_(static_cast<std::uint32_t>(changes.n_clusters_)),
       capacity_(changes.kind_ == kList ? kListStep : kWaiting),
-      sums_(changes.kind_ == kTable ? changes.sums_->size() : 0, 0),
-      counts_(changes.kind_ == kTable ? n_clusters_ : 0, 0) {
+      sums_(changes.kind_ == kTable ? changes.sums_.size() : 0, 0),
+      counts_(changes.kind_ == kTable ? changes.sums_.counts().size() : 0, 0) {
     moved_.reserve(capacity_);
 }
 
@@ -66,7 +61,7 @@ void LabelChanges::ThreadLog::make_space() {
 
 void LabelChanges::ThreadLog::add(std::span<const MovedRow> moved) {
     if (changes_.kind_ == kTable)
-        return changes_.sums_->move(changes_.rows_, moved, changes_.sums_->table(sums_, counts_));
+        return changes_.sums_.move(changes_.rows_, moved, changes_.sums_.table(sums_, counts_));
     for (const MovedRow& row : moved) {
         if (moved_.size() == capacity_) make_space();
         moved_.push_back(row);
@@ -74,8 +69,8 @@ void LabelChanges::ThreadLog::add(std::span<const MovedRow> moved) {
 }
 
 SumTable LabelChanges::ThreadLog::flush() {
-    const SumTable table = changes_.sums_->table(sums_, counts_);
-    changes_.sums_->move(changes_.rows_, moved_, table);
+    const SumTable table = changes_.sums_.table(sums_, counts_);
+    changes_.sums_.move(changes_.rows_, moved_, table);
     moved_.clear();
     return table;
 }

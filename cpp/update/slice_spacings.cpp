@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <stdexcept>
 
 #include "kernels/dispatch.hpp"
 
@@ -14,6 +15,9 @@ namespace {
 
 // Rows a task looks at.
 constexpr std::size_t kBlock = 4096;
+
+// Values whose last bits are looked at side by side: narrow rows, several at a time.
+constexpr std::size_t kBitsWidth = 256;
 
 // Each thread's worker looks at blocks of rows, and after each adds what it saw to the whole, one at a time.
 template <class MakeWorker>
@@ -46,21 +50,30 @@ struct RangeWorker {
     }
 };
 
-struct RemainderWorker {
+struct BitWorker {
     const Rows& rows;
-    const Slices& slices;
-    std::uint64_t* whole;
-    std::uint64_t own[kMaxSlices] = {};
+    const std::vector<double>& origin;  // of several rows, one after the other
+    double& whole;
+    double own = std::numeric_limits<double>::infinity();
 
     void look(std::size_t first, std::size_t last) {
-        for (std::size_t i = first; i < last && own[slices.n_slices - 1] == 0; ++i)
-            kernels().sums->slice_remainders[rows.dtype - kFloat32](rows.row(i), rows.n_features, slices,
-                                                                    own);
+        const std::size_t tile = origin.size() / rows.n_features;
+        const auto least = kernels().sums->least_bit[rows.dtype - kFloat32];
+        for (std::size_t i = first; i < last; i += tile)
+            own =
+                std::min(own, least(rows.row(i), std::min(tile, last - i) * rows.n_features, origin.data()));
     }
-    void merge() {
-        for (std::size_t l = 0; l < slices.n_slices; ++l) whole[l] |= own[l];
-    }
+    void merge() { whole = std::min(whole, own); }
 };
+
+// What the least last bit of a value x - origin is worth; infinity where all are 0.
+double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
+    double least = std::numeric_limits<double>::infinity();
+    std::vector<double> origins;
+    while (origins.size() < kBitsWidth) origins.insert(origins.end(), origin.begin(), origin.end());
+    scan(rows, parallel, [&] { return BitWorker{rows, origins, least}; });
+    return least;
+}
 
 // The least E with every |x - origin| < 2^E; beyond all of float64's where there is none.
 int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
@@ -85,35 +98,75 @@ ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     return range;
 }
 
+namespace {
+
+// Each grid is of so many bits more than the next, so that n_terms terms add up to no more than 2^62 of them. The last is
+// worth float64's least bit.
+std::vector<double> spacings_below(int exponent, std::size_t n_terms) {
+    constexpr int kGreatestExponent = 950;  // 3/2 2^52 times a grid is finite
+    constexpr int kMinExponent = -1074;
+    const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n_terms)));
+    if (exponent > kGreatestExponent || bits < 1)
+        throw std::invalid_argument("values are too large, or rows too many, to be summed exactly");
+    std::vector<double> spacings;
+    for (int at = exponent; spacings.empty() || at > kMinExponent;) {
+        at = std::max(at - bits, kMinExponent);
+        spacings.push_back(std::ldexp(1.0, at));
+    }
+    if (spacings.size() > kMaxSlices)
+        throw std::invalid_argument("there are too many rows to be summed exactly");
+    return spacings;
+}
+
+std::size_t n_above(const std::vector<double>& spacings, double least) {
+    const auto fine = [&](double spacing) { return spacing <= least; };
+    const auto found = std::find_if(spacings.begin(), spacings.end(), fine);
+    return static_cast<std::size_t>(found - spacings.begin()) + 1;
+}
+
+// As few of the grids as leave no rest of multiples of `least`.
+std::vector<double> needed_spacings(int exponent, std::size_t n_terms, double least) {
+    std::vector<double> spacings = spacings_below(exponent, n_terms);
+    spacings.resize(std::min(n_above(spacings, least), spacings.size()));
+    return spacings;
+}
+
+// The weights as rows of one feature.
+Rows weights_of(const Rows& rows) {
+    return {rows.weights, kFloat64, rows.n_rows, 1, nullptr};
+}
+
+}  // namespace
+
 std::vector<double> possible_spacings(std::size_t n_rows, const std::vector<double>& origin,
                                       const ValueRange& range) {
-    constexpr int kMinExponent =
-        -1000;  // 3/2 2^52 times a grid, and the grid, are normal doubles within these
-    constexpr int kGreatestExponent = 950;
-    const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n_rows)));
-    const int exponent = exponent_of(range, origin);
-    if (exponent > kGreatestExponent || bits < 1) return {};
-    std::vector<double> spacings;
-    for (int l = 1; l <= static_cast<int>(kMaxSlices) && exponent - l * bits >= kMinExponent; ++l)
-        spacings.push_back(std::ldexp(1.0, exponent - l * bits));
-    return spacings;
+    return spacings_below(exponent_of(range, origin), n_rows);
 }
 
 std::size_t slices_needed(const Rows& rows, const std::vector<double>& origin,
                           const std::vector<double>& spacings, const Parallel& parallel) {
-    if (spacings.empty()) return 1;
-    const Slices slices{origin.data(), spacings.data(), spacings.size()};
-    std::uint64_t remainders[kMaxSlices] = {};
-    scan(rows, parallel, [&] { return RemainderWorker{rows, slices, remainders}; });
-    const std::uint64_t* first = remainders;
-    return static_cast<std::size_t>(std::find(first, first + spacings.size(), 0U) - first) + 1;
+    return n_above(spacings, least_bit(rows, origin, parallel));
 }
 
 std::vector<double> slice_spacings(const Rows& rows, const std::vector<double>& origin,
                                    const ValueRange& range, const Parallel& parallel) {
-    std::vector<double> spacings = possible_spacings(rows.n_rows, origin, range);
-    const std::size_t needed = slices_needed(rows, origin, spacings, parallel);
-    spacings.resize(needed <= spacings.size() ? needed : 0);
+    return needed_spacings(exponent_of(range, origin), rows.n_rows, least_bit(rows, origin, parallel));
+}
+
+WeightedSpacings weighted_spacings(const Rows& rows, const std::vector<double>& origin,
+                                   const ValueRange& range, const Parallel& parallel) {
+    const Rows weights = weights_of(rows);
+    const std::vector<double> zero{0.0};
+    double largest = 0;
+    for (std::size_t i = 0; i < rows.n_rows; ++i) largest = std::max(largest, rows.weights[i]);
+    const int weight_exponent = exponent_of({zero, {largest}}, zero);
+    const double weight_bit = least_bit(weights, zero, parallel);
+    const int value_exponent = rows.integer() ? (rows.dtype == kUint8 ? 8 : 16) : exponent_of(range, origin);
+    const double value_bit = rows.integer() ? 1.0 : least_bit(rows, origin, parallel);
+    WeightedSpacings spacings{{}, needed_spacings(weight_exponent, rows.n_rows, weight_bit)};
+    const double product_bit = weight_bit * value_bit;
+    if (product_bit > 0)  // two halves a product: twice as many terms as rows
+        spacings.sums = needed_spacings(weight_exponent + value_exponent, 2 * rows.n_rows, product_bit);
     return spacings;
 }
 

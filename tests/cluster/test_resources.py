@@ -261,6 +261,26 @@ def test_the_other_threads_run_during_a_fit() -> None:
     assert during > 1000
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no getrusage")
+def test_few_long_rows_take_little_more_than_their_sums_and_centres() -> None:
+    """Two rows of 4 million bytes: 64 MB each for sums, centres and the centres they started from."""
+    script = """
+import resource
+import numpy as np
+from kmosaic import KMeans
+X = (np.arange(8_000_000) % 251).astype(np.uint8).reshape(2, -1)
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+KMeans(2, random_state=0, n_threads=1).fit(X[:, :100].copy())
+before = peak()
+KMeans(2, random_state=0, n_threads=1).fit(X)
+print(peak() - before)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(found.stdout) * unit < 320e6
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 @pytest.mark.parametrize(("n_features", "dtype"), [(3, "uint8"), (64, "float32"), (200, "float64")])
 def test_a_limit_on_memory_ends_a_fit_and_never_the_process(n_features: int, dtype: str) -> None:

@@ -40,9 +40,18 @@ def labels() -> np.ndarray:
     return (np.arange(N) % K).astype(np.int32)
 
 
-def sums(spacings: tuple[float, ...] = ()) -> _core.ClusterSums:
-    made = _core.ClusterSums(K, np.zeros(D), False, list(spacings))
+def sums(spacings: tuple[float, ...] = (2.0**-20,)) -> _core.ClusterSums:
+    made = _core.ClusterSums(K, np.zeros(D), list(spacings))
     made.add(rows(), None, labels(), 1)
+    return made
+
+
+def weighted() -> _core.ClusterSums:
+    ends = [0.0] * D, [200.0] * D
+    made = _core.ClusterSums(
+        K, np.zeros(D), *_core.weighted_spacings(rows(), np.ones(N), np.zeros(D), ends, 1)
+    )
+    made.add(rows(), np.ones(N), labels(), 1)
     return made
 
 
@@ -78,6 +87,7 @@ def calls() -> Calls:
         "exact_origin": (_core.exact_origin, [zeros, np.ones(D)]),
         "value_range": (_core.value_range, [X, 2]),
         "sum_grids": (_core.slice_spacings, [X, zeros, zeros, np.full(D, 200.0), 2]),
+        "weighted_grids": (_core.weighted_spacings, [X, weights, zeros, ([0.0] * D, [200.0] * D), 2]),
         "nearest_rows": (_core.nearest_rows, [X, centers(), 2, None, 2]),
         "distortions": (
             _core.distortions,
@@ -103,13 +113,14 @@ def calls() -> Calls:
         "Seeder.draw": (seeder().draw, [np.array([0.0, 0.5])]),
         "Seeder.gains": (seeder().gains, [[0, 1], 2]),
         "Seeder.add_best": (seeder().add_best, [[0, 1], 2]),
-        "Partial": (lambda *a: _core.ClusterSums(*a).means(centers()), [K, zeros, False, spacings]),
-        "Partial.add": (sums().add, [X, weights, labels(), 2]),
+        "Partial": (lambda *a: _core.ClusterSums(*a).means(centers()), [K, zeros, spacings, []]),
+        "Partial.add": (weighted().add, [X, weights, labels(), 2]),
         "Partial.apply": (exact.apply, [changes, labels(), 2]),
-        "Partial.add_squares": (sums().add_squares, [X, weights, 2]),
+        "Partial.add_squares": (weighted().add_squares, [X, weights, 2]),
         "Partial.merge": (sums().merge, [sums()]),
         "Partial.emptied": (sums().emptied, [7]),
-        "Partial.move": (sums().move, [X, weights, 1, (0, 1)]),
+        "Partial.move": (weighted().move, [X, weights, 1, (0, 1)]),
+        "Partial.outweighs": (sums().outweighs, [1, 2.0]),
         "Partial.clear": (sums().clear, []),
         "Partial.means": (sums().means, [centers(), 2]),
         "Partial.update": (sums().update, [centers(), 2]),
@@ -156,11 +167,11 @@ def others(value: Any) -> Iterator[Any]:
     elif isinstance(value, int):
         yield from (-1, 0, 1, 2**31, 2**62, 2**63, 2**64, 1.5)
     elif isinstance(value, _core.ClusterSums):
-        yield from (_core.ClusterSums(K + 1, np.zeros(D), False), _core.ClusterSums(K, np.zeros(D + 1), True))
-        yield from (sums((2.0**-20,)), sums((2.0**-20, 2.0**-40)), _core.ClusterSums(K, np.zeros(D), True))
+        yield from (_core.ClusterSums(K + 1, np.zeros(D)), _core.ClusterSums(K, np.zeros(D + 1)), weighted())
+        yield from (sums((2.0**-20,)), sums((2.0**-20, 2.0**-40)), _core.ClusterSums(K, np.zeros(D)))
     elif isinstance(value, _core.LabelChanges):
         X = rows()
-        for other in (sums((2.0**-20, 2.0**-40)), sums(), sums((2.0**-10,))):
+        for other in (sums((2.0**-20, 2.0**-40)), sums((2.0**-10,))):
             yield filled(_core.LabelChanges(X, None, other), X)
 
 
@@ -201,8 +212,8 @@ def test_arguments_that_do_not_fit_are_errors_and_no_crash(name: str) -> None:
     "refused",
     [
         lambda: _core.assign(np.zeros((4, 0)), np.zeros((2, 0)), np.zeros(4, np.int32), 1),
-        lambda: _core.ClusterSums(2, np.zeros(0), False),
-        lambda: _core.ClusterSums(0, np.zeros(2), False),
+        lambda: _core.ClusterSums(2, np.zeros(0)),
+        lambda: _core.ClusterSums(0, np.zeros(2)),
         lambda: sums().emptied(0),
         lambda: _core.slices_needed(np.zeros((4, 0)), [], [1.0], 1),
         lambda: _core.assign(misaligned(rows()), centers(), labels(), 1),

@@ -21,6 +21,7 @@ from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 from kmosaic.errors import DataError
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+MIN_WEIGHT = 1 / LARGEST_VALUE
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
 EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
@@ -79,8 +80,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             return distances
         rows = self._rows(X, reset=False)
         engine = MemoryEngine(rows, None, resolve_n_threads(self.n_threads))
-        squared = engine.squared_distances(self._centers())
-        return np.sqrt(squared, out=squared)
+        return engine.distances(self._centers())
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """Return minus the inertia of X at the fitted centroids: higher is better."""
@@ -155,6 +155,12 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
     if not weights.any():
         raise ValueError("every sample_weight is 0; at least one row must have a weight above 0")
     check_magnitude("sample_weight", weights)
+    least = float(weights.min(initial=np.inf, where=weights > 0))
+    if least < MIN_WEIGHT:
+        raise DataError(
+            f"sample_weight has values down to {least:.3g}; a weight is 0 or from {MIN_WEIGHT:g} to "
+            f"{LARGEST_VALUE:g}: set those that mean nothing to 0, or multiply all by the same number"
+        )
     return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
 
 

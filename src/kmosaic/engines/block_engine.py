@@ -13,18 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks
+from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
 from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.in_memory import (
     SUM_BATCH,
     Assigned,
     Donor,
     Int16Range,
-    MemoryEngine,
     Rows,
     nearest_centers,
     sum_in_batches,
 )
+from kmosaic.engines.magnitude import exponent_of, near_centers, scaled_centers, times_two_to
 from kmosaic.errors import DataError
 
 
@@ -61,6 +61,22 @@ def _joined_ranges(some: Int16Range, more: Int16Range) -> Int16Range:
 _SQUARES_BATCH = 1 << 16
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """Labels rows, scaled by a power of two, with their nearest centres, which are not scaled."""
+
+    centers: NDArray[np.float64]
+    exponent: int
+    int16_range: Int16Range | None
+
+    def labels(self, rows: Rows, n_threads: int) -> NDArray[np.int32]:
+        """The nearest centre of each row."""
+        scaled = scaled_centers(self.centers, self.exponent)
+        if scaled is None:
+            return nearest_centers(np.ldexp(rows, -self.exponent), self.centers, n_threads)
+        return nearest_centers(rows, scaled, n_threads, self.int16_range)
+
+
 class NoRowsError(DataError):
     """Blocks that are all empty."""
 
@@ -86,12 +102,17 @@ class BlockEngine(FromSums):
         self._ends = {each.first: end for each, end in zip(surveys, ends, strict=True)}
         if self.survey.n_rows == 0:
             raise NoRowsError("there are no rows to cluster")
+        self._exponent_of_rows = 0
+        if blocks.dtype == np.float64 and self.survey.low is not None and self.survey.high is not None:
+            self._exponent_of_rows = exponent_of(self.survey.low, self.survey.high)
+        self._blocks = scaled_blocks(blocks, self.exponent)
         self._empty = self._without_rows()
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
         self._sums: _core.ClusterSums | None = None
-        self._labels = BlockLabels() if keeps_labels and not isinstance(blocks, SpreadBlocks) else None
-        self._moved = False  # whether a row was moved since
+        keeps_labels = keeps_labels and not self.exponent and not isinstance(blocks, SpreadBlocks)
+        self._labels = BlockLabels() if keeps_labels else None
+        self._moved: list[tuple[Rows, int]] = []  # rows moved since, scaled, and to where
 
     @property
     def n_rows(self) -> int:
@@ -119,8 +140,8 @@ class BlockEngine(FromSums):
             self._labels.forget()
             self._follow(sums, self._labels)
         else:
-            self._add(sums, partial(_add_nearest, self.n_threads, centers, self.survey.int16_range))
-        self._sums, self._moved = sums, False
+            self._add(sums, partial(_add_nearest, self.n_threads, self._nearest(centers)))
+        self._sums, self._moved = sums, []
         return Assigned(sums, 0 if before is not None and sums.equal_sums(before) else None)
 
     def _follow(self, sums: _core.ClusterSums, labels: BlockLabels) -> int:
@@ -131,21 +152,43 @@ class BlockEngine(FromSums):
         )
 
     def mean_variance(self) -> float:
-        """The mean over features of the rows' variance. Forgets the labels."""
+        """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
         start = np.zeros((1, self.blocks.n_features))
         sums = self.assign(start).sums
-        inertia = self.inertia(sums, sums.means(start, self.n_threads))
+        inertia = self.inertia(sums, self.means(sums, start), self.exponent)
         self.forget_labels()
         return inertia / float(sums.counts[0] * self.blocks.n_features)
 
-    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
-        """J added up from the rows' own distances, each rounded."""
+    @property
+    def exponent(self) -> int:
+        return self._exponent_of_rows
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return self.blocks.dtype
+
+    def _nearest(self, centers: NDArray[np.float64]) -> Nearest:
+        return Nearest(centers, self.exponent, self.survey.int16_range)
+
+    def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
         batches, sums = _Batches(SUM_BATCH), []
-        task = partial(_batch_sums, partial(_own_distances, self.n_threads, self._assigned, centers))
+        scaled = (centers, exponent)
+        distances = partial(_own_distances, self.n_threads, self._assigned, scaled, self._places())
+        task = partial(_batch_sums, distances)
         for cut in self.blocks.map(partial(task, self._ends)):
             sums += [sum_in_batches(batch) for batch in batches.add(cut.head)]
             sums += [*cut.sums, *(sum_in_batches(batch) for batch in batches.add(cut.tail))]
         return math.fsum([*sums, *map(sum_in_batches, batches.rest())])
+
+    def _places(self) -> dict[int, dict[int, int]]:
+        """By block, where in it the rows are that were moved, and to which cluster."""
+        places: dict[int, dict[int, int]] = {}
+        missing = dict(enumerate(self._moved))
+        for first, found in self._blocks.map(partial(_first_like, dict(missing))) if missing else ():
+            for number, row in found.items():
+                if number in missing:
+                    places.setdefault(first, {})[row] = missing.pop(number)[1]
+        return places
 
     def donors(
         self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
@@ -155,15 +198,17 @@ class BlockEngine(FromSums):
             raise DataError(
                 "rows in blocks are not drawn at random for empty clusters; choose 'relocate' or 'drop'"
             )
-        found = self.blocks.map(partial(_costliest, self.n_threads, self._assigned, centers))
+        tasks = partial(_costliest, self.n_threads, self._nearest(self._assigned), centers)
+        found = self._blocks.map(tasks)
         rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
-        engine = MemoryEngine(rows, None, self.n_threads)
-        engine.assign(self._assigned)
-        return engine.donors(centers, None)
+        labels, costs = _labels_and_costs(self.n_threads, self._nearest(self._assigned), centers, rows)
+        order = np.asarray(_core.hash_order(rows, self.n_threads)[0])
+        for row in order[np.argsort(-costs[order], kind="stable")]:
+            yield Donor(int(row), int(labels[row]), rows[row : row + 1], 1.0)
 
     def move(self, sums: _core.ClusterSums, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
-        self._moved = True
+        self._moved.append((donor.values, cluster))
         sums.move(donor.values, None, 0, (donor.cluster, cluster))
 
     def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.ClusterSums:
@@ -194,20 +239,20 @@ class BlockEngine(FromSums):
     ) -> None:
         """Let each block add to ``sums``: in turn or, where processes share the blocks, to a Partial of its
         own."""
-        if isinstance(self.blocks, SpreadBlocks):
-            sums.merge(self.blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
+        if isinstance(self._blocks, SpreadBlocks):
+            sums.merge(self._blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
             return
-        for _ in self.blocks.map(partial(task, sums)):
+        for _ in self._blocks.map(partial(task, sums)):
             pass
 
     def _sum_squares(self) -> _core.ClusterSums:
         """A Partial of one cluster that has the rows' squares, and no sums."""
         squares = self._empty.emptied(1)
-        if isinstance(self.blocks, SpreadBlocks):
+        if isinstance(self._blocks, SpreadBlocks):
             self._add(squares, partial(_add_squares, self.n_threads))
             return squares
         batches = _Batches(_SQUARES_BATCH)
-        for _ in self.blocks.map(
+        for _ in self._blocks.map(
             lambda block: _add_batches(squares, batches.add(block.rows), self.n_threads)
         ):
             pass
@@ -216,13 +261,13 @@ class BlockEngine(FromSums):
 
     def _without_rows(self) -> _core.ClusterSums:
         """A Partial for sums of these rows: floats need an origin and grids."""
-        low, high = self.survey.low, self.survey.high
-        if low is None or high is None:
-            return _core.ClusterSums(1, np.zeros(self.blocks.n_features), True)
+        if self.survey.low is None or self.survey.high is None:
+            return _core.ClusterSums(1, np.zeros(self.blocks.n_features))
+        low, high = (times_two_to(end, self.exponent) for end in (self.survey.low, self.survey.high))
         origin = _core.exact_origin(low, high)
         spacings = _core.possible_spacings(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
-        needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), spacings)))
-        return _core.ClusterSums(1, origin, False, spacings[:needed] if needed <= len(spacings) else [])
+        needed = max(self._blocks.map(partial(_slices_needed, self.n_threads, origin.tolist(), spacings)))
+        return _core.ClusterSums(1, origin, spacings[:needed])
 
 
 class BlockLabels:
@@ -298,7 +343,7 @@ def _survey(n_threads: int, block: Block) -> Survey:
     return Survey(block.first, len(rows), np.array(low), np.array(high))
 
 
-def _limbs_needed(n_threads: int, origin: list[float], spacings: list[float], block: Block) -> int:
+def _slices_needed(n_threads: int, origin: list[float], spacings: list[float], block: Block) -> int:
     return _core.slices_needed(block.rows, origin, spacings, n_threads)
 
 
@@ -313,13 +358,9 @@ def _add_batches(sums: _core.ClusterSums, batches: Iterable[Rows], n_threads: in
 
 
 def _add_nearest(
-    n_threads: int,
-    centers: NDArray[np.float64],
-    int16_range: Int16Range | None,
-    sums: _core.ClusterSums,
-    block: Block,
+    n_threads: int, nearest: Nearest, sums: _core.ClusterSums, block: Block
 ) -> _core.ClusterSums:
-    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads, int16_range), n_threads)
+    sums.add(block.rows, None, nearest.labels(block.rows, n_threads), n_threads)
     return sums
 
 
@@ -340,11 +381,30 @@ def _move_nearest(
 
 
 def _own_distances(
-    n_threads: int, assigned: NDArray[np.float64], centers: NDArray[np.float64], block: Block
+    n_threads: int,
+    assigned: NDArray[np.float64],
+    scaled: tuple[NDArray[np.float64], int],
+    moved: dict[int, dict[int, int]],
+    block: Block,
 ) -> NDArray[np.float64]:
-    """Each row's squared distance to the centre, in ``centers``, of the cluster it was ``assigned``."""
+    """Each row's squared distance to the centre of the cluster it was ``assigned``, or moved to since, all
+    times two to a power."""
+    centers, exponent = scaled
     labels = nearest_centers(block.rows, assigned, n_threads)
-    return _core.own_squared_distances(block.rows, centers, labels, n_threads)
+    for row, cluster in moved.get(block.first, {}).items():
+        labels[row] = cluster
+    rows = times_two_to(block.rows, exponent)
+    return _core.own_squared_distances(rows, times_two_to(centers, exponent), labels, n_threads)
+
+
+def _first_like(moved: dict[int, tuple[Rows, int]], block: Block) -> tuple[int, dict[int, int]]:
+    """Of moved rows, the first in the block that equals each."""
+    found = {}
+    for number, (values, _) in moved.items():
+        like = np.flatnonzero((block.rows == values).all(axis=1))
+        if len(like):
+            found[number] = int(like[0])
+    return block.first, found
 
 
 def _batch_sums(
@@ -361,15 +421,13 @@ def _batch_sums(
     return _Cut(values[:n_head].copy(), [sum_in_batches(batch) for batch in batches], values[n_whole:].copy())
 
 
-def _costliest(
-    n_threads: int, assigned: NDArray[np.float64], centers: NDArray[np.float64], block: Block
-) -> Rows:
+def _costliest(n_threads: int, assigned: Nearest, centers: NDArray[np.float64], block: Block) -> Rows:
     """The unlike rows that cost most, two for each centre, and all that cost as much as the last of them.
 
     For each empty cluster one, and one for each cluster that would be left empty and keeps its own.
     """
     n = 2 * len(centers)
-    costs = _own_distances(n_threads, assigned, centers, block)
+    _, costs = _labels_and_costs(n_threads, assigned, centers, block.rows)
     order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
     n_seen = n
     while True:
@@ -379,6 +437,15 @@ def _costliest(
         n_seen *= 2
     n_seen = int(np.searchsorted(-costs[order], -costs[order[:n_seen]].min(initial=np.inf), side="right"))
     return np.unique(block.rows[order[:n_seen]], axis=0)
+
+
+def _labels_and_costs(
+    n_threads: int, assigned: Nearest, centers: NDArray[np.float64], rows: Rows
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Scaled rows' labels, and their squared distances to the centre, in ``centers``, of their cluster."""
+    labels = assigned.labels(rows, n_threads)
+    scaled = near_centers(centers, assigned.exponent)
+    return labels, _core.own_squared_distances(rows, scaled, labels, n_threads)
 
 
 def _drawn(n_threads: int, seed: int, limit: int, block: Block) -> _Drawn:

@@ -90,6 +90,6 @@ def _fit_to_go(candidates: Iterable[Donor], sums: _core.ClusterSums) -> Iterator
     taken: set[bytes] = set()
     for donor in candidates:
         values = donor.values.tobytes()
-        if values not in taken and sums.counts[donor.cluster] > donor.weight:
+        if values not in taken and sums.outweighs(donor.cluster, donor.weight):
             taken.add(values)
             yield donor

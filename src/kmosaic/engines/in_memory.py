@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.from_sums import FromSums
+from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
+from kmosaic.engines.summable import Summable, summable
 from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
@@ -58,10 +60,9 @@ class DistinctRows:
 class MemoryEngine(FromSums):
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
-    Rows are read in place, whatever their dtype. Unweighted rows are summed exactly, so that the sums follow
-    the rows that change cluster, in any order; where float rows span too many magnitudes for that, or rows
-    have weights, they are summed anew each time, in double-double and in row order. The number of threads
-    changes no bit.
+    Rows are read in place, whatever their dtype, unless they are of extreme magnitude: see ``magnitude``.
+    They are summed exactly, so that the sums follow the rows that change cluster, in any order. The number of
+    threads changes no bit.
 
     Parameters
     ----------
@@ -94,6 +95,7 @@ class MemoryEngine(FromSums):
         self._wide: NDArray[np.int32] | None = None  # labels, or
         self._small: NDArray[np.uint8] | None = None  # the same
         self._labelled = False
+        self._summable: Summable | None = None
         self._sums: _core.ClusterSums | None = None
         self._in_step = False
         self._pending_relocations: dict[
@@ -157,13 +159,18 @@ class MemoryEngine(FromSums):
         sums = self._partial(len(centers))
         if not self._labelled:
             sums.clear()
+        scaled = scaled_centers(centers, self.exponent)
         # Where no row has a label all move: more than are listed where sums are many.
-        follows = sums.few if not self._labelled else sums.exact and self._in_step
+        follows = scaled is not None and (self._in_step if self._labelled else sums.few)
         before = {row: self._labels[row] for row in self._pending_relocations}
-        changes = _core.LabelChanges(self.rows, self._weights, sums) if follows else None
+        changes = _core.LabelChanges(self._scaled.rows, self._weights, sums) if follows else None
         small = self._small_labels(sums) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted
-        n_changed = self._assign(centers, self._labels if small is None else small, changes)
+        labels = self._labels if small is None else small
+        if scaled is None:  # centres too far from such rows for their units
+            n_changed = _core.assign(self.rows, centers, labels, self.n_threads, None)
+        else:
+            n_changed = self._assign(scaled, labels, changes)
         for row, cluster in self._pending_relocations.items():
             n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
         self._pending_relocations.clear()
@@ -179,7 +186,7 @@ class MemoryEngine(FromSums):
         changes: _core.LabelChanges | None,
     ) -> int:
         if not self.keeps_bounds and self.counts is None:
-            return _core.assign(self.rows, centers, labels, self.n_threads, changes)
+            return _core.assign(self._scaled.rows, centers, labels, self.n_threads, changes)
         assigner = self._steps(pca_codes=len(centers) > _MAX_CLUSTERS_WITHOUT_PCA_CODES)
         return assigner.assign(centers, labels, self.n_threads, changes)
 
@@ -188,7 +195,7 @@ class MemoryEngine(FromSums):
         sums = self._partial(n_clusters)
         if not self._in_step:
             sums.clear()
-            sums.add(self.rows, self._weights, self._labels, self.n_threads)
+            sums.add(self._scaled.rows, self._weights, self._labels, self.n_threads)
             self._in_step = True
         return sums
 
@@ -196,7 +203,7 @@ class MemoryEngine(FromSums):
         self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
     ) -> Iterator[Donor]:
         """Rows away from their centre: those that cost most first or, given a random state, at random."""
-        costs = self.own_squared_distances(centers)
+        costs = self._costs(centers)
         if self.weights is not None:
             costs[self.weights == 0] = 0
         order = self.hash_order()
@@ -214,7 +221,7 @@ class MemoryEngine(FromSums):
     def move(self, sums: _core.ClusterSums, donor: Donor, cluster: int) -> None:
         """Give one row, or one of the equal rows it stands for, to another cluster."""
         row = donor.row
-        sums.move(self.rows, self._weights, row, (donor.cluster, cluster))
+        sums.move(self._scaled.rows, self._weights, row, (donor.cluster, cluster))
         if self.counts is not None and self.counts[row] > 1:  # the others stay until the next step
             self._in_step = False
             self._pending_relocations[row] = cluster
@@ -229,14 +236,46 @@ class MemoryEngine(FromSums):
             return self.assign(np.ascontiguousarray(centers[kept])).sums
         return self.sums(int(kept.sum()))
 
-    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
-        """J added up from the rows' own distances, each rounded."""
-        distances = self.own_squared_distances(centers)
-        return sum_in_batches(distances if self._weights is None else distances * self._weights)
+    def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
+        if not exponent:
+            distances = self.own_squared_distances(centers)
+        elif exponent == self.exponent:
+            distances = self._costs(centers)
+        else:
+            scaled = np.ldexp(centers, exponent)
+            distances = np.concatenate(
+                [
+                    _core.own_squared_distances(
+                        np.ldexp(self.rows[start : start + SUM_BATCH], exponent),
+                        scaled,
+                        self._labels[start : start + SUM_BATCH],
+                        self.n_threads,
+                    )
+                    for start in range(0, len(self.rows), SUM_BATCH)
+                ]
+            )
+        if self._weights is None:
+            return sum_in_batches(distances)
+        distances[self._weights == 0] = 0  # not infinity, be it so
+        return sum_in_batches(distances * self._weights)
+
+    def _costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each row's squared distance to the centre of its cluster, in the units of scaled rows."""
+        scaled = near_centers(centers, self.exponent)
+        return _core.own_squared_distances(self._scaled.rows, scaled, self._labels, self.n_threads)
+
+    def weighted_costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each row adds to J, but for a common factor."""
+        costs = self._costs(centers)
+        return costs if self.weights is None else costs * self.weights
 
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
         return _core.own_squared_distances(self.rows, centers, self._labels, self.n_threads)
+
+    def distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Every row's distance to every centre: (n_samples, n_clusters)."""
+        return precise_distances(self.rows, centers, self.squared_distances(centers))
 
     def squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
@@ -244,13 +283,13 @@ class MemoryEngine(FromSums):
 
     def seeder(self) -> _core.Seeder:
         """Start k-means++ over the rows, drawn along the canonical order."""
-        return _core.Seeder(self.rows, self._weights, self.hash_order(), self._steps())
+        return _core.Seeder(self._scaled.rows, self._weights, self.hash_order(), self._steps())
 
     def mean_variance(self) -> float:
-        """The mean over features of the rows' variance. Forgets the labels."""
+        """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
         self.labels = np.zeros(len(self.rows), dtype=np.int32)
         sums = self.sums(1)
-        inertia = self.inertia(sums, sums.means(np.zeros((1, self.rows.shape[1]))))
+        inertia = self.inertia(sums, self.means(sums, np.zeros((1, self.rows.shape[1]))), self.exponent)
         self.forget_labels()
         return inertia / float(sums.counts[0] * self.rows.shape[1])
 
@@ -271,37 +310,37 @@ class MemoryEngine(FromSums):
 
     def _hash_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         if self._order_and_starts is None:
-            self._order_and_starts = _core.hash_order(self.rows, self.n_threads)
+            self._order_and_starts = _core.hash_order(self._scaled.rows, self.n_threads)
         return self._order_and_starts
 
     def _steps(self, *, pca_codes: bool = True) -> _core.Assigner:
         if self._assigner is None:
-            self._assigner = _core.Assigner(self.rows, self.counts, self.n_threads, pca_codes)
+            self._assigner = _core.Assigner(self._scaled.rows, self.counts, self.n_threads, pca_codes)
         return self._assigner
+
+    @property
+    def _scaled(self) -> Summable:
+        if self._summable is None:
+            self._summable = summable(self.rows, self.weights, self.n_threads)
+        return self._summable
+
+    @property
+    def exponent(self) -> int:
+        return self._scaled.exponent
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return self.rows.dtype
 
     def _partial(self, n_clusters: int) -> _core.ClusterSums:
         """The engine's Partial, of that many clusters; its sums are the labels' where ``_in_step``."""
         if self._sums is None:
-            self._sums = self._squares(n_clusters)
+            self._sums = self._scaled.empty(n_clusters)
+            self._sums.add_squares(self._scaled.rows, self._weights, self.n_threads)
         elif self._sums.n_clusters != n_clusters:
             self._sums = self._sums.emptied(n_clusters)
             self._in_step = False
         return self._sums
-
-    def _squares(self, n_clusters: int) -> _core.ClusterSums:
-        """A Partial that has the rows' squares, and no sums yet."""
-        if self.rows.dtype.kind == "u":
-            sums = _core.ClusterSums(n_clusters, np.zeros(self.rows.shape[1]), self.weights is None)
-        else:
-            low, high = (np.array(ends) for ends in _core.value_range(self.rows, self.n_threads))
-            origin = _core.exact_origin(low, high)
-            unweighted = self.weights is None
-            spacings = (
-                _core.slice_spacings(self.rows, origin, low, high, self.n_threads) if unweighted else []
-            )
-            sums = _core.ClusterSums(n_clusters, origin, False, spacings)
-        sums.add_squares(self.rows, self._weights, self.n_threads)
-        return sums
 
 
 def sum_in_batches(values: NDArray[np.float64]) -> float:

@@ -5,6 +5,7 @@ S. P. Lloyd (1982), "Least squares quantization in PCM", IEEE Transactions on In
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.engine import Engine
+from kmosaic.engines.magnitude import scaled_centers, times_two_to
 
 # No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
 _ROUNDING = 1e-12
+_MIN = 5e-324  # float64's least number
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class LloydOptions:
 
     max_iter: int
     tolerance: float
-    """Stop when the centres' summed squared shift is no more than this; 0 means: until no label changes."""
+    """Stop when the centres' ``squared_shift`` is no more than this; 0 means: until no label changes."""
     empty_clusters: EmptyClusters
     random_state: np.random.RandomState
     on_iteration: Callable[[int, float, int | None], None]
@@ -60,19 +63,23 @@ class LloydResult:
     n_iter: int
     converged: bool
     history: NDArray[np.float64]
+    rank: tuple[float, float]
+    """To compare results of one engine by J: J, and J in units in which it keeps its digits."""
 
 
 def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
     """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
     engine.forget_labels()
     centers = centers.copy()  # they move in place
+    # J of tiny rows keeps its digits in units of their own.
+    exponent = 0 if scaled_centers(centers, engine.exponent) is None else engine.exponent
     history: list[float] = []
 
     def record(inertia: float | None, at: NDArray[np.float64]) -> None:
         if inertia is None:
-            inertia = engine.summed_inertia(at)
-            if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING):
-                inertia = history[-1]
+            inertia = engine.summed_inertia(at, exponent)
+        if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING) + _MIN:
+            inertia = history[-1]
         history.append(inertia)
 
     converged = False
@@ -80,7 +87,7 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
     while iteration < options.max_iter and not converged:
         iteration += 1
         step = engine.assign(centers)
-        record(engine.certified_inertia(step.sums, centers), centers)
+        record(engine.certified_inertia(step.sums, centers, exponent), centers)
         sums, n_filled = step.sums, 0
         if (sums.counts == 0).any():
             repaired = repair_empty(engine, sums, centers, options.empty_clusters, options.random_state)
@@ -88,17 +95,27 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
             before = centers.copy() if options.tolerance > 0 else centers
-            record(engine.update(sums, centers), centers)
+            record(engine.update(sums, centers, exponent), centers)
             if options.tolerance > 0:
-                converged = float(np.square(centers - before).sum()) <= options.tolerance
-        options.on_iteration(iteration, history[-1], step.n_changed)
+                converged = engine.squared_shift(before, centers) <= options.tolerance
+        options.on_iteration(iteration, math.ldexp(history[-1], -2 * exponent), step.n_changed)
     counts = sums.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
-        record(engine.certified_inertia(last.sums, centers), centers)
+        record(engine.certified_inertia(last.sums, centers, exponent), centers)
         counts = last.sums.counts
         if (counts == 0).any():
             centers = drop_empty(engine, last.sums, centers, options.empty_clusters)
             counts = counts[counts > 0] if len(centers) < len(counts) else counts
     labels = engine.give_labels()
-    return LloydResult(centers, labels, counts, history[-1], iteration, converged, np.array(history))
+    steps = times_two_to(np.array(history), -2 * exponent)
+    return LloydResult(
+        centers,
+        labels,
+        counts,
+        float(steps[-1]),
+        iteration,
+        converged,
+        steps,
+        (float(steps[-1]), history[-1]),
+    )

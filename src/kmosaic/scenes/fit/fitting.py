@@ -217,9 +217,7 @@ def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) 
 def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:
     """What centres found on a sample are worth on all pixels."""
     sums = blocks.assign(started.centers).sums
-    inertia = blocks.certified_inertia(sums, started.centers)
-    if inertia is None:
-        inertia = blocks.summed_inertia(started.centers)
+    inertia = blocks.inertia(sums, started.centers)
     return replace(started, counts=sums.counts, inertia=inertia)
 
 
