@@ -39,17 +39,16 @@ std::vector<T> values_in(const nb::handle& item) {
 nb::tuple pickled(const Partial& self) {
     const PartialState s = self.state();
     return nb::make_tuple(s.n_clusters, bytes_of(s.origin), s.integer, bytes_of(s.grids),
-                          bytes_of(s.exact_sums), bytes_of(s.exact_counts), bytes_of(s.high), bytes_of(s.low),
-                          bytes_of(s.counts), bytes_of(s.squares), s.n_rows);
+                          bytes_of(s.weight_grids), bytes_of(s.sums), bytes_of(s.counts), bytes_of(s.squares),
+                          s.n_rows);
 }
 
 void unpickle(Partial& self, const nb::tuple& t) {
-    require(t.size() == 11, "the state of a Partial is damaged");
-    new (&self)
-        Partial(PartialState{nb::cast<std::size_t>(t[0]), values_in<double>(t[1]), nb::cast<bool>(t[2]),
-                             values_in<double>(t[3]), values_in<std::int64_t>(t[4]),
-                             values_in<std::int64_t>(t[5]), values_in<double>(t[6]), values_in<double>(t[7]),
-                             values_in<double>(t[8]), values_in<double>(t[9]), nb::cast<std::size_t>(t[10])});
+    require(t.size() == 9, "the state of a Partial is damaged");
+    new (&self) Partial(PartialState{nb::cast<std::size_t>(t[0]), values_in<double>(t[1]),
+                                     nb::cast<bool>(t[2]), values_in<double>(t[3]), values_in<double>(t[4]),
+                                     values_in<std::int64_t>(t[5]), values_in<std::int64_t>(t[6]),
+                                     values_in<double>(t[7]), nb::cast<std::size_t>(t[8])});
 }
 
 Rows real_rows(const AnyRows& array) {
@@ -92,14 +91,13 @@ Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& p
 void bind_blocks(nb::module_& m, nb::class_<Partial>& partial) {
     partial
         .def("equal_sums", &Partial::equal_sums, "other"_a, "Whether another has the same sums and counts.")
-        .def_prop_ro("few", &Partial::few,
-                     "Whether the sums are exact, and so few that they follow any moves.")
+        .def_prop_ro("few", &Partial::few, "Whether the sums are so few that they follow any moves.")
         .def("__getstate__", &pickled)
         .def("__setstate__", &unpickle);
     m.def("possible_grids", &possible, "n_rows"_a, "origin"_a, "low"_a, "high"_a,
           "The grids that sums over so many float rows can have, the coarsest first.");
     m.def("limbs_needed", &needed, "rows"_a, "origin"_a, "grids"_a, "n_threads"_a,
-          "How many of these grids leave no rest of any value; one more than there are: even all do.");
+          "How many of these grids leave no rest of any value.");
     m.def("draw_rows", &drawn_rows, "first"_a, "n"_a, "present"_a.none(), "seed_and_limit"_a, "n_threads"_a,
           "Keys and positions of those positions from first on whose key is below the limit.");
 }

@@ -197,25 +197,26 @@ void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::si
     });
 }
 
-Partial make_partial(std::size_t n_clusters, const Values& origin, bool integer,
-                     const std::vector<double>& grids) {
-    require(grids.size() <= kMostLimbs, "there are too many grids");
-    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer, grids};
+Partial make_partial(std::size_t n_clusters, const Values& origin, const std::vector<double>& grids,
+                     const std::vector<double>& weight_grids) {
+    require(grids.size() <= kMostLimbs && weight_grids.size() <= kMostLimbs, "there are too many grids");
+    if (grids.empty()) return {n_clusters, origin.shape(0)};
+    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, grids, weight_grids};
 }
 
 void check_rows(const Partial& partial, const Rows& rows) {
     require(rows.n_features == partial.n_features(), "rows must have as many features as the Partial");
     require(partial.integer() == (rows.integer() && !rows.weights),
             "an integer Partial takes unweighted integer rows, and no others");
-    require(partial.integer() || !partial.exact() || (!rows.integer() && !rows.weights),
-            "a Partial with grids takes unweighted real rows, and no others");
+    require(partial.weighted() == (rows.weights != nullptr),
+            "a Partial with grids for weights takes weighted rows, and no others");
 }
 
 void partial_apply(Partial& self, Moves& moves, const std::optional<Labels>& labels, std::size_t n_threads) {
     require(moves.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
     check_rows(self, moves.rows());
     // Labels are only looked at where all rows are summed anew.
-    if (!self.exact() || !moves.complete()) {
+    if (!moves.complete()) {
         require(labels.has_value(), "labels are needed unless sums are few");
         check_labels(*labels, moves.rows(), self.n_clusters());
     }
@@ -251,6 +252,11 @@ Result<double, nb::ndim<1>> partial_counts(const Partial& self) {
     auto out = make_buffer<double>(self.n_clusters());
     for (std::size_t j = 0; j < self.n_clusters(); ++j) out.data[j] = self.count(j);
     return {out.data, {self.n_clusters()}, out.owner};
+}
+
+bool partial_outweighs(const Partial& self, std::size_t cluster, double weight) {
+    require(cluster < self.n_clusters(), "cluster out of range");
+    return self.outweighs(cluster, weight);
 }
 
 Result<double, nb::ndim<2>> partial_means(const Partial& self, const CenterArray& previous,
@@ -311,6 +317,20 @@ std::vector<double> grids_of(const AnyRows& array, const Values& origin, const V
     return without_gil(n_threads, [&](const Parallel& p) {
         return sum_grids(rows, vector(origin), {vector(low), vector(high)}, p);
     });
+}
+
+std::pair<std::vector<double>, std::vector<double>> weighted_grids_of(
+    const AnyRows& array, const Weights& weights, const Values& origin,
+    const std::pair<std::vector<double>, std::vector<double>>& range, std::size_t n_threads) {
+    const Rows rows = view(array, weights);
+    require(rows.weights != nullptr, "weights must be float64");
+    for (const std::size_t n : {origin.shape(0), range.first.size(), range.second.size()})
+        require(n == rows.n_features, "origin and range must have one value a feature");
+    WeightedGrids grids = without_gil(n_threads, [&](const Parallel& p) {
+        return weighted_grids(rows, {origin.data(), origin.data() + origin.shape(0)},
+                              {range.first, range.second}, p);
+    });
+    return {std::move(grids.sums), std::move(grids.weights)};
 }
 
 nb::dict cpu() {
@@ -379,7 +399,9 @@ NB_MODULE(_core, m) {
     m.def("value_range", &range_of, "rows"_a, "n_threads"_a,
           "The least and the greatest value of each feature of float rows.");
     m.def("sum_grids", &grids_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
-          "The grids in whose multiples float rows are summed exactly; none where they cannot be.");
+          "The grids in whose multiples float rows are summed exactly.");
+    m.def("weighted_grids", &weighted_grids_of, "rows"_a, "weights"_a, "origin"_a, "range"_a, "n_threads"_a,
+          "The grids of weighted sums, none where products leave float64's range; and those of the weights.");
     bind_neighbours(m);
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
@@ -415,11 +437,12 @@ NB_MODULE(_core, m) {
     partial
         .def(
             "__init__",
-            [](Partial* self, std::size_t n_clusters, const Values& origin, bool integer,
-               const std::vector<double>& grids) {
-                new (self) Partial(make_partial(n_clusters, origin, integer, grids));
+            [](Partial* self, std::size_t n_clusters, const Values& origin, const std::vector<double>& grids,
+               const std::vector<double>& weight_grids) {
+                new (self) Partial(make_partial(n_clusters, origin, grids, weight_grids));
             },
-            "n_clusters"_a, "origin"_a, "integer"_a, "grids"_a = std::vector<double>())
+            "n_clusters"_a, "origin"_a, "grids"_a = std::vector<double>(),
+            "weight_grids"_a = std::vector<double>(), "Of unweighted integer rows where there are no grids.")
         .def("add", &partial_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
         .def("apply", &partial_apply, "moves"_a, "labels"_a.none(), "n_threads"_a,
@@ -436,9 +459,10 @@ NB_MODULE(_core, m) {
         .def("clear", &Partial::clear, "Forget sums and counts; keep the sum of squares.")
         .def_prop_ro("n_clusters", &Partial::n_clusters, "How many clusters there are.")
         .def_prop_ro("n_features", &Partial::n_features, "How many features rows have.")
-        .def_prop_ro("exact", &Partial::exact, "Whether the sums are exact, in any order.")
         .def_prop_ro("counts", &partial_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
+        .def("outweighs", &partial_outweighs, "cluster"_a, "weight"_a,
+             "Whether a cluster has more weight than this, one of its rows', decided without rounding.")
         .def("means", &partial_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
         .def("update", &partial_update, "centers"_a.noconvert(), "n_threads"_a = 1,

@@ -61,7 +61,7 @@ struct ExactKernels {
     std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
 };
 
-constexpr std::size_t kMostLimbs = 3;
+constexpr std::size_t kMostLimbs = 128;  // more than float64 has bits for
 
 // How real rows are written in whole numbers, for exact sums; kmeans/sums.hpp has the proof. Limb l of a value is its
 // multiple of grids[l] that is nearest to what the limbs before have left of it.
@@ -114,6 +114,9 @@ struct SumKernels {
     // [limb][feature] sums += each of the rows; float32 and float64.
     void (*add_real_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
                              const Limbs& limbs, std::int64_t* sums);
+    // [limb][feature] sums += weight row: the products' two halves, limb by limb.
+    void (*add_weighted[kDtypes])(const void* row, std::size_t n, double weight, const Limbs& limbs,
+                                  std::int64_t* sums);
     // totals += sums, or -= where negative.
     void (*add_sums)(const std::uint32_t* sums, std::size_t n, bool negative, std::int64_t* totals);
     void (*add_totals)(const std::int64_t* sums, std::size_t n, bool negative, std::int64_t* totals);
@@ -128,17 +131,14 @@ struct SumKernels {
 
     // low and high = the least and the greatest of their own and the row's values.
     void (*widen_range[2])(const void* row, std::size_t n, double* low, double* high);
-    // rests[l] gets a bit set where limbs 0 .. l do not make up the whole of a value.
-    void (*limb_rests[2])(const void* row, std::size_t n, const Limbs& limbs, std::uint64_t* rests);
+    // The least power of two that a last bit of a value x - origin is worth; infinity where all are 0.
+    double (*least_bit[2])(const void* row, std::size_t n, const double* origin);
 
     // The sum of squares; n values of at most 2^16.
     std::uint64_t (*sum_of_squares[2])(const void* row, std::size_t n);
     // (high, low) += weight (row - origin)^2 in double-double. `row - origin` must be exact in float64.
     void (*add_squares[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
                                  double* high, double* low);
-    // (high, low) += weight * (row - origin) in double-double. `row - origin` must be exact in float64.
-    void (*add_reals[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
-                               double* high, double* low);
 
     // (high, low) = the sum over limbs of sums[limb][feature] grids[limb]; returns whether some low is not 0.
     bool (*values)(const std::int64_t* sums, std::size_t n, const double* grids, std::size_t n_limbs,

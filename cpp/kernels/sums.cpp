@@ -92,12 +92,45 @@ void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n
     for (; r < n_rows; ++r) add_group<T, NLimbs, 1>(rows + r, n, limbs, sums);
 }
 
+// Features whose limbs are taken side by side.
+constexpr std::size_t kLimbChunk = 32;
+
+// Any number of limbs, of a row times a weight. Product has the exact product in two halves, or the value and nothing.
+template <class T, bool Weighted>
+void add_limbs(const void* row, std::size_t n, double weight, const Limbs& limbs, std::int64_t* sums) {
+    const T* x = static_cast<const T*>(row);
+    for (std::size_t first = 0; first < n; first += kLimbChunk) {
+        const std::size_t width = n - first < kLimbChunk ? n - first : kLimbChunk;
+        double high[kLimbChunk], low[kLimbChunk];
+        for (std::size_t f = 0; f < width; ++f) {
+            const double value = static_cast<double>(x[first + f]) - limbs.origin[first + f];
+            const DoubleDouble product = Weighted ? two_product(weight, value) : DoubleDouble{value, 0};
+            high[f] = product.high;
+            low[f] = product.low;
+        }
+        for (std::size_t l = 0; l < limbs.n_limbs; ++l) {
+            const double shift = shift_of(limbs.grids[l]);
+            std::int64_t* __restrict to = sums + l * n + first;
+            for (std::size_t f = 0; f < width; ++f) {
+                to[f] += take_limb(high[f], shift);
+                if constexpr (Weighted) to[f] += take_limb(low[f], shift);
+            }
+        }
+    }
+}
+
+template <class T>
+void add_weighted(const void* row, std::size_t n, double weight, const Limbs& limbs, std::int64_t* sums) {
+    add_limbs<T, true>(row, n, weight, limbs, sums);
+}
+
 template <class T>
 void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, const Limbs& limbs,
                    std::int64_t* sums) {
     if (limbs.n_limbs == 1) return add_real_rows_of<T, 1>(rows, n_rows, n, limbs, sums);
     if (limbs.n_limbs == 2) return add_real_rows_of<T, 2>(rows, n_rows, n, limbs, sums);
-    add_real_rows_of<T, 3>(rows, n_rows, n, limbs, sums);
+    if (limbs.n_limbs == 3) return add_real_rows_of<T, 3>(rows, n_rows, n, limbs, sums);
+    for (std::size_t r = 0; r < n_rows; ++r) add_limbs<T, false>(rows[r], n, 1, limbs, sums);
 }
 
 template <class T>
@@ -246,9 +279,25 @@ void move_reals_of(const void* rows, const Limbs& limbs, const MovedRow* moved, 
     }
 }
 
+// Any number of limbs: a row is taken away as its negative is added.
+template <class T>
+void move_wide_reals(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
+                     const SumTable& table) {
+    const std::size_t n = table.n_features, size = limbs.n_limbs * n;
+    for (std::size_t m = 0; m < n_moved; ++m) {
+        const T* row = static_cast<const T*>(rows) + moved[m].row * n;
+        add_limbs<T, false>(row, n, 1, limbs, table.sums + moved[m].to * size);
+        ++table.counts[moved[m].to];
+        if (moved[m].from == table.n_clusters) continue;
+        add_limbs<T, true>(row, n, -1, limbs, table.sums + moved[m].from * size);
+        --table.counts[moved[m].from];
+    }
+}
+
 template <class T>
 void move_reals(const void* rows, const Limbs& limbs, const MovedRow* moved, std::size_t n_moved,
                 const SumTable& table) {
+    if (limbs.n_limbs > 3) return move_wide_reals<T>(rows, limbs, moved, n_moved, table);
     if (limbs.n_limbs == 1) return move_reals_of<T, 1>(rows, limbs, moved, n_moved, table);
     if (limbs.n_limbs == 2) return move_reals_of<T, 2>(rows, limbs, moved, n_moved, table);
     move_reals_of<T, 3>(rows, limbs, moved, n_moved, table);
@@ -264,23 +313,30 @@ void widen_range(const void* row, std::size_t n, double* __restrict low, double*
     }
 }
 
+// What the last bit of a value that is not 0 is worth: the value less what it is without that bit.
+inline double last_bit(double value) {
+    constexpr std::uint64_t kMantissa = (std::uint64_t{1} << 52) - 1;
+    const auto bits = __builtin_bit_cast(std::uint64_t, value);
+    const std::uint64_t without = (bits & kMantissa) != 0 ? bits & (bits - 1) : 0;
+    return std::fabs(value - __builtin_bit_cast(double, without));
+}
+
 template <class T>
-void limb_rests(const void* row, std::size_t n, const Limbs& limbs, std::uint64_t* rests) {
+double least_bit(const void* row, std::size_t n, const double* origin) {
+    constexpr std::size_t kLanes = 8;
     const T* x = static_cast<const T*>(row);
-    for (std::size_t l = 0; l < limbs.n_limbs; ++l) {
-        double shifts[kMostLimbs];
-        for (std::size_t m = 0; m < kMostLimbs; ++m) shifts[m] = shift_of(limbs.grids[m < l ? m : l]);
-        std::uint64_t rest = 0;
-        for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - limbs.origin[f];
-            // Taking a limb a second time takes nothing.
-#pragma GCC unroll 3
-            for (std::size_t m = 0; m < kMostLimbs; ++m) take_limb(value, shifts[m]);
-            rest |= __builtin_bit_cast(std::uint64_t, value) << 1;  // without the sign: -0 is nothing, too
-        }
-        rests[l] |= rest;
-        if (rest == 0) return;
-    }
+    double least[kLanes];
+    for (double& bit : least) bit = __builtin_inf();
+    const auto look = [&](std::size_t f, std::size_t lane) {
+        const double bit = last_bit(static_cast<double>(x[f]) - origin[f]);
+        least[lane] = bit != 0 && bit < least[lane] ? bit : least[lane];
+    };
+    std::size_t f = 0;
+    for (; f + kLanes <= n; f += kLanes)
+        for (std::size_t l = 0; l < kLanes; ++l) look(f + l, l);
+    for (; f < n; ++f) look(f, 0);
+    for (std::size_t l = 1; l < kLanes; ++l) least[0] = least[l] < least[0] ? least[l] : least[0];
+    return least[0];
 }
 
 // Chunks whose sums stay within 32 bits.
@@ -315,14 +371,6 @@ void add_squares(const void* row, std::size_t n, double weight, const double* or
         const double value = static_cast<double>(x[f]) - origin[f];
         accumulate(high[f], low[f], two_product(value, value) * weight);
     }
-}
-
-template <class T>
-void add_reals(const void* row, std::size_t n, double weight, const double* origin, double* __restrict high,
-               double* __restrict low) {
-    const T* x = static_cast<const T*>(row);
-    for (std::size_t f = 0; f < n; ++f)
-        accumulate(high[f], low[f], two_product(weight, static_cast<double>(x[f]) - origin[f]));
 }
 
 // An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert int64.
@@ -365,14 +413,38 @@ bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::s
     return bits != 0;
 }
 
+// Where a sum or a mean is so small that its low half, or a rest, would vanish below float64's least bit.
+constexpr double kSmallSum = 0x1p-800;
+
+// The quotient, of a small sum, in float64's nearest: q 2^-200 where that is a normal number, else the nearest multiple of
+// 2^-1074, which what q's high half rounds away decides where that half lies amid two of them.
+double small_mean(DoubleDouble sum, DoubleDouble count) {
+    const DoubleDouble q = DoubleDouble{sum.high * 0x1p200, sum.low * 0x1p200} / count;
+    if (std::fabs(q.high) >= 0x1p-822) return q.high * 0x1p-200;
+    double whole = std::nearbyint(q.high * 0x1p874);
+    const double rest = q.high * 0x1p874 - whole;
+    if (std::fabs(rest) == 0.5 && (rest > 0 ? q.low > 0 : q.low < 0)) whole += 2 * rest;
+    return whole * 0x1p-1074;
+}
+
 void mean(const ClusterSums& sums, double* __restrict centre) {
     const DoubleDouble count{sums.count[0], sums.count[1]};
+    bool small = count.high > 0x1p200 || count.high < 0x1p-200;
     if (sums.plain) {
-        for (std::size_t f = 0; f < sums.n_features; ++f) centre[f] = sums.high[f] / count.high;
-        return;
+        for (std::size_t f = 0; f < sums.n_features; ++f) {
+            centre[f] = sums.high[f] / count.high;
+            small |= std::fabs(sums.high[f]) < kSmallSum;
+        }
+    } else {
+        for (std::size_t f = 0; f < sums.n_features; ++f) {
+            centre[f] = (DoubleDouble{sums.high[f], sums.low[f]} / count + sums.origin[f]).high;
+            small |= std::fabs(sums.high[f]) < kSmallSum;
+        }
     }
+    if (!small) return;
     for (std::size_t f = 0; f < sums.n_features; ++f)
-        centre[f] = (DoubleDouble{sums.high[f], sums.low[f]} / count + sums.origin[f]).high;
+        if (sums.high[f] != 0 && sums.origin[f] == 0 && std::fabs(sums.high[f]) < kSmallSum)
+            centre[f] = small_mean({sums.high[f], sums.low[f]}, count);
 }
 
 struct CostLanes {
@@ -449,16 +521,16 @@ extern const SumKernels sum_kernels;
 const SumKernels sum_kernels = {
     {add_integer_rows<std::uint8_t>, add_integer_rows<std::uint16_t>},
     {add_real_rows<float>, add_real_rows<double>},
+    {add_weighted<std::uint8_t>, add_weighted<std::uint16_t>, add_weighted<float>, add_weighted<double>},
     add_to_totals<std::uint32_t>,
     add_to_totals<std::int64_t>,
     {add_integers<std::uint8_t>, add_integers<std::uint16_t>},
     {move_integers<std::uint8_t>, move_integers<std::uint16_t>},
     {move_reals<float>, move_reals<double>},
     {widen_range<float>, widen_range<double>},
-    {limb_rests<float>, limb_rests<double>},
+    {least_bit<float>, least_bit<double>},
     {sum_of_squares<std::uint8_t>, sum_of_squares<std::uint16_t>},
     {add_squares<std::uint8_t>, add_squares<std::uint16_t>, add_squares<float>, add_squares<double>},
-    {add_reals<std::uint8_t>, add_reals<std::uint16_t>, add_reals<float>, add_reals<double>},
     values,
     mean,
     cost,

@@ -25,18 +25,11 @@ std::size_t most_listed(const Rows& rows) {
 Moves::Moves(const Rows& rows, const ExactSums& sums)
     : rows_(rows),
       n_clusters_(sums.n_clusters()),
-      sums_(&sums),
+      sums_(sums),
       kind_(sums.small() ? kTable : kList),
       most_listed_(most_listed(rows)) {}
 
-Moves::Moves(const Rows& rows, const Partial& partial)
-    : rows_(rows),
-      n_clusters_(partial.n_clusters()),
-      sums_(partial.exact_sums()),
-      kind_(kNothing),
-      most_listed_(most_listed(rows)) {
-    if (sums_) kind_ = sums_->small() ? kTable : kList;
-}
+Moves::Moves(const Rows& rows, const Partial& partial) : Moves(rows, partial.sums()) {}
 
 Moves::Ledger& Moves::open() {
     const std::lock_guard lock(opening_);
@@ -47,8 +40,8 @@ Moves::Ledger::Ledger(Moves& moves)
     : moves_(moves),
       n_clusters_(static_cast<std::uint32_t>(moves.n_clusters_)),
       room_(moves.kind_ == kList ? kListStep : kWaiting),
-      sums_(moves.kind_ == kTable ? moves.sums_->size() : 0, 0),
-      counts_(moves.kind_ == kTable ? n_clusters_ : 0, 0) {
+      sums_(moves.kind_ == kTable ? moves.sums_.size() : 0, 0),
+      counts_(moves.kind_ == kTable ? moves.sums_.counts().size() : 0, 0) {
     moved_.reserve(room_);
 }
 
@@ -62,7 +55,7 @@ void Moves::Ledger::make_room() {
 
 void Moves::Ledger::add(std::span<const MovedRow> moved) {
     if (moves_.kind_ == kTable)
-        return moves_.sums_->move(moves_.rows_, moved, moves_.sums_->table(sums_, counts_));
+        return moves_.sums_.move(moves_.rows_, moved, moves_.sums_.table(sums_, counts_));
     for (const MovedRow& row : moved) {
         if (moved_.size() == room_) make_room();
         moved_.push_back(row);
@@ -70,8 +63,8 @@ void Moves::Ledger::add(std::span<const MovedRow> moved) {
 }
 
 SumTable Moves::Ledger::settle() {
-    const SumTable table = moves_.sums_->table(sums_, counts_);
-    moves_.sums_->move(moves_.rows_, moved_, table);
+    const SumTable table = moves_.sums_.table(sums_, counts_);
+    moves_.sums_.move(moves_.rows_, moved_, table);
     moved_.clear();
     return table;
 }

@@ -56,20 +56,19 @@ class Moves {
 
     [[nodiscard]] const Rows& rows() const { return rows_; }
     [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
-    // Whether sums can be made from the moves; if not, all rows must be summed anew: they are not exact, or too many
-    // rows moved.
-    [[nodiscard]] bool complete() const { return kind_ != kNothing && n_listed_ <= most_listed_; }
+    // Whether sums can be made from the moves; if not, all rows must be summed anew: too many moved.
+    [[nodiscard]] bool complete() const { return n_listed_ <= most_listed_; }
     // What was listed, by ledger.
     [[nodiscard]] std::vector<std::span<const MovedRow>> lists() const;
     // Each ledger's table, where sums are few.
     [[nodiscard]] std::vector<SumTable> tables();
 
   private:
-    enum Kind { kNothing, kTable, kList };
+    enum Kind { kTable, kList };
 
     Rows rows_;
     std::size_t n_clusters_;
-    const ExactSums* sums_;  // null where sums are not exact
+    const ExactSums& sums_;
     Kind kind_;
     std::size_t most_listed_;
     std::atomic<std::size_t> n_listed_{0};

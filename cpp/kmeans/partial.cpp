@@ -15,9 +15,6 @@ namespace {
 
 // Rows a task sums the squares of: a constant, since real sums are added task by task.
 constexpr std::size_t kSquaresBlock = 4096;
-// Rows between two looks at whether to stop: a task of the sums goes over all rows.
-constexpr std::size_t kCheckedRows = 4096;
-
 // Up to here 64 bits hold a block's sum of squares, of 32 bits each.
 constexpr std::size_t kMostFeaturesOfBlock = std::size_t{1} << 20;
 static_assert(kSquaresBlock * kMostFeaturesOfBlock <= std::size_t{1} << 32);
@@ -32,21 +29,6 @@ void accumulate(double* high_low, DoubleDouble value) {
     const DoubleDouble sum = DoubleDouble{high_low[0], high_low[1]} + value;
     high_low[0] = sum.high;
     high_low[1] = sum.low;
-}
-
-// Threads own contiguous ranges of clusters that hold about the same number of rows.
-std::vector<std::size_t> cluster_ranges(const std::int32_t* labels, std::size_t n_rows,
-                                        std::size_t n_clusters, std::size_t n_ranges) {
-    std::vector<std::size_t> sizes(n_clusters, 0);
-    for (std::size_t i = 0; i < n_rows; ++i) ++sizes[static_cast<std::size_t>(labels[i])];
-    std::vector<std::size_t> bounds{0};
-    std::size_t seen = 0;
-    for (std::size_t j = 0; j < n_clusters; ++j) {
-        seen += sizes[j];
-        if (seen * n_ranges >= n_rows * bounds.size() && bounds.size() < n_ranges) bounds.push_back(j + 1);
-    }
-    bounds.push_back(n_clusters);
-    return bounds;
 }
 
 // value times weight, which is a whole number of 32 bits: exactly.
@@ -123,80 +105,50 @@ std::vector<double> exact_origin(const std::vector<double>& low, const std::vect
     return origin;
 }
 
-Partial::Partial(std::size_t n_clusters, std::vector<double> origin, bool integer, std::vector<double> grids)
-    : n_clusters_(n_clusters), origin_(std::move(origin)), integer_(integer) {
-    if (integer_) {
-        exact_.emplace(n_clusters, origin_.size());
-    } else if (!grids.empty()) {
-        exact_.emplace(n_clusters, origin_, std::move(grids));
-    } else {
-        counts_.assign(2 * n_clusters, 0.0);
-        high_.assign(n_clusters * origin_.size(), 0.0);
-        low_.assign(n_clusters * origin_.size(), 0.0);
-    }
-}
+Partial::Partial(std::size_t n_clusters, std::size_t n_features)
+    : n_clusters_(n_clusters), origin_(n_features, 0.0), integer_(true), sums_(n_clusters, n_features) {}
+
+Partial::Partial(std::size_t n_clusters, std::vector<double> origin, std::vector<double> grids,
+                 std::vector<double> weight_grids)
+    : n_clusters_(n_clusters),
+      origin_(std::move(origin)),
+      integer_(false),
+      sums_(n_clusters, origin_, std::move(grids), std::move(weight_grids)) {}
 
 Partial::Partial(const PartialState& state)
-    : Partial(state.n_clusters, state.origin, state.integer, state.grids) {
-    const bool whole =
-        state.squares.size() == 2 && state.high.size() == high_.size() && state.low.size() == low_.size() &&
-        state.counts.size() == counts_.size() &&
-        (exact_ ? exact_->set(state.exact_sums, state.exact_counts) : state.exact_sums.empty());
+    : Partial(state.integer ? Partial(state.n_clusters, state.origin.size())
+                            : Partial(state.n_clusters, state.origin, state.grids, state.weight_grids)) {
+    const bool whole = state.squares.size() == 2 && (state.integer || !state.grids.empty()) &&
+                       sums_.set(state.sums, state.counts);
     if (!whole) throw std::invalid_argument("the state of a Partial has arrays of wrong sizes");
-    high_ = state.high;
-    low_ = state.low;
-    counts_ = state.counts;
     std::copy_n(state.squares.begin(), 2, squares_);
     n_rows_ = state.n_rows;
 }
 
 PartialState Partial::state() const {
-    PartialState state{n_clusters_, origin_, integer_, {},      {},
-                       {},          high_,   low_,     counts_, {squares_[0], squares_[1]},
+    PartialState state{n_clusters_,
+                       origin_,
+                       integer_,
+                       {},
+                       sums_.weight_grids(),
+                       sums_.sums(),
+                       sums_.counts(),
+                       {squares_[0], squares_[1]},
                        n_rows_};
-    if (exact_) {
-        if (!integer_) state.grids = exact_->grids();
-        state.exact_sums = exact_->sums();
-        state.exact_counts = exact_->counts();
-    }
+    if (!integer_) state.grids = sums_.grids();
     return state;
 }
 
 bool Partial::equal_sums(const Partial& other) const {
-    if (exact() != other.exact()) return false;
-    if (exact_) return exact_->sums() == other.exact_->sums() && exact_->counts() == other.exact_->counts();
-    return high_ == other.high_ && low_ == other.low_ && counts_ == other.counts_;
-}
-
-void Partial::add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight) {
-    if (weight == 0) return;
-    const std::size_t n = n_features();
-    accumulate(&counts_[2 * cluster], {weight, 0});
-    kernels().sums->add_reals[rows.dtype](rows.row(i), n, weight, origin_.data(), &high_[cluster * n],
-                                          &low_[cluster * n]);
+    return sums_.sums() == other.sums_.sums() && sums_.counts() == other.sums_.counts();
 }
 
 void Partial::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
-    if (exact_) return exact_->add(rows, labels, parallel);
-    const std::vector<std::size_t> bounds =
-        cluster_ranges(labels, rows.n_rows, n_clusters_, std::max<std::size_t>(parallel.n_threads, 1));
-    parallel_for(bounds.size() - 1, parallel, [&] {
-        return [&](std::size_t range, const Checkpoint& checkpoint) {
-            const std::size_t low = bounds[range], n_own = bounds[range + 1] - low;
-            for (std::size_t first = 0; first < rows.n_rows; first += kCheckedRows) {
-                checkpoint();
-                const std::size_t last = std::min(first + kCheckedRows, rows.n_rows);
-                for (std::size_t i = first; i < last; ++i) {
-                    const auto cluster = static_cast<std::size_t>(labels[i]);
-                    if (cluster - low < n_own) add_row(rows, i, cluster, rows.weight(i));
-                }
-            }
-        };
-    });
+    sums_.add(rows, labels, parallel);
 }
 
 void Partial::apply(Moves& moves, const std::int32_t* labels, const Parallel& parallel) {
-    if (exact_ && moves.complete()) return exact_->apply(moves, parallel);
+    if (moves.complete()) return sums_.apply(moves, parallel);
     clear();
     add(moves.rows(), labels, parallel);
 }
@@ -217,39 +169,27 @@ void Partial::add_squares(const Rows& rows, const Parallel& parallel) {
 
 void Partial::merge(const Partial& other) {
     if (other.n_clusters_ != n_clusters_ || other.origin_ != origin_ || other.integer_ != integer_ ||
-        other.exact() != exact() || (exact_ && other.exact_->grids() != exact_->grids()))
+        other.sums_.grids() != sums_.grids() || other.sums_.weight_grids() != sums_.weight_grids())
         throw std::invalid_argument("Partials of unlike shape, type, origin or grids do not add up");
-    if (exact_) exact_->merge(*other.exact_);
-    for (std::size_t i = 0; i < high_.size(); ++i) {
-        const DoubleDouble sum =
-            DoubleDouble{high_[i], low_[i]} + DoubleDouble{other.high_[i], other.low_[i]};
-        high_[i] = sum.high;
-        low_[i] = sum.low;
-    }
-    for (std::size_t j = 0; 2 * j < counts_.size(); ++j)
-        accumulate(&counts_[2 * j], {other.counts_[2 * j], other.counts_[2 * j + 1]});
+    sums_.merge(other.sums_);
     accumulate(squares_, {other.squares_[0], other.squares_[1]});
     n_rows_ += other.n_rows_;
 }
 
 Partial Partial::emptied(std::size_t n_clusters) const {
-    Partial partial(n_clusters, origin_, integer_, exact_ ? exact_->grids() : std::vector<double>());
+    Partial partial = integer_ ? Partial(n_clusters, n_features())
+                               : Partial(n_clusters, origin_, sums_.grids(), sums_.weight_grids());
     std::copy_n(squares_, 2, partial.squares_);
     partial.n_rows_ = n_rows_;
     return partial;
 }
 
 void Partial::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
-    if (exact_) return exact_->move(rows, i, from, to);
-    add_row(rows, i, to, rows.weight(i));
-    add_row(rows, i, from, -rows.weight(i));
+    sums_.move(rows, i, from, to);
 }
 
 void Partial::clear() {
-    if (exact_) exact_->clear();
-    std::fill(high_.begin(), high_.end(), 0.0);
-    std::fill(low_.begin(), low_.end(), 0.0);
-    std::fill(counts_.begin(), counts_.end(), 0.0);
+    sums_.clear();
 }
 
 // Hands out clusters' sums in double-double; what it gave before is overwritten.
@@ -258,23 +198,15 @@ class Partial::SumsReader {
     explicit SumsReader(const Partial& partial)
         : partial_(partial),
           at_zero_(
-              std::all_of(partial.origin_.begin(), partial.origin_.end(), [](double o) { return o == 0; })) {
-        if (!partial.exact_) return;
-        high_.resize(partial.n_features());
-        low_.resize(partial.n_features());
-    }
+              std::all_of(partial.origin_.begin(), partial.origin_.end(), [](double o) { return o == 0; })),
+          high_(partial.n_features()),
+          low_(partial.n_features()) {}
 
     ClusterSums operator()(std::size_t cluster) {
-        const std::size_t n = partial_.n_features();
-        const double* origin = partial_.origin_.data();
-        if (!partial_.exact_) {
-            const double* count = &partial_.counts_[2 * cluster];
-            return {
-                n,    origin, &partial_.high_[cluster * n], &partial_.low_[cluster * n], {count[0], count[1]},
-                false};
-        }
-        const bool low = partial_.exact_->values(cluster, high_.data(), low_.data());
-        return {n, origin, high_.data(), low_.data(), {partial_.count(cluster), 0}, at_zero_ && !low};
+        const bool low = partial_.sums_.values(cluster, high_.data(), low_.data());
+        const auto [count, rest] = partial_.sums_.count(cluster);
+        const bool plain = at_zero_ && !low && rest == 0;
+        return {high_.size(), partial_.origin_.data(), high_.data(), low_.data(), {count, rest}, plain};
     }
 
   private:
@@ -320,6 +252,13 @@ Inertia Partial::inertia_within(const Centers& centers, const Parallel& parallel
     return inertia_of(costs);
 }
 
+// A bound of what products below float64's least number may have lost: a few times 2^-1074 a product, weighted.
+double Partial::vanished() const {
+    double terms = static_cast<double>(n_rows_ + n_clusters_);
+    for (std::size_t j = 0; j < n_clusters_; ++j) terms += count(j);
+    return 8 * static_cast<double>(n_features()) * terms * 0x1p-1074;
+}
+
 Inertia Partial::inertia_of(const std::vector<ClusterCost>& costs) const {
     DoubleDouble total{squares_[0], squares_[1]};
     double magnitude = squares_[0];
@@ -328,9 +267,11 @@ Inertia Partial::inertia_of(const std::vector<ClusterCost>& costs) const {
         magnitude += cost.magnitude;
     }
     // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53; within clusters, see kernels.hpp.
-    const std::size_t additions = n_features() + n_clusters_ + 8 + (integer_ ? 0 : n_rows_);
+    const std::size_t more_limbs = std::max<std::size_t>(sums_.grids().size(), 3) - 3;
+    const std::size_t additions = n_features() + n_clusters_ + 8 + more_limbs + (integer_ ? 0 : n_rows_);
     const std::size_t steps = std::min((n_features() + kCostLanes - 1) / kCostLanes, kCostSteps);
-    const double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
+    double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
+    if (!integer_) error += vanished();
     return {total.high <= error ? 0.0 : total.high, error};
 }
 

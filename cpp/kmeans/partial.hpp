@@ -2,13 +2,11 @@
 // the sum of squares of all rows. Partials add up to the Partial of the whole, and give its centroids and its
 // J.
 //
-// Unweighted rows are summed exactly (sums.hpp): integers always, reals wherever their grids can hold them. Other rows
-// are summed in double-double, in row order. From reals `origin` is taken away first: a value with x - origin exact in
-// float64, which keeps J free of cancellation where the data is far from zero.
+// Rows are summed exactly (sums.hpp). From reals `origin` is taken away first: a value with x - origin exact in float64,
+// which keeps J free of cancellation where the data is far from zero.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "kmeans/parallel.hpp"
@@ -27,37 +25,37 @@ struct Inertia {
     double error;
 };
 
-// All that a Partial holds, to be sent to another process: the arrays of one kind of sums are empty.
+// All that a Partial holds, to be sent to another process.
 struct PartialState {
     std::size_t n_clusters;
     std::vector<double> origin;
     bool integer;
-    std::vector<double> grids;
-    std::vector<std::int64_t> exact_sums, exact_counts;
-    std::vector<double> high, low, counts;
+    std::vector<double> grids, weight_grids;
+    std::vector<std::int64_t> sums, counts;
     std::vector<double> squares;  // high, low
     std::size_t n_rows;
 };
 
 class Partial {
   public:
-    // `integer`: of unweighted integer rows. `grids`: those of sum_grids, for unweighted real rows.
-    Partial(std::size_t n_clusters, std::vector<double> origin, bool integer, std::vector<double> grids = {});
+    // Of unweighted integer rows.
+    Partial(std::size_t n_clusters, std::size_t n_features);
+    // Of unweighted real rows, with sum_grids; or of weighted rows, with weighted_grids.
+    Partial(std::size_t n_clusters, std::vector<double> origin, std::vector<double> grids,
+            std::vector<double> weight_grids = {});
     explicit Partial(const PartialState& state);
     [[nodiscard]] PartialState state() const;
 
     [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
     [[nodiscard]] std::size_t n_features() const { return origin_.size(); }
     [[nodiscard]] bool integer() const { return integer_; }
-    // Whether the sums are exact, so that rows can join and leave in any order.
-    [[nodiscard]] bool exact() const { return exact_.has_value(); }
-    // Whether the sums are exact, and so few that any moves between clusters can be applied to them: never are too many
-    // listed, and all rows summed anew.
-    [[nodiscard]] bool few() const { return exact_ && exact_->small(); }
-    [[nodiscard]] const ExactSums* exact_sums() const { return exact_ ? &*exact_ : nullptr; }
+    [[nodiscard]] bool weighted() const { return !sums_.weight_grids().empty(); }
+    // Whether the sums are so few that any moves between clusters can be applied to them: never are too many listed, and
+    // all rows summed anew.
+    [[nodiscard]] bool few() const { return sums_.small(); }
+    [[nodiscard]] const ExactSums& sums() const { return sums_; }
 
-    // Add rows to the clusters their labels name. Where sums are not exact, each cluster's rows are added in row order by
-    // one thread.
+    // Add rows to the clusters their labels name.
     void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     // Bring the sums from the labels before an assignment step to the labels after it.
     void apply(Moves& moves, const std::int32_t* labels, const Parallel& parallel);
@@ -73,9 +71,11 @@ class Partial {
     // Forget the clusters' sums and counts; keep the sum of squares.
     void clear();
 
-    // The total weight of a cluster's rows.
-    [[nodiscard]] double count(std::size_t cluster) const {
-        return exact_ ? static_cast<double>(exact_->count(cluster)) : counts_[2 * cluster];
+    // The total weight of a cluster's rows, rounded once.
+    [[nodiscard]] double count(std::size_t cluster) const { return sums_.count(cluster).first; }
+    // Whether a cluster has more weight than this, one of its rows': without rounding.
+    [[nodiscard]] bool outweighs(std::size_t cluster, double weight) const {
+        return sums_.outweighs(cluster, weight);
     }
     // Each cluster's mean, correctly rounded in all but about one case in 2^50; a cluster without weight
     // keeps its row of `centers`.
@@ -89,17 +89,15 @@ class Partial {
 
   private:
     class SumsReader;
-    void add_row(const Rows& rows, std::size_t i, std::size_t cluster, double weight);
     template <class Visit>
     void for_each_cluster(const Parallel& parallel, Visit visit) const;
+    [[nodiscard]] double vanished() const;
     [[nodiscard]] Inertia inertia_of(const std::vector<ClusterCost>& costs) const;
 
     std::size_t n_clusters_;
     std::vector<double> origin_;
     bool integer_;
-    std::optional<ExactSums> exact_;  // or
-    std::vector<double> high_, low_;  // n_clusters x n_features each, and
-    std::vector<double> counts_;      // (high, low) a cluster
+    ExactSums sums_;
     double squares_[2] = {0, 0};
     std::size_t n_rows_ = 0;  // whose squares these are
 };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <stdexcept>
 
 #include "kernels/dispatch.hpp"
 
@@ -46,20 +47,26 @@ struct RangeWorker {
     }
 };
 
-struct RestWorker {
+struct BitWorker {
     const Rows& rows;
-    const Limbs& limbs;
-    std::uint64_t* whole;
-    std::uint64_t own[kMostLimbs] = {};
+    const double* origin;
+    double& whole;
+    double own = std::numeric_limits<double>::infinity();
 
     void look(std::size_t first, std::size_t last) {
-        for (std::size_t i = first; i < last && own[limbs.n_limbs - 1] == 0; ++i)
-            kernels().sums->limb_rests[rows.dtype - kFloat32](rows.row(i), rows.n_features, limbs, own);
+        for (std::size_t i = first; i < last; ++i)
+            own = std::min(
+                own, kernels().sums->least_bit[rows.dtype - kFloat32](rows.row(i), rows.n_features, origin));
     }
-    void merge() {
-        for (std::size_t l = 0; l < limbs.n_limbs; ++l) whole[l] |= own[l];
-    }
+    void merge() { whole = std::min(whole, own); }
 };
+
+// What the least last bit of a value x - origin is worth; infinity where all are 0.
+double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
+    double least = std::numeric_limits<double>::infinity();
+    scan(rows, parallel, [&] { return BitWorker{rows, origin.data(), least}; });
+    return least;
+}
 
 // The least E with every |x - origin| < 2^E.
 int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
@@ -83,35 +90,73 @@ ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     return range;
 }
 
+namespace {
+
+// Each grid is of so many bits more than the next, so that n_terms terms add up to no more than 2^62 of them. The last is
+// worth float64's least bit.
+std::vector<double> grids_below(int exponent, std::size_t n_terms) {
+    constexpr int kGreatestExponent = 950;  // 3/2 2^52 times a grid is finite
+    constexpr int kLeastExponent = -1074;
+    const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n_terms)));
+    if (exponent > kGreatestExponent || bits < 1)
+        throw std::invalid_argument("values are too large, or rows too many, to be summed exactly");
+    std::vector<double> grids;
+    for (int at = exponent; grids.empty() || at > kLeastExponent;) {
+        at = std::max(at - bits, kLeastExponent);
+        grids.push_back(std::ldexp(1.0, at));
+    }
+    if (grids.size() > kMostLimbs)
+        throw std::invalid_argument("there are too many rows to be summed exactly");
+    return grids;
+}
+
+std::size_t n_above(const std::vector<double>& grids, double least) {
+    const auto fine = [&](double grid) { return grid <= least; };
+    const auto found = std::find_if(grids.begin(), grids.end(), fine);
+    return static_cast<std::size_t>(found - grids.begin()) + 1;
+}
+
+// As few of the grids as leave no rest of multiples of `least`.
+std::vector<double> needed_grids(int exponent, std::size_t n_terms, double least) {
+    std::vector<double> grids = grids_below(exponent, n_terms);
+    grids.resize(std::min(n_above(grids, least), grids.size()));
+    return grids;
+}
+
+// The weights as rows of one feature.
+Rows weights_of(const Rows& rows) {
+    return {rows.weights, kFloat64, rows.n_rows, 1, nullptr};
+}
+
+}  // namespace
+
 std::vector<double> possible_grids(std::size_t n_rows, const std::vector<double>& origin,
                                    const ValueRange& range) {
-    constexpr int kLeastExponent =
-        -1000;  // 3/2 2^52 times a grid, and the grid, are normal doubles within these
-    constexpr int kGreatestExponent = 950;
-    const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n_rows)));
-    const int exponent = exponent_of(range, origin);
-    if (exponent > kGreatestExponent || bits < 1) return {};
-    std::vector<double> grids;
-    for (int l = 1; l <= static_cast<int>(kMostLimbs) && exponent - l * bits >= kLeastExponent; ++l)
-        grids.push_back(std::ldexp(1.0, exponent - l * bits));
-    return grids;
+    return grids_below(exponent_of(range, origin), n_rows);
 }
 
 std::size_t limbs_needed(const Rows& rows, const std::vector<double>& origin,
                          const std::vector<double>& grids, const Parallel& parallel) {
-    if (grids.empty()) return 1;
-    const Limbs limbs{origin.data(), grids.data(), grids.size()};
-    std::uint64_t rests[kMostLimbs] = {};
-    scan(rows, parallel, [&] { return RestWorker{rows, limbs, rests}; });
-    const std::uint64_t* first = rests;
-    return static_cast<std::size_t>(std::find(first, first + grids.size(), 0U) - first) + 1;
+    return n_above(grids, least_bit(rows, origin, parallel));
 }
 
 std::vector<double> sum_grids(const Rows& rows, const std::vector<double>& origin, const ValueRange& range,
                               const Parallel& parallel) {
-    std::vector<double> grids = possible_grids(rows.n_rows, origin, range);
-    const std::size_t needed = limbs_needed(rows, origin, grids, parallel);
-    grids.resize(needed <= grids.size() ? needed : 0);
+    return needed_grids(exponent_of(range, origin), rows.n_rows, least_bit(rows, origin, parallel));
+}
+
+WeightedGrids weighted_grids(const Rows& rows, const std::vector<double>& origin, const ValueRange& range,
+                             const Parallel& parallel) {
+    const Rows weights = weights_of(rows);
+    const std::vector<double> zero{0.0};
+    const int weight_exponent = exponent_of(range_of_reals(weights, parallel), zero);
+    const double weight_bit = least_bit(weights, zero, parallel);
+    const int value_exponent = rows.integer() ? (rows.dtype == kUint8 ? 8 : 16) : exponent_of(range, origin);
+    const double value_bit = rows.integer() ? 1.0 : least_bit(rows, origin, parallel);
+    WeightedGrids grids{{}, needed_grids(weight_exponent, rows.n_rows, weight_bit)};
+    const double product_bit = weight_bit * value_bit;
+    if (product_bit > 0)  // two halves a product: twice as many terms as rows
+        grids.sums = needed_grids(weight_exponent + value_exponent, 2 * rows.n_rows, product_bit);
     return grids;
 }
 

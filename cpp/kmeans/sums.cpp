@@ -50,13 +50,15 @@ ExactSums::ExactSums(std::size_t n_clusters, std::size_t n_features)
       sums_(n_clusters * n_features, 0),
       counts_(n_clusters, 0) {}
 
-ExactSums::ExactSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> grids)
+ExactSums::ExactSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> grids,
+                     std::vector<double> weight_grids)
     : n_features_(origin.size()),
       integer_(false),
       origin_(std::move(origin)),
       grids_(std::move(grids)),
+      weight_grids_(std::move(weight_grids)),
       sums_(n_clusters * row_size(), 0),
-      counts_(n_clusters, 0) {}
+      counts_(n_clusters * count_size(), 0) {}
 
 bool ExactSums::small() const {
     return size() <= kSmallTable;
@@ -66,9 +68,27 @@ SumTable ExactSums::table(std::vector<std::int64_t>& sums, std::vector<std::int6
     return {n_clusters(), n_features_, sums.data(), counts.data()};
 }
 
+void ExactSums::add_weighted(const Rows& rows, std::size_t i, double weight, std::int64_t* sum,
+                             std::int64_t* count) const {
+    constexpr double kZero = 0;
+    const void* one = &weight;
+    const Limbs of_weights{&kZero, weight_grids_.data(), weight_grids_.size()};
+    kernels().sums->add_weighted[rows.dtype](rows.row(i), n_features_, weight, limbs(), sum);
+    kernels().sums->add_real_rows[kFloat64 - kFloat32](&one, 1, 1, of_weights, count);
+}
+
 void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const {
     const SumKernels& kernel = *kernels().sums;
-    if (integer_)
+    if (weighted())
+        for (const MovedRow& row : moved) {
+            const double weight = rows.weights[row.row];
+            add_weighted(rows, row.row, weight, table.sums + row.to * row_size(),
+                         table.counts + row.to * count_size());
+            if (row.from != table.n_clusters)
+                add_weighted(rows, row.row, -weight, table.sums + row.from * row_size(),
+                             table.counts + row.from * count_size());
+        }
+    else if (integer_)
         kernel.move_integers[rows.dtype](rows.data, rows.n_rows, rows.counts, moved.data(), moved.size(),
                                          table);
     else
@@ -84,16 +104,19 @@ class ExactSums::GroupAdder {
     void operator()(const RowGroup& group) {
         const SumKernels& kernel = *kernels().sums;
         const bool narrow = sums_.integer_ && !rows_.counts;
-        std::int64_t count = 0;
+        const std::size_t count_size = sums_.count_size();
+        count_.assign(count_size, 0);
         narrow ? sum_narrow(group) : sum_wide(group);
-        for (const std::size_t row : group.rows) count += rows_.count(row);
+        if (!sums_.weighted())
+            for (const std::size_t row : group.rows) count_[0] += rows_.count(row);
         const std::lock_guard lock(locks_[group.cluster % locks_.size()]);
         std::int64_t* totals = sums_.sums_.data() + group.cluster * sums_.row_size();
         if (narrow)
             kernel.add_sums(narrow_.data(), narrow_.size(), group.leaves, totals);
         else
             kernel.add_totals(wide_.data(), wide_.size(), group.leaves, totals);
-        sums_.counts_[group.cluster] += group.leaves ? -count : count;
+        kernel.add_totals(count_.data(), count_size, group.leaves,
+                          sums_.counts_.data() + group.cluster * count_size);
     }
 
   private:
@@ -114,6 +137,11 @@ class ExactSums::GroupAdder {
         const SumKernels& kernel = *kernels().sums;
         find_rows(group);
         wide_.assign(sums_.row_size(), 0);
+        if (sums_.weighted()) {
+            for (const std::size_t row : group.rows)
+                sums_.add_weighted(rows_, row, rows_.weights[row], wide_.data(), count_.data());
+            return;
+        }
         if (!sums_.integer_)
             return kernel.add_real_rows[rows_.dtype - kFloat32](
                 found_.data(), found_.size(), sums_.n_features_, sums_.limbs(), wide_.data());
@@ -127,6 +155,7 @@ class ExactSums::GroupAdder {
     std::vector<const void*> found_;
     std::vector<std::uint32_t> narrow_;
     std::vector<std::int64_t> wide_;
+    std::vector<std::int64_t> count_;
 };
 
 void ExactSums::add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel) {
@@ -186,6 +215,10 @@ bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std
 void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
     const SumKernels& kernel = *kernels().sums;
     std::vector<std::int64_t> sum(row_size(), 0);
+    if (weighted()) {
+        const MovedRow moved{i, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)};
+        return move(rows, {&moved, 1}, table(sums_, counts_));
+    }
     const void* row = rows.row(i);
     if (integer_)
         kernel.add_integers[rows.dtype](row, n_features_, 1, sum.data());
@@ -200,6 +233,28 @@ void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::siz
 void ExactSums::clear() {
     std::fill(sums_.begin(), sums_.end(), 0);
     std::fill(counts_.begin(), counts_.end(), 0);
+}
+
+std::pair<double, double> ExactSums::count(std::size_t cluster) const {
+    const double one = 1;
+    const double* grids = weighted() ? weight_grids_.data() : &one;
+    double high = 0, low = 0;
+    kernels().sums->values(counts_.data() + cluster * count_size(), 1, grids, count_size(), &high, &low);
+    return {high, low};
+}
+
+bool ExactSums::outweighs(std::size_t cluster, double weight) const {
+    if (!weighted()) return counts_[cluster] > static_cast<std::int64_t>(weight);
+    constexpr double kZero = 0;
+    const double less = -weight;
+    const void* row = &less;
+    const auto at = counts_.begin() + static_cast<std::ptrdiff_t>(cluster * count_size());
+    std::vector<std::int64_t> rest(at, at + static_cast<std::ptrdiff_t>(count_size()));
+    const Limbs of_weights{&kZero, weight_grids_.data(), weight_grids_.size()};
+    kernels().sums->add_real_rows[kFloat64 - kFloat32](&row, 1, 1, of_weights, rest.data());
+    double high = 0, low = 0;
+    kernels().sums->values(rest.data(), 1, weight_grids_.data(), rest.size(), &high, &low);
+    return high > 0;
 }
 
 bool ExactSums::values(std::size_t cluster, double* high, double* low) const {

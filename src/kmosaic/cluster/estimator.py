@@ -17,8 +17,10 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from kmosaic.cluster.dask_rows import LARGEST_VALUE, is_dask_array
 from kmosaic.cluster.streaming import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
+from kmosaic.errors import DataError
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+LEAST_WEIGHT = 1 / LARGEST_VALUE
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
 EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
@@ -75,10 +77,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             distances: NDArray[np.float64] = lazy_distances(lazy, self.cluster_centers_)
             return distances
         rows = self._rows(X, reset=False)
-        squared = MemoryEngine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
-            self.cluster_centers_
-        )
-        return np.sqrt(squared, out=squared)
+        engine = MemoryEngine(rows, None, resolve_n_threads(self.n_threads))
+        return engine.distances(self.cluster_centers_)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """Return minus the inertia of X at the fitted centroids: higher is better."""
@@ -136,6 +136,12 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
     if not weights.any():
         raise ValueError("every sample_weight is 0; at least one row must have a weight above 0")
     check_magnitude("sample_weight", weights)
+    least = float(weights.min(initial=np.inf, where=weights > 0))
+    if least < LEAST_WEIGHT:
+        raise DataError(
+            f"sample_weight has values down to {least:.3g}; a weight is 0 or from {LEAST_WEIGHT:g} to "
+            f"{LARGEST_VALUE:g}: set those that mean nothing to 0, or multiply all by the same number"
+        )
     return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
 
 

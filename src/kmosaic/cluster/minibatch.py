@@ -273,9 +273,9 @@ class MiniBatchKMeans(CentroidEstimator):
         stream.counts += counts
         stream.n_steps += 1
         rate = np.divide(counts, stream.counts, out=np.zeros_like(counts), where=counts > 0)
-        moved = stream.centers + rate[:, None] * (partial.means(stream.centers) - stream.centers)
+        moved = stream.centers + rate[:, None] * (engine.means(partial, stream.centers) - stream.centers)
         self._reassign(stream, moved, engine, random_state)
-        shift = float(np.square(moved - stream.centers).sum())
+        shift = engine.squared_shift(stream.centers, moved)
         stream.centers = moved
         return shift
 
@@ -291,9 +291,7 @@ class MiniBatchKMeans(CentroidEstimator):
         starved = np.flatnonzero(~fed)
         if not len(starved) or not fed.any():
             return
-        costs = engine.own_squared_distances(stream.centers)
-        if engine.weights is not None:
-            costs *= engine.weights
+        costs = engine.weighted_costs(stream.centers)
         starved = starved[: np.count_nonzero(costs)]
         if len(starved):
             order = engine.canonical_order()

@@ -126,5 +126,4 @@ def _labels(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.int
 
 
 def _distances(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.float64]:
-    squared = MemoryEngine(checked_rows(chunk, "X has"), None, 1).squared_distances(centers)
-    return np.sqrt(squared, out=squared)
+    return MemoryEngine(checked_rows(chunk, "X has"), None, 1).distances(centers)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks
+from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
 from kmosaic.engines.from_sums import FromSums
+from kmosaic.engines.magnitude import exponent_of, scaled_centers, times_two_to
 from kmosaic.engines.memory import (
     SUM_BATCH,
     Assigned,
@@ -61,6 +62,22 @@ def _joined_words(some: WordRange, more: WordRange) -> WordRange:
 _SQUARES_BATCH = 1 << 16
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """Labels rows, scaled by a power of two, with their nearest centres, which are not scaled."""
+
+    centers: NDArray[np.float64]
+    exponent: int
+    words: WordRange | None
+
+    def labels(self, rows: Rows, n_threads: int) -> NDArray[np.int32]:
+        """The nearest centre of each row."""
+        scaled = scaled_centers(self.centers, self.exponent)
+        if scaled is None:
+            return nearest_centers(np.ldexp(rows, -self.exponent), self.centers, n_threads)
+        return nearest_centers(rows, scaled, n_threads, self.words)
+
+
 class NoRowsError(DataError):
     """Blocks that are all empty."""
 
@@ -86,11 +103,16 @@ class BlockEngine(FromSums):
         self._ends = {each.first: end for each, end in zip(surveys, ends, strict=True)}
         if self.survey.n_rows == 0:
             raise NoRowsError("there are no rows to cluster")
+        self._exponent_of_rows = 0
+        if blocks.dtype == np.float64 and self.survey.low is not None and self.survey.high is not None:
+            self._exponent_of_rows = exponent_of(self.survey.low, self.survey.high)
+        self._blocks = scaled_blocks(blocks, self._exponent)
         self._empty = self._without_rows()
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
         self._sums: _core.Partial | None = None
-        self._labels = BlockLabels() if keeps_labels and not isinstance(blocks, SpreadBlocks) else None
+        keeps_labels = keeps_labels and not self._exponent and not isinstance(blocks, SpreadBlocks)
+        self._labels = BlockLabels() if keeps_labels else None
         self._moved = False  # whether a row was moved since
 
     @property
@@ -119,7 +141,7 @@ class BlockEngine(FromSums):
             self._labels.forget()
             self._follow(sums, self._labels)
         else:
-            self._add(sums, partial(_add_nearest, self.n_threads, centers, self.survey.words))
+            self._add(sums, partial(_add_nearest, self.n_threads, self._nearest(centers)))
         self._sums, self._moved = sums, False
         return Assigned(sums, 0 if before is not None and sums.equal_sums(before) else None)
 
@@ -131,17 +153,27 @@ class BlockEngine(FromSums):
         )
 
     def mean_variance(self) -> float:
-        """The mean over features of the rows' variance. Forgets the labels."""
+        """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
         start = np.zeros((1, self.blocks.n_features))
         partial = self.assign(start).partial
-        inertia = self.inertia(partial, partial.means(start, self.n_threads))
+        inertia = self._scaled_inertia(partial, self.means(partial, start))
         self.forget_labels()
         return inertia / float(partial.counts[0] * self.blocks.n_features)
 
-    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
-        """J added up from the rows' own distances, each rounded."""
+    @property
+    def _exponent(self) -> int:
+        return self._exponent_of_rows
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return self.blocks.dtype
+
+    def _nearest(self, centers: NDArray[np.float64]) -> Nearest:
+        return Nearest(centers, self._exponent, self.survey.words)
+
+    def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
         batches, sums = _Batches(SUM_BATCH), []
-        task = partial(_batch_sums, partial(_own_distances, self.n_threads, self._assigned, centers))
+        task = partial(_batch_sums, partial(_own_distances, self.n_threads, self._assigned, (centers, exponent)))
         for cut in self.blocks.map(partial(task, self._ends)):
             sums += [sum_in_batches(batch) for batch in batches.add(cut.head)]
             sums += [*cut.sums, *(sum_in_batches(batch) for batch in batches.add(cut.tail))]
@@ -155,11 +187,12 @@ class BlockEngine(FromSums):
             raise DataError(
                 "rows in blocks are not drawn at random for empty clusters; choose 'relocate' or 'drop'"
             )
-        found = self.blocks.map(partial(_costliest, self.n_threads, self._assigned, centers))
+        tasks = partial(_costliest, self.n_threads, self._nearest(self._assigned), centers)
+        found = self._blocks.map(tasks)
         rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
         engine = MemoryEngine(rows, None, self.n_threads)
-        engine.assign(self._assigned)
-        return engine.donors(centers, None)
+        engine.labels = self._nearest(self._assigned).labels(rows, self.n_threads)
+        return engine.donors(times_two_to(centers, self._exponent), None)
 
     def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
@@ -192,20 +225,20 @@ class BlockEngine(FromSums):
     def _add(self, sums: _core.Partial, task: Callable[[_core.Partial, Block], _core.Partial]) -> None:
         """Let each block add to ``sums``: in turn or, where processes share the blocks, to a Partial of its
         own."""
-        if isinstance(self.blocks, SpreadBlocks):
-            sums.merge(self.blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
+        if isinstance(self._blocks, SpreadBlocks):
+            sums.merge(self._blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
             return
-        for _ in self.blocks.map(partial(task, sums)):
+        for _ in self._blocks.map(partial(task, sums)):
             pass
 
     def _sum_squares(self) -> _core.Partial:
         """A Partial of one cluster that has the rows' squares, and no sums."""
         squares = self._empty.emptied(1)
-        if isinstance(self.blocks, SpreadBlocks):
+        if isinstance(self._blocks, SpreadBlocks):
             self._add(squares, partial(_add_squares, self.n_threads))
             return squares
         batches = _Batches(_SQUARES_BATCH)
-        for _ in self.blocks.map(
+        for _ in self._blocks.map(
             lambda block: _add_batches(squares, batches.add(block.rows), self.n_threads)
         ):
             pass
@@ -214,13 +247,13 @@ class BlockEngine(FromSums):
 
     def _without_rows(self) -> _core.Partial:
         """A Partial for sums of these rows: floats need an origin and grids."""
-        low, high = self.survey.low, self.survey.high
-        if low is None or high is None:
-            return _core.Partial(1, np.zeros(self.blocks.n_features), True)
+        if self.survey.low is None or self.survey.high is None:
+            return _core.Partial(1, np.zeros(self.blocks.n_features))
+        low, high = (times_two_to(end, self._exponent) for end in (self.survey.low, self.survey.high))
         origin = _core.exact_origin(low, high)
         grids = _core.possible_grids(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
-        needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), grids)))
-        return _core.Partial(1, origin, False, grids[:needed] if needed <= len(grids) else [])
+        needed = max(self._blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), grids)))
+        return _core.Partial(1, origin, grids[:needed])
 
 
 class BlockLabels:
@@ -310,14 +343,8 @@ def _add_batches(sums: _core.Partial, batches: Iterable[Rows], n_threads: int) -
         sums.add_squares(rows, None, n_threads)
 
 
-def _add_nearest(
-    n_threads: int,
-    centers: NDArray[np.float64],
-    words: WordRange | None,
-    sums: _core.Partial,
-    block: Block,
-) -> _core.Partial:
-    sums.add(block.rows, None, nearest_centers(block.rows, centers, n_threads, words), n_threads)
+def _add_nearest(n_threads: int, nearest: Nearest, sums: _core.Partial, block: Block) -> _core.Partial:
+    sums.add(block.rows, None, nearest.labels(block.rows, n_threads), n_threads)
     return sums
 
 
@@ -338,11 +365,15 @@ def _move_nearest(
 
 
 def _own_distances(
-    n_threads: int, assigned: NDArray[np.float64], centers: NDArray[np.float64], block: Block
+    n_threads: int, assigned: NDArray[np.float64], scaled: tuple[NDArray[np.float64], int], block: Block
 ) -> NDArray[np.float64]:
-    """Each row's squared distance to the centre, in ``centers``, of the cluster it was ``assigned``."""
+    """Each row's squared distance to the centre of the cluster it was ``assigned``, all times two to a
+    power."""
+    centers, exponent = scaled
     labels = nearest_centers(block.rows, assigned, n_threads)
-    return _core.own_squared_distances(block.rows, centers, labels, n_threads)
+    return _core.own_squared_distances(
+        times_two_to(block.rows, exponent), times_two_to(centers, exponent), labels, n_threads
+    )
 
 
 def _batch_sums(
@@ -360,14 +391,16 @@ def _batch_sums(
 
 
 def _costliest(
-    n_threads: int, assigned: NDArray[np.float64], centers: NDArray[np.float64], block: Block
+    n_threads: int, assigned: Nearest, centers: NDArray[np.float64], block: Block
 ) -> Rows:
     """The unlike rows that cost most, two for each centre, and all that cost as much as the last of them.
 
     For each empty cluster one, and one for each cluster that would be left empty and keeps its own.
     """
     n = 2 * len(centers)
-    costs = _own_distances(n_threads, assigned, centers, block)
+    labels = assigned.labels(block.rows, n_threads)
+    scaled = times_two_to(centers, assigned.exponent)
+    costs = _core.own_squared_distances(block.rows, scaled, labels, n_threads)
     order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
     n_seen = n
     while True:

@@ -2,20 +2,21 @@
 
 Whatever the blocks, labels, centres and J are those of the rows in memory, to the bit: labels are decided
 row by row, and sums are exact in any order. Only where rows are gone through by several processes, and are
-floats, do the blocks show: in the last bits of J, and of centres where the floats span too many magnitudes
-for exact sums.
+floats, do the blocks show: in the last bits of J.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
+from kmosaic.engines.magnitude import times_two_to
 from kmosaic.engines.memory import Rows
 
 T = TypeVar("T")
@@ -79,3 +80,38 @@ class SpreadBlocks(Blocks, Protocol):
 
         Neighbours come first, in a tree that the number of blocks alone decides.
         """
+
+
+class _ScaledBlocks:
+    """Blocks whose rows come times a power of two."""
+
+    def __init__(self, blocks: Blocks, exponent: int) -> None:
+        self._blocks = blocks
+        self._exponent = exponent
+        self.n_features = blocks.n_features
+        self.dtype = blocks.dtype
+
+    def map(self, task: Callable[[Block], T]) -> Iterator[T]:
+        """See ``Blocks``."""
+        return self._blocks.map(partial(_on_scaled, task, self._exponent))
+
+
+class _ScaledSpreadBlocks(_ScaledBlocks):
+    def __init__(self, blocks: SpreadBlocks, exponent: int) -> None:
+        super().__init__(blocks, exponent)
+        self._merged = blocks.merged
+
+    def merged(self, task: Callable[[Block], _core.Partial]) -> _core.Partial:
+        """See ``SpreadBlocks``."""
+        return self._merged(partial(_on_scaled, task, self._exponent))
+
+
+def scaled_blocks(blocks: Blocks, exponent: int) -> Blocks:
+    """Return the blocks, their rows times two to this power."""
+    if not exponent:
+        return blocks
+    return (_ScaledSpreadBlocks if isinstance(blocks, SpreadBlocks) else _ScaledBlocks)(blocks, exponent)
+
+
+def _on_scaled(task: Callable[[Block], T], exponent: int, block: Block) -> T:
+    return task(replace(block, rows=times_two_to(block.rows, exponent)))

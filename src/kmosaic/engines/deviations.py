@@ -14,6 +14,7 @@ from kmosaic.engines.memory import nearest_centers
 
 # Rows looked at together: what is worked out about them stays in cache.
 _ROWS = 1 << 15
+_LIMBS = 3  # about 100 bits
 
 
 def mean_squared_deviations(engine: BlockEngine, centers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -36,19 +37,19 @@ def _grids(survey: Survey, blocks: Blocks, centers: NDArray[np.float64]) -> list
         low, high = np.zeros(blocks.n_features), np.full(blocks.n_features, np.iinfo(blocks.dtype).max)
     reach = np.maximum(high - centers.min(axis=0), centers.max(axis=0) - low)
     zeros = np.zeros(blocks.n_features)
-    return _core.possible_grids(survey.n_rows, zeros.tolist(), zeros.tolist(), np.square(reach).tolist())
+    possible = _core.possible_grids(survey.n_rows, zeros.tolist(), zeros.tolist(), np.square(reach).tolist())
+    return possible[:_LIMBS]
 
 
 def _sums(n_threads: int, centers: NDArray[np.float64], grids: list[float], block: Block) -> _core.Partial:
-    sums = _core.Partial(len(centers), np.zeros(centers.shape[1]), False, grids)
+    sums = _core.Partial(len(centers), np.zeros(centers.shape[1]), grids)
     labels = nearest_centers(block.rows, centers, n_threads)
     for first in range(0, len(labels), _ROWS):
         some = slice(first, first + _ROWS)
         squares = np.square(block.rows[some] - centers[labels[some]])
-        if grids:
-            squares /= grids[-1]
-            np.rint(squares, out=squares)
-            squares *= grids[-1]
+        squares /= grids[-1]
+        np.rint(squares, out=squares)
+        squares *= grids[-1]
         sums.add(squares, None, labels[some], n_threads)
     return sums
 

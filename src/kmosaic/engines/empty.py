@@ -90,6 +90,6 @@ def _fit_to_go(candidates: Iterable[Donor], partial: _core.Partial) -> Iterator[
     taken: set[bytes] = set()
     for donor in candidates:
         values = donor.values.tobytes()
-        if values not in taken and partial.counts[donor.cluster] > donor.weight:
+        if values not in taken and partial.outweighs(donor.cluster, donor.weight):
             taken.add(values)
             yield donor

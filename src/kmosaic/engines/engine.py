@@ -33,6 +33,9 @@ class Engine(Protocol):
     def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
         """J from the sums alone, or None where their error bound is not within float64's own rounding."""
 
+    def squared_shift(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+        """The centres' summed squared shift, in the units of ``mean_variance``."""
+
     def summed_inertia(self, centers: NDArray[np.float64]) -> float:
         """J added up from the rows' own distances, each rounded."""
 

@@ -16,6 +16,7 @@ from kmosaic.engines.engine import Engine
 
 # No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
 _ROUNDING = 1e-12
+_LEAST = 5e-324  # float64's least number
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class LloydOptions:
 
     max_iter: int
     tolerance: float
-    """Stop when the centres' summed squared shift is no more than this; 0 means: until no label changes."""
+    """Stop when the centres' ``squared_shift`` is no more than this; 0 means: until no label changes."""
     empty_clusters: EmptyClusters
     random_state: np.random.RandomState
     on_iteration: Callable[[int, float, int | None], None]
@@ -71,8 +72,8 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
     def record(inertia: float | None, at: NDArray[np.float64]) -> None:
         if inertia is None:
             inertia = engine.summed_inertia(at)
-            if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING):
-                inertia = history[-1]
+        if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING) + _LEAST:
+            inertia = history[-1]
         history.append(inertia)
 
     converged = False
@@ -90,7 +91,7 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
             before = centers.copy() if options.tolerance > 0 else centers
             record(engine.update(partial, centers), centers)
             if options.tolerance > 0:
-                converged = float(np.square(centers - before).sum()) <= options.tolerance
+                converged = engine.squared_shift(before, centers) <= options.tolerance
         options.on_iteration(iteration, history[-1], step.n_changed)
     counts = partial.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs

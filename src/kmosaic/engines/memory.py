@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.from_sums import FromSums
+from kmosaic.engines.magnitude import precise_distances, scaled_centers
+from kmosaic.engines.summable import Summable, summable
 from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
@@ -58,10 +60,9 @@ class DistinctRows:
 class MemoryEngine(FromSums):
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
-    Rows are read in place, whatever their dtype. Unweighted rows are summed exactly, so that the sums follow
-    the rows that change cluster, in any order; where float rows span too many magnitudes for that, or rows
-    have weights, they are summed anew each time, in double-double and in row order. The number of threads
-    changes no bit.
+    Rows are read in place, whatever their dtype, unless they are of extreme magnitude: see ``magnitude``.
+    They are summed exactly, so that the sums follow the rows that change cluster, in any order. The number of
+    threads changes no bit.
 
     Parameters
     ----------
@@ -94,6 +95,7 @@ class MemoryEngine(FromSums):
         self._wide: NDArray[np.int32] | None = None  # labels, or
         self._small: NDArray[np.uint8] | None = None  # the same
         self._labelled = False
+        self._summable: Summable | None = None
         self._sums: _core.Partial | None = None
         self._in_step = False
         self._founders: dict[int, int] = {}  # rows of which one went to another cluster ahead of its equals
@@ -155,13 +157,18 @@ class MemoryEngine(FromSums):
         partial = self._partial(len(centers))
         if not self._labelled:
             partial.clear()
+        scaled = scaled_centers(centers, self._exponent)
         # Where no row has a label all move: more than are listed where sums are many.
-        follows = partial.few if not self._labelled else partial.exact and self._in_step
+        follows = scaled is not None and (self._in_step if self._labelled else partial.few)
         before = {row: self._labels[row] for row in self._founders}
-        moves = _core.Moves(self.rows, self._weights, partial) if follows else None
+        moves = _core.Moves(self._scaled.rows, self._weights, partial) if follows else None
         small = self._small_labels(partial) if follows else None
         self._labelled, self._in_step = True, False  # should this be interrupted
-        n_changed = self._assign(centers, self._labels if small is None else small, moves)
+        labels = self._labels if small is None else small
+        if scaled is None:  # centres too far from such rows for their units
+            n_changed = _core.assign(self.rows, centers, labels, self.n_threads, None)
+        else:
+            n_changed = self._assign(scaled, labels, moves)
         for row, cluster in self._founders.items():
             n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
         self._founders.clear()
@@ -177,7 +184,7 @@ class MemoryEngine(FromSums):
         moves: _core.Moves | None,
     ) -> int:
         if not self.keeps_bounds and self.counts is None:
-            return _core.assign(self.rows, centers, labels, self.n_threads, moves)
+            return _core.assign(self._scaled.rows, centers, labels, self.n_threads, moves)
         assigner = self._steps(sketches=len(centers) > _CLUSTERS_WITHOUT_SKETCHES)
         return assigner.assign(centers, labels, self.n_threads, moves)
 
@@ -186,7 +193,7 @@ class MemoryEngine(FromSums):
         partial = self._partial(n_clusters)
         if not self._in_step:
             partial.clear()
-            partial.add(self.rows, self._weights, self._labels, self.n_threads)
+            partial.add(self._scaled.rows, self._weights, self._labels, self.n_threads)
             self._in_step = True
         return partial
 
@@ -194,7 +201,7 @@ class MemoryEngine(FromSums):
         self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
     ) -> Iterator[Donor]:
         """Rows away from their centre: those that cost most first or, given a random state, at random."""
-        costs = self.own_squared_distances(centers)
+        costs = self._costs(centers)
         if self.weights is not None:
             costs[self.weights == 0] = 0
         order = self.canonical_order()
@@ -212,7 +219,7 @@ class MemoryEngine(FromSums):
     def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row, or one of the equal rows it stands for, to another cluster."""
         row = donor.row
-        partial.move(self.rows, self._weights, row, (donor.cluster, cluster))
+        partial.move(self._scaled.rows, self._weights, row, (donor.cluster, cluster))
         if self.counts is not None and self.counts[row] > 1:  # the others stay until the next step
             self._in_step = False
             self._founders[row] = cluster
@@ -227,14 +234,43 @@ class MemoryEngine(FromSums):
             return self.assign(np.ascontiguousarray(centers[kept])).partial
         return self.sums(int(kept.sum()))
 
-    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
-        """J added up from the rows' own distances, each rounded."""
-        distances = self.own_squared_distances(centers)
+    def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
+        if not exponent:
+            distances = self.own_squared_distances(centers)
+        else:
+            scaled = np.ldexp(centers, exponent)
+            distances = np.concatenate(
+                [
+                    _core.own_squared_distances(
+                        np.ldexp(self.rows[start : start + SUM_BATCH], exponent),
+                        scaled,
+                        self._labels[start : start + SUM_BATCH],
+                        self.n_threads,
+                    )
+                    for start in range(0, len(self.rows), SUM_BATCH)
+                ]
+            )
         return sum_in_batches(distances if self._weights is None else distances * self._weights)
+
+    def _costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each row's squared distance to the centre of its cluster, in the units of scaled rows."""
+        scaled = scaled_centers(centers, self._exponent)
+        if scaled is None:
+            return self.own_squared_distances(centers)
+        return _core.own_squared_distances(self._scaled.rows, scaled, self._labels, self.n_threads)
+
+    def weighted_costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each row adds to J, but for a common factor."""
+        costs = self._costs(centers)
+        return costs if self.weights is None else costs * self.weights
 
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
         return _core.own_squared_distances(self.rows, centers, self._labels, self.n_threads)
+
+    def distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Every row's distance to every centre: (n_samples, n_clusters)."""
+        return precise_distances(self.rows, centers, self.squared_distances(centers))
 
     def squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
@@ -242,13 +278,13 @@ class MemoryEngine(FromSums):
 
     def seeder(self) -> _core.Seeder:
         """Start k-means++ over the rows, drawn along the canonical order."""
-        return _core.Seeder(self.rows, self._weights, self.canonical_order(), self._steps())
+        return _core.Seeder(self._scaled.rows, self._weights, self.canonical_order(), self._steps())
 
     def mean_variance(self) -> float:
-        """The mean over features of the rows' variance. Forgets the labels."""
+        """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
         self.labels = np.zeros(len(self.rows), dtype=np.int32)
         partial = self.sums(1)
-        inertia = self.inertia(partial, partial.means(np.zeros((1, self.rows.shape[1]))))
+        inertia = self._scaled_inertia(partial, self.means(partial, np.zeros((1, self.rows.shape[1]))))
         self.forget_labels()
         return inertia / float(partial.counts[0] * self.rows.shape[1])
 
@@ -274,30 +310,32 @@ class MemoryEngine(FromSums):
 
     def _steps(self, *, sketches: bool = True) -> _core.Assigner:
         if self._assigner is None:
-            self._assigner = _core.Assigner(self.rows, self.counts, self.n_threads, sketches)
+            self._assigner = _core.Assigner(self._scaled.rows, self.counts, self.n_threads, sketches)
         return self._assigner
+
+    @property
+    def _scaled(self) -> Summable:
+        if self._summable is None:
+            self._summable = summable(self.rows, self.weights, self.n_threads)
+        return self._summable
+
+    @property
+    def _exponent(self) -> int:
+        return self._scaled.exponent
+
+    @property
+    def _dtype(self) -> np.dtype[Any]:
+        return self.rows.dtype
 
     def _partial(self, n_clusters: int) -> _core.Partial:
         """The engine's Partial, of that many clusters; its sums are the labels' where ``_in_step``."""
         if self._sums is None:
-            self._sums = self._squares(n_clusters)
+            self._sums = self._scaled.empty(n_clusters)
+            self._sums.add_squares(self._scaled.rows, self._weights, self.n_threads)
         elif self._sums.n_clusters != n_clusters:
             self._sums = self._sums.emptied(n_clusters)
             self._in_step = False
         return self._sums
-
-    def _squares(self, n_clusters: int) -> _core.Partial:
-        """A Partial that has the rows' squares, and no sums yet."""
-        if self.rows.dtype.kind == "u":
-            partial = _core.Partial(n_clusters, np.zeros(self.rows.shape[1]), self.weights is None)
-        else:
-            low, high = (np.array(ends) for ends in _core.value_range(self.rows, self.n_threads))
-            origin = _core.exact_origin(low, high)
-            unweighted = self.weights is None
-            grids = _core.sum_grids(self.rows, origin, low, high, self.n_threads) if unweighted else []
-            partial = _core.Partial(n_clusters, origin, False, grids)
-        partial.add_squares(self.rows, self._weights, self.n_threads)
-        return partial
 
 
 def sum_in_batches(values: NDArray[np.float64]) -> float:
