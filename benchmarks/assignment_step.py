@@ -30,7 +30,7 @@ def main() -> None:
     centers = images[chosen].astype(np.float64)
     start = np.full(len(images), -1, dtype=np.int32)
     _core.assign(images, centers, start, n_threads)
-    partial = _core.Partial(options.clusters, np.zeros(images.shape[1]), True)
+    partial = _core.Partial(options.clusters, np.zeros(images.shape[1]))
     partial.add(images, None, start, n_threads)
     centers = partial.means(centers)
     print(f"k = {options.clusters}, {n_threads} threads\n")

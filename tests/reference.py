@@ -44,17 +44,28 @@ def inertia(X: Array, centers: Array, labels: Array, weights: Array | None = Non
 def means(X: Array, labels: Array, centers: Array, weights: Array | None = None) -> Array:
     """Each cluster's weighted mean, rounded once; a cluster without weight keeps its centre."""
     moved = centers.copy()
-    for j in range(len(centers)):
+    for j, mean in exact_means(X, labels, len(centers), weights).items():
+        moved[j] = [float(value) for value in mean]
+    return moved
+
+
+def exact_means(
+    X: Array, labels: Array, n_clusters: int, weights: Array | None = None
+) -> dict[int, list[Fraction]]:
+    """The weighted mean of each cluster that has weight, without rounding."""
+    found = {}
+    for j in range(n_clusters):
         rows = np.flatnonzero(labels == j)
         counts = [Fraction(1) if weights is None else Fraction(float(weights[i])) for i in rows]
         if sum(counts, Fraction(0)) == 0:
             continue
-        for f in range(X.shape[1]):
-            weighted = sum(
-                (w * Fraction(float(X[i, f])) for w, i in zip(counts, rows, strict=True)), Fraction(0)
-            )
-            moved[j, f] = float(weighted / sum(counts, Fraction(0)))
-    return moved
+        total = sum(counts, Fraction(0))
+        found[j] = [
+            sum((w * Fraction(float(x)) for w, x in zip(counts, X[rows, f], strict=True)), Fraction(0))
+            / total
+            for f in range(X.shape[1])
+        ]
+    return found
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,37 @@ class FloatAssigner {
     Decider decide_;
 };
 
+// One thread's work where no screen is worth its memory: every row meets every centroid in the last stage.
+struct NoScreen {};
+
+class PlainAssigner {
+  public:
+    PlainAssigner(const Task& task, const NoScreen& /*screen*/, std::size_t /*n_block*/) : decide_(task) {}
+
+    std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
+        std::size_t changed = 0;
+        for (std::size_t i = first; i < first + count; ++i) {
+            const auto label = static_cast<std::int32_t>(decide_(i, nullptr, 0, kUnscreened));
+            changed += labels[i] != label;
+            labels[i] = label;
+        }
+        return changed;
+    }
+
+  private:
+    Decider decide_;
+};
+
+// A screen keeps sixteen centroids, and each thread so many rows, in float32: of rows this long that can be many times the
+// data.
+constexpr std::size_t kLongRow = std::size_t{1} << 16;
+
+bool screen_outweighs(const Rows& rows, const Centers& centers) {
+    const std::size_t n_panels = (centers.n_clusters + kPanelWidth - 1) / kPanelWidth;
+    const std::size_t screen_bytes = n_panels * kPanelWidth * rows.n_features * sizeof(float);
+    return rows.n_features >= kLongRow && screen_bytes > rows.n_rows * rows.row_bytes();
+}
+
 template <class Assigner, class AnyScreen>
 std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t n_block,
                           std::int32_t* labels, const Parallel& parallel) {
@@ -129,6 +160,8 @@ std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, 
         if (const auto changed = assign_densely(rows, centers, labels.wide(), parallel, moves))
             return *changed;
     const Task task{rows, centers, kernels(), moves};
+    if (screen_outweighs(rows, centers))
+        return assign_blocks<PlainAssigner>(task, NoScreen{}, 1, labels.wide(), parallel);
     const Screen screen(centers, rows.dtype);
     const std::size_t words = rows.n_features + screen.n_panels() * kPanelWidth;
     return assign_blocks<FloatAssigner>(task, screen, block_rows(words, task.table.screen->row_group),

@@ -13,6 +13,8 @@ namespace {
 constexpr double kLeastSquare = 1e-290;
 // Whole numbers of 16 bits: their squared distances are exact in float64 up to this many features.
 constexpr std::size_t kMostExactFeatures = std::size_t{1} << 21;
+// Of longer rows, tiles of eight would take many times the memory of a few rows: pairs are measured one by one.
+constexpr std::size_t kMostTiledFeatures = std::size_t{1} << 16;
 
 }  // namespace
 
@@ -25,9 +27,10 @@ void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel
     wide_.resize(n_candidates_ * d);
     for (std::size_t c = 0; c < n_candidates_; ++c)
         table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
-    const std::size_t n_panels = (n_candidates_ + kExactPanelWidth - 1) / kExactPanelWidth;
+    const bool tiled = d <= kMostTiledFeatures;
+    const std::size_t n_panels = tiled ? (n_candidates_ + kExactPanelWidth - 1) / kExactPanelWidth : 0;
     panels_.assign(n_panels * kExactPanelWidth * d, 0.0);
-    for (std::size_t c = 0; c < n_candidates_; ++c) {
+    for (std::size_t c = 0; tiled && c < n_candidates_; ++c) {
         double* lane = panels_.data() + c / kExactPanelWidth * kExactPanelWidth * d + c % kExactPanelWidth;
         for (std::size_t f = 0; f < d; ++f) lane[f * kExactPanelWidth] = wide_[c * d + f];
     }
@@ -55,7 +58,7 @@ class TiledFinder : public CandidatePairs::Finder {
         : all_(all),
           d_(all.rows_.n_features),
           // Few rows at a time where they are long, so that they stay in cache while the panels pass.
-          n_step_(std::clamp<std::size_t>(16384 / d_ / 8 * 8, 8, 512)),
+          n_step_(d_ > kMostTiledFeatures ? 1 : std::clamp<std::size_t>(16384 / d_ / 8 * 8, 8, 512)),
           exact_(all.rows_.integer() && d_ <= kMostExactFeatures),
           shrink_(1 - 4 * static_cast<double>(d_ + 16) * 0x1p-53),
           wide_(n_step_ * d_),
@@ -67,6 +70,10 @@ class TiledFinder : public CandidatePairs::Finder {
         for (std::size_t begin = 0; begin < rows_.size(); begin += n_step_) {
             const std::size_t n = std::min(n_step_, rows_.size() - begin);
             load(first, rows_.data() + begin, n);
+            if (d_ > kMostTiledFeatures) {
+                measure({first, rows_[begin], 0, 0}, candidates, found);
+                continue;
+            }
             for (std::size_t c = 0; c < all_.n_candidates_; c += kExactPanelWidth) {
                 all_.table_.exact->squared_distances(wide_.data(), n, d_, all_.panels_.data() + c * d_,
                                                      tile_.data());
@@ -115,6 +122,21 @@ class TiledFinder : public CandidatePairs::Finder {
         for (std::size_t i = 0; i < n; ++i) widen(all.row(first + rows[i]), d_, wide_.data() + i * d_);
     }
 
+    // Of one row, without tiles.
+    void measure(const Place& place, std::uint32_t candidates, std::vector<CloserPair>& found) const {
+        const double nearest = all_.nearest_.squares[place.first + place.row];
+        for (std::uint32_t near = candidates; near; near &= near - 1) {
+            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(near));
+            const double square = square_of(place, candidate);
+            if (square < nearest) found.push_back({square, place.row, candidate});
+        }
+    }
+
+    [[nodiscard]] double square_of(const Place& place, std::size_t candidate) const {
+        return all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
+                                                   all_.wide_.data() + candidate * d_, d_);
+    }
+
     void look_at(const Place& place, std::uint32_t lanes, std::vector<CloserPair>& found) const {
         const double nearest = all_.nearest_.squares[place.first + place.row];
         const double* tile = tile_.data() + place.loaded * kExactPanelWidth;
@@ -125,10 +147,7 @@ class TiledFinder : public CandidatePairs::Finder {
         for (near &= lanes; near; near &= near - 1) {
             const auto l = static_cast<std::uint32_t>(std::countr_zero(near));
             const std::size_t candidate = place.candidate + l;
-            const double square =
-                exact_ ? tile[l]
-                       : all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
-                                                             all_.wide_.data() + candidate * d_, d_);
+            const double square = exact_ ? tile[l] : square_of(place, candidate);
             if (square < nearest) found.push_back({square, place.row, static_cast<std::uint32_t>(candidate)});
         }
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "kmeans/partial.hpp"
@@ -15,12 +16,13 @@ inline Parallel threads(std::size_t n) {
 }
 
 inline Partial empty_partial(const Rows& rows, std::size_t k) {
+    if (rows.integer() && !rows.weights) return {k, rows.n_features};
     const std::vector<double> zeros(rows.n_features, 0.0);
-    if (rows.integer()) return {k, zeros, rows.weights == nullptr};
-    const ValueRange range = range_of_reals(rows, threads(2));
+    const ValueRange range = rows.integer() ? ValueRange{zeros, zeros} : range_of_reals(rows, threads(2));
     const std::vector<double> origin = exact_origin(range.low, range.high);
-    if (rows.weights) return {k, origin, false};
-    return {k, origin, false, sum_grids(rows, origin, range, threads(2))};
+    if (!rows.weights) return {k, origin, sum_grids(rows, origin, range, threads(2))};
+    WeightedGrids grids = weighted_grids(rows, origin, range, threads(2));
+    return {k, origin, std::move(grids.sums), std::move(grids.weights)};
 }
 
 inline Partial partial_of(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels,

@@ -129,12 +129,14 @@ TEST(merged_splits_equal_the_whole) {
 }
 
 TEST(unlike_partials_do_not_merge) {
-    Partial partial(3, {0, 0}, true);
-    for (const Partial& other : {Partial(2, {0, 0}, true), Partial(3, {0}, true), Partial(3, {0, 1}, true),
-                                 Partial(3, {0, 0}, false), Partial(3, {0, 0}, false, {1})})
+    const std::vector<double> zeros = {0, 0}, ones = {1};
+    Partial partial(3, 2);
+    for (const Partial& other : {Partial(2, 2), Partial(3, 1), Partial(3, zeros, ones)})
         CHECK(!message_of<std::invalid_argument>([&] { partial.merge(other); }).empty());
-    Partial real(3, {0, 0}, false, {1});
-    CHECK(!message_of<std::invalid_argument>([&] { real.merge(Partial(3, {0, 0}, false, {0.5})); }).empty());
+    Partial real(3, zeros, ones);
+    for (const Partial& other :
+         {Partial(3, {0, 1}, ones), Partial(3, zeros, {0.5}), Partial(3, zeros, ones, ones)})
+        CHECK(!message_of<std::invalid_argument>([&] { real.merge(other); }).empty());
 }
 
 TEST(moving_rows_equals_adding_them_where_they_went) {
@@ -221,18 +223,53 @@ TEST(moving_a_counted_row_moves_one_of_the_rows_it_stands_for) {
 }
 
 TEST(adding_stops_amid_the_rows) {
-    // Weighted rows are summed in row order, so one thread has them all as its one task.
     const std::size_t n = 50000;
     const Values<std::uint8_t> values(n);
     const std::vector<double> weights(n, 0.5);
     const std::vector<std::int32_t> labels(n, 0);
-    Partial partial(1, {0.0}, false);
+    Partial partial = empty_partial(rows_of(values, 1, weights.data()), 1);
     int asked = 0;
     const Parallel parallel{1, [&] { return ++asked == 3; }};
     CHECK(!message_of<Interrupted>([&] {
                partial.add(rows_of(values, 1, weights.data()), labels.data(), parallel);
            }).empty());
-    CHECK(partial.count(0) > 0 && partial.count(0) < static_cast<double>(n) / 2);
+}
+
+TEST(a_cluster_outweighs_its_rows_but_the_last) {
+    const Values<double> values({1, 1, 1});
+    const std::vector<double> weights = {1e90, 0.1, 1e-90};
+    const Rows rows = rows_of(values, 1, weights.data());
+    Partial partial = partial_of(rows, 2, {0, 0, 0}, 1);
+    for (const std::size_t row : {0U, 1U, 2U}) {
+        CHECK(partial.outweighs(0, weights[row]) == (row < 2));
+        CHECK(!partial.outweighs(1, 1e90) && partial.outweighs(1, 0) == (row > 0));
+        partial.move(rows, row, 0, 1);
+    }
+    CHECK(partial.count(0) == 0 && partial.count(1) == 1e90);
+}
+
+TEST(a_mean_of_the_least_numbers_is_rounded_once) {
+    const double least = 0x1p-1074;
+    for (const std::vector<double>& numbers : {std::vector<double>{1, 2},
+                                               {1, 2, 2, 2},
+                                               {3, 4},
+                                               {1, 1, 2},
+                                               {-1, -2},
+                                               {0x1p60, 1},
+                                               {0x1p52, 0x1p52 + 1}}) {
+        Values<double> values(numbers);
+        Wide sum = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            sum += static_cast<Wide>(values[i]);
+            values[i] *= least;
+        }
+        double mean = 0;
+        partial_of(rows_of(values, 1), 1, std::vector<std::int32_t>(values.size(), 0), 1).means(&mean);
+        const Wide exact = sum / static_cast<Wide>(static_cast<double>(values.size()));
+        const double nearest =
+            std::nearbyint(static_cast<double>(exact)) * least;  // numbers below 2^53 or whole
+        CHECK(mean == nearest);
+    }
 }
 
 TEST(clear_forgets_all_but_the_squares) {

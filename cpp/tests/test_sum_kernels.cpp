@@ -68,9 +68,9 @@ TEST(integer_rows_are_added_in_32_bits) {
 
 template <class T>
 void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random) {
-    const double grids[] = {0x1p-20, 0x1p-45, 0x1p-70};
+    const double grids[] = {0x1p-20, 0x1p-45, 0x1p-70, 0x1p-95, 0x1p-120};
     const std::vector<double> origin(reals(n, random));
-    for (std::size_t n_limbs = 1; n_limbs <= 3; ++n_limbs) {
+    for (std::size_t n_limbs = 1; n_limbs <= 5; ++n_limbs) {
         const Limbs limbs{origin.data(), grids, n_limbs};
         for (const std::size_t n_rows : {1U, 3U, 4U, 9U, 14U}) {
             Values<T> values(n_rows * n);
@@ -160,27 +160,22 @@ TEST(integers_are_added_and_squared_in_64_bits) {
 }
 
 template <class T>
-void check_add_reals(const SumKernels& kernel, std::size_t n, bool square, Random& random) {
+void check_add_squares(const SumKernels& kernel, std::size_t n, Random& random) {
     Values<double> high(n), low(n), scalar_high(n), scalar_low(n);
     const std::vector<double> origin(n, kIsInteger<T> ? 3.0 : 0.0);
-    const auto add = [&](const SumKernels& k, const void* row, double weight, double* to_high,
-                         double* to_low) {
-        const auto& kernels_of = square ? k.add_squares : k.add_reals;
-        kernels_of[dtype_of<T>()](row, n, weight, origin.data(), to_high, to_low);
-    };
     std::vector<Wide> exact(n, 0);
     Wide size = 0;
     for (int repeat = 0; repeat < 5; ++repeat) {
         Values<T> row(n);
         fill_any(row, random);
         const double weight = 3 * uniform(random);
-        add(kernel, row.data(), weight, high.data(), low.data());
-        add(scalar(), row.data(), weight, scalar_high.data(), scalar_low.data());
+        kernel.add_squares[dtype_of<T>()](row.data(), n, weight, origin.data(), high.data(), low.data());
+        scalar().add_squares[dtype_of<T>()](row.data(), n, weight, origin.data(), scalar_high.data(),
+                                            scalar_low.data());
         for (std::size_t f = 0; f < n; ++f) {
             const auto value = static_cast<Wide>(static_cast<double>(row[f]) - origin[f]);
-            const Wide term = static_cast<Wide>(weight) * value * (square ? value : 1);
-            exact[f] += term;
-            size += absolute(term);
+            exact[f] += static_cast<Wide>(weight) * value * value;
+            size += static_cast<Wide>(weight) * value * value;
         }
     }
     CHECK(same_bits(high, scalar_high) && same_bits(low, scalar_low));
@@ -191,14 +186,63 @@ void check_add_reals(const SumKernels& kernel, std::size_t n, bool square, Rando
     CHECK(right);
 }
 
-TEST(reals_and_their_squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
+TEST(squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
     Random random(5);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
-        for_each_dtype([&](auto zero) {
-            check_add_reals<decltype(zero)>(kernel, n, false, random);
-            check_add_reals<decltype(zero)>(kernel, n, true, random);
-        });
+        for_each_dtype([&](auto zero) { check_add_squares<decltype(zero)>(kernel, n, random); });
     });
+}
+
+// Products that `Wide` holds exactly, and grids that hold them.
+template <class T>
+void check_add_weighted(const SumKernels& kernel, std::size_t n, Random& random) {
+    const double grids[] = {0x1p-10, 0x1p-50, 0x1p-90, 0x1p-130};
+    const std::vector<double> origin(n, 0.0);
+    Values<T> row(n);
+    for (std::size_t f = 0; f < n; ++f)
+        row[f] = kIsInteger<T> ? any_value<T>(random) : static_cast<T>(uniform(random) - 0.5);
+    const double weight = uniform(random);
+    const std::size_t n_limbs = 4;
+    Values<std::int64_t> sums(n_limbs * n), negated(n_limbs * n);
+    kernel.add_weighted[dtype_of<T>()](row.data(), n, weight, {origin.data(), grids, n_limbs}, sums.data());
+    kernel.add_weighted[dtype_of<T>()](row.data(), n, -weight, {origin.data(), grids, n_limbs},
+                                       negated.data());
+    bool right = true;
+    for (std::size_t f = 0; f < n; ++f) {
+        Wide sum = 0;
+        for (std::size_t l = 0; l < n_limbs; ++l) {
+            sum += static_cast<Wide>(sums[l * n + f]) * static_cast<Wide>(grids[l]);
+            right = right && negated[l * n + f] == -sums[l * n + f];
+        }
+        const Wide error =
+            absolute(sum - static_cast<Wide>(weight) * static_cast<Wide>(static_cast<double>(row[f])));
+        right = right && error <= static_cast<Wide>(0x1p-110) * (absolute(sum) + 1);
+    }
+    CHECK(right);
+}
+
+TEST(weighted_rows_are_added_limb_by_limb) {
+    Random random(8);
+    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+        for_each_dtype([&](auto zero) { check_add_weighted<decltype(zero)>(kernel, n, random); });
+    });
+}
+
+TEST(the_least_bit_is_that_of_the_value_with_the_smallest) {
+    for (const std::string& name : supported_variants()) {
+        context() = name;
+        const SumKernels& kernel = *table(name).sums;
+        const std::vector<double> origin(20, 0.0);
+        const auto least = [&](std::vector<double> row) {
+            return kernel.least_bit[1](row.data(), row.size(), origin.data());
+        };
+        CHECK(least({0, -0.0}) == HUGE_VAL && least({0, 1, -0.0, 2}) == 1 && least({-3, 12}) == 1);
+        CHECK(least({0x1.8p9, 0x1.0000000000001p0}) == 0x1p-52 && least({5e-324, 1e300}) == 5e-324);
+        CHECK(least({0x1.8p-1070}) == 0x1p-1071 && least({1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -0.75}) == 0.25);
+        const std::vector<float> row = {1, 0x1p-149F, 3};
+        CHECK(kernel.least_bit[0](row.data(), 3, origin.data()) == 0x1p-149);
+        CHECK(kernel.least_bit[0](row.data(), 1, std::vector<double>{0.5}.data()) == 0.5);
+    }
 }
 
 TEST(values_are_those_of_the_limbs) {

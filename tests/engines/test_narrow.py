@@ -151,7 +151,7 @@ def test_labels_of_a_byte_step_after_step(cpu: str, dtype: str, d: int, n: int) 
     around = np.full(n + 2, 77, np.uint8)
     small, wide = around[1:-1], np.full(n, -1, np.int32)
     small[:] = _core.MOST_SMALL_LABELS
-    sums = _core.Partial(255, np.zeros(d), True)
+    sums = _core.Partial(255, np.zeros(d))
     for k in (255, 20):
         expected = nearest(X, centers[:k])
         n_expected = int((expected != wide).sum())

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmosaic.cluster.dask_rows import checked_rows
 from kmosaic.engines import BlockEngine, MemoryEngine
+from kmosaic.engines.magnitude import exponent_of
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -22,6 +23,10 @@ class Batches(Protocol):
     @property
     def n_rows(self) -> int:
         """All there are."""
+
+    @property
+    def exponent(self) -> int:
+        """The power of two in whose units J of these rows keeps its digits."""
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
         """Some rows to start from: ``size`` of them, or all where there are no more."""
@@ -38,6 +43,7 @@ class HeldBatches:
         self._weights = weights
         self._n_threads = n_threads
         self.n_rows = len(rows)
+        self.exponent = exponent_of(rows) if rows.dtype == np.float64 else 0
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
         """See ``Batches``."""
@@ -74,6 +80,7 @@ class DaskBatches:
         self._n_threads = n_threads
         self._firsts = [0, *accumulate(rows.chunks[0])]
         self.n_rows = engine.n_rows
+        self.exponent = engine.exponent
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
         """See ``Batches``."""

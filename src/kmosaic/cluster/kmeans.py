@@ -225,7 +225,7 @@ class KMeans(CentroidEstimator):
             result = lloyd(
                 engine, starting_centers(starts, self.n_clusters, self.init, random_state), options
             )
-            if best is None or result.inertia < best.inertia:
+            if best is None or result.rank < best.rank:
                 best = result
         assert best is not None
         return best

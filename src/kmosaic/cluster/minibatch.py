@@ -50,6 +50,9 @@ class _Stream:
     centers: NDArray[np.float64]
     counts: NDArray[np.float64]
     """The weight behind each centroid, older steps counting less."""
+    exponent: int
+    """The power of two in whose units the last step's inertia is."""
+    inertia: float = 0.0
     n_steps: int = 0
     history: list[float] = field(default_factory=list)
 
@@ -236,11 +239,11 @@ class MiniBatchKMeans(CentroidEstimator):
         best: tuple[float, NDArray[np.float64]] | None = None
         for _ in range(self._n_starts()):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
-            inertia = engine.inertia(engine.assign(centers).partial, centers)
+            inertia = engine.inertia(engine.assign(centers).partial, centers, batches.exponent)
             if best is None or inertia < best[0]:
                 best = inertia, centers
         assert best is not None
-        return _Stream(best[1], np.zeros(self.n_clusters))
+        return _Stream(best[1], np.zeros(self.n_clusters), batches.exponent)
 
     def _run(self, batches: Batches) -> None:
         """Start, and step until the passes are used up or the inertia stops falling."""
@@ -257,7 +260,7 @@ class MiniBatchKMeans(CentroidEstimator):
             for engine in batches.once(self.batch_size, random_state):
                 shift = self._step(stream, engine, random_state)
                 tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
-                if patience.is_exhausted(stream.history[-1]) or (self.tol > 0 and shift <= tolerance):
+                if patience.is_exhausted(stream.inertia) or (self.tol > 0 and shift <= tolerance):
                     return n_passes, True
             if self.callback is not None:
                 inertia = float(np.mean(stream.history)) * batches.n_rows
@@ -268,7 +271,8 @@ class MiniBatchKMeans(CentroidEstimator):
         """Assign one batch, move the centroids towards its means, and return their summed squared shift."""
         partial = engine.assign(stream.centers).partial
         counts = partial.counts
-        stream.history.append(engine.inertia(partial, stream.centers) / float(counts.sum()))
+        stream.inertia = engine.inertia(partial, stream.centers, stream.exponent) / float(counts.sum())
+        stream.history.append(float(np.ldexp(stream.inertia, -2 * stream.exponent)))
         stream.counts *= stream.n_steps / (stream.n_steps + _RECENCY)
         stream.counts += counts
         stream.n_steps += 1

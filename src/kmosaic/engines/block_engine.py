@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
 from kmosaic.engines.from_sums import FromSums
-from kmosaic.engines.magnitude import exponent_of, scaled_centers, times_two_to
+from kmosaic.engines.magnitude import exponent_of, near_centers, scaled_centers, times_two_to
 from kmosaic.engines.memory import (
     SUM_BATCH,
     Assigned,
@@ -106,12 +106,12 @@ class BlockEngine(FromSums):
         self._exponent_of_rows = 0
         if blocks.dtype == np.float64 and self.survey.low is not None and self.survey.high is not None:
             self._exponent_of_rows = exponent_of(self.survey.low, self.survey.high)
-        self._blocks = scaled_blocks(blocks, self._exponent)
+        self._blocks = scaled_blocks(blocks, self.exponent)
         self._empty = self._without_rows()
         self._squares = self._sum_squares()
         self._centers: NDArray[np.float64] | None = None  # those the labels are of
         self._sums: _core.Partial | None = None
-        keeps_labels = keeps_labels and not self._exponent and not isinstance(blocks, SpreadBlocks)
+        keeps_labels = keeps_labels and not self.exponent and not isinstance(blocks, SpreadBlocks)
         self._labels = BlockLabels() if keeps_labels else None
         self._moved = False  # whether a row was moved since
 
@@ -156,12 +156,12 @@ class BlockEngine(FromSums):
         """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
         start = np.zeros((1, self.blocks.n_features))
         partial = self.assign(start).partial
-        inertia = self._scaled_inertia(partial, self.means(partial, start))
+        inertia = self.inertia(partial, self.means(partial, start), self.exponent)
         self.forget_labels()
         return inertia / float(partial.counts[0] * self.blocks.n_features)
 
     @property
-    def _exponent(self) -> int:
+    def exponent(self) -> int:
         return self._exponent_of_rows
 
     @property
@@ -169,11 +169,13 @@ class BlockEngine(FromSums):
         return self.blocks.dtype
 
     def _nearest(self, centers: NDArray[np.float64]) -> Nearest:
-        return Nearest(centers, self._exponent, self.survey.words)
+        return Nearest(centers, self.exponent, self.survey.words)
 
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
         batches, sums = _Batches(SUM_BATCH), []
-        task = partial(_batch_sums, partial(_own_distances, self.n_threads, self._assigned, (centers, exponent)))
+        task = partial(
+            _batch_sums, partial(_own_distances, self.n_threads, self._assigned, (centers, exponent))
+        )
         for cut in self.blocks.map(partial(task, self._ends)):
             sums += [sum_in_batches(batch) for batch in batches.add(cut.head)]
             sums += [*cut.sums, *(sum_in_batches(batch) for batch in batches.add(cut.tail))]
@@ -192,7 +194,7 @@ class BlockEngine(FromSums):
         rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
         engine = MemoryEngine(rows, None, self.n_threads)
         engine.labels = self._nearest(self._assigned).labels(rows, self.n_threads)
-        return engine.donors(times_two_to(centers, self._exponent), None)
+        return engine.donors(near_centers(centers, self.exponent), None)
 
     def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
@@ -249,7 +251,7 @@ class BlockEngine(FromSums):
         """A Partial for sums of these rows: floats need an origin and grids."""
         if self.survey.low is None or self.survey.high is None:
             return _core.Partial(1, np.zeros(self.blocks.n_features))
-        low, high = (times_two_to(end, self._exponent) for end in (self.survey.low, self.survey.high))
+        low, high = (times_two_to(end, self.exponent) for end in (self.survey.low, self.survey.high))
         origin = _core.exact_origin(low, high)
         grids = _core.possible_grids(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
         needed = max(self._blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), grids)))
@@ -371,9 +373,8 @@ def _own_distances(
     power."""
     centers, exponent = scaled
     labels = nearest_centers(block.rows, assigned, n_threads)
-    return _core.own_squared_distances(
-        times_two_to(block.rows, exponent), times_two_to(centers, exponent), labels, n_threads
-    )
+    rows = times_two_to(block.rows, exponent)
+    return _core.own_squared_distances(rows, times_two_to(centers, exponent), labels, n_threads)
 
 
 def _batch_sums(
@@ -390,16 +391,14 @@ def _batch_sums(
     return _Cut(values[:n_head].copy(), [sum_in_batches(batch) for batch in batches], values[n_whole:].copy())
 
 
-def _costliest(
-    n_threads: int, assigned: Nearest, centers: NDArray[np.float64], block: Block
-) -> Rows:
+def _costliest(n_threads: int, assigned: Nearest, centers: NDArray[np.float64], block: Block) -> Rows:
     """The unlike rows that cost most, two for each centre, and all that cost as much as the last of them.
 
     For each empty cluster one, and one for each cluster that would be left empty and keeps its own.
     """
     n = 2 * len(centers)
     labels = assigned.labels(block.rows, n_threads)
-    scaled = times_two_to(centers, assigned.exponent)
+    scaled = near_centers(centers, assigned.exponent)
     costs = _core.own_squared_distances(block.rows, scaled, labels, n_threads)
     order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
     n_seen = n

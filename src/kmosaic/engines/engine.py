@@ -15,6 +15,10 @@ from kmosaic.engines.memory import Assigned, Donor
 class Engine(Protocol):
     """The assignment step that returns sums, and what follows from the labels it gave last."""
 
+    @property
+    def exponent(self) -> int:
+        """Rows are summed times two to this power: see ``magnitude``."""
+
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
 
@@ -24,20 +28,25 @@ class Engine(Protocol):
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
 
-    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
+    def update(self, partial: _core.Partial, centers: NDArray[np.float64], exponent: int = 0) -> float | None:
         """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
 
         Returns J there, as ``certified_inertia`` does.
         """
 
-    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
-        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
+    def certified_inertia(
+        self, partial: _core.Partial, centers: NDArray[np.float64], exponent: int = 0
+    ) -> float | None:
+        """J from the sums alone, or None where their error bound is not within float64's own rounding.
+
+        That is J of rows and centres times two to the power of ``exponent``.
+        """
 
     def squared_shift(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
         """The centres' summed squared shift, in the units of ``mean_variance``."""
 
-    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
-        """J added up from the rows' own distances, each rounded."""
+    def summed_inertia(self, centers: NDArray[np.float64], exponent: int = 0) -> float:
+        """The same, added up from the rows' own distances, each rounded."""
 
     def donors(
         self, centers: NDArray[np.float64], random_state: np.random.RandomState | None

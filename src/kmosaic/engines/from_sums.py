@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.magnitude import (
-    LEAST_SAFE_INERTIA,
-    SQUARES_EXPONENT,
-    scaled_centers,
-    times_two_to,
-)
+from kmosaic.engines.magnitude import LEAST_SAFE_INERTIA, SQUARES_EXPONENT, scaled_centers, times_two_to
 
 
 class FromSums:
@@ -23,62 +17,9 @@ class FromSums:
     n_threads: int
 
     @property
-    def _exponent(self) -> int:
+    def exponent(self) -> int:
         """Rows are summed times two to this power: see ``magnitude``."""
         raise NotImplementedError
-
-    def update(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
-        """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
-
-        Returns J there, as ``certified_inertia`` does.
-        """
-        if not self._exponent:
-            return _certified(*partial.update(centers, self.n_threads))
-        centers[:] = self.means(partial, centers)
-        return self.certified_inertia(partial, centers)
-
-    def means(self, partial: _core.Partial, centers: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Each cluster's mean; of one without rows, its centre."""
-        if not self._exponent:
-            return partial.means(centers, self.n_threads)
-        means = np.ldexp(partial.means(np.zeros_like(centers), self.n_threads), -self._exponent)
-        return np.where(partial.counts[:, None] > 0, means, centers)
-
-    def squared_shift(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-        """The centres' summed squared shift, in the units of ``mean_variance``."""
-        return float(np.square(times_two_to(after - before, self._exponent)).sum())
-
-    def inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
-        """J of the rows, as ``partial`` sums them by their present labels, at these centres.
-
-        From the sums alone, unless cancellation (an outlier, a weight of another magnitude) leaves fewer
-        digits than float64 has: then from the rows' own distances.
-        """
-        certified = self.certified_inertia(partial, centers)
-        return self.summed_inertia(centers) if certified is None else certified
-
-    def _scaled_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float:
-        """``inertia`` in the units of scaled rows, where it keeps its digits."""
-        scaled = scaled_centers(centers, self._exponent)
-        certified = None if scaled is None else _certified(*partial.inertia(scaled, self.n_threads))
-        if certified is not None:
-            return certified
-        return math.ldexp(self.summed_inertia(centers), 2 * self._exponent)
-
-    def certified_inertia(self, partial: _core.Partial, centers: NDArray[np.float64]) -> float | None:
-        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
-        if not self._exponent:
-            return _certified(*partial.inertia(centers, self.n_threads))
-        scaled = scaled_centers(np.where(partial.counts[:, None] > 0, centers, 0), self._exponent)
-        certified = None if scaled is None else _certified(*partial.inertia(scaled, self.n_threads))
-        return None if certified is None else math.ldexp(certified, -2 * self._exponent)
-
-    def summed_inertia(self, centers: NDArray[np.float64]) -> float:
-        """J added up from the rows' own distances, each rounded."""
-        inertia = self._added_inertia(centers, 0)
-        if inertia >= LEAST_SAFE_INERTIA or self._dtype != np.float64:
-            return inertia
-        return math.ldexp(self._added_inertia(centers, SQUARES_EXPONENT), -2 * SQUARES_EXPONENT)
 
     @property
     def _dtype(self) -> np.dtype[Any]:
@@ -86,8 +27,74 @@ class FromSums:
         raise NotImplementedError
 
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
-        """J of rows and centres times two to a power."""
+        """J of rows and centres times two to a power, added up from distances."""
         raise NotImplementedError
+
+    def update(self, partial: _core.Partial, centers: NDArray[np.float64], exponent: int = 0) -> float | None:
+        """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
+
+        Returns J there, as ``certified_inertia`` does.
+        """
+        if not self.exponent:
+            return _certified(*partial.update(centers, self.n_threads))
+        centers[:] = self.means(partial, centers)
+        return self.certified_inertia(partial, centers, exponent)
+
+    def means(self, partial: _core.Partial, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each cluster's mean; of one without rows, its centre."""
+        if not self.exponent:
+            return partial.means(centers, self.n_threads)
+        means = np.ldexp(partial.means(np.zeros_like(centers), self.n_threads), -self.exponent)
+        return np.where(partial.counts[:, None] > 0, means, centers)
+
+    def squared_shift(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
+        """The centres' summed squared shift, in the units of ``mean_variance``."""
+        with np.errstate(over="ignore"):
+            return float(np.square(times_two_to(after - before, self.exponent)).sum())
+
+    def inertia(self, partial: _core.Partial, centers: NDArray[np.float64], exponent: int = 0) -> float:
+        """J of the rows, as ``partial`` sums them by their present labels, at these centres.
+
+        From the sums alone, unless cancellation (an outlier, a weight of another magnitude) leaves fewer
+        digits than float64 has: then from the rows' own distances. ``exponent`` is as for the latter.
+        """
+        certified = self.certified_inertia(partial, centers, exponent)
+        return self.summed_inertia(centers, exponent) if certified is None else certified
+
+    def certified_inertia(
+        self, partial: _core.Partial, centers: NDArray[np.float64], exponent: int = 0
+    ) -> float | None:
+        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
+        if not self.exponent:
+            return _times(_certified(*partial.inertia(centers, self.n_threads)), exponent)
+        scaled = scaled_centers(np.where(partial.counts[:, None] > 0, centers, 0), self.exponent)
+        certified = None if scaled is None else _certified(*partial.inertia(scaled, self.n_threads))
+        return _times(certified, exponent - self.exponent)
+
+    def summed_inertia(self, centers: NDArray[np.float64], exponent: int = 0) -> float:
+        """J added up from the rows' own distances, each rounded.
+
+        That is J of rows and centres times two to the power of ``exponent``, so that it may keep its digits
+        where the rows are tiny.
+        """
+        used = 0 if scaled_centers(centers, self.exponent) is None else self.exponent
+        inertia = self._added_inertia(centers, used)
+        if inertia < LEAST_SAFE_INERTIA and self._dtype == np.float64:
+            used += SQUARES_EXPONENT
+            inertia = self._added_inertia(centers, used)
+        return _times(inertia, exponent - used)
+
+
+@overload
+def _times(inertia: float, exponent: int) -> float: ...
+@overload
+def _times(inertia: float | None, exponent: int) -> float | None: ...
+def _times(inertia: float | None, exponent: int) -> float | None:
+    """J of rows times two to a power, given that of the rows."""
+    if inertia is None or not exponent:
+        return inertia
+    with np.errstate(over="ignore"):
+        return float(np.ldexp(inertia, 2 * exponent))
 
 
 def _certified(value: float, error: float) -> float | None:

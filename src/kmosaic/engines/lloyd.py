@@ -5,6 +5,7 @@ S. P. Lloyd (1982), "Least squares quantization in PCM", IEEE Transactions on In
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.engine import Engine
+from kmosaic.engines.magnitude import scaled_centers, times_two_to
 
 # No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
 _ROUNDING = 1e-12
@@ -61,17 +63,21 @@ class LloydResult:
     n_iter: int
     converged: bool
     history: NDArray[np.float64]
+    rank: tuple[float, float]
+    """To compare results of one engine by J: J, and J in units in which it keeps its digits."""
 
 
 def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -> LloydResult:
     """Alternate assignment and update steps from ``centers`` until nothing changes, or options say stop."""
     engine.forget_labels()
     centers = centers.copy()  # they move in place
+    # J of tiny rows keeps its digits in units of their own.
+    exponent = 0 if scaled_centers(centers, engine.exponent) is None else engine.exponent
     history: list[float] = []
 
     def record(inertia: float | None, at: NDArray[np.float64]) -> None:
         if inertia is None:
-            inertia = engine.summed_inertia(at)
+            inertia = engine.summed_inertia(at, exponent)
         if history and history[-1] < inertia <= history[-1] * (1 + _ROUNDING) + _LEAST:
             inertia = history[-1]
         history.append(inertia)
@@ -81,7 +87,7 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
     while iteration < options.max_iter and not converged:
         iteration += 1
         step = engine.assign(centers)
-        record(engine.certified_inertia(step.partial, centers), centers)
+        record(engine.certified_inertia(step.partial, centers, exponent), centers)
         partial, n_filled = step.partial, 0
         if (partial.counts == 0).any():
             repaired = repair_empty(engine, partial, centers, options.empty_clusters, options.random_state)
@@ -89,17 +95,27 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
             before = centers.copy() if options.tolerance > 0 else centers
-            record(engine.update(partial, centers), centers)
+            record(engine.update(partial, centers, exponent), centers)
             if options.tolerance > 0:
                 converged = engine.squared_shift(before, centers) <= options.tolerance
-        options.on_iteration(iteration, history[-1], step.n_changed)
+        options.on_iteration(iteration, math.ldexp(history[-1], -2 * exponent), step.n_changed)
     counts = partial.counts
     if len(history) % 2 == 0:  # the last step moved centres: labels and J must be theirs
         last = engine.assign(centers)
-        record(engine.certified_inertia(last.partial, centers), centers)
+        record(engine.certified_inertia(last.partial, centers, exponent), centers)
         counts = last.partial.counts
         if (counts == 0).any():
             centers = drop_empty(engine, last.partial, centers, options.empty_clusters)
             counts = counts[counts > 0] if len(centers) < len(counts) else counts
     labels = engine.give_labels()
-    return LloydResult(centers, labels, counts, history[-1], iteration, converged, np.array(history))
+    steps = times_two_to(np.array(history), -2 * exponent)
+    return LloydResult(
+        centers,
+        labels,
+        counts,
+        float(steps[-1]),
+        iteration,
+        converged,
+        steps,
+        (float(steps[-1]), history[-1]),
+    )

@@ -25,15 +25,15 @@ SQUARES_EXPONENT = 450
 _SMALL_SQUARE = 2.0**-900
 
 
-def exponent_of(low: NDArray[np.float64], high: NDArray[np.float64]) -> int:
-    """Return the power of two to multiply float64 rows by, whose features have these ranges: mostly 0."""
-    largest = _exponent(low, high)
+def exponent_of(*values: NDArray[np.float64]) -> int:
+    """Return the power of two to multiply such float64 values by, or values between them: mostly 0."""
+    largest = _exponent(*values)
     return -largest if largest < _LEAST_EXPONENT else 0
 
 
-def high_exponent_of(low: NDArray[np.float64], high: NDArray[np.float64]) -> int:
-    """Return the power of two that brings rows as high as weighted squares allow."""
-    return max(0, _HIGH_EXPONENT - _exponent(low, high))
+def high_exponent_of(*values: NDArray[np.float64]) -> int:
+    """Return the power of two that brings such values as high as weighted squares allow."""
+    return max(0, _HIGH_EXPONENT - _exponent(*values))
 
 
 def times_two_to(values: NDArray[Any], exponent: int) -> NDArray[Any]:
@@ -48,6 +48,14 @@ def scaled_centers(centers: NDArray[np.float64], exponent: int) -> NDArray[np.fl
     with np.errstate(over="ignore"):
         scaled = np.ldexp(centers, exponent)
     return scaled if np.abs(scaled).max(initial=0) <= _FARTHEST else None
+
+
+def near_centers(centers: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
+    """Return centres in units of scaled rows, those too far from such rows no farther than can be squared."""
+    if not exponent:
+        return centers
+    with np.errstate(over="ignore"):
+        return np.clip(np.ldexp(centers, exponent), -_FARTHEST, _FARTHEST)
 
 
 def precise_distances(
@@ -69,6 +77,6 @@ def precise_distances(
     return squared
 
 
-def _exponent(low: NDArray[np.float64], high: NDArray[np.float64]) -> int:
+def _exponent(*values: NDArray[np.float64]) -> int:
     """The least e with every value below 2^e in size, or 0 where all are 0."""
-    return math.frexp(max(-float(low.min(initial=0)), float(high.max(initial=0))))[1]
+    return math.frexp(max(max(-float(v.min(initial=0)), float(v.max(initial=0))) for v in values))[1]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.from_sums import FromSums
-from kmosaic.engines.magnitude import precise_distances, scaled_centers
+from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
 from kmosaic.engines.summable import Summable, summable
 from kmosaic.engines.threads import resolve_n_threads
 
@@ -157,7 +157,7 @@ class MemoryEngine(FromSums):
         partial = self._partial(len(centers))
         if not self._labelled:
             partial.clear()
-        scaled = scaled_centers(centers, self._exponent)
+        scaled = scaled_centers(centers, self.exponent)
         # Where no row has a label all move: more than are listed where sums are many.
         follows = scaled is not None and (self._in_step if self._labelled else partial.few)
         before = {row: self._labels[row] for row in self._founders}
@@ -237,6 +237,8 @@ class MemoryEngine(FromSums):
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
         if not exponent:
             distances = self.own_squared_distances(centers)
+        elif exponent == self.exponent:
+            distances = self._costs(centers)
         else:
             scaled = np.ldexp(centers, exponent)
             distances = np.concatenate(
@@ -250,13 +252,14 @@ class MemoryEngine(FromSums):
                     for start in range(0, len(self.rows), SUM_BATCH)
                 ]
             )
-        return sum_in_batches(distances if self._weights is None else distances * self._weights)
+        if self._weights is None:
+            return sum_in_batches(distances)
+        distances[self._weights == 0] = 0  # not infinity, be it so
+        return sum_in_batches(distances * self._weights)
 
     def _costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster, in the units of scaled rows."""
-        scaled = scaled_centers(centers, self._exponent)
-        if scaled is None:
-            return self.own_squared_distances(centers)
+        scaled = near_centers(centers, self.exponent)
         return _core.own_squared_distances(self._scaled.rows, scaled, self._labels, self.n_threads)
 
     def weighted_costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -284,7 +287,7 @@ class MemoryEngine(FromSums):
         """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
         self.labels = np.zeros(len(self.rows), dtype=np.int32)
         partial = self.sums(1)
-        inertia = self._scaled_inertia(partial, self.means(partial, np.zeros((1, self.rows.shape[1]))))
+        inertia = self.inertia(partial, self.means(partial, np.zeros((1, self.rows.shape[1]))), self.exponent)
         self.forget_labels()
         return inertia / float(partial.counts[0] * self.rows.shape[1])
 
@@ -320,7 +323,7 @@ class MemoryEngine(FromSums):
         return self._summable
 
     @property
-    def _exponent(self) -> int:
+    def exponent(self) -> int:
         return self._scaled.exponent
 
     @property

@@ -217,9 +217,7 @@ def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) 
 def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:
     """What centres found on a sample are worth on all pixels."""
     partial = blocks.assign(started.centers).partial
-    inertia = blocks.certified_inertia(partial, started.centers)
-    if inertia is None:
-        inertia = blocks.summed_inertia(started.centers)
+    inertia = blocks.inertia(partial, started.centers)
     return replace(started, counts=partial.counts, inertia=inertia)
 
 
