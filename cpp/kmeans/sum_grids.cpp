@@ -16,6 +16,9 @@ namespace {
 // Rows a task looks at.
 constexpr std::size_t kBlock = 4096;
 
+// Values whose last bits are looked at side by side: narrow rows, several at a time.
+constexpr std::size_t kBitsWidth = 256;
+
 // Each thread's worker looks at blocks of rows, and after each adds what it saw to the whole, one at a time.
 template <class MakeWorker>
 void scan(const Rows& rows, const Parallel& parallel, MakeWorker make_worker) {
@@ -49,14 +52,16 @@ struct RangeWorker {
 
 struct BitWorker {
     const Rows& rows;
-    const double* origin;
+    const std::vector<double>& origin;  // of several rows, one after the other
     double& whole;
     double own = std::numeric_limits<double>::infinity();
 
     void look(std::size_t first, std::size_t last) {
-        for (std::size_t i = first; i < last; ++i)
-            own = std::min(
-                own, kernels().sums->least_bit[rows.dtype - kFloat32](rows.row(i), rows.n_features, origin));
+        const std::size_t tile = origin.size() / rows.n_features;
+        const auto least = kernels().sums->least_bit[rows.dtype - kFloat32];
+        for (std::size_t i = first; i < last; i += tile)
+            own =
+                std::min(own, least(rows.row(i), std::min(tile, last - i) * rows.n_features, origin.data()));
     }
     void merge() { whole = std::min(whole, own); }
 };
@@ -64,7 +69,9 @@ struct BitWorker {
 // What the least last bit of a value x - origin is worth; infinity where all are 0.
 double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
     double least = std::numeric_limits<double>::infinity();
-    scan(rows, parallel, [&] { return BitWorker{rows, origin.data(), least}; });
+    std::vector<double> origins;
+    while (origins.size() < kBitsWidth) origins.insert(origins.end(), origin.begin(), origin.end());
+    scan(rows, parallel, [&] { return BitWorker{rows, origins, least}; });
     return least;
 }
 
@@ -149,7 +156,9 @@ WeightedGrids weighted_grids(const Rows& rows, const std::vector<double>& origin
                              const Parallel& parallel) {
     const Rows weights = weights_of(rows);
     const std::vector<double> zero{0.0};
-    const int weight_exponent = exponent_of(range_of_reals(weights, parallel), zero);
+    double largest = 0;
+    for (std::size_t i = 0; i < rows.n_rows; ++i) largest = std::max(largest, rows.weights[i]);
+    const int weight_exponent = exponent_of({zero, {largest}}, zero);
     const double weight_bit = least_bit(weights, zero, parallel);
     const int value_exponent = rows.integer() ? (rows.dtype == kUint8 ? 8 : 16) : exponent_of(range, origin);
     const double value_bit = rows.integer() ? 1.0 : least_bit(rows, origin, parallel);

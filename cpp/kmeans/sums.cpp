@@ -70,11 +70,11 @@ SumTable ExactSums::table(std::vector<std::int64_t>& sums, std::vector<std::int6
 
 void ExactSums::add_weighted(const Rows& rows, std::size_t i, double weight, std::int64_t* sum,
                              std::int64_t* count) const {
-    constexpr double kZero = 0;
-    const void* one = &weight;
+    constexpr double kZero = 0, kOne = 1;
+    const SumKernels& kernel = *kernels().sums;
     const Limbs of_weights{&kZero, weight_grids_.data(), weight_grids_.size()};
-    kernels().sums->add_weighted[rows.dtype](rows.row(i), n_features_, weight, limbs(), sum);
-    kernels().sums->add_real_rows[kFloat64 - kFloat32](&one, 1, 1, of_weights, count);
+    kernel.add_weighted[rows.dtype](rows.row(i), n_features_, weight, limbs(), sum);
+    kernel.add_weighted[kFloat64](&kOne, 1, weight, of_weights, count);
 }
 
 void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const {

@@ -259,3 +259,23 @@ def test_the_other_threads_run_during_a_fit() -> None:
     done.set()
     thread.join()
     assert during > 1000
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no getrusage")
+def test_few_long_rows_take_little_more_than_their_sums_and_centres() -> None:
+    """Two rows of 4 million bytes: 64 MB each for sums, centres and the centres they started from."""
+    script = """
+import resource
+import numpy as np
+from kmosaic import KMeans
+X = (np.arange(8_000_000) % 251).astype(np.uint8).reshape(2, -1)
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+KMeans(2, random_state=0, n_threads=1).fit(X[:, :100].copy())
+before = peak()
+KMeans(2, random_state=0, n_threads=1).fit(X)
+print(peak() - before)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(found.stdout) * unit < 320e6

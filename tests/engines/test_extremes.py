@@ -165,7 +165,8 @@ def test_values_that_cancel_leave_the_mean_of_the_rest(cpu: str) -> None:
     check_means(X, model.cluster_centers_, model.labels_, weights)
 
 
-def test_means_of_the_least_numbers_are_rounded_once(cpu: str) -> None:
+@pytest.mark.usefixtures("cpu")
+def test_means_of_the_least_numbers_are_rounded_once() -> None:
     for numbers in itertools.product([1, 2, 3, 5, 1 << 20], repeat=3):
         X = np.array([[n * 5e-324] for n in numbers] + [[1e99]])
         model = KMeans(2, init=np.array([[0.0], [1e99]])).fit(X)
@@ -255,7 +256,7 @@ def test_usual_rows_are_not_copied() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.sampled_from(WEIGHTS[1:] + [1e-100, 1e100]), min_size=2, max_size=6), st.data())
+@given(st.lists(st.sampled_from([*WEIGHTS[1:], 1e-100, 1e100]), min_size=2, max_size=6), st.data())
 def test_a_cluster_outweighs_its_rows_but_the_last(weights: list[float], data: Any) -> None:
     X = np.ones((len(weights), 1))
     engine = MemoryEngine(X, np.array(weights), 1)

@@ -158,7 +158,7 @@ class KMeans(CentroidEstimator):
             else gone through block by block; with an active ``distributed.Client``, by its workers.
         y : ignored
         sample_weight : (n_samples,), optional
-            How often each row counts; not negative, not all zero.
+            How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
         """
         self._check_parameters()
         if is_dask_array(X):
