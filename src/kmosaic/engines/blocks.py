@@ -110,7 +110,9 @@ def scaled_blocks(blocks: Blocks, exponent: int) -> Blocks:
     """Return the blocks, their rows times two to this power."""
     if not exponent:
         return blocks
-    return (_ScaledSpreadBlocks if isinstance(blocks, SpreadBlocks) else _ScaledBlocks)(blocks, exponent)
+    if isinstance(blocks, SpreadBlocks):
+        return _ScaledSpreadBlocks(blocks, exponent)
+    return _ScaledBlocks(blocks, exponent)
 
 
 def _on_scaled(task: Callable[[Block], T], exponent: int, block: Block) -> T:

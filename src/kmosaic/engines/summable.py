@@ -40,7 +40,8 @@ def summable(rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads:
         zeros = np.zeros(rows.shape[1])
         if weights is None:
             return Summable(rows, 0, zeros, [], [])
-        grids, weight_grids = _core.weighted_grids(rows, weights, zeros, (zeros, zeros), n_threads)
+        ends = zeros.tolist()
+        grids, weight_grids = _core.weighted_grids(rows, weights, zeros, (ends, ends), n_threads)
         return Summable(rows, 0, zeros, grids, weight_grids)
     low, high = (np.array(ends) for ends in _core.value_range(rows, n_threads))
     exponent = exponent_of(low, high)
@@ -68,6 +69,7 @@ def _scaled(
     origin = _core.exact_origin(low, high)
     if weights is None:
         return Summable(rows, exponent, origin, _core.sum_grids(rows, origin, low, high, n_threads), [])
+    scaled_ends = low.tolist(), high.tolist()
     return Summable(
-        rows, exponent, origin, *_core.weighted_grids(rows, weights, origin, (low, high), n_threads)
+        rows, exponent, origin, *_core.weighted_grids(rows, weights, origin, scaled_ends, n_threads)
     )
