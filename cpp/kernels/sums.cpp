@@ -250,10 +250,10 @@ bool values(const std::int64_t* sums, std::size_t n, const double* grids, std::s
 // Where a sum or a mean is so small that its low half, or a rest, would vanish below float64's least bit.
 constexpr double kSmallSum = 0x1p-800;
 
-// The quotient, of a small sum, in float64's nearest: q 2^-200 where that is a normal number, else the nearest multiple of
+// The mean of a small sum, in float64's nearest: q 2^-200 where that is a normal number, else the nearest multiple of
 // 2^-1074, which what q's high half rounds away decides where that half lies amid two of them.
-double small_mean(DoubleDouble sum, DoubleDouble count) {
-    const DoubleDouble q = DoubleDouble{sum.high * 0x1p200, sum.low * 0x1p200} / count;
+double small_mean(DoubleDouble sum, DoubleDouble count, double origin) {
+    const DoubleDouble q = DoubleDouble{sum.high * 0x1p200, sum.low * 0x1p200} / count + origin * 0x1p200;
     if (std::fabs(q.high) >= 0x1p-822) return q.high * 0x1p-200;
     double whole = std::nearbyint(q.high * 0x1p874);
     const double rest = q.high * 0x1p874 - whole;
@@ -263,7 +263,7 @@ double small_mean(DoubleDouble sum, DoubleDouble count) {
 
 void mean(const ClusterSums& sums, double* __restrict centre) {
     const DoubleDouble count{sums.count[0], sums.count[1]};
-    bool small = count.high > 0x1p200 || count.high < 0x1p-200;
+    bool small = false;
     if (sums.plain) {
         for (std::size_t f = 0; f < sums.n_features; ++f) {
             centre[f] = sums.high[f] / count.high;
@@ -277,8 +277,8 @@ void mean(const ClusterSums& sums, double* __restrict centre) {
     }
     if (!small) return;
     for (std::size_t f = 0; f < sums.n_features; ++f)
-        if (sums.high[f] != 0 && sums.origin[f] == 0 && std::fabs(sums.high[f]) < kSmallSum)
-            centre[f] = small_mean({sums.high[f], sums.low[f]}, count);
+        if (sums.high[f] != 0 && std::fabs(sums.high[f]) < kSmallSum && std::fabs(sums.origin[f]) < kSmallSum)
+            centre[f] = small_mean({sums.high[f], sums.low[f]}, count, sums.origin[f]);
 }
 
 struct CostLanes {

@@ -115,7 +115,7 @@ TEST(sums_of_weighted_rows_and_of_many_limbs_follow_too) {
     Random random(2);
     Values<double> values(400 * 5);
     fill_any(values, random);
-    std::vector<double> weights(400);
+    std::vector<double> weights(1000);
     for (double& weight : weights) weight = uniform(random);
     check_relabelings(rows_of(values, 5, weights.data()), 6, random);
     check_relabelings(rows_of(values, 2, weights.data()), 900, random);  // more than a small table

@@ -242,7 +242,7 @@ TEST(a_cluster_outweighs_its_rows_but_the_last) {
     Partial partial = partial_of(rows, 2, {0, 0, 0}, 1);
     for (const std::size_t row : {0U, 1U, 2U}) {
         CHECK(partial.outweighs(0, weights[row]) == (row < 2));
-        CHECK(!partial.outweighs(1, 1e90) && partial.outweighs(1, 0) == (row > 0));
+        CHECK(partial.outweighs(1, 0) == (row > 0));
         partial.move(rows, row, 0, 1);
     }
     CHECK(partial.count(0) == 0 && partial.count(1) == 1e90);
