@@ -1,7 +1,10 @@
 #include "kmeans/decide.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
+#include <cstdlib>
 
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
@@ -34,43 +37,65 @@ DoubleDouble squared_distance(const double* a, const double* b, std::size_t n, d
     return sum;
 }
 
-// A sum without rounding: components that do not overlap, smallest first. Shewchuk (1997), "Adaptive precision
-// floating-point arithmetic and fast robust geometric predicates", Discrete Comput. Geom. 18, figure 6, without zeros.
+__extension__ typedef unsigned __int128 Product;
+
+// A sum of products of doubles without rounding: digits of 32 bits, from below 2^-2148 to beyond 2^2048, each in 64 bits, so
+// that carries can wait.
 class ExactSum {
   public:
-    void add(double value) {
-        if (value == 0) return;
-        std::size_t kept = 0;
-        for (const double component : components_) {
-            const DoubleDouble sum = two_sum(value, component);
-            value = sum.high;
-            if (sum.low != 0) components_[kept++] = sum.low;
+    // Add a product. What is not finite is left out.
+    void add(double a, double b) {
+        if (a == 0 || b == 0 || !std::isfinite(a) || !std::isfinite(b)) return;
+        int exponent_a = 0, exponent_b = 0;
+        const auto whole_a = static_cast<std::int64_t>(std::ldexp(std::frexp(a, &exponent_a), 53));
+        const auto whole_b = static_cast<std::int64_t>(std::ldexp(std::frexp(b, &exponent_b), 53));
+        const bool negative = (whole_a < 0) != (whole_b < 0);
+        auto rest = static_cast<Product>(std::abs(whole_a)) * static_cast<std::uint64_t>(std::abs(whole_b));
+        const auto place = static_cast<std::size_t>(exponent_a + exponent_b - 106 + kLowest);
+        auto low = static_cast<std::uint64_t>(rest) << place % 32 & UINT32_MAX;
+        rest >>= 32 - place % 32;
+        for (std::size_t digit = place / 32;; ++digit) {
+            digits_[digit] += negative ? -static_cast<std::int64_t>(low) : static_cast<std::int64_t>(low);
+            if (rest == 0) break;
+            low = static_cast<std::uint64_t>(rest) & UINT32_MAX;
+            rest >>= 32;
         }
-        components_.resize(kept);
-        if (value != 0) components_.push_back(value);
+        if (++n_terms_ == kMostTerms) carry();
     }
 
-    [[nodiscard]] double sign() const { return components_.empty() ? 0 : components_.back(); }
+    [[nodiscard]] int sign() {
+        carry();
+        if (digits_.back() < 0) return -1;
+        return std::any_of(digits_.begin(), digits_.end(), [](std::int64_t digit) { return digit != 0; });
+    }
 
   private:
-    std::vector<double> components_;
+    static constexpr int kLowest = 2304;
+    static constexpr std::size_t kMostTerms = std::size_t{1} << 30;
+
+    // All digits but the last become 0 .. 2^32 - 1.
+    void carry() {
+        for (std::size_t digit = 0; digit + 1 < digits_.size(); ++digit) {
+            digits_[digit + 1] += digits_[digit] >> 32;
+            digits_[digit] &= UINT32_MAX;
+        }
+        n_terms_ = 0;
+    }
+
+    std::array<std::int64_t, 144> digits_{};
+    std::size_t n_terms_ = 0;
 };
 
 // Whether the row is nearer to `b` than to `a`: |x-b|^2 - |x-a|^2 = sum ((x-b) - (x-a)) ((x-b) + (x-a)), each of the four
 // differences two doubles, so each term sixteen exact products' sum.
-bool nearer(const double* row, const double* b, const double* a, std::size_t n, double scale) {
+bool nearer(const double* row, const double* b, const double* a, std::size_t n) {
     ExactSum sum;
     for (std::size_t f = 0; f < n; ++f) {
         if (a[f] == b[f]) continue;
-        const DoubleDouble to_a = scaled_difference(row[f], a[f], scale);
-        const DoubleDouble to_b = scaled_difference(row[f], b[f], scale);
-        for (const double factor : {to_b.high, to_b.low, -to_a.high, -to_a.low}) {
-            for (const double other : {to_b.high, to_b.low, to_a.high, to_a.low}) {
-                const DoubleDouble product = two_product(factor, other);
-                sum.add(product.high);
-                sum.add(product.low);
-            }
-        }
+        const DoubleDouble to_a = two_sum(row[f], -a[f]);
+        const DoubleDouble to_b = two_sum(row[f], -b[f]);
+        for (const double factor : {to_b.high, to_b.low, -to_a.high, -to_a.low})
+            for (const double other : {to_b.high, to_b.low, to_a.high, to_a.low}) sum.add(factor, other);
     }
     return sum.sign() < 0;
 }
@@ -78,6 +103,7 @@ bool nearer(const double* row, const double* b, const double* a, std::size_t n, 
 std::size_t nearest_exactly(const double* row, const Centers& centers,
                             const std::vector<std::size_t>& candidates) {
     const std::size_t d = centers.n_features;
+    constexpr double kVanished = 0x1p-900;  // more than what products below float64's least number come to
     const double uncertain = 32.0 * static_cast<double>(d + 1) * 0x1p-106;
     const double scale = scale_of(row, centers, candidates);
     std::vector<DoubleDouble> distances;
@@ -88,9 +114,8 @@ std::size_t nearest_exactly(const double* row, const Centers& centers,
         if ((distance - least).high < 0) least = distance;
     std::size_t best = centers.n_clusters;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if ((distances[i] - least).high > uncertain * least.high) continue;
-        if (best == centers.n_clusters ||
-            nearer(row, centers.row(candidates[i]), centers.row(best), d, scale))
+        if ((distances[i] - least).high > uncertain * least.high + kVanished) continue;
+        if (best == centers.n_clusters || nearer(row, centers.row(candidates[i]), centers.row(best), d))
             best = candidates[i];
     }
     return best == centers.n_clusters ? candidates[0] : best;

@@ -71,7 +71,7 @@ class Partial {
     // Forget the clusters' sums and counts; keep the sum of squares.
     void clear();
 
-    // The total weight of a cluster's rows, rounded once.
+    // The total weight of a cluster's rows, rounded.
     [[nodiscard]] double count(std::size_t cluster) const { return sums_.count(cluster).first; }
     // Whether a cluster has more weight than this, one of its rows': without rounding.
     [[nodiscard]] bool outweighs(std::size_t cluster, double weight) const {

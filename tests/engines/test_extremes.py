@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kmosaic import KMeans, MiniBatchKMeans, _core
-from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd
+from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd, nearest_centers
 from kmosaic.errors import DataError
 from reference import Array, exact_means, exact_squared_distance
 
@@ -47,7 +47,7 @@ class Spread(Cut):
 
 
 def nearest(X: Array, centers: Array) -> list[int]:
-    """Without any rounding; ties to the lowest."""
+    """The labels of exact arithmetic; ties to the lowest."""
     rows = ([exact_squared_distance(row, centre) for centre in centers] for row in X)
     return [distances.index(min(distances)) for distances in rows]
 
@@ -266,7 +266,16 @@ def test_a_cluster_outweighs_its_rows_but_the_last(weights: list[float], data: A
         assert partial.outweighs(0, weights[row]) == (n_left > 1)
         engine.move(partial, engine.donor(row), 1)
     assert partial.counts[0] == 0
-    assert partial.counts[1] == float(sum(map(Fraction, weights)))
+    assert partial.counts[1] == pytest.approx(float(sum(map(Fraction, weights))), rel=2.0**-52, abs=0)
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("tiny", [2.0**-544, 5e-324, 1e-200])
+def test_labels_where_squares_vanish_beside_others(tiny: float) -> None:
+    for far in (0.0, 1.0, -3e17, 1e99):
+        X = np.array([[0.0, 0.0], [0.0, tiny], [far, 0.0], [far, -tiny]])
+        centers = np.array([[1.0, tiny], [1.0, 0.0], [far, tiny], [far, 0.0], [-1.0, 0.0]])
+        assert nearest_centers(X, centers).tolist() == nearest(X, centers)
 
 
 def test_only_numbers_of_clusters_are_weighed() -> None:

@@ -20,7 +20,6 @@ from kmosaic.engines.memory import (
     SUM_BATCH,
     Assigned,
     Donor,
-    MemoryEngine,
     Rows,
     WordRange,
     nearest_centers,
@@ -192,9 +191,10 @@ class BlockEngine(FromSums):
         tasks = partial(_costliest, self.n_threads, self._nearest(self._assigned), centers)
         found = self._blocks.map(tasks)
         rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
-        engine = MemoryEngine(rows, None, self.n_threads)
-        engine.labels = self._nearest(self._assigned).labels(rows, self.n_threads)
-        return engine.donors(near_centers(centers, self.exponent), None)
+        labels, costs = _labels_and_costs(self.n_threads, self._nearest(self._assigned), centers, rows)
+        order = np.asarray(_core.canonical_order(rows, self.n_threads)[0])
+        for row in order[np.argsort(-costs[order], kind="stable")]:
+            yield Donor(int(row), int(labels[row]), rows[row : row + 1], 1.0)
 
     def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
@@ -397,9 +397,7 @@ def _costliest(n_threads: int, assigned: Nearest, centers: NDArray[np.float64], 
     For each empty cluster one, and one for each cluster that would be left empty and keeps its own.
     """
     n = 2 * len(centers)
-    labels = assigned.labels(block.rows, n_threads)
-    scaled = near_centers(centers, assigned.exponent)
-    costs = _core.own_squared_distances(block.rows, scaled, labels, n_threads)
+    _, costs = _labels_and_costs(n_threads, assigned, centers, block.rows)
     order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
     n_seen = n
     while True:
@@ -409,6 +407,15 @@ def _costliest(n_threads: int, assigned: Nearest, centers: NDArray[np.float64], 
         n_seen *= 2
     n_seen = int(np.searchsorted(-costs[order], -costs[order[:n_seen]].min(initial=np.inf), side="right"))
     return np.unique(block.rows[order[:n_seen]], axis=0)
+
+
+def _labels_and_costs(
+    n_threads: int, assigned: Nearest, centers: NDArray[np.float64], rows: Rows
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Scaled rows' labels, and their squared distances to the centre, in ``centers``, of their cluster."""
+    labels = assigned.labels(rows, n_threads)
+    scaled = near_centers(centers, assigned.exponent)
+    return labels, _core.own_squared_distances(rows, scaled, labels, n_threads)
 
 
 def _drawn(n_threads: int, seed: int, limit: int, block: Block) -> _Drawn:

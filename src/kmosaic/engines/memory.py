@@ -308,7 +308,7 @@ class MemoryEngine(FromSums):
 
     def _canonical(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         if self._order_and_starts is None:
-            self._order_and_starts = _core.canonical_order(self.rows, self.n_threads)
+            self._order_and_starts = _core.canonical_order(self._scaled.rows, self.n_threads)
         return self._order_and_starts
 
     def _steps(self, *, sketches: bool = True) -> _core.Assigner:
