@@ -84,12 +84,15 @@ def test_the_seeds_of_the_slow_oracle(name: str, weighted: bool) -> None:
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e60, 1e-150])
 @pytest.mark.parametrize("shape", [(4500, 200), (700, 45), (900, 3)])
 def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> None:
+    # Squares are in the units of scaled rows, where they keep their digits.
     random = np.random.default_rng(5)
     middles = random.normal(0, 1, (8, shape[1]))
     X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
     weights = random.uniform(0, 2, len(X))
-    seeder, screened = engine(X, weights).seeder(), np.full(len(X), np.inf)
-    unscreened = _core.Seeder(X, weights, engine(X).canonical_order(), None)
+    given = engine(X, weights)
+    seeder, screened = given.seeder(), np.full(len(X), np.inf)
+    X = np.ldexp(X, given.exponent)
+    unscreened = _core.Seeder(X, weights, given.canonical_order(), None)
     for step in range(12):
         tried = random.integers(0, len(X), 7).tolist()
         gains = seeder.gains(tried, 2)

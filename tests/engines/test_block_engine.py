@@ -182,3 +182,11 @@ def test_rows_are_not_drawn_at_random_for_empty_clusters() -> None:
     centers = np.full((3, 3), 1e4)
     with pytest.raises(DataError, match="choose 'relocate' or 'drop'"):
         fit(BlockEngine(Cut(X, [100]), 1), centers, "random")
+
+
+@pytest.mark.parametrize("lengths", [[1], [4]])
+def test_inertia_added_up_after_a_relocation_is_that_of_the_moved_row(lengths: list[int]) -> None:
+    X = np.array([[0.0], [1e17], [0.1], [-0.1]])  # the outlier leaves J no digits but the rows' own
+    found = fit(BlockEngine(Cut(X, lengths), 1), np.array([[0.0], [0.0], [1e17]]))
+    assert found.history[0] == pytest.approx(0.02)
+    assert (np.diff(found.history) <= 0).all()

@@ -112,7 +112,7 @@ class BlockEngine(FromSums):
         self._sums: _core.Partial | None = None
         keeps_labels = keeps_labels and not self.exponent and not isinstance(blocks, SpreadBlocks)
         self._labels = BlockLabels() if keeps_labels else None
-        self._moved = False  # whether a row was moved since
+        self._moved: list[tuple[Rows, int]] = []  # rows moved since, scaled, and to where
 
     @property
     def n_rows(self) -> int:
@@ -141,7 +141,7 @@ class BlockEngine(FromSums):
             self._follow(sums, self._labels)
         else:
             self._add(sums, partial(_add_nearest, self.n_threads, self._nearest(centers)))
-        self._sums, self._moved = sums, False
+        self._sums, self._moved = sums, []
         return Assigned(sums, 0 if before is not None and sums.equal_sums(before) else None)
 
     def _follow(self, sums: _core.Partial, labels: BlockLabels) -> int:
@@ -172,13 +172,23 @@ class BlockEngine(FromSums):
 
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
         batches, sums = _Batches(SUM_BATCH), []
-        task = partial(
-            _batch_sums, partial(_own_distances, self.n_threads, self._assigned, (centers, exponent))
-        )
+        scaled = (centers, exponent)
+        distances = partial(_own_distances, self.n_threads, self._assigned, scaled, self._places())
+        task = partial(_batch_sums, distances)
         for cut in self.blocks.map(partial(task, self._ends)):
             sums += [sum_in_batches(batch) for batch in batches.add(cut.head)]
             sums += [*cut.sums, *(sum_in_batches(batch) for batch in batches.add(cut.tail))]
         return math.fsum([*sums, *map(sum_in_batches, batches.rest())])
+
+    def _places(self) -> dict[int, dict[int, int]]:
+        """By block, where in it the rows are that were moved, and to which cluster."""
+        places: dict[int, dict[int, int]] = {}
+        missing = dict(enumerate(self._moved))
+        for first, found in self._blocks.map(partial(_first_like, dict(missing))) if missing else ():
+            for number, row in found.items():
+                if number in missing:
+                    places.setdefault(first, {})[row] = missing.pop(number)[1]
+        return places
 
     def donors(
         self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
@@ -198,7 +208,7 @@ class BlockEngine(FromSums):
 
     def move(self, partial: _core.Partial, donor: Donor, cluster: int) -> None:
         """Give one row to another cluster, until the next step."""
-        self._moved = True
+        self._moved.append((donor.values, cluster))
         partial.move(donor.values, None, 0, (donor.cluster, cluster))
 
     def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.Partial:
@@ -367,14 +377,30 @@ def _move_nearest(
 
 
 def _own_distances(
-    n_threads: int, assigned: NDArray[np.float64], scaled: tuple[NDArray[np.float64], int], block: Block
+    n_threads: int,
+    assigned: NDArray[np.float64],
+    scaled: tuple[NDArray[np.float64], int],
+    moved: dict[int, dict[int, int]],
+    block: Block,
 ) -> NDArray[np.float64]:
-    """Each row's squared distance to the centre of the cluster it was ``assigned``, all times two to a
-    power."""
+    """Each row's squared distance to the centre of the cluster it was ``assigned``, or moved to since, all
+    times two to a power."""
     centers, exponent = scaled
     labels = nearest_centers(block.rows, assigned, n_threads)
+    for row, cluster in moved.get(block.first, {}).items():
+        labels[row] = cluster
     rows = times_two_to(block.rows, exponent)
     return _core.own_squared_distances(rows, times_two_to(centers, exponent), labels, n_threads)
+
+
+def _first_like(moved: dict[int, tuple[Rows, int]], block: Block) -> tuple[int, dict[int, int]]:
+    """Of moved rows, the first in the block that equals each."""
+    found = {}
+    for number, (values, _) in moved.items():
+        like = np.flatnonzero((block.rows == values).all(axis=1))
+        if len(like):
+            found[number] = int(like[0])
+    return block.first, found
 
 
 def _batch_sums(
