@@ -396,7 +396,7 @@ def _words(result: Segmentation, n_files: int) -> Iterator[str]:
     if result.fit is None:
         yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"
         described = zip(result.scene.bands, result.model.bands, strict=True)
-        if not all(band.description and of_model for band, of_model in described):
+        if not all(band.description == of_model != "" for band, of_model in described):
             yield "Bands without a description were taken for the model's in the order given"
     else:
         fit = result.fit
