@@ -26,6 +26,7 @@ from kmosaic.scenes.map_outputs import MapOutputs
 from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
 from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
+from kmosaic.scenes.raster_output import check_raster_name
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.room import Output, check_room
 from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling, fit_scaling_on
@@ -206,7 +207,7 @@ def segment(
     n_clusters : int or None
         How many classes to find; None: those of ``model`` are used.
     output : path or None
-        The GeoTIFF to write; None: the labels are returned.
+        The GeoTIFF to write, a name that ends in .tif or .tiff; None: the labels are returned.
     **options
         Those of ``SegmentOptions``.
 
@@ -259,6 +260,9 @@ class _Job:
             if asked.isodata is not None and asked.names is not None:
                 remedy = "keep the classes in a model, then draw its map with names"
                 raise DataError(f"how many classes there will be to name is not known with isodata; {remedy}")
+        for path in (self.output, asked.second_best, asked.distances):
+            if path is not None:
+                check_raster_name(path)
         if asked.statistics_path is not None:
             check_statistics_name(asked.statistics_path)
         self._check_outputs(self._inputs())
