@@ -11,10 +11,11 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError, _imaging
 
 from kmosaic.images.collection import printable
 from kmosaic.images.resize import resize_array, resize_picture
+from kmosaic.libtiff import silence_libtiff
 
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 # Where Pillow begins to warn of decompression bombs; 256 MB a picture as RGB.
@@ -153,6 +154,7 @@ def _open(stream: IO[bytes]) -> Image.Image:
     if not stream.read(1):
         raise UnusableImageError("empty file")
     stream.seek(0)
+    silence_libtiff(_imaging.__file__)
     picture = Image.open(stream, formats=FORMATS)
     # Our own limit holds even where Image.MAX_IMAGE_PIXELS was raised or taken away.
     if picture.width * picture.height > MAX_PIXELS:

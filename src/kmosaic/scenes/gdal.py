@@ -13,7 +13,7 @@ from typing import Any
 from kmosaic.cluster.fields import printable_text
 from kmosaic.engines import resolve_n_threads
 from kmosaic.errors import DataError, MissingLibraryError
-from kmosaic.scenes.libtiff import silence_libtiff
+from kmosaic.libtiff import silence_libtiff
 from kmosaic.scenes.sources import check_sources, refuse_special
 
 CACHE_BYTES = 16 << 20
@@ -61,10 +61,11 @@ def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
         Where GDAL fails: ``failure``, and what GDAL said.
     """
     settings = {} if network else _NO_NETWORK
-    with load_rasterio().Env(
+    rasterio = load_rasterio()
+    with rasterio.Env(
         GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(n_threads()), GDAL_VRT_ENABLE_PYTHON="NO", **settings
     ):
-        silence_libtiff()
+        silence_libtiff(rasterio._base.__file__)
         try:
             yield
         except DataError:
