@@ -25,6 +25,7 @@ from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
 from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
+from kmosaic.scenes.progress import Progress, Telling
 from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.raster_output import check_raster_name
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
@@ -33,13 +34,11 @@ from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling, fit_scaling_on
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.smoothing import check_window
-from kmosaic.scenes.sources import FilePath, files_read
+from kmosaic.scenes.sources import FilePath, FileStates, files_read
 from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
 from kmosaic.scenes.statistics_file import StatisticsTable, check_statistics_name, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
-Progress = Callable[[int, int | None, str], None]
-"""Called with what is done, of how much, and what it is."""
 
 # What is read at a time for the scaling, where memory allows; more makes nothing faster.
 _SCALING_BYTES = 32 << 20
@@ -214,7 +213,7 @@ def segment(
     Raises
     ------
     DataError
-        Where the scene cannot be read, or does not go with what was asked for.
+        Where the scene cannot be read, changes while it is, or does not go with what was asked for.
     OutputError
         Where a file exists and is not to be overwritten, or cannot be written.
 
@@ -234,6 +233,7 @@ class _Job:
     output: FilePath | None
     asked: SegmentOptions
     client: Any = None
+    files: FileStates = field(default_factory=FileStates)
 
     def run(self) -> Segmentation:
         self._check()
@@ -242,9 +242,10 @@ class _Job:
             if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
             self._check_room(scene)
+            files = FileStates(files_read(getattr(scene, "files", ())))
             dask = self.asked.dask
             client = stack.enter_context(open_cluster(dask)) if isinstance(dask, str) else dask
-            return replace(self, client=client)._run(scene)
+            return replace(self, client=client, files=files)._run(scene)
 
     def _check(self) -> None:
         """Find out before any work is done what cannot be."""
@@ -316,6 +317,7 @@ class _Job:
             fit, model = None, self._given_model(scene)
         else:
             fit = self._fit(scene, self.n_clusters)
+            self.files.check()
             model = self._fitted_model(scene, fit)
         found = time.perf_counter()
         coding = Coding(model.n_classes, asked.nodata)
@@ -334,7 +336,9 @@ class _Job:
         options = QuicklookOptions(self.asked.quicklook or 1, rgb, self.asked.memory)
         labels = result.path if result.labels is None else result.labels
         assert labels is not None
-        return take_quicklook(result.scene, labels, result.coding, options)
+        taken = take_quicklook(result.scene, labels, result.coding, options)
+        self.files.check()
+        return taken
 
     def _given_model(self, scene: Scene) -> SceneModel:
         asked = self.asked
@@ -349,7 +353,7 @@ class _Job:
         return model
 
     def _fit(self, scene: Scene, n_clusters: int) -> SceneFit:
-        asked, told = self.asked, _Telling(self.asked.progress)
+        asked, told = self.asked, Telling(self.asked.progress)
         self._names(n_clusters)
         told.what = "scaling bands"
         scaling = self._scaling(scene, told.on_pass)
@@ -415,7 +419,7 @@ class _Job:
     def _draw(
         self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
-        asked, told = self.asked, _Telling(self.asked.progress)
+        asked, told = self.asked, Telling(self.asked.progress)
         told.what = "drawing the map"
         mapping = Mapping(
             scene,
@@ -432,6 +436,7 @@ class _Job:
             on_labels = outputs.labels_to(self.output)
             on_detail = outputs.detail_to(asked.second_best, asked.distances)
             sizes, statistics = mapping.run(on_labels, on_detail, statistics=asked.statistics is not False)
+            self.files.check()
             outputs.tell(sizes)
         return outputs.held, sizes, statistics
 
@@ -441,25 +446,6 @@ class _Job:
             write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
         if self._model_path is not None:
             save_scene_model(result.model, self._model_path, overwrite=asked.overwrite)
-
-
-class _Telling:
-    """Progress of passes over a scene, in words."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self.what = ""
-
-    def on_pass(self, done: int, total: int) -> None:
-        """Take note of lines."""
-        if self._progress is not None:
-            self._progress(done, total, self.what)
-
-    def on_iteration(self, iteration: int, max_iter: int, inertia: float) -> None:
-        """Take note of an iteration."""
-        self.what = f"iteration {iteration}, J {inertia:,.6g}"
-        if self._progress is not None:
-            self._progress(iteration, max_iter, self.what)
 
 
 def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:

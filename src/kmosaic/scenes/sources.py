@@ -104,6 +104,34 @@ def files_read(names: Iterable[FilePath]) -> frozenset[str]:
     return frozenset(found)
 
 
+class FileStates:
+    """Files as they were: a scene is read again and again, and has to be the same each time."""
+
+    def __init__(self, files: Iterable[str] = ()) -> None:
+        self._before = {file: state for file in files if (state := _state(file))}
+
+    def check(self) -> None:
+        """Refuse files that are not what they were; those that were not there are not looked for.
+
+        Raises
+        ------
+        DataError
+            For the first that is another file, or whose size or time of modification changed.
+        """
+        for file, before in self._before.items():
+            if _state(file) != before:
+                shown = printable_text(file)
+                raise DataError(f"{shown} changed while it was read; start again once it is complete")
+
+
+def _state(file: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _taken_in(name: str, sources: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
     """The name itself, and all that it takes in, each with the file that names it."""
     waiting, seen = [(name, "")], set()
