@@ -56,7 +56,7 @@ def check_sources(name: str, *, network: bool) -> None:
         be looked through.
     """
     special: dict[str, list[str]] = {}  # by folder
-    for source, naming in _taken_in(name, _sources):
+    for source, naming in _taken_in([name], _sources):
         if naming and not network and is_remote(source):
             raise DataError(
                 f"{naming} takes in {source[:200]!r} over the network; where that is meant, allow it "
@@ -88,7 +88,9 @@ def refuse_special(name: str, naming: str = "") -> None:
     if kinds:
         shown = printable_text(name)[:200]
         what = f"{naming} takes in {shown!r}, which" if naming else shown
-        raise DataError(f"{what} is no regular file ({kinds[0]}), as is needed; write its content to one")
+        raise DataError(
+            f"{what} is no regular file but {kinds[0]}; write its content to a file and name that"
+        )
 
 
 def files_read(names: Iterable[FilePath]) -> frozenset[str]:
@@ -98,9 +100,8 @@ def files_read(names: Iterable[FilePath]) -> frozenset[str]:
     """
     given = [os.fspath(name) for name in names if "\0" not in os.fspath(name)]
     found = set(map(os.path.realpath, given))
-    for name in given:
-        for source, naming in _taken_in(name, _sources_if_sound):
-            found.update(map(os.path.realpath, _files_named(source, os.path.dirname(naming))))
+    for source, naming in _taken_in(given, _sources_if_sound):
+        found.update(map(os.path.realpath, _files_named(source, os.path.dirname(naming))))
     return frozenset(found)
 
 
@@ -132,9 +133,10 @@ def _state(file: str) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _taken_in(name: str, sources: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
-    """The name itself, and all that it takes in, each with the file that names it."""
-    waiting, seen = [(name, "")], set()
+def _taken_in(names: Iterable[str], sources: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """The names themselves, and all that they take in, each with the file that names it."""
+    waiting = [(name, "") for name in names]
+    seen: set[str] = set()
     while waiting:
         source, naming = waiting.pop()
         yield source, naming
