@@ -44,8 +44,10 @@ class FitReport:
         Command, seeds, versions and date.
     algorithm, parameters
         The estimator's name and its parameters.
-    fit_seconds, peak_memory_bytes, features_seconds
+    fit_seconds, features_seconds
         What the fit took, and before it the making of features, where these were measured.
+    peak_memory_bytes
+        The most the whole process had resident, from its start to this report.
     accuracy_test, n_test, test_origin
         Accuracy on images kept aside, how many they were and where they came from.
     features
@@ -188,7 +190,7 @@ def _numbers(report: FitReport) -> list[Fact]:
     if report.fit_seconds is not None:
         numbers.append(Fact("Fit time", duration(report.fit_seconds)))
     if report.peak_memory_bytes is not None:
-        numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process"))
+        numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process, from its start"))
     return numbers
 
 
