@@ -65,7 +65,9 @@ def test_images_of_ones_own(run, folder):
 
     run("explain", "--images", "pets", "--size", "12x9", "-o", "lesson.html", "--quiet")
 
-    assert "A picture of 9 x 12 pixels is 108 numbers" in (folder / "lesson.html").read_text(encoding="utf-8")
+    assert "A picture of 12 x 9 pixels (width x height) is 108 numbers" in (folder / "lesson.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.usefixtures("points", "photos")

@@ -89,7 +89,7 @@ def test_a_sweep_over_features_says_so(run, folder):
     assert "--features gradients --no-deskew" in told
     page = (folder / "s.html").read_text()
     assert "squared distances of gradients" in page
-    assert "pixels scaled to 0..1" not in page
+    assert "scaled to 0..1" not in page
 
 
 def test_colour_photographs_as_patches(run, photos):

@@ -15,6 +15,12 @@ def test_tells_what_the_model_is(run):
     assert "Made by: kmosaic fit digits --clusters 12" in text
 
 
+def test_tells_a_size_as_width_by_height(run, photos):
+    run("fit", str(photos), "--clusters", "2", "--size", "12x8", "-o", "photos.kmosaic", "--quiet")
+
+    assert "12 x 8 pixels (width x height)" in run("show", "photos.kmosaic").stdout
+
+
 @pytest.mark.usefixtures("digits_model")
 def test_draws_a_png(run, folder):
     run("show", "digits.kmosaic", "-o", "centroids.png")

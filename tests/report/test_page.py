@@ -180,6 +180,23 @@ def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
     assert "Features time 7.2 s" in fit.text
 
 
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_a_page_has_one_unit_of_inertia(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    units = {"fit": page.data.get("squared_units"), "sweep": page.data.get("units")}[name]
+    shown = re.findall(r"squared pixel values(?:, scaled to 0\.\.1)?|pixels scaled|raw pixel", page.text)
+    assert set(shown) == {units}
+
+
+def test_sizes_are_width_by_height_and_say_so() -> None:
+    form = ImageFormat(64, 96, 1, "uint8", 255)
+    rows = np.random.default_rng(0).integers(0, 256, (20, form.n_features), dtype=np.uint8)
+    images = ImageCollection("wide", rows, form, None, None, tuple(map(str, range(20))))
+    page = fit_page(images, clustered(images, 2))
+    assert page.text.count("96 x 64 pixels (width x height)") == 2
+    assert "64 x 96" not in page.text
+
+
 def test_fit_holds_every_centroid_and_the_members_that_stand_for_it(
     fit: Page, summary: ClusterSummary
 ) -> None:

@@ -125,6 +125,19 @@ def inertia_words(inertia: float, features: str | None) -> str:
     return f"inertia J {inertia:,.6g} (squared distances of {features})"
 
 
+def scaled_inertia_units(features: str | None) -> str:
+    """Return what J is in where white counts as 1, as in a sweep: pixel values, or ``features`` in words.
+
+    Examples
+    --------
+    >>> scaled_inertia_units(None), scaled_inertia_units("gradients")
+    ('squared pixel values, scaled to 0..1', 'squared distances of gradients')
+    """
+    if features is None:
+        return "squared pixel values, scaled to 0..1"
+    return f"squared distances of {features}"
+
+
 def in_seconds(seconds: float) -> str:
     """Return a duration to three digits.
 

@@ -59,7 +59,7 @@ def _facts(model: Model) -> list[str]:
     words = None if recipe.keeps_pixels else str(recipe)
     lines = [
         f"{plural(model.n_clusters, 'cluster')} of {plural(int(model.cluster_sizes.sum()), 'image')}, "
-        f"{image.width} x {image.height} pixels, {colour}, {image.dtype}, white is {image.max_value:g}",
+        f"{image.size}, {colour}, {image.dtype}, white is {image.max_value:g}",
         f"{model.algorithm}, {seed}, {plural(model.n_iter, 'iteration')}, {ended}, "
         f"{inertia_words(model.inertia, words)}, by kmosaic {model.kmosaic_version}",
     ]

@@ -84,6 +84,18 @@ class ImageFormat:
         return self.height, self.width, self.channels
 
     @property
+    def size(self) -> str:
+        """The size in words, as ``--size`` takes it: width x height, and said so where the two differ.
+
+        Examples
+        --------
+        >>> ImageFormat(64, 96, 1, "uint8", 255).size, ImageFormat(8, 8, 1, "uint8", 255).size
+        ('96 x 64 pixels (width x height)', '8 x 8 pixels')
+        """
+        order = "" if self.width == self.height else " (width x height)"
+        return f"{self.width} x {self.height} pixels{order}"
+
+    @property
     def n_features(self) -> int:
         """Values in one image: height * width * channels."""
         return self.height * self.width * self.channels

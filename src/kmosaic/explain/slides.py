@@ -270,7 +270,7 @@ def _pictures(part: Pictures) -> Iterator[Callable[[], Figure]]:
 
 def _draw_numbers(part: Pictures) -> Figure:
     form = part.format
-    figure = slide(f"{form.height} x {form.width} pixels are {form.n_features:,} numbers")
+    figure = slide(f"{form.size} are {form.n_features:,} numbers")
     left, right = panels(figure, 2)
     shown = display_range(part.collection.pixels, form)
     _show(left, tiles(part.first[None, :], form, shown)[0])

@@ -179,7 +179,7 @@ class OnnxEmbedding(ImageTransformer):
         height, width = own if self.input_size is None else self.input_size
         if (told.height or height, told.width or width) != (height, width):
             raise DataError(
-                f"{self.file} takes images of {told.height} x {told.width}, not of input_size={height, width}"
+                f"{self.file} takes images of (height, width) = {own}, not of input_size={height, width}"
             )
         chosen = ModelInput.normalised(told, (height, width), self.mean, self.deviation)
         return ImageModel(session, chosen, self.output, self.file)

@@ -110,7 +110,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "skipped": collection.skipped,
         "first": _first(maker),
         "centroids_note": _centroids_note(report),
-        "units": report.features or "raw pixel values",
+        "units": report.features or "pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(summary),
         "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
@@ -139,8 +139,8 @@ def _lead(report: FitReport) -> str:
     ended = "converged after" if summary.converged else "stopped, not yet converged, after"
     seen = f", seen as {report.features}," if report.features else ""
     text = (
-        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels{seen} were grouped "
-        f"into {count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
+        f"{count(len(report.collection), 'image')} of {form.size}{seen} were grouped into "
+        f"{count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
         f"{count(summary.n_iter, 'iteration')}."
     )
     if summary.accuracy is not None:
@@ -160,20 +160,10 @@ def _lead(report: FitReport) -> str:
 
 def _numbers(report: FitReport) -> list[Fact]:
     summary = report.summary
-    scale = report.collection.format.max_value
-    inertia = (
-        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features))
-        if report.features
-        else Fact(
-            "Inertia J",
-            inertia_text(summary.inertia / scale**2),
-            f"pixels scaled to 0..1; {inertia_text(summary.inertia)} in {squared_units(None)}",
-        )
-    )
     numbers = [
         Fact("Images", f"{len(report.collection):,}"),
         Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
-        inertia,
+        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features)),
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:
