@@ -121,7 +121,8 @@ class _Finished:
     type=RealRange(min=0.0),
     default=0.01,
     show_default=True,
-    help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best.",
+    help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best, or cannot be "
+    "told from it by two standard errors.",
 )
 @path_option("--json", help="Write every run as a list of JSON objects.")
 @path_option("--csv", help="Write every run as a line of CSV.")
