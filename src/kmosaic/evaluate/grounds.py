@@ -153,8 +153,8 @@ class Grounds:
         if self.chosen in self.as_good_as_best():
             return (
                 f"{among}{clusters} the fewest that cannot be told from the best, {self.best.n_clusters}: "
-                f"their mean {what}, {score:.3f} and {best_score:.3f}, differs by less than two standard errors"
-                f"{self._over_seeds()}."
+                f"their mean {what}, {score:.3f} and {best_score:.3f}, differs by less than two standard "
+                f"errors{self._over_seeds()}."
             )
         if self.chosen is not self.best:
             return (
@@ -201,7 +201,8 @@ class Grounds:
             return [f"On how many {kind} images is not known, and so neither is its standard error."]
         images = f"{n_images:,} {kind} image" + ("s" if n_images != 1 else "")
         seeds = " and the spread over seeds" if self._score(self.chosen).count > 1 else ""
-        return [f"Its standard error, from {images}{seeds}, is {error:.3f}."]
+        accuracy = f"The standard error of {self._score(self.chosen).mean:.3f}"
+        return [f"{accuracy}, from {images}{seeds}, is {error:.3f}."]
 
     def _seeds_sentence(self) -> str:
         score, n_seeds = self._score(self.chosen), self.chosen.n_seeds
