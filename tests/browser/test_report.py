@@ -42,6 +42,19 @@ def test_from_a_cluster_to_its_members(opened: Opener, fit_file: Path) -> None:
     assert not page.is_visible("#viewer")
 
 
+def test_names_are_whole_where_they_are_pointed_at(opened: Opener, long_names_file: Path) -> None:
+    page = opened(long_names_file)
+    name = data_of(page)["clusters"][0]["name"]
+    assert len(name) > 30
+    page.click("#cluster-mosaic button[aria-label^='Cluster 0,']")
+    assert name in page.get_attribute("#cluster-mosaic button[aria-label^='Cluster 0,']", "title")
+    member = page.locator("#cluster-detail .strip").first.locator("button").first
+    assert name[:-1] in member.get_attribute("title")
+    texts = page.locator("#cluster-detail .over, #cluster-detail dt")
+    assert texts.count() > 0
+    assert texts.evaluate_all("all => all.filter(t => t.scrollWidth > t.clientWidth + 1).length") == 0
+
+
 def test_closest_clusters_lead_on(opened: Opener, fit_file: Path) -> None:
     page = opened(fit_file)
     page.click("#cluster-mosaic button[aria-label^='Cluster 0,']")

@@ -206,10 +206,10 @@ def test_fit_holds_every_centroid_and_the_members_that_stand_for_it(
     assert len(rows) == len(set(rows))
     assert data["members"]["n_columns"] * data["members"]["n_rows"] >= len(rows)
     for number, cluster in enumerate(data["clusters"]):
-        assert [rows[i] for i in cluster["nearest"]] == summary.nearest(number, 12).tolist()
-        assert {rows[i] for i in cluster["farthest"]} <= set(summary.farthest(number, 12).tolist())
-        assert [rows[i] for i in cluster["wrong"]] == summary.wrongly_named(number, 12).tolist()
-    assert "up to 12 images nearest its centroid and the farthest" in fit.text
+        assert [rows[i] for i in cluster["nearest"]] == summary.nearest(number, 24).tolist()
+        assert {rows[i] for i in cluster["farthest"]} <= set(summary.farthest(number, 24).tolist())
+        assert [rows[i] for i in cluster["wrong"]] == summary.wrongly_named(number, 24).tolist()
+    assert "up to 24 images nearest its centroid and the farthest" in fit.text
 
 
 def test_fit_holds_images_of_each_pair_of_label_and_name(fit: Page, summary: ClusterSummary) -> None:

@@ -265,6 +265,8 @@ def _sampled_note(summary: ClusterSummary, sampled: Sampled) -> str:
     if summary.confusion is not None:
         kinds += ", up to as many whose label is not its name, and as many of each pair of label and name"
     text = f"In this page are, of each cluster, up to {count(sampled.n_members, 'image')} {kinds}."
+    if sampled.lossy:
+        text += " They are compressed as JPEG, which changes them a little."
     left_out = summary.n_clusters - sampled.n_clusters
     if left_out:
         text += f" The {left_out:,} smallest clusters are left out to keep it small; the table has all."
