@@ -107,7 +107,7 @@ $(STAMPS)/venv:
 	@touch $@
 
 $(STAMPS)/installed: $(STAMPS)/venv $(SOURCES)
-	@echo "Building kmosaic; the first time takes a minute or two"
+	@echo "Building kmosaic; the first time takes a few minutes"
 	@$(PIP) install --quiet .
 	@touch $@
 
