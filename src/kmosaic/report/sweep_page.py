@@ -119,7 +119,7 @@ _COLUMNS = (
     _Column("silhouette", "Silhouette", "sampled", _score),
     _Column("n_iter", "Iterations", "", lambda value: f"{value:,.0f}"),
     _Column("fit_seconds", "Fit time", "", duration),
-    _Column("peak_memory_bytes", "Peak memory", "of the process during the fit", memory),
+    _Column("peak_memory_bytes", "Peak memory", "process, in the fit", memory),
 )
 _RUN_COLUMNS = (
     _COLUMNS[0],
