@@ -175,6 +175,12 @@ def test_numbers_of_clusters_that_cannot_be_told_from_the_best_are_named() -> No
     assert found.reason.count("two standard errors") == 1
 
 
+def test_scatter_over_seeds_does_not_make_a_number_as_good_as_the_best() -> None:
+    scores = {10: (0.73, 0.89), 36: (0.92, 0.93), 64: (0.95, 0.953)}
+    found = of(*[run(k, s, accuracy_test=v[s], n_test=359) for k, v in scores.items() for s in (0, 1)])
+    assert (found.n_clusters, found.as_good_as_best) == (36, (36,))
+
+
 def test_the_fewest_that_cannot_be_told_from_the_best_are_recommended_whatever_the_tolerance() -> None:
     scores = {10: 0.50, 64: 0.85, 144: 0.88, 256: 0.87}
     runs = [run(k, accuracy_test=p, n_test=359) for k, p in scores.items()]

@@ -89,16 +89,17 @@ def as_good_as(best: TableRow, rows: Sequence[TableRow], basis: str) -> list[Tab
     """Return those of ``rows`` whose score is less than two standard errors of the difference from the best.
 
     The two errors are added as if independent. Scores on the same images go up and down together, so
-    this rather calls two alike than apart.
+    this rather calls two alike than apart. A row's own error counts up to that of the best: scores that
+    scatter over the seeds are no reason to call it as good.
     """
     best_error = standard_error(best, basis)
     if best_error is None:
         return []
     found = []
     for row in rows:
-        error = standard_error(row, basis)
+        error = min(standard_error(row, basis) or 0.0, best_error)
         difference = column(best, basis).mean - column(row, basis).mean
-        if row is not best and difference <= 2 * math.hypot(best_error, error or 0.0):
+        if row is not best and difference <= 2 * math.hypot(best_error, error):
             found.append(row)
     return found
 
