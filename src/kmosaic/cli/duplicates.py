@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, written
+from kmosaic.cli.console import note_skipped, plural, say, say_rows, written
 from kmosaic.cli.features import deskew_option
 from kmosaic.cli.neighbours import Search, read
 from kmosaic.cli.options import (
@@ -22,7 +21,6 @@ from kmosaic.cli.options import (
 )
 from kmosaic.cli.outputs import check_picture, write_assignments
 from kmosaic.cli.request import Reading
-from kmosaic.csv_table import write_rows
 from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
@@ -79,7 +77,7 @@ def duplicates(source: str, output: Path | None, picture: Path | None, **given: 
     groups = duplicate_groups(search.find(images, 7, quiet=quiet), most)
     note_skipped(images)
     if output is None:
-        write_rows(sys.stdout, _HEADER, _rows(images, groups))
+        say_rows(_HEADER, _rows(images, groups))
     else:
         write_assignments(output, _HEADER, _rows(images, groups), overwrite=force)
         say(_words(images, groups))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, written
+from kmosaic.cli.console import note_skipped, plural, say, say_rows, written
 from kmosaic.cli.options import WholeNumber, data_dir_option, ending_options, path_option, strict_option
 from kmosaic.cli.outputs import label_texts, write_assignments
 from kmosaic.cli.request import note_missing_data_folder
-from kmosaic.csv_table import write_rows
 from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
@@ -88,7 +86,7 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     note_skipped(result.images)
     rows = _rows(result)
     if output is None:
-        write_rows(sys.stdout, _HEADER, rows)
+        say_rows(_HEADER, rows)
         return
     write_assignments(output, _HEADER, rows, overwrite=chosen.force)
     say(*_words(result), written([output]))
