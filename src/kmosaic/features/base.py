@@ -136,6 +136,8 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         restored = cls(**{name: _from_json(value) for name, value in parameters.items()})
         restored.image_shape_ = _shape_of(arrays["image_shape"])
         restored.n_features_in_ = math.prod(restored.image_shape_)
+        if resolved_shape(restored.image_shape, restored.n_features_in_) != restored.image_shape_:
+            raise ValueError(f"image_shape={restored.image_shape!r}, but fitted on {restored.image_shape_}")
         for name in cls._ARRAYS:
             setattr(restored, f"{name}_", np.ascontiguousarray(arrays[name]))
         restored._check_parameters()

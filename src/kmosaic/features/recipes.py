@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
@@ -156,6 +157,7 @@ class Recipe:
                 if isinstance(step, OnnxEmbedding):
                     step.set_params(file=argument)
         widths = [model.image.n_features]
+        _check_shapes(steps, model.image.shape)
         for step in steps:
             if step.n_features_in_ != widths[-1]:
                 raise ModelFileError(
@@ -225,6 +227,7 @@ class Recipe:
                 rows = getattr(step, method)(rows)
             finally:
                 step.set_params(callback=None)
+            _check_finite(step, rows)
         if rows is X:
             rows = check_array(X, dtype=None)
         return rows  # type: ignore[no-any-return]
@@ -280,6 +283,28 @@ def _check_kinds(name: str, kinds: list[str]) -> None:
     if not set(kinds) <= {"Deskew", *known}:
         raise ModelFileError(
             f"the model's features are not the {name} it says they are; make it again with `kmosaic fit -o`"
+        )
+
+
+def _check_shapes(steps: Sequence[ImageTransformer], shape: ImageShape) -> None:
+    """Refuse steps that take other images than the model's for what they get."""
+    for step in steps:
+        if isinstance(step, Whiten):  # what it gets are features
+            return
+        if step.image_shape_ != shape:
+            raise ModelFileError(
+                f"the model's {type(step).__name__} takes images of {step.image_shape_}, and the model has "
+                f"{shape}; make it again with `kmosaic fit -o`"
+            )
+        if not isinstance(step, Deskew | Pixels):
+            return
+
+
+def _check_finite(step: ImageTransformer, rows: NDArray[Any]) -> None:
+    """Refuse features that no distance can be measured of, from a model that nobody vouches for."""
+    if rows.dtype.kind == "f" and rows.size and not (np.isfinite(rows.min()) and np.isfinite(rows.max())):
+        raise ModelFileError(
+            f"{type(step).__name__} makes NaN or infinity of these images; fit it again (`kmosaic fit -o`)"
         )
 
 
