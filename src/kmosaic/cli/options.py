@@ -163,6 +163,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--rgb", is_flag=True, help="Read every image as colour. [default: grey if all are grey]"
         ),
+        labels_from_option,
         strict_option,
         data_dir_option,
     )
@@ -217,6 +218,13 @@ def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return in_order(command, force_option, quiet_option)
 
 
+labels_from_option = click.option(
+    "--labels-from",
+    type=click.Choice(["folders", "none"]),
+    default="folders",
+    show_default=True,
+    help="What labels the images of a folder: its sub-folders, or none, for all images below it as they are.",
+)
 strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
 data_dir_option = click.option(
     "--data-dir",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, say_rows, written
-from kmosaic.cli.options import WholeNumber, data_dir_option, ending_options, path_option, strict_option
+from kmosaic.cli.console import note, note_skipped, plural, say, say_rows, written
+from kmosaic.cli.options import (
+    WholeNumber,
+    data_dir_option,
+    ending_options,
+    labels_from_option,
+    path_option,
+    strict_option,
+)
 from kmosaic.cli.outputs import label_texts, write_assignments
 from kmosaic.cli.request import note_missing_data_folder
 from kmosaic.files import check_outputs
@@ -29,6 +37,7 @@ class _Choices:
 
     features: str | None
     names: Path | None
+    labels_from: str
     strict: bool
     data_dir: Path | None
     force: bool
@@ -63,6 +72,7 @@ class _Predicted:
     "keeps the model's name for it, or has its number.",
 )
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@labels_from_option
 @strict_option
 @data_dir_option
 @ending_options
@@ -84,6 +94,7 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     note_missing_data_folder(chosen.data_dir, source)
     result = _predict(model, source, threads, chosen)
     note_skipped(result.images)
+    _note_converted(result)
     rows = _rows(result)
     if output is None:
         say_rows(_HEADER, rows)
@@ -107,12 +118,31 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     if chosen.names is not None:
         names = _names_for_all(read_names(chosen.names, model.n_clusters), names)
     with ProgressBar(quiet=chosen.quiet) as bar:
-        options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
+        options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir, labels_from=chosen.labels_from)
         images = load_images(source, model.image, options, bar)
         bar.start_over("finding the nearest centroids")
         rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
         summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
     return _Predicted(model, images, summary, names)
+
+
+def _note_converted(result: _Predicted) -> None:
+    """Warn where images are of another size or colour than those fitted on were, as far as that is known."""
+    form, converted = result.model.image, result.images.converted
+    # The size and the grey that a model was made with on request, its own images were brought to, too.
+    asked = shlex.split(result.model.command or "")
+    parts = []
+    if converted.n_resized and not any(word.startswith("--size") for word in asked):
+        parts.append(f"{plural(converted.n_resized, 'image')} of {converted.sizes} resized by {form.fit}")
+    if converted.n_greyed and "--grey" not in asked:
+        parts.append(f"{plural(converted.n_greyed, 'image')} in colour turned to grey")
+    if parts:
+        colour = "grey" if form.channels == 1 else "colour"
+        note(
+            f"kmosaic: warning: the model was fitted on {form.width} x {form.height} images in {colour}, and "
+            f"of the {plural(len(result.images), 'image')} given, {' and '.join(parts)}; clusters mean "
+            "little where images are unlike those fitted on"
+        )
 
 
 def _names_for_all(given: tuple[str, ...], own: tuple[str, ...] | None) -> tuple[str, ...]:

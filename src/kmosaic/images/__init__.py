@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kmosaic.images.collection import Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
+from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
 from kmosaic.images.datasets import load_dataset, load_images
 from kmosaic.images.fetch import download
 from kmosaic.images.idx import read_idx
@@ -10,6 +10,7 @@ from kmosaic.images.registry import DatasetCard, catalogue
 from kmosaic.images.split import SplitRows, stratified_split
 
 __all__ = [
+    "Converted",
     "Dataset",
     "DatasetCard",
     "ImageCollection",

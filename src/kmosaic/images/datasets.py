@@ -15,7 +15,7 @@ from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays, read_idx_file, read_idx_folder, read_npy, read_npz
 from kmosaic.images.assemble import Parts, Provenance, assemble
-from kmosaic.images.collection import Dataset, ImageCollection, Progress, ReadOptions, printable
+from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions, printable
 from kmosaic.images.fetch import download
 from kmosaic.images.folder import read_folder, read_image_file
 from kmosaic.images.idx import GZIP_MAGIC
@@ -89,9 +89,10 @@ def load_images(
 
     ``source`` is as in :func:`load_dataset`, or one image file; where it has a training and a test part, the
     test part is taken. Size, fit policy, channels, brightness and dtype are those of ``format`` (of
-    ``options``, only strict and data_dir count): images are fitted by the model's own policy, colour becomes
-    grey or grey RGB, and values are multiplied by the ratio of full brightnesses, so white is white whether
-    it was 255, 65535, 1.0 or 16. Sub-folders are labels if every image lies in one.
+    ``options``, only strict, data_dir and labels_from count): images are fitted by the model's own policy,
+    colour becomes grey or grey RGB, and values are multiplied by the ratio of full brightnesses, so white is
+    white whether it was 255, 65535, 1.0 or 16. Sub-folders are labels if every image lies in one.
+    ``converted`` of the result counts the images that were of another size or colour.
 
     Raises
     ------
@@ -121,7 +122,15 @@ def load_images(
     if found.kind == "other file":
         return bring_to(read_image_file(found.path, wanted), format)
     parts = _read_arrays(found, wanted, progress, format)
-    return bring_to(parts.train if parts.test is None else parts.test, format)
+    given = parts.train if parts.test is None else parts.test
+    return replace(bring_to(given, format), converted=_converted(given, format))
+
+
+def _converted(given: ImageCollection, form: ImageFormat) -> Converted:
+    height, width, channels = given.format.shape
+    n = len(given)
+    resized = (height, width) != (form.height, form.width)
+    return Converted(n if resized else 0, n if channels > form.channels else 0, f"{width} x {height} ({n:,})")
 
 
 def _identify(source: str | os.PathLike[str]) -> _Source:
