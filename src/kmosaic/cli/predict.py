@@ -79,8 +79,9 @@ class _Predicted:
 def predict(model: Path, source: str, output: Path | None, threads: int | None, **given: Any) -> None:
     """Find the cluster of every image in SOURCE, by a MODEL made with `kmosaic fit`.
 
-    Images are brought to the model's size and colours by the policy it was fitted with, and seen as it saw
-    those it was fitted on. The distance is that to the cluster's centroid, in pixel values or the units of
+    SOURCE is as for `kmosaic fit`, or one image file; for a model of rows that are no images an .npy or .npz
+    file of such rows. Images are brought to the model's size and colours by the policy it was fitted with,
+    and seen as it saw those it was fitted on. The distance is that to the cluster's centroid, in pixel values or the units of
     the model's features; without -o the table goes to stdout.
 
     \b
@@ -110,7 +111,7 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     from kmosaic.cluster import load_model
     from kmosaic.evaluate import read_names, summarise
     from kmosaic.features import Recipe
-    from kmosaic.images import ReadOptions, load_images
+    from kmosaic.images import ReadOptions, load_images, load_rows
 
     model = load_model(path)
     recipe = Recipe.of(model, chosen.features)
@@ -119,7 +120,10 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
         names = _names_for_all(read_names(chosen.names, model.n_clusters), names)
     with ProgressBar(quiet=chosen.quiet) as bar:
         options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir, labels_from=chosen.labels_from)
-        images = load_images(source, model.image, options, bar)
+        if model.image is None:
+            images = load_rows(source, model.cluster_centers.shape[1])
+        else:
+            images = load_images(source, model.image, options, bar)
         bar.start_over("finding the nearest centroids")
         rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
         summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
@@ -129,6 +133,8 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
 def _note_converted(result: _Predicted) -> None:
     """Warn where images are of another size or colour than those fitted on were, as far as that is known."""
     form, converted = result.model.image, result.images.converted
+    if form is None:
+        return
     # The size and the grey that a model was made with on request, its own images were brought to, too.
     asked = shlex.split(result.model.command or "")
     parts = []
@@ -163,7 +169,7 @@ def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:
 
 def _words(result: _Predicted) -> Iterator[str]:
     n_used = int((result.summary.cluster_sizes > 0).sum())
-    n_images = plural(len(result.images), "image")
+    n_images = plural(len(result.images), "image" if result.model.image is not None else "row")
     yield f"{n_images} fell into {n_used:,} of {plural(result.model.n_clusters, 'cluster')}"
     names = result.names
     if names is not None and result.images.labels is not None:

@@ -148,7 +148,7 @@ class Recipe:
         name, argument = split_name(text) if text is not None else (own, None)
         if name != own:
             raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
-        if kept is None:
+        if kept is None or model.image is None:
             return cls("pixels", ())
         _check_kinds(kept.name, [step.kind for step in kept.steps])
         steps = [_restored(step) for step in kept.steps]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
-from kmosaic.images.datasets import load_dataset, load_images
+from kmosaic.images.datasets import load_dataset, load_images, load_rows
 from kmosaic.images.fetch import download
 from kmosaic.images.idx import read_idx
 from kmosaic.images.registry import DatasetCard, catalogue
@@ -22,6 +22,7 @@ __all__ = [
     "download",
     "load_dataset",
     "load_images",
+    "load_rows",
     "read_idx",
     "stratified_split",
 ]
