@@ -121,6 +121,35 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg]
         return numbers
 
 
+class ChannelNumbers(click.ParamType):  # type: ignore[type-arg]
+    """One number, or three with commas between, each of at least ``least``; given on as a tuple."""
+
+    name = "X or R,G,B"
+
+    def __init__(self, least: float = -1e6) -> None:
+        """Take the least that a number may be."""
+        self.least = least
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Parse ``0.5`` to (0.5,), and ``0.485,0.456,0.406``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (1, 3) or not all(self.least <= number <= 1e6 for number in numbers):
+            bound = "" if self.least < 0 else " above 0"
+            self.fail(
+                f"{value!r} must be one number{bound}, or three with commas between: 0.485,0.456,0.406",
+                param,
+                ctx,
+            )
+        return numbers
+
+
 class OutputPath(click.Path):
     """A file or folder to write, by a name that is not empty: that would mean the current folder."""
 

@@ -81,8 +81,8 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
 
     SOURCE is as for `kmosaic fit`, or one image file; for a model of rows that are no images an .npy or .npz
     file of such rows. Images are brought to the model's size and colours by the policy it was fitted with,
-    and seen as it saw those it was fitted on. The distance is that to the cluster's centroid, in pixel values or the units of
-    the model's features; without -o the table goes to stdout.
+    and seen as it saw those it was fitted on. The distance is that to the cluster's centroid, in pixel values
+    or the units of the model's features; without -o the table goes to stdout.
 
     \b
     Examples:

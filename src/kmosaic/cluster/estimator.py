@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from kmosaic.cluster.dask_rows import LARGEST_VALUE, is_dask_array
 from kmosaic.cluster.streaming import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
+from kmosaic.cluster.tensors import readable
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
@@ -100,7 +101,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as the engine reads it; no copy where it is already so."""
-        rows = validate_data(self, X, reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        rows = validate_data(self, readable(X), reset=reset, dtype=_NATIVE_DTYPES, order="C")
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])

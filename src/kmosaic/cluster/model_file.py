@@ -28,6 +28,7 @@ from kmosaic.cluster.fields import (
 )
 from kmosaic.cluster.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.cluster.sealed_file import Arrays, Document, Schema, check_fields, read_sealed, write_sealed
+from kmosaic.cluster.tensors import readable
 from kmosaic.errors import DataError
 from kmosaic.version import VERSION
 
@@ -257,7 +258,7 @@ class Model:
             When ``X`` is not two-dimensional, not finite, empty, or has another number of features.
         """
         # float64 first: the dtype that check_array turns any other into.
-        rows = check_array(X, dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
+        rows = check_array(readable(X), dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
         if rows.shape[1] != self.cluster_centers.shape[1]:
             needed = f"the model was fitted on {self.cluster_centers.shape[1]}"
             if self.image is None:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from kmosaic.cluster.fields import LARGEST_VALUE
+from kmosaic.cluster.tensors import readable
 from kmosaic.engines import resolve_n_threads
 
 ImageShape = tuple[int, int, int]
@@ -166,7 +167,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Refuse fitted arrays, just restored from a file, that no fit could have left."""
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        rows: NDArray[Any] = validate_data(self, X, reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=_NATIVE_DTYPES, order="C")
         if rows.dtype == np.float64:
             largest = max(float(rows.max(initial=0)), -float(rows.min(initial=0)))
             if largest > LARGEST_VALUE:

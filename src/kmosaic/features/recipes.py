@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 
 from kmosaic.cluster import FeatureStep, Model
 from kmosaic.cluster.fields import in_short
+from kmosaic.cluster.tensors import readable
 from kmosaic.errors import DataError, ModelFileError
 from kmosaic.features.base import ImageShape, ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
@@ -32,7 +33,7 @@ class RecipeOptions:
 
     ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
     are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
-    and a colon: the file of "onnx:FILE".
+    and a colon: the file of "onnx:FILE"; ``mean`` and ``deviation`` how its images are normalised.
     """
 
     image_shape: ImageShape
@@ -41,6 +42,8 @@ class RecipeOptions:
     white: float | None = None
     n_clusters: int | None = None
     argument: str | None = None
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,15 @@ def _patches(options: RecipeOptions) -> list[ImageTransformer]:
 
 
 def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
-    return [OnnxEmbedding(options.argument or "", image_shape=options.image_shape, white=options.white)]
+    return [
+        OnnxEmbedding(
+            options.argument or "",
+            mean=options.mean,
+            deviation=options.deviation,
+            white=options.white,
+            image_shape=options.image_shape,
+        )
+    ]
 
 
 RECIPES: dict[str, RecipeEntry] = {
@@ -218,6 +229,7 @@ class Recipe:
     def _through(
         self, X: ArrayLike, method: str, n_threads: int | None, progress: StepProgress | None
     ) -> NDArray[Any]:
+        X = readable(X)
         rows: Any = X
         for step in self.steps:
             what = _WORDS.get(type(step).__name__, type(step).__name__)
