@@ -77,10 +77,7 @@ def _rows_in_words(model: Model) -> str:
         numbers = plural(model.cluster_centers.shape[1], "number")
         return f"{plural(n_rows, 'row')} of {numbers}, which are no images: there is no picture to draw"
     colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
-    return (
-        f"{plural(n_rows, 'image')}, {image.size}, {colour}, {image.dtype}, "
-        f"white is {image.max_value:g}"
-    )
+    return f"{plural(n_rows, 'image')}, {image.size}, {colour}, {image.dtype}, white is {image.max_value:g}"
 
 
 def _draw(model: Model, path: Path, *, dark: bool, medoids: bool, overwrite: bool) -> None:
