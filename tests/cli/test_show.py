@@ -78,6 +78,7 @@ class TestRowsThatAreNoImages:
         told = run("show", "v.kmosaic").stdout
         assert "4 clusters of 50 rows of 3 numbers" in told
         assert "Next" not in told
+        assert "pixel" not in told
         assert "no picture to draw" in fail("show", "v.kmosaic", "-o", "a.png")
 
     @pytest.mark.parametrize("dtype", ["float64", "int64", "uint8"])

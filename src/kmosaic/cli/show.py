@@ -54,7 +54,8 @@ def _facts(model: Model) -> list[str]:
     ended = "converged" if model.converged else "not converged"
     seed = "no fixed seed" if model.seed is None else f"seed {model.seed}"
     recipe = Recipe.of(model)
-    words = None if recipe.keeps_pixels else str(recipe)
+    pixels = model.image is not None and recipe.keeps_pixels
+    words = None if pixels else str(recipe) if recipe.steps else "the rows"
     lines = [
         f"{plural(model.n_clusters, 'cluster')} of {_rows_in_words(model)}",
         f"{model.algorithm}, {seed}, {plural(model.n_iter, 'iteration')}, {ended}, "
