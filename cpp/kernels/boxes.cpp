@@ -9,6 +9,11 @@ namespace {
 // Candidates whose sums are under way together.
 constexpr std::size_t kTogether = 4;
 
+// Less zeros, which compilers drop, and not `splat`, whose sum with them they compute.
+inline Lanes broadcast(float x) {
+    return x - Lanes{};
+}
+
 struct Points {
     static constexpr std::size_t kStride = kBoxFanOut;
     static Lanes difference(const float* feature, Lanes candidate) { return load(feature) - candidate; }
@@ -38,13 +43,13 @@ inline void compare(const Node& node, std::size_t first, const BoxCandidates& ca
 #pragma GCC unroll 4
         for (std::size_t c = 0; c < N; ++c) {
             const Lanes difference =
-                Entries::difference(node.entries + f * Entries::kStride + first, splat(values[c][f]));
+                Entries::difference(node.entries + f * Entries::kStride + first, broadcast(values[c][f]));
             sums[c] += difference * difference;
         }
     }
 #pragma GCC unroll 4
     for (std::size_t c = 0; c < N; ++c) {
-        const Lanes reach = load(node.reaches + first) + splat(candidates.slacks[numbers[c]]);
+        const Lanes reach = load(node.reaches + first) + broadcast(candidates.slacks[numbers[c]]);
         const Lanes limit = reach * greatest(reach, Lanes{} - reach);
         near |= choose(below(limit, sums[c]), splat(std::int32_t{0}),
                        splat(static_cast<std::int32_t>(1U << numbers[c])));

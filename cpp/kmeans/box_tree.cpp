@@ -214,14 +214,14 @@ class BoxTree::Worker {
     Worker(const BoxTree& tree, const Search& search)
         : tree_(tree), search_(search), wide_(tree.rows_.n_features) {}
 
-    void visit(const Visit& visit, std::vector<CloserPair>& found) {
+    void visit(const Visit& visit, Found& found) {
         nodes_.clear();
         tree_.children(search_, 1, visit, nodes_);
         for (const Visit& node : nodes_) look_at(node, found);
     }
 
   private:
-    void look_at(const Visit& visit, std::vector<CloserPair>& found) {
+    void look_at(const Visit& visit, Found& found) {
         const std::size_t d = wide_.size();
         const Level& points = tree_.levels_[0];
         std::uint32_t near[kBoxFanOut];
@@ -232,14 +232,15 @@ class BoxTree::Worker {
             if (near[l]) measure(tree_.row_at_[visit.node * kBoxFanOut + l], near[l], found);
     }
 
-    void measure(std::uint32_t row, std::uint32_t candidates, std::vector<CloserPair>& found) {
+    void measure(std::uint32_t row, std::uint32_t candidates, Found& found) {
         const std::size_t d = wide_.size();
         tree_.table_.exact->widen[tree_.rows_.dtype](tree_.rows_.row(row), d, wide_.data());
+        found.n_measured += static_cast<std::size_t>(std::popcount(candidates));
         for (; candidates; candidates &= candidates - 1) {
             const auto c = static_cast<std::uint32_t>(std::countr_zero(candidates));
             const double square =
                 tree_.table_.exact->squared_distance(wide_.data(), search_.wide.data() + c * d, d);
-            if (square < tree_.nearest_.squares[row]) found.push_back({square, row, c});
+            if (square < tree_.nearest_.squares[row]) found.pairs.push_back({square, row, c});
         }
     }
 
@@ -266,15 +267,20 @@ void BoxTree::find(const std::vector<std::size_t>& candidates, std::vector<std::
     if (found_.size() < n_tasks) found_.resize(n_tasks);
     parallel_for(n_tasks, parallel, [&] {
         return [&, worker = Worker(*this, search)](std::size_t task) mutable {
-            found_[task].clear();
+            found_[task].pairs.clear();
+            found_[task].n_measured = 0;
             for (std::size_t v = task * kTask; v < std::min((task + 1) * kTask, visits_.size()); ++v)
                 worker.visit(visits_[v], found_[task]);
         };
     });
     nearer.resize(candidates.size());
     for (std::vector<NearerRow>& rows : nearer) rows.clear();
-    for (std::size_t task = 0; task < n_tasks; ++task)
-        for (const CloserPair& pair : found_[task]) nearer[pair.candidate].push_back({pair.row, pair.square});
+    n_measured_ = 0;
+    for (std::size_t task = 0; task < n_tasks; ++task) {
+        n_measured_ += found_[task].n_measured;
+        for (const CloserPair& pair : found_[task].pairs)
+            nearer[pair.candidate].push_back({pair.row, pair.square});
+    }
     for (std::vector<NearerRow>& rows : nearer)
         std::sort(rows.begin(), rows.end(),
                   [](const NearerRow& a, const NearerRow& b) { return a.row < b.row; });

@@ -55,6 +55,9 @@ class BoxTree {
     // The row's nearest distance has become less.
     void lower(std::size_t row);
 
+    // How many pairs of a row and a candidate the last search measured.
+    [[nodiscard]] std::size_t n_measured() const { return n_measured_; }
+
   private:
     // Nodes of kBoxFanOut entries. An entry is a row on level 0, and above it a node of the level below.
     struct Level {
@@ -66,6 +69,10 @@ class BoxTree {
     struct Visit {
         std::uint32_t node;
         std::uint32_t candidates;
+    };
+    struct Found {
+        std::vector<CloserPair> pairs;
+        std::size_t n_measured = 0;
     };
     struct Search;
     class Worker;
@@ -91,8 +98,9 @@ class BoxTree {
     std::vector<std::uint32_t> position_;  // [row]
     std::vector<float> errors_;            // [position]: e_x, from above
     std::vector<Level> levels_;
-    std::vector<Visit> visits_, next_;            // of the search under way
-    std::vector<std::vector<CloserPair>> found_;  // by task
+    std::size_t n_measured_ = 0;
+    std::vector<Visit> visits_, next_;  // of the search under way
+    std::vector<Found> found_;          // by task
 };
 
 }  // namespace kmosaic
