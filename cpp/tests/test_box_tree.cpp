@@ -91,7 +91,8 @@ std::vector<double> values_of(int kind, std::size_t n, Random& random) {
 TEST(rows_of_reals_are_found_as_by_brute_force) {
     Random random(1);
     for (const std::size_t d : {1U, 2U, 7U, 40U})
-        for (const std::size_t n : {1U, 16U, 17U, 300U, 4200U / d + 16})
+        for (const std::size_t n :
+             {std::size_t{1}, std::size_t{16}, std::size_t{17}, std::size_t{300}, 4200 / d + 16})
             for (int kind = 0; kind < 6; ++kind) {
                 std::vector<double> values = values_of(kind, n * d, random);
                 if (n > 20) values[d] *= 1e9;  // an outlier
