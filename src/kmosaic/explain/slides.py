@@ -113,7 +113,7 @@ def _two_steps(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
 
 def _step_words(step: Step, is_end: bool) -> str:
     if step.kind == "start":
-        return "The start: no point has a cluster yet."
+        return "The start: no point has a cluster yet, so all are grey."
     if step.kind == "update":
         return f"Update step: each centroid moves to the mean of its points. J = {step.inertia:,.4g}"
     what = "no point changes its cluster: the end" if is_end else "each point joins its nearest centroid"
