@@ -1,7 +1,7 @@
 // Part 1: two steps, over and over, on points the reader may change.
 
 import { byId, counted, make, makeSelect, short } from "../../report/scripts/dom.js";
-import { MOST_POINTS, readPoints } from "./csv.js";
+import { likelyColumns, MOST_POINTS, parsePoints, readRows } from "./csv.js";
 import { InertiaCurve, stepWords } from "./curve.js";
 import { carefulStart, randomStart, run, seededRandom } from "./kmeans.js";
 import { Player } from "./player.js";
@@ -144,18 +144,48 @@ export class TwoSteps {
     });
   }
 
-  /** Takes up the points of a file of the reader's own, or says what is wrong with it. */
+  /** Takes up two columns of a file of the reader's own, or says what is wrong with it. */
   async #openFile(file) {
     if (!file) {
       return;
     }
+    const choices = byId("steps-file-columns");
+    choices.replaceChildren();
     try {
-      const { columns, points } = await readPoints(file);
+      const rows = await readRows(file);
+      const opened = { key: `file-${this.sets.length}`, title: file.name };
+      const at = likelyColumns(rows);
+      if (rows[0].length > 2) {
+        choices.append(...["Across", "Up"].map((way, i) => this.#columnChoice(opened, rows, { way, at, i })));
+      }
+      this.#takeColumns(opened, rows, at);
+    } catch (error) {
+      byId("steps-file-words").textContent = error.message;
+    }
+  }
+
+  /** The choice of the column that is drawn across, or up, where a file has more than two. */
+  #columnChoice(opened, rows, { way, at, i }) {
+    const columns = rows[0].map((cell, column) => [
+      String(column),
+      `${column + 1}: ${cell.trim().slice(0, 60)}`,
+    ]);
+    return makeSelect(way, columns, String(at[i]), (column) => {
+      at[i] = Number(column);
+      this.#takeColumns(opened, rows, at);
+    }).element;
+  }
+
+  #takeColumns({ key, title }, rows, at) {
+    try {
+      const { columns, points } = parsePoints(rows, at);
       const n_clusters = Math.min(Number(this.clusters.select.value), points.length);
-      const about = `${counted(points.length, "point")} from ${file.name}.`;
-      const key = `file-${this.sets.length}`;
-      this.sets.push({ key, title: file.name, about, columns, points, n_clusters, steps: null });
-      this.choice.select.append(make("option", { value: key }, file.name));
+      const about = `${counted(points.length, "point")} from ${title}.`;
+      if (this.sets.every((set) => set.key !== key)) {
+        this.choice.select.append(make("option", { value: key }, title));
+      }
+      this.sets = this.sets.filter((set) => set.key !== key);
+      this.sets.push({ key, title, about, columns, points, n_clusters, steps: null });
       this.choice.select.value = key;
       byId("steps-file-words").textContent = about;
       this.open(key);
