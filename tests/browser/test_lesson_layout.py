@@ -1,4 +1,4 @@
-"""How the lesson's page shows itself: colours, what is folded away, and what phones and printers make of it."""
+"""How the lesson's page shows itself: colours, folds, phones, print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from kmosaic.explain import Lesson
 
 from .conftest import Opener
 
@@ -124,3 +127,37 @@ def test_half_steps_are_whole_numbers_each_once(
     ticks = page.locator("#steps-curve [data-mark='x-axis tick label'] text").all_text_contents()
     steps = int(re.search(r"of (\d+)", page.inner_text("#steps-player .words"))[1])
     assert ticks == [str(number) for number in range(1, steps + 1)]
+
+
+def test_columns_that_spread_unlike_get_a_hint(opened: Opener, lesson_file: Path, tmp_path: Path) -> None:
+    page = opened(lesson_file)
+    hint = page.locator("#steps-scale")
+    assert not hint.is_visible()
+    page.click("text=Use points of your own")
+    rows = [(1.0, 100.0), (2.0, 900.0), (4.0, 300.0)]
+    page.set_input_files("#steps-file", points_of(tmp_path / "unlike.csv", rows))
+    page.get_by_text("3 points from unlike.csv.").first.wait_for()
+    ratio = np.std([100, 900, 300]) / np.std([1, 2, 4])
+    assert f"y spreads {ratio:.4g} times as far as x" in hint.inner_text()
+    hint.locator("a").click()
+    assert page.evaluate("document.querySelector('#scale').getBoundingClientRect().top") < 400
+    page.set_input_files("#steps-file", points_of(tmp_path / "like.csv", [(1, 1), (2, 3), (4, 2)]))
+    page.get_by_text("3 points from like.csv.").first.wait_for()
+    assert not hint.is_visible()
+
+
+def test_other_units_are_drawn_side_by_side(opened: Opener, lesson_file: Path, lesson: Lesson) -> None:
+    page = opened(lesson_file)
+    for number, found in enumerate(lesson.sizes.units):
+        plane = page.locator(f"#units-{number}")
+        assert plane.locator(".points path").count() == len(found.data.points)
+        assert plane.locator(".centroid").count() == 3
+        assert plane.locator(".axes .name").first.text_content() == found.data.columns[0]
+
+
+def test_inertia_of_images_has_its_unit_everywhere(opened: Opener, lesson_file: Path) -> None:
+    page = opened(lesson_file)
+    for words in ("#film-player .words", "#mosaic-words"):
+        assert re.search(r"J = [\d,]+ squared pixel values", page.inner_text(words))
+    assert "J per image" not in page.inner_text("#pictures")
+    assert "squared" in page.inner_text("#steps-formula")

@@ -58,6 +58,16 @@ def test_two_columns_of_many_are_chosen(run, folder):
     assert first["points"] == rows[:, [2, 1]].tolist()
 
 
+def test_columns_that_spread_unlike_are_told(run, folder):
+    rows = np.random.default_rng(0).normal(size=(20, 2)) * [1, 400]
+    (folder / "unlike.csv").write_text("\n".join(["age,income", *(f"{x},{y}" for x, y in rows)]))
+
+    loud = run("explain", "--data", "unlike.csv", "--frames", "loud", "--parts", "3")
+    assert "Hint: income spreads" in loud.stderr
+    quiet = run("explain", "--data", "unlike.csv", "--frames", "quiet", "--parts", "3", "--quiet")
+    assert quiet.stderr == ""
+
+
 def test_slides_and_animation_of_one_part(run, folder):
     run("explain", "--frames", "slides", "--animation", "steps.gif", "--parts", "1", "--quiet")
 

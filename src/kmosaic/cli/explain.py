@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import say, written
+from kmosaic.cli.console import note, say, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
     NamesType,
@@ -151,9 +151,15 @@ def _run(request: _Request, reading: Reading) -> list[Path]:
 
 
 def _own_points(request: _Request) -> PointSet | None:
-    from kmosaic.explain import read_points
+    from kmosaic.explain import read_points, scale_hint
 
-    return None if request.data is None else read_points(request.data, request.clusters or 3, request.columns)
+    if request.data is None:
+        return None
+    own = read_points(request.data, request.clusters or 3, request.columns)
+    hint = scale_hint(own)
+    if hint and not request.quiet:
+        note(f"Hint: {hint}")
+    return own
 
 
 def _write(request: _Request, lesson: Lesson, bar: ProgressBar) -> list[Path]:

@@ -107,7 +107,9 @@ class NamesType(click.ParamType):  # type: ignore[type-arg]
 
     name = "A,B"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
         """Parse ``height,weight``."""
         if isinstance(value, tuple):
             return value

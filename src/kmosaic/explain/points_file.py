@@ -149,8 +149,8 @@ def _point(row: _Row, at: tuple[int, int], n_columns: int, path: str) -> tuple[f
     if len(cells) != n_columns:
         shown = ",".join(cells)[:60]
         raise DataError(
-            f"{path}: line {line}: {shown!r} is no point; give two numbers a line, in {n_columns} columns as in "
-            f"line 1, not {len(cells)}"
+            f"{path}: line {line}: {shown!r} is no point; give two numbers a line, in {n_columns} columns as "
+            f"in line 1, not {len(cells)}"
         )
     if point is None or not all(math.isfinite(value) and abs(value) <= LARGEST_COORDINATE for value in point):
         read = ",".join(cells[column] for column in at)[:60]

@@ -16,7 +16,7 @@ const lesson = readData("page-data");
 startTheme(byId("look"));
 startFolds(byId("fold-all"), "details.question");
 hintOverflow(".scroll, .film");
-new TwoSteps(lesson.steps);
+new TwoSteps(lesson.steps, lesson.unlike_spreads);
 startStarts(lesson.starts);
 startEmpty(lesson.empty);
 startSizes(lesson.sizes);

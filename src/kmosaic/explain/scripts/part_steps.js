@@ -10,8 +10,9 @@ import { Scatter } from "./scatter.js";
 const MOST_CLUSTERS = 8;
 
 export class TwoSteps {
-  constructor(sets) {
+  constructor(sets, unlikeSpreads) {
     this.sets = sets;
+    this.unlikeSpreads = unlikeSpreads;
     this.random = seededRandom(1);
     this.#makeControls();
     this.player = new Player(byId("steps-player"), { label: "Steps", onshow: (at) => this.#show(at) });
@@ -26,6 +27,7 @@ export class TwoSteps {
     this.points = set.points;
     this.key = key;
     byId("steps-about").textContent = set.about;
+    this.#hintScale();
     this.clusters.select.value = String(set.n_clusters);
     this.starts.select.value = "opened";
     this.scatter = new Scatter(byId("steps-plane"), {
@@ -64,6 +66,20 @@ export class TwoSteps {
     const centroids = this.steps[this.player.at].centroids;
     this.points = points;
     this.#rerun(centroids, at);
+  }
+
+  /** Says so where one column spreads so much farther than the other that it decides nearly alone. */
+  #hintScale() {
+    const spreads = [0, 1].map((i) => d3.deviation(this.points, (point) => point[i]) ?? 0);
+    const wide = d3.maxIndex(spreads);
+    const ratio = spreads[wide] / spreads[1 - wide];
+    const hint = byId("steps-scale");
+    hint.hidden = !(Number.isFinite(ratio) && ratio >= this.unlikeSpreads);
+    hint.replaceChildren(
+      `${this.columns[wide]} spreads ${short(ratio)} times as far as ${this.columns[1 - wide]}, so it decides the clusters nearly alone. Standardise both columns first: `,
+      make("a", { href: "#scale" }, "Scale first"),
+      ".",
+    );
   }
 
   /** Starts anew, as the reader chose: with how many clusters, and where. */
