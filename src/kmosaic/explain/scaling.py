@@ -42,7 +42,8 @@ def standardised(points: Points) -> Points:
     [[-1.0, 0.0], [1.0, 0.0]]
     """
     spread = points.std(axis=0)
-    return (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    scaled: Points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return scaled
 
 
 def scale_hint(data: PointSet) -> str | None:
@@ -74,7 +75,7 @@ def rescaled() -> tuple[Rescaled, ...]:
         "mm and kg": replace(
             people, points=people.points * [10.0, 1.0], columns=("height in mm", "weight in kg")
         ),
-        "standardised, from cm or mm": replace(
+        "standardised": replace(
             people,
             points=standardised(people.points),
             columns=("height, standardised", "weight, standardised"),

@@ -82,7 +82,10 @@ function misfitHistogram(misfit, k) {
 
 function showUnits({ points, columns, title, end }, i) {
   byId(`units-${i}`).append(make("p", { class: "side" }, title));
-  const scatter = scatterAt(`units-${i}`, { columns, label: `${title}: people, and the sizes they are given` });
+  const scatter = scatterAt(`units-${i}`, {
+    columns,
+    label: `${title}: people, and the sizes they are given`,
+  });
   scatter.fit(points);
   scatter.draw({ points, ...end });
 }
