@@ -101,6 +101,7 @@ def test_images_of_ones_own(run, folder):
         (("-o", "a.html", "--clusters", "3"), 2, "--clusters goes with --data"),
         (("-o", "a.html", "--columns", "1,2"), 2, "--columns goes with --data"),
         (("-o", "a.html", "--data", "points.csv", "--columns", "1,,2"), 2, "--columns"),
+        (("-o", "a.html", "--data", "points.csv", "--columns", "a\rb,c"), 2, "--columns"),
         (("-o", "a.html", "--data", "points.csv", "--columns", "1,depth"), 1, "'depth' is none of them"),
         (("-o", "a.html", "--parts", "1"), 2, "--parts goes with --frames or --animation"),
         (("--frames", "f", "--parts", "7"), 2, "--parts 7 must be from 1 to 6"),

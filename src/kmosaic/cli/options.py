@@ -113,7 +113,10 @@ class NamesType(click.ParamType):  # type: ignore[type-arg]
         """Parse ``height,weight``."""
         if isinstance(value, tuple):
             return value
-        names = next(csv.reader([str(value)], skipinitialspace=True), [])
+        try:
+            names = next(csv.reader([str(value)], skipinitialspace=True), [])
+        except csv.Error:  # a line break outside quotes
+            names = []
         if not names or not all(name.strip() for name in names):
             self.fail(f"{value!r} is not names with commas between, such as A,B; name columns", param, ctx)
         return tuple(names)
