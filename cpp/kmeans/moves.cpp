@@ -38,6 +38,10 @@ Moves::Moves(const Rows& rows, const Partial& partial)
     if (sums_) kind_ = sums_->small() ? kTable : kList;
 }
 
+bool Moves::fit(const ExactSums* sums) const {
+    return !sums || !sums_ || (sums->size() == sums_->size() && sums->grids() == sums_->grids());
+}
+
 Moves::Ledger& Moves::open() {
     const std::lock_guard lock(opening_);
     return ledgers_.emplace_back(*this);
