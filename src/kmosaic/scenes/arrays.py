@@ -113,6 +113,11 @@ class ArrayScene:
         try:
             lazy = self._data[tuple(index)]
             part: NDArray[Any] = np.asanyarray(lazy.compute() if hasattr(lazy, "compute") else lazy)
+            if (part.shape, part.dtype) != (lazy.shape, lazy.dtype):
+                raise ValueError(
+                    f"computed, it has shape {part.shape} and dtype {part.dtype}; it was declared with "
+                    f"{lazy.shape} and {lazy.dtype}; mend what makes its chunks, or their declaration"
+                )
         except (OSError, RuntimeError, ValueError, MemoryError) as error:  # whatever a lazy array reads
             raise DataError(
                 f"{self._name} cannot be read in lines {top + 1} to {top + n_lines}: {str(error)[:300]}"
