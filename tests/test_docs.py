@@ -31,6 +31,13 @@ _BLOCK = re.compile(
 _LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
 
 
+def test_what_search_needs_comes_with_the_site() -> None:
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    vendored = re.search(r"polyfills: \[(.*iframe-worker.*)\]", settings)
+    assert vendored is not None
+    assert "IFrameWorker" in (ROOT / "docs" / vendored[1]).read_text(encoding="utf-8")
+
+
 @dataclass(frozen=True)
 class Block:
     """A fenced block: its language, its code, and the mark on the line before."""

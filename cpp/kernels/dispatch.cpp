@@ -29,6 +29,7 @@ namespace kmosaic {
     extern const SumKernels sum_kernels;               \
     extern const DistortionKernels distortion_kernels; \
     extern const BoundKernels bound_kernels;           \
+    extern const BoxKernels box_kernels;               \
     }                                                  \
     KMOSAIC_DECLARE_BYTES(isa)
 
@@ -130,6 +131,7 @@ bool has_neonmm() {
      &isa::colour_kernels,                         \
      &name::byte_kernels,                          \
      &isa::bound_kernels,                          \
+     &isa::box_kernels,                            \
      &isa::exact_kernels,                          \
      &isa::sum_kernels,                            \
      &isa::distortion_kernels}

@@ -440,6 +440,26 @@ struct BoundKernels {
                   const std::int32_t* group_of_lane, std::size_t n_rows, std::uint16_t* below);
 };
 
+// A node of a tree of boxes (kmeans/box_tree.hpp): kBoxFanOut boxes in the lanes, or points where a box is one row.
+constexpr std::size_t kBoxFanOut = 16;
+
+// Candidates in float32, each with what is added to every reach for it.
+struct BoxCandidates {
+    const float* values;  // [candidate][feature]
+    const float* slacks;
+    std::uint32_t chosen;  // a bit for each that is looked for
+};
+
+struct BoxKernels {
+    // Both: near[l] = a bit for each chosen candidate that may be within reach of entry l, reaches[l] + slack; no entry of
+    // negative reach is near. What rounds is covered by the reaches.
+    void (*near_points)(const float* points, const float* reaches, std::size_t n_features,
+                        const BoxCandidates& candidates, std::uint32_t* near);  // points[feature][lane]
+    // boxes[feature][0: low, 1: high][lane]
+    void (*near_boxes)(const float* boxes, const float* reaches, std::size_t n_features,
+                       const BoxCandidates& candidates, std::uint32_t* near);
+};
+
 struct Kernels {
     const char* name;
     bool (*supported)();
@@ -449,6 +469,7 @@ struct Kernels {
     const ColourKernels* colours;
     const ByteKernels* bytes;
     const BoundKernels* bounds;
+    const BoxKernels* boxes;
     const ExactKernels* exact;
     const SumKernels* sums;
     const DistortionKernels* distortion;

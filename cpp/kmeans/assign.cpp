@@ -154,6 +154,7 @@ std::size_t assign_blocks(const Task& task, const AnyScreen& screen, std::size_t
 
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    Moves* moves, const WordRange* range) {
+    check_finite(centers);
     if (rows.n_features <= kNarrowFeatures)
         return NarrowAssigner(rows, parallel, range).assign(centers, labels, parallel, moves);
     if (pays_densely(rows, centers))

@@ -13,6 +13,7 @@ Assigner::Assigner(const Rows& rows, const Parallel& parallel, RowSketches::Use 
 
 std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                              Moves* moves) {
+    check_finite(centers);
     if (narrow_) return narrow_->assign(centers, labels, parallel, moves);
     return bounded_ ? bounded_->assign(centers, labels.wide(), parallel, moves)
                     : kmosaic::assign(rows_, centers, labels, parallel, moves);

@@ -12,10 +12,13 @@ constexpr std::size_t kLeastFeatures = 33;
 
 }  // namespace
 
+bool have_codes(const Rows& rows, const BoundedAssigner* bounded) {
+    return bounded && rows.n_features >= kLeastFeatures && SiftedPairs::possible(*bounded);
+}
+
 std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const BoundedAssigner* bounded,
                                                 const Nearest& nearest) {
-    if (bounded && rows.n_features >= kLeastFeatures && SiftedPairs::possible(*bounded))
-        return std::make_unique<SiftedPairs>(rows, *bounded, nearest);
+    if (have_codes(rows, bounded)) return std::make_unique<SiftedPairs>(rows, *bounded, nearest);
     return std::make_unique<TiledPairs>(rows, nearest);
 }
 

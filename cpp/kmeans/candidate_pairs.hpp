@@ -53,6 +53,9 @@ class CandidatePairs {
     [[nodiscard]] virtual std::unique_ptr<Finder> finder() const = 0;
 };
 
+// Whether the rows have codes that rule pairs out.
+bool have_codes(const Rows& rows, const BoundedAssigner* bounded);
+
 // By certified scores of the rows' sketches (centroid_codes.hpp) where rows have codes, and else by the triangle
 // inequality and tiles of distances. `bounded` may be null.
 std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const BoundedAssigner* bounded,

@@ -31,6 +31,11 @@ Moves::Moves(const Rows& rows, const ExactSums& sums)
 
 Moves::Moves(const Rows& rows, const Partial& partial) : Moves(rows, partial.sums()) {}
 
+bool Moves::fit(const ExactSums& sums) const {
+    return sums.size() == sums_.size() && sums.grids() == sums_.grids() &&
+           sums.weight_grids() == sums_.weight_grids();
+}
+
 Moves::Ledger& Moves::open() {
     const std::lock_guard lock(opening_);
     return ledgers_.emplace_back(*this);

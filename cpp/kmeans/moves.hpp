@@ -58,6 +58,8 @@ class Moves {
     [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
     // Whether sums can be made from the moves; if not, all rows must be summed anew: too many moved.
     [[nodiscard]] bool complete() const { return n_listed_ <= most_listed_; }
+    // Whether a table of the moves' sums is one of these.
+    [[nodiscard]] bool fit(const ExactSums& sums) const;
     // What was listed, by ledger.
     [[nodiscard]] std::vector<std::span<const MovedRow>> lists() const;
     // Each ledger's table, where sums are few.

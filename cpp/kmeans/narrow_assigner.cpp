@@ -219,7 +219,8 @@ NarrowAssigner::NarrowAssigner(const Rows& rows, const Parallel& parallel, const
 std::size_t NarrowAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                                    Moves* moves) {
     std::optional<WordScreen> words;
-    if (range_ && centers.n_clusters <= kMostWordClusters) words.emplace(centers, rows_.dtype, *range_);
+    if (range_ && centers.n_clusters <= kMostWordClusters && WordScreen::possible(centers))
+        words.emplace(centers, rows_.dtype, *range_);
     const bool bounded = !words && n_calls_++ > 0 && centers.n_clusters <= NarrowBounds::kMostClusters;
     if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
     if (bounded) bounds_->follow(centers);

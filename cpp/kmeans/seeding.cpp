@@ -14,6 +14,8 @@ constexpr std::size_t kMasses = 32;
 constexpr std::size_t kPairsARow = 1;
 // Fewer changed masses are summed again one by one.
 constexpr std::size_t kFewChanged = 8192;
+// A tree is planted after so many seeds.
+constexpr std::int32_t kSeedsBeforeTree = 64;
 
 std::size_t n_blocks(std::size_t n, std::size_t block) {
     return (n + block - 1) / block;
@@ -29,7 +31,8 @@ Seeder::Seeder(const Rows& rows, const std::int64_t* order, const BoundedAssigne
       mass_sums_(n_blocks(rows.n_rows, kMasses)),
       nearest_(rows.n_rows),
       pairs_(candidate_pairs(rows, bounded, nearest_)),
-      blocks_(n_blocks(rows.n_rows, kBlock)) {
+      blocks_(n_blocks(rows.n_rows, kBlock)),
+      has_codes_(have_codes(rows, bounded)) {
     for (std::size_t p = 0; p < rows.n_rows; ++p) {
         const auto row = static_cast<std::size_t>(order[p]);
         place_[row] = p;
@@ -91,7 +94,34 @@ void Seeder::add_gains(std::size_t block, std::size_t n_candidates, const std::v
     }
 }
 
+// As add_gains(), for one candidate: blocks without a pair would add 0.
+double Seeder::gain(const std::vector<NearerRow>& nearer) const {
+    double gain = 0;
+    for (std::size_t i = 0; i < nearer.size();) {
+        double sum = 0;
+        for (const std::size_t block = nearer[i].row / kBlock;
+             i < nearer.size() && nearer[i].row / kBlock == block; ++i)
+            sum += rows_.weight(nearer[i].row) * (nearest_.squares[nearer[i].row] - nearer[i].square);
+        gain += sum;
+    }
+    return gain;
+}
+
+void Seeder::plant_tree(const Parallel& parallel) {
+    if (tree_ || has_codes_ || n_seeds_ < kSeedsBeforeTree || !BoxTree::possible(rows_)) return;
+    tree_ = std::make_unique<BoxTree>(rows_, nearest_, parallel);
+    pairs_.reset();
+    blocks_ = {};
+}
+
 std::vector<double> Seeder::gains(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    plant_tree(parallel);
+    if (tree_) {
+        tree_->find(candidates, nearer_, parallel);
+        std::vector<double> gains;
+        for (const std::vector<NearerRow>& nearer : nearer_) gains.push_back(gain(nearer));
+        return gains;
+    }
     find(candidates, parallel);
     std::vector<double> gains(candidates.size(), 0.0);
     for (const Block& block : blocks_)
@@ -103,11 +133,31 @@ std::size_t Seeder::add_best(const std::vector<std::size_t>& candidates, const P
     const std::vector<double> gained = gains(candidates, parallel);
     const auto best =
         static_cast<std::size_t>(std::max_element(gained.begin(), gained.end()) - gained.begin());
-    const std::size_t n_changed = lower(best, parallel);
-    sum_changed_masses(best, n_changed, parallel);
-    pairs_->accept(best);
+    if (tree_) {
+        lower_nearer(best, parallel);
+    } else {
+        const std::size_t n_changed = lower(best, parallel);
+        sum_changed_masses(best, n_changed, parallel);
+        pairs_->accept(best);
+    }
     ++n_seeds_;
     return candidates[best];
+}
+
+// The next seed is nearer to the row than the others.
+void Seeder::take_over(std::size_t row, double square) {
+    nearest_.squares[row] = square;
+    nearest_.seeds[row] = n_seeds_;
+    masses_[place_[row]] = rows_.weight(row) * square;
+}
+
+void Seeder::lower_nearer(std::size_t candidate, const Parallel& parallel) {
+    for (const NearerRow& nearer : nearer_[candidate]) {
+        take_over(nearer.row, nearer.square);
+        tree_->lower(nearer.row);
+    }
+    if (nearer_[candidate].size() > mass_sums_.size()) return sum_all_masses(parallel);
+    for (const NearerRow& nearer : nearer_[candidate]) sum_masses(place_[nearer.row] / kMasses);
 }
 
 // Take the candidate's pairs over into `nearest`; returns how many there are.
@@ -123,9 +173,7 @@ std::size_t Seeder::lower(std::size_t candidate, const Parallel& parallel) {
             for (const CloserPair& pair : block.pairs) {
                 if (pair.candidate != candidate) continue;
                 const std::size_t row = first + pair.row;
-                nearest_.squares[row] = pair.square;
-                nearest_.seeds[row] = n_seeds_;
-                masses_[place_[row]] = rows_.weight(row) * pair.square;
+                take_over(row, pair.square);
                 ++changed;
             }
             n_changed += changed;
@@ -141,17 +189,18 @@ void Seeder::sum_masses(std::size_t block) {
     mass_sums_[block] = sum;
 }
 
+void Seeder::sum_all_masses(const Parallel& parallel) {
+    constexpr std::size_t kTask = 1024;
+    parallel_for(n_blocks(mass_sums_.size(), kTask), parallel, [&] {
+        return [&](std::size_t task) {
+            for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, mass_sums_.size()); ++b)
+                sum_masses(b);
+        };
+    });
+}
+
 void Seeder::sum_changed_masses(std::size_t candidate, std::size_t n_changed, const Parallel& parallel) {
-    if (n_changed > kFewChanged || n_changed > mass_sums_.size()) {
-        constexpr std::size_t kTask = 1024;
-        parallel_for(n_blocks(mass_sums_.size(), kTask), parallel, [&] {
-            return [&](std::size_t task) {
-                for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, mass_sums_.size()); ++b)
-                    sum_masses(b);
-            };
-        });
-        return;
-    }
+    if (n_changed > kFewChanged || n_changed > mass_sums_.size()) return sum_all_masses(parallel);
     for (std::size_t b = 0; b < blocks_.size(); ++b)
         for (const CloserPair& pair : blocks_[b].pairs)
             if (pair.candidate == candidate) sum_masses(place_[b * kBlock + pair.row] / kMasses);

@@ -5,14 +5,17 @@
 //
 //   sum_i w_i max(nearest_i - |x_i - c|^2, 0),
 //
-// so only pairs nearer than `nearest` count (candidate_pairs.hpp). Gains are added row by row in fixed blocks of rows,
-// and masses in fixed blocks along the canonical order: no bit depends on the threads.
+// so only pairs nearer than `nearest` count. While seeds are few, they are found block by block of rows
+// (candidate_pairs.hpp); later on, when a candidate is nearer to few rows, by a tree (box_tree.hpp). Gains are added row
+// by row in fixed blocks of rows, and masses in fixed blocks along the canonical order: no bit depends on the threads, nor
+// on how pairs were found.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "kmeans/box_tree.hpp"
 #include "kmeans/candidate_pairs.hpp"
 
 namespace kmosaic {
@@ -43,10 +46,15 @@ class Seeder {
         double gains[kMostCandidates] = {};
     };
 
+    void plant_tree(const Parallel& parallel);
+    [[nodiscard]] double gain(const std::vector<NearerRow>& nearer) const;
     void find(const std::vector<std::size_t>& candidates, const Parallel& parallel);
     void add_gains(std::size_t block, std::size_t n_candidates, const std::vector<CloserPair>& pairs);
+    void take_over(std::size_t row, double square);
     std::size_t lower(std::size_t candidate, const Parallel& parallel);
+    void lower_nearer(std::size_t candidate, const Parallel& parallel);
     void sum_masses(std::size_t block);
+    void sum_all_masses(const Parallel& parallel);
     void sum_changed_masses(std::size_t candidate, std::size_t n_changed, const Parallel& parallel);
 
     Rows rows_;
@@ -57,6 +65,9 @@ class Seeder {
     Nearest nearest_;
     std::unique_ptr<CandidatePairs> pairs_;
     std::vector<Block> blocks_;
+    bool has_codes_;                              // then those rule out more than a tree
+    std::unique_ptr<BoxTree> tree_;               // in place of pairs and blocks
+    std::vector<std::vector<NearerRow>> nearer_;  // by candidate, found by the tree
     std::int32_t n_seeds_ = 0;
 };
 

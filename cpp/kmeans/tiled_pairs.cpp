@@ -35,13 +35,13 @@ void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel
         for (std::size_t f = 0; f < d; ++f) lane[f * kExactPanelWidth] = wide_[c * d + f];
     }
     const std::size_t n_seeds = seeds_.size() / d;
-    reaches_.resize(n_seeds * n_candidates_);
+    reaches_.assign(n_seeds, std::numeric_limits<double>::infinity());
     parallel_for(n_seeds, n_seeds * d < 4096 ? Parallel{1, parallel.interrupted} : parallel, [&] {
         return [&](std::size_t s) {
             for (std::size_t c = 0; c < n_candidates_; ++c) {
                 const double square =
                     table_.exact->squared_distance(seeds_.data() + s * d, wide_.data() + c * d, d);
-                reaches_[s * n_candidates_ + c] = square < kLeastSquare ? 0 : square / 4 * (1 - 1e-9);
+                reaches_[s] = std::min(reaches_[s], square < kLeastSquare ? 0 : square / 4 * (1 - 1e-9));
             }
         };
     });
@@ -66,7 +66,7 @@ class TiledFinder : public CandidatePairs::Finder {
 
     void find(std::size_t first, std::size_t count, std::uint32_t candidates,
               std::vector<CloserPair>& found) override {
-        list_rows(first, count, candidates);
+        list_rows(first, count);
         for (std::size_t begin = 0; begin < rows_.size(); begin += n_step_) {
             const std::size_t n = std::min(n_step_, rows_.size() - begin);
             load(first, rows_.data() + begin, n);
@@ -93,21 +93,14 @@ class TiledFinder : public CandidatePairs::Finder {
     };
 
     // The rows that the triangle inequality leaves.
-    void list_rows(std::size_t first, std::size_t count, std::uint32_t candidates) {
-        const std::size_t n_seeds = all_.reaches_.size() / std::max<std::size_t>(all_.n_candidates_, 1);
-        reaches_.assign(n_seeds, std::numeric_limits<double>::infinity());
-        for (std::size_t s = 0; s < n_seeds; ++s)
-            for (std::uint32_t bits = candidates; bits; bits &= bits - 1)
-                reaches_[s] = std::min(
-                    reaches_[s],
-                    all_.reaches_[s * all_.n_candidates_ + static_cast<std::size_t>(std::countr_zero(bits))]);
+    void list_rows(std::size_t first, std::size_t count) {
         rows_.resize(count);
         std::size_t n = 0;
         const double* squares = all_.nearest_.squares.data() + first;
         const std::int32_t* seeds = all_.nearest_.seeds.data() + first;
         for (std::size_t r = 0; r < count; ++r) {
             rows_[n] = static_cast<std::uint32_t>(r);
-            n += seeds[r] < 0 || squares[r] > reaches_[static_cast<std::size_t>(seeds[r])];
+            n += seeds[r] < 0 || squares[r] > all_.reaches_[static_cast<std::size_t>(seeds[r])];
         }
         rows_.resize(n);
     }
@@ -157,7 +150,6 @@ class TiledFinder : public CandidatePairs::Finder {
     std::size_t n_step_;
     bool exact_;     // tiles are the squared distances themselves
     double shrink_;  // what a tile's rounding may have added
-    std::vector<double> reaches_;
     std::vector<std::uint32_t> rows_;
     std::vector<double> wide_;
     std::vector<double> tile_;

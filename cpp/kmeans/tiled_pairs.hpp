@@ -26,9 +26,8 @@ class TiledPairs : public CandidatePairs {
     std::vector<double> wide_;    // candidates in float64
     std::vector<double> panels_;  // and eight at a time, [panel][feature][lane]
     std::size_t n_candidates_ = 0;
-    std::vector<double> seeds_;  // in float64
-    std::vector<double>
-        reaches_;  // [seed][candidate]: nearest squares up to this are safe from the candidate
+    std::vector<double> seeds_;    // in float64
+    std::vector<double> reaches_;  // by seed: nearest squares up to this are safe from all candidates
 };
 
 }  // namespace kmosaic

@@ -66,6 +66,12 @@ WordRange word_range(const Rows& rows, const WordKernels& kernels, const Paralle
     return range;
 }
 
+bool WordScreen::possible(const Centers& centers) {
+    constexpr double kFarthest = 1e100;
+    return std::all_of(centers.data, centers.data + centers.n_clusters * centers.n_features,
+                       [](double value) { return std::fabs(value) < kFarthest; });
+}
+
 WordScreen::WordScreen(const Centers& centers, Dtype dtype, const WordRange& range)
     : view_{centers.n_features, centers.n_clusters, nullptr, nullptr, nullptr, nullptr, 0, 0} {
     const std::size_t n_pairs = (centers.n_features + 1) / 2;

@@ -42,6 +42,8 @@ class WordScreen {
     WordScreen(const Centers& centers, Dtype dtype, const WordRange& range);
 
     [[nodiscard]] const WordCentroids& centroids() const { return view_; }
+    // Not of centroids so far away that their squares overflow.
+    [[nodiscard]] static bool possible(const Centers& centers);
 
   private:
     void place(const Centers& centers, Dtype dtype, const WordRange& range);

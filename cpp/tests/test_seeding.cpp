@@ -119,7 +119,8 @@ TEST(the_seeds_of_brute_force_for_every_dtype_variant_and_number_of_threads) {
         std::size_t n, d, k;
     };
     for (const Shape& s : {Shape{1, 1, 3}, Shape{40, 2, 9}, Shape{1100, 3, 12}, Shape{600, 33, 10},
-                           Shape{530, 70, 40}, Shape{60, 784, 5}, Shape{4200, 196, 4}}) {
+                           Shape{530, 70, 40}, Shape{60, 784, 5}, Shape{4200, 196, 4}, Shape{300, 1, 300},
+                           Shape{400, 2, 400}, Shape{290, 17, 270}, Shape{200, 40, 150}}) {
         const std::vector<double> values = clustered(s.n, s.d, random);
         std::vector<double> weights(s.n);
         for (double& weight : weights) weight = static_cast<double>(below(random, 4) + (s.n == 1));

@@ -8,13 +8,16 @@
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from kmosaic.interpreters import refuse_sub_interpreters
 
 refuse_sub_interpreters()
 
+# As in typing, which takes long to import: Ctrl-C would find the command line not yet ready for it.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from kmosaic.cluster import KMeans, MiniBatchKMeans, load_model, save_model
     from kmosaic.configuration import Configuration, show_config
     from kmosaic.errors import (
@@ -67,7 +70,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module 'kmosaic' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

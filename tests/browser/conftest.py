@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,16 @@ def fit_file(digits: ImageCollection, tmp_path_factory: pytest.TempPathFactory) 
     summary = summarise(model, digits.pixels, digits.labels, label_names=digits.label_names)
     report = FitReport(digits, summary, Provenance("kmosaic fit digits --clusters 20"))
     return write_fit_report(tmp_path_factory.mktemp("fit") / "fit.html", report)
+
+
+@pytest.fixture(scope="session")
+def long_names_file(digits: ImageCollection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of digits whose labels are long words."""
+    few = digits.take(range(200))
+    names = tuple(f"a handwritten digit, which is called {number}" for number in range(10))
+    summary = summarise(KMeans(8, random_state=0).fit(few.pixels), few.pixels, few.labels, label_names=names)
+    report = FitReport(replace(few, label_names=names), summary)
+    return write_fit_report(tmp_path_factory.mktemp("long") / "fit.html", report)
 
 
 @pytest.fixture(scope="session")

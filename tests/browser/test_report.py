@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from kmosaic.evaluate import read_names
+from kmosaic.cluster import KMeans
+from kmosaic.evaluate import read_names, summarise
+from kmosaic.images.collection import ImageCollection
+from kmosaic.report import FitReport, write_fit_report
 
 from .conftest import HOSTILE, Opener, serious_faults
 
@@ -40,6 +43,34 @@ def test_from_a_cluster_to_its_members(opened: Opener, fit_file: Path) -> None:
     assert data["label_names"][image["label"]] in shown
     page.keyboard.press("Escape")
     assert not page.is_visible("#viewer")
+
+
+def test_names_are_whole_where_they_are_pointed_at(opened: Opener, long_names_file: Path) -> None:
+    page = opened(long_names_file)
+    name = data_of(page)["clusters"][0]["name"]
+    assert len(name) > 30
+    page.click("#cluster-mosaic button[aria-label^='Cluster 0,']")
+    assert name in page.get_attribute("#cluster-mosaic button[aria-label^='Cluster 0,']", "title")
+    member = page.locator("#cluster-detail .strip").first.locator("button").first
+    assert name[:-1] in member.get_attribute("title")
+    texts = page.locator("#cluster-detail .over, #cluster-detail dt")
+    assert texts.count() > 0
+    assert texts.evaluate_all("all => all.filter(t => t.scrollWidth > t.clientWidth + 1).length") == 0
+
+
+def test_a_course_that_starts_at_its_end_is_said_in_words(
+    opened: Opener, digits: ImageCollection, tmp_path: Path
+) -> None:
+    first = KMeans(8, random_state=0).fit(digits.pixels)
+    again = KMeans(8, init=first.cluster_centers_).fit(digits.pixels)
+    summary = summarise(again, digits.pixels, digits.labels, label_names=digits.label_names)
+    page = opened(write_fit_report(tmp_path / "again.html", FitReport(digits, summary)))
+    assert f"{round(first.inertia_):,}" in page.inner_text("#history-chart")
+    assert page.locator("#history-chart svg").count() == 0
+
+
+def test_a_course_with_a_fall_is_drawn(opened: Opener, fit_file: Path) -> None:
+    assert opened(fit_file).locator("#history-chart svg").count() > 0
 
 
 def test_closest_clusters_lead_on(opened: Opener, fit_file: Path) -> None:

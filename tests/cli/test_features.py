@@ -89,7 +89,7 @@ def test_a_sweep_over_features_says_so(run, folder):
     assert "--features gradients --no-deskew" in told
     page = (folder / "s.html").read_text()
     assert "squared distances of gradients" in page
-    assert "pixels scaled to 0..1" not in page
+    assert "scaled to 0..1" not in page
 
 
 def test_colour_photographs_as_patches(run, photos):
@@ -186,7 +186,9 @@ def test_medoids_of_a_model_of_pixels(fail, digits_model):
     assert "the model's centroids are images themselves; leave it out" in message
 
 
-def test_an_onnx_file_that_moved_is_named_again(run, fail, folder):
+@pytest.fixture
+def flat_network() -> str:
+    """A network in the current folder whose features are the pixels it gets."""
     onnx = pytest.importorskip("onnx", reason="models are made with onnx: pip install 'kmosaic[test]'")
     pytest.importorskip("onnxruntime", reason="models are run by onnxruntime: pip install 'kmosaic[onnx]'")
     given = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["n", 1, 8, 8])
@@ -194,8 +196,11 @@ def test_an_onnx_file_that_moved_is_named_again(run, fail, folder):
     graph = onnx.helper.make_graph([onnx.helper.make_node("Flatten", ["x"], ["y"])], "g", [given], [found])
     opsets = [onnx.helper.make_opsetid("", 17)]
     onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), "net.onnx")
+    return "onnx:net.onnx"
 
-    told = run("fit", "digits", "--clusters", "8", "--features", "onnx:net.onnx", "-o", "m.kmosaic", "-q")
+
+def test_an_onnx_file_that_moved_is_named_again(run, fail, folder, flat_network):
+    told = run("fit", "digits", "--clusters", "8", "--features", flat_network, "-o", "m.kmosaic", "-q")
     assert "Seen as onnx, which took" in told.stdout
     before = run("predict", "m.kmosaic", "digits").stdout
     (folder / "net.onnx").rename(folder / "moved.onnx")
@@ -205,3 +210,21 @@ def test_an_onnx_file_that_moved_is_named_again(run, fail, folder):
     assert "the model was fitted on features 'onnx', not 'gradients'; leave --features out" in message
     message = fail("fit", "digits", "--clusters", "3", "--features", "onnx", "-o", "n.kmosaic")
     assert "onnx needs its FILE; write onnx:FILE" in message
+
+
+def test_the_normalisation_of_a_network(run, fail, flat_network):
+    fit = ("fit", "digits", "--clusters", "3", "--features", flat_network, "-q", "--force", "-o", "m.kmosaic")
+    assert "--onnx-mean" in run(*fit).stderr
+    assert run(*fit, "--onnx-mean", "0.25", "--onnx-std", "0.5").stderr == ""
+    pixels = load_dataset("digits").train.pixels
+    given = Recipe.of(load_model("m.kmosaic")).transform(pixels)
+    np.testing.assert_allclose(given, (pixels / 16 - 0.25) / 0.5, atol=1e-6)
+    assert run("predict", "m.kmosaic", "digits").stderr == ""
+    sweep = run("sweep", "digits", "--clusters", "2,3", "--features", flat_network, "--onnx-mean", "0.25")
+    assert "--onnx-mean 0.25" in sweep.stdout
+
+    assert "each of the 1 channels" in fail(*fit, "--onnx-mean", "0.1,0.2,0.3")
+    for wrong in (("--onnx-std", "0"), ("--onnx-mean", "1,2"), ("--onnx-mean", "nan")):
+        assert wrong[0] in fail(*fit, *wrong, code=2)
+    message = fail("fit", "digits", "--clusters", "3", "-o", "n.kmosaic", "--onnx-std", "1", code=2)
+    assert "--features onnx:FILE" in message

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -411,3 +413,16 @@ def test_no_warning_of_clusters_of_any_usual_size(run, folder):
 
     assert "warning" not in run("fit", "crowded.npy", "--clusters", "2", "-o", "m.kmosaic", "-q").stderr
     assert "warning" not in run("fit", "digits", "--clusters", "3", "-o", "n.kmosaic", "-q").stderr
+
+
+def test_the_reported_peak_memory_is_that_of_the_whole_process(run, folder):
+    """Not of the fit alone: reading images and making features may take more."""
+    block = np.ones(1 << 26)
+    held = psutil.Process().memory_info().rss / 1e6
+    del block
+
+    run("fit", "digits", "--clusters", "4", "--report", "out.html", "--quiet")
+    figure = re.search(r"Peak memory</dt><dd>([0-9.]+) (MB|GB)", (folder / "out.html").read_text())
+
+    assert figure is not None
+    assert float(figure[1]) * {"MB": 1, "GB": 1000}[figure[2]] >= 0.99 * held

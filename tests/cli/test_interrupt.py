@@ -72,6 +72,20 @@ def test_interrupted_while_the_command_line_is_imported(folder: Path, module: st
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "kmosaic: interrupted\n")
 
 
+def test_hardly_anything_is_imported_before_it_is_ready_for_a_signal() -> None:
+    program = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import kmosaic.__main__\n"
+        "print(*(set(sys.modules) - before))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    imported = set(ended.stdout.split())
+    assert "kmosaic.__main__" in imported
+    assert not {"typing", "re", "enum", "contextlib", "functools"} & imported
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -124,6 +124,10 @@ class TestUnexpectedErrors:
                 RuntimeError("KMOSAIC_CPU=avx2: this processor does not have it"),
                 "error: KMOSAIC_CPU=avx2: this processor does not have it; unset KMOSAIC_CPU\n",
             ),
+            (MemoryError(), "not enough memory; "),
+            (ImportError("lib.so: failed to map segment from shared object"), "not enough memory to load"),
+            (RuntimeError("can't start new thread"), "not enough memory (can't start new thread)"),
+            (ImportError("no such symbol"), "unexpected ImportError"),
             (RuntimeError("x"), "unexpected RuntimeError: x; this is a bug"),
             (KeyError("x"), "unexpected KeyError: 'x'; this is a bug"),
         ],
@@ -162,6 +166,11 @@ class TestUnexpectedErrors:
         )
 
 
+@pytest.fixture
+def small_model(run) -> None:
+    run("fit", "digits", "--clusters", "2", "-o", "m.kmosaic", "--quiet")
+
+
 @pytest.mark.parametrize("redirect", [">&-", "2>&-", "> /dev/full", "| true"])
 def test_a_stdout_that_fails_loses_no_model(tmp_path: Path, redirect: str) -> None:
     model = tmp_path / "m.kmosaic"
@@ -172,9 +181,26 @@ def test_a_stdout_that_fails_loses_no_model(tmp_path: Path, redirect: str) -> No
     assert len(done.stderr.splitlines()) <= 1
 
 
-def test_help_onto_a_full_disk() -> None:
-    command = ["bash", "-c", f"{sys.executable} -m kmosaic -h > /dev/full"]
+@pytest.mark.parametrize("arguments", ["-h", "datasets", "predict m.kmosaic digits", "show m.kmosaic"])
+@pytest.mark.usefixtures("small_model")
+def test_stdout_onto_a_full_disk(arguments: str) -> None:
+    command = ["bash", "-c", f"{sys.executable} -m kmosaic {arguments} > /dev/full"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("kmosaic: error: standard output cannot be written")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps to this limit")
+@pytest.mark.parametrize("mebibytes", [64, 195, 234, 275, 310])
+def test_too_few_addresses_are_too_little_memory(mebibytes: int) -> None:
+    """Whatever fails to be loaded, and whatever that library makes of it: OpenBLAS hung, or sent Ctrl-C."""
+    line = (
+        f'ulimit -v {mebibytes * 1024}; "{sys.executable}" -m kmosaic fit digits --clusters 3 -o m.kmosaic -q'
+    )
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 1, done.stderr
+    assert "memory" in done.stderr.lower()
+    assert "bug" not in done.stderr
+    assert not Path("m.kmosaic").exists()

@@ -44,7 +44,8 @@ def test_duplicates_writes_and_draws(run, copies, folder):
         "-o", "list.csv", "--picture", "groups.png",
     ).stdout  # fmt: skip
 
-    assert "2 groups of nearly equal images: 2 of 20 images could be done without" in text
+    assert "2 groups of nearly equal images, with 4 of 20 images in them" in text
+    assert "without" not in text
     assert "Written: list.csv, groups.png" in text
     assert len(table((folder / "list.csv").read_text())) == 4
     with Image.open(folder / "groups.png") as picture:
@@ -57,6 +58,13 @@ def test_writing_is_set_upright_where_asked(run, command):
     assert run(command, "digits").stdout == plain
     assert upright != plain
     assert {row["distance"] for row in table(upright)} != {row["distance"] for row in table(plain)}
+
+
+def test_the_help_of_duplicates_says_what_the_default_distance_is_for(run):
+    text = " ".join(run("duplicates", "--help").stdout.split())
+
+    assert "default suits small drawings such as digits" in text
+    assert "photos need a distance of their own" in text
 
 
 def test_no_duplicates_is_said_and_not_drawn(run, folder):

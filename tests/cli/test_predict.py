@@ -124,3 +124,36 @@ def test_names_for_another_model_are_refused(fail, folder):
     message = fail("predict", "digits.kmosaic", "new-images/", "--names", "names.json")
 
     assert "names.json: names for 1 clusters, and the model has 12" in message
+
+
+@pytest.mark.usefixtures("digits_model")
+def test_images_unlike_those_fitted_on_are_told(run, photos):
+    told = run("predict", "digits.kmosaic", "photos")
+    assert told.stdout.count("\n") == 13
+    for words in ("warning", "8 x 8 images in grey", "12 images of 30 x 2", "12 images in colour"):
+        assert words in told.stderr
+    assert photos.is_dir()
+
+
+@pytest.mark.usefixtures("digits_model")
+def test_images_like_those_fitted_on_need_no_word(run, new_images):
+    assert "warning" not in run("predict", "digits.kmosaic", str(new_images)).stderr
+
+
+def test_a_size_that_the_model_was_made_with_needs_no_word(run, photos):
+    run("fit", "photos", "--clusters", "2", "--size", "8x8", "--grey", "-o", "m.kmosaic", "-q")
+    assert "warning" not in run("predict", "m.kmosaic", str(photos)).stderr
+
+
+@pytest.mark.parametrize("labels_from", ["folders", "none"])
+def test_images_beside_folders(run, fail, photos, labels_from):
+    (photos / "more").mkdir()
+    (photos / "00.png").rename(photos / "more" / "00.png")
+    fit = ("fit", "photos", "--clusters", "2", "--size", "8x8", "-o", "m.kmosaic", "-q")
+    if labels_from == "folders":
+        assert "--labels-from none" in fail(*fit)
+        return
+    run(*fit, "--labels-from", "none")
+    assert run("predict", "m.kmosaic", "photos", "--labels-from", "none").stdout.count("\n") == 13
+    for command in ("sweep", "neighbours", "duplicates"):
+        run(command, "photos", "--size", "8x8", "--labels-from", "none", "-q")

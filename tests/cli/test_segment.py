@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -182,6 +183,9 @@ def test_command_lines_that_make_no_sense(fail: Fail, arguments: tuple[str, ...]
         (("--memory", "1MB"), "MB is the least that works"),
         (("--names", "gone.csv"), "gone.csv: cannot be read"),
         (("--statistics", "classes.xls"), "must end in .csv or .json"),
+        (("--second-best", "second.png"), "second.png must end in .tif or .tiff"),
+        (("--distances", "distances.npy"), "distances.npy must end in .tif or .tiff"),
+        (("--model", "m.tif"), "--model m.tif is to be the model, and must not end in .tif"),
         (("--second-best", "map.tif"), "named for two outputs"),
         (("--model", "gone/m.kmosaic"), "gone is not a folder"),
     ],
@@ -189,6 +193,37 @@ def test_command_lines_that_make_no_sense(fail: Fail, arguments: tuple[str, ...]
 def test_what_cannot_be_done_is_one_line(fail: Fail, arguments: tuple[str, ...], words: str) -> None:
     assert words in fail(*COMMAND, *arguments)
     assert not Path("map.tif").exists()
+
+
+@pytest.mark.parametrize("name", ["map.png", "map.jpg", "map.npy", "map", "map.tif.gz"])
+def test_a_map_is_no_other_kind_of_file_than_a_tiff(fail: Fail, folder: Path, name: str) -> None:
+    message = fail("segment", "gone.tif", "--clusters", "4", "-o", name)
+
+    assert f"{name} must end in .tif or .tiff" in message
+    assert [path.name for path in folder.iterdir()] == ["scene.tif"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("segment", "pipe", "--clusters", "4"),
+        ("segment", "scene.tif", "--clusters", "4", "--mask", "pipe"),
+        ("segment", "scene.tif", "--clusters", "4", "--names", "pipe"),
+        ("segment", "scene.tif", "--model", "pipe"),
+    ],
+    ids=lambda arguments: " ".join(arguments[1:]),
+)
+def test_a_pipe_is_refused_wherever_a_file_is_read(folder: Path, arguments: tuple[str, ...]) -> None:
+    """In a process of its own, which would wait for good."""
+    os.mkfifo(folder / "pipe")
+    command = [sys.executable, "-m", "kmosaic", *arguments, "-o", "map.tif"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("kmosaic: error: pipe")
+    assert done.stderr.count("\n") == 1
 
 
 def test_without_rasterio_the_line_that_installs_it_is_told(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image
+
+from kmosaic import KMeans, load_model, save_model
+from kmosaic.cluster import Model
 
 
 @pytest.mark.usefixtures("digits_model")
@@ -13,6 +17,12 @@ def test_tells_what_the_model_is(run):
     assert "12 clusters of 1,797 images, 8 x 8 pixels, grey, uint8, white is 16" in text
     assert "KMeans, seed 0" in text
     assert "Made by: kmosaic fit digits --clusters 12" in text
+
+
+def test_tells_a_size_as_width_by_height(run, photos):
+    run("fit", str(photos), "--clusters", "2", "--size", "12x8", "-o", "photos.kmosaic", "--quiet")
+
+    assert "12 x 8 pixels (width x height)" in run("show", "photos.kmosaic").stdout
 
 
 @pytest.mark.usefixtures("digits_model")
@@ -54,3 +64,34 @@ class TestBadInput:
         (folder / "notes.txt").write_text("These are notes, and no model.")
 
         assert "not a kmosaic model file" in fail("show", "notes.txt")
+
+
+class TestRowsThatAreNoImages:
+    @pytest.fixture(autouse=True)
+    def vectors(self) -> None:
+        rows = np.random.default_rng(0).normal(size=(50, 3))
+        np.save("rows.npy", rows)
+        np.save("other.npy", rows[:, :2])
+        save_model(Model.from_fit(KMeans(4, random_state=0).fit(rows)), "v.kmosaic")
+
+    def test_show(self, run, fail):
+        told = run("show", "v.kmosaic").stdout
+        assert "4 clusters of 50 rows of 3 numbers" in told
+        assert "Next" not in told
+        assert "pixel" not in told
+        assert "no picture to draw" in fail("show", "v.kmosaic", "-o", "a.png")
+
+    @pytest.mark.parametrize("dtype", ["float64", "int64", "uint8"])
+    def test_predict(self, run, dtype):
+        rows = (10 * np.load("rows.npy")).astype(dtype)
+        np.save("scaled.npy", rows)
+        lines = run("predict", "v.kmosaic", "scaled.npy").stdout.splitlines()[1:]
+        expected = load_model("v.kmosaic").predict(rows.astype(float))
+        assert [int(line.split(",")[1]) for line in lines] == expected.tolist()
+        assert "50 rows fell into" in run("predict", "v.kmosaic", "rows.npy", "-o", "p.csv").stdout
+
+    @pytest.mark.parametrize(("source", "words"), [("other.npy", "(50, 2)"), ("digits", "name an .npy")])
+    def test_predict_other_things(self, fail, source, words):
+        message = fail("predict", "v.kmosaic", source)
+        assert "rows of 3 numbers" in message
+        assert words in message

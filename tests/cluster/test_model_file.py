@@ -26,7 +26,7 @@ from kmosaic.cluster.model_file import (
     load_model,
     save_model,
 )
-from kmosaic.errors import ModelFileError, OutputError
+from kmosaic.errors import DataError, ModelFileError, OutputError
 from model_files import forge
 
 TINY = ImageFormat(height=2, width=3, channels=1, dtype="uint8", max_value=255)
@@ -236,8 +236,8 @@ def test_the_forger_itself_makes_files_that_load(saved: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
-    forge(saved, {"schema_version": 3, "new_field": 1})
-    with pytest.raises(ModelFileError, match=r"schema version 3.*upgrade"):
+    forge(saved, {"schema_version": 5, "new_field": 1})
+    with pytest.raises(ModelFileError, match=r"schema version 5.*upgrade"):
         load_model(saved)
 
 
@@ -383,3 +383,39 @@ def test_image_format_takes_numpy_numbers() -> None:
     assert image == ImageFormat(28, 28, 1, "uint8", 255.0)
     assert (image.n_features, image.shape) == (784, (28, 28, 1))
     assert type(image.height) is int
+
+
+class TestRowsThatAreNoImages:
+    @pytest.fixture
+    def rows(self) -> np.ndarray[Any, Any]:
+        return np.random.default_rng(0).normal(size=(50, 3))
+
+    @pytest.fixture
+    def model(self, rows: np.ndarray[Any, Any]) -> Model:
+        return Model.from_fit(KMeans(4, random_state=0).fit(rows))
+
+    def test_are_saved_and_loaded(self, tmp_path: Path, rows: np.ndarray[Any, Any], model: Model) -> None:
+        save_model(model, tmp_path / "v.kmosaic")
+        again = load_model(tmp_path / "v.kmosaic")
+        assert_equal_models(model, again)
+        assert again.image is None
+        np.testing.assert_array_equal(again.predict(rows), model.predict(rows))
+
+    def test_have_no_picture(self, model: Model) -> None:
+        with pytest.raises(DataError, match="no picture to draw"):
+            _ = model.pictures
+
+    def test_need_rows_of_as_many_features(self, model: Model) -> None:
+        with pytest.raises(ValueError, match="X has 2 features, but the model was fitted on 3"):
+            model.predict(np.zeros((2, 2)))
+
+    def test_are_of_the_newest_schema(self, tmp_path: Path, model: Model) -> None:
+        """Which older versions name, instead of calling the file damaged."""
+        path = tmp_path / "v.kmosaic"
+        save_model(model, path)
+        forge(path, {"schema_version": 2})
+        with pytest.raises(ModelFileError, match="image format"):
+            load_model(path)
+        forge(path, {"schema_version": 5})
+        with pytest.raises(ModelFileError, match="schema version 5, .* up to 4"):
+            load_model(path)

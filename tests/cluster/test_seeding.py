@@ -81,6 +81,24 @@ def test_the_seeds_of_the_slow_oracle(name: str, weighted: bool) -> None:
 
 
 @pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("n_features", [1, 2, 16, 40])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_as_many_seeds_as_distinct_rows(n_features: int, weighted: bool) -> None:
+    random = np.random.default_rng(n_features)
+    X = np.clip(random.normal(128, 40, (330, n_features)), 0, 255).astype(np.uint8)
+    X[-30:] = X[:30]
+    weights = random.integers(0, 5, len(X)).astype(float) if weighted else None
+    order = engine(X).canonical_order()
+    ones = np.ones(len(X)) if weights is None else weights
+    expected = slow_greedy_seeds(X, ones, order, len(X), np.random.RandomState(2))
+    assert len(expected) == len(np.unique(X[ones > 0], axis=0))
+    for dtype in ("uint8", "uint16", "float32", "float64"):
+        given = MemoryEngine(X.astype(dtype), weights, 2)
+        seeds = greedy_kmeans_plus_plus(given, len(X), np.random.RandomState(2))
+        assert seeds.tolist() == expected, dtype
+
+
+@pytest.mark.usefixtures("cpu")
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e60, 1e-150])
 @pytest.mark.parametrize("shape", [(4500, 200), (700, 45), (900, 3)])
 def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> None:

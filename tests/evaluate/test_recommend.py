@@ -138,7 +138,7 @@ def test_train_accuracy_only_where_there_is_no_test_set_and_with_a_warning() -> 
 
 
 def test_the_mean_over_seeds_decides_and_the_spread_is_told() -> None:
-    runs = [run(5, seed, accuracy_test=value) for seed, value in enumerate((0.2, 0.8))]
+    runs = [run(5, seed, accuracy_test=value) for seed, value in enumerate((0.2, 0.3))]
     runs += [run(9, seed, accuracy_test=value) for seed, value in enumerate((0.6, 0.7))]
     found = of(*runs)
     assert found.n_clusters == 9
@@ -160,7 +160,7 @@ def small_test_set(**accuracies: Any) -> Any:
 
 def test_the_standard_error_counts_test_images_and_seeds() -> None:
     found = small_test_set()
-    p, n, seeds = 20 / 54, 18, [4 / 18, 7 / 18, 9 / 18]
+    p, n, seeds = 15 / 54, 18, [6 / 18, 4 / 18, 5 / 18]
     expected = math.sqrt(p * (1 - p) / n + statistics.variance(seeds) / 3)
     assert found.standard_error == pytest.approx(expected)
     assert f"from 18 test images and the spread over seeds, is {expected:.3f}" in found.reason
@@ -169,17 +169,34 @@ def test_the_standard_error_counts_test_images_and_seeds() -> None:
 
 def test_numbers_of_clusters_that_cannot_be_told_from_the_best_are_named() -> None:
     found = small_test_set()
-    assert (found.n_clusters, found.as_good_as_best) == (4, (3, 6))
-    assert (
-        "It cannot be told from 3 and 6: the differences are less than two standard errors." in found.reason
-    )
+    assert (found.n_clusters, found.best_n_clusters, found.as_good_as_best) == (3, 4, (3, 6))
+    assert "3 clusters are the fewest that cannot be told from the best, 4" in found.reason
+    assert "Nor can the best be told from 6." in found.reason
+    assert found.reason.count("two standard errors") == 1
+
+
+def test_scatter_over_seeds_does_not_make_a_number_as_good_as_the_best() -> None:
+    scores = {10: (0.73, 0.89), 36: (0.92, 0.93), 64: (0.95, 0.953)}
+    found = of(*[run(k, s, accuracy_test=v[s], n_test=359) for k, v in scores.items() for s in (0, 1)])
+    assert (found.n_clusters, found.as_good_as_best) == (36, (36,))
+
+
+def test_the_fewest_that_cannot_be_told_from_the_best_are_recommended_whatever_the_tolerance() -> None:
+    scores = {10: 0.50, 64: 0.85, 144: 0.88, 256: 0.87}
+    runs = [run(k, accuracy_test=p, n_test=359) for k, p in scores.items()]
+    for tolerance in (0.0, 0.01):
+        found = of(*runs, tolerance=tolerance)
+        assert (found.n_clusters, found.score, found.best_n_clusters) == (64, 0.85, 144)
+        assert found.as_good_as_best == (64, 256)
+        assert found.reason.count("64") == 1
 
 
 @pytest.mark.parametrize(("n_test", "rivals"), [(50, (5,)), (5000, ())])
 def test_more_test_images_tell_more_apart(n_test: int, rivals: tuple[int, ...]) -> None:
     found = of(run(5, accuracy_test=0.5, n_test=n_test), run(9, accuracy_test=0.6, n_test=n_test))
     assert found.as_good_as_best == rivals
-    said = "cannot be told from 5: the difference is less" if rivals else "differs from every other"
+    assert found.n_clusters == (5 if rivals else 9)
+    said = "fewest that cannot be told from the best, 9" if rivals else "differs from every other"
     assert said in found.reason
     assert "one seed" in found.reason
 
@@ -188,7 +205,15 @@ def test_nearly_the_best_says_what_the_best_cannot_be_told_from() -> None:
     runs = [run(k, accuracy_test=p, n_test=1000) for k, p in ((5, 0.895), (9, 0.9), (20, 0.2))]
     found = of(*runs)
     assert (found.n_clusters, found.best_n_clusters, found.as_good_as_best) == (5, 9, (5,))
-    assert "The best, 9, cannot be told from 5" in found.reason
+    assert "5 clusters are the fewest that cannot be told from the best, 9" in found.reason
+
+
+def test_nearly_the_best_by_tolerance_alone_says_what_the_best_cannot_be_told_from() -> None:
+    runs = [run(k, accuracy_test=p, n_test=1_000_000) for k, p in ((5, 0.895), (9, 0.9), (20, 0.8999))]
+    found = of(*runs)
+    assert (found.n_clusters, found.best_n_clusters, found.as_good_as_best) == (5, 9, (20,))
+    assert "within 0.01 of the best" in found.reason
+    assert "The best, 9, cannot be told from 20" in found.reason
 
 
 def test_all_right_on_few_images_is_not_certain() -> None:

@@ -28,7 +28,7 @@ from kmosaic.evaluate import (
     starting_document_row,
     sweep,
 )
-from kmosaic.evaluate.memory import PeakMemory
+from kmosaic.evaluate.memory import PeakMemory, peak_resident_bytes
 
 ISSUE_FIELDS = {
     "n_clusters",
@@ -210,6 +210,13 @@ def test_peak_memory_sees_what_is_held_only_inside() -> None:
         threading.Event().wait(0.1)
         del block
     assert memory.peak_bytes >= seen_inside >= before + (1 << 25)
+
+
+def test_the_peak_since_the_start_counts_what_is_freed_again() -> None:
+    block = np.ones(1 << 24)
+    seen_inside = psutil.Process().memory_info().rss
+    del block
+    assert seen_inside <= peak_resident_bytes() < psutil.virtual_memory().total
 
 
 ROWS = np.arange(24.0).reshape(12, 2)

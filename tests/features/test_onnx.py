@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +265,37 @@ def test_without_onnxruntime_one_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingLibraryError, match=r"need onnxruntime; pip install onnxruntime"):
         OnnxEmbedding(file).fit(np.zeros((2, 64)))
+
+
+class TestNormalisation:
+    @pytest.mark.parametrize(
+        ("metadata", "given", "warned"),
+        [
+            ({}, {}, True),
+            ({}, {"mean": (0.0,)}, False),
+            ({"std": "0.5"}, {}, False),
+            ({"Image.NominalPixelRange": "Normalized_0_1"}, {}, False),
+        ],
+    )
+    def test_a_network_that_states_none_is_told(
+        self, tmp_path: Path, colour: NDArray[np.uint8], metadata: Any, given: Any, warned: bool
+    ) -> None:
+        file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata=metadata)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            OnnxEmbedding(file, image_shape=(8, 8, 3), **given).fit(colour).transform(colour)
+        assert [("--onnx-mean" in str(warning.message)) for warning in caught] == [True] * warned
+
+    def test_numbers_have_to_be_one_a_channel(self, tmp_path: Path) -> None:
+        grey = means(tmp_path / "m.onnx", ["n", 1, 8, 8])
+        with pytest.raises(DataError, match="each of the 1 channels"):
+            OnnxEmbedding(grey, mean=(0.5, 0.5, 0.5)).fit(np.zeros((2, 64), np.uint8))
+
+    def test_a_network_of_bytes_takes_none(self, tmp_path: Path) -> None:
+        nodes = [
+            onnx.helper.make_node("Cast", ["x"], ["f"], to=FLOAT),
+            onnx.helper.make_node("ReduceMean", ["f"], ["y"], axes=[1, 2], keepdims=0),
+        ]
+        file = save(tmp_path / "m.onnx", ["n", 8, 8, 3], nodes, dtype=BYTES)
+        with pytest.raises(DataError, match="takes bytes.*leave deviation out"):
+            OnnxEmbedding(file, deviation=(0.5,), image_shape=(8, 8, 3)).fit(np.zeros((2, 192), np.uint8))

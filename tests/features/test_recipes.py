@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from kmosaic.cluster import FeatureStep, ImageFormat, KMeans, Model, Representation, load_model, save_model
 from kmosaic.errors import DataError, ModelFileError
 from kmosaic.features import RECIPES, Recipe, RecipeOptions, cluster_pictures
+from model_files import document_of, forge
 
 FORM = ImageFormat(8, 8, 1, "uint8", 16)
 NAMES = [name for name, entry in RECIPES.items() if entry.argument is None]
@@ -161,3 +163,39 @@ def test_pixels_given_where_features_are_needed(digits: NDArray[np.uint8]) -> No
     model = fitted_model(digits, "gradients")
     with pytest.raises(ValueError, match=r"X has 64 features, .* 128, .* as gradients; pass .*Recipe\.of"):
         model.predict(digits)
+
+
+@pytest.mark.parametrize(
+    ("array", "factor", "words"),
+    [
+        ("2.scale", 1e90, "NaN or infinity"),
+        ("2.mean", 1e99, "NaN or infinity"),
+        ("2.components", 1e90, "components"),
+        ("2.variance", -1.0, "negative"),
+    ],
+)
+def test_forged_arrays_are_errors_of_the_model_file(
+    digits: NDArray[np.uint8], tmp_path: Path, array: str, factor: float, words: str
+) -> None:
+    path = tmp_path / "m.kmosaic"
+    save_model(fitted_model(digits, "gradients", deskew=True), path)
+    name = f"representation.{array}"
+    forge(path, {}, {name: safetensors.numpy.load_file(path)[name] * factor})
+    with pytest.raises(ModelFileError, match=words):
+        Recipe.of(load_model(path)).transform(digits)
+
+
+@pytest.mark.parametrize("shape", [(4, 16, 1), (1, 64, 1)])
+def test_steps_that_take_images_of_another_shape_are_refused(
+    digits: NDArray[np.uint8], tmp_path: Path, shape: tuple[int, int, int]
+) -> None:
+    path = tmp_path / "m.kmosaic"
+    save_model(fitted_model(digits, "gradients", deskew=True), path)
+    parts = document_of(path)["representation"]
+    forge(path, {}, {"representation.1.image_shape": np.array(shape)})
+    with pytest.raises(ModelFileError, match="image_shape"):
+        Recipe.of(load_model(path))
+    parts["steps"][1]["parameters"]["image_shape"] = list(shape)
+    forge(path, {"representation": parts})
+    with pytest.raises(ModelFileError, match="takes images of"):
+        Recipe.of(load_model(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from kmosaic.errors import DataError, DownloadError
-from kmosaic.images import ReadOptions, catalogue, download, load_dataset, registry
+from kmosaic.images import ReadOptions, catalogue, download, fetch, load_dataset, registry
 from kmosaic.images.registry import IDX_DATASETS, DataFile, IdxDataset
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
@@ -35,6 +36,7 @@ class Mirror:
     status: int = 200
     redirect: str = ""
     length_stated: bool = True
+    trickle: str = ""  # sends "headers" or "body" a byte at a time
     ranges_asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)
 
 
@@ -75,13 +77,24 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.send_response(200)
         body = content[start:]
+        if self.mirror.trickle == "headers":
+            self.flush_headers()
+            self.send_slowly(b"X-Slow: " + b"x" * 1000)
         if self.mirror.length_stated:
             self.send_header("Content-Length", str(len(body)))
         if self.mirror.etag:
             self.send_header("ETag", self.mirror.etag)
         self.end_headers()
         cut = self.mirror.cut_after.pop(0) if self.mirror.cut_after else len(body)
+        if self.mirror.trickle == "body":
+            self.send_slowly(body)
         self.wfile.write(body[:cut])
+
+    def send_slowly(self, data: bytes) -> None:
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            time.sleep(0.02)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Keep quiet."""
@@ -416,3 +429,35 @@ def test_where_downloads_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("KMOSAIC_DATA")
     with pytest.raises(DownloadError, match=str(tmp_path / "cache" / "mnist")):
         download("mnist", mirrors=[])
+
+
+@pytest.mark.parametrize(("trickle", "words"), [("body", "too slow"), ("headers", "no answer in 0.3 s")])
+def test_a_mirror_that_sends_a_byte_now_and_then_is_left_for_the_next(
+    start_mirror: Callable[..., Mirror],
+    tiny: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    trickle: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(fetch, "_PATIENCE", 0.3)
+    slow = start_mirror(files=tiny, trickle=trickle)
+    with pytest.raises(DownloadError, match=words):
+        download("mnist", tmp_path, mirrors=[slow.url])
+    began = time.monotonic()
+    download("mnist", tmp_path, mirrors=[slow.url, start_mirror(files=tiny).url])
+    assert time.monotonic() - began < 5
+    assert {"-".join(name.split("-")[:2]) for name in names(tmp_path / "mnist") if name.endswith(".gz")} == {
+        "train-images", "train-labels", "t10k-images", "t10k-labels",
+    }  # fmt: skip
+
+
+def test_a_download_has_a_deadline(
+    start_mirror: Callable[..., Mirror],
+    tiny: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fetch, "_DEADLINE", 0.3)
+    with pytest.raises(DownloadError, match="minutes after"):
+        download("mnist", tmp_path, mirrors=[start_mirror(files=tiny, trickle="body").url])

@@ -316,10 +316,17 @@ def png_claiming(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
 
 
-def as_bytes(values: NDArray[Any], kind: str) -> bytes:
+def as_bytes(values: NDArray[Any], kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(values).save(buffer, kind)
+    Image.fromarray(values).save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def damaged_lzw() -> bytes:
+    whole = bytearray(as_bytes(NOISE, "TIFF", compression="tiff_lzw"))
+    middle = slice(len(whole) // 3, len(whole) // 2)
+    whole[middle] = b"\xa5" * len(whole[middle])
+    return bytes(whole)
 
 
 BAD_FILES = {
@@ -333,6 +340,7 @@ BAD_FILES = {
     "truncated.jpg": (as_bytes(NOISE, "JPEG")[:1500], "cannot be"),
     "truncated.bmp": (as_bytes(GREY, "BMP")[:1085], "cannot be decoded"),
     "truncated.gif": (as_bytes(GREY, "GIF")[:-20], "cannot be decoded"),
+    "damaged.tif": (damaged_lzw(), "cannot be decoded"),
     "float.tif": (as_bytes(GREY.astype(np.float32), "TIFF"), "floating-point pixels"),
     "int.tif": (as_bytes(GREY.astype(np.int32), "TIFF"), "32-bit pixels"),
     "icon.ico": (b"\0\0\1\0\1\0", "no PNG, JPEG"),
@@ -340,7 +348,9 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
-def test_a_bad_file_is_skipped_with_its_reason_or_fatal(name: str, save_image: Save, tmp_path: Path) -> None:
+def test_a_bad_file_is_skipped_with_its_reason_or_fatal(
+    name: str, save_image: Save, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     content, reason = BAD_FILES[name]
     save_image("a.png", GREY)
     save_image("z.png", 255 - GREY)
@@ -355,6 +365,7 @@ def test_a_bad_file_is_skipped_with_its_reason_or_fatal(name: str, save_image: S
         read(tmp_path, size=(4, 6), strict=True)
     with pytest.raises(DataError, match=r"is no usable image|is empty|IDX file"):
         load_images(tmp_path / name, ImageFormat(4, 6, 1, "uint8", 255))
+    assert capfd.readouterr().err == ""
 
 
 def test_all_files_bad(tmp_path: Path) -> None:

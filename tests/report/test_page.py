@@ -180,6 +180,23 @@ def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
     assert "Features time 7.2 s" in fit.text
 
 
+@pytest.mark.parametrize("name", ["fit", "sweep"])
+def test_a_page_has_one_unit_of_inertia(name: str, request: pytest.FixtureRequest) -> None:
+    page: Page = request.getfixturevalue(name)
+    units = {"fit": page.data.get("squared_units"), "sweep": page.data.get("units")}[name]
+    shown = re.findall(r"squared pixel values(?:, scaled to 0\.\.1)?|pixels scaled|raw pixel", page.text)
+    assert set(shown) == {units}
+
+
+def test_sizes_are_width_by_height_and_say_so() -> None:
+    form = ImageFormat(64, 96, 1, "uint8", 255)
+    rows = np.random.default_rng(0).integers(0, 256, (20, form.n_features), dtype=np.uint8)
+    images = ImageCollection("wide", rows, form, None, None, tuple(map(str, range(20))))
+    page = fit_page(images, clustered(images, 2))
+    assert page.text.count("96 x 64 pixels (width x height)") == 2
+    assert "64 x 96" not in page.text
+
+
 def test_fit_holds_every_centroid_and_the_members_that_stand_for_it(
     fit: Page, summary: ClusterSummary
 ) -> None:
@@ -189,10 +206,10 @@ def test_fit_holds_every_centroid_and_the_members_that_stand_for_it(
     assert len(rows) == len(set(rows))
     assert data["members"]["n_columns"] * data["members"]["n_rows"] >= len(rows)
     for number, cluster in enumerate(data["clusters"]):
-        assert [rows[i] for i in cluster["nearest"]] == summary.nearest(number, 12).tolist()
-        assert {rows[i] for i in cluster["farthest"]} <= set(summary.farthest(number, 12).tolist())
-        assert [rows[i] for i in cluster["wrong"]] == summary.wrongly_named(number, 12).tolist()
-    assert "up to 12 images nearest its centroid and the farthest" in fit.text
+        assert [rows[i] for i in cluster["nearest"]] == summary.nearest(number, 24).tolist()
+        assert {rows[i] for i in cluster["farthest"]} <= set(summary.farthest(number, 24).tolist())
+        assert [rows[i] for i in cluster["wrong"]] == summary.wrongly_named(number, 24).tolist()
+    assert "up to 24 images nearest its centroid and the farthest" in fit.text
 
 
 def test_fit_holds_images_of_each_pair_of_label_and_name(fit: Page, summary: ClusterSummary) -> None:

@@ -26,7 +26,7 @@ def test_a_fit_on_features(digits: ImageCollection, summary: ClusterSummary) -> 
 
     assert "seen as gradients" in page
     assert "squared distances of gradients" in page
-    assert "raw pixel values" not in page
+    assert "squared pixel values" not in page
     assert "The centroid itself is one of gradients" in page
 
 
@@ -34,7 +34,7 @@ def test_a_fit_on_deskewed_pixels(digits: ImageCollection, summary: ClusterSumma
     page = render_fit_report(FitReport(digits, summary, medoids=np.arange(summary.n_clusters)))
 
     assert "The centroid itself is one of deskewed images" in page
-    assert "raw pixel values" in page
+    assert "squared pixel values" in page
 
 
 def test_a_fit_on_pixels_is_not_seen_as_anything(digits: ImageCollection, summary: ClusterSummary) -> None:
@@ -49,11 +49,11 @@ def test_a_sweep_over_features(dataset: Dataset, result: SweepResult) -> None:
 
     assert "seen as patches" in page
     assert "squared distances of patches" in page
-    assert "raw pixel values" not in page
-    assert "pixels scaled to 0..1" not in page
+    assert "squared pixel values" not in page
+    assert "scaled to 0..1" not in page
 
 
-@pytest.mark.parametrize("units", ["raw pixel values squared", "squared distances of gradients"])
+@pytest.mark.parametrize("units", ["squared pixel values", "squared distances of gradients"])
 def test_axes_say_what_j_is_in(summary: ClusterSummary, result: SweepResult, units: str) -> None:
     assert units in inertia_history(summary, units=units).axes[0].get_ylabel()
     options = replace(CurveOptions(), units=units)

@@ -155,7 +155,7 @@ def test_segment_draws_the_same_map_by_workers(
 
     def run(folder: str, **more: Any) -> Segmentation:
         (tmp_path / folder).mkdir()
-        written = {name: tmp_path / folder / name for name in names}
+        written = {name: tmp_path / folder / f"{name}.tif" for name in names}
         return segment(
             source,
             3,
@@ -172,7 +172,7 @@ def test_segment_draws_the_same_map_by_workers(
     found = run("b", dask=client, progress=lambda *now: told.append(now[2]))
 
     for name in names:
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (tmp_path / "a" / f"{name}.tif").read_bytes() == (tmp_path / "b" / f"{name}.tif").read_bytes()
     assert found.inertia == expected.inertia
     assert (found.sizes.pixels == expected.sizes.pixels).all()
     if extra == "statistics":

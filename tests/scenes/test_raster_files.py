@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -149,6 +150,101 @@ def test_virtual_rasters_of_themselves_and_damaged_ones_are_refused(
     (tmp_path / "bad.vrt").write_text("<VRTDataset")
     with pytest.raises(DataError, match="no proper XML"):
         open_scene(tmp_path / "bad.vrt")
+
+
+# Files that are none: GDAL would wait for them
+
+TEMPLATE = """<VRTDataset rasterXSize="14" rasterYSize="20"{kind}>
+<VRTRasterBand dataType="Byte" band="1"{band}>
+{source}</VRTRasterBand>{options}</VRTDataset>"""
+
+
+def vrt_text(source: str) -> str:
+    simple = (
+        f"<SimpleSource><SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand></SimpleSource>"
+    )
+    return TEMPLATE.format(kind="", band="", source=simple, options="")
+
+
+def warped_text(source: str) -> str:
+    options = (
+        f"<GDALWarpOptions><SourceDataset>{source}</SourceDataset><BandList><BandMapping src='1' dst='1'/>"
+    )
+    return TEMPLATE.format(
+        kind=' subClass="VRTWarpedDataset"',
+        band=' subClass="VRTWarpedRasterBand"',
+        source="",
+        options=f"{options}</BandList></GDALWarpOptions>",
+    )
+
+
+@pytest.fixture
+def pipes(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every way to a named pipe, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    for name, text in {
+        "simple": vrt_text("pipe"),
+        "warped": warped_text("pipe"),
+        "nested": vrt_text("simple.vrt"),
+        "part": vrt_text("/vsisubfile/0_99,pipe"),
+        "stdin": vrt_text("/dev/stdin"),
+        "vsistdin": vrt_text("/vsistdin/"),
+        "inline": vrt_text(vrt_text("pipe").replace("<", "&lt;")),
+    }.items():
+        Path(f"{name}.vrt").write_text(text)
+    with zipfile.ZipFile("packed.zip", "w") as archive:
+        archive.writestr("a.vrt", vrt_text(str(tmp_path / "pipe")))
+    write("masked.tif", some("uint8", (1, 20, 14)))
+    os.mkfifo("masked.tif.msk")
+    write("scene.tif", some("uint8", (1, 20, 14)))
+    return tmp_path
+
+
+NO_FILES = {
+    "pipe": "a pipe",
+    "/dev/stdin": "a pipe",
+    "/vsistdin/": "standard input",
+    "/dev/zero": "a device",
+    "socket": "a socket",
+    "vrt://pipe?bands=1": "a pipe",
+    vrt_text("pipe"): "a pipe",
+    "simple.vrt": "a pipe",
+    "warped.vrt": "a pipe",
+    "nested.vrt": "a pipe",
+    "part.vrt": "a pipe",
+    "stdin.vrt": "a pipe",
+    "vsistdin.vrt": "standard input",
+    "/vsizip/packed.zip/a.vrt": "a pipe",
+    "masked.tif": "a pipe",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes in folders")
+@pytest.mark.parametrize("network", [False, True])
+def test_only_regular_files_are_opened(pipes: Path, *, network: bool) -> None:
+    """In a process of its own, which would wait for good."""
+    code = (
+        "import socket, sys\n"
+        "from kmosaic.errors import DataError\n"
+        "from kmosaic.scenes.raster import open_scene\n"
+        "from kmosaic.scenes.reading import ReadOptions\n"
+        "socket.socket(socket.AF_UNIX).bind('socket')\n"
+        "for name in sys.argv[1:]:\n"
+        "    for source, mask in ((name, None), ('scene.tif', name)):\n"
+        f"        try: open_scene(source, ReadOptions(mask=mask, network={network})).read(0, 20)\n"
+        "        except DataError as error: print(error, flush=True)\n"
+    )
+    expected = NO_FILES | {"inline.vrt": "a pipe" if network else "over the network"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *expected],
+        cwd=pipes, stdin=subprocess.PIPE, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    told = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert len(told) == 2 * len(expected)
+    for line, kind in zip(told, [kind for kind in expected.values() for _ in range(2)], strict=True):
+        assert kind in line
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

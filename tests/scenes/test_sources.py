@@ -55,7 +55,8 @@ def test_what_lies_behind_nested_vrts_is_not_overwritten(
     """A VRT names, from the working folder, one in another folder, which names a raster in an archive."""
     for name in ("inner", "outer"):
         (tmp_path / name).mkdir()
-    lowest = tmp_path / "inner" / ("lowest.csv" if output == "statistics" else "lowest.zip")
+    suffix = {"statistics": ".csv", "model": ".zip"}.get(output, ".tif")
+    lowest = tmp_path / "inner" / f"lowest{suffix}"
     with zipfile.ZipFile(lowest, "w") as archive:
         archive.write(scene, "scene.tif")
     before = lowest.read_bytes()

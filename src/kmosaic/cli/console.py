@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import click
+
+from kmosaic.cli.errors import StdoutError
+from kmosaic.csv_table import write_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +33,15 @@ class Column:
 
 def say(*lines: str) -> None:
     """Write lines on stdout."""
-    for line in lines:
-        click.echo(line)
+    with _writing_stdout():
+        for line in lines:
+            click.echo(line)
+
+
+def say_rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table on stdout as CSV."""
+    with _writing_stdout():
+        write_rows(sys.stdout, header, rows)
 
 
 def note(*lines: str) -> None:
@@ -60,11 +71,23 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     if is_terminal:
-        console.print(table)
+        with _writing_stdout():
+            console.print(table)
         return
-    with console.capture() as captured:
+    with _writing_stdout(), console.capture() as captured:
         console.print(table)
     say(*(line.rstrip() for line in captured.get().splitlines()))
+
+
+@contextmanager
+def _writing_stdout() -> Iterator[None]:
+    """Tell an error of stdout itself, which has no name, from those of files."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StdoutError(error.errno, error.strerror) from error
 
 
 def note_skipped(collection: ImageCollection) -> None:
@@ -123,6 +146,19 @@ def inertia_words(inertia: float, features: str | None) -> str:
     if features is None:
         return f"inertia J {inertia:,.0f} (squared pixel values)"
     return f"inertia J {inertia:,.6g} (squared distances of {features})"
+
+
+def scaled_inertia_units(features: str | None) -> str:
+    """Return what J is in where white counts as 1, as in a sweep: pixel values, or ``features`` in words.
+
+    Examples
+    --------
+    >>> scaled_inertia_units(None), scaled_inertia_units("gradients")
+    ('squared pixel values, scaled to 0..1', 'squared distances of gradients')
+    """
+    if features is None:
+        return "squared pixel values, scaled to 0..1"
+    return f"squared distances of {features}"
 
 
 def in_seconds(seconds: float) -> str:

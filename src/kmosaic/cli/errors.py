@@ -20,8 +20,19 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 
 _ARGUMENTS = "kmosaic.arguments"
 _INTERRUPTED = "interrupted; no unfinished file is left behind"
+# What the dynamic linker, NumPy, C++ and Python's threads say where memory, or room for addresses, is short.
+_NO_MEMORY = re.compile(
+    "failed to map segment|cannot allocate memory|can't start new thread|resource temporarily unavailable",
+    re.I,
+)
+# With a limit on addresses below this, NumPy's and SciPy's OpenBLAS hang as they are loaded, or fail.
+_LEAST_ADDRESSES = 256 << 20
 # Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class StdoutError(OSError):
+    """Standard output that cannot be written: a full disk behind it, for example."""
 
 
 class CommandGroup(click.Group):
@@ -65,8 +76,9 @@ class CommandGroup(click.Group):
         try:
             with warnings.catch_warnings():
                 warnings.showwarning = _show_warning
+                _check_address_space()
                 return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError, StdoutError):
             raise
         except KeyboardInterrupt:
             _fail(_INTERRUPTED, EXIT_INTERRUPTED, kind="")
@@ -86,10 +98,10 @@ def in_words(error: Exception) -> str:
     >>> in_words(FileNotFoundError(2, "No such file or directory", "photos"))
     'photos: No such file or directory'
     """
+    if _lacks_memory(error):
+        return _memory_text(error)
     if isinstance(error, KmosaicError):
         return str(error)
-    if isinstance(error, MemoryError):
-        return f"not enough memory ({error}); use fewer or smaller images, or fewer clusters"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
     if isinstance(error, ValueError | OSError):
@@ -101,6 +113,22 @@ def in_words(error: Exception) -> str:
         f"unexpected {type(error).__name__}: {error}; this is a bug, please report it with the traceback "
         "that KMOSAIC_DEBUG=1 shows"
     )
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether memory was short, in the error itself or, for a failed import, in what caused it."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, ImportError | RuntimeError) and _NO_MEMORY.search(str(error)):
+        return True
+    return isinstance(error, ImportError) and _lacks_memory(error.__cause__)
+
+
+def _memory_text(error: Exception) -> str:
+    if isinstance(error, ImportError):
+        return "not enough memory to load libraries; free some, or raise the limit on it (ulimit -v)"
+    reason = f" ({error})" if str(error) else ""
+    return f"not enough memory{reason}; use fewer or smaller images, fewer clusters, or fewer threads"
 
 
 def given_command(ctx: click.Context) -> str:
@@ -144,6 +172,26 @@ def _open_closed_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (for the process's life)
+
+
+def _check_address_space() -> None:
+    """Where addresses are limited (``ulimit -v``), give BLAS one thread, or refuse what cannot do.
+
+    BLAS's threads take hundreds of megabytes of addresses for stacks and buffers; where there are none left,
+    OpenBLAS hangs as it is loaded, or sends the process Ctrl-C.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return
+    if limit < _LEAST_ADDRESSES:
+        raise MemoryError(
+            f"the limit on addresses, ulimit -v, is {limit >> 20} MiB; raise it to 1 GiB or more"
+        )
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _leave_broken_pipe() -> NoReturn:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.console import in_seconds, note, say
-from kmosaic.cli.options import in_order
+from kmosaic.cli.options import ChannelNumbers, in_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +35,20 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="NAME",
             help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
             "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
+        ),
+        click.option(
+            "--onnx-mean",
+            type=ChannelNumbers(),
+            metavar="X or R,G,B",
+            help="What the network of onnx:FILE wants taken from pixel values from 0 to 1 (ImageNet's: "
+            "0.485,0.456,0.406). [default: as it states]",
+        ),
+        click.option(
+            "--onnx-std",
+            type=ChannelNumbers(1e-6),
+            metavar="X or R,G,B",
+            help="What it wants them divided by then (ImageNet's: 0.229,0.224,0.225). "
+            "[default: as it states]",
         ),
         _deskew_option(
             "[default: for features other than pixels, where the data set is known to be handwriting (mnist)]"
@@ -72,6 +86,8 @@ class Seeing:
 
     features: str
     deskew: bool | None
+    onnx_mean: tuple[float, ...] | None = None
+    onnx_std: tuple[float, ...] | None = None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> Self:
@@ -79,7 +95,9 @@ class Seeing:
         from kmosaic.features.recipes import split_name
 
         seeing = cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
-        split_name(seeing.features)
+        name, _ = split_name(seeing.features)
+        if name != "onnx" and (seeing.onnx_mean is not None or seeing.onnx_std is not None):
+            raise click.UsageError("--onnx-mean and --onnx-std go with --features onnx:FILE; leave them out")
         return seeing
 
     def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
@@ -92,13 +110,23 @@ class Seeing:
         if deskew is None:
             deskew = RECIPES[split_name(self.features)[0]].deskews_writing and is_handwriting(source)
         form = images.format
-        return Recipe.named(
-            self.features, RecipeOptions(form.shape, deskew, seed, form.max_value, n_clusters)
+        options = RecipeOptions(
+            form.shape,
+            deskew,
+            seed,
+            form.max_value,
+            n_clusters,
+            mean=self.onnx_mean,
+            deviation=self.onnx_std,
         )
+        return Recipe.named(self.features, options)
 
     def given_again(self) -> list[str]:
         """Return the arguments that ask for the same features; what has its default is left out."""
         arguments = [] if self.features == "pixels" else ["--features", self.features]
+        for option, numbers in (("--onnx-mean", self.onnx_mean), ("--onnx-std", self.onnx_std)):
+            if numbers is not None:
+                arguments += [option, ",".join(f"{number:g}" for number in numbers)]
         if self.deskew is not None:
             arguments.append("--deskew" if self.deskew else "--no-deskew")
         return arguments

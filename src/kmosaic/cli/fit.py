@@ -110,7 +110,6 @@ class _Finished:
     summary: ClusterSummary
     test_summary: ClusterSummary | None
     fit_seconds: float
-    peak_memory_bytes: int
 
     @property
     def accuracy_test(self) -> float | None:
@@ -182,7 +181,6 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
 def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) -> _Finished:
     from kmosaic.cli.progress import FitProgress, ProgressBar
     from kmosaic.evaluate import summarise
-    from kmosaic.evaluate.memory import PeakMemory
     from kmosaic.images import load_dataset
 
     estimator = fitting.estimator(request.clusters, request.seed)
@@ -192,10 +190,9 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
         recipe = seeing.recipe(request.source, train, request.seed, request.clusters)
         seen = Seen.by(recipe, train, fitting.threads, bar)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
-        with PeakMemory() as memory:
-            start = time.perf_counter()
-            estimator.fit(seen.rows)
-            seconds = time.perf_counter() - start
+        start = time.perf_counter()
+        estimator.fit(seen.rows)
+        seconds = time.perf_counter() - start
         estimator.callback = None
         bar.start_over("naming clusters")
         summary = summarise(
@@ -212,7 +209,6 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
             summary,
             _test_summary(dataset, seen, estimator, summary, bar),
             seconds,
-            memory.peak_bytes,
         )
 
 
@@ -329,6 +325,7 @@ def _label_rows(
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
+    from kmosaic.evaluate.memory import peak_resident_bytes
     from kmosaic.report import FitReport, write_fit_report
 
     test = finished.dataset.test
@@ -341,7 +338,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         algorithm=type(finished.estimator).__name__,
         parameters=parameters,
         fit_seconds=finished.fit_seconds,
-        peak_memory_bytes=finished.peak_memory_bytes,
+        peak_memory_bytes=peak_resident_bytes(),
         accuracy_test=finished.accuracy_test,
         n_test=None if test is None else len(test),
         test_origin=finished.dataset.test_origin,

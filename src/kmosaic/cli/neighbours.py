@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, written
+from kmosaic.cli.console import note_skipped, plural, say, say_rows, written
 from kmosaic.cli.features import deskew_option, upright
 from kmosaic.cli.options import WholeNumber, ending_options, path_option, reading_options, source_argument
 from kmosaic.cli.outputs import check_picture, write_assignments
 from kmosaic.cli.request import Reading, note_missing_data_folder
-from kmosaic.csv_table import write_rows
 from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
@@ -64,7 +62,7 @@ def neighbours(source: str, output: Path | None, picture: Path | None, **given: 
     found = search.find(images, count, quiet=quiet)
     note_skipped(images)
     if output is None:
-        write_rows(sys.stdout, _HEADER, _rows(images, found))
+        say_rows(_HEADER, _rows(images, found))
     else:
         write_assignments(output, _HEADER, _rows(images, found), overwrite=force)
         say(_words(images, found))

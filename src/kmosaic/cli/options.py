@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,26 @@ class RealRange(click.FloatRange):
         return number
 
 
+class NamesType(click.ParamType):  # type: ignore[type-arg]
+    """Names with commas between them, quoted as in CSV where they hold commas; given on as a tuple."""
+
+    name = "A,B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Parse ``height,weight``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            names = next(csv.reader([str(value)], skipinitialspace=True), [])
+        except csv.Error:  # a line break outside quotes
+            names = []
+        if not names or not all(name.strip() for name in names):
+            self.fail(f"{value!r} is not names with commas between, such as A,B; name columns", param, ctx)
+        return tuple(names)
+
+
 class NumbersType(click.ParamType):  # type: ignore[type-arg]
     """Whole numbers with commas between them; given on as a tuple."""
 
@@ -118,6 +139,35 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} must be whole numbers with commas between, such as 10,16,36", param, ctx)
         if min(numbers) < 1:
             self.fail(f"{min(numbers)} must be a whole number of at least 1", param, ctx)
+        return numbers
+
+
+class ChannelNumbers(click.ParamType):  # type: ignore[type-arg]
+    """One number, or three with commas between, each of at least ``least``; given on as a tuple."""
+
+    name = "X or R,G,B"
+
+    def __init__(self, least: float = -1e6) -> None:
+        """Take the least that a number may be."""
+        self.least = least
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Parse ``0.5`` to (0.5,), and ``0.485,0.456,0.406``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (1, 3) or not all(self.least <= number <= 1e6 for number in numbers):
+            bound = "" if self.least < 0 else " above 0"
+            self.fail(
+                f"{value!r} must be one number{bound}, or three with commas between: 0.485,0.456,0.406",
+                param,
+                ctx,
+            )
         return numbers
 
 
@@ -163,6 +213,7 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--rgb", is_flag=True, help="Read every image as colour. [default: grey if all are grey]"
         ),
+        labels_from_option,
         strict_option,
         data_dir_option,
     )
@@ -217,6 +268,13 @@ def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return in_order(command, force_option, quiet_option)
 
 
+labels_from_option = click.option(
+    "--labels-from",
+    type=click.Choice(["folders", "none"]),
+    default="folders",
+    show_default=True,
+    help="What labels the images of a folder: its sub-folders, or none, for all images below it as they are.",
+)
 strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
 data_dir_option = click.option(
     "--data-dir",

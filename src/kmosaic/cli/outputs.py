@@ -13,7 +13,20 @@ from kmosaic.files import atomic_write, check_output, check_outputs
 if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
-_NOT_FOR_MODELS = (".html", ".htm", ".csv", ".png", ".svg", ".json")
+_NOT_FOR_MODELS = (
+    ".html",
+    ".htm",
+    ".csv",
+    ".json",
+    ".npy",
+    ".npz",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".svg",
+    ".tif",
+    ".tiff",
+)
 
 
 def check_report_name(path: Path | None) -> None:
@@ -28,17 +41,18 @@ def check_report_name(path: Path | None) -> None:
         raise OutputError(f"--report {path} must end in .html or .htm; a report is a web page")
 
 
-def check_model_name(path: Path | None) -> None:
-    """Check that ``path``, if any, is no name for something else than a model.
+def check_model_name(path: Path | None, option: str = "-o") -> None:
+    """Check that ``path``, if any, given by ``option``, is no name for something else than a model.
 
     Raises
     ------
     OutputError
-        When it ends like a report, a table or a picture.
+        When it ends like a report, a table, an array or a picture.
     """
     if path is not None and path.suffix.lower() in _NOT_FOR_MODELS:
         raise OutputError(
-            f"-o {path} is to be the model, and must not end in {path.suffix}; write -o {path.stem}.kmosaic"
+            f"{option} {path} is to be the model, and must not end in {path.suffix}; write {option} "
+            f"{path.stem}.kmosaic"
         )
 
 

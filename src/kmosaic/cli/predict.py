@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, written
-from kmosaic.cli.options import WholeNumber, data_dir_option, ending_options, path_option, strict_option
+from kmosaic.cli.console import note, note_skipped, plural, say, say_rows, written
+from kmosaic.cli.options import (
+    WholeNumber,
+    data_dir_option,
+    ending_options,
+    labels_from_option,
+    path_option,
+    strict_option,
+)
 from kmosaic.cli.outputs import label_texts, write_assignments
 from kmosaic.cli.request import note_missing_data_folder
-from kmosaic.csv_table import write_rows
 from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ class _Choices:
 
     features: str | None
     names: Path | None
+    labels_from: str
     strict: bool
     data_dir: Path | None
     force: bool
@@ -65,15 +72,17 @@ class _Predicted:
     "keeps the model's name for it, or has its number.",
 )
 @click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@labels_from_option
 @strict_option
 @data_dir_option
 @ending_options
 def predict(model: Path, source: str, output: Path | None, threads: int | None, **given: Any) -> None:
     """Find the cluster of every image in SOURCE, by a MODEL made with `kmosaic fit`.
 
-    Images are brought to the model's size and colours by the policy it was fitted with, and seen as it saw
-    those it was fitted on. The distance is that to the cluster's centroid, in pixel values or the units of
-    the model's features; without -o the table goes to stdout.
+    SOURCE is as for `kmosaic fit`, or one image file; for a model of rows that are no images an .npy or .npz
+    file of such rows. Images are brought to the model's size and colours by the policy it was fitted with,
+    and seen as it saw those it was fitted on. The distance is that to the cluster's centroid, in pixel values
+    or the units of the model's features; without -o the table goes to stdout.
 
     \b
     Examples:
@@ -86,9 +95,10 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     note_missing_data_folder(chosen.data_dir, source)
     result = _predict(model, source, threads, chosen)
     note_skipped(result.images)
+    _note_converted(result)
     rows = _rows(result)
     if output is None:
-        write_rows(sys.stdout, _HEADER, rows)
+        say_rows(_HEADER, rows)
         return
     write_assignments(output, _HEADER, rows, overwrite=chosen.force)
     say(*_words(result), written([output]))
@@ -101,7 +111,7 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     from kmosaic.cluster import load_model
     from kmosaic.evaluate import read_names, summarise
     from kmosaic.features import Recipe
-    from kmosaic.images import ReadOptions, load_images
+    from kmosaic.images import ReadOptions, load_images, load_rows
 
     model = load_model(path)
     recipe = Recipe.of(model, chosen.features)
@@ -109,12 +119,36 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     if chosen.names is not None:
         names = _names_for_all(read_names(chosen.names, model.n_clusters), names)
     with ProgressBar(quiet=chosen.quiet) as bar:
-        options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir)
-        images = load_images(source, model.image, options, bar)
+        options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir, labels_from=chosen.labels_from)
+        if model.image is None:
+            images = load_rows(source, model.cluster_centers.shape[1])
+        else:
+            images = load_images(source, model.image, options, bar)
         bar.start_over("finding the nearest centroids")
         rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
         summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
     return _Predicted(model, images, summary, names)
+
+
+def _note_converted(result: _Predicted) -> None:
+    """Warn where images are of another size or colour than those fitted on were, as far as that is known."""
+    form, converted = result.model.image, result.images.converted
+    if form is None:
+        return
+    # The size and the grey that a model was made with on request, its own images were brought to, too.
+    asked = shlex.split(result.model.command or "")
+    parts = []
+    if converted.n_resized and not any(word.startswith("--size") for word in asked):
+        parts.append(f"{plural(converted.n_resized, 'image')} of {converted.sizes} resized by {form.fit}")
+    if converted.n_greyed and "--grey" not in asked:
+        parts.append(f"{plural(converted.n_greyed, 'image')} in colour turned to grey")
+    if parts:
+        colour = "grey" if form.channels == 1 else "colour"
+        note(
+            f"kmosaic: warning: the model was fitted on {form.width} x {form.height} images in {colour}, and "
+            f"of the {plural(len(result.images), 'image')} given, {' and '.join(parts)}; clusters mean "
+            "little where images are unlike those fitted on"
+        )
 
 
 def _names_for_all(given: tuple[str, ...], own: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -135,7 +169,7 @@ def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:
 
 def _words(result: _Predicted) -> Iterator[str]:
     n_used = int((result.summary.cluster_sizes > 0).sum())
-    n_images = plural(len(result.images), "image")
+    n_images = plural(len(result.images), "image" if result.model.image is not None else "row")
     yield f"{n_images} fell into {n_used:,} of {plural(result.model.n_clusters, 'cluster')}"
     names = result.names
     if names is not None and result.images.labels is not None:

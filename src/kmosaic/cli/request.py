@@ -26,6 +26,7 @@ class Reading:
     resize: str
     grey: bool
     rgb: bool
+    labels_from: str
     strict: bool
     data_dir: Path | None
     test_fraction: float
@@ -47,6 +48,7 @@ class Reading:
             mode="grey" if self.grey else "rgb" if self.rgb else "auto",
             strict=self.strict,
             test_fraction=self.test_fraction,
+            labels_from=self.labels_from,
             data_dir=self.data_dir,
         )
 
@@ -58,6 +60,8 @@ class Reading:
             arguments += ["--size", f"{width}x{height}"]
         if self.resize != "pad":
             arguments += ["--fit", self.resize]
+        if self.labels_from != "folders":
+            arguments += ["--labels-from", self.labels_from]
         flags = {"--grey": self.grey, "--rgb": self.rgb, "--strict": self.strict}
         arguments += [flag for flag, given in flags.items() if given]
         if self.data_dir is not None:

@@ -14,7 +14,7 @@ import click
 from kmosaic.cli.console import Column, in_seconds, plural, say, show_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import Decorator, IsodataType, WholeNumber, ending_options, in_order, path_option
-from kmosaic.cli.outputs import check_report_name
+from kmosaic.cli.outputs import check_model_name, check_report_name
 from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def _map_options(command: Decorator) -> Any:
     type=click.Path(path_type=Path),
     metavar="FILE",
     required=True,
-    help="Write the map: a GeoTIFF, with colours and names in FILE.aux.xml.",
+    help="Write the map: a GeoTIFF (.tif), with colours and names in FILE.aux.xml.",
 )
 @click.option(
     "--model",
@@ -322,6 +322,7 @@ def _check(request: _Request, given: dict[str, Any]) -> None:
         )
     check_report_name(request.report)
     check_outputs(_written(request, given), overwrite=request.force, read=_read(request))
+    check_model_name(request.model if request.clusters is not None else None, "--model")
     if request.report is not None:
         # What this takes is in use before memory is planned with.
         from kmosaic.report import check_report_classes
@@ -396,7 +397,7 @@ def _words(result: Segmentation, n_files: int) -> Iterator[str]:
     if result.fit is None:
         yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"
         described = zip(result.scene.bands, result.model.bands, strict=True)
-        if not all(band.description and of_model for band, of_model in described):
+        if not all(band.description == of_model != "" for band, of_model in described):
             yield "Bands without a description were taken for the model's in the order given"
     else:
         fit = result.fit

@@ -44,22 +44,20 @@ def show(model: Path, output: Path | None, force: bool, quiet: bool, **drawn: bo
     if output is not None:
         _draw(loaded, output, overwrite=force, **drawn)
         say(written([output]))
-    elif not quiet:
+    elif not quiet and loaded.image is not None:
         say(f"Next: kmosaic show {shlex.quote(str(model))} -o centroids.png")
 
 
 def _facts(model: Model) -> list[str]:
     from kmosaic.features import Recipe
 
-    image = model.image
-    colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
     ended = "converged" if model.converged else "not converged"
     seed = "no fixed seed" if model.seed is None else f"seed {model.seed}"
     recipe = Recipe.of(model)
-    words = None if recipe.keeps_pixels else str(recipe)
+    pixels = model.image is not None and recipe.keeps_pixels
+    words = None if pixels else str(recipe) if recipe.steps else "the rows"
     lines = [
-        f"{plural(model.n_clusters, 'cluster')} of {plural(int(model.cluster_sizes.sum()), 'image')}, "
-        f"{image.width} x {image.height} pixels, {colour}, {image.dtype}, white is {image.max_value:g}",
+        f"{plural(model.n_clusters, 'cluster')} of {_rows_in_words(model)}",
         f"{model.algorithm}, {seed}, {plural(model.n_iter, 'iteration')}, {ended}, "
         f"{inertia_words(model.inertia, words)}, by kmosaic {model.kmosaic_version}",
     ]
@@ -74,16 +72,26 @@ def _facts(model: Model) -> list[str]:
     return lines
 
 
+def _rows_in_words(model: Model) -> str:
+    image, n_rows = model.image, int(model.cluster_sizes.sum())
+    if image is None:
+        numbers = plural(model.cluster_centers.shape[1], "number")
+        return f"{plural(n_rows, 'row')} of {numbers}, which are no images: there is no picture to draw"
+    colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
+    return f"{plural(n_rows, 'image')}, {image.size}, {colour}, {image.dtype}, white is {image.max_value:g}"
+
+
 def _draw(model: Model, path: Path, *, dark: bool, medoids: bool, overwrite: bool) -> None:
     from kmosaic.report import DARK, LIGHT, MosaicText, centroid_mosaic, save_figure
 
     title = None
-    pictures = model.pictures
+    pictures, image = model.pictures, model.image
+    assert image is not None  # else there are no pictures
     if medoids:
         if model.representation is None:
             raise click.UsageError("--medoids: the model's centroids are images themselves; leave it out")
         pictures = model.representation.medoid_images
         title = f"{plural(model.n_clusters, 'medoid')}, each the image nearest its centroid"
     texts = MosaicText(names=model.cluster_names, sizes=model.cluster_sizes, title=title)
-    figure = centroid_mosaic(pictures, model.image, texts, theme=DARK if dark else LIGHT)
+    figure = centroid_mosaic(pictures, image, texts, theme=DARK if dark else LIGHT)
     save_figure(figure, path, overwrite=overwrite)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_crowded, note_skipped, plural, say, show_table, written
+from kmosaic.cli.console import (
+    note_crowded,
+    note_skipped,
+    plural,
+    say,
+    scaled_inertia_units,
+    show_table,
+    written,
+)
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import Seeing, Seen, features_options
 from kmosaic.cli.options import (
@@ -113,7 +121,8 @@ class _Finished:
     type=RealRange(min=0.0),
     default=0.01,
     show_default=True,
-    help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best.",
+    help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best, or cannot be "
+    "told from it by two standard errors.",
 )
 @path_option("--json", help="Write every run as a list of JSON objects.")
 @path_option("--csv", help="Write every run as a line of CSV.")
@@ -222,7 +231,7 @@ def _say_result(request: _Request, finished: _Finished) -> None:
     from kmosaic.cli.sweep_table import sweep_columns, sweep_rows
 
     note_skipped(finished.dataset.train)
-    say(_heading(request, finished.dataset))
+    say(_heading(request, finished))
     finished.seen.tell(finished.dataset.train)
     table = finished.result.table()
     show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
@@ -236,13 +245,17 @@ def _say_result(request: _Request, finished: _Finished) -> None:
     say(f"Recommended: {finished.recommendation.reason}")
 
 
-def _heading(request: _Request, dataset: Dataset) -> str:
+def _heading(request: _Request, finished: _Finished) -> str:
+    dataset = finished.dataset
     text = f"{dataset.name}: {plural(len(dataset.train), 'training image')}"
     if dataset.test is not None:
         text += f", {plural(len(dataset.test), 'test image')} ({dataset.test_origin})"
-    if request.seeds > 1:
-        return f"{text}; mean ± standard deviation over {request.seeds} seeds"
-    return f"{text}; seed {request.seed}"
+    over = (
+        f"mean ± standard deviation over {request.seeds} seeds"
+        if request.seeds > 1
+        else f"seed {request.seed}"
+    )
+    return f"{text}; {over}; J in {scaled_inertia_units(finished.seen.words)}"
 
 
 def _about_the_starting_document(finished: _Finished) -> list[str]:

@@ -47,10 +47,23 @@ def dask_rows(X: Array) -> Array:
         raise DataError("X has chunks of unknown sizes; call X.compute_chunk_sizes() first")
     if X.dtype.kind not in "biuf":
         raise DataError(f"X has values of {X.dtype}; integers and real numbers can be clustered")
+    X = X.map_blocks(_as_declared, dtype=X.dtype, meta=X._meta)
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     if X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
     return X if X.dtype.name in _NATIVE and X.dtype.isnative else X.astype(np.float64)
+
+
+def _as_declared(chunk: Any, block_info: Any = None) -> Any:
+    """Return a chunk, which must have the shape and the dtype that its array says it has."""
+    given, declared = block_info[0], block_info[None]
+    shape = tuple(stop - start for start, stop in given["array-location"])
+    if np.shape(chunk) != shape or chunk.dtype != declared["dtype"]:
+        raise DataError(
+            f"chunk {given['chunk-location']} of X has shape {np.shape(chunk)} and {chunk.dtype}, where "
+            f"X declares {shape} and {declared['dtype']}; mend what makes the chunk, or its declaration"
+        )
+    return chunk
 
 
 def checked_rows(chunk: NDArray[Any], where: str) -> Rows:

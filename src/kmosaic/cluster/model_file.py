@@ -28,10 +28,13 @@ from kmosaic.cluster.fields import (
 )
 from kmosaic.cluster.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.cluster.sealed_file import Arrays, Document, Schema, check_fields, read_sealed, write_sealed
+from kmosaic.cluster.tensors import readable
+from kmosaic.errors import DataError
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
-SCHEMA_VERSION = 2
+# Version 3 is that of scenes; in version 4 the image format may be null.
+SCHEMA_VERSION = 4
 DTYPES = ("uint8", "uint16", "float32", "float64")
 FIT_POLICIES = ("pad", "crop", "stretch")
 ALGORITHMS = ("KMeans", "MiniBatchKMeans")
@@ -84,6 +87,18 @@ class ImageFormat:
         return self.height, self.width, self.channels
 
     @property
+    def size(self) -> str:
+        """The size in words, as ``--size`` takes it: width x height, and said so where the two differ.
+
+        Examples
+        --------
+        >>> ImageFormat(64, 96, 1, "uint8", 255).size, ImageFormat(8, 8, 1, "uint8", 255).size
+        ('96 x 64 pixels (width x height)', '8 x 8 pixels')
+        """
+        order = "" if self.width == self.height else " (width x height)"
+        return f"{self.width} x {self.height} pixels{order}"
+
+    @property
     def n_features(self) -> int:
         """Values in one image: height * width * channels."""
         return self.height * self.width * self.channels
@@ -122,7 +137,8 @@ class Model:
     (n_clusters,) rows of the training data, ``inertia`` the training data's, in squared raw pixel units.
     ``cluster_names``, ``label_names`` and ``label_shares`` are as in ``ClusterNaming``, or all None. Where
     images were not clustered as pixels, ``representation`` is what they were turned to, and the centres and
-    the inertia are in its units.
+    the inertia are in its units. ``image`` is None where the rows were no images: vectors, or a photo's
+    pixels.
 
     Raises
     ------
@@ -131,7 +147,7 @@ class Model:
     """
 
     cluster_centers: NDArray[np.float64]
-    image: ImageFormat
+    image: ImageFormat | None
     algorithm: str
     parameters: dict[str, Any]
     feature_names: tuple[str, ...] | None
@@ -158,13 +174,15 @@ class Model:
     def from_fit(
         cls,
         fitted: Any,
-        image: ImageFormat,
+        image: ImageFormat | None = None,
         *,
         naming: ClusterNaming | None = None,
         origin: Origin = UNTOLD,
         representation: Representation | None = None,
     ) -> Model:
         """Take what a fitted KMeans or MiniBatchKMeans found, with its names and where it came from.
+
+        ``image`` is the form of the images fitted, None where the rows were none.
 
         Control characters in names and in the origin become U+FFFD: these texts are printed to terminals.
 
@@ -205,7 +223,19 @@ class Model:
 
     @property
     def pictures(self) -> NDArray[np.float64]:
-        """Each cluster as an image: its centroid, or its images' mean where the centroid is none."""
+        """Each cluster as an image: its centroid, or its images' mean where the centroid is none.
+
+        Raises
+        ------
+        DataError
+            When the model was fitted on rows that are no images.
+        """
+        if self.image is None:
+            n = self.cluster_centers.shape[1]
+            raise DataError(
+                f"the model was fitted on rows of {n} numbers, which are no images: there is no picture to "
+                "draw; its centroids are model.cluster_centers in Python"
+            )
         return self.cluster_centers if self.representation is None else self.representation.mean_images
 
     @property
@@ -228,9 +258,12 @@ class Model:
             When ``X`` is not two-dimensional, not finite, empty, or has another number of features.
         """
         # float64 first: the dtype that check_array turns any other into.
-        rows = check_array(X, dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
+        rows = check_array(readable(X), dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
         if rows.shape[1] != self.cluster_centers.shape[1]:
-            needed = f"the model was fitted on {self.cluster_centers.shape[1]}, images of {self.image.shape}"
+            needed = f"the model was fitted on {self.cluster_centers.shape[1]}"
+            if self.image is None:
+                raise ValueError(f"X has {rows.shape[1]} features, but {needed}; give rows of as many")
+            needed += f", images of {self.image.shape}"
             if self.representation is not None:
                 raise ValueError(
                     f"X has {rows.shape[1]} features, but {needed} as {self.representation.name}; "
@@ -257,9 +290,12 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
         for name in Model.__dataclass_fields__
         if name not in (*_TENSOR_DTYPES, "representation")
     }
-    document |= {"image": asdict(model.image), "schema_version": 1}
+    if model.image is None:
+        document |= {"image": None, "schema_version": SCHEMA_VERSION}
+    else:
+        document |= {"image": asdict(model.image), "schema_version": 1}
     if model.representation is not None:
-        document |= {"representation": model.representation.document(), "schema_version": SCHEMA_VERSION}
+        document |= {"representation": model.representation.document(), "schema_version": 2}
         arrays |= model.representation.arrays()
     write_sealed(path, document, arrays, overwrite=overwrite)
 
@@ -285,25 +321,32 @@ _SCHEMA = Schema(kind="images", newest=SCHEMA_VERSION, maker="`kmosaic fit -o`",
 
 def _model_of(fields: Document, arrays: Arrays) -> Model:
     represented = "representation" in fields or any(name.startswith(ARRAY_PREFIX) for name in arrays)
-    if fields.pop("schema_version") == 1 and represented:
+    version = fields.pop("schema_version")
+    if version == 1 and represented:
         raise ValueError("a file of schema version 1 has no representation")
     own = dict.fromkeys(name for name in arrays if not name.startswith(ARRAY_PREFIX))
     check_fields(dict.fromkeys(_OPTIONAL) | fields | own, set(Model.__dataclass_fields__))
     for name in ("feature_names", "cluster_names", "label_names"):
         if isinstance(fields[name], list):
             fields[name] = tuple(fields[name])
-    image = fields.pop("image")
+    image = _image_of(fields.pop("image"), version)
     representation = Representation.of(fields.pop("representation", None), arrays)
-    if not isinstance(image, dict) or set(image) != set(ImageFormat.__dataclass_fields__):
-        raise ValueError("the image format has missing or unknown fields")
     return Model(
-        image=ImageFormat(**image),
+        image=image,
         cluster_centers=arrays["cluster_centers"],
         cluster_sizes=arrays["cluster_sizes"],
         label_shares=arrays.get("label_shares"),
         representation=representation,
         **fields,
     )
+
+
+def _image_of(image: Any, version: int) -> ImageFormat | None:
+    if image is None and version == SCHEMA_VERSION:
+        return None
+    if not isinstance(image, dict) or set(image) != set(ImageFormat.__dataclass_fields__):
+        raise ValueError("the image format has missing or unknown fields")
+    return ImageFormat(**image)
 
 
 def _json_value(value: Any) -> Any:
@@ -328,7 +371,7 @@ def _check_arrays(model: Model) -> None:
     check_values("cluster_centers", centers)
     if model.representation is not None:
         _check_representation(model.representation, model)
-    elif centers.shape[1] != model.image.n_features:
+    elif model.image is not None and centers.shape[1] != model.image.n_features:
         wanted = f"images of {model.image.shape} have {model.image.n_features}"
         raise ValueError(f"cluster_centers has {centers.shape[1]} features, but {wanted}")
     sizes = checked_array("cluster_sizes", model.cluster_sizes, np.int64, ndim=1)
@@ -339,6 +382,8 @@ def _check_arrays(model: Model) -> None:
 def _check_representation(representation: Any, model: Model) -> None:
     if not isinstance(representation, Representation):
         raise ValueError("representation must be a Representation, or None")
+    if model.image is None:
+        raise ValueError("a representation is one of images; give their format, too")
     shape = model.n_clusters, model.image.n_features
     if representation.mean_images.shape != shape or representation.medoid_images.dtype != model.image.dtype:
         raise ValueError(f"the representation's pictures must be {shape}, the medoids {model.image.dtype}")

@@ -126,4 +126,5 @@ def _labels(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.int
 
 
 def _distances(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.float64]:
-    return MemoryEngine(checked_rows(chunk, "X has"), None, 1).distances(centers)
+    aligned = np.require(centers, requirements=["C", "A"])  # as they need not be where they were received
+    return MemoryEngine(checked_rows(chunk, "X has"), None, 1).distances(aligned)

@@ -85,9 +85,28 @@ def _n_images(row: TableRow, basis: str) -> int | None:
     return None if images is None else int(images.min)
 
 
+def as_good_as(best: TableRow, rows: Sequence[TableRow], basis: str) -> list[TableRow]:
+    """Return those of ``rows`` whose score is less than two standard errors of the difference from the best.
+
+    The two errors are added as if independent. Scores on the same images go up and down together, so
+    this rather calls two alike than apart. A row's own error counts up to that of the best: scores that
+    scatter over the seeds are no reason to call it as good.
+    """
+    best_error = standard_error(best, basis)
+    if best_error is None:
+        return []
+    found = []
+    for row in rows:
+        error = min(standard_error(row, basis) or 0.0, best_error)
+        difference = column(best, basis).mean - column(row, basis).mean
+        if row is not best and difference <= 2 * math.hypot(best_error, error):
+            found.append(row)
+    return found
+
+
 @dataclass(frozen=True)
 class Grounds:
-    """Why ``chosen`` is recommended: by its mean ``basis``, which is nearly that of the ``best``.
+    """Why ``chosen`` is recommended: the fewest whose mean ``basis`` is nearly that of the ``best``.
 
     ``tried`` are all rows by rising n_clusters, ``measured`` those that have the basis, ``compared`` those of
     them that were chosen from.
@@ -117,21 +136,8 @@ class Grounds:
         return sentences
 
     def as_good_as_best(self) -> list[TableRow]:
-        """Give the other rows whose score is less than two standard errors of the difference from the best.
-
-        The two errors are added as if independent. Scores on the same images go up and down together, so
-        this rather calls two alike than apart.
-        """
-        best_error = standard_error(self.best, self.basis)
-        if best_error is None:
-            return []
-        found = []
-        for row in self.compared:
-            error = standard_error(row, self.basis)
-            difference = self._score(self.best).mean - self._score(row).mean
-            if row is not self.best and difference <= 2 * math.hypot(best_error, error or 0.0):
-                found.append(row)
-        return found
+        """Give the other rows that cannot be told from the best."""
+        return as_good_as(self.best, self.compared, self.basis)
 
     def _score(self, row: TableRow) -> Spread:
         return column(row, self.basis)
@@ -144,19 +150,24 @@ class Grounds:
         among = ""
         if len(self.compared) < len(self.measured):
             among = f"Among the numbers of clusters that are stable over seeds ({LEAST_STABILITY} or more), "
-        clusters = "1 cluster" if n_clusters == 1 else f"{n_clusters} clusters"
+        clusters = "1 cluster is" if n_clusters == 1 else f"{n_clusters} clusters are"
+        if self.chosen in self.as_good_as_best():
+            return (
+                f"{among}{clusters} the fewest that cannot be told from the best, {self.best.n_clusters}: "
+                f"their mean {what}, {score:.3f} and {best_score:.3f}, differs by less than two standard "
+                f"errors{self._over_seeds()}."
+            )
         if self.chosen is not self.best:
             return (
-                f"{among}{clusters} {'is' if n_clusters == 1 else 'are'} the fewest whose mean {what}, "
-                f"{score:.3f}, is within {tolerance:g} of the best, {best_score:.3f} with "
-                f"{self.best.n_clusters}."
+                f"{among}{clusters} the fewest whose mean {what}, {score:.3f}, is within {tolerance:g} of "
+                f"the best, {best_score:.3f} with {self.best.n_clusters}."
             )
         if self.chosen is self.compared[0]:
             smaller = "none of those compared is smaller"
         else:
             smaller = f"no smaller number compared comes within {tolerance:g} of it"
-        has = "has" if n_clusters == 1 else "have"
-        return f"{among}{clusters} {has} the best mean {what}, {score:.3f}; {smaller}."
+        has = "1 cluster has" if n_clusters == 1 else f"{n_clusters} clusters have"
+        return f"{among}{has} the best mean {what}, {score:.3f}; {smaller}."
 
     def _alone(self) -> str:
         n_clusters = self.chosen.n_clusters
@@ -191,7 +202,8 @@ class Grounds:
             return [f"On how many {kind} images is not known, and so neither is its standard error."]
         images = f"{n_images:,} {kind} image" + ("s" if n_images != 1 else "")
         seeds = " and the spread over seeds" if self._score(self.chosen).count > 1 else ""
-        return [f"Its standard error, from {images}{seeds}, is {error:.3f}."]
+        accuracy = f"The standard error of {self._score(self.chosen).mean:.3f}"
+        return [f"{accuracy}, from {images}{seeds}, is {error:.3f}."]
 
     def _seeds_sentence(self) -> str:
         score, n_seeds = self._score(self.chosen), self.chosen.n_seeds
@@ -210,20 +222,26 @@ class Grounds:
         )
 
     def _rival_sentences(self) -> list[str]:
-        """Which others do as well as the best for all that is known."""
+        """Which further ones do as well as the best for all that is known."""
         rivals = self.as_good_as_best()
         subject = "It" if self.chosen is self.best else f"The best, {self.best.n_clusters},"
-        over_seeds = "" if _n_images(self.best, self.basis) else " over the seeds"
+        further = _listed([row.n_clusters for row in rivals if row is not self.chosen])
+        if self.chosen in rivals:
+            return [f"Nor can the best be told from {further}."] if further else []
         if rivals:
-            names = _listed([row.n_clusters for row in rivals])
             differ = "the difference is" if len(rivals) == 1 else "the differences are"
             return [
-                f"{subject} cannot be told from {names}: {differ} less than two standard errors{over_seeds}."
+                f"{subject} cannot be told from {further}: {differ} less than two standard errors"
+                f"{self._over_seeds()}."
             ]
-        if over_seeds:
+        if self._over_seeds():
             return []
         uncounted = "" if self._score(self.best).count > 1 else ", chance between seeds not counted"
         return [f"{subject} differs from every other by more than two standard errors{uncounted}."]
+
+    def _over_seeds(self) -> str:
+        """What the standard errors count, where that is the spread over seeds alone."""
+        return "" if _n_images(self.best, self.basis) else " over the seeds"
 
     def _stability_sentence(self) -> str:
         stability = self.chosen["stability"]
@@ -252,4 +270,4 @@ def _silhouette_sentence(silhouette: float) -> str:
 
 def _listed(numbers: Sequence[int]) -> str:
     texts = [str(number) for number in numbers]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+    return "".join(texts) if len(texts) < 2 else f"{', '.join(texts[:-1])} and {texts[-1]}"

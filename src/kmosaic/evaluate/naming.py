@@ -25,6 +25,7 @@ from sklearn.utils.validation import (
 
 from kmosaic import cluster
 from kmosaic.cluster.model_file import ClusterNaming
+from kmosaic.cluster.tensors import readable
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,7 @@ class ClusterClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # 
                 "use a clusterer that can, such as KMeans, Birch or GaussianMixture"
             )
         # The clusterer is the one to check X; only its width and the names of its columns are noted here.
+        X = readable(X)
         validate_data(self, X, y, skip_check_array=True)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kmosaic.evaluate.grounds import LEAST_STABILITY, Grounds, TableRow, column, standard_error
+from kmosaic.evaluate.grounds import (
+    LEAST_STABILITY,
+    Grounds,
+    TableRow,
+    as_good_as,
+    column,
+    standard_error,
+)
 
 # Measured on log-log axes for k = 2..20: data without clusters (uniform and Gaussian, in 2, 10 and 64
 # dimensions) bends by at most 0.05, six clusters that touch by 0.13 to 0.20, and six that lie apart by 0.29
@@ -98,10 +105,9 @@ def recommend(table: Sequence[TableRow], *, tolerance: float = 0.01) -> Recommen
     """Recommend the smallest number of clusters that does nearly as well as the best one tried.
 
     With labels, "well" is the mean accuracy over seeds of naming clusters, on the test set where there is
-    one and else on the training rows, and nearly is ``tolerance``. Without labels it is the mean
-    silhouette, among the numbers of clusters that are stable over seeds (0.5 or more), and nearly is
-    ``tolerance`` again. Failing both, the knee of J. The reason names the numbers of clusters that cannot be
-    told from the best by two standard errors.
+    one and else on the training rows. Without labels it is the mean silhouette, among the numbers of clusters
+    that are stable over seeds (0.5 or more). "Nearly" is within ``tolerance``, or within two standard errors
+    of the difference: what cannot be told from the best is as good. Failing both scores, the knee of J.
 
     Raises
     ------
@@ -131,7 +137,8 @@ def _by_score(rows: list[TableRow], basis: str, tolerance: float, knee: Knee | N
     compared = _stable(measured) if basis == "silhouette" else measured
     best = max(compared, key=lambda row: column(row, basis).mean)
     least = column(best, basis).mean - tolerance - 1e-12
-    chosen = next(row for row in compared if column(row, basis).mean >= least)
+    as_good = as_good_as(best, compared, basis)
+    chosen = next(row for row in compared if row in as_good or column(row, basis).mean >= least)
     grounds = Grounds(rows, measured, compared, chosen, best, basis)
     return Recommendation(
         n_clusters=chosen.n_clusters,
@@ -145,7 +152,7 @@ def _by_score(rows: list[TableRow], basis: str, tolerance: float, knee: Knee | N
         best_n_clusters=best.n_clusters,
         best_score=column(best, basis).mean,
         standard_error=standard_error(chosen, basis),
-        as_good_as_best=tuple(row.n_clusters for row in grounds.as_good_as_best()),
+        as_good_as_best=tuple(row.n_clusters for row in as_good),
     )
 
 

@@ -42,7 +42,7 @@ class SweepRun:
     The label scores are of the training rows, and need labels; ``accuracy_test`` needs a test set too.
     ``silhouette`` and ``stability`` (the mean adjusted Rand index against the other seeds' labels) are
     measured on at most 2,000 images, where there are no labels. ``fit_seconds`` is the fit alone;
-    ``peak_memory_bytes`` is the most the whole process had resident while it ran, sampled. ``n_train`` and
+    ``peak_memory_bytes`` is the most the whole process had resident during the fit, sampled. ``n_train`` and
     ``n_test`` are the images fitted on and tested with, ``n_sampled`` those that silhouette and stability
     were measured on; None where there were none, or where it is not known. ``largest_share`` is the
     part of the training images that the largest cluster has.

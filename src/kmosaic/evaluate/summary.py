@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster.model_file import ClusterNaming, Model
+from kmosaic.cluster.tensors import readable
 from kmosaic.engines import MemoryEngine, resolve_n_threads
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 
@@ -123,7 +124,7 @@ def summarise(
     ValueError
         When arrays do not go together in length, width or range.
     """
-    rows = check_array(X, dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
+    rows = check_array(readable(X), dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
     naming = naming or _own_naming(clusterer, label_names)
     fitted = clusterer.clusterer_ if isinstance(clusterer, ClusterClassifier) else clusterer
     centers = _centers_of(fitted, rows.shape[1])

@@ -18,6 +18,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from kmosaic import cluster, engines
+from kmosaic.cluster.tensors import readable
 from kmosaic.evaluate.memory import PeakMemory
 from kmosaic.evaluate.naming import count_votes
 from kmosaic.evaluate.runs import SweepResult, SweepRun
@@ -273,7 +274,7 @@ def _estimator(options: SweepOptions, n_clusters: int, seed: int) -> Any:
 def _checked_rows(X: ArrayLike, name: str) -> NDArray[Any]:
     # float64 first: the dtype that check_array turns any other into.
     dtypes = [np.float64, np.float32, np.uint8, np.uint16]
-    rows: NDArray[Any] = check_array(X, dtype=dtypes, order="C", input_name=name)
+    rows: NDArray[Any] = check_array(readable(X), dtype=dtypes, order="C", input_name=name)
     return rows
 
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from kmosaic.cluster.fields import LARGEST_VALUE
+from kmosaic.cluster.tensors import readable
 from kmosaic.engines import resolve_n_threads
 
 ImageShape = tuple[int, int, int]
@@ -136,6 +137,8 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         restored = cls(**{name: _from_json(value) for name, value in parameters.items()})
         restored.image_shape_ = _shape_of(arrays["image_shape"])
         restored.n_features_in_ = math.prod(restored.image_shape_)
+        if resolved_shape(restored.image_shape, restored.n_features_in_) != restored.image_shape_:
+            raise ValueError(f"image_shape={restored.image_shape!r}, but fitted on {restored.image_shape_}")
         for name in cls._ARRAYS:
             setattr(restored, f"{name}_", np.ascontiguousarray(arrays[name]))
         restored._check_parameters()
@@ -164,7 +167,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Refuse fitted arrays, just restored from a file, that no fit could have left."""
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        rows: NDArray[Any] = validate_data(self, X, reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=_NATIVE_DTYPES, order="C")
         if rows.dtype == np.float64:
             largest = max(float(rows.max(initial=0)), -float(rows.min(initial=0)))
             if largest > LARGEST_VALUE:

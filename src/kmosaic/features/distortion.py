@@ -100,8 +100,8 @@ class DistortionDistance:
         references = images if Y is None else self.describe(Y)
         if images.shape[1:] != references.shape[1:]:
             raise ValueError(
-                f"images of {images.shape[2]} x {images.shape[3]} pixels cannot be compared with "
-                f"references of {references.shape[2]} x {references.shape[3]}; bring them to one size"
+                f"images of {images.shape[3]} x {images.shape[2]} pixels (width x height) cannot be compared "
+                f"with references of {references.shape[3]} x {references.shape[2]}; bring them to one size"
             )
         everyone = np.broadcast_to(np.arange(len(references)), (len(images), len(references)))
         return self.to_candidates(images, references, everyone)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -73,6 +74,11 @@ class OnnxEmbedding(ImageTransformer):
         Without onnxruntime: ``pip install onnxruntime``.
     DataError
         When the file cannot be read, is no ONNX model of images, or is not the one fitted with.
+
+    Warns
+    -----
+    UserWarning
+        In ``fit``, where the model states neither range nor normalisation, and none is given.
 
     Notes
     -----
@@ -154,6 +160,14 @@ class OnnxEmbedding(ImageTransformer):
         data = read_model(self.file)
         self.digest_ = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
         model = self._model(data)
+        if not model.input.stated and self.mean is None and self.deviation is None:
+            warnings.warn(
+                f"{self.file} states no normalisation, and none was given: it gets pixels as values from 0 "
+                "to 1. Networks trained on ImageNet mostly need mean 0.485,0.456,0.406 and deviation "
+                "0.229,0.224,0.225 (--onnx-mean and --onnx-std; in Python mean=, deviation=); where 0 to 1 "
+                "is right, give mean 0",
+                stacklevel=3,
+            )
         first = rows[:1].reshape(1, *self.image_shape_)
         self.n_outputs_ = np.array([model.embed(first, self._white(rows)).shape[1]], dtype=np.int64)
 
@@ -179,7 +193,7 @@ class OnnxEmbedding(ImageTransformer):
         height, width = own if self.input_size is None else self.input_size
         if (told.height or height, told.width or width) != (height, width):
             raise DataError(
-                f"{self.file} takes images of {told.height} x {told.width}, not of input_size={height, width}"
+                f"{self.file} takes images of (height, width) = {own}, not of input_size={height, width}"
             )
         chosen = ModelInput.normalised(told, (height, width), self.mean, self.deviation)
         return ImageModel(session, chosen, self.output, self.file)

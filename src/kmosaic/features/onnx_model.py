@@ -36,6 +36,9 @@ _RANGES = {
 }
 
 
+_STATEMENTS = ("mean", "std", "Image.NominalPixelRange")
+
+
 @dataclass(frozen=True)
 class ModelInput:
     """The image that a model takes; None where it takes any.
@@ -55,6 +58,7 @@ class ModelInput:
     blue_first: bool = False
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
+    stated: bool = False  # whether the model says anything of range or normalisation
 
     @staticmethod
     def normalised(
@@ -63,7 +67,21 @@ class ModelInput:
         mean: Sequence[float] | None,
         deviation: Sequence[float] | None,
     ) -> ModelInput:
-        """Return what the model told of itself, with a size, and with what else was given."""
+        """Return what the model told of itself, with a size, and with what else was given.
+
+        Raises
+        ------
+        DataError
+            When there is not one number, or one a channel, or the model takes bytes, which stay as they are.
+        """
+        for name, numbers in (("mean", mean), ("deviation", deviation)):
+            if numbers is not None and told.dtype is np.uint8:
+                raise DataError(f"the model takes bytes, and normalises them itself; leave {name} out")
+            if numbers is not None and len(numbers) not in (1, told.channels):
+                raise DataError(
+                    f"{name}={tuple(numbers)} is not one number, nor one for each of the {told.channels} "
+                    "channels that the model takes"
+                )
         return replace(
             told,
             height=int(size[0]),
@@ -150,6 +168,7 @@ def _with_metadata(told: ModelInput, metadata: Mapping[str, str], file: str) -> 
         low=low,
         high=high,
         blue_first=blue_first,
+        stated=told.dtype is np.uint8 or not metadata.keys().isdisjoint(_STATEMENTS),
         mean=told.mean if mean is None else _numbers(mean, "mean", file),
         deviation=told.deviation if deviation is None else _numbers(deviation, "deviation", file),
     )

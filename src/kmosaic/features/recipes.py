@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster import FeatureStep, Model
 from kmosaic.cluster.fields import in_short
+from kmosaic.cluster.tensors import readable
 from kmosaic.errors import DataError, ModelFileError
 from kmosaic.features.base import ImageShape, ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
@@ -31,7 +33,7 @@ class RecipeOptions:
 
     ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
     are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
-    and a colon: the file of "onnx:FILE".
+    and a colon: the file of "onnx:FILE"; ``mean`` and ``deviation`` how its images are normalised.
     """
 
     image_shape: ImageShape
@@ -40,6 +42,8 @@ class RecipeOptions:
     white: float | None = None
     n_clusters: int | None = None
     argument: str | None = None
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,15 @@ def _patches(options: RecipeOptions) -> list[ImageTransformer]:
 
 
 def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
-    return [OnnxEmbedding(options.argument or "", image_shape=options.image_shape, white=options.white)]
+    return [
+        OnnxEmbedding(
+            options.argument or "",
+            mean=options.mean,
+            deviation=options.deviation,
+            white=options.white,
+            image_shape=options.image_shape,
+        )
+    ]
 
 
 RECIPES: dict[str, RecipeEntry] = {
@@ -147,7 +159,7 @@ class Recipe:
         name, argument = split_name(text) if text is not None else (own, None)
         if name != own:
             raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
-        if kept is None:
+        if kept is None or model.image is None:
             return cls("pixels", ())
         _check_kinds(kept.name, [step.kind for step in kept.steps])
         steps = [_restored(step) for step in kept.steps]
@@ -156,6 +168,7 @@ class Recipe:
                 if isinstance(step, OnnxEmbedding):
                     step.set_params(file=argument)
         widths = [model.image.n_features]
+        _check_shapes(steps, model.image.shape)
         for step in steps:
             if step.n_features_in_ != widths[-1]:
                 raise ModelFileError(
@@ -216,6 +229,7 @@ class Recipe:
     def _through(
         self, X: ArrayLike, method: str, n_threads: int | None, progress: StepProgress | None
     ) -> NDArray[Any]:
+        X = readable(X)
         rows: Any = X
         for step in self.steps:
             what = _WORDS.get(type(step).__name__, type(step).__name__)
@@ -225,6 +239,7 @@ class Recipe:
                 rows = getattr(step, method)(rows)
             finally:
                 step.set_params(callback=None)
+            _check_finite(step, rows)
         if rows is X:
             rows = check_array(X, dtype=None)
         return rows  # type: ignore[no-any-return]
@@ -280,6 +295,28 @@ def _check_kinds(name: str, kinds: list[str]) -> None:
     if not set(kinds) <= {"Deskew", *known}:
         raise ModelFileError(
             f"the model's features are not the {name} it says they are; make it again with `kmosaic fit -o`"
+        )
+
+
+def _check_shapes(steps: Sequence[ImageTransformer], shape: ImageShape) -> None:
+    """Refuse steps that take other images than the model's for what they get."""
+    for step in steps:
+        if isinstance(step, Whiten):  # what it gets are features
+            return
+        if step.image_shape_ != shape:
+            raise ModelFileError(
+                f"the model's {type(step).__name__} takes images of {step.image_shape_}, and the model has "
+                f"{shape}; make it again with `kmosaic fit -o`"
+            )
+        if not isinstance(step, Deskew | Pixels):
+            return
+
+
+def _check_finite(step: ImageTransformer, rows: NDArray[Any]) -> None:
+    """Refuse features that no distance can be measured of, from a model that nobody vouches for."""
+    if rows.dtype.kind == "f" and rows.size and not (np.isfinite(rows.min()) and np.isfinite(rows.max())):
+        raise ModelFileError(
+            f"{type(step).__name__} makes NaN or infinity of these images; fit it again (`kmosaic fit -o`)"
         )
 
 

@@ -111,6 +111,10 @@ class Whiten(ImageTransformer):
         check_array("components", self.components_, np.float64, (n, self.n_features_in_))
         check_array("variance", self.variance_, np.float64, (n,))
         check_array("scale", self.scale_, np.float64, (n,))
+        if n and not (
+            self.variance_.min() >= 0 <= self.scale_.min() and np.abs(self.components_).max() < 1.001
+        ):
+            raise ValueError("variance and scale must not be negative, nor components longer than 1")
 
     def _fit(self, rows: NDArray[Any]) -> None:
         self._check_parameters()

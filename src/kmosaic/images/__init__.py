@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from kmosaic.images.collection import Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
-from kmosaic.images.datasets import load_dataset, load_images
+from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
+from kmosaic.images.datasets import load_dataset, load_images, load_rows
 from kmosaic.images.fetch import download
 from kmosaic.images.idx import read_idx
 from kmosaic.images.registry import DatasetCard, catalogue
 from kmosaic.images.split import SplitRows, stratified_split
 
 __all__ = [
+    "Converted",
     "Dataset",
     "DatasetCard",
     "ImageCollection",
@@ -21,6 +22,7 @@ __all__ = [
     "download",
     "load_dataset",
     "load_images",
+    "load_rows",
     "read_idx",
     "stratified_split",
 ]

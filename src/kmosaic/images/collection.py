@@ -16,6 +16,7 @@ from kmosaic.errors import DataError
 
 FIT_POLICIES = ("pad", "crop", "stretch")
 MODES = ("auto", "grey", "rgb")
+LABELS_FROM = ("folders", "none")
 DTYPES = ("uint8", "uint16", "float32", "float64")
 # The longest side JPEG, WebP and GIF can store is 65,535 or less; a larger target is a slip of the finger.
 MAX_SIDE = 65_535
@@ -40,6 +41,22 @@ class SkippedFile:
 
 
 @dataclass(frozen=True)
+class Converted:
+    """What had to be done to images to bring them to one form.
+
+    ``n_resized`` of them had another size, ``sizes`` the most common of these in words; ``n_greyed`` were in
+    colour, and became grey.
+    """
+
+    n_resized: int = 0
+    n_greyed: int = 0
+    sizes: str = ""
+
+
+UNCHANGED = Converted()
+
+
+@dataclass(frozen=True)
 class ReadOptions:
     """How images are read.
 
@@ -49,7 +66,8 @@ class ReadOptions:
     in colour. ``strict`` makes unreadable files an error. Where the data has labels but no test set,
     ``test_fraction`` of every label is held out, drawn with ``seed``; 0 holds out nothing. ``data_dir`` is
     where named data sets are looked for and downloaded to, in place of ``KMOSAIC_DATA`` and the user's cache
-    folder.
+    folder. ``labels_from`` "folders" makes labels of a folder's sub-folders; "none" reads all images below it
+    without labels.
 
     Raises
     ------
@@ -69,6 +87,7 @@ class ReadOptions:
     test_fraction: float = 0.2
     seed: int = 0
     data_dir: Path | None = None
+    labels_from: str = "folders"
 
     def __post_init__(self) -> None:
         if self.size is not None and (len(self.size) != 2 or not all(1 <= n <= MAX_SIDE for n in self.size)):
@@ -77,6 +96,8 @@ class ReadOptions:
             raise DataError(f"fit={self.fit!r} must be one of {', '.join(FIT_POLICIES)}")
         if self.mode not in MODES:
             raise DataError(f"mode={self.mode!r} must be one of {', '.join(MODES)}")
+        if self.labels_from not in LABELS_FROM:
+            raise DataError(f"labels_from={self.labels_from!r} must be one of {', '.join(LABELS_FROM)}")
         if not 0 <= self.test_fraction < 1:
             raise DataError(f"test_fraction={self.test_fraction} must be from 0 to below 1")
         if self.seed < 0:
@@ -90,8 +111,9 @@ class ImageCollection:
     ``pixels`` is C-contiguous (n_images, height * width * channels) in the dtype and units of ``format``;
     ``labels`` int64 (n_images,), each an index into ``label_names``, or both None. ``ids`` names every image:
     its path relative to the folder read, or its row in the array read ("0", "1", or "train/0" where the
-    source has a training and a test part). ``source`` says in one sentence where the images came from, and
-    ``skipped`` lists the files that could not be used.
+    source has a training and a test part). ``source`` says in one sentence where the images came from,
+    ``skipped`` lists the files that could not be used, and ``converted`` counts the images that were of
+    another size or colour.
 
     Raises
     ------
@@ -114,6 +136,7 @@ class ImageCollection:
     ids: tuple[str, ...]
     source: str = ""
     skipped: tuple[SkippedFile, ...] = ()
+    converted: Converted = UNCHANGED
 
     def __post_init__(self) -> None:
         shape = (len(self.ids), self.format.height * self.format.width * self.format.channels)

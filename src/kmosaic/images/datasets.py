@@ -15,13 +15,23 @@ from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays, read_idx_file, read_idx_folder, read_npy, read_npz
 from kmosaic.images.assemble import Parts, Provenance, assemble
-from kmosaic.images.collection import Dataset, ImageCollection, Progress, ReadOptions, printable
+from kmosaic.images.collection import (
+    DTYPES,
+    Converted,
+    Dataset,
+    ImageCollection,
+    Progress,
+    ReadOptions,
+    counted,
+    printable,
+)
 from kmosaic.images.fetch import download
 from kmosaic.images.folder import read_folder, read_image_file
 from kmosaic.images.idx import GZIP_MAGIC
+from kmosaic.images.labels import encode_labels
 from kmosaic.images.registry import DATASET_NAMES, IDX_DATASETS, find_dataset, find_file
 from kmosaic.images.split import hold_out
-from kmosaic.images.values import bring_to
+from kmosaic.images.values import as_pixel_dtype, bring_to
 
 DEFAULT_OPTIONS = ReadOptions()
 _READERS: dict[str, Callable[[Path], StoredArrays]] = {"npy": read_npy, "npz": read_npz, "idx": read_idx_file}
@@ -89,9 +99,10 @@ def load_images(
 
     ``source`` is as in :func:`load_dataset`, or one image file; where it has a training and a test part, the
     test part is taken. Size, fit policy, channels, brightness and dtype are those of ``format`` (of
-    ``options``, only strict and data_dir count): images are fitted by the model's own policy, colour becomes
-    grey or grey RGB, and values are multiplied by the ratio of full brightnesses, so white is white whether
-    it was 255, 65535, 1.0 or 16. Sub-folders are labels if every image lies in one.
+    ``options``, only strict, data_dir and labels_from count): images are fitted by the model's own policy,
+    colour becomes grey or grey RGB, and values are multiplied by the ratio of full brightnesses, so white is
+    white whether it was 255, 65535, 1.0 or 16. Sub-folders are labels if every image lies in one.
+    ``converted`` of the result counts the images that were of another size or colour.
 
     Raises
     ------
@@ -121,7 +132,52 @@ def load_images(
     if found.kind == "other file":
         return bring_to(read_image_file(found.path, wanted), format)
     parts = _read_arrays(found, wanted, progress, format)
-    return bring_to(parts.train if parts.test is None else parts.test, format)
+    given = parts.train if parts.test is None else parts.test
+    return replace(bring_to(given, format), converted=_converted(given, format))
+
+
+def load_rows(source: str | os.PathLike[str], n_features: int) -> ImageCollection:
+    """Rows of numbers for a model that was fitted on rows and not on images, each as an "image" of one line.
+
+    ``source`` is an .npy or .npz file with an array (n, ``n_features``); of an .npz file's training and test
+    part, the test part is taken.
+
+    Raises
+    ------
+    DataError
+        When there is no such file, or its array is of another shape, or holds no finite numbers.
+    """
+    found = _identify(source)
+    needed = f"the model was fitted on rows of {n_features:,} numbers, which are no images"
+    if found.kind not in ("npy", "npz"):
+        raise DataError(f"{found.where}: {needed}; name an .npy or .npz file of such rows")
+    stored = _READERS[found.kind](found.path)
+    rows, labels = stored.train, stored.train_labels
+    if stored.test is not None:
+        rows, labels = stored.test, stored.test_labels
+    if rows.ndim != 2 or rows.shape[1] != n_features or not len(rows):
+        raise DataError(f"{found.where} has an array of shape {rows.shape}; {needed}: (n, {n_features})")
+    if rows.dtype.kind in "iu" and rows.dtype.name not in DTYPES:
+        rows = rows.astype(np.float64)
+    rows = as_pixel_dtype([rows], found.where)[0]
+    encoded = encode_labels([labels], found.where)
+    white = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
+    return ImageCollection(
+        name=found.name,
+        pixels=rows,
+        format=ImageFormat(1, n_features, 1, rows.dtype.name, white),
+        labels=encoded.codes[0],
+        label_names=encoded.names,
+        ids=tuple(str(row) for row in range(len(rows))),
+        source=f"{counted(len(rows), 'row')} from {found.where}",
+    )
+
+
+def _converted(given: ImageCollection, form: ImageFormat) -> Converted:
+    height, width, channels = given.format.shape
+    n = len(given)
+    resized = (height, width) != (form.height, form.width)
+    return Converted(n if resized else 0, n if channels > form.channels else 0, f"{width} x {height} ({n:,})")
 
 
 def _identify(source: str | os.PathLike[str]) -> _Source:

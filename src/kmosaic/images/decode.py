@@ -11,12 +11,13 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError, _imaging
 
 from kmosaic.images.collection import printable
+from kmosaic.images.formats import FORMATS_IN_WORDS, MissingDecoderError, open_picture
 from kmosaic.images.resize import resize_array, resize_picture
+from kmosaic.libtiff import silence_libtiff
 
-FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")
 # Where Pillow begins to warn of decompression bombs; 256 MB a picture as RGB.
 MAX_PIXELS = 89_478_485
 
@@ -83,15 +84,15 @@ def read_header(path: Path) -> ImageHeader:
         brightness has no agreed scale.
     """
     with _blaming_the_file(), path.open("rb") as stream, _open(stream) as picture:
-        if picture.mode in ("I", "F"):
+        if picture.mode in ("I", "F") and not _is_deep(picture):
             kind = "floating-point" if picture.mode == "F" else "signed or 32-bit"
             raise UnusableImageError(
                 f"{kind} pixels, whose full brightness no one states; convert to 8 or 16 bit, or to .npy"
             )
-        if picture.mode not in (*_GREY_MODES, *_COLOUR_MODES, *_GREY_16_MODES, *_PALETTE_MODES):
+        if not _is_deep(picture) and picture.mode not in (*_GREY_MODES, *_COLOUR_MODES, *_PALETTE_MODES):
             raise UnusableImageError(f"pixels of kind {picture.mode}; convert to grey or RGB")
         height, width = _upright_size(picture, stream)
-        return ImageHeader(height, width, _is_colour(picture), picture.mode in _GREY_16_MODES)
+        return ImageHeader(height, width, _is_colour(picture), _is_deep(picture))
 
 
 def decode(path: Path, form: PixelForm) -> NDArray[Any]:
@@ -108,7 +109,7 @@ def decode(path: Path, form: PixelForm) -> NDArray[Any]:
     """
     with _blaming_the_file(), path.open("rb") as stream, _open(stream) as picture:
         picture.load()
-        if picture.mode in _GREY_16_MODES:
+        if _is_deep(picture):
             values = resize_array(_upright_deep(picture), form.size, form.fit)
         else:
             upright = _upright(_flatten(picture), _orientation_left(picture))
@@ -138,8 +139,10 @@ def _blaming_the_file() -> Iterator[None]:
     except UnusableImageError:
         raise
     except UnidentifiedImageError as error:
-        reason = "no PNG, JPEG, TIFF, WebP, BMP or GIF image, or its header is damaged"
+        reason = f"no {FORMATS_IN_WORDS} image, or its header is damaged"
         raise UnusableImageError(reason) from error
+    except MissingDecoderError as error:
+        raise UnusableImageError(str(error)) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise UnusableImageError(f"more than {MAX_PIXELS:,} pixels") from error
     except MemoryError as error:
@@ -153,7 +156,8 @@ def _open(stream: IO[bytes]) -> Image.Image:
     if not stream.read(1):
         raise UnusableImageError("empty file")
     stream.seek(0)
-    picture = Image.open(stream, formats=FORMATS)
+    silence_libtiff(_imaging.__file__)
+    picture = open_picture(stream)
     # Our own limit holds even where Image.MAX_IMAGE_PIXELS was raised or taken away.
     if picture.width * picture.height > MAX_PIXELS:
         size = f"{picture.width:,} x {picture.height:,} pixels"
@@ -173,6 +177,11 @@ def pillow_warnings() -> Iterator[None]:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether the image is 16-bit grey; Pillow brings PGM files above 8 bits to that scale, in 32 bits."""
+    return picture.mode in _GREY_16_MODES or (picture.mode == "I" and picture.format == "PPM")
 
 
 def _is_colour(picture: Image.Image) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -26,6 +31,10 @@ MIRRORS_VARIABLE = "KMOSAIC_MIRRORS"
 # A connection that breaks is taken up again at the same mirror this often, as long as each try brought bytes.
 _TRIES = 5
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+# A timeout is one of each read: a mirror that sends a byte now and then would never meet it.
+_PATIENCE = 30.0  # seconds in which an answer must begin, and the least rate be kept
+_LEAST_RATE = 2_000  # bytes a second: an hour and a half for MNIST
+_DEADLINE = 2 * 3600.0  # seconds for all files of a data set
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -46,6 +55,7 @@ class _Job:
     folder: Path
     client: httpx.Client
     progress: Progress | None
+    ends: float
 
     @property
     def part(self) -> PartFile:
@@ -94,8 +104,9 @@ def download(
         with httpx.Client(
             timeout=_TIMEOUT, follow_redirects=True, event_hooks={"request": [_refuse_plain_http]}
         ) as client:
+            ends = time.monotonic() + _DEADLINE
             for file in missing:
-                _fetch(_Job(entry, file, folder, client, progress), bases)
+                _fetch(_Job(entry, file, folder, client, progress, ends), bases)
     except DownloadError:
         raise
     except OSError as error:
@@ -185,7 +196,7 @@ def _stream(url: str, offset: int, job: _Job) -> None:
     if offset:
         headers["Range"] = f"bytes={offset}-"
         headers |= {"If-Range": job.part.validator()} if job.part.validator() else {}
-    with job.client.stream("GET", url, headers=headers) as response:
+    with _begun_in_time(job, url, headers) as response:
         if offset and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is left to send: the part is whole, or the check that follows will tell
         if not response.is_success:
@@ -198,11 +209,45 @@ def _stream(url: str, offset: int, job: _Job) -> None:
         _append(response, offset, job)
 
 
+@contextlib.contextmanager
+def _begun_in_time(job: _Job, url: str, headers: Mapping[str, str]) -> Iterator[httpx.Response]:
+    """The answer to a request, whose headers must be there in time: else its connection is shut down."""
+    connections: list[socket.socket] = []
+    late = threading.Event()
+
+    def note(event: str, info: Mapping[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            connections.append(info["return_value"].get_extra_info("socket"))
+
+    def shut() -> None:
+        late.set()
+        for connection in connections:
+            with contextlib.suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)
+
+    # A connection of its own, which is then known.
+    headers = {**headers, "Connection": "close"}
+    timer = threading.Timer(_PATIENCE, shut)
+    timer.daemon = True
+    timer.start()
+    try:
+        with job.client.stream("GET", url, headers=headers, extensions={"trace": note}) as response:
+            timer.cancel()
+            yield response
+    except httpx.HTTPError:
+        if late.is_set():
+            raise _MirrorFailedError(f"no answer in {_PATIENCE:g} s") from None
+        raise
+    finally:
+        timer.cancel()
+
+
 def _append(response: httpx.Response, offset: int, job: _Job) -> None:
     length = response.headers.get("Content-Length", "")
     total = offset + int(length) if length.isascii() and length.isdigit() else None
     if total is not None and total > job.most_bytes:
         raise _NotPublishedError(f"is {total} bytes long, more than {job.file.name} can be")
+    since, had = time.monotonic(), offset
     with job.part.path.open("ab") as out:
         job.tell(offset, total)
         # As it comes: gathering larger chunks would lose what was gathered when the connection breaks.
@@ -212,6 +257,13 @@ def _append(response: httpx.Response, offset: int, job: _Job) -> None:
                 raise _NotPublishedError(f"is longer than {job.file.name} can be")
             out.write(chunk)
             job.tell(offset, total)
+            now = time.monotonic()
+            if now > job.ends:
+                raise _MirrorFailedError(f"not complete {_DEADLINE / 60:g} minutes after the download began")
+            if now - since > _PATIENCE:
+                if offset - had < _LEAST_RATE * _PATIENCE:
+                    raise _MirrorFailedError(f"too slow: {offset - had:,} bytes in {_PATIENCE:g} s")
+                since, had = now, offset
 
 
 def _publish(job: _Job) -> None:

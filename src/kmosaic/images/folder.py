@@ -7,7 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from kmosaic.cluster.model_file import ImageFormat
 from kmosaic.errors import DataError
 from kmosaic.images.collection import (
+    Converted,
     ImageCollection,
     Progress,
     ReadOptions,
@@ -32,6 +33,7 @@ from kmosaic.images.decode import (
     pillow_warnings,
     read_header,
 )
+from kmosaic.images.formats import FORMATS_IN_WORDS
 from kmosaic.images.listing import FoundFile, list_folder, path_key
 from kmosaic.images.memory import check_memory
 from kmosaic.images.resize import padded_size
@@ -70,7 +72,8 @@ def read_folder(
 ) -> ImageCollection:
     """All images in ``folder`` and below, in natural order of their paths.
 
-    Where images lie in sub-folders, the first sub-folder's name is the label. Images beside labelled ones
+    Where images lie in sub-folders, the first sub-folder's name is the label, unless ``options.labels_from``
+    is "none". Images beside labelled ones
     have no label: an error, or, ``for_model``, no labels at all. With no ``options.size``, all images must be
     of one size. Grey images become uint16 if any of them has 16 bits, else uint8; colour is uint8. Files that
     cannot be used are listed in ``skipped``, or with ``options.strict`` an error. Padding images of unlike
@@ -86,7 +89,7 @@ def read_folder(
     skipped = [*listing.skipped, *survey.skipped]
     where = printable(str(folder))
     _check_survey(where, survey, skipped, options)
-    labelled = _are_labelled(where, survey.images, for_model)
+    labelled = options.labels_from == "folders" and _are_labelled(where, survey.images, for_model)
     form = _choose_form(survey.images, options)
     # A labelled collection is copied once more when a test set is held out.
     copies = 2 if labelled and options.test_fraction > 0 else 1
@@ -94,10 +97,12 @@ def read_folder(
     skipped += decoded.skipped
     if not decoded.kept or (options.strict and skipped):
         raise DataError(_unusable(where, skipped, strict=bool(decoded.kept)))
+    kept = set(decoded.kept)
+    headers = [image.header for image in survey.images if image.file in kept]
     if not for_model:
-        kept = set(decoded.kept)
-        _warn_of_margins([image.header for image in survey.images if image.file in kept], form)
-    return _collection(folder, decoded, form, labelled, skipped)
+        _warn_of_margins(headers, form)
+    collection = _collection(folder, decoded, form, labelled, skipped)
+    return replace(collection, converted=_converted(headers, form))
 
 
 @pillow_warnings()
@@ -116,7 +121,8 @@ def read_image_file(path: Path, options: ReadOptions) -> ImageCollection:
         pixels = decode(path, form)[np.newaxis]
     except UnusableImageError as error:
         raise DataError(f"{printable(str(path))} is no usable image: {error}") from error
-    return _collection(path, _Decoded(pixels, (file,), ()), form, False, [])
+    collection = _collection(path, _Decoded(pixels, (file,), ()), form, False, [])
+    return replace(collection, converted=_converted([image.header], form))
 
 
 def _survey(files: Sequence[FoundFile], progress: Progress | None) -> _Survey:
@@ -133,7 +139,7 @@ def _survey(files: Sequence[FoundFile], progress: Progress | None) -> _Survey:
 
 def _check_survey(where: str, survey: _Survey, skipped: Sequence[SkippedFile], options: ReadOptions) -> None:
     if not survey.images and not skipped:
-        raise DataError(f"{where} is an empty folder; name one with PNG, JPEG, TIFF, WebP, BMP or GIF images")
+        raise DataError(f"{where} is an empty folder; name one with {FORMATS_IN_WORDS} images")
     if options.strict and skipped:
         skipped = [*skipped, *_undecodable(survey.images)]
     if not survey.images or (options.strict and skipped):
@@ -176,7 +182,7 @@ def _are_labelled(where: str, images: Sequence[_Image], lenient: bool) -> bool:
     raise DataError(
         f"{where} has {counted(len(bare), 'image')} beside its {counted(folders, 'sub-folder')} of images "
         f"(first: {bare[0]}); sub-folders are labels, so move these images into one, "
-        "or all images into one folder"
+        "or read all without labels (--labels-from none; labels_from='none' in Python)"
     )
 
 
@@ -206,15 +212,25 @@ def _warn_of_margins(headers: Sequence[ImageHeader], form: PixelForm) -> None:
 def _common_size(headers: Sequence[ImageHeader]) -> tuple[int, int]:
     sizes = Counter((header.height, header.width) for header in headers)
     if len(sizes) > 1:
-        named = ", ".join(f"{w} x {h} ({n:,})" for (h, w), n in sizes.most_common(_NAMED_IN_MESSAGES))
-        left = len(sizes) - _NAMED_IN_MESSAGES
-        named += f" and {counted(left, 'other size')}" if left > 0 else ""
         raise DataError(
-            f"the images differ in size (width x height): {named}; give one size (--size 64x64 on the "
-            "command line, ReadOptions(size=(64, 64)) in Python), and how to fit them to it: "
-            "pad, crop or stretch"
+            f"the images differ in size (width x height): {_sizes_in_words(sizes)}; give one size "
+            "(--size 64x64 on the command line, ReadOptions(size=(64, 64)) in Python), and how to fit them "
+            "to it: pad, crop or stretch"
         )
     return next(iter(sizes))
+
+
+def _sizes_in_words(sizes: Counter[tuple[int, int]]) -> str:
+    named = ", ".join(f"{w} x {h} ({n:,})" for (h, w), n in sizes.most_common(_NAMED_IN_MESSAGES))
+    left = len(sizes) - _NAMED_IN_MESSAGES
+    return f"{named} and {counted(left, 'other size')}" if left > 0 else named
+
+
+def _converted(headers: Sequence[ImageHeader], form: PixelForm) -> Converted:
+    sizes = Counter((header.height, header.width) for header in headers)
+    sizes.pop(form.size, None)
+    n_greyed = sum(header.colour for header in headers) if form.channels == 1 else 0
+    return Converted(sizes.total(), n_greyed, _sizes_in_words(sizes))
 
 
 def _decode_all(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from kmosaic.report.theme import LIGHT, Theme, finish, new_figure, set_title, style_axes
-from kmosaic.report.wording import text_pixels
+from kmosaic.report.wording import SCALED_UNITS, text_pixels
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import StartingDocumentRow, SweepResult, SweepTableRow
@@ -47,7 +47,7 @@ class CurveOptions:
     theme: Theme = LIGHT
     starting_document: Sequence[StartingDocumentRow] = ()
     recommended: int | None = None
-    units: str = "pixels scaled to 0..1"
+    units: str = SCALED_UNITS
 
 
 @dataclass(frozen=True)

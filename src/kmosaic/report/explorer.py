@@ -1,18 +1,21 @@
 """What a reader can look into: each cluster with its members, the map of clusters, the confused pairs.
 
 The pictures of all of it go into two sheets. How many members of each cluster there is room for depends on
-how well the images compress, so that is measured on some of them first.
+how well the images compress, so that is measured on some of them first; what a PNG has too little room for
+goes into a JPEG.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.report.members import MemberRows, member_rows
+from kmosaic.report.members import MemberRows
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import display_range, tiles
 from kmosaic.report.wording import clean
@@ -21,11 +24,15 @@ if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.images.collection import ImageCollection
 
-# Of the page's 6 MB, 0.5 are libraries and scripts, and text takes some more; base64 makes 3 bytes 4.
-_SHEET_BYTES = 3_300_000
+PAGE_BYTES = 6_000_000
+# Of these 0.5 MB are libraries and scripts, and as much is kept for the first images and what was skipped.
+_OTHER_BYTES = 1_000_000
+_CLUSTER_BYTES = 1_000  # a cluster's numbers, and its line in the table
+_ESTIMATED = 0.95  # sizes are those of a sample
 _LARGEST_SIDE = 64
 _SMALLEST_SIDE = 16
-_MOST_MEMBERS = 12
+_MOST_MEMBERS = 24
+_ENOUGH_MEMBERS = 6  # fewer, and smaller tiles are tried
 _MOST_SAMPLED = 64  # tiles that tell how well the others compress
 _MOST_CLUSTERS = 1_000
 _CLOSEST = 6
@@ -35,11 +42,37 @@ _MOST_LABELS = 40  # beyond, a matrix is no longer read cell by cell
 
 @dataclass(frozen=True)
 class Sampled:
-    """How much of a clustering the page has room for: the side of a tile in pixels, images of each kind."""
+    """How much of a clustering the page has room for: the side of a tile in pixels, images of each kind.
+
+    ``lossy`` where the tiles are compressed as JPEG.
+    """
 
     side: int
     n_members: int
     n_clusters: int
+    lossy: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidates:
+    """Rows that the page may show: of each cluster, and of each pair as (label, name, rows)."""
+
+    members: list[MemberRows]
+    cells: list[tuple[int, int, NDArray[np.int64]]]
+
+    @classmethod
+    def of(cls, summary: ClusterSummary, shown: NDArray[np.intp]) -> _Candidates:
+        members = [MemberRows.candidates(summary, int(cluster), _MOST_MEMBERS) for cluster in shown]
+        return cls(members, _cells(summary))
+
+    def first(self, n: int) -> _Candidates:
+        cells = [(true, named, rows[:n]) for true, named, rows in self.cells]
+        return _Candidates([rows.first(n) for rows in self.members], cells)
+
+    def n_distinct(self) -> int:
+        kinds = [(rows.nearest, rows.farthest, rows.wrongly_named) for rows in self.members]
+        cells = [rows for _, _, rows in self.cells]
+        return len(np.unique(np.concatenate([row for kind in kinds for row in kind] + cells)))
 
 
 class TileIndex:
@@ -69,10 +102,12 @@ def explorer_data(
     ``medoids`` are rows, one a cluster; by default the images nearest the centroids, which have the least
     summed squared distance to the others.
     """
-    sampled = room_for(collection, summary)
-    shown = _clusters_in_page(summary, sampled.n_clusters)
+    shown = _clusters_in_page(summary)
+    candidates = _Candidates.of(summary, shown)
+    sampled = _room_for(collection, summary, candidates)
+    candidates = candidates.first(sampled.n_members)
     index = TileIndex()
-    clusters = [_cluster(summary, cluster, sampled.n_members, index) for cluster in shown]
+    clusters = [_cluster(summary, rows, index) for rows in candidates.members]
     for cluster in clusters:
         cluster["medoid"] = _medoid(cluster, medoids, index)
     _set_closest(clusters, np.asarray(summary.cluster_centers)[shown])
@@ -81,47 +116,66 @@ def explorer_data(
         "n_clusters": summary.n_clusters,
         "clusters": clusters,
         "label_names": list(summary.label_names or ()),
-        "confusion": _confusion(summary, sampled.n_members, index),
+        "confusion": _confusion(summary, candidates, index),
         "points": _map_points(collection, summary, shown),
     }
     scale = display_range(collection.pixels, collection.format)
     centroids = tiles(np.asarray(summary.cluster_centers)[shown], collection.format, scale)
     members = tiles(collection.pixels[np.array(index.rows, dtype=np.intp)], collection.format, scale)
-    data["centroids"] = asdict(sheet(centroids, sampled.side))
-    data["members"] = asdict(sheet(members, sampled.side))
+    data["centroids"] = asdict(sheet(centroids, sampled.side, lossy=sampled.lossy))
+    data["members"] = asdict(sheet(members, sampled.side, lossy=sampled.lossy))
     data["images"] = [_image(collection, summary, row) for row in index.rows]
     return data, sampled
 
 
-def room_for(collection: ImageCollection, summary: ClusterSummary) -> Sampled:
+def _room_for(collection: ImageCollection, summary: ClusterSummary, candidates: _Candidates) -> Sampled:
     """Measure how well some tiles compress, and return how many of which size fit into the page."""
-    n_clusters = min(_MOST_CLUSTERS, summary.n_clusters)
-    kinds = 2 if summary.confusion is None else 3
-    n_cells = min(len(summary.label_names or ()), _MOST_LABELS) ** 2
     rows = np.linspace(0, len(collection) - 1, min(_MOST_SAMPLED, len(collection))).astype(np.intp)
     sample = tiles(
         collection.pixels[rows], collection.format, display_range(collection.pixels, collection.format)
     )
-    side = min(_LARGEST_SIDE, max(sample.shape[1:3]))
-    while True:
-        tile_bytes = max(1.0, 0.75 * len(sheet(sample, side).uri) / len(rows))
-        n_tiles = _SHEET_BYTES / tile_bytes - n_clusters
-        n_members = int(n_tiles / (n_clusters * kinds + n_cells))
-        if n_members >= 2 or side <= _SMALLEST_SIDE:
-            return Sampled(side, max(1, min(_MOST_MEMBERS, n_members)), n_clusters)
-        side = max(_SMALLEST_SIDE, side * 3 // 4)
+    texts = [json.dumps(_image(collection, summary, int(row))) for row in rows]
+    text_bytes = sum(len(text.encode()) for text in texts) / len(rows)
+    room = _ESTIMATED * (PAGE_BYTES - _OTHER_BYTES) - _CLUSTER_BYTES * len(candidates.members)
+
+    def fitted(side: int, lossy: bool) -> Sampled:
+        tile_bytes = max(1.0, len(sheet(sample, side, lossy=lossy).uri) / len(rows))
+        n_tiles = (room - len(candidates.members) * tile_bytes) / (tile_bytes + text_bytes)
+        return Sampled(side, _most_within(candidates, n_tiles), len(candidates.members), lossy)
+
+    return _first_with_enough(fitted, min(_LARGEST_SIDE, max(sample.shape[1:3])))
 
 
-def _clusters_in_page(summary: ClusterSummary, n: int) -> NDArray[np.intp]:
+def _first_with_enough(fitted: Callable[[int, bool], Sampled], side: int) -> Sampled:
+    """Prefer tiles that are exact, then large ones, but rather have a few of each kind than either."""
+    exact = fitted(side, False)
+    if exact.n_members == _MOST_MEMBERS:
+        return exact
+    found = fitted(side, True)
+    if exact.n_members >= max(found.n_members, _ENOUGH_MEMBERS):
+        return exact
+    while found.n_members < _ENOUGH_MEMBERS and found.side > _SMALLEST_SIDE:
+        found = fitted(max(_SMALLEST_SIDE, found.side * 3 // 4), True)
+    return found
+
+
+def _most_within(candidates: _Candidates, n_tiles: float) -> int:
+    """How many rows of each kind make at most ``n_tiles`` tiles, at least 1."""
+    for n in range(_MOST_MEMBERS, 1, -1):
+        if candidates.first(n).n_distinct() <= n_tiles:
+            return n
+    return 1
+
+
+def _clusters_in_page(summary: ClusterSummary) -> NDArray[np.intp]:
     """All clusters, or the largest where they are too many."""
-    if summary.n_clusters <= n:
+    if summary.n_clusters <= _MOST_CLUSTERS:
         return np.arange(summary.n_clusters)
-    return np.sort(np.argsort(-np.asarray(summary.cluster_sizes), kind="stable")[:n])
+    return np.sort(np.argsort(-np.asarray(summary.cluster_sizes), kind="stable")[:_MOST_CLUSTERS])
 
 
-def _cluster(summary: ClusterSummary, cluster: int, n: int, index: TileIndex) -> dict[str, Any]:
-    number = int(cluster)
-    rows: MemberRows = member_rows(summary, number, n)
+def _cluster(summary: ClusterSummary, rows: MemberRows, index: TileIndex) -> dict[str, Any]:
+    number = rows.cluster
     purity = None if summary.cluster_purity is None else float(summary.cluster_purity[number])
     own = summary.distances[summary.labels == number]
     return {
@@ -206,19 +260,28 @@ def _map_points(
     return [(float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in places]
 
 
-def _confusion(summary: ClusterSummary, n: int, index: TileIndex) -> dict[str, Any] | None:
-    """The matrix, and for each cell some images, those nearest their centroids first."""
+def _cells(summary: ClusterSummary) -> list[tuple[int, int, NDArray[np.int64]]]:
+    """For each pair of label and name some rows, those nearest their centroids first."""
     if summary.confusion is None or summary.true_labels is None or summary.predicted_labels is None:
-        return None
+        return []
     matrix = np.asarray(summary.confusion)
-    cells = []
     order = np.argsort(summary.distances, kind="stable")
     pairs = summary.true_labels[order] * len(matrix) + summary.predicted_labels[order]
-    for true, named in _pairs(matrix):
-        rows = order[np.flatnonzero(pairs == true * len(matrix) + named)[:n]]
-        cells.append(
-            {"true": true, "named": named, "n": int(matrix[true, named]), "images": index.places(rows)}
-        )
+    return [
+        (true, named, order[np.flatnonzero(pairs == true * len(matrix) + named)[:_MOST_MEMBERS]])
+        for true, named in _pairs(matrix)
+    ]
+
+
+def _confusion(summary: ClusterSummary, candidates: _Candidates, index: TileIndex) -> dict[str, Any] | None:
+    """The matrix, and for each cell some images."""
+    if summary.confusion is None:
+        return None
+    matrix = np.asarray(summary.confusion)
+    cells = [
+        {"true": true, "named": named, "n": int(matrix[true, named]), "images": index.places(rows)}
+        for true, named, rows in candidates.cells
+    ]
     totals = matrix.sum(axis=1).tolist()
     return {"as_matrix": len(matrix) <= _MOST_LABELS, "totals": totals, "cells": cells}
 

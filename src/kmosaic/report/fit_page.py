@@ -44,8 +44,10 @@ class FitReport:
         Command, seeds, versions and date.
     algorithm, parameters
         The estimator's name and its parameters.
-    fit_seconds, peak_memory_bytes, features_seconds
+    fit_seconds, features_seconds
         What the fit took, and before it the making of features, where these were measured.
+    peak_memory_bytes
+        The most the whole process had resident, from its start to this report.
     accuracy_test, n_test, test_origin
         Accuracy on images kept aside, how many they were and where they came from.
     features
@@ -108,7 +110,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "skipped": collection.skipped,
         "first": _first(maker),
         "centroids_note": _centroids_note(report),
-        "units": report.features or "raw pixel values",
+        "units": report.features or "pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(summary),
         "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
@@ -137,8 +139,8 @@ def _lead(report: FitReport) -> str:
     ended = "converged after" if summary.converged else "stopped, not yet converged, after"
     seen = f", seen as {report.features}," if report.features else ""
     text = (
-        f"{count(len(report.collection), 'image')} of {form.height} x {form.width} pixels{seen} were grouped "
-        f"into {count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
+        f"{count(len(report.collection), 'image')} of {form.size}{seen} were grouped into "
+        f"{count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
         f"{count(summary.n_iter, 'iteration')}."
     )
     if summary.accuracy is not None:
@@ -158,20 +160,10 @@ def _lead(report: FitReport) -> str:
 
 def _numbers(report: FitReport) -> list[Fact]:
     summary = report.summary
-    scale = report.collection.format.max_value
-    inertia = (
-        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features))
-        if report.features
-        else Fact(
-            "Inertia J",
-            inertia_text(summary.inertia / scale**2),
-            f"pixels scaled to 0..1; {inertia_text(summary.inertia)} in {squared_units(None)}",
-        )
-    )
     numbers = [
         Fact("Images", f"{len(report.collection):,}"),
         Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
-        inertia,
+        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features)),
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:
@@ -188,7 +180,7 @@ def _numbers(report: FitReport) -> list[Fact]:
     if report.fit_seconds is not None:
         numbers.append(Fact("Fit time", duration(report.fit_seconds)))
     if report.peak_memory_bytes is not None:
-        numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process"))
+        numbers.append(Fact("Peak memory", memory(report.peak_memory_bytes), "whole process, from its start"))
     return numbers
 
 
@@ -273,6 +265,8 @@ def _sampled_note(summary: ClusterSummary, sampled: Sampled) -> str:
     if summary.confusion is not None:
         kinds += ", up to as many whose label is not its name, and as many of each pair of label and name"
     text = f"In this page are, of each cluster, up to {count(sampled.n_members, 'image')} {kinds}."
+    if sampled.lossy:
+        text += " They are compressed as JPEG, which changes them a little."
     left_out = summary.n_clusters - sampled.n_clusters
     if left_out:
         text += f" The {left_out:,} smallest clusters are left out to keep it small; the table has all."

@@ -28,7 +28,7 @@ def inertia_history(
     history: ClusterSummary | ArrayLike,
     *,
     half_steps: bool = True,
-    units: str = "raw pixel values squared",
+    units: str = "squared pixel values",
     theme: Theme = LIGHT,
 ) -> Figure:
     """Return J after every assignment step (circles) and every update step (diamonds).

@@ -45,19 +45,28 @@ class MemberRows:
     farthest: NDArray[np.int64]
     wrongly_named: NDArray[np.int64]
 
+    @classmethod
+    def candidates(cls, summary: ClusterSummary, cluster: int, n: int) -> MemberRows:
+        """Return at most ``n`` rows of each kind; one may be both nearest and farthest."""
+        wrong = np.empty(0, dtype=np.int64)
+        if summary.true_labels is not None:
+            wrong = np.asarray(summary.wrongly_named(cluster, n), dtype=np.int64)
+        nearest = np.asarray(summary.nearest(cluster, n), dtype=np.int64)
+        return cls(cluster, nearest, np.asarray(summary.farthest(cluster, n), dtype=np.int64), wrong)
+
+    def first(self, n: int) -> MemberRows:
+        """Return the first ``n`` of each kind, and none as farthest that is among the nearest."""
+        nearest, farthest = self.nearest[:n], self.farthest[:n]
+        farthest = farthest[~np.isin(farthest, nearest)]
+        return MemberRows(self.cluster, nearest, farthest, self.wrongly_named[:n])
+
 
 def member_rows(summary: ClusterSummary, cluster: int, n: int) -> MemberRows:
     """Return ``n`` rows of each kind, fewer where there are fewer; none is both nearest and farthest.
 
     The nearest come nearest first, the farthest come farthest first.
     """
-    nearest = np.asarray(summary.nearest(cluster, n), dtype=np.int64)
-    farthest = np.asarray(summary.farthest(cluster, n), dtype=np.int64)
-    farthest = farthest[~np.isin(farthest, nearest)]
-    wrong = np.empty(0, dtype=np.int64)
-    if summary.true_labels is not None:
-        wrong = np.asarray(summary.wrongly_named(cluster, n), dtype=np.int64)
-    return MemberRows(cluster, nearest, farthest, wrong)
+    return MemberRows.candidates(summary, cluster, n).first(n)
 
 
 def clusters_to_show(summary: ClusterSummary, n: int) -> list[int]:

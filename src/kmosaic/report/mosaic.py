@@ -119,9 +119,8 @@ def _check_mosaic(centers: NDArray[np.float64], format: ImageFormat, texts: Mosa
     n_features = format.height * format.width * format.channels
     if centers.ndim != 2 or len(centers) == 0 or centers.shape[1] != n_features:
         raise ValueError(
-            f"centers have shape {centers.shape}, and {format.height} x {format.width} x {format.channels} "
-            f"images need "
-            f"(n_clusters, {n_features}); give the centroids of this format's images"
+            f"centers have shape {centers.shape}, and images of {format.size} in {format.channels} channels "
+            f"need (n_clusters, {n_features}); give the centroids of this format's images"
         )
     for what, given in (("names", texts.names), ("sizes", texts.sizes)):
         if given is not None and len(given) != len(centers):

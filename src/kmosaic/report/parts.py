@@ -111,7 +111,7 @@ def collection_facts(collection: ImageCollection) -> list[Fact]:
         Fact("Images", f"{len(collection):,}"),
         Fact(
             "Size",
-            f"{form.height} x {form.width} pixels, {kind}, {form.dtype} (brightest value {form.max_value:g})",
+            f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})",
         ),
         Fact("Labels", labels),
     ]

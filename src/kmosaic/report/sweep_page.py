@@ -22,7 +22,15 @@ from kmosaic.report.parts import (
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import DisplayRange, largest_side, tiles
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory, squared_units
+from kmosaic.report.wording import (
+    SCALED_UNITS,
+    clean,
+    count,
+    duration,
+    inertia_text,
+    memory,
+    squared_units,
+)
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import (
@@ -103,7 +111,7 @@ def _score(value: float) -> str:
 
 
 _COLUMNS = (
-    _Column("inertia_scaled", "Inertia J", "pixels scaled to 0..1", inertia_text, lambda row: row.inertia),
+    _Column("inertia_scaled", "Inertia J", SCALED_UNITS, inertia_text, lambda row: row.inertia),
     _Column("homogeneity", "Homogeneity", "", _score, lambda row: row.homogeneity),
     _Column("accuracy_train", "Accuracy", "training", _score, lambda row: row.accuracy_train),
     _Column("accuracy_test", "Accuracy", "test", _score, lambda row: row.accuracy_test),
@@ -111,11 +119,10 @@ _COLUMNS = (
     _Column("silhouette", "Silhouette", "sampled", _score),
     _Column("n_iter", "Iterations", "", lambda value: f"{value:,.0f}"),
     _Column("fit_seconds", "Fit time", "", duration),
-    _Column("peak_memory_bytes", "Peak memory", "whole process", memory),
+    _Column("peak_memory_bytes", "Peak memory", "process, in the fit", memory),
 )
 _RUN_COLUMNS = (
     _COLUMNS[0],
-    _Column("inertia_raw", "Inertia J", "raw pixel values squared", inertia_text),
     _COLUMNS[1],
     _Column("completeness", "Completeness", "", _score),
     _Column("v_measure", "V-measure", "", _score),
@@ -214,15 +221,9 @@ def _test_facts(report: SweepReport) -> list[Fact]:
 
 
 def _in_units(columns: Sequence[_Column], features: str | None) -> list[_Column]:
-    """The columns as they are for pixels; features have no brightness to scale by, so J stands there once."""
-    if features is None:
-        return list(columns)
-    units = squared_units(features)
-    return [
-        replace(column, unit=units) if column.key == "inertia_scaled" else column
-        for column in columns
-        if column.key != "inertia_raw"
-    ]
+    """The columns with the unit of J; features have no brightness to scale by."""
+    units = SCALED_UNITS if features is None else squared_units(features)
+    return [replace(column, unit=units) if column.key == "inertia_scaled" else column for column in columns]
 
 
 def _measured(result: SweepResult, columns: Sequence[_Column]) -> list[_Column]:
@@ -300,7 +301,7 @@ def _page_data(report: SweepReport, recommendation: Recommendation, shown: Displ
     return {
         "runs": [asdict(run) for run in report.result.runs],
         "recommended": recommendation.n_clusters,
-        "units": squared_units(report.features) if report.features else "pixels scaled to 0..1",
+        "units": squared_units(report.features) if report.features else SCALED_UNITS,
         "beside": [asdict(row) for row in report.starting_document],
         "pictured": "Mean image" if report.features else "Centroid",
         "mosaics": _mosaics(report, shown),

@@ -133,12 +133,16 @@ def inertia_text(value: float) -> str:
     return f"{value:.6g}" if digits > 10 else f"{value:,.{digits}f}"
 
 
+SCALED_UNITS = "squared pixel values, scaled to 0..1"
+"""What ``SweepRun.inertia_scaled`` is in."""
+
+
 def squared_units(features: str | None) -> str:
-    """Return what inertia is in: of pixels, or of ``features`` in words.
+    """Return what inertia is in: squared pixel values, or squared distances of ``features`` in words.
 
     Examples
     --------
     >>> squared_units(None), squared_units("gradients")
-    ('raw pixel values squared', 'squared distances of gradients')
+    ('squared pixel values', 'squared distances of gradients')
     """
-    return "raw pixel values squared" if features is None else f"squared distances of {features}"
+    return "squared pixel values" if features is None else f"squared distances of {features}"

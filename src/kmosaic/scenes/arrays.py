@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
+from kmosaic.scenes.dask_chunks import is_dask, refuse_unknown_chunks, with_checked_chunks
 from kmosaic.scenes.labelled import Labelled, labelled
 from kmosaic.scenes.mask_file import MaskFile
 from kmosaic.scenes.presence import BandValues, Mask, Presence, missing_range
@@ -26,12 +27,12 @@ _NO_GRID = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 class ArrayScene:
     """Bands of an array, read line by line; see ``as_scene``.
 
-    A Dask array is computed for the lines that are read, and no others. Masked arrays are missing where
-    they are masked.
+    A Dask array is computed for the lines that are read, and no others, in whole chunks. Masked arrays are
+    missing where they are masked.
     """
 
     def __init__(self, given: Labelled, options: ReadOptions) -> None:
-        self._data = given.data
+        self._data = with_checked_chunks(given.data) if is_dask(given.data) else given.data
         self._item_bytes = int(np.dtype(given.data.dtype).itemsize)
         self._axes = given.axes
         self._options = options
@@ -112,6 +113,11 @@ class ArrayScene:
         try:
             lazy = self._data[tuple(index)]
             part: NDArray[Any] = np.asanyarray(lazy.compute() if hasattr(lazy, "compute") else lazy)
+            if (part.shape, part.dtype) != (lazy.shape, lazy.dtype):
+                raise ValueError(
+                    f"computed, it has shape {part.shape} and dtype {part.dtype}; it was declared with "
+                    f"{lazy.shape} and {lazy.dtype}; mend what makes its chunks, or their declaration"
+                )
         except (OSError, RuntimeError, ValueError, MemoryError) as error:  # whatever a lazy array reads
             raise DataError(
                 f"{self._name} cannot be read in lines {top + 1} to {top + n_lines}: {str(error)[:300]}"
@@ -167,6 +173,7 @@ def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
     if hasattr(source, "data_vars"):
         raise DataError("a Dataset was given; choose its bands as one DataArray, with to_dataarray()")
     if hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "ndim"):
+        refuse_unknown_chunks(source)
         return ArrayScene(labelled(source) if hasattr(source, "dims") else _plain(source), settings)
     if isinstance(source, str | os.PathLike | Sequence) or hasattr(source, "read_masks"):
         return open_scene(source, settings)

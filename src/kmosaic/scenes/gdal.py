@@ -13,8 +13,8 @@ from typing import Any
 from kmosaic.cluster.fields import printable_text
 from kmosaic.engines import resolve_n_threads
 from kmosaic.errors import DataError, MissingLibraryError
-from kmosaic.scenes.libtiff import silence_libtiff
-from kmosaic.scenes.sources import refuse_hidden_sources
+from kmosaic.libtiff import silence_libtiff
+from kmosaic.scenes.sources import check_sources, refuse_special
 
 CACHE_BYTES = 16 << 20
 """What GDAL may keep of blocks it has read: whole rows of blocks are read once, so little is of use again."""
@@ -61,10 +61,11 @@ def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
         Where GDAL fails: ``failure``, and what GDAL said.
     """
     settings = {} if network else _NO_NETWORK
-    with load_rasterio().Env(
+    rasterio = load_rasterio()
+    with rasterio.Env(
         GDAL_CACHEMAX=CACHE_BYTES, GDAL_NUM_THREADS=str(n_threads()), GDAL_VRT_ENABLE_PYTHON="NO", **settings
     ):
-        silence_libtiff()
+        silence_libtiff(rasterio._base.__file__)
         try:
             yield
         except DataError:
@@ -79,20 +80,26 @@ def open_dataset(path: str, *, network: bool) -> Any:
     Raises
     ------
     DataError
-        Where it is missing, no raster that GDAL knows, or takes in others over the network unasked.
+        Where it is missing, no raster that GDAL knows, takes in others over the network unasked, or any that
+        is no regular file.
     """
     rasterio = load_rasterio()
     shown = printable_text(path)
     if "\0" in path or not path:
         raise DataError(f"{shown!r} is no file name")
-    if not network:
-        refuse_hidden_sources(path)
+    check_sources(path, network=network)
     failure = f"{shown} cannot be opened as a raster"
     if os.path.isdir(path):  # which some rasters are, so GDAL is asked all the same
         failure += " (it is a folder: name the files in it)"
     with gdal_at_work(failure, network=network), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         dataset = rasterio.open(path)
+        try:
+            for file in dataset.files:  # of formats that only GDAL knows to name others, and in archives
+                refuse_special(file)
+        except DataError:
+            dataset.close()
+            raise
         if dataset.count == 0:
             inside = printable_text(", ".join(dataset.subdatasets[:5]))[:400] or "nothing else"
             dataset.close()

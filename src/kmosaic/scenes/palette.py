@@ -14,6 +14,9 @@ _STEPS = 12
 _DARKEST, _LIGHTEST = 0.35, 0.93
 # Overall mean plus and minus so many deviations of the classes' means are shown as black and white.
 _DEVIATIONS = 2.0
+# How far apart the colours of two classes are, in Oklab: five times what is just noticed side by side.
+_LEAST_GAP = 0.1
+_FINE_STEPS = 18
 
 # From linear sRGB: what a viewer without L or without M cones sees (Vienot, Brettel and Mollon 1999).
 _SIGHTS = np.array(
@@ -59,11 +62,13 @@ def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
 def ground_colours(
     centers: NDArray[np.float64], sizes: NDArray[np.int64], rgb: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Return each class as it looks in three bands: (n_classes, 3) uint8.
+    """Return each class about as it looks in three bands: (n_classes, 3) uint8.
 
     ``centers`` is (n_classes, n_bands) in the bands' own units, ``sizes`` (n_classes,) how many pixels each
     has, ``rgb`` the bands' indices. Each band is stretched so that the mean of all pixels is the middle
-    grey, and two deviations of the classes' means from it black and white.
+    grey, and two deviations of the classes' means from it black and white. Of classes that could not be told
+    apart by these colours, to one of the three sights of ``distinct_colours``, the smaller gets the nearest
+    colour that can; past 256 classes all keep theirs.
 
     Examples
     --------
@@ -76,14 +81,42 @@ def ground_colours(
     spread = np.sqrt(weights @ (means - middle) ** 2)
     flat = spread <= 1e-9 * np.abs(middle)  # what rounding leaves of no spread at all
     grey = np.where(flat, 0.5, (means - middle) / np.where(flat, 1.0, 2 * _DEVIATIONS * spread) + 0.5)
-    return np.floor(np.clip(grey, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    colours = np.floor(np.clip(grey, 0.0, 1.0) * 255 + 0.5).astype(np.uint8)
+    return colours if len(colours) > _MOST else _apart(colours, np.argsort(-sizes, kind="stable"))
+
+
+def _apart(colours: NDArray[np.uint8], order: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Colours moved as little as keeps each two apart; the first in ``order`` stay as they are."""
+    gap = _LEAST_GAP
+    while (moved := _moved_by(colours, order, gap)) is None:
+        gap *= 0.8  # more colours than there is room for so far apart
+    return moved
+
+
+def _moved_by(colours: NDArray[np.uint8], order: NDArray[np.intp], gap: float) -> NDArray[np.uint8] | None:
+    """The colours, each two at least ``gap`` apart; None where that leaves no colour for one."""
+    grid = _grid(_FINE_STEPS)
+    seen_grid, seen = _seen(grid), _seen(colours)
+    free = np.ones(len(grid), dtype=np.bool_)
+    moved = colours.copy()
+    placed: list[int] = []
+    for at in order:
+        if placed and _gaps(seen[:, placed], seen[:, at]).min() < gap**2:
+            if not free.any():
+                return None
+            # As people of normal sight see it.
+            away = ((seen_grid[0] - seen[0, at]) ** 2).sum(axis=-1).round(9)
+            nearest = int(np.where(free, away, np.inf).argmin())
+            moved[at], seen[:, at] = grid[nearest], seen_grid[:, nearest]
+        placed.append(int(at))
+        free &= _gaps(seen_grid, seen[:, at]) >= gap**2
+    return moved
 
 
 @cache
 def _palette() -> NDArray[np.uint8]:
     first = np.array([_parsed(colour) for colour in _FIRST], np.uint8)
-    levels = np.floor(np.linspace(0, 255, _STEPS)).astype(np.uint8)
-    grid = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+    grid = _grid(_STEPS)
     # Nearly black and nearly white are what surrounds a map.
     lightness = _seen(grid)[0, :, 0]
     candidates = grid[(lightness > _DARKEST) & (lightness < _LIGHTEST)]
@@ -95,6 +128,11 @@ def _palette() -> NDArray[np.uint8]:
         chosen.append(candidates[farthest])
         gaps = np.minimum(gaps, _gaps(seen, seen[:, farthest]))
     return np.array(chosen)
+
+
+def _grid(n_steps: int) -> NDArray[np.uint8]:
+    levels = np.floor(np.linspace(0, 255, n_steps)).astype(np.uint8)
+    return np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _parsed(colour: str) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, Self
 
@@ -12,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
+from kmosaic.scenes.band_names import names_from_files
 from kmosaic.scenes.gdal import CACHE_BYTES, n_threads
 from kmosaic.scenes.grids import check_same_grid
 from kmosaic.scenes.mask_file import MaskFile
 from kmosaic.scenes.presence import BandValues, Presence, missing_range
-from kmosaic.scenes.raster_file import RasterBand, RasterFile
+from kmosaic.scenes.raster_file import LONGEST_DESCRIPTION, RasterBand, RasterFile
 from kmosaic.scenes.raster_masks import RasterMasks
 from kmosaic.scenes.reading import ReadOptions, check_lines, chosen_bands, held_as, nodata_values
 from kmosaic.scenes.scale_tags import Scales
@@ -37,8 +39,10 @@ class RasterScene:
             check_same_grid(self.grid, file.grid, (files[0].path, file.path))
         every = [RasterBand(file, number) for file in files for number in range(1, len(file.bands) + 1)]
         alpha = [place for place, band in enumerate(every) if band.file.alpha == band.number]
-        places = chosen_bands([band.stored for band in every], options, self.name, alpha=alpha)
+        named = _named(every)
+        places = chosen_bands(named, options, self.name, alpha=alpha)
         self._read = [every[place] for place in places]
+        self._bands = tuple(named[place] for place in places)
         if options.bands is None:
             _refuse_palettes(self._read)
         tags = [band.meaning.scale for band in self._read] if options.use_scale_offset else None
@@ -81,8 +85,8 @@ class RasterScene:
 
     @property
     def bands(self) -> tuple[Band, ...]:
-        """The bands read, in their order, as they are stored."""
-        return tuple(band.stored for band in self._read)
+        """The bands read, in their order, as they are stored, but for names from files."""
+        return self._bands
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -131,6 +135,21 @@ class RasterScene:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _named(bands: Sequence[RasterBand]) -> list[Band]:
+    """How bands are stored; of several files of one band each, those without a description get one."""
+    files = list(dict.fromkeys(band.file for band in bands))
+    single = [file for file in files if len(file.bands) - (file.alpha is not None) == 1]
+    names: dict[RasterFile, str] = {}
+    if len(files) > 1:
+        names = dict(zip(single, names_from_files([file.path for file in single]), strict=True))
+    return [
+        band.stored
+        if band.stored.description or band.number == band.file.alpha or band.file not in names
+        else replace(band.stored, description=names[band.file][:LONGEST_DESCRIPTION], from_file=True)
+        for band in bands
+    ]
 
 
 def _refuse_palettes(bands: Sequence[RasterBand]) -> None:

@@ -16,6 +16,8 @@ from kmosaic.scenes.grids import grid_of
 from kmosaic.scenes.scene import Band
 from kmosaic.scenes.sources import is_remote
 
+LONGEST_DESCRIPTION = 200
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -63,7 +65,9 @@ class RasterFile:
             self.files: tuple[str, ...] = tuple(data.files)  # a VRT's sources as well
             self.bands = [
                 Band(
-                    printable_text(description or "")[:200], dtype, None if nodata is None else float(nodata)
+                    printable_text(description or "")[:LONGEST_DESCRIPTION],
+                    dtype,
+                    None if nodata is None else float(nodata),
                 )
                 for description, dtype, nodata in zip(
                     data.descriptions, data.dtypes, data.nodatavals, strict=True

@@ -24,6 +24,7 @@ TILE = 256
 """Lines and columns of a tile; strips that are whole rows of tiles are compressed once."""
 
 _SMALLEST_OVERVIEW = 256
+_SUFFIXES = (".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +76,18 @@ class RasterOutput:
                 self.checksums[index] = zlib.crc32(tiles.data, self.checksums[index])
         self._top += self._n_waiting
         self._n_waiting = 0
+
+
+def check_raster_name(path: str | os.PathLike[str]) -> None:
+    """Check that ``path`` is a name for a GeoTIFF.
+
+    Raises
+    ------
+    OutputError
+        When it ends in neither .tif nor .tiff.
+    """
+    if Path(path).suffix.lower() not in _SUFFIXES:
+        raise OutputError(f"{path} must end in .tif or .tiff; what is written there is a GeoTIFF")
 
 
 @contextlib.contextmanager

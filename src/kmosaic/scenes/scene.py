@@ -33,11 +33,15 @@ class Grid:
 
 @dataclass(frozen=True)
 class Band:
-    """One band as it is stored: its description ("" where it has none), dtype and nodata value."""
+    """One band as it is stored: its description ("" where it has none), dtype and nodata value.
+
+    ``from_file``: the description is none of its own, but what the name of its file says.
+    """
 
     description: str
     dtype: str
     nodata: float | None
+    from_file: bool = False
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class SceneModel:
         How values are brought to these units.
     bands : tuple of str
         The description of each band, "" where it has none, in order.
+    bands_from_files : bool
+        Whether descriptions are but the names of the bands' files, which other scenes need not share.
     sizes : (n_classes,) int64
         Pixels of each class in the scene fitted on.
     colours : (n_classes, 3) uint8
@@ -76,6 +78,7 @@ class SceneModel:
     trained_on: str
     kmosaic_version: str
     command: str | None
+    bands_from_files: bool = False
 
     def __post_init__(self) -> None:
         if self.scaling.n_bands != checked_array("centers", self.centers, np.float64, ndim=2).shape[1]:
@@ -87,8 +90,9 @@ class SceneModel:
         object.__setattr__(self, "inertia", finite_number("inertia", self.inertia, low=0.0))
         for name in ("n_iter", "seed"):
             object.__setattr__(self, name, whole_number(name, getattr(self, name), low=0))
-        if not isinstance(self.converged, bool):
-            raise ValueError("converged must be true or false")
+        for name in ("converged", "bands_from_files"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false")
         check_text("trained_on", self.trained_on)
         check_text("kmosaic_version", self.kmosaic_version)
         check_text("command", "" if self.command is None else self.command)
@@ -119,6 +123,7 @@ class SceneModel:
             trained_on=printable_text(scene.name),
             kmosaic_version=VERSION,
             command=None if command is None else printable_text(command),
+            bands_from_files=any(band.from_file for band in scene.bands),
         )
 
     @property
@@ -134,7 +139,7 @@ class SceneModel:
     def check_scene(self, scene: Scene) -> None:
         """Refuse a scene whose bands are not those of the scene fitted on.
 
-        Descriptions are compared where both scenes have them.
+        Descriptions are compared where both scenes have them; names of files only for the bands' order.
 
         Raises
         ------
@@ -152,6 +157,8 @@ class SceneModel:
         if sorted(bands) == sorted(self.bands):
             order = ",".join(str(bands.index(name) + 1) for name in self.bands)
             raise DataError(f"{given}: another order; read them in the model's (--bands {order})")
+        if self.bands_from_files or any(scene.bands[place - 1].from_file for place in differ):
+            return
         raise DataError(
             f"{given}: band {differ[0]} differs; choose the model's bands (--bands, ReadOptions.bands)"
         )
@@ -205,6 +212,7 @@ _SCHEMA = Schema(
 
 def _model_of(document: Document, arrays: Arrays) -> SceneModel:
     del document["schema_version"]
+    document.setdefault("bands_from_files", False)
     check_fields(document | dict.fromkeys(arrays), {field.name for field in fields(SceneModel)})
     given: dict[str, Any] = {**document, **arrays, "scaling": Scaling.from_dict(document["scaling"])}
     for name in ("bands", "class_names"):

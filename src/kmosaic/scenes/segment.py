@@ -25,20 +25,20 @@ from kmosaic.scenes.labelling import Classifier
 from kmosaic.scenes.map_outputs import MapOutputs
 from kmosaic.scenes.mapping import Mapping, resident
 from kmosaic.scenes.palette import distinct_colours, ground_colours
+from kmosaic.scenes.progress import Progress, Telling
 from kmosaic.scenes.quicklook import Quicklook, QuicklookOptions, take_quicklook
+from kmosaic.scenes.raster_output import check_raster_name
 from kmosaic.scenes.reading import ReadOptions, chosen_bands
 from kmosaic.scenes.room import Output, check_room
 from kmosaic.scenes.scaling import METHODS, Scaling, fit_scaling, fit_scaling_on
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.smoothing import check_window
-from kmosaic.scenes.sources import FilePath, files_read
+from kmosaic.scenes.sources import FilePath, FileStates, files_read
 from kmosaic.scenes.statistics import ClassSizes, ClassStatistics
 from kmosaic.scenes.statistics_file import StatisticsTable, check_statistics_name, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
-Progress = Callable[[int, int | None, str], None]
-"""Called with what is done, of how much, and what it is."""
 
 # What is read at a time for the scaling, where memory allows; more makes nothing faster.
 _SCALING_BYTES = 32 << 20
@@ -206,14 +206,14 @@ def segment(
     n_clusters : int or None
         How many classes to find; None: those of ``model`` are used.
     output : path or None
-        The GeoTIFF to write; None: the labels are returned.
+        The GeoTIFF to write, a name that ends in .tif or .tiff; None: the labels are returned.
     **options
         Those of ``SegmentOptions``.
 
     Raises
     ------
     DataError
-        Where the scene cannot be read, or does not go with what was asked for.
+        Where the scene cannot be read, changes while it is, or does not go with what was asked for.
     OutputError
         Where a file exists and is not to be overwritten, or cannot be written.
 
@@ -233,6 +233,7 @@ class _Job:
     output: FilePath | None
     asked: SegmentOptions
     client: Any = None
+    files: FileStates = field(default_factory=FileStates)
 
     def run(self) -> Segmentation:
         self._check()
@@ -241,9 +242,10 @@ class _Job:
             if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
             self._check_room(scene)
+            files = FileStates(files_read(getattr(scene, "files", ())))
             dask = self.asked.dask
             client = stack.enter_context(open_cluster(dask)) if isinstance(dask, str) else dask
-            return replace(self, client=client)._run(scene)
+            return replace(self, client=client, files=files)._run(scene)
 
     def _check(self) -> None:
         """Find out before any work is done what cannot be."""
@@ -259,6 +261,9 @@ class _Job:
             if asked.isodata is not None and asked.names is not None:
                 remedy = "keep the classes in a model, then draw its map with names"
                 raise DataError(f"how many classes there will be to name is not known with isodata; {remedy}")
+        for path in (self.output, asked.second_best, asked.distances):
+            if path is not None:
+                check_raster_name(path)
         if asked.statistics_path is not None:
             check_statistics_name(asked.statistics_path)
         self._check_outputs(self._inputs())
@@ -312,6 +317,7 @@ class _Job:
             fit, model = None, self._given_model(scene)
         else:
             fit = self._fit(scene, self.n_clusters)
+            self.files.check()
             model = self._fitted_model(scene, fit)
         found = time.perf_counter()
         coding = Coding(model.n_classes, asked.nodata)
@@ -330,7 +336,9 @@ class _Job:
         options = QuicklookOptions(self.asked.quicklook or 1, rgb, self.asked.memory)
         labels = result.path if result.labels is None else result.labels
         assert labels is not None
-        return take_quicklook(result.scene, labels, result.coding, options)
+        taken = take_quicklook(result.scene, labels, result.coding, options)
+        self.files.check()
+        return taken
 
     def _given_model(self, scene: Scene) -> SceneModel:
         asked = self.asked
@@ -345,7 +353,7 @@ class _Job:
         return model
 
     def _fit(self, scene: Scene, n_clusters: int) -> SceneFit:
-        asked, told = self.asked, _Telling(self.asked.progress)
+        asked, told = self.asked, Telling(self.asked.progress)
         self._names(n_clusters)
         told.what = "scaling bands"
         scaling = self._scaling(scene, told.on_pass)
@@ -411,7 +419,7 @@ class _Job:
     def _draw(
         self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
-        asked, told = self.asked, _Telling(self.asked.progress)
+        asked, told = self.asked, Telling(self.asked.progress)
         told.what = "drawing the map"
         mapping = Mapping(
             scene,
@@ -428,6 +436,7 @@ class _Job:
             on_labels = outputs.labels_to(self.output)
             on_detail = outputs.detail_to(asked.second_best, asked.distances)
             sizes, statistics = mapping.run(on_labels, on_detail, statistics=asked.statistics is not False)
+            self.files.check()
             outputs.tell(sizes)
         return outputs.held, sizes, statistics
 
@@ -437,25 +446,6 @@ class _Job:
             write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
         if self._model_path is not None:
             save_scene_model(result.model, self._model_path, overwrite=asked.overwrite)
-
-
-class _Telling:
-    """Progress of passes over a scene, in words."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self.what = ""
-
-    def on_pass(self, done: int, total: int) -> None:
-        """Take note of lines."""
-        if self._progress is not None:
-            self._progress(done, total, self.what)
-
-    def on_iteration(self, iteration: int, max_iter: int, inertia: float) -> None:
-        """Take note of an iteration."""
-        self.what = f"iteration {iteration}, J {inertia:,.6g}"
-        if self._progress is not None:
-            self._progress(iteration, max_iter, self.what)
 
 
 def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:

@@ -1,14 +1,17 @@
-"""Which other files a raster file takes in: that none is on the network unasked, and none overwritten."""
+"""Which other files a raster file takes in: all are to be regular files, none on the network unasked, none to
+be overwritten."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+from kmosaic.cluster.fields import printable_text
 from kmosaic.errors import DataError
 from kmosaic.files import read_at_most
 
@@ -30,7 +33,8 @@ _SERVICES = frozenset(
     )
 )
 _MOST_BYTES = 64 << 20
-_VIRTUAL = re.compile("(/vsi[a-z0-9_]+/)+", re.IGNORECASE)
+_VIRTUAL = re.compile("vrt://|(/vsi[a-z0-9_]+/)+", re.IGNORECASE)
+_SEPARATOR = re.compile("[:,?&=]")
 FilePath = str | os.PathLike[str]
 
 
@@ -39,27 +43,54 @@ def is_remote(path: str) -> bool:
     return _REMOTE.search(path) is not None
 
 
-def refuse_hidden_sources(path: str) -> None:
-    """Look through a virtual raster, and those it names, for sources on the network.
+def check_sources(name: str, *, network: bool) -> None:
+    """Look through a raster, and those that virtual ones name, before GDAL opens any of them.
+
+    ``dataset.files`` would come too late: a warped virtual raster opens its sources at once, any raster the
+    files beside it that begin with its name, and of nested ones only the outer level is listed.
 
     Raises
     ------
     DataError
-        Where there is one, or a file is too large or too damaged to be looked through.
+        Where one is no regular file; is on the network, unless ``network``; or is too large or too damaged to
+        be looked through.
     """
-    waiting, seen = [path], {os.path.realpath(path)}
-    while waiting:
-        file = waiting.pop()
-        for source in _sources(file) if _is_xml(file) else ():
-            if is_remote(source):
-                raise DataError(
-                    f"{file} takes in {source[:200]!r} over the network; where that is meant, allow it "
-                    "(network=True)"
-                )
-            for found in _files_named(source, os.path.dirname(file)):
-                if os.path.realpath(found) not in seen:
-                    seen.add(os.path.realpath(found))
-                    waiting.append(found)
+    special: dict[str, list[str]] = {}  # by folder
+    for source, naming in _taken_in([name], _sources):
+        if naming and not network and is_remote(source):
+            raise DataError(
+                f"{naming} takes in {source[:200]!r} over the network; where that is meant, allow it "
+                "(network=True)"
+            )
+        refuse_special(source, naming)
+        for file in _files_named(source, os.path.dirname(naming)):
+            folder, own = os.path.split(file)
+            if folder not in special:
+                special[folder] = [
+                    other for other in _listed(folder) if _special(os.path.join(folder, other))
+                ]
+            for other in special[folder]:
+                if other.casefold().startswith(os.path.splitext(own)[0].casefold()):
+                    refuse_special(other, file)
+
+
+def refuse_special(name: str, naming: str = "") -> None:
+    """Refuse what GDAL would wait for and cannot read twice, named by itself or by the file ``naming``.
+
+    Raises
+    ------
+    DataError
+        For a named pipe, a socket, a device, and standard input.
+    """
+    kinds = [kind for path in _paths_named(name, os.path.dirname(naming)) if (kind := _special(path))]
+    if "/vsistdin" in name.lower():
+        kinds.append("standard input")
+    if kinds:
+        shown = printable_text(name)[:200]
+        what = f"{naming} takes in {shown!r}, which" if naming else shown
+        raise DataError(
+            f"{what} is no regular file but {kinds[0]}; write its content to a file and name that"
+        )
 
 
 def files_read(names: Iterable[FilePath]) -> frozenset[str]:
@@ -68,32 +99,93 @@ def files_read(names: Iterable[FilePath]) -> frozenset[str]:
     Virtual rasters that take in others are followed, whatever the depth; archives are files, too.
     """
     given = [os.fspath(name) for name in names if "\0" not in os.fspath(name)]
-    waiting = [file for name in given for file in _files_named(name, "")]
+    found = set(map(os.path.realpath, given))
+    for source, naming in _taken_in(given, _sources_if_sound):
+        found.update(map(os.path.realpath, _files_named(source, os.path.dirname(naming))))
+    return frozenset(found)
+
+
+class FileStates:
+    """Files as they were: a scene is read again and again, and has to be the same each time."""
+
+    def __init__(self, files: Iterable[str] = ()) -> None:
+        self._before = {file: state for file in files if (state := _state(file))}
+
+    def check(self) -> None:
+        """Refuse files that are not what they were; those that were not there are not looked for.
+
+        Raises
+        ------
+        DataError
+            For the first that is another file, or whose size or time of modification changed.
+        """
+        for file, before in self._before.items():
+            if _state(file) != before:
+                shown = printable_text(file)
+                raise DataError(f"{shown} changed while it was read; start again once it is complete")
+
+
+def _state(file: str) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _taken_in(names: Iterable[str], sources: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
+    """The names themselves, and all that they take in, each with the file that names it."""
+    waiting = [(name, "") for name in names]
     seen: set[str] = set()
     while waiting:
-        file = waiting.pop()
-        if os.path.realpath(file) in seen:
-            continue
-        seen.add(os.path.realpath(file))
-        with contextlib.suppress(DataError, OSError):  # told when it is opened
-            for source in _sources(file) if _is_xml(file) else ():
-                waiting += _files_named(source, os.path.dirname(file))
-    return frozenset(seen.union(map(os.path.realpath, given)))
+        source, naming = waiting.pop()
+        yield source, naming
+        if _is_description(source):
+            waiting += [(inner, naming) for inner in sources(source)]
+        for file in _files_named(source, os.path.dirname(naming)):
+            if os.path.realpath(file) not in seen:
+                seen.add(os.path.realpath(file))
+                waiting += [(inner, file) for inner in (sources(file) if _is_xml(file) else ())]
 
 
 def _files_named(name: str, folder: str) -> Iterator[str]:
-    """Which files there are that a name may mean to GDAL: in ``folder`` or the working folder, as the file
+    return filter(os.path.isfile, _paths_named(name, folder))
+
+
+def _paths_named(name: str, folder: str) -> Iterator[str]:
+    """Which paths there are that a name may mean to GDAL: in ``folder`` or the working folder, as the file
     itself, the archive it is in, or the file of which it is a part, such as NETCDF:FILE:VARIABLE."""
     plain = _VIRTUAL.sub("", name)
     if plain != name:
         plain = plain.translate({ord("{"): None, ord("}"): None})  # round the archive's name
-    for part in dict.fromkeys((plain, *plain.split(":"))):
+    for part in dict.fromkeys((plain, *_SEPARATOR.split(plain))):
         for base in dict.fromkeys((folder, "")):
             path = os.path.join(base, part.strip('"'))
             while path and not os.path.lexists(path) and os.path.dirname(path) != path:
                 path = os.path.dirname(path)
-            if os.path.isfile(path):
+            if path:
                 yield path
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder or ".")
+    except OSError:
+        return []
+
+
+def _special(path: str) -> str:
+    """What a path is, where it is neither a regular file nor a folder, nor missing."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return ""
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFREG: "", stat.S_IFDIR: ""}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def _is_description(name: str) -> bool:
+    return name.lstrip().startswith("<")
 
 
 def _is_xml(path: str) -> bool:
@@ -108,8 +200,15 @@ def _first_bytes(path: str) -> bytes:
         return stream.read(64)
 
 
+def _sources_if_sound(path: str) -> Iterator[str]:
+    """None where they cannot be found out: that is told when the file is opened."""
+    with contextlib.suppress(DataError, OSError):
+        yield from _sources(path)
+
+
 def _sources(path: str) -> Iterator[str]:
-    content = read_at_most(Path(path), _MOST_BYTES)
+    """What is named in an XML file, or in a description that stands in the place of a file's name."""
+    content = path.encode() if _is_description(path) else read_at_most(Path(path), _MOST_BYTES)
     if len(content) > _MOST_BYTES:
         raise DataError(f"{path} is a description of more than {_MOST_BYTES >> 20} MiB; build a smaller one")
     try:

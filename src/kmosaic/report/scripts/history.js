@@ -1,13 +1,13 @@
 // The course of a fit: J after every half step, or the mean squared distance of every batch.
 
-import { chart } from "./chart.js";
-import { short } from "./dom.js";
+import { chart, wholeNumbers } from "./chart.js";
+import { counted, make, short } from "./dom.js";
 
-const FLAT = 1e-3; // of the highest value
+const FLAT = 1e-3; // of the highest value: less is no course to draw
 
 /**
- * Draws `history` into `host`. `rounds`, where a fit had several, has of each how many entries are its and
- * what to write at its start.
+ * Draws `history` into `host`, or says in words that it starts where it ends. `rounds`, where a fit had several,
+ * has of each how many entries are its and what to write at its start.
  */
 export function showHistory(host, history, { name, halfSteps = true, rounds = [] }) {
   const starts = startsOf(rounds.length > 0 ? rounds : [[history.length, ""]], halfSteps);
@@ -20,15 +20,17 @@ export function showHistory(host, history, { name, halfSteps = true, rounds = []
     })),
   );
   const [low, high] = d3.extent(history);
-  const isFlat = high > 0 && high - low < FLAT * high;
+  if (history.length === 1 || high - low < FLAT * high) {
+    host.replaceChildren(make("p", {}, inWords(history, name, dots.at(-1).at, halfSteps)));
+    return;
+  }
   const words = (dot) =>
     halfSteps ? `iteration ${Math.floor(dot.at)}, ${dot.kind}` : `batch ${dot.at.toLocaleString("en")}`;
   chart(
     host,
     (width) => ({
       x: { label: halfSteps ? "iteration" : "batch", tickFormat: "d", ticks: wholeNumbers(dots.at(-1).at) },
-      // The axis of a course that is flat is from 0: its own height would be rounding.
-      y: { label: name, grid: true, tickFormat: "~s", ...(isFlat && { domain: [0, high * 1.1] }) },
+      y: { label: name, grid: true, tickFormat: "~s" },
       marginTop: starts.length > 1 ? 40 : 20,
       marks: [
         ...roundMarks(starts, width, dots.at(-1).at),
@@ -53,6 +55,14 @@ export function showHistory(host, history, { name, halfSteps = true, rounds = []
     }),
     `${name} from ${short(history[0])} to ${short(history.at(-1))}`,
   );
+}
+
+/** What there is to say of a course that starts where it ends. */
+function inWords(history, name, last, halfSteps) {
+  const steps = counted(Math.floor(last), halfSteps ? "iteration" : "batch");
+  const [first, end] = [short(history[0]), short(history.at(-1))];
+  const course = first === end ? `${end} from the first step on` : `from ${first} to ${end}`;
+  return `The fit started where it ended: ${name}, ${course}, less than 0.1% apart, in ${steps}.`;
 }
 
 /** Where each round begins: its first iteration, and its first entry of the history. */
@@ -93,9 +103,4 @@ function roundMarks(starts, width, last) {
       fill: "var(--beside)",
     }),
   ];
-}
-
-// From 1, about ten of them, all others round.
-function wholeNumbers(last) {
-  return [1, ...d3.ticks(0, last, 10).filter((at) => Number.isInteger(at) && at > 1)];
 }

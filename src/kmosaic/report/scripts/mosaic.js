@@ -4,6 +4,7 @@ import { byId, counted, make, makeSelect } from "./dom.js";
 import { hold, rove } from "./rove.js";
 
 const ROOMY = 60; // so few clusters are shown larger
+const SHORT_NAME = 3; // letters that have room beside the number of images
 const ORDERS = {
   size: ["Size, largest first", (cluster) => -cluster.size],
   purity: ["Purity, least first", (cluster) => cluster.purity ?? 2],
@@ -27,6 +28,7 @@ export class Mosaic {
       names,
     );
     this.host.classList.toggle("roomy", data.clusters.length <= ROOMY);
+    this.#makeRoom();
     rove(this.host);
     this.#arrange();
   }
@@ -57,10 +59,8 @@ export class Mosaic {
     button.setTitle = () => {
       const name = this.names.of(cluster.cluster);
       title.textContent = this.names.orNumber(cluster.cluster);
-      button.setAttribute(
-        "aria-label",
-        `Cluster ${cluster.cluster}${name ? `, named ${name}` : ""}, ${counted(cluster.size, "image")}`,
-      );
+      button.title = `Cluster ${cluster.cluster}${name ? `, named ${name}` : ""}, ${counted(cluster.size, "image")}`;
+      button.setAttribute("aria-label", button.title);
     };
     button.setTitle();
     return button;
@@ -68,6 +68,13 @@ export class Mosaic {
 
   #retitle(number) {
     this.buttons[this.clusters.findIndex(({ cluster }) => cluster === number)].setTitle();
+    this.#makeRoom();
+  }
+
+  /** Long names stand above the numbers of images, not beside them. */
+  #makeRoom() {
+    const isLong = ({ cluster }) => this.names.of(cluster).length > SHORT_NAME;
+    this.host.classList.toggle("long-names", this.clusters.some(isLong));
   }
 
   #makeChoices(hasPurity, names) {

@@ -21,7 +21,7 @@ export class Viewer {
     const title = make("span", { class: wrong ? "over wrong" : "over", "aria-hidden": "true" }, label);
     return make(
       "button",
-      { type: "button", class: "cell", "aria-label": words, onclick: () => this.open(i) },
+      { type: "button", class: "cell", "aria-label": words, title: words, onclick: () => this.open(i) },
       title,
       this.sheet.tile(i, ""),
     );

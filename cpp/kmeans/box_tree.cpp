@@ -1,0 +1,289 @@
+#include "kmeans/box_tree.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "kernels/dispatch.hpp"
+#include "kmeans/kd_order.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+constexpr float kNoReach = -0x1p60F;
+constexpr int kLargestExponent = 40;
+constexpr int kMostScaleExponent = 1000;
+constexpr double kErrorShare = 0x1p-23;  // 2u
+constexpr double kLeastError = 0x1p-100;
+constexpr double kMore = 1 + 1e-9;
+constexpr double kUnderflowDistance = 0x1p-520;
+constexpr double kLeastReach = 0x1p-40;
+constexpr std::size_t kOriginRows = 1024;
+constexpr std::size_t kBlock = 512;
+// Nodes of level 1 that a thread takes together; fewer are not worth waking one.
+constexpr std::size_t kTask = 16;
+
+float rounded_up(double x) {
+    return static_cast<float>(x * (1 + 0x1p-23));
+}
+
+std::size_t n_nodes(std::size_t n_entries) {
+    return (n_entries + kBoxFanOut - 1) / kBoxFanOut;
+}
+
+}  // namespace
+
+// One set of candidates on its way through the tree.
+struct BoxTree::Search {
+    [[nodiscard]] BoxCandidates candidates(std::uint32_t chosen) const {
+        return {values.data(), slacks.data(), chosen};
+    }
+
+    std::vector<float> values;  // [candidate][feature], in units of the tree
+    std::vector<float> slacks;
+    std::vector<double> wide;  // as they are
+};
+
+bool BoxTree::possible(const Rows& rows) {
+    return rows.n_features <= kMostTreeFeatures && rows.n_rows < std::numeric_limits<std::uint32_t>::max();
+}
+
+BoxTree::BoxTree(const Rows& rows, const Nearest& nearest, const Parallel& parallel)
+    : rows_(rows),
+      table_(kernels()),
+      nearest_(nearest),
+      margin_((1 + 0x1p-20) / std::sqrt(1 - static_cast<double>(rows.n_features + 4) * 0x1p-24)) {
+    place_origin();
+    place_rows(parallel);
+    add_levels(parallel);
+}
+
+// A mean of some of the rows, and a scale by the value farthest from it.
+void BoxTree::place_origin() {
+    const std::size_t d = rows_.n_features;
+    const auto widen = table_.exact->widen[rows_.dtype];
+    std::vector<double> wide(d);
+    origin_.assign(d, 0.0);
+    const std::size_t n = std::min(rows_.n_rows, kOriginRows);
+    for (std::size_t i = 0; i < n; ++i) {
+        widen(rows_.row(i * (rows_.n_rows / n)), d, wide.data());
+        for (std::size_t f = 0; f < d; ++f) origin_[f] += wide[f] / static_cast<double>(n);
+    }
+    double largest = 0;
+    for (std::size_t i = 0; i < rows_.n_rows; ++i) {
+        widen(rows_.row(i), d, wide.data());
+        for (std::size_t f = 0; f < d; ++f) largest = std::max(largest, std::fabs(wide[f] - origin_[f]));
+    }
+    if (largest > 0)
+        scale_ = std::ldexp(1, std::min(kLargestExponent - std::ilogb(largest), kMostScaleExponent));
+}
+
+// The row in units of the tree; returns e_x.
+float BoxTree::convert(std::size_t row, float* out, double* wide) const {
+    table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, wide);
+    double square = 0;
+    for (std::size_t f = 0; f < rows_.n_features; ++f) {
+        out[f] = static_cast<float>((wide[f] - origin_[f]) * scale_);
+        square += static_cast<double>(out[f]) * static_cast<double>(out[f]);
+    }
+    return rounded_up(kErrorShare * std::sqrt(square) + kLeastError);
+}
+
+float BoxTree::reach(std::size_t position) const {
+    const double nearest = nearest_.squares[row_at_[position]];
+    if (!(nearest > 0)) return kNoReach;
+    const double distance = scale_ * (std::sqrt(nearest) * kMore + kUnderflowDistance);
+    return rounded_up((distance + static_cast<double>(errors_[position]) + kLeastReach) * margin_);
+}
+
+void BoxTree::place_rows(const Parallel& parallel) {
+    const std::size_t d = rows_.n_features;
+    const std::size_t n = rows_.n_rows;
+    std::vector<float> values(n * d);
+    std::vector<float> errors(n);
+    parallel_for((n + kBlock - 1) / kBlock, parallel, [&] {
+        return [&, wide = std::vector<double>(d)](std::size_t block) mutable {
+            for (std::size_t i = block * kBlock; i < std::min((block + 1) * kBlock, n); ++i)
+                errors[i] = convert(i, values.data() + i * d, wide.data());
+        };
+    });
+    row_at_ = kd_order(values.data(), n, d, kBoxFanOut, parallel);
+    position_.resize(n);
+    errors_.resize(n);
+    Level level{n_nodes(n), {}, {}};
+    level.entries.resize(level.n_nodes * d * kBoxFanOut);
+    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
+    levels_.push_back(std::move(level));
+    parallel_for((levels_[0].n_nodes + kBlock - 1) / kBlock, parallel, [&] {
+        return [&](std::size_t block) {
+            const std::size_t end = std::min((block + 1) * kBlock, levels_[0].n_nodes) * kBoxFanOut;
+            for (std::size_t p = block * kBlock * kBoxFanOut; p < end; ++p) {
+                const std::size_t row =
+                    row_at_[std::min(p, n - 1)];  // the last again where there are no more
+                float* node = levels_[0].entries.data() + p / kBoxFanOut * d * kBoxFanOut + p % kBoxFanOut;
+                for (std::size_t f = 0; f < d; ++f) node[f * kBoxFanOut] = values[row * d + f];
+                if (p >= n) continue;
+                position_[row] = static_cast<std::uint32_t>(p);
+                errors_[p] = errors[row];
+                levels_[0].reaches[p] = reach(p);
+            }
+        };
+    });
+}
+
+void BoxTree::add_levels(const Parallel& parallel) {
+    do add_level(parallel);
+    while (levels_.back().n_nodes > 1);
+}
+
+void BoxTree::add_level(const Parallel& parallel) {
+    const std::size_t n_entries = levels_.back().n_nodes;
+    Level level{n_nodes(n_entries), {}, {}};
+    level.entries.resize(level.n_nodes * rows_.n_features * 2 * kBoxFanOut);
+    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
+    parallel_for((level.n_nodes + kTask - 1) / kTask, parallel, [&] {
+        return [&](std::size_t task) {
+            for (std::size_t i = task * kTask; i < std::min((task + 1) * kTask, level.n_nodes); ++i)
+                bound(level, i);
+        };
+    });
+    levels_.push_back(std::move(level));
+}
+
+// Fill a node with the boxes of its entries, which are nodes of the last level.
+void BoxTree::bound(Level& level, std::size_t node) const {
+    const std::size_t d = rows_.n_features;
+    const Level& below = levels_.back();
+    const std::size_t boxes = levels_.size() > 1 ? 2 : 1;
+    float* out = level.entries.data() + node * d * 2 * kBoxFanOut;
+    for (std::size_t l = 0; l < kBoxFanOut; ++l) {
+        const std::size_t entry = std::min(node * kBoxFanOut + l, below.n_nodes - 1);
+        const float* in = below.entries.data() + entry * d * boxes * kBoxFanOut;
+        for (std::size_t f = 0; f < d; ++f) {
+            const float* low = in + f * boxes * kBoxFanOut;
+            const float* high = low + (boxes - 1) * kBoxFanOut;
+            out[f * 2 * kBoxFanOut + l] = *std::min_element(low, low + kBoxFanOut);
+            out[(f * 2 + 1) * kBoxFanOut + l] = *std::max_element(high, high + kBoxFanOut);
+        }
+        if (node * kBoxFanOut + l >= below.n_nodes) continue;
+        const float* reaches = below.reaches.data() + entry * kBoxFanOut;
+        level.reaches[node * kBoxFanOut + l] = *std::max_element(reaches, reaches + kBoxFanOut);
+    }
+}
+
+void BoxTree::lower(std::size_t row) {
+    std::size_t entry = position_[row];
+    float least = reach(entry);
+    for (Level& level : levels_) {
+        if (level.reaches[entry] == least) return;
+        level.reaches[entry] = least;
+        entry /= kBoxFanOut;
+        const float* reaches = level.reaches.data() + entry * kBoxFanOut;
+        least = *std::max_element(reaches, reaches + kBoxFanOut);
+    }
+}
+
+BoxTree::Search BoxTree::start(const std::vector<std::size_t>& candidates) const {
+    const std::size_t d = rows_.n_features;
+    const std::size_t n = candidates.size();
+    Search search{std::vector<float>(n * d), std::vector<float>(n), std::vector<double>(n * d)};
+    for (std::size_t c = 0; c < n; ++c) {
+        const float error = convert(candidates[c], search.values.data() + c * d, search.wide.data() + c * d);
+        search.slacks[c] = rounded_up(static_cast<double>(error) * margin_);
+    }
+    return search;
+}
+
+// The nodes below that the visit's candidates may reach into.
+void BoxTree::children(const Search& search, std::size_t level, const Visit& visit,
+                       std::vector<Visit>& out) const {
+    const std::size_t d = rows_.n_features;
+    std::uint32_t near[kBoxFanOut];
+    table_.boxes->near_boxes(levels_[level].entries.data() + visit.node * d * 2 * kBoxFanOut,
+                             levels_[level].reaches.data() + visit.node * kBoxFanOut, d,
+                             search.candidates(visit.candidates), near);
+    for (std::uint32_t l = 0; l < kBoxFanOut; ++l)
+        if (near[l]) out.push_back({visit.node * static_cast<std::uint32_t>(kBoxFanOut) + l, near[l]});
+}
+
+// One thread's part of a search: nodes of level 1 and their rows.
+class BoxTree::Worker {
+  public:
+    Worker(const BoxTree& tree, const Search& search)
+        : tree_(tree), search_(search), wide_(tree.rows_.n_features) {}
+
+    void visit(const Visit& visit, Found& found) {
+        nodes_.clear();
+        tree_.children(search_, 1, visit, nodes_);
+        for (const Visit& node : nodes_) look_at(node, found);
+    }
+
+  private:
+    void look_at(const Visit& visit, Found& found) {
+        const std::size_t d = wide_.size();
+        const Level& points = tree_.levels_[0];
+        std::uint32_t near[kBoxFanOut];
+        tree_.table_.boxes->near_points(points.entries.data() + visit.node * d * kBoxFanOut,
+                                        points.reaches.data() + visit.node * kBoxFanOut, d,
+                                        search_.candidates(visit.candidates), near);
+        for (std::size_t l = 0; l < kBoxFanOut; ++l)
+            if (near[l]) measure(tree_.row_at_[visit.node * kBoxFanOut + l], near[l], found);
+    }
+
+    void measure(std::uint32_t row, std::uint32_t candidates, Found& found) {
+        const std::size_t d = wide_.size();
+        tree_.table_.exact->widen[tree_.rows_.dtype](tree_.rows_.row(row), d, wide_.data());
+        found.n_measured += static_cast<std::size_t>(std::popcount(candidates));
+        for (; candidates; candidates &= candidates - 1) {
+            const auto c = static_cast<std::uint32_t>(std::countr_zero(candidates));
+            const double square =
+                tree_.table_.exact->squared_distance(wide_.data(), search_.wide.data() + c * d, d);
+            if (square < tree_.nearest_.squares[row]) found.pairs.push_back({square, row, c});
+        }
+    }
+
+    const BoxTree& tree_;
+    const Search& search_;
+    std::vector<double> wide_;
+    std::vector<Visit> nodes_;
+};
+
+void BoxTree::descend(const Search& search, std::size_t n_candidates) {
+    visits_.assign(1, {0, (1U << n_candidates) - 1});
+    for (std::size_t level = levels_.size() - 1; level > 1; --level) {
+        next_.clear();
+        for (const Visit& visit : visits_) children(search, level, visit, next_);
+        visits_.swap(next_);
+    }
+}
+
+void BoxTree::find(const std::vector<std::size_t>& candidates, std::vector<std::vector<NearerRow>>& nearer,
+                   const Parallel& parallel) {
+    const Search search = start(candidates);
+    descend(search, candidates.size());
+    const std::size_t n_tasks = (visits_.size() + kTask - 1) / kTask;
+    if (found_.size() < n_tasks) found_.resize(n_tasks);
+    parallel_for(n_tasks, parallel, [&] {
+        return [&, worker = Worker(*this, search)](std::size_t task) mutable {
+            found_[task].pairs.clear();
+            found_[task].n_measured = 0;
+            for (std::size_t v = task * kTask; v < std::min((task + 1) * kTask, visits_.size()); ++v)
+                worker.visit(visits_[v], found_[task]);
+        };
+    });
+    nearer.resize(candidates.size());
+    for (std::vector<NearerRow>& rows : nearer) rows.clear();
+    n_measured_ = 0;
+    for (std::size_t task = 0; task < n_tasks; ++task) {
+        n_measured_ += found_[task].n_measured;
+        for (const CloserPair& pair : found_[task].pairs)
+            nearer[pair.candidate].push_back({pair.row, pair.square});
+    }
+    for (std::vector<NearerRow>& rows : nearer)
+        std::sort(rows.begin(), rows.end(),
+                  [](const NearerRow& a, const NearerRow& b) { return a.row < b.row; });
+}
+
+}  // namespace kmosaic
