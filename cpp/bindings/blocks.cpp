@@ -47,9 +47,9 @@ nb::tuple pickled(const Partial& self) {
 PartialState state_in(const nb::tuple& t) {
     require(t.size() == 9, "the state of a Partial is damaged");
     try {
-        return {nb::cast<std::size_t>(t[0]),   values_in<double>(t[1]),       nb::cast<bool>(t[2]),
-                values_in<double>(t[3]),       values_in<double>(t[4]),       values_in<std::int64_t>(t[5]),
-                values_in<std::int64_t>(t[6]), values_in<double>(t[7]),       nb::cast<std::size_t>(t[8])};
+        return {nb::cast<std::size_t>(t[0]),   values_in<double>(t[1]), nb::cast<bool>(t[2]),
+                values_in<double>(t[3]),       values_in<double>(t[4]), values_in<std::int64_t>(t[5]),
+                values_in<std::int64_t>(t[6]), values_in<double>(t[7]), nb::cast<std::size_t>(t[8])};
     } catch (const std::bad_cast&) {
         throw std::invalid_argument("the state of a Partial is damaged");
     }
@@ -58,9 +58,9 @@ PartialState state_in(const nb::tuple& t) {
 void unpickle(Partial& self, const nb::tuple& t) {
     const PartialState state = state_in(t);
     require_clusters(state.n_clusters);
-    require(!state.origin.empty() && state.grids.size() <= kMostLimbs &&
-                state.weight_grids.size() <= kMostLimbs,
-            "the state of a Partial is damaged");
+    require(
+        !state.origin.empty() && state.grids.size() <= kMostLimbs && state.weight_grids.size() <= kMostLimbs,
+        "the state of a Partial is damaged");
     new (&self) Partial(state);
 }
 
