@@ -1,8 +1,8 @@
 """Rewrite the tables of the documentation from the newest results file: ``python -m benchmarks.pages``.
 
-A results file (``benchmarks/results/DATE.json``) holds every published figure: its workload, library, unit, value
-and target, and of each table the date, the machine and the command. A page holds a table between two markers,
-``<!-- table: NAME -->`` and ``<!-- end of table -->``; nothing between them is written by hand.
+A results file (``benchmarks/results/DATE.json``) holds every published figure: its workload, library, unit,
+value and target, and of each table the date, the machine and the command. A page holds a table between two
+markers, ``<!-- table: NAME -->`` and ``<!-- end of table -->``; nothing between them is written by hand.
 """
 
 from __future__ import annotations
@@ -125,7 +125,13 @@ LAYOUTS = {
     "minibatch": Layout(
         (
             Column("data, k", "workload"),
-            Column("inertia / scikit-learn's, seeds 0, 1, 2", "inertia over scikit-learn's", ".4f", "kmosaic", ", "),
+            Column(
+                "inertia / scikit-learn's, seeds 0, 1, 2",
+                "inertia over scikit-learn's",
+                ".4f",
+                "kmosaic",
+                ", ",
+            ),
             Column("rows seen", "rows seen", ",", "kmosaic", ", "),
             Column("rows seen, scikit-learn", "rows seen", ",", "scikit-learn", ", "),
         )
