@@ -202,7 +202,7 @@ def _targets_table(found: Sequence[Outcome]) -> str:
         "over the peer's, less 1",
         "added memory",
     )
-    return _markdown(header, [_target_cells(outcome) for outcome in found])
+    return markdown(header, [_target_cells(outcome) for outcome in found])
 
 
 def _target_cells(outcome: Outcome) -> tuple[str, ...]:
@@ -237,7 +237,7 @@ def _library_table(rows: Sequence[Summary]) -> str:
         "note",
     )
     ours = {(row.workload, row.point): row.seconds for row in rows if row.library == KMOSAIC}
-    return _markdown(header, [_library_cells(row, ours.get((row.workload, row.point))) for row in rows])
+    return markdown(header, [_library_cells(row, ours.get((row.workload, row.point))) for row in rows])
 
 
 def _library_cells(row: Summary, ours: float | None) -> tuple[str, ...]:
@@ -278,7 +278,8 @@ def _number(value: float | None, digits: int = 3) -> str:
     return "" if value is None else f"{value:.{digits}g}"
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, or nothing where there are no rows."""
     if not rows:
         return ""
     lines = [header, ["---"] * len(header), *rows]

@@ -24,6 +24,13 @@ import kmosaic
 ROOT = Path(__file__).parents[1]
 SCENES = ("landsat7-nc", "landsat7-bahamas")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *PAGES,
+    *(ROOT / name for name in ("ARCHITECTURE.md", "CHANGELOG.md")),
+    *(page for folder in ("benchmarks", "cpp", "src", "tests") for page in (ROOT / folder).rglob("*.md")),
+]
+MAX_LINE = 120
+MAX_FILES_WITHOUT_README = 12
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*?) -->\n)?^```(?P<language>bash|python)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -111,6 +118,31 @@ def test_the_pages_do_have_blocks_to_run() -> None:
 
     assert len([block for block in run if block.language == "bash"]) >= 8
     assert len([block for block in run if block.language == "python"]) >= 8
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=page_name)
+def test_lines_are_short(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    # Tables and the targets of links have the length they need.
+    lines = [re.sub(r"\]\([^)]*\)", "]", line) for line in text.splitlines() if not line.startswith("|")]
+
+    assert [line for line in lines if len(line) > MAX_LINE] == []
+
+
+@pytest.mark.parametrize("room", ["benchmarks", "cpp", "src/kmosaic"])
+def test_large_folders_say_what_is_in_them(room: str) -> None:
+    folders = [ROOT / room, *(path for path in (ROOT / room).rglob("*") if path.is_dir())]
+    for folder in folders:
+        files = [path.stem for path in folder.iterdir() if path.suffix in (".py", ".cpp", ".hpp")]
+        if len(files) <= MAX_FILES_WITHOUT_README:
+            continue
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        # A name such as `test_*` stands for many.
+        named = [
+            re.escape(name).replace(r"\*", ".*") for name in re.findall(r"`([\w*]+)(?:\.hpp|\.py)?`", text)
+        ]
+        unnamed = [f for f in files if f != "__init__" and not any(re.fullmatch(name, f) for name in named)]
+        assert unnamed == [], folder
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)

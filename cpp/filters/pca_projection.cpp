@@ -12,7 +12,7 @@ constexpr std::size_t kP = kPcaFeatures;
 constexpr std::size_t kPanels = kP / kPanelWidth;
 
 // A sketch of 64 bytes must be much shorter than the row it stands for, and finding P costs as much as some thousand
-// rows: see docs/measurements.md.
+// rows: see docs/developer/decisions/0004.
 constexpr std::size_t kMinFeatures = 3 * kP;
 constexpr std::size_t kMinRows = 4096;
 // Rows of a part of the sample, and how many parts each iteration goes through: few show roughly where to look.
@@ -20,7 +20,7 @@ constexpr std::size_t kPart = 512;
 constexpr std::size_t kParts[] = {1, 1, 2, 4};
 constexpr std::size_t kMaxParts = *std::max_element(std::begin(kParts), std::end(kParts));
 // Rows with more than this of their square outside P are not sketched: too little would be ruled out. See
-// docs/measurements.md.
+// docs/developer/decisions/0004.
 constexpr double kMaxOutsideShare = 0.22;
 
 // One vector a row, as many as kP.

@@ -109,7 +109,7 @@ void QuantizedRows::encode(std::size_t row, const ByteKernels& table) {
                                   std::numeric_limits<float>::infinity());
 }
 
-// An eighth: see docs/measurements.md.
+// Whether the errors are at most an eighth of the sizes.
 bool QuantizedRows::useful(const std::vector<float>& norms) const {
     double errors = 0;
     double sizes = 0;

@@ -39,7 +39,7 @@ from kmosaic.engines import BlockEngine, IterationProgress, MemoryEngine, resolv
 
 # Step t weighs as t^4 in a centroid's mean, so the last fifth of the steps makes two thirds of it. Of the
 # powers 0, 1/2, 1, 2 and 4 this one left the least inertia on MNIST, digits, blobs and a photo: see
-# docs/measurements.md.
+# docs/developer/decisions/0013-mini-batch-weights.md.
 _RECENCY = 4.0
 
 

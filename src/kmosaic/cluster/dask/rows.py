@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 LARGEST_VALUE = 1e100
 _NATIVE = ("uint8", "uint16", "float32", "float64")
-MIN_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements.md
+MIN_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements/
 
 
 def is_dask_array(X: Any) -> bool:

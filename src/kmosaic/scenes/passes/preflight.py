@@ -18,7 +18,7 @@ from kmosaic.scenes.scene import Scene
 
 # Deflate never makes data smaller than this: it copies at most 258 bytes by two bits.
 _MAX_DEFLATED = 1032
-_LARGE_PIXELS = 10**10  # half a minute an iteration, where there are four bands: see docs/measurements.md
+_LARGE_PIXELS = 10**10  # half a minute an iteration, where there are four bands: see docs/measurements/
 
 
 @dataclass(frozen=True)
