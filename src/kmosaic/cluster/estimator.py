@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from kmosaic.cluster.dask.estimators import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
 from kmosaic.cluster.dask.rows import LARGEST_VALUE, is_dask_array
-from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
+from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
@@ -75,7 +75,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             distances: NDArray[np.float64] = lazy_distances(lazy, self.cluster_centers_)
             return distances
         rows = self._rows(X, reset=False)
-        squared = MemoryEngine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
+        squared = make_engine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
             self.cluster_centers_
         )
         return np.sqrt(squared, out=squared)
@@ -87,7 +87,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             rows = checked_dask_rows(self, X, sample_weight, reset=False)
             return -inertia_of(rows, self.cluster_centers_, self.n_threads)
         rows = self._rows(X, reset=False)
-        engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
+        engine = make_engine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
         return -engine.inertia(engine.assign(self.cluster_centers_).sums, self.cluster_centers_)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:

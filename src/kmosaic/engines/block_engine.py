@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks
+from kmosaic.engines.factory import make_engine
 from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.in_memory import (
     SUM_BATCH,
     Assigned,
     Donor,
     Int16Range,
-    MemoryEngine,
     Rows,
     nearest_centers,
     sum_in_batches,
 )
+from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.errors import DataError
 
 
@@ -98,6 +99,11 @@ class BlockEngine(FromSums):
         """Rows of all blocks."""
         return self.survey.n_rows
 
+    def plan(self) -> FitPlan:
+        """How rows were last assigned, and why: each block anew in every step."""
+        shape = (self.n_rows, self.blocks.n_features)
+        return fit_plan(_core.choose_plan(str(self.blocks.dtype), shape, len(self._assigned), 1))
+
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
         self._sums = None
@@ -157,7 +163,7 @@ class BlockEngine(FromSums):
             )
         found = self.blocks.map(partial(_costliest, self.n_threads, self._assigned, centers))
         rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
-        engine = MemoryEngine(rows, None, self.n_threads)
+        engine = make_engine(rows, None, self.n_threads)
         engine.assign(self._assigned)
         return engine.donors(centers, None)
 
@@ -238,7 +244,7 @@ class BlockLabels:
     def of(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
         """Those of a block's rows, to be assigned anew."""
         kept = self._blocks.get(block.first)
-        if n_clusters <= _core.MAX_SMALL_LABELS and block.rows.shape[1] <= _core.LOW_DIM_FEATURES:
+        if _core.choose_plan(block.rows.dtype.name, block.rows.shape, n_clusters, 1).small_labels:
             return np.full(len(block.rows), _core.MAX_SMALL_LABELS, np.uint8) if kept is None else kept
         return np.full(len(block.rows), -1, np.int32) if kept is None else kept.astype(np.int32)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kmosaic.cluster import KMeans
 from kmosaic.cluster.seeding import starting_centers
-from kmosaic.engines import MemoryEngine
+from kmosaic.engines import make_engine
 from kmosaic.evaluate import SweepOptions, sweep
 from kmosaic.explain.points import PointSet, islands, shirt_sizes
 from kmosaic.explain.starts import restarts
@@ -96,7 +96,7 @@ def sizes() -> Sizes:
 
 def _best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
     """The best of ten careful starts."""
-    engine = MemoryEngine(data.points, None, 1)
+    engine = make_engine(data.points)
     drawn = [
         starting_centers(engine, n_clusters, "k-means++", np.random.RandomState(seed)) for seed in range(10)
     ]
