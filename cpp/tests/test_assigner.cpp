@@ -83,8 +83,8 @@ void check_sequence(const Sequence& s, Random& random) {
     std::vector<std::unique_ptr<Run>> runs;
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
-        runs.push_back(std::make_unique<Run>(
-            Run{cpu, Assigner(rows), std::vector<std::int32_t>(s.n_rows, -1)}));
+        runs.push_back(
+            std::make_unique<Run>(Run{cpu, Assigner(rows), std::vector<std::int32_t>(s.n_rows, -1)}));
     }
     for (int step = 0; step < s.n_steps; ++step) {
         const Centers view{centers.data(), s.n_clusters, s.n_features};
