@@ -20,7 +20,7 @@ std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Pa
 
 void Assigner::plan_for(std::size_t n_clusters, const Parallel& parallel) {
     planned_clusters_ = 0;  // should a probe be interrupted
-    plan_ = choose_plan(rows_, n_clusters, steps_expected_, table_);
+    plan_ = choose_plan(rows_, n_clusters, steps_expected_, table_, pca_codes_ != nullptr);
     if (plan_.path == Path::kBoundedInt8) {
         const bool with_pca = plan_.pca_codes;
         const PcaCodes* coded = codes(with_pca, parallel);

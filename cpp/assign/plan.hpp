@@ -44,8 +44,10 @@ struct Plan {
     std::string reason;
 };
 
-// `steps_expected`: how often the same rows will be assigned; 1: once.
-Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected, const Kernels& table);
+// `steps_expected`: how often the same rows will be assigned; 1: once. `pca_codes_made`: whether there are PCA codes of the
+// rows already, as those that k-means++ has made.
+Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected, const Kernels& table,
+                 bool pca_codes_made = false);
 Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected);
 
 // Whether quantised rows tell rows apart. `error_share`: their mean error, as a share of the mean distance to the mean row.

@@ -115,7 +115,7 @@ std::size_t steps(const Assigner& assigner, Path path) {
     return assigner.n_steps()[static_cast<std::size_t>(path)];
 }
 
-// Neither a seeder nor other numbers of clusters before decide for a step: what pays for it does.
+// Steps of few clusters make no PCA codes, and use those that there are.
 TEST(each_call_gets_what_pays_for_it) {
     Random random(2);
     constexpr std::size_t d = 200, n = 4200;
@@ -127,16 +127,22 @@ TEST(each_call_gets_what_pays_for_it) {
         assigner.assign({centers.data(), k, d}, labels.data(), threads(2));
         CHECK(labels == nearest_of_all(rows, {centers.data(), k, d}));
     };
+    Assigner seeded(rows);
+    const auto coded = seeded.code_for_seeds(10, threads(2));
+    CHECK(coded && coded->pca_codes.projected() && seeded.seeding_plan().pca_codes);
+    step(seeded, 10);
+    CHECK(seeded.plan().pca_codes && says(seeded.plan().reason, "made before"));
+
     Assigner assigner(rows);
-    const auto coded = assigner.code_for_seeds(10, threads(2));
-    CHECK(coded && coded->pca_codes.projected() && assigner.seeding_plan().pca_codes);
-    for (const std::size_t k : {10U, 17U, 16U}) {
-        step(assigner, k);
-        CHECK(assigner.plan().pca_codes == (k > 16));
-    }
-    CHECK(steps(assigner, Path::kBoundedInt8) == 3);
     const auto few = assigner.code_for_seeds(5, threads(2));
     CHECK(few && !few->pca_codes.projected() && !assigner.seeding_plan().pca_codes);
+    step(assigner, 16);
+    CHECK(!assigner.plan().pca_codes && says(assigner.plan().reason, "no PCA codes"));
+    for (const std::size_t k : {17U, 16U}) {
+        step(assigner, k);
+        CHECK(assigner.plan().pca_codes);
+    }
+    CHECK(steps(assigner, Path::kBoundedInt8) == 3);
 
     Assigner once(rows, 1);
     step(once, 5);

@@ -95,11 +95,18 @@ def test_rows_assigned_once_run_as_planned() -> None:
             assert engine._steps().n_steps == {path: n_steps}
 
 
-def test_seeding_does_not_decide_for_the_steps_that_follow() -> None:
+def test_seeding_and_assigning_each_get_what_pays() -> None:
     X = low_rank(4200, 200)
-    for k, seeding, assigning in ((10, True, False), (5, False, False), (20, True, True)):
-        plan = KMeans(k, random_state=0, max_iter=2).fit(X).plan_
-        assert (plan.seeding_pca_codes, plan.pca_codes) == (seeding, assigning), k
+    for k, init, seeding, assigning in (
+        (5, "k-means++", False, False),
+        (10, "k-means++", True, True),  # where they have been made, they are used
+        (10, X[:10], False, False),
+        (10, "random", False, False),
+        (20, "k-means++", True, True),
+        (20, X[:20], False, True),
+    ):
+        plan = KMeans(k, init=init, n_init=1, random_state=0, max_iter=2).fit(X).plan_
+        assert (plan.seeding_pca_codes, plan.pca_codes) == (seeding, assigning), (k, init)
 
 
 def test_what_the_data_tell_is_recorded() -> None:
