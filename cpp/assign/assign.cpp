@@ -5,11 +5,9 @@
 #include <limits>
 #include <vector>
 
-#include "assign/low_dim_assigner.hpp"
-#include "assign/one_pass_assigner.hpp"
+#include "assign/assigner.hpp"
 #include "exact/exact_nearest.hpp"
 #include "filters/float32_filter.hpp"
-#include "kernels/dispatch.hpp"
 
 namespace kmosaic {
 
@@ -153,21 +151,18 @@ std::size_t assign_blocks(const Task& task, const AnyFilter& float32, std::size_
 
 }  // namespace
 
+std::size_t assign_in_float32(const Kernels& table, const Rows& rows, const Centers& centers,
+                              std::int32_t* labels, const Parallel& parallel, LabelChanges* changes) {
+    const Task task{rows, centers, table, changes};
+    const Float32Filter float32(centers, rows.dtype);
+    const std::size_t values_per_row = rows.n_features + float32.n_panels() * kPanelWidth;
+    return assign_blocks<FloatAssigner>(task, float32, block_rows(values_per_row, table.float32->row_group),
+                                        labels, parallel);
+}
+
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes, const Int16Range* range) {
-    check_finite(centers);
-    if (rows.n_features <= kLowDimFeatures)
-        return LowDimAssigner(rows, parallel, range).assign(centers, labels, parallel, changes);
-    if (one_pass_pays(rows, centers))
-        if (const auto changed = assign_in_one_pass(rows, centers, labels.wide(), parallel, changes))
-            return *changed;
-    const Task task{rows, centers, kernels(), changes};
-    if (screen_outweighs(rows, centers))
-        return assign_blocks<PlainAssigner>(task, NoScreen{}, 1, labels.wide(), parallel);
-    const Float32Filter float32(centers, rows.dtype);
-    const std::size_t int16 = rows.n_features + float32.n_panels() * kPanelWidth;
-    return assign_blocks<FloatAssigner>(task, float32, block_rows(int16, task.table.float32->row_group),
-                                        labels.wide(), parallel);
+    return Assigner(rows, 1, range).assign(centers, labels, parallel, changes);
 }
 
 }  // namespace kmosaic

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "assign/low_dim_assigner.hpp"
+#include "assign/plan.hpp"
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
 #include "update/label_changes.hpp"
@@ -15,5 +16,9 @@ namespace kmosaic {
 // `range`: see LowDimAssigner.
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes = nullptr, const Int16Range* range = nullptr);
+
+// The same by float32 products with every centroid, for rows of any number of features.
+std::size_t assign_in_float32(const Kernels& table, const Rows& rows, const Centers& centers,
+                              std::int32_t* labels, const Parallel& parallel, LabelChanges* changes);
 
 }  // namespace kmosaic

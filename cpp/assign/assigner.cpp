@@ -1,22 +1,88 @@
 #include "assign/assigner.hpp"
 
 #include "assign/assign.hpp"
+#include "assign/one_pass_assigner.hpp"
+#include "kernels/dispatch.hpp"
 
 namespace kmosaic {
 
-Assigner::Assigner(const Rows& rows, const Parallel& parallel, PcaCodes::Use use) : rows_(rows) {
-    if (rows.n_features <= kLowDimFeatures) low_dim_ = std::make_unique<LowDimAssigner>(rows, parallel);
-    if (low_dim_ || rows.n_features > kMaxByteFeatures) return;
-    bounded_ = std::make_unique<BoundedAssigner>(rows, parallel, use);
-    if (!bounded_->useful()) bounded_.reset();
-}
+Assigner::Assigner(const Rows& rows, std::size_t steps_expected, const Int16Range* range)
+    : rows_(rows), table_(kernels()), steps_expected_(steps_expected), low_dim_(rows, table_, range) {}
 
 std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                              LabelChanges* changes) {
     check_finite(centers);
-    if (low_dim_) return low_dim_->assign(centers, labels, parallel, changes);
-    return bounded_ ? bounded_->assign(centers, labels.wide(), parallel, changes)
-                    : kmosaic::assign(rows_, centers, labels, parallel, changes);
+    if (planned_clusters_ != centers.n_clusters || steps_expected_ == 1)
+        plan_for(centers.n_clusters, parallel);
+    const std::size_t changed = run(centers, labels, parallel, changes);
+    ++n_steps_[static_cast<std::size_t>(plan_.path)];
+    return changed;
+}
+
+void Assigner::plan_for(std::size_t n_clusters, const Parallel& parallel) {
+    planned_clusters_ = 0;  // should a probe be interrupted
+    plan_ = choose_plan(rows_, n_clusters, steps_expected_, table_, pca_codes_ != nullptr);
+    if (plan_.path == Path::kBoundedInt8) {
+        const bool with_pca = plan_.pca_codes;
+        const PcaCodes* coded = codes(with_pca, parallel);
+        record_error_share(plan_, error_share_);
+        if (coded && with_pca) record_outside_share(plan_, *outside_share_);
+        if (coded && (!bounded_ || &bounded_->pca_codes() != coded))
+            bounded_ = std::make_unique<BoundedAssigner>(rows_, CodedRows{table_, *quantized_, *coded},
+                                                         plan_.max_groups);
+    }
+    planned_clusters_ = n_clusters;
+}
+
+const PcaCodes* Assigner::codes(bool with_pca, const Parallel& parallel) {
+    if (no_codes_) return nullptr;
+    if (!quantized_) quantized_ = std::make_unique<QuantizedRows>(rows_, table_, parallel);
+    if (outside_share_ && *outside_share_ > kMaxOutsideShare) with_pca = false;
+    if (with_pca && !pca_codes_) {
+        pca_codes_ = std::make_unique<PcaCodes>(*quantized_, kMaxOutsideShare, table_, parallel);
+        outside_share_ = pca_codes_->projection().outside_share;
+        if (!pca_codes_->projected()) {
+            if (!norms_) norms_ = std::move(pca_codes_);
+            pca_codes_.reset();
+        }
+    } else if (!with_pca && !norms_) {
+        norms_ = std::make_unique<PcaCodes>(*quantized_, table_, parallel);
+    }
+    const PcaCodes* made = with_pca && pca_codes_ ? pca_codes_.get() : norms_.get();
+    error_share_ = quantized_->error_share(made->norms());
+    no_codes_ = !quantized_rows_pay(error_share_);
+    if (!no_codes_) return made;
+    norms_.reset();
+    pca_codes_.reset();
+    quantized_.reset();
+    return nullptr;
+}
+
+std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Parallel& parallel,
+                          LabelChanges* changes) {
+    switch (plan_.path) {
+        case Path::kLowDimInt16:
+        case Path::kLowDimFloat32: return low_dim_.assign(plan_, centers, labels, parallel, changes);
+        case Path::kBoundedInt8: return bounded_->assign(centers, labels.wide(), parallel, changes);
+        case Path::kOnePassInt8:
+            if (const auto changed =
+                    assign_in_one_pass(plan_, table_, rows_, centers, labels.wide(), parallel, changes))
+                return *changed;
+            break;
+        case Path::kFloat32: break;
+    }
+    return assign_in_float32(table_, rows_, centers, labels.wide(), parallel, changes);
+}
+
+std::optional<CodedRows> Assigner::code_for_seeds(std::size_t n_seeds, const Parallel& parallel) {
+    seeding_plan_ = choose_seeding_plan(rows_, n_seeds);
+    if (!seeding_plan_.quantized) return std::nullopt;
+    const bool with_pca = seeding_plan_.pca_codes;
+    const PcaCodes* coded = codes(with_pca, parallel);
+    record_error_share(seeding_plan_, error_share_, coded ? quantized_->scale() : 1);
+    if (!seeding_plan_.quantized) return std::nullopt;
+    if (with_pca) record_outside_share(seeding_plan_, *outside_share_);
+    return CodedRows{table_, *quantized_, *coded};
 }
 
 }  // namespace kmosaic

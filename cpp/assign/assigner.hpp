@@ -1,30 +1,60 @@
 // The assignment step of the same rows, call after call. What a call learns speeds up the next; no label depends on it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "assign/bounded_assigner.hpp"
 #include "assign/low_dim_assigner.hpp"
+#include "assign/plan.hpp"
 
 namespace kmosaic {
 
 class Assigner {
   public:
-    // `use`: whether to sketch rows where that pays, which it does for seeds and for more than a few clusters.
-    Assigner(const Rows& rows, const Parallel& parallel, PcaCodes::Use use = PcaCodes::kWherePaying);
+    // `steps_expected`: how often the rows will be assigned. `range`: see LowDimAssigner.
+    explicit Assigner(const Rows& rows, std::size_t steps_expected = kManySteps,
+                      const Int16Range* range = nullptr);
 
     // As assign() of assign.hpp.
     std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                        LabelChanges* changes = nullptr);
 
+    // The rows as a Seeder of so many seeds takes them, to be used while this lives; none where codes would not pay.
+    std::optional<CodedRows> code_for_seeds(std::size_t n_seeds, const Parallel& parallel);
+
     [[nodiscard]] const Rows& rows() const { return rows_; }
-    // Codes and sketches of the rows, or null where they would not pay.
-    [[nodiscard]] const BoundedAssigner* bounded() const { return bounded_.get(); }
+    // Of the last call, with what its probes have found.
+    [[nodiscard]] const Plan& plan() const { return plan_; }
+    [[nodiscard]] const SeedingPlan& seeding_plan() const { return seeding_plan_; }
+    // How many calls took each path.
+    [[nodiscard]] const std::array<std::size_t, kPaths>& n_steps() const { return n_steps_; }
 
   private:
+    void plan_for(std::size_t n_clusters, const Parallel& parallel);
+    // Null where codes do not tell rows apart.
+    const PcaCodes* codes(bool with_pca, const Parallel& parallel);
+    std::size_t run(const Centers& centers, LabelArray labels, const Parallel& parallel,
+                    LabelChanges* changes);
+
     Rows rows_;
-    std::unique_ptr<LowDimAssigner> low_dim_;
+    const Kernels& table_;
+    std::size_t steps_expected_;
+    std::size_t planned_clusters_ = 0;
+    Plan plan_;
+    SeedingPlan seeding_plan_;
+    std::array<std::size_t, kPaths> n_steps_{};
+
+    double error_share_ = 0;  // of quantised rows, once there have been any
+    bool no_codes_ = false;   // since that was too large
+    std::optional<double> outside_share_;
+    std::unique_ptr<QuantizedRows> quantized_;
+    std::unique_ptr<PcaCodes> norms_;  // without PCA codes
+    std::unique_ptr<PcaCodes> pca_codes_;
+
+    LowDimAssigner low_dim_;
     std::unique_ptr<BoundedAssigner> bounded_;
 };
 

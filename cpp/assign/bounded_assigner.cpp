@@ -15,8 +15,6 @@ namespace {
 constexpr std::size_t kBlock = 768;
 // Without bounds every row meets every centroid, and many of them are kept while its block is worked on.
 constexpr std::size_t kFirstBlock = 96;
-// Bounds take no more than a thirty-second of a row's size. Twice the groups gain nothing on MNIST.
-constexpr std::size_t kBytesPerGroup = 64;
 // Centroids are grouped anew before these calls: at first they move far.
 constexpr std::size_t kRegroupingCalls[] = {3, 10};
 // Movers pay where the farthest moves so many times as far as the first that is left in its group.
@@ -27,19 +25,14 @@ constexpr std::size_t kSettledShare = 128;
 // and half is left for what they travel.
 constexpr float kReach = 4;
 
-std::size_t groups_for(const Rows& rows) {
-    constexpr std::size_t kSizes[kDtypes] = {1, 2, 4, 8};
-    const std::size_t bytes = rows.n_features * kSizes[rows.dtype];
-    return std::bit_floor(std::clamp<std::size_t>(bytes / kBytesPerGroup, 1, kMaxGroups));
-}
-
 }  // namespace
-BoundedAssigner::BoundedAssigner(const Rows& rows, const Parallel& parallel, PcaCodes::Use use)
+
+BoundedAssigner::BoundedAssigner(const Rows& rows, const CodedRows& coded, std::size_t max_groups)
     : rows_(rows),
-      table_(kernels()),
-      codes_(rows, table_, parallel),
-      pca_codes_(codes_, table_, parallel, use),
-      max_groups_(groups_for(rows)),
+      table_(coded.table),
+      codes_(coded.quantized),
+      pca_codes_(coded.pca_codes),
+      max_groups_(max_groups),
       labels_(rows.n_rows, -1),
       neighbours_(rows.n_rows * kNeighbours),
       upper_(rows.n_rows, 0.0F),

@@ -22,17 +22,14 @@ constexpr std::uint16_t kMaxUnits = 0xFFFF;
 
 class BoundedAssigner {
   public:
-    BoundedAssigner(const Rows& rows, const Parallel& parallel, PcaCodes::Use use = PcaCodes::kWherePaying);
+    // Codes must stay as long as this does, and be made by the same kernels.
+    BoundedAssigner(const Rows& rows, const CodedRows& coded, std::size_t max_groups);
 
     // As assign(). Labels and centers may have changed in any way since the last call.
     std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                        LabelChanges* changes = nullptr);
 
-    // The instruction set that codes and sketches are for.
-    [[nodiscard]] const Kernels& table() const { return table_; }
-    [[nodiscard]] const QuantizedRows& codes() const { return codes_; }
     [[nodiscard]] const PcaCodes& pca_codes() const { return pca_codes_; }
-    [[nodiscard]] bool useful() const { return codes_.useful(pca_codes_.norms()); }
 
   private:
     friend class BoundedWorker;
@@ -48,8 +45,8 @@ class BoundedAssigner {
 
     Rows rows_;
     const Kernels& table_;
-    QuantizedRows codes_;
-    PcaCodes pca_codes_;
+    const QuantizedRows& codes_;
+    const PcaCodes& pca_codes_;
     std::size_t max_groups_;
     std::vector<QuantizedCenters> centroids_;     // one, once there are any
     std::vector<std::uint32_t> groups_of_panel_;  // bits

@@ -211,18 +211,19 @@ void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, cons
     });
 }
 
-LowDimAssigner::LowDimAssigner(const Rows& rows, const Parallel& parallel, const Int16Range* range)
-    : rows_(rows), table_(kernels()) {
-    if (table_.int16 && rows.integer())
-        range_.emplace(range ? *range : int16_range(rows, *table_.int16, parallel));
+LowDimAssigner::LowDimAssigner(const Rows& rows, const Kernels& table, const Int16Range* range)
+    : rows_(rows), table_(table) {
+    if (range) range_.emplace(*range);
 }
 
-std::size_t LowDimAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
-                                   LabelChanges* changes) {
+std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, LabelArray labels,
+                                   const Parallel& parallel, LabelChanges* changes) {
     std::optional<Int16Filter> int16;
-    if (range_ && centers.n_clusters <= kMaxInt16Clusters && Int16Filter::possible(centers))
+    if (plan.path == Path::kLowDimInt16 && Int16Filter::possible(centers)) {
+        if (!range_) range_.emplace(int16_range(rows_, *table_.int16, parallel));
         int16.emplace(centers, rows_.dtype, *range_);
-    const bool bounded = !int16 && n_calls_++ > 0 && centers.n_clusters <= LowDimBounds::kMaxClusters;
+    }
+    const bool bounded = plan.bounds && n_calls_++ > 0;
     if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
     if (bounded) bounds_->follow(centers);
     const LowDimFilter float32(centers, rows_.dtype);

@@ -5,15 +5,12 @@
 #include <optional>
 
 #include "assign/low_dim_bounds.hpp"
+#include "assign/plan.hpp"
 #include "core/parallel.hpp"
 #include "filters/int16_filter.hpp"
 #include "update/label_changes.hpp"
 
 namespace kmosaic {
-
-// On Zen 4 with AVX-512 this was faster than panels of centroids for 16 to 1,000 clusters: 6 to 17 times at 8 features,
-// 2.4 to 6 times at 32, uint8 (against integer products) and float32. Wider rows are for screens that keep bounds.
-constexpr std::size_t kLowDimFeatures = kMaxLowDimFeatures;
 
 // Labels as they are stored: in four bytes each or, of at most kMaxSmallLabels clusters, in one, whose kNoLabel stands for
 // -1. A byte a label is a quarter of the memory to go through.
@@ -52,18 +49,17 @@ class LabelArray {
 // Labels of n_rows rows in four bytes each. Threads share what it costs to write memory for the first time.
 void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel);
 
-// For rows of at most kLowDimFeatures, call after call. Integers are screened by words where there are kernels for it:
-// that costs hardly more than bounds would. Other rows keep bounds from the second call on.
+// For rows of at most kLowDimFeatures, call after call, in int16 first or with bounds from the second call on: as planned.
 class LowDimAssigner {
   public:
     // `range`: where it is known what int16_range would find of these rows; else null.
-    LowDimAssigner(const Rows& rows, const Parallel& parallel, const Int16Range* range = nullptr);
+    LowDimAssigner(const Rows& rows, const Kernels& table, const Int16Range* range = nullptr);
 
     // Writes the nearest centroid of each row (ties: the lowest), tells `moves`, where there is one, of the rows whose
     // label changed, and returns how many did, each as often as it counts. Labels and centers may have changed in any way
     // since the last call.
-    std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
-                       LabelChanges* changes = nullptr);
+    std::size_t assign(const Plan& plan, const Centers& centers, LabelArray labels, const Parallel& parallel,
+                       LabelChanges* changes);
 
   private:
     Rows rows_;

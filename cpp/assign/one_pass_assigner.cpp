@@ -16,12 +16,9 @@ namespace {
 // Rows a task works on: four of the kernels' groups, whose products with a few hundred centroids stay in L2.
 constexpr std::size_t kBlock = 48;
 
-// Bytes of codes that are made at a time, where rows are no bytes themselves.
+// Bytes of codes that are made at a time, where rows are no bytes themselves; and rows, at least.
 constexpr std::size_t kChunkBytes = std::size_t{1} << 24;
-
-// That many centroids make up for the codes of rows that are no bytes, and that many rows for choosing the codes' scale.
-constexpr std::size_t kMinClusters = 512;
-constexpr std::size_t kMinRows = 8192;
+constexpr std::size_t kMinChunk = 8192;
 
 // The rows from `first` on, `n` at most.
 Rows part_of(const Rows& rows, std::size_t first, std::size_t n) {
@@ -126,22 +123,18 @@ class OnePassWorker {
 
 }  // namespace
 
-bool one_pass_pays(const Rows& rows, const Centers& centers) {
-    if (rows.n_features > kMaxByteFeatures) return false;
-    return rows.dtype == kUint8 || (centers.n_clusters >= kMinClusters && rows.n_rows >= kMinRows);
-}
-
-std::optional<std::size_t> assign_in_one_pass(const Rows& rows, const Centers& centers, std::int32_t* labels,
+std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, const Rows& rows,
+                                              const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes) {
-    const Kernels& table = kernels();
     const std::size_t n_chunk =
-        rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinRows);
+        rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinChunk);
     std::atomic<std::size_t> changed{0};
     for (std::size_t begin = 0; begin < rows.n_rows; begin += n_chunk) {
         const Rows chunk = part_of(rows, begin, n_chunk);
         const QuantizedRows codes(chunk, table, parallel);
-        const PcaCodes pca_codes(codes, table, parallel, PcaCodes::kNone);
-        if (begin == 0 && !codes.useful(pca_codes.norms())) return std::nullopt;
+        const PcaCodes pca_codes(codes, table, parallel);
+        if (begin == 0) record_error_share(plan, codes.error_share(pca_codes.norms()));
+        if (plan.path != Path::kOnePassInt8) return std::nullopt;
         QuantizedCenters centroids(codes, pca_codes, table, centers.n_clusters, 1);
         centroids.update(centers, parallel);
         const Task task{begin, chunk, centers, codes, pca_codes, centroids, table};

@@ -6,17 +6,16 @@
 #include <cstdint>
 #include <optional>
 
+#include "assign/plan.hpp"
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
 #include "update/label_changes.hpp"
 
 namespace kmosaic {
 
-// Whether rows and centroids are so many that it is quicker than float32.
-bool one_pass_pays(const Rows& rows, const Centers& centers);
-
-// As assign(). Nothing is done where bytes do not tell the first rows apart.
-std::optional<std::size_t> assign_in_one_pass(const Rows& rows, const Centers& centers, std::int32_t* labels,
+// As assign(). Records in the plan what the codes of the first rows are worth; nothing is done where the plan drops them.
+std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, const Rows& rows,
+                                              const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes);
 
 }  // namespace kmosaic

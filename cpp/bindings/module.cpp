@@ -17,6 +17,7 @@
 #include "bindings/distinct_rows.hpp"
 #include "bindings/gil.hpp"
 #include "bindings/nearest_rows.hpp"
+#include "bindings/plan.hpp"
 #include "bindings/thread_limit.hpp"
 #include "core/hash_order.hpp"
 #include "exact/distances.hpp"
@@ -95,10 +96,10 @@ using Int16Pair = std::pair<std::vector<std::uint16_t>, std::vector<std::uint16_
 
 std::optional<Int16Pair> int16_range_of(const AnyRows& array, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
-    const Int16Kernels* int16 = kernels().int16;
-    if (!int16 || !rows.integer() || rows.n_features > kMaxLowDimFeatures) return std::nullopt;
+    const Kernels& table = kernels();
+    if (choose_plan(rows, 1, 1, table).path != Path::kLowDimInt16) return std::nullopt;
     Int16Range range =
-        without_gil(n_threads, [&](const Parallel& p) { return int16_range(rows, *int16, p); });
+        without_gil(n_threads, [&](const Parallel& p) { return int16_range(rows, *table.int16, p); });
     return Int16Pair{std::move(range.low), std::move(range.high)};
 }
 
@@ -121,6 +122,13 @@ std::size_t assign_again(Assigner& self, const CenterArray& centers, const Label
     const Centers c = view(centers, self.rows());
     const LabelArray out = checked_step(self.rows(), c, labels, changes);
     return without_gil(n_threads, [&](const Parallel& p) { return self.assign(c, out, p, changes); });
+}
+
+nb::dict steps_by_path(const Assigner& self) {
+    nb::dict steps;
+    for (std::size_t p = 0; p < kPaths; ++p)
+        if (self.n_steps()[p] > 0) steps[name_of(static_cast<Path>(p))] = self.n_steps()[p];
+    return steps;
 }
 
 Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,
@@ -158,7 +166,7 @@ std::pair<Result<std::int64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>> 
 }
 
 void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights>& weights,
-                 const Order& order, const Assigner* assigner) {
+                 const Order& order, Assigner* assigner, std::size_t n_seeds, std::size_t n_threads) {
     const Rows rows = view(array, weights);
     require(order.shape(0) == rows.n_rows, "order must have one value a row");
     std::vector<bool> met(rows.n_rows, false);
@@ -168,7 +176,9 @@ void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights
         met[row] = true;
     }
     require(!assigner || same_rows(assigner->rows(), rows), "the assigner must be of these rows");
-    new (self) Seeder(rows, order.data(), assigner ? assigner->bounded() : nullptr);
+    const auto code = [&](const Parallel& p) { return assigner->code_for_seeds(n_seeds, p); };
+    const std::optional<CodedRows> coded = assigner ? without_gil(n_threads, code) : std::nullopt;
+    new (self) Seeder(rows, order.data(), coded ? &*coded : nullptr);
 }
 
 std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) {
@@ -382,24 +392,31 @@ NB_MODULE(_core, m) {
         "word_range: that of these rows, or of more, where it is known.");
     m.def("int16_range", &int16_range_of, "rows"_a, "n_threads"_a,
           "Each feature's least and greatest value, of rows that are screened by words; None of others.");
+    bind_plan(m);
     nb::class_<Assigner>(
         m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
         .def(
             "__init__",
             [](Assigner* self, const AnyRows& array, const std::optional<Weights>& counts,
-               std::size_t n_threads, bool pca_codes) {
+               std::size_t steps_expected) {
                 const Rows rows = view(array, counts);
                 static_assert(kLowDimFeatures == 32);
+                require(steps_expected > 0, "steps_expected must be above 0");
                 require(!rows.weights, "counts must be uint32");
                 require(!rows.counts || rows.n_features <= kLowDimFeatures,
                         "counts are for rows of at most 32 features");
-                const auto use = pca_codes ? PcaCodes::kWherePaying : PcaCodes::kNone;
-                without_gil(n_threads, [&](const Parallel& p) { new (self) Assigner(rows, p, use); });
+                new (self) Assigner(rows, steps_expected);
             },
-            "rows"_a, "counts"_a.none(), "n_threads"_a, "sketches"_a = true, nb::keep_alive<1, 2>(),
-            nb::keep_alive<1, 3>())
+            "rows"_a, "counts"_a.none(), "steps_expected"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>())
         .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "changes"_a.none() = nb::none(),
-             "As the function of that name, each label that changes counted as often as its row counts.");
+             "As the function of that name, each label that changes counted as often as its row counts.")
+        .def_prop_ro(
+            "plan", [](const Assigner& self) { return self.plan(); }, nb::rv_policy::move,
+            "The plan of the last call.")
+        .def_prop_ro(
+            "seeding_plan", [](const Assigner& self) { return self.seeding_plan(); }, nb::rv_policy::move,
+            "The plan of the Seeder made last.")
+        .def_prop_ro("n_steps", &steps_by_path, "How many calls took each path, by its name.");
     m.def("widen_labels", &widen_labels, "small"_a, "labels"_a, "n_threads"_a,
           "Write labels of a byte each, MOST_SMALL_LABELS for none, into int32 ones, -1 for none.");
     m.attr("LOW_DIM_FEATURES") = kLowDimFeatures;
@@ -433,7 +450,8 @@ NB_MODULE(_core, m) {
 
     nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")
         .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
-             nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
+             "n_seeds"_a = 1, "n_threads"_a = 1, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
+             nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
         .def("draw", &seeder_draw, "numbers"_a,
              "A row for each number in [0, 1), in proportion to mass along the order; none where there is no "
              "mass.")

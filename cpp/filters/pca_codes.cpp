@@ -27,13 +27,18 @@ constexpr int kTries = 12;
 
 }  // namespace
 
-PcaCodes::PcaCodes(const QuantizedRows& codes, const Kernels& table, const Parallel& parallel, Use use)
+PcaCodes::PcaCodes(const QuantizedRows& codes, const Kernels& table, const Parallel& parallel)
     : codes_(codes) {
     if (codes.n_rows() == 0) return;
     place_mean();
     measure(table, parallel);
-    if (use == kNone) return;
-    projection_ = make_pca_projection(codes_, mean_, table, parallel);
+}
+
+PcaCodes::PcaCodes(const QuantizedRows& codes, double max_outside_share, const Kernels& table,
+                   const Parallel& parallel)
+    : PcaCodes(codes, table, parallel) {
+    if (codes.n_rows() == 0) return;
+    projection_ = make_pca_projection(codes_, mean_, max_outside_share, table, parallel);
     if (projected()) encode(table, parallel);
 }
 

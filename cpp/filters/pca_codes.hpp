@@ -10,8 +10,8 @@
 // A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= the row's `pca_error`: rounding, and what lies beyond
 // z's range.
 //
-// Where P would not pay (few features or rows, or too much is outside) there are no sketches, and the rows' own bytes take
-// their place; rest is then |delta|.
+// Without P (where it would not pay: assign/plan.hpp) there are no sketches, and the rows' own bytes take their place; rest
+// is then |delta|.
 #pragma once
 
 #include <cstdint>
@@ -34,14 +34,16 @@ struct PcaProjection {
     std::vector<std::int32_t> of_mean;  // P' m
     double tau = 0;
     double min_eigenvalue = 0;  // of tau^2 gram, at least
+    double outside_share = 1;   // of a sample's squares; 1 where there are fewer directions than rows of P'
 };
 
 class PcaCodes {
   public:
-    enum Use { kWherePaying, kNone };
-
-    PcaCodes(const QuantizedRows& codes, const Kernels& table, const Parallel& parallel,
-             Use use = kWherePaying);
+    // Only the rows' mean and norms.
+    PcaCodes(const QuantizedRows& codes, const Kernels& table, const Parallel& parallel);
+    // And codes, unless more than `max_outside_share` of the rows' squares is outside P.
+    PcaCodes(const QuantizedRows& codes, double max_outside_share, const Kernels& table,
+             const Parallel& parallel);
 
     [[nodiscard]] bool projected() const { return !projection_.panels.empty(); }
     [[nodiscard]] const PcaProjection& projection() const { return projection_; }

@@ -11,17 +11,10 @@ namespace {
 constexpr std::size_t kP = kPcaFeatures;
 constexpr std::size_t kPanels = kP / kPanelWidth;
 
-// A sketch of 64 bytes must be much shorter than the row it stands for, and finding P costs as much as some thousand
-// rows: see docs/developer/decisions/0004.
-constexpr std::size_t kMinFeatures = 3 * kP;
-constexpr std::size_t kMinRows = 4096;
 // Rows of a part of the sample, and how many parts each iteration goes through: few show roughly where to look.
 constexpr std::size_t kPart = 512;
 constexpr std::size_t kParts[] = {1, 1, 2, 4};
 constexpr std::size_t kMaxParts = *std::max_element(std::begin(kParts), std::end(kParts));
-// Rows with more than this of their square outside P are not sketched: too little would be ruled out. See
-// docs/developer/decisions/0004.
-constexpr double kMaxOutsideShare = 0.22;
 
 // One vector a row, as many as kP.
 using Basis = std::vector<float>;
@@ -108,7 +101,6 @@ void spread(Basis& basis, std::size_t width) {
 // A part of a sample from everywhere, less the mean.
 std::vector<float> centred_part(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
                                 std::size_t part) {
-    static_assert(kMinRows >= kPart * kMaxParts);
     std::vector<float> sample(kPart * codes.n_features());
     for (std::size_t i = 0; i < kPart; ++i) {
         const std::uint8_t* row = codes[(i * kMaxParts + part) * codes.n_rows() / (kPart * kMaxParts)];
@@ -203,9 +195,8 @@ double share_outside(const std::vector<float>& sample, const std::vector<float>&
 }  // namespace
 
 PcaProjection make_pca_projection(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
-                                  const Kernels& table, const Parallel& parallel) {
+                                  double max_outside_share, const Kernels& table, const Parallel& parallel) {
     const std::size_t width = codes.n_features();
-    if (width < kMinFeatures || codes.n_rows() < kMinRows) return {};
     Basis basis = starting_basis(width);
     for (const std::size_t n_parts : kParts) {
         Basis next(basis.size(), 0.0F);
@@ -221,10 +212,14 @@ PcaProjection make_pca_projection(const QuantizedRows& codes, const std::vector<
         orthonormalise(basis, width);
     }
     const std::vector<float> sample = centred_part(codes, mean, 0);
-    if (share_outside(sample, times(sample, width, basis, table, parallel)) > kMaxOutsideShare) return {};
-    spread(basis, width);
-    PcaProjection projection = quantised(basis, width, table.bytes->largest_code);
-    if (projection.panels.empty()) return {};
+    const double outside = share_outside(sample, times(sample, width, basis, table, parallel));
+    PcaProjection projection;
+    if (!(outside > max_outside_share)) {
+        spread(basis, width);
+        projection = quantised(basis, width, table.bytes->largest_code);
+    }
+    projection.outside_share = projection.panels.empty() && outside <= max_outside_share ? 1 : outside;
+    if (projection.panels.empty()) return projection;
     const std::uint8_t* row = mean.data();
     projection.of_mean.assign(kP, 0);
     table.bytes->products(&row, 1, codes.n_quads(), projection.panels.data(), kPanels,

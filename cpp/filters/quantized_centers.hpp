@@ -39,6 +39,13 @@
 
 namespace kmosaic {
 
+// Rows as codes, and the instruction set that made them.
+struct CodedRows {
+    const Kernels& table;
+    const QuantizedRows& quantized;
+    const PcaCodes& pca_codes;
+};
+
 struct Interval {
     double low;
     double high;

@@ -109,15 +109,15 @@ void QuantizedRows::encode(std::size_t row, const ByteKernels& table) {
                                   std::numeric_limits<float>::infinity());
 }
 
-// Whether the errors are at most an eighth of the sizes.
-bool QuantizedRows::useful(const std::vector<float>& norms) const {
+double QuantizedRows::error_share(const std::vector<float>& norms) const {
+    if (errors_.empty()) return 0;
     double errors = 0;
     double sizes = 0;
     for (std::size_t i = 0; i < errors_.size(); ++i) {
         errors += std::min(errors_[i], 1e6F);
         sizes += norms[i];
     }
-    return errors_.empty() || 8 * errors < sizes;
+    return sizes > 0 ? errors / sizes : 1;
 }
 
 void QuantizedRows::to_code_units(const double* center, double* out) const {

@@ -46,8 +46,8 @@ class QuantizedRows {
         return errors_.empty() ? nullptr : errors_.data() + row;
     }
     [[nodiscard]] bool exact() const { return errors_.empty(); }
-    // Whether codes tell rows apart: their errors are small beside how far rows are from `mean` (bytes).
-    [[nodiscard]] bool useful(const std::vector<float>& norms) const;
+    // Their errors as a share of how far rows are from their mean, which is `norms`: whether codes tell rows apart.
+    [[nodiscard]] double error_share(const std::vector<float>& norms) const;
     // (center - origin) / scale.
     void to_code_units(const double* center, double* out) const;
 

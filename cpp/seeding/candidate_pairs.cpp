@@ -5,20 +5,9 @@
 
 namespace kmosaic {
 
-namespace {
-
-// Shorter rows are read as quickly as sketches.
-constexpr std::size_t kMinFeatures = 33;
-
-}  // namespace
-
-bool have_codes(const Rows& rows, const BoundedAssigner* bounded) {
-    return bounded && rows.n_features >= kMinFeatures && FilteredPairs::possible(*bounded);
-}
-
-std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const BoundedAssigner* bounded,
+std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const CodedRows* coded,
                                                 const NearestSeeds& nearest) {
-    if (have_codes(rows, bounded)) return std::make_unique<FilteredPairs>(rows, *bounded, nearest);
+    if (coded) return std::make_unique<FilteredPairs>(rows, *coded, nearest);
     return std::make_unique<TiledPairs>(rows, nearest);
 }
 

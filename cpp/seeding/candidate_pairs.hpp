@@ -9,9 +9,9 @@
 #include <memory>
 #include <vector>
 
-#include "assign/bounded_assigner.hpp"
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
+#include "filters/quantized_centers.hpp"
 
 namespace kmosaic {
 
@@ -53,12 +53,9 @@ class CandidatePairs {
     [[nodiscard]] virtual std::unique_ptr<Finder> finder() const = 0;
 };
 
-// Whether the rows have codes that rule pairs out.
-bool have_codes(const Rows& rows, const BoundedAssigner* bounded);
-
-// By certified scores of the rows' sketches (quantized_centers.hpp) where rows have codes, and else by the triangle
-// inequality and tiles of distances. `bounded` may be null.
-std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const BoundedAssigner* bounded,
+// By certified scores of the rows' codes (quantized_centers.hpp) where there are any, and else, where they are null, by the
+// triangle inequality and tiles of distances.
+std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const CodedRows* coded,
                                                 const NearestSeeds& nearest);
 
 }  // namespace kmosaic

@@ -10,9 +10,6 @@ namespace {
 
 // Rows to fetch ahead of the one in work.
 constexpr std::size_t kAhead = 4;
-// Scales whose squares are far from float64's limits.
-constexpr double kMinScale = 1e-120;
-constexpr double kMaxScale = 1e120;
 // Covers the rounding of squared distances and square roots.
 constexpr double kMore = 1 + 1e-9;
 constexpr std::size_t kBlock = 512;
@@ -25,18 +22,14 @@ struct Unpruned {
 
 }  // namespace
 
-FilteredPairs::FilteredPairs(const Rows& rows, const BoundedAssigner& bounded, const NearestSeeds& nearest)
+FilteredPairs::FilteredPairs(const Rows& rows, const CodedRows& coded, const NearestSeeds& nearest)
     : rows_(rows),
-      table_(bounded.table()),
-      codes_(bounded.codes()),
-      pca_codes_(bounded.pca_codes()),
+      table_(coded.table),
+      codes_(coded.quantized),
+      pca_codes_(coded.pca_codes),
       nearest_(nearest),
       inverse_(1 / codes_.scale()),
       inverse_square_(inverse_ * inverse_) {}
-
-bool FilteredPairs::possible(const BoundedAssigner& bounded) {
-    return bounded.codes().scale() > kMinScale && bounded.codes().scale() < kMaxScale;
-}
 
 void FilteredPairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
     const std::size_t d = rows_.n_features;

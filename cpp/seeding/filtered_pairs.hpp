@@ -27,14 +27,12 @@ class AlignedCodes {
 
 class FilteredPairs : public CandidatePairs {
   public:
-    FilteredPairs(const Rows& rows, const BoundedAssigner& bounded, const NearestSeeds& nearest);
+    // Codes must stay as long as this does.
+    FilteredPairs(const Rows& rows, const CodedRows& coded, const NearestSeeds& nearest);
 
     void take(const std::vector<std::size_t>& candidates, const Parallel& parallel) override;
     void accept(std::size_t) override {}
     [[nodiscard]] std::unique_ptr<Finder> finder() const override;
-
-    // Whether distances in units of codes neither overflow nor underflow.
-    static bool possible(const BoundedAssigner& bounded);
 
   private:
     friend class FilteredFinder;

@@ -23,16 +23,16 @@ std::size_t n_blocks(std::size_t n, std::size_t block) {
 
 }  // namespace
 
-Seeder::Seeder(const Rows& rows, const std::int64_t* order, const BoundedAssigner* bounded)
+Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* coded)
     : rows_(rows),
       order_(order),
       place_(rows.n_rows),
       masses_(rows.n_rows),
       mass_sums_(n_blocks(rows.n_rows, kMasses)),
       nearest_(rows.n_rows),
-      pairs_(candidate_pairs(rows, bounded, nearest_)),
+      pairs_(candidate_pairs(rows, coded, nearest_)),
       blocks_(n_blocks(rows.n_rows, kBlock)),
-      has_codes_(have_codes(rows, bounded)) {
+      has_codes_(coded != nullptr) {
     for (std::size_t p = 0; p < rows.n_rows; ++p) {
         const auto row = static_cast<std::size_t>(order[p]);
         place_[row] = p;

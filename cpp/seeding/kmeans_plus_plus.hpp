@@ -22,8 +22,8 @@ namespace kmosaic {
 
 class Seeder {
   public:
-    // `order` holds n_rows row numbers, along which rows are drawn; `bounded` may be null.
-    Seeder(const Rows& rows, const std::int64_t* order, const BoundedAssigner* bounded);
+    // `order` holds n_rows row numbers, along which rows are drawn; `coded`, the rows as codes, may be null.
+    Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* coded);
     Seeder(const Seeder&) = delete;
     Seeder& operator=(const Seeder&) = delete;
 

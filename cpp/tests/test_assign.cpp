@@ -28,7 +28,7 @@ struct Case {
 // The same from an assigner that keeps bounds, before and after it has seen centroids elsewhere.
 void check_again_and_again(const Rows& rows, const Centers& centers,
                            const std::vector<std::int32_t>& expected, const Parallel& parallel) {
-    Assigner assigner(rows, parallel);
+    Assigner assigner(rows);
     std::vector<std::int32_t> labels(rows.n_rows, -1);
     std::vector<double> elsewhere(centers.data, centers.data + centers.n_clusters * centers.n_features);
     for (const double factor : {1.0, 1.01, 1.0, 0.5, 1.0, 1.0}) {

@@ -83,8 +83,8 @@ void check_sequence(const Sequence& s, Random& random) {
     std::vector<std::unique_ptr<Run>> runs;
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
-        runs.push_back(std::make_unique<Run>(
-            Run{cpu, Assigner(rows, threads(2)), std::vector<std::int32_t>(s.n_rows, -1)}));
+        runs.push_back(
+            std::make_unique<Run>(Run{cpu, Assigner(rows), std::vector<std::int32_t>(s.n_rows, -1)}));
     }
     for (int step = 0; step < s.n_steps; ++step) {
         const Centers view{centers.data(), s.n_clusters, s.n_features};
@@ -148,7 +148,7 @@ TEST(centroids_that_travel_far) {
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
-        Assigner assigner(rows, threads(2));
+        Assigner assigner(rows);
         std::vector<std::int32_t> labels(n, -1);
         for (int step = 0; step < 40; ++step) {
             const double way = step % 7 == 6 ? 3000 : 60 * (step % 2);
@@ -165,6 +165,11 @@ TEST(centroids_that_travel_far) {
     select_kernels("");
 }
 
+// As planned for many clusters; no share is below 0.
+double outside_share_for(const Rows& rows) {
+    return choose_plan(rows, 100, kManySteps).pca_codes ? kMaxOutsideShare : -1;
+}
+
 // What a test of intervals looks at: rows, their sketches, and some centroids in codes.
 struct Coded {
     Coded(const Rows& some_rows, const std::vector<double>& some_centers)
@@ -172,7 +177,7 @@ struct Coded {
           centers(some_centers),
           n_clusters(centers.size() / rows.n_features),
           codes(rows, kernels(), threads(1)),
-          pca_codes(codes, kernels(), threads(1)),
+          pca_codes(codes, outside_share_for(rows), kernels(), threads(1)),
           centroids(codes, pca_codes, kernels(), n_clusters, 16) {
         centroids.update({centers.data(), n_clusters, rows.n_features}, threads(1));
     }
@@ -256,7 +261,7 @@ TEST(moves_that_are_too_small_for_a_sum_in_float32) {
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
         context() = cpu;
-        Assigner assigner(rows, threads(1));
+        Assigner assigner(rows);
         std::vector<std::int32_t> labels(n, -1);
         const auto step_to = [&](double distance) {
             centers[1] = 100 + distance;
@@ -309,7 +314,7 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
         const QuantizedRows codes(rows, kernels(), threads(1));
-        const PcaCodes pca_codes(codes, kernels(), threads(1));
+        const PcaCodes pca_codes(codes, outside_share_for(rows), kernels(), threads(1));
         const auto largest_code = static_cast<double>(kernels().bytes->largest_code);
         std::vector<double> on_the_line;
         std::vector<double> rounded;
@@ -365,7 +370,7 @@ TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
         const QuantizedRows codes(rows, kernels(), threads(1));
-        const PcaCodes pca_codes(codes, kernels(), threads(1));
+        const PcaCodes pca_codes(codes, outside_share_for(rows), kernels(), threads(1));
         std::vector<double> centers;
         for (std::size_t i = 0; i < 20; ++i) {
             const std::vector<double> row(values.data() + i * d, values.data() + (i + 1) * d);
@@ -399,7 +404,7 @@ void check_interrupted(std::size_t n, std::size_t d, std::size_t k) {
     const Rows rows = rows_of(values, d);
     std::vector<double> centers(values.data(), values.data() + k * d);
     std::vector<std::int32_t> labels(n, -1);
-    Assigner assigner(rows, threads(1));
+    Assigner assigner(rows);
     assigner.assign({centers.data(), k, d}, labels.data(), threads(1));
     centers = means_of(rows, labels, centers);
     for (int step = 0; step < 8; ++step) {
@@ -436,7 +441,7 @@ TEST(centroids_closer_together_than_any_interval) {
         for (const std::string& cpu : supported_variants()) {
             select_kernels(cpu);
             context() = cpu;
-            Assigner assigner(rows, threads(2));
+            Assigner assigner(rows);
             std::vector<std::int32_t> labels(n, -1);
             for (int call = 0; call < 2; ++call) {
                 assigner.assign({centers.data(), k, d}, labels.data(), threads(2));

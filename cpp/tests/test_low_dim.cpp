@@ -5,7 +5,7 @@
 #include <limits>
 #include <set>
 
-#include "assign/low_dim_assigner.hpp"
+#include "assign/assigner.hpp"
 #include "check.hpp"
 #include "filters/int16_filter.hpp"
 #include "filters/low_dim_filter.hpp"
@@ -38,7 +38,7 @@ void check_labels(const Case& c) {
                     " n_rows=" + std::to_string(rows.n_rows) + " n_features=" + std::to_string(c.n_features) +
                     " n_clusters=" + std::to_string(c.view().n_clusters);
         std::vector<std::int32_t> labels(rows.n_rows, -1);
-        LowDimAssigner assigner(rows, threads(2));
+        Assigner assigner(rows);
         CHECK(assigner.assign(c.view(), labels.data(), threads(2)) == rows.n_rows);
         CHECK(labels == expected);
         CHECK(assigner.assign(c.view(), labels.data(), threads(2)) == 0);
@@ -383,7 +383,7 @@ TEST(moves_are_the_labels_that_changed) {
             if (!first) moved.centers[4] += 30;
             LabelChanges changes(rows, partial);
             const std::size_t changed =
-                LowDimAssigner(rows, threads(3)).assign(moved.view(), labels.data(), threads(3), &changes);
+                Assigner(rows).assign(moved.view(), labels.data(), threads(3), &changes);
             std::size_t expected = 0;
             for (std::size_t i = 0; i < rows.n_rows; ++i)
                 expected += before[i] != labels[i] ? rows.count(i) : 0;
@@ -405,7 +405,7 @@ TEST(rows_at_every_alignment) {
             std::vector<std::uint8_t> memory(150 * d + offset);
             std::copy_n(aligned.data(), 150 * d, memory.data() + offset);
             std::vector<std::int32_t> labels(150, -1);
-            LowDimAssigner({memory.data() + offset, kUint8, 150, d, nullptr}, threads(1))
+            Assigner({memory.data() + offset, kUint8, 150, d, nullptr})
                 .assign(c.view(), labels.data(), threads(1));
             CHECK(labels == expected);
         }

@@ -40,8 +40,10 @@ std::vector<double> numbers_for(Random& random, std::size_t step) {
 Seeds seed(const Rows& rows, std::size_t k, std::size_t n_threads, bool with_codes) {
     const HashOrder order = hash_order(rows, threads(n_threads));
     std::optional<Assigner> assigner;
-    if (with_codes) assigner.emplace(rows, threads(n_threads));
-    Seeder seeder(rows, order.rows.data(), assigner ? assigner->bounded() : nullptr);
+    if (with_codes) assigner.emplace(rows);
+    const std::optional<CodedRows> coded =
+        assigner ? assigner->code_for_seeds(k, threads(n_threads)) : std::nullopt;
+    Seeder seeder(rows, order.rows.data(), coded ? &*coded : nullptr);
     Random random(3);
     Seeds seeds;
     while (seeds.rows.size() < k) {

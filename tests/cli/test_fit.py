@@ -54,6 +54,15 @@ def test_says_what_it_did_and_what_to_do_next(fitted):
     assert fitted.stderr == ""
 
 
+def test_shows_its_plan_once_when_debugging(run, monkeypatch):
+    monkeypatch.setenv("KMOSAIC_DEBUG", "1")
+    told = run("fit", "digits", "--clusters", "9", "-q", "-o", "d.kmosaic").stderr
+    monkeypatch.delenv("KMOSAIC_DEBUG")
+
+    assert told.count("plan: 1,797 x 64 uint8, 9 clusters") == 1
+    assert run("fit", "digits", "--clusters", "9", "-q", "-o", "d.kmosaic", "--force").stderr == ""
+
+
 def test_names_of_folders_and_files_are_no_formulas(run, folder):
     for label, value in (("=cmd()", 0), ("-1", 255)):
         (folder / "photos" / label).mkdir(parents=True)

@@ -108,7 +108,7 @@ def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> 
     X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
     weights = random.uniform(0, 2, len(X))
     given = engine(X, weights)
-    seeder, screened = given.seeder(), np.full(len(X), np.inf)
+    seeder, screened = given.seeder(12), np.full(len(X), np.inf)
     X = np.ldexp(X, given.exponent)
     unscreened = _core.Seeder(X, weights, given.hash_order(), None)
     for step in range(12):
@@ -129,7 +129,7 @@ def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> 
 def test_labels_name_the_nearest_seed() -> None:
     X = load_digits().data.astype(np.uint8)
     given = engine(X)
-    seeder = given.seeder()
+    seeder = given.seeder(25)
     seeds = [seeder.add_best(seeder.draw(np.random.RandomState(s).uniform(size=4)), 2) for s in range(25)]
     assert (seeder.labels == np.argmin([squared_distances(X, seed) for seed in seeds], axis=0)).all()
 
@@ -155,7 +155,7 @@ def test_random_rows_are_the_largest_keys() -> None:
 
 
 def test_bad_candidates_are_refused() -> None:
-    seeder = engine(np.arange(20, dtype=np.uint8)[:, None]).seeder()
+    seeder = engine(np.arange(20, dtype=np.uint8)[:, None]).seeder(2)
     for candidates in ([], [20], list(range(17))):
         with pytest.raises(ValueError, match="candidates"):
             seeder.add_best(candidates, 1)

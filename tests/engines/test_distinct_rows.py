@@ -8,16 +8,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kmosaic import KMeans
-from kmosaic.engines.distinct_rows import merge_equal_rows
+from kmosaic import KMeans, _core
+from kmosaic.engines import make_engine
+from kmosaic.engines.distinct_rows import MergedRows
 from reference import Array
 
 KINDS = [("uint8", 1), ("uint8", 2), ("uint8", 3), ("uint16", 1)]
 
 
+def merged_rows(X: Array, n_threads: int) -> MergedRows:
+    return MergedRows(_core.DistinctRows(X, len(X), n_threads), len(X), n_threads)
+
+
 def check_merged(X: Array, n_threads: int = 2) -> None:
-    merged = merge_equal_rows(X, n_threads)
-    assert merged is not None
+    merged = merged_rows(X, n_threads)
     rows, inverse, counts = np.unique(X, axis=0, return_inverse=True, return_counts=True)
     assert merged.rows.dtype == X.dtype
     assert (merged.rows == rows).all()
@@ -62,18 +66,31 @@ def test_photos(shared_data: Path) -> None:
         check_merged(np.asarray(Image.open(photo).convert("RGB")).reshape(-1, 3))
 
 
-def test_rows_with_too_many_bits_or_too_many_colours_are_not_merged() -> None:
+def test_what_the_planner_has_merged() -> None:
+    n = 1 << 15
     for dtype, d in (("uint8", 4), ("uint16", 2), ("float32", 1), ("float64", 1)):
-        assert merge_equal_rows(np.zeros((100, d), dtype=dtype), 1) is None
-    distinct = np.arange(30, dtype=np.uint8)
-    assert merge_equal_rows(np.repeat(distinct, 2)[:, None], 1) is None
-    assert merge_equal_rows(np.repeat(distinct, 4)[:, None], 1) is not None
+        assert make_engine(np.zeros((n, d), dtype=dtype), may_merge=True).merged is None
+    X = np.arange(n, dtype=np.uint16)[:, None]
+    considered = make_engine(X // 2, may_merge=True)
+    assert considered.merged is None
+    assert "10,922" in str(considered.plan())
+    engine = make_engine(X // 4, may_merge=True)
+    assert len(engine.rows) == n // 4
+    assert engine.plan().merged
+    assert "8,192" in str(engine.plan())
+    assert (engine.expand(np.arange(n // 4, dtype=np.int32)) == X[:, 0] // 4).all()
+    for whole in (
+        make_engine(X[: n - 1] // 4, may_merge=True),
+        make_engine(X // 4, np.full(n, 2.0), may_merge=True),
+        make_engine(X // 4),
+    ):
+        assert whole.merged is None
+        assert not whole.plan().merged
 
 
 def test_rows_that_change_after_merging_reach_nothing_else() -> None:
     X = np.repeat(np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8), 10, axis=0)
-    merged = merge_equal_rows(X, 1)
-    assert merged is not None
+    merged = merged_rows(X, 1)
     X[:] = 255
     assert set(merged.expand(np.array([3, 4], dtype=np.int32)).tolist()) <= {0, 3, 4}
 
@@ -85,17 +102,19 @@ def test_a_fit_of_merged_rows_is_that_of_all_rows(
 ) -> None:
     random = np.random.default_rng(5)
     distinct = random.integers(0, 256, (60, 3), dtype=np.uint8)
-    X = distinct[np.minimum(random.geometric(0.05, 3000) - 1, 59)]
+    X = distinct[np.minimum(random.geometric(0.05, 33_000) - 1, 59)]
     # Far corners that many rows are nearest to, so that some clusters lose all of theirs.
     start = np.r_[np.repeat(X[:1], 4, axis=0), X[5:14]].astype(float) if init == "array" else init
     fits = []
-    for least in (1, len(X) + 1):
-        monkeypatch.setattr("kmosaic.cluster.kmeans.MIN_ROWS_TO_MERGE", least)
+    for merges in (True, False):
+        if not merges:
+            monkeypatch.setattr(KMeans, "_may_merge", lambda _: False)
         changed: list[int] = []
         model = KMeans(
             13, init=start, n_init=1, random_state=2, empty_clusters=empty_clusters,
             callback=lambda progress, changed=changed: changed.append(progress.n_changed),
         ).fit(X)  # fmt: skip
+        assert model.plan_.merged == merges
         fits.append(
             (
                 model.labels_.tobytes(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from sklearn.datasets import load_digits, make_blobs
 
 import reference
 from kmosaic import KMeans
+from kmosaic.engines import LloydOptions, lloyd, make_engine
 from reference import Array
 
 
@@ -108,3 +111,66 @@ def test_labels_are_the_nearest_where_squares_lose_their_digits(size: float) -> 
     for seed in range(3):
         model = KMeans(3, n_init=1, random_state=seed).fit(rows)
         assert (model.predict(rows) == model.labels_).all()
+
+
+def constrained(after_update: Callable[[Array], Array | None], max_iter: int = 100) -> LloydOptions:
+    return LloydOptions(
+        max_iter, 0.0, "relocate", np.random.RandomState(0), lambda *_: None, after_update=after_update
+    )
+
+
+def slow_constrained(X: Array, centers: Array, constraint: Callable[[Array], Array]) -> tuple[Array, Array]:
+    history, labels = [], None
+    while True:
+        squares = np.square(X[:, None] - centers).sum(axis=2)
+        history.append(squares.min(axis=1).sum())
+        found = squares.argmin(axis=1)
+        if labels is not None and (found == labels).all():
+            return centers, np.array(history)
+        labels = found
+        centers = constraint(np.array([X[labels == j].mean(axis=0) for j in range(len(centers))]))
+        history.append(np.square(X - centers[labels]).sum())
+
+
+def to_grid(centers: Array) -> Array:
+    return 4 * np.rint(centers / 4)
+
+
+def to_grid_in_place(centers: Array) -> None:
+    centers[:] = to_grid(centers)
+
+
+@pytest.mark.parametrize("constraint", [to_grid, to_grid_in_place])
+@pytest.mark.parametrize("dtype", ["uint8", "float64"])
+def test_constrained_centres(dtype: str, constraint: Callable[[Array], Array | None]) -> None:
+    X = (make_blobs(300, 3, centers=6, random_state=1)[0] * 8 + 128).astype(dtype)
+    start = X[[0, 30, 60, 90]].astype(np.float64)
+    centers, history = slow_constrained(X.astype(np.float64), start, to_grid)
+    found = lloyd(make_engine(X, steps_expected=9), start, constrained(constraint))
+    assert found.converged
+    assert (found.centers == centers).all()
+    assert (found.centers % 4 == 0).all()
+    assert found.history == pytest.approx(history, rel=1e-12)
+    assert found.inertia == found.history[-1]
+    cut = lloyd(make_engine(X, steps_expected=9), start, constrained(constraint, max_iter=1))
+    assert cut.history == pytest.approx(history[:3], rel=1e-12)
+
+
+def test_unit_centres_of_unit_rows_never_raise_inertia() -> None:
+    X = np.random.default_rng(6).normal(size=(500, 6))
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+
+    def to_unit_length(centers: Array) -> Array:
+        return centers / np.linalg.norm(centers, axis=1, keepdims=True)
+
+    found = lloyd(make_engine(X, steps_expected=9), X[:7].copy(), constrained(to_unit_length))
+    assert found.converged
+    assert np.linalg.norm(found.centers, axis=1) == pytest.approx(1, rel=1e-15)
+    assert (np.diff(found.history) <= 1e-12 * found.history[0]).all()
+    assert found.labels.tolist() == (X @ found.centers.T).argmax(axis=1).tolist()
+
+
+def test_a_constraint_keeps_the_shape() -> None:
+    X = np.random.default_rng(6).normal(size=(50, 3))
+    with pytest.raises(ValueError, match=r"after_update.*\(2, 3\).*\(4, 3\)"):
+        lloyd(make_engine(X), X[:4].copy(), constrained(lambda centers: centers[:2]))

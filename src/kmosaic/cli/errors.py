@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, TextIO
 
 import click
@@ -38,7 +39,8 @@ class StdoutError(OSError):
 class CommandGroup(click.Group):
     """A group whose commands end in one line and an exit code, whatever happens; never in a traceback.
 
-    ``KMOSAIC_DEBUG=1`` in the environment lets the traceback through.
+    ``KMOSAIC_DEBUG=1`` in the environment lets the traceback through, and shows what is logged: how a fit is
+    carried out, and why.
     """
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **extra: Any) -> Any:
@@ -74,7 +76,7 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the chosen command, and put whatever it raises into words."""
         try:
-            with warnings.catch_warnings():
+            with _debug_log(), warnings.catch_warnings():
                 warnings.showwarning = _show_warning
                 _check_address_space()
                 return super().invoke(ctx)
@@ -83,9 +85,30 @@ class CommandGroup(click.Group):
         except KeyboardInterrupt:
             _fail(_INTERRUPTED, EXIT_INTERRUPTED, kind="")
         except Exception as error:
-            if os.environ.get("KMOSAIC_DEBUG") == "1":
+            if _debugging():
                 raise
             _fail(in_words(error), EXIT_FAILED)
+
+
+def _debugging() -> bool:
+    return os.environ.get("KMOSAIC_DEBUG") == "1"
+
+
+@contextlib.contextmanager
+def _debug_log() -> Iterator[None]:
+    """Show on stderr what kmosaic logs, where debugging."""
+    if not _debugging():
+        yield
+        return
+    logger, handler = logging.getLogger("kmosaic"), logging.StreamHandler()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def in_words(error: Exception) -> str:

@@ -17,7 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from kmosaic.cluster.dask.estimators import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
 from kmosaic.cluster.dask.rows import LARGEST_VALUE, is_dask_array
 from kmosaic.cluster.tensors import readable
-from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
+from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.errors import DataError
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
@@ -79,7 +79,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             distances: NDArray[np.float64] = lazy_distances(lazy, self._centers())
             return distances
         rows = self._rows(X, reset=False)
-        engine = MemoryEngine(rows, None, resolve_n_threads(self.n_threads))
+        engine = make_engine(rows, None, resolve_n_threads(self.n_threads))
         return engine.distances(self._centers())
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
@@ -90,7 +90,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             rows = checked_dask_rows(self, X, sample_weight, reset=False)
             return -inertia_of(rows, centers, self.n_threads)
         rows = self._rows(X, reset=False)
-        engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
+        engine = make_engine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
         return -engine.inertia(engine.assign(centers).sums, centers)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:

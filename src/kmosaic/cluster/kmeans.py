@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from kmosaic.cluster.dask.estimators import (
@@ -37,15 +37,11 @@ from kmosaic.engines import (
     LloydOptions,
     LloydResult,
     MemoryEngine,
-    Rows,
     lloyd,
-    merge_equal_rows,
+    make_engine,
     resolve_n_threads,
 )
 from kmosaic.engines.empty import EmptyClusters
-
-# Fewer rows are fitted before their colours are counted.
-MIN_ROWS_TO_MERGE = 1 << 15
 
 
 class KMeans(CentroidEstimator):
@@ -93,6 +89,8 @@ class KMeans(CentroidEstimator):
         Whether it reached a fixed point (or ``tol``) within ``max_iter``.
     inertia_history_ : (n_steps,) float64
         J after every assignment step and every update step, in turn. It never rises.
+    plan_ : FitPlan
+        How the rows were assigned, and the numbers that decided it: ``print(model.plan_)``.
     n_features_in_ : int
         The number of features of X.
     feature_names_in_ : (n_features_in_,) str
@@ -167,14 +165,13 @@ class KMeans(CentroidEstimator):
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
         n_threads = resolve_n_threads(self.n_threads)
-        merged = merge_equal_rows(rows, n_threads) if self._may_merge(rows, weights) else None
-        if merged is None:
-            engine = MemoryEngine(rows, weights, n_threads, keeps_bounds=True)
-        else:
-            engine = MemoryEngine(merged.rows, None, n_threads, merged.counts, keeps_bounds=True)
+        engine = make_engine(
+            rows, weights, n_threads, steps_expected=self.max_iter + 1, may_merge=self._may_merge()
+        )
         best = self._best_of(engine, engine, check_random_state(self.random_state))
         warn_of_empty_clusters(best.counts, engine)
-        self.labels_ = best.labels if merged is None else merged.expand(best.labels)
+        self.labels_ = engine.expand(best.labels)
+        self.plan_ = engine.plan().logged()
         return self._take(best)
 
     def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
@@ -191,6 +188,7 @@ class KMeans(CentroidEstimator):
         starts = seeding_engine(engine, random_state)
         best = self._best_of(engine, starts, random_state)
         warn_of_empty_clusters(best.counts, starts)
+        self.plan_ = engine.plan().logged()
         self.labels_ = lazy_labels(rows, best.centers)
         return self._take(best)
 
@@ -202,10 +200,9 @@ class KMeans(CentroidEstimator):
         self.inertia_history_ = best.history
         return self
 
-    def _may_merge(self, rows: Rows, weights: NDArray[np.float64] | None) -> bool:
+    def _may_merge(self) -> bool:
         """Whether equal rows may be fitted as one. What draws rows by their number must see them all."""
-        draws_rows = callable(self.init) or self.empty_clusters == "random"
-        return weights is None and len(rows) >= MIN_ROWS_TO_MERGE and not draws_rows
+        return not callable(self.init) and self.empty_clusters != "random"
 
     def _best_of(
         self,

@@ -35,7 +35,7 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
-from kmosaic.engines import BlockEngine, IterationProgress, MemoryEngine, resolve_n_threads
+from kmosaic.engines import BlockEngine, IterationProgress, MemoryEngine, make_engine, resolve_n_threads
 
 # Step t weighs as t^4 in a centroid's mean, so the last fifth of the steps makes two thirds of it. Of the
 # powers 0, 1/2, 1, 2 and 4 this one left the least inertia on MNIST, digits, blobs and a photo: see
@@ -111,6 +111,8 @@ class MiniBatchKMeans(CentroidEstimator):
     inertia_history_ : (n_steps_,) float64
         The mean squared distance of each batch's rows to the centroids as that step found them: an estimate,
         so it may rise.
+    plan_ : FitPlan
+        How all rows were assigned in the end, and the numbers that decided it. Batches are planned alike.
 
     References
     ----------
@@ -176,7 +178,7 @@ class MiniBatchKMeans(CentroidEstimator):
         check_enough_rows(len(rows), self.n_clusters)
         n_threads = resolve_n_threads(self.n_threads)
         self._run(HeldBatches(*_rows_with_weight(rows, weights), n_threads))
-        engine = MemoryEngine(rows, weights, n_threads)
+        engine = make_engine(rows, weights, n_threads)
         self._finish(engine)
         self.labels_ = engine.give_labels()
         warn_of_empty_clusters(cluster_sizes(self.labels_, self.n_clusters), engine)
@@ -224,7 +226,7 @@ class MiniBatchKMeans(CentroidEstimator):
             self._stream = self._start(batch, self._random_state)
         else:  # the old one stays whole should this step not come to its end
             self._stream = copy.deepcopy(self._stream)
-        engine = MemoryEngine(rows, weights, n_threads)
+        engine = make_engine(rows, weights, n_threads)
         self._step(self._stream, engine, self._random_state)
         self.n_iter_ = self._stream.n_steps
         self.converged_ = False
@@ -308,6 +310,7 @@ class MiniBatchKMeans(CentroidEstimator):
         self.cluster_centers_ = self._stream.centers.copy()
         sums = engine.assign(self.cluster_centers_).sums
         self.inertia_ = engine.inertia(sums, self.cluster_centers_)
+        self.plan_ = engine.plan().logged()
         self.n_steps_ = self._stream.n_steps
         self.inertia_history_ = np.array(self._stream.history)
         return sums.counts

@@ -49,7 +49,7 @@ def greedy_kmeans_plus_plus(
     greedy choice of their section 5. Returns fewer than ``n_clusters`` rows where there are no more distinct
     ones.
     """
-    seeder = engine.seeder()
+    seeder = engine.seeder(n_clusters)
     n_trials = min(2 + int(np.log(n_clusters)), MAX_CANDIDATES)
     chosen: list[int] = []
     while len(chosen) < n_clusters:

@@ -4,7 +4,6 @@ loop."""
 from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.deviations import mean_squared_deviations
-from kmosaic.engines.distinct_rows import merge_equal_rows
 from kmosaic.engines.distortion import (
     LARGEST_GRADIENT,
     MAX_WARP,
@@ -13,9 +12,11 @@ from kmosaic.engines.distortion import (
     distortions_both_ways,
 )
 from kmosaic.engines.engine import Engine
+from kmosaic.engines.factory import make_engine
 from kmosaic.engines.in_memory import MemoryEngine, Rows, nearest_centers
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
 from kmosaic.engines.neighbours import Neighbours, nearest_rows
+from kmosaic.engines.plan import FitPlan
 from kmosaic.engines.threads import ThreadCount, resolve_n_threads, thread_count
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Blocks",
     "DistortionOptions",
     "Engine",
+    "FitPlan",
     "IterationProgress",
     "LloydOptions",
     "LloydResult",
@@ -37,8 +39,8 @@ __all__ = [
     "distortions",
     "distortions_both_ways",
     "lloyd",
+    "make_engine",
     "mean_squared_deviations",
-    "merge_equal_rows",
     "nearest_centers",
     "nearest_rows",
     "resolve_n_threads",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
+from kmosaic.engines.factory import make_engine
 from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.in_memory import (
     SUM_BATCH,
@@ -25,6 +26,7 @@ from kmosaic.engines.in_memory import (
     sum_in_batches,
 )
 from kmosaic.engines.magnitude import exponent_of, near_centers, scaled_centers, times_two_to
+from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.errors import DataError
 
 
@@ -118,6 +120,11 @@ class BlockEngine(FromSums):
     def n_rows(self) -> int:
         """Rows of all blocks."""
         return self.survey.n_rows
+
+    def plan(self) -> FitPlan:
+        """How rows were last assigned, and why: each block anew in every step."""
+        shape = (self.n_rows, self.blocks.n_features)
+        return fit_plan(_core.choose_plan(str(self.blocks.dtype), shape, len(self._assigned), 1))
 
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
@@ -283,7 +290,7 @@ class BlockLabels:
     def of(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
         """Those of a block's rows, to be assigned anew."""
         kept = self._blocks.get(block.first)
-        if n_clusters <= _core.MAX_SMALL_LABELS and block.rows.shape[1] <= _core.LOW_DIM_FEATURES:
+        if _core.choose_plan(block.rows.dtype.name, block.rows.shape, n_clusters, 1).small_labels:
             return np.full(len(block.rows), _core.MAX_SMALL_LABELS, np.uint8) if kept is None else kept
         return np.full(len(block.rows), -1, np.int32) if kept is None else kept.astype(np.int32)
 

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.in_memory import Rows
-
-_MAX_FEATURES = {"uint8": 3, "uint16": 1}
-
-# 4.2 million pixels on two cores take 13 ms to merge and expand where 5% of them are distinct, 18 ms at 22%;
-# an iteration over all of them takes 2 ms for 16 clusters and 6 ms for 64. At 22% merging pays after four to
-# ten iterations, what seeding saves not counted.
-_MAX_DISTINCT = 1 / 3
 
 
 class MergedRows:
@@ -43,25 +34,21 @@ class MergedRows:
         return expanded
 
 
-def merge_equal_rows(rows: Rows, n_threads: int) -> MergedRows | None:
-    """Merge equal rows, or return None where rows have more than 24 bits or too few of them are equal.
+def merge_equal_rows(rows: Rows, plan: _core.MergePlan, n_threads: int) -> MergedRows | None:
+    """Merge equal rows, or return None where that would not pay: ``plan`` says so, before or once they are
+    counted.
 
     >>> import numpy as np
     >>> pixels = np.array([[7, 0, 0], [0, 9, 9], [7, 0, 0], [7, 0, 0]], dtype=np.uint8)
-    >>> merged = merge_colours(np.tile(pixels, (2, 1)), n_threads=1)
+    >>> rows = np.tile(pixels, (10_000, 1))
+    >>> merged = merge_equal_rows(rows, _core.choose_merge_plan("uint8", rows.shape), n_threads=1)
     >>> merged.rows.tolist(), merged.counts.tolist()
-    ([[0, 9, 9], [7, 0, 0]], [2, 6])
-    >>> merged.expand(np.array([4, 5], dtype=np.int32)).tolist()
-    [5, 4, 5, 5, 5, 4, 5, 5]
+    ([[0, 9, 9], [7, 0, 0]], [10000, 30000])
+    >>> merged.expand(np.array([4, 5], dtype=np.int32))[:4].tolist()
+    [5, 4, 5, 5]
     """
-    if not _mergeable(rows):
+    if not plan.merge:
         return None
-    most = int(len(rows) * _MAX_DISTINCT)
-    distinct = _core.DistinctRows(rows, most, n_threads)
-    if distinct.size > most:
-        return None
-    return MergedRows(distinct, len(rows), n_threads)
-
-
-def _mergeable(rows: NDArray[Any]) -> bool:
-    return rows.shape[1] <= _MAX_FEATURES.get(rows.dtype.name, 0) and len(rows) < 2**32
+    distinct = _core.DistinctRows(rows, plan.max_distinct, n_threads)
+    plan.record_distinct(distinct.size)
+    return MergedRows(distinct, len(rows), n_threads) if plan.merge else None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.in_memory import Assigned, Donor
+from kmosaic.engines.plan import FitPlan
 
 
 class Engine(Protocol):
@@ -21,6 +22,9 @@ class Engine(Protocol):
 
     def forget_labels(self) -> None:
         """Go back to where no row has a label."""
+
+    def plan(self) -> FitPlan:
+        """How rows were last assigned, and why."""
 
     def give_labels(self) -> NDArray[np.int32]:
         """Hand over the labels, where the engine keeps them, and forget them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from kmosaic import _core
 from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
+from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.engines.summable import Summable, summable
 from kmosaic.engines.threads import resolve_n_threads
 
-SUM_BATCH = 1 << 16
+if TYPE_CHECKING:
+    from kmosaic.engines.distinct_rows import MergedRows
 
-# So few are met as quickly by a row's own bytes: on MNIST, k=10, sketches take 14 ms and spare nothing.
-_MAX_CLUSTERS_WITHOUT_PCA_CODES = 16
+SUM_BATCH = 1 << 16
 
 Rows = NDArray[Any]
 """(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
@@ -90,6 +91,8 @@ class MemoryEngine(FromSums):
         self.counts = counts
         self.n_threads = n_threads
         self.keeps_bounds = keeps_bounds
+        self.merged: MergedRows | None = None  # what the rows are the distinct ones of: see make_engine
+        self.merging: _core.MergePlan | None = None
         self._assigner: _core.Assigner | None = None
         self._weights = weights if counts is None else counts
         self._wide: NDArray[np.int32] | None = None  # labels, or
@@ -102,6 +105,15 @@ class MemoryEngine(FromSums):
             int, int
         ] = {}  # rows of which one went to another cluster ahead of its equals
         self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
+
+    def plan(self) -> FitPlan:
+        """How rows were merged, seeded and last assigned, and why."""
+        assigner = self._steps()
+        return fit_plan(assigner.plan, assigner.seeding_plan, self.merging)
+
+    def expand(self, labels: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Labels of all rows, given those of the engine's, which may be merged."""
+        return labels if self.merged is None else self.merged.expand(labels)
 
     @property
     def labels(self) -> NDArray[np.int32]:
@@ -143,9 +155,9 @@ class MemoryEngine(FromSums):
 
     def _small_labels(self, sums: _core.ClusterSums) -> NDArray[np.uint8] | None:
         """A byte a row for its label, where assigning takes it: a quarter of the memory to go through."""
-        narrow = self.rows.shape[1] <= _core.LOW_DIM_FEATURES and self.keeps_bounds
-        few = sums.few and sums.n_clusters <= _core.MAX_SMALL_LABELS
-        if self._wide is not None or not narrow or not few:
+        if self._wide is not None or not self.keeps_bounds or not sums.few:
+            return None
+        if not _core.choose_plan(self.rows.dtype.name, self.rows.shape, sums.n_clusters, 1).small_labels:
             return None
         if self._small is None:
             self._small = np.full(len(self.rows), _core.MAX_SMALL_LABELS, np.uint8)
@@ -170,7 +182,7 @@ class MemoryEngine(FromSums):
         if scaled is None:  # centres too far from such rows for their units
             n_changed = _core.assign(self.rows, centers, labels, self.n_threads, None)
         else:
-            n_changed = self._assign(scaled, labels, changes)
+            n_changed = self._steps().assign(scaled, labels, self.n_threads, changes)
         for row, cluster in self._pending_relocations.items():
             n_changed += int(cluster != self._labels[row]) - int(before[row] != self._labels[row])
         self._pending_relocations.clear()
@@ -178,17 +190,6 @@ class MemoryEngine(FromSums):
             sums.apply(changes, self._labels if small is None else None, self.n_threads)
             self._in_step = True
         return Assigned(self.sums(len(centers)), n_changed)
-
-    def _assign(
-        self,
-        centers: NDArray[np.float64],
-        labels: NDArray[np.int32] | NDArray[np.uint8],
-        changes: _core.LabelChanges | None,
-    ) -> int:
-        if not self.keeps_bounds and self.counts is None:
-            return _core.assign(self._scaled.rows, centers, labels, self.n_threads, changes)
-        assigner = self._steps(pca_codes=len(centers) > _MAX_CLUSTERS_WITHOUT_PCA_CODES)
-        return assigner.assign(centers, labels, self.n_threads, changes)
 
     def sums(self, n_clusters: int) -> _core.ClusterSums:
         """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
@@ -281,9 +282,12 @@ class MemoryEngine(FromSums):
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
         return _core.squared_distances(self.rows, centers, self.n_threads)
 
-    def seeder(self) -> _core.Seeder:
-        """Start k-means++ over the rows, drawn along the canonical order."""
-        return _core.Seeder(self._scaled.rows, self._weights, self.hash_order(), self._steps())
+    def seeder(self, n_seeds: int) -> _core.Seeder:
+        """Start k-means++ over the rows, drawn along the canonical order, for about so many seeds."""
+        order = self.hash_order()
+        return _core.Seeder(
+            self._scaled.rows, self._weights, order, self._steps(), n_seeds, self.n_threads
+        )
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
@@ -313,9 +317,12 @@ class MemoryEngine(FromSums):
             self._order_and_starts = _core.hash_order(self._scaled.rows, self.n_threads)
         return self._order_and_starts
 
-    def _steps(self, *, pca_codes: bool = True) -> _core.Assigner:
+    def _steps(self) -> _core.Assigner:
         if self._assigner is None:
-            self._assigner = _core.Assigner(self._scaled.rows, self.counts, self.n_threads, pca_codes)
+            repeated = self.keeps_bounds or self.counts is not None
+            self._assigner = _core.Assigner(
+                self._scaled.rows, self.counts, _core.MANY_STEPS if repeated else 1
+            )
         return self._assigner
 
     @property

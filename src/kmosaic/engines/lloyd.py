@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic import _core
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.engine import Engine
 from kmosaic.engines.magnitude import scaled_centers, times_two_to
@@ -45,14 +46,21 @@ class LloydOptions:
     random_state: np.random.RandomState
     on_iteration: Callable[[int, float, int | None], None]
     """Called with the iteration, J and the number of labels that changed, where that is known."""
+    after_update: Callable[[NDArray[np.float64]], NDArray[np.float64] | None] | None = None
+    """Constrains the centres: called with them after every update step, it returns those to go on with, of
+    the same shape, or None for those it was given, which it may have changed in place.
+
+    J is that of the constrained centres. It never rises only where the constraint gives the best centres it
+    allows, as scaling to unit length does for rows of unit length. Given equal centres it must return equal
+    ones. The centres to start from are not constrained."""
 
 
 @dataclass(frozen=True)
 class LloydResult:
     """A fixed point of Lloyd's algorithm, or where it was when it was stopped.
 
-    ``history`` has J after every assignment step and every update step, in turn; it never rises. ``labels``
-    is empty where the engine keeps none.
+    ``history`` has J after every assignment step and every update step, in turn; it never rises, unless
+    ``LloydOptions.after_update`` lets it. ``labels`` is empty where the engine keeps none.
     """
 
     centers: NDArray[np.float64]
@@ -95,7 +103,7 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:
             before = centers.copy() if options.tolerance > 0 else centers
-            record(engine.update(sums, centers, exponent), centers)
+            record(_update(engine, sums, centers, exponent, options), centers)
             if options.tolerance > 0:
                 converged = engine.squared_shift(before, centers) <= options.tolerance
         options.on_iteration(iteration, math.ldexp(history[-1], -2 * exponent), step.n_changed)
@@ -119,3 +127,25 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
         steps,
         (float(steps[-1]), history[-1]),
     )
+
+
+def _update(
+    engine: Engine,
+    sums: _core.ClusterSums,
+    centers: NDArray[np.float64],
+    exponent: int,
+    options: LloydOptions,
+) -> float | None:
+    """Move the centres, in place, to their clusters' means, constrained if asked for; return J there."""
+    inertia = engine.update(sums, centers, exponent)
+    if options.after_update is None:
+        return inertia
+    allowed = options.after_update(centers)
+    if allowed is not None:
+        if np.shape(allowed) != centers.shape:
+            raise ValueError(
+                f"after_update returned an array of shape {np.shape(allowed)}; "
+                f"return centres of the shape it was given, {centers.shape}"
+            )
+        centers[:] = allowed
+    return engine.certified_inertia(sums, centers, exponent)

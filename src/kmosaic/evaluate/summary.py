@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster.tensors import readable
-from kmosaic.engines import MemoryEngine, resolve_n_threads
+from kmosaic.engines import make_engine, resolve_n_threads
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
 
@@ -162,7 +162,7 @@ def own_distances(
     array([5., 1.])
     """
     rows = np.require(X, X.dtype if X.dtype in _USED_IN_PLACE else np.float64, ["C", "A"])
-    engine = MemoryEngine(rows, None, resolve_n_threads(n_threads))
+    engine = make_engine(rows, None, resolve_n_threads(n_threads))
     engine.labels = labels
     squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))
     return np.sqrt(squared, out=squared)

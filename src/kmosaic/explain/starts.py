@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kmosaic.cluster import KMeans
 from kmosaic.cluster.seeding import starting_centers
-from kmosaic.engines import MemoryEngine
+from kmosaic.engines import make_engine
 from kmosaic.explain.points import Points, PointSet
 from kmosaic.explain.trace import Policy, Trace, trace
 
@@ -120,7 +120,7 @@ def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restar
     >>> bool(ends.max() > 5 * ends.min())
     True
     """
-    engine = MemoryEngine(data.points, None, 1)
+    engine = make_engine(data.points)
     drawn = [
         starting_centers(engine, data.n_clusters, init, np.random.RandomState(seed))
         for seed in range(n_restarts)
@@ -134,7 +134,7 @@ def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restar
 
 def best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
     """Return the start, of ten by k-means++, whose fit has the lowest J."""
-    engine = MemoryEngine(data.points, None, 1)
+    engine = make_engine(data.points)
     drawn = [
         starting_centers(engine, n_clusters, "k-means++", np.random.RandomState(seed)) for seed in range(10)
     ]
@@ -194,7 +194,7 @@ def empty_cluster(data: PointSet) -> EmptyCluster:
 
 def _start_with_an_outcast(data: PointSet) -> NDArray[np.float64]:
     """Points of the data but one, which stands in the corner that lies farthest from them all."""
-    engine = MemoryEngine(data.points, None, 1)
+    engine = make_engine(data.points)
     low, high = data.points.min(axis=0), data.points.max(axis=0)
     room = 0.08 * (high - low)
     ends = np.stack([low - room, high + room])

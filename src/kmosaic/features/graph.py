@@ -14,9 +14,9 @@ from kmosaic.engines import (
     LARGEST_GRADIENT,
     MAX_WARP,
     DistortionOptions,
-    MemoryEngine,
     distortions,
     distortions_both_ways,
+    make_engine,
     nearest_rows,
     resolve_n_threads,
 )
@@ -421,7 +421,7 @@ def _scale_neighbor(n_neighbors: int) -> int:
 
 def _distinct(levels: NDArray[np.int8], n_threads: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """The first of each set of equal images, in ascending order; and which of those each image equals."""
-    engine = MemoryEngine(levels.reshape(len(levels), -1).view(np.uint8), None, n_threads)
+    engine = make_engine(levels.reshape(len(levels), -1).view(np.uint8), None, n_threads)
     order, starts = engine.hash_order(), engine.distinct_rows().starts
     first = np.minimum.reduceat(order, starts)
     rank = np.empty(len(starts), np.int32)

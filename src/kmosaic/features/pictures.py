@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.engines import MemoryEngine, resolve_n_threads
+from kmosaic.engines import make_engine, resolve_n_threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def cluster_pictures(
     ([[0.0, 30.0], [90.0, 90.0]], [1, 3])
     """
     threads = resolve_n_threads(n_threads)
-    engine = MemoryEngine(np.require(features, requirements=["C", "A"]), None, threads)
+    engine = make_engine(np.require(features, requirements=["C", "A"]), None, threads)
     engine.labels = labels
     distances = engine.own_squared_distances(centers)
     order = np.lexsort((distances, labels))
@@ -54,7 +54,7 @@ def cluster_pictures(
     empty = np.flatnonzero(medoids < 0)
     if len(empty):
         medoids[empty] = engine.squared_distances(np.ascontiguousarray(centers[empty])).argmin(axis=0)
-    images = MemoryEngine(np.require(pixels, requirements=["C", "A"]), None, threads)
+    images = make_engine(np.require(pixels, requirements=["C", "A"]), None, threads)
     images.labels = labels
     means = pixels[medoids].astype(np.float64)
     images.update(images.sums(len(centers)), means)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.cluster.dask.rows import checked_rows
-from kmosaic.engines import BlockEngine, MemoryEngine
+from kmosaic.engines import BlockEngine, MemoryEngine, make_engine
 from kmosaic.engines.magnitude import exponent_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class HeldBatches:
         whole = len(batch) == self.n_rows
         rows = self._rows if whole else np.ascontiguousarray(self._rows[batch])
         weights = self._weights if whole or self._weights is None else self._weights[batch]
-        return MemoryEngine(rows, weights, self._n_threads)
+        return make_engine(rows, weights, self._n_threads)
 
 
 class DaskBatches:
@@ -104,4 +104,4 @@ class DaskBatches:
         return checked_rows(self._rows.blocks[number].compute(), f"rows {first} to {end - 1} of X have")
 
     def _of(self, rows: NDArray[Any]) -> MemoryEngine:
-        return MemoryEngine(rows, None, self._n_threads)
+        return make_engine(rows, None, self._n_threads)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import validate_data
 
 from kmosaic.cluster.dask.rows import ArrayRows, LocalRows, checked_rows, dask_rows, in_memory
-from kmosaic.engines import BlockEngine, MemoryEngine, Rows, nearest_centers, resolve_n_threads
+from kmosaic.engines import BlockEngine, MemoryEngine, Rows, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.engines.dask.blocks import DaskBlocks
 from kmosaic.engines.dask.cluster import active_client
 from kmosaic.errors import DataError
@@ -89,7 +89,7 @@ def seeding_engine(engine: BlockEngine, random_state: np.random.RandomState) -> 
     row_bytes = engine.blocks.n_features * engine.blocks.dtype.itemsize
     n = min(SEED_ROWS, max(_SEED_BYTES // row_bytes, 1 << 16))
     seed = 0 if engine.n_rows <= n else int(random_state.randint(1 << 31))
-    return MemoryEngine(engine.sample(n, seed), None, resolve_n_threads(None))
+    return make_engine(engine.sample(n, seed), None, resolve_n_threads(None))
 
 
 def lazy_labels(rows: Array, centers: NDArray[np.float64]) -> Array:
@@ -127,4 +127,4 @@ def _labels(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.int
 
 def _distances(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.float64]:
     aligned = np.require(centers, requirements=["C", "A"])  # as they need not be where they were received
-    return MemoryEngine(checked_rows(chunk, "X has"), None, 1).distances(aligned)
+    return make_engine(checked_rows(chunk, "X has"), None, 1).distances(aligned)

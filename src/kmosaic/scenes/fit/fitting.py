@@ -17,11 +17,10 @@ from kmosaic.engines import (
     Engine,
     LloydOptions,
     LloydResult,
-    MemoryEngine,
     NoRowsError,
     lloyd,
+    make_engine,
     mean_squared_deviations,
-    merge_equal_rows,
     resolve_n_threads,
 )
 from kmosaic.errors import DataError
@@ -120,7 +119,9 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
     pixels = HeldPixels(read, scene.grid.n_pixels) if plan.holds_rows else read
     del read  # and its buffers, where pixels are held
     blocks = _engine(pixels, n_threads, scene.name, keeps_labels=plan.holds_labels)
-    return _fit(blocks, partial(_fastest, blocks, pixels, plan), options, scene.name, scaling)
+    return _fit(
+        blocks, partial(_fastest, blocks, pixels, plan, options.max_iter), options, scene.name, scaling
+    )
 
 
 def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
@@ -154,7 +155,9 @@ def _fit(
     """The fit by ``engine``, which is made once seeds were found, or that of a sample."""
     started = _fit_of_sample(blocks, options)
     if options.sample is None:
-        found = _classes(engine(), blocks, started.last.centers, options)
+        whole = engine()
+        found = _classes(whole, blocks, started.last.centers, options)
+        whole.plan().logged()
         result = found.last
         sampled, sample_inertia = None, None
     else:
@@ -193,25 +196,24 @@ def _classes(
 def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
     """Greedy k-means++ on pixels drawn from all, and the classes of these, or what to start all from."""
     rows = blocks.sample(options.sample or SEED_PIXELS, options.seed)
-    engine = MemoryEngine(rows, None, blocks.n_threads, keeps_bounds=True)
+    engine = make_engine(rows, None, blocks.n_threads, steps_expected=options.max_iter + 1)
     random_state = np.random.RandomState(options.seed)
     centers = starting_centers(engine, options.n_clusters, "k-means++", random_state)
     if options.sample is None:
         return IsodataResult(lloyd(engine, centers, _lloyd_options(options, None)), (), n_wide=0)
     asked = options.isodata and options.isodata.for_share(len(rows) / blocks.n_rows)
     drawn = BlockEngine(RowPixels(rows), blocks.n_threads)
-    return _classes(engine, drawn, centers, replace(options, isodata=asked))
+    found = _classes(engine, drawn, centers, replace(options, isodata=asked))
+    engine.plan().logged()
+    return found
 
 
-def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) -> Engine:
+def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan, max_iter: int) -> Engine:
     """The fastest there is room for: with labels and bounds, or with rows held, or reading them every
     time."""
     if isinstance(pixels, ScenePixels) or not plan.holds_bounds:
         return blocks
-    merged = merge_equal_rows(pixels.rows, blocks.n_threads)
-    if merged is not None:
-        return MemoryEngine(merged.rows, None, blocks.n_threads, merged.counts, keeps_bounds=True)
-    return MemoryEngine(pixels.rows, None, blocks.n_threads, keeps_bounds=True)
+    return make_engine(pixels.rows, None, blocks.n_threads, steps_expected=max_iter + 1, may_merge=True)
 
 
 def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:

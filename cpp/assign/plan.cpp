@@ -1,0 +1,239 @@
+#include "assign/plan.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+
+#include "assign/low_dim_assigner.hpp"
+#include "assign/low_dim_bounds.hpp"
+#include "assign/row_bounds.hpp"
+#include "extras/distinct_rows.hpp"
+#include "filters/int16_filter.hpp"
+#include "filters/pca_codes.hpp"
+#include "filters/quantized_rows.hpp"
+#include "kernels/dispatch.hpp"
+
+namespace kmosaic {
+
+namespace {
+
+// Rows of other types than uint8 that are assigned once: so many centroids make up for quantising them, and so many rows
+// for choosing the scale.
+constexpr std::size_t kMinOnePassClusters = 512;
+constexpr std::size_t kMinOnePassRows = 8192;
+
+// PCA codes must be much shorter than the rows they stand for, and finding the directions costs as much as some thousand
+// rows. So few clusters do not make up for that: on MNIST, k = 10, one thread, 25 steps take 283 ms with or without. Where
+// the codes have been made for seeds, they save a twelfth.
+constexpr std::size_t kMinPcaFeatures = 3 * kPcaFeatures;
+constexpr std::size_t kMinPcaRows = 4096;
+constexpr std::size_t kMaxClustersWithoutPca = 16;
+// Seeds, each the best of 2 + ln k candidates. MNIST, one thread, codes and all: 75 ms against 62 without for 5 seeds, 100
+// against 110 for 8, 109 against 129 for 10, 199 against 332 for 32.
+constexpr std::size_t kMaxSeedsWithoutPca = 6;
+
+// Bounds of groups take no more than a thirty-second of a row's size. Twice the groups gain nothing on MNIST.
+constexpr std::size_t kBytesPerGroup = 64;
+
+constexpr double kMaxErrorShare = 1.0 / 8;
+
+// Seeds are found in units of quantised rows: scales whose squares are far from float64's limits.
+constexpr double kMinScale = 1e-120;
+constexpr double kMaxScale = 1e120;
+
+// Fewer rows are fitted before equal ones are counted.
+constexpr std::size_t kMinRowsToMerge = std::size_t{1} << 15;
+// 4.2 million pixels on two cores take 13 ms to merge and expand where 5% of them are distinct, 18 ms at 22%; an iteration
+// over all of them takes 2 ms for 16 clusters and 6 ms for 64. At 22% merging pays after four to ten iterations, what
+// seeding saves not counted.
+constexpr std::size_t kMinRowsPerDistinct = 3;
+
+std::string number(std::size_t value) {
+    std::string digits = std::to_string(value);
+    for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
+    return digits;
+}
+
+std::string percent(double share) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g%%", 100 * share);
+    return text;
+}
+
+const char* dtype_name(Dtype dtype) {
+    constexpr const char* kNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
+    return kNames[dtype];
+}
+
+std::string shape_of(const Rows& rows) {
+    return number(rows.n_rows) + " x " + number(rows.n_features) + " " + dtype_name(rows.dtype);
+}
+
+std::size_t groups_for(const Rows& rows) {
+    return std::bit_floor(std::clamp<std::size_t>(rows.row_bytes() / kBytesPerGroup, 1, kMaxGroups));
+}
+
+// Why there can be no PCA codes; empty where there can.
+std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::size_t most) {
+    if (rows.n_features < kMinPcaFeatures)
+        return number(rows.n_features) + " features are fewer than " + number(kMinPcaFeatures);
+    if (rows.n_rows < kMinPcaRows) return number(rows.n_rows) + " rows are fewer than " + number(kMinPcaRows);
+    if (n <= most) return number(n) + " " + unit + " are no more than " + number(most);
+    return {};
+}
+
+std::string error_words(double error_share) {
+    return "errors are " + percent(error_share) + " of distances, limit " + percent(kMaxErrorShare);
+}
+
+std::string outside_words(double outside_share) {
+    return percent(outside_share) + " of the squares lie outside " + number(kPcaFeatures) +
+           " directions, limit " + percent(kMaxOutsideShare);
+}
+
+void choose_low_dim(Plan& plan, const Rows& rows, std::size_t n_clusters, bool repeated,
+                    const Kernels& table) {
+    plan.small_labels = n_clusters <= kMaxSmallLabels;
+    plan.reason += number(rows.n_features) + " features are no more than " + number(kLowDimFeatures) + "; ";
+    if (rows.integer() && table.int16 && n_clusters <= kMaxInt16Clusters) {
+        plan.path = Path::kLowDimInt16;
+        plan.reason += "integers of at most " + number(kMaxInt16Clusters) + " clusters, int16 kernels of " +
+                       table.name + ", which cost hardly more than bounds would";
+        return;
+    }
+    plan.path = Path::kLowDimFloat32;
+    plan.bounds = repeated && n_clusters <= LowDimBounds::kMaxClusters;
+    if (!rows.integer())
+        plan.reason += "values are no integers";
+    else if (!table.int16)
+        plan.reason += std::string("no int16 kernels of ") + table.name;
+    else
+        plan.reason += number(n_clusters) + " clusters are more than int16's " + number(kMaxInt16Clusters);
+    plan.reason += plan.bounds ? "; bounds from the second step on" : "; no bounds";
+}
+
+void choose_once(Plan& plan, const Rows& rows, std::size_t n_clusters) {
+    const bool many = n_clusters >= kMinOnePassClusters && rows.n_rows >= kMinOnePassRows;
+    if (rows.dtype == kUint8 || many) {
+        plan.path = Path::kOnePassInt8;
+        plan.reason += "assigned once; ";
+        plan.reason += rows.dtype == kUint8 ? "rows are their own int8 codes"
+                                            : "enough rows and clusters to quantise them";
+        return;
+    }
+    plan.reason += "assigned once; int8 codes pay from " + number(kMinOnePassClusters) + " clusters and " +
+                   number(kMinOnePassRows) + " rows on";
+}
+
+void choose_bounded(Plan& plan, const Rows& rows, std::size_t n_clusters, bool pca_codes_made) {
+    plan.path = Path::kBoundedInt8;
+    plan.bounds = true;
+    plan.max_groups = groups_for(rows);
+    plan.reason += "assigned again and again; bounds of at most " + number(plan.max_groups) + " groups";
+    if (pca_codes_made) {
+        plan.pca_codes = true;
+        plan.reason += "; PCA codes, which have been made before";
+        return;
+    }
+    const std::string why = without_pca(rows, n_clusters, "clusters", kMaxClustersWithoutPca);
+    plan.pca_codes = why.empty();
+    if (!why.empty()) plan.reason += "; no PCA codes: " + why;
+}
+
+}  // namespace
+
+const char* name_of(Path path) {
+    constexpr const char* kNames[kPaths] = {"low_dim_int16", "low_dim_float32", "one_pass_int8",
+                                            "bounded_int8", "float32"};
+    return kNames[static_cast<std::size_t>(path)];
+}
+
+Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected, const Kernels& table,
+                 bool pca_codes_made) {
+    Plan plan;
+    plan.reason = shape_of(rows) + ", " + number(n_clusters) + " clusters: ";
+    const bool repeated = steps_expected > 1;
+    if (rows.n_features <= kLowDimFeatures)
+        choose_low_dim(plan, rows, n_clusters, repeated, table);
+    else if (rows.n_features > kMaxByteFeatures)
+        plan.reason += "more features than the " + number(kMaxByteFeatures) + " of int8 products";
+    else if (repeated)
+        choose_bounded(plan, rows, n_clusters, pca_codes_made);
+    else
+        choose_once(plan, rows, n_clusters);
+    return plan;
+}
+
+Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected) {
+    return choose_plan(rows, n_clusters, steps_expected, kernels());
+}
+
+bool quantized_rows_pay(double error_share) {
+    return error_share < kMaxErrorShare;
+}
+
+void record_error_share(Plan& plan, double error_share) {
+    if (error_share == 0) return;  // rows are their own codes
+    if (quantized_rows_pay(error_share)) {
+        plan.reason += "; int8 codes kept: " + error_words(error_share);
+        return;
+    }
+    plan.path = Path::kFloat32;
+    plan.bounds = plan.pca_codes = false;
+    plan.reason += "; int8 codes considered, dropped: " + error_words(error_share);
+}
+
+void record_outside_share(Plan& plan, double outside_share) {
+    plan.pca_codes = !(outside_share > kMaxOutsideShare);
+    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
+    plan.reason += outside_words(outside_share);
+}
+
+SeedingPlan choose_seeding_plan(const Rows& rows, std::size_t n_seeds) {
+    SeedingPlan plan;
+    plan.reason = number(n_seeds) + " seeds: ";
+    if (rows.n_features <= kLowDimFeatures || rows.n_features > kMaxByteFeatures) {
+        plan.reason += "triangle inequality and tiles of distances, " + number(rows.n_features) + " features";
+        return plan;
+    }
+    plan.quantized = true;
+    const std::string why = without_pca(rows, n_seeds, "seeds", kMaxSeedsWithoutPca);
+    plan.pca_codes = why.empty();
+    plan.reason += "int8 codes";
+    if (!why.empty()) plan.reason += "; no PCA codes: " + why;
+    return plan;
+}
+
+void record_error_share(SeedingPlan& plan, double error_share, double scale) {
+    plan.quantized = quantized_rows_pay(error_share) && scale > kMinScale && scale < kMaxScale;
+    plan.pca_codes = plan.pca_codes && plan.quantized;
+    if (error_share == 0 && plan.quantized) return;
+    plan.reason += plan.quantized ? "; kept: " : "; dropped for the triangle inequality: ";
+    plan.reason += error_words(error_share);
+}
+
+void record_outside_share(SeedingPlan& plan, double outside_share) {
+    plan.pca_codes = !(outside_share > kMaxOutsideShare);
+    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
+    plan.reason += outside_words(outside_share);
+}
+
+MergePlan choose_merge_plan(const Rows& rows) {
+    MergePlan plan;
+    plan.max_distinct = rows.n_rows / kMinRowsPerDistinct;
+    plan.merge = rows.n_rows >= kMinRowsToMerge && DistinctRows::mergeable(rows);
+    if (rows.n_rows < kMinRowsToMerge)
+        plan.reason = "equal rows not merged: fewer than " + number(kMinRowsToMerge) + " rows";
+    else if (!plan.merge)
+        plan.reason = "equal rows not merged: more than 24 bits a row, or weights";
+    return plan;
+}
+
+void record_distinct(MergePlan& plan, std::size_t n_distinct) {
+    plan.merge = n_distinct <= plan.max_distinct;
+    plan.reason = plan.merge ? "equal rows merged: " + number(n_distinct) + " distinct"
+                             : "equal rows considered, not merged: more than " + number(plan.max_distinct) +
+                                   " distinct";
+}
+
+}  // namespace kmosaic

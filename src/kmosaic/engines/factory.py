@@ -1,0 +1,48 @@
+"""The one place that makes engines over rows in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic import _core
+from kmosaic.engines.distinct_rows import merge_equal_rows
+from kmosaic.engines.in_memory import MemoryEngine, Rows
+
+
+def make_engine(
+    rows: Rows,
+    weights: NDArray[np.float64] | None = None,
+    n_threads: int = 1,
+    *,
+    steps_expected: int = 1,
+    may_merge: bool = False,
+) -> MemoryEngine:
+    """Return an engine over rows in memory, as the planner would have it.
+
+    Parameters
+    ----------
+    rows : (n_samples, n_features) uint8, uint16, float32 or float64
+        C-contiguous and aligned.
+    weights : (n_samples,) float64, or None where every row counts once
+    n_threads : how many threads to use
+    steps_expected : how often the rows will be assigned; from 2 on, what a step learns speeds up the next
+    may_merge : whether the engine may have equal rows once, with a count, in place of ``rows``
+        Then ``MemoryEngine.expand`` leads back. Not for what tells rows by their number.
+
+    Examples
+    --------
+    >>> make_engine(np.array([[0.0], [5.0]])).assign(np.array([[1.0], [4.0]])).n_changed
+    2
+    """
+    keeps_bounds = steps_expected > 1
+    if not may_merge or weights is not None:
+        return MemoryEngine(rows, weights, n_threads, keeps_bounds=keeps_bounds)
+    plan = _core.choose_merge_plan(rows.dtype.name, rows.shape)
+    merged = merge_equal_rows(rows, plan, n_threads)
+    if merged is None:
+        engine = MemoryEngine(rows, None, n_threads, keeps_bounds=keeps_bounds)
+    else:
+        engine = MemoryEngine(merged.rows, None, n_threads, merged.counts, keeps_bounds=keeps_bounds)
+    engine.merged, engine.merging = merged, plan
+    return engine
