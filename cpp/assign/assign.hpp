@@ -11,8 +11,8 @@
 namespace kmosaic {
 
 // Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many
-// changed. Each change is told to `moves`, where there are any. Labels of a byte are for rows of at most kLowDimFeatures.
-// `range`: see LowDimAssigner.
+// changed. Records each change in `changes`, if given. Labels of a byte are for rows of at most
+// kLowDimFeatures. `range`: see LowDimAssigner.
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes = nullptr, const Int16Range* range = nullptr);
 

@@ -1,4 +1,5 @@
-// The assignment step of the same rows, call after call. What a call learns speeds up the next; no label depends on it.
+// The assignment step of the same rows, call after call. Each call speeds up the next; no label depends on
+// the calls before.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ namespace kmosaic {
 
 class Assigner {
   public:
-    // `use`: whether to sketch rows where that pays, which it does for seeds and for more than a few clusters.
+    // `use`: whether to make PCA codes where they pay, which they do for seeding and for more than a few
+    // clusters.
     Assigner(const Rows& rows, const Parallel& parallel, PcaCodes::Use use = PcaCodes::kWherePaying);
 
     // As assign() of assign.hpp.
@@ -19,7 +21,7 @@ class Assigner {
                        LabelChanges* changes = nullptr);
 
     [[nodiscard]] const Rows& rows() const { return rows_; }
-    // Codes and sketches of the rows, or null where they would not pay.
+    // The quantised rows and their PCA codes, or null where they would not pay.
     [[nodiscard]] const BoundedAssigner* bounded() const { return bounded_.get(); }
 
   private:

@@ -11,12 +11,13 @@
 
 namespace kmosaic {
 
-// On Zen 4 with AVX-512 this was faster than panels of centroids for 16 to 1,000 clusters: 6 to 17 times at 8 features,
-// 2.4 to 6 times at 32, uint8 (against integer products) and float32. Wider rows are for screens that keep bounds.
+// On Zen 4 with AVX-512 this was faster than panels of centroids for 16 to 1,000 clusters: 6 to 17 times at 8
+// features, 2.4 to 6 times at 32, uint8 (against integer products) and float32. Wider rows go to the bounded
+// assigner.
 constexpr std::size_t kLowDimFeatures = kMaxLowDimFeatures;
 
-// Labels as they are stored: in four bytes each or, of at most kMaxSmallLabels clusters, in one, whose kNoLabel stands for
-// -1. A byte a label is a quarter of the memory to go through.
+// Labels as they are stored: in four bytes each or, for at most kMaxSmallLabels clusters, in one byte, in
+// which kNoLabel stands for -1. Labels of a byte need a quarter of the memory bandwidth.
 constexpr std::size_t kMaxSmallLabels = 255;
 constexpr std::uint8_t kNoLabel = 255;
 
@@ -36,9 +37,9 @@ class LabelArray {
         else
             small_[row] = static_cast<std::uint8_t>(label);
     }
-    // Labels from `first` on, read into `room` where they are not stored as they are used.
+    // Labels from `first` on; labels of a byte are read into `buffer`.
     const std::int32_t* read(std::size_t first, std::size_t count, std::int32_t* buffer) const;
-    // Them, as the word kernels take them, without lists.
+    // Labels from `first` on as the int16 kernels take them, without lists.
     [[nodiscard]] Int16Labels int16(std::size_t first) const {
         if (wide_) return {wide_ + first, false, first, nullptr, nullptr, 0, 0};
         return {small_ + first, true, first, nullptr, nullptr, 0, 0};
@@ -49,19 +50,20 @@ class LabelArray {
     std::uint8_t* small_ = nullptr;
 };
 
-// Labels of n_rows rows in four bytes each. Threads share what it costs to write memory for the first time.
+// Writes labels of n_rows rows in four bytes each. Threads share the cost of touching new memory.
 void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel);
 
-// For rows of at most kLowDimFeatures, call after call. Integers are screened by words where there are kernels for it:
-// that costs hardly more than bounds would. Other rows keep bounds from the second call on.
+// For rows of at most kLowDimFeatures, call after call. Integer rows go through the int16 filter where there
+// are kernels for it, which costs hardly more than bounds would. Other rows keep bounds from the second call
+// on.
 class LowDimAssigner {
   public:
-    // `range`: where it is known what int16_range would find of these rows; else null.
+    // `range`: the int16_range of these rows where it is known, else null.
     LowDimAssigner(const Rows& rows, const Parallel& parallel, const Int16Range* range = nullptr);
 
-    // Writes the nearest centroid of each row (ties: the lowest), tells `moves`, where there is one, of the rows whose
-    // label changed, and returns how many did, each as often as it counts. Labels and centers may have changed in any way
-    // since the last call.
+    // Writes the nearest centroid of each row (ties: the lowest), records changes of labels in `changes`, if
+    // given, and returns how many labels changed, each as often as its row counts. Labels and centers may
+    // have changed in any way since the last call.
     std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                        LabelChanges* changes = nullptr);
 

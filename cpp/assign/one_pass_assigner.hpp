@@ -1,6 +1,7 @@
-// The assignment step of rows that are assigned once, as in predict: every row meets every centroid's int8 codes, and
-// the few that their intervals (quantized_centers.hpp) cannot tell apart are looked at closer. Sketches and bounds would
-// cost more than they spare. Rows that are no bytes get codes, some thousands of rows at a time.
+// The assignment step of rows that are assigned once, as in predict: every row's bytes are multiplied with
+// every centroid's int8 codes, and centroids whose intervals (quantized_centers.hpp) overlap are refined. PCA
+// codes and bounds would cost more than they save. Rows of other types than uint8 are quantised some
+// thousands at a time.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +13,10 @@
 
 namespace kmosaic {
 
-// Whether rows and centroids are so many that it is quicker than float32.
+// Whether there are so many rows and centroids that this is faster than the float32 filter.
 bool one_pass_pays(const Rows& rows, const Centers& centers);
 
-// As assign(). Nothing is done where bytes do not tell the first rows apart.
+// As assign(). Does nothing if the errors of the first rows' codes are too large.
 std::optional<std::size_t> assign_in_one_pass(const Rows& rows, const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes);
 

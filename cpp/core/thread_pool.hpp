@@ -1,12 +1,13 @@
-// Threads that wait for work between calls: to start one takes longer than many a step of k-means.
+// Threads that wait for work between calls, since starting a thread takes longer than many steps of k-means.
 #pragma once
 
 #include <functional>
 
 namespace kmosaic {
 
-// Runs `work` on a thread of its own and, that being done, `finished`, when the thread may have been given other work already.
-// False where no thread can be had. After a fork the child has threads of its own.
+// Runs `work` and then `finished` on another thread; the thread may have been given other work by the time
+// `finished` runs. Returns false if no thread can be started. After a fork the child starts threads of its
+// own.
 bool run_on_thread(std::function<void()> work, std::function<void()> finished);
 
 }  // namespace kmosaic

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/numerics.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
 
@@ -10,7 +11,8 @@ namespace kmosaic {
 
 namespace {
 
-// The power of two that brings the largest difference near 1: no square can overflow or vanish.
+// The power of two that brings the largest difference near 1, so that no square overflows and the largest
+// does not underflow.
 double scale_of(const double* row, const Centers& centers, const std::vector<std::size_t>& candidates) {
     double largest = 0;
     for (const std::size_t j : candidates)
@@ -34,8 +36,9 @@ DoubleDouble squared_distance(const double* a, const double* b, std::size_t n, d
     return sum;
 }
 
-// A sum without rounding: components that do not overlap, smallest first. Shewchuk (1997), "Adaptive precision
-// floating-point arithmetic and fast robust geometric predicates", Discrete Comput. Geom. 18, figure 6, without zeros.
+// An exact sum: nonoverlapping components, smallest first. Shewchuk (1997), "Adaptive precision
+// floating-point arithmetic and fast robust geometric predicates", Discrete Comput. Geom. 18, Grow-Expansion
+// with zero elimination.
 class ExactSum {
   public:
     void add(double value) {
@@ -56,8 +59,8 @@ class ExactSum {
     std::vector<double> components_;
 };
 
-// Whether the row is nearer to `b` than to `a`: |x-b|^2 - |x-a|^2 = sum ((x-b) - (x-a)) ((x-b) + (x-a)), each of the four
-// differences two doubles, so each term sixteen exact products' sum.
+// Whether the row is nearer to `b` than to `a`, by |x-b|^2 - |x-a|^2 = sum ((x-b) - (x-a)) ((x-b) + (x-a)):
+// each difference is two doubles, so that each term is a sum of sixteen exact products.
 bool nearer(const double* row, const double* b, const double* a, std::size_t n, double scale) {
     ExactSum sum;
     for (std::size_t f = 0; f < n; ++f) {
@@ -78,7 +81,7 @@ bool nearer(const double* row, const double* b, const double* a, std::size_t n, 
 std::size_t nearest_in_extended_precision(const double* row, const Centers& centers,
                                           const std::vector<std::size_t>& candidates) {
     const std::size_t d = centers.n_features;
-    const double uncertain = 32.0 * static_cast<double>(d + 1) * 0x1p-106;
+    const double uncertain = 32.0 * static_cast<double>(d + 1) * kU64 * kU64;  // L15
     const double scale = scale_of(row, centers, candidates);
     std::vector<DoubleDouble> distances;
     for (const std::size_t j : candidates)
@@ -101,7 +104,7 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
 std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
                     std::vector<double>& distances) {
     const auto d = static_cast<double>(centers.n_features);
-    const double relative = (d / 16 + 8) * 0x1p-53;
+    const double relative = (d / 16 + 8) * kU64;  // L15
     distances.clear();
     for (const std::size_t j : candidates)
         distances.push_back(kernels().exact->squared_distance(row, centers.row(j), centers.n_features));

@@ -1,5 +1,5 @@
-// Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors change the
-// speed, never a bit.
+// Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors
+// change the speed, never a bit.
 #include <type_traits>
 
 #include "kernels/double_double.hpp"
@@ -8,11 +8,11 @@
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-// Rows summed at a time in narrow lanes: each sum is loaded and stored once for all of them.
+// Rows summed at a time in 16- or 32-bit lanes: each sum is loaded and stored once for all of them.
 constexpr std::size_t kGroup = 8;
 
-// For a few rows that lie anywhere. Whole groups are read side by side, which keeps memory as busy without it (measured:
-// fetching a group ahead cost a sixth).
+// For a few scattered rows. Whole groups are read together, which keeps memory as busy without prefetching
+// (measured: prefetching a group ahead cost a sixth).
 template <class T>
 void prefetch_rows(const void* const* rows, std::size_t n_rows, std::size_t n) {
     for (std::size_t r = 0; r < n_rows && r < kGroup; ++r)
@@ -49,7 +49,8 @@ void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n
     if (n_rows - r == 1) add_integer_group<T, 1>(rows + r, n, sums);
 }
 
-// Adding 3/2 2^52 grid leaves a double whose last bit is worth one grid: its bits count the grids in the value.
+// Adding 3/2 2^52 spacing gives a double whose last bit is worth one spacing, so that its bits count the
+// spacings in the value (L17).
 inline double shift_of(double spacing) {
     return 0x1.8p52 * spacing;
 }
@@ -114,8 +115,8 @@ void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int6
     for (std::size_t f = 0; f < n; ++f) sums[f] += factor * x[f];
 }
 
-// Features is the number of features, or 0 for any: loops of a known length over so few values are
-// quicker (three bytes a row: 1.5 ns a move instead of 2.5).
+// Features is the number of features, or 0 for any: loops of known length over so few values are faster
+// (three bytes a row: 1.5 ns a move instead of 2.5).
 template <class T, std::size_t Features>
 void move_single_of(const void* rows, const MovedRow* moved, std::size_t n_moved, const SumTable& table) {
     const std::size_t n = Features > 0 ? Features : table.n_features;
@@ -149,8 +150,8 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
     }
 }
 
-// Many moves between few clusters: 32-bit sums of what joins each and of what leaves it, Width values a row. What lies behind a
-// narrower row is added, too, and not looked at.
+// Many moves between few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
+// Width values a row. The values after a shorter row are added, too, and ignored.
 constexpr std::size_t kMaxClustersOfMany = 64;
 constexpr std::size_t kMaxWidth = 32;
 constexpr std::size_t kChangesWorthSumming = 2;  // a cluster: fewer are not worth these sums
@@ -180,7 +181,7 @@ template <class T, std::size_t Width>
 void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::size_t n_moved,
                const SumTable& table) {
     const std::size_t n = table.n_features;
-    // The rows that have as many values behind them as are read.
+    // The rows that are followed by as many values as are read.
     const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
     // Neighbours often join the same cluster: two sums in turn, so that the next need not wait for the last.
     LowDimSums<Width> joined[] = {LowDimSums<Width>(table.n_clusters), LowDimSums<Width>(table.n_clusters)};
@@ -270,16 +271,16 @@ void slice_remainders(const void* row, std::size_t n, const Slices& slices, std:
     for (std::size_t l = 0; l < slices.n_slices; ++l) {
         double shifts[kMaxSlices];
         for (std::size_t m = 0; m < kMaxSlices; ++m) shifts[m] = shift_of(slices.spacings[m < l ? m : l]);
-        std::uint64_t rest = 0;
+        std::uint64_t bits = 0;
         for (std::size_t f = 0; f < n; ++f) {
             double value = static_cast<double>(x[f]) - slices.origin[f];
-            // Taking a limb a second time takes nothing.
+            // Taking a slice a second time takes nothing.
 #pragma GCC unroll 3
             for (std::size_t m = 0; m < kMaxSlices; ++m) take_slice(value, shifts[m]);
-            rest |= __builtin_bit_cast(std::uint64_t, value) << 1;  // without the sign: -0 is nothing, too
+            bits |= __builtin_bit_cast(std::uint64_t, value) << 1;  // without the sign: -0 is 0, too
         }
-        remainders[l] |= rest;
-        if (rest == 0) return;
+        remainders[l] |= bits;
+        if (bits == 0) return;
     }
 }
 
@@ -325,7 +326,8 @@ void add_reals(const void* row, std::size_t n, double weight, const double* orig
         accumulate(high[f], low[f], two_product(weight, static_cast<double>(x[f]) - origin[f]));
 }
 
-// An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert int64.
+// An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert
+// int64.
 inline DoubleDouble whole(std::int64_t value) {
     const auto bits = static_cast<std::uint64_t>(value);
     const double upper = __builtin_bit_cast(double, (bits >> 32) ^ 0x4530000080000000U) - 0x1.000008p84;
@@ -333,8 +335,8 @@ inline DoubleDouble whole(std::int64_t value) {
     return two_sum(upper, lower);
 }
 
-// Whole numbers below 2^51 as doubles: added to the bits of 3/2 2^52 they are its low bits. False, and nothing written, where one
-// is larger.
+// Whole numbers below 2^51 as doubles: added to the bits of 3/2 2^52 they are its low bits. False, and
+// nothing written, where one is larger.
 bool small_values(const std::int64_t* sums, std::size_t n, double* __restrict high, double* __restrict low) {
     std::int64_t bits = 0;
     for (std::size_t f = 0; f < n; ++f) bits |= sums[f] ^ (sums[f] >> 63);
@@ -381,7 +383,8 @@ struct CostLanes {
     double magnitude[kCostLanes] = {};
 };
 
-// Where x, sum and count are doubles, x count - 2 sum is too but for two roundings' errors, which are known.
+// x (x count - 2 sum) for doubles x, sum and count: the roundings of the product and of the difference are
+// known.
 inline DoubleDouble plain_term(double x, double sum, double count) {
     const DoubleDouble product = two_product(x, count);
     const DoubleDouble difference = two_sum(product.high, -2 * sum);
@@ -390,9 +393,8 @@ inline DoubleDouble plain_term(double x, double sum, double count) {
     return {term.high, std::fma(x, rest.low, term.low)};
 }
 
-// Compensated (Ogita, Rump, Oishi 2005, "Accurate sum and dot product", Sum2): the roundings of `high` are exact terms of
-// `low`. With M the sum of the terms' sizes, |low| <= (steps + 1) u M, and each of its 2 steps additions rounds by u times
-// that at most: together 4 steps^2 u^2 M.
+// A compensated sum (Ogita, Rump and Oishi 2005, "Accurate sum and dot product", Sum2), whose error L18
+// bounds: the roundings of `high` are added to `low`.
 template <bool Plain>
 inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSumView& sums, const double* centre,
                      std::size_t f) {
