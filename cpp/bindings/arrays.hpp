@@ -53,7 +53,7 @@ inline Rows rows_of(const AnyRows& array) {
     return {array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
 }
 
-// Signals are looked at by the calling thread, at most every 50 ms.
+// The calling thread checks for signals, at most every 50 ms.
 inline std::function<bool()> signals_pending() {
     using Clock = std::chrono::steady_clock;
     return [last = Clock::now()]() mutable {
