@@ -93,13 +93,13 @@ struct Stepped {
 TEST(false_bounds_are_found) {
     CHECK(bound_violation(Stepped().state, Stepped().centers()).empty());
     Stepped low;
-    for (float& upper : low.state.upper) upper *= 0.99F;
+    for (float& upper : low.state.upper) upper *= 0.5F;
     CHECK(low.found("upper bound of centroid"));
     Stepped high;
     std::fill(high.state.lower.begin(), high.state.lower.end(), kMaxUnits);
     CHECK(high.found("lower bound of group"));
     Stepped near;
-    for (Neighbour& neighbour : near.state.neighbours) neighbour.bound *= 1.01F;
+    for (Neighbour& neighbour : near.state.neighbours) neighbour.bound *= 2;
     CHECK(near.found("lower bound of neighbour"));
 }
 
@@ -124,3 +124,5 @@ TEST(false_margins_are_found) {
 
 }  // namespace
 }  // namespace kmosaic::testing
+
+TEST_MAIN
