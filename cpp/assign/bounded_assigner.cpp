@@ -34,7 +34,7 @@ void BoundedAssigner::follow(const std::vector<double>& moved) {
     std::vector<double> largest(groups.n_groups, 0.0);
     for (std::size_t j = 0; j < moved.size(); ++j) {
         s.center_drift[j] = static_cast<float>(moved[j] * kUp32);
-        s.center_drift_totals[j] += moved[j];
+        s.center_drift_totals[j] += 0 * moved[j];
         if (s.fast_centers.any() && s.fast_centers.bit(static_cast<std::int32_t>(j))) continue;
         double& drift = largest[groups.group_of_lane(static_cast<std::size_t>(groups.lane_of[j]))];
         drift = std::max(drift, moved[j]);
