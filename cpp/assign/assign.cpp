@@ -13,17 +13,18 @@ namespace kmosaic {
 
 namespace {
 
-constexpr float kUnfiltered = std::numeric_limits<float>::infinity();
+constexpr float kUnfiltered =
+    std::numeric_limits<float>::infinity();  // the limit of a row that is not filtered
 
 // A block's rows and scores, 4 bytes each, should stay within a core's L2 cache.
-constexpr std::size_t kBlockWords = 1 << 16;
+constexpr std::size_t kBlockValues = 1 << 16;
 
 std::size_t block_rows(std::size_t values_per_row, std::size_t row_group) {
-    const std::size_t fitting = std::clamp<std::size_t>(kBlockWords / values_per_row, 16, 1024);
+    const std::size_t fitting = std::clamp<std::size_t>(kBlockValues / values_per_row, 16, 1024);
     return (fitting + row_group - 1) / row_group * row_group;
 }
 
-// What is assigned, to what, by which kernels. One table throughout: another thread may select another.
+// The kernels' table is one throughout: another thread may select another.
 struct Task {
     const Rows& rows;
     const Centers& centers;
@@ -31,31 +32,7 @@ struct Task {
     LabelChanges* changes;
 };
 
-// One thread's last stage: the exact nearest of the centroids that a screen has left.
-class ExactNearest {
-  public:
-    explicit ExactNearest(const Task& task) : task_(task), row_(task.rows.n_features, 0.0) {}
-
-    // `scores` are lower bounds, and no centroid whose bound is above `limit` can be the nearest.
-    std::size_t operator()(std::size_t row, const float* scores, std::size_t n_scores, float limit) {
-        std::size_t last = 0;
-        const bool filtered = limit < kUnfiltered;
-        if (filtered && task_.table.float32->count(scores, n_scores, limit, &last) == 1) return last;
-        candidates_.clear();
-        for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
-            if (!filtered || scores[j] <= limit) candidates_.push_back(j);
-        task_.table.exact->widen[task_.rows.dtype](task_.rows.row(row), task_.rows.n_features, row_.data());
-        return nearest(row_.data(), task_.centers, candidates_, distances_);
-    }
-
-  private:
-    const Task& task_;
-    std::vector<double> row_;
-    std::vector<std::size_t> candidates_;
-    std::vector<double> distances_;
-};
-
-// One thread's work on a block of rows of any type: float32 screening.
+// One thread's work on a block of rows of any type: the float32 filter.
 class FloatAssigner {
   public:
     FloatAssigner(const Task& task, const Float32Filter& float32, std::size_t n_block)
@@ -65,7 +42,7 @@ class FloatAssigner {
           block_(n_block * task.rows.n_features, 0.0F),
           squares_(n_block, 0.0F),
           scores_(n_block * n_scores_, 0.0F),
-          exact_nearest_(task) {}
+          exact_nearest_(task.rows, task.centers, task.table) {}
 
     std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
         const Float32Kernels& kernel = *task_.table.float32;
@@ -80,8 +57,7 @@ class FloatAssigner {
         for (std::size_t i = 0; i < count; ++i) {
             float* scores = scores_.data() + i * n_scores_;
             const float least = kernel.scores(scores, filter_.norms(), n_scores_);
-            const auto label = static_cast<std::int32_t>(
-                exact_nearest_(first + i, scores, n_scores_, filter_.limit(least, squares_[i])));
+            const std::int32_t label = nearest_within(first + i, scores, filter_.limit(least, squares_[i]));
             changed += labels[first + i] != label;
             labels[first + i] = label;
         }
@@ -89,57 +65,35 @@ class FloatAssigner {
     }
 
   private:
+    // The nearest centroid, whose score is no more than `limit`.
+    std::int32_t nearest_within(std::size_t row, const float* scores, float limit) {
+        std::size_t last = 0;
+        const bool filtered = limit < kUnfiltered;
+        if (filtered && task_.table.float32->count(scores, n_scores_, limit, &last) == 1)
+            return static_cast<std::int32_t>(last);
+        candidates_.clear();
+        for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
+            if (!filtered || scores[j] <= limit) candidates_.push_back(j);
+        return exact_nearest_(row, candidates_);
+    }
+
     const Task& task_;
     const Float32Filter& filter_;
     std::size_t n_scores_;
     std::vector<float> block_;
     std::vector<float> squares_;
     std::vector<float> scores_;
+    std::vector<std::size_t> candidates_;
     ExactNearest exact_nearest_;
 };
 
-// One thread's work where no screen is worth its memory: every row meets every centroid in the last stage.
-struct NoScreen {};
-
-class PlainAssigner {
-  public:
-    PlainAssigner(const Task& task, const NoScreen& /*screen*/, std::size_t /*n_block*/)
-        : exact_nearest_(task) {}
-
-    std::size_t operator()(std::size_t first, std::size_t count, std::int32_t* labels) {
-        std::size_t changed = 0;
-        for (std::size_t i = first; i < first + count; ++i) {
-            const auto label = static_cast<std::int32_t>(exact_nearest_(i, nullptr, 0, kUnfiltered));
-            changed += labels[i] != label;
-            labels[i] = label;
-        }
-        return changed;
-    }
-
-  private:
-    ExactNearest exact_nearest_;
-};
-
-// A screen keeps sixteen centroids, and each thread so many rows, in float32: of rows this long that can be many times the
-// data.
-constexpr std::size_t kLongRow = std::size_t{1} << 16;
-
-bool screen_outweighs(const Rows& rows, const Centers& centers) {
-    const std::size_t n_panels = (centers.n_clusters + kPanelWidth - 1) / kPanelWidth;
-    const std::size_t screen_bytes = n_panels * kPanelWidth * rows.n_features * sizeof(float);
-    return rows.n_features >= kLongRow && screen_bytes > rows.n_rows * rows.row_bytes();
-}
-
-template <class Assigner, class AnyFilter>
-std::size_t assign_blocks(const Task& task, const AnyFilter& float32, std::size_t n_block,
+std::size_t assign_blocks(const Task& task, const Float32Filter& float32, std::size_t n_block,
                           std::int32_t* labels, const Parallel& parallel) {
-    const std::size_t n_rows = task.rows.n_rows;
     std::atomic<std::size_t> changed{0};
-    parallel_for((n_rows + n_block - 1) / n_block, parallel, [&] {
-        return [&, assigner = Assigner(task, float32, n_block), before = std::vector<std::int32_t>(),
-                log = task.changes ? &task.changes->open_log() : nullptr](std::size_t block) mutable {
-            const std::size_t first = block * n_block;
-            const std::size_t count = std::min(n_block, n_rows - first);
+    parallel_blocks(task.rows.n_rows, n_block, parallel, [&] {
+        return [&, assigner = FloatAssigner(task, float32, n_block), before = std::vector<std::int32_t>(),
+                log = task.changes ? &task.changes->open_log() : nullptr](std::size_t first,
+                                                                          std::size_t count) mutable {
             if (log) before.assign(labels + first, labels + first + count);
             changed += assigner(first, count, labels);
             for (std::size_t i = 0; i < before.size(); ++i)
@@ -151,12 +105,29 @@ std::size_t assign_blocks(const Task& task, const AnyFilter& float32, std::size_
 
 }  // namespace
 
+std::size_t assign_exactly(const Kernels& table, const Rows& rows, const Centers& centers,
+                           std::int32_t* labels, const Parallel& parallel, LabelChanges* changes) {
+    std::atomic<std::size_t> changed{0};
+    parallel_blocks(rows.n_rows, 1, parallel, [&] {
+        return [&, exact_nearest = ExactNearest(rows, centers, table), candidates = std::vector<std::size_t>(),
+                log = changes ? &changes->open_log() : nullptr](std::size_t row, std::size_t) mutable {
+            candidates.clear();  // every centroid
+            const std::int32_t label = exact_nearest(row, candidates);
+            if (label == labels[row]) return;
+            ++changed;
+            if (log) log->add(row, labels[row], label);
+            labels[row] = label;
+        };
+    });
+    return changed;
+}
+
 std::size_t assign_in_float32(const Kernels& table, const Rows& rows, const Centers& centers,
                               std::int32_t* labels, const Parallel& parallel, LabelChanges* changes) {
     const Task task{rows, centers, table, changes};
     const Float32Filter float32(centers, rows.dtype);
     const std::size_t values_per_row = rows.n_features + float32.n_panels() * kPanelWidth;
-    return assign_blocks<FloatAssigner>(task, float32, block_rows(values_per_row, table.float32->row_group),
+    return assign_blocks(task, float32, block_rows(values_per_row, table.float32->row_group),
                                         labels, parallel);
 }
 

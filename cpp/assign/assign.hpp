@@ -12,13 +12,17 @@
 namespace kmosaic {
 
 // Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many
-// changed. Each change is told to `moves`, where there are any. Labels of a byte are for rows of at most kLowDimFeatures.
-// `range`: see LowDimAssigner.
+// changed. Records each change in `changes`, if given. Labels of a byte are for rows of at most
+// kLowDimFeatures. `range`: see LowDimAssigner.
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes = nullptr, const Int16Range* range = nullptr);
 
 // The same by float32 products with every centroid, for rows of any number of features.
 std::size_t assign_in_float32(const Kernels& table, const Rows& rows, const Centers& centers,
                               std::int32_t* labels, const Parallel& parallel, LabelChanges* changes);
+
+// The same, each row decided against every centroid without a filter: it needs no memory but for a row.
+std::size_t assign_exactly(const Kernels& table, const Rows& rows, const Centers& centers,
+                           std::int32_t* labels, const Parallel& parallel, LabelChanges* changes);
 
 }  // namespace kmosaic

@@ -69,6 +69,7 @@ std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Paral
                     assign_in_one_pass(plan_, table_, rows_, centers, labels.wide(), parallel, changes))
                 return *changed;
             break;
+        case Path::kExact: return assign_exactly(table_, rows_, centers, labels.wide(), parallel, changes);
         case Path::kFloat32: break;
     }
     return assign_in_float32(table_, rows_, centers, labels.wide(), parallel, changes);

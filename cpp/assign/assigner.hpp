@@ -1,4 +1,5 @@
-// The assignment step of the same rows, call after call. What a call learns speeds up the next; no label depends on it.
+// The assignment step of the same rows, call after call. Each call speeds up the next; no label depends on
+// the calls before.
 #pragma once
 
 #include <array>

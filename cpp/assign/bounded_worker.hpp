@@ -1,5 +1,5 @@
-// One thread's share of a step with bounds: a block of rows at a time, from those whose bounds do not hold them back to their
-// labels and new bounds. See bounded_assigner.hpp.
+// One thread's share of a step with bounds, a block of rows at a time: finds the rows whose bounds fail,
+// labels them and stores their new bounds. See bounded_assigner.hpp.
 #pragma once
 
 #include <algorithm>
@@ -16,33 +16,25 @@ namespace kmosaic {
 
 class BoundedWorker {
   public:
-    BoundedWorker(BoundedAssigner& all, const Centers& centers, std::int32_t* labels,
+    BoundedWorker(BoundState& state, const Centers& centers, std::int32_t* labels,
                   LabelChanges::ThreadLog* log)
-        : all_(all),
-          codes_(all.centroids_.front()),
+        : state_(state),
+          codes_(state.centers.front()),
           center_groups_(codes_.center_groups()),
-          centers_(centers),
+          n_clusters_(centers.n_clusters),
           labels_(labels),
           log_(log),
           n_groups_(center_groups_.n_groups),
-          bounds_(all),
-          row_(all.rows_.n_features) {}
+          bounds_(state),
+          exact_nearest_(state.rows, centers, state.table) {}
 
+    // Labels a block of rows; returns how many labels changed.
     std::size_t operator()(std::size_t first, std::size_t count) {
         active_.clear();
         candidates_.clear();
         unpruned_.clear();
-        upper_.resize(count);
-        bounds_.follow(first, labels_, upper_);
-        if (all_.fast_centers_.any())
-            prune_fast_centers(first, count);
-        else
-            fast_candidates_.assign(count, 0);
-        failed_groups_.resize(count);
-        bounds_.failed_groups(first, upper_, failed_groups_.data());
-        failed_neighbours_.resize(count);
-        bounds_.failed_neighbours(first, upper_, failed_neighbours_.data());
-        for (std::size_t i = 0; i < count; ++i) check_row(first + i, i);
+        update_bounds(first, count);
+        for (std::size_t i = 0; i < count; ++i) activate_failed(first + i, i);
         guess_labels();
         measure_own();
         queue();
@@ -56,19 +48,35 @@ class BoundedWorker {
 
   private:
     static constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    // An upper bound looser than this share of it is measured anew before anything is sifted with it.
+    // An upper bound whose slack is more than this share of it is measured anew before groups are pruned with
+    // it.
     static constexpr float kTight = 0.06F;
-    // So many steps a sift looks ahead.
+    // Pruning keeps centroids that may become nearest within this many steps.
     static constexpr float kSteps = 2;
 
-    // Centroids that moved far are not waited for in their groups, whose bounds would sink with them: every row is
-    // sifted for them.
+    // Fills upper_, fast_candidates_, failed_groups_ and failed_neighbours_ for the block's rows.
+    void update_bounds(std::size_t first, std::size_t count) {
+        upper_.resize(count);
+        bounds_.update_upper(first, labels_, upper_);
+        if (state_.fast_centers.any())
+            prune_fast_centers(first, count);
+        else
+            fast_candidates_.assign(count, 0);
+        failed_groups_.resize(count);
+        bounds_.failed_groups(first, upper_, failed_groups_.data());
+        failed_neighbours_.resize(count);
+        bounds_.failed_neighbours(first, upper_, failed_neighbours_.data());
+    }
+
+    // Compares the fastest-moving centroids with every row: left in their groups they would loosen the
+    // groups' bounds. Fills fast_candidates_, and lowers the groups' bounds to those of the pruned ones. Uses
+    // limits_, squares_, below_ and what prune_batch uses.
     void prune_fast_centers(std::size_t first, std::size_t count) {
-        const FastCenters& fast_centers = all_.fast_centers_;
+        const FastCenters& fast_centers = state_.fast_centers;
         limits_.resize(count);
         squares_.resize(count);
-        all_.table_.bounds->coarse_limits(codes_.coarse_errors(first), upper_.data(), count, limits_.data(),
-                                          squares_.data());
+        state_.table.bounds->coarse_limits(codes_.coarse_errors(first), upper_.data(), count, limits_.data(),
+                                           squares_.data());
         batch_.resize(count);
         excluded_.resize(count);
         for (std::size_t i = 0; i < count; ++i) {
@@ -77,14 +85,14 @@ class BoundedWorker {
             for (std::size_t b = 0; b < kNeighbours; ++b)
                 out |= fast_centers.bit(bounds_.neighbours(row)[b].centroid);
             excluded_[i] = static_cast<std::uint16_t>(out);
-            batch_[i] = {all_.pca_codes_.row(row), all_.pca_codes_.norm(row),
-                         all_.pca_codes_.outside_norm(row), limits_[i]};
+            batch_[i] = {state_.pca_codes.row(row), state_.pca_codes.norm(row),
+                         state_.pca_codes.outside_norm(row), limits_[i]};
         }
         prune_batch(codes_.panel(fast_centers), 1);
         fast_candidates_ = masks_;
         below_.resize(count);
-        all_.table_.bounds->below(part_least_.data(), squares_.data(), bounds_.groups(first),
-                                  fast_centers.group_of_lane, count, below_.data());
+        state_.table.bounds->below(part_least_.data(), squares_.data(), bounds_.groups(first),
+                                   fast_centers.group_of_lane, count, below_.data());
         for (std::size_t i = 0; i < count; ++i) {
             const std::size_t row = first + i;
             for (unsigned lanes = below_[i]; lanes; lanes &= lanes - 1) {
@@ -96,12 +104,13 @@ class BoundedWorker {
         }
     }
 
-    void check_row(std::size_t row, std::size_t i) {
+    // Appends the row to active_ if a bound failed.
+    void activate_failed(std::size_t row, std::size_t i) {
         const float upper = upper_[i];
         const std::int32_t label = labels_[row];
         if (upper < 0) {
             std::fill_n(bounds_.lower(row), n_groups_, std::uint16_t{0});
-            const bool known = label >= 0 && static_cast<std::size_t>(label) < centers_.n_clusters;
+            const bool known = label >= 0 && static_cast<std::size_t>(label) < n_clusters_;
             std::fill_n(bounds_.neighbours(row), kNeighbours, Neighbour{});
             activate(row, known ? label : -1).groups = (1U << n_groups_) - 1;
             return;
@@ -110,9 +119,9 @@ class BoundedWorker {
         const std::uint32_t failed = failed_neighbours_[i];
         const std::uint32_t fast_centers = fast_candidates_[i];
         if (!groups && !failed && !fast_centers) return;
-        // Where little is to be gained the row itself, if sifting does not read it, is left alone until a centroid asks
-        // for it.
-        const bool tight = all_.pca_codes_.projected() && all_.upper_slack_[row] <= kTight * upper;
+        // With PCA codes pruning need not read the row itself: a tight upper bound is used as it is, and the
+        // row is read only if a candidate is left.
+        const bool tight = state_.pca_codes.projected() && state_.upper_slack[row] <= kTight * upper;
         ActiveRow& active = activate(row, label);
         active.groups = groups;
         active.neighbours = failed;
@@ -125,35 +134,37 @@ class BoundedWorker {
 
     ActiveRow& activate(std::size_t row, std::int32_t label) { return active_.emplace_back(row, label); }
 
-    // Rows without a label are measured against the centroid that seems nearest.
+    // Gives rows without a label the centroid of least coarse score. Uses members_, unlabelled_ and nearest_.
     void guess_labels() {
         unlabelled_.clear();
         members_.clear();
         for (std::size_t a = 0; a < active_.size(); ++a) {
             if (active_[a].label >= 0) continue;
             members_.push_back(a);
-            unlabelled_.push_back(all_.pca_codes_.row(active_[a].row));
+            unlabelled_.push_back(state_.pca_codes.row(active_[a].row));
         }
         if (members_.empty()) return;
         nearest_.resize(members_.size());
-        all_.table_.bytes->guess(codes_.panel(0), center_groups_.n_panels(), unlabelled_.data(),
-                                 unlabelled_.size(), nearest_.data());
+        state_.table.bytes->guess(codes_.panel(0), center_groups_.n_panels(), unlabelled_.data(),
+                                  unlabelled_.size(), nearest_.data());
         for (std::size_t m = 0; m < members_.size(); ++m)
             active_[members_[m]].label =
                 std::max(center_groups_.centroid_of[static_cast<std::size_t>(nearest_[m])], 0);
     }
 
     void pair(const ActiveRow& active, std::int32_t centroid) {
-        pairs_.push_back({all_.codes_[active.row], codes_.fine_codes(static_cast<std::size_t>(centroid))});
+        pairs_.push_back({state_.codes[active.row], codes_.fine_codes(static_cast<std::size_t>(centroid))});
     }
 
+    // Fills products_ with the products of pairs_, and empties pairs_.
     void multiply_pairs() {
         products_.resize(pairs_.size());
-        all_.table_.bytes->dots(pairs_.data(), pairs_.size(), all_.codes_.n_bytes(), products_.data());
+        state_.table.bytes->dots(pairs_.data(), pairs_.size(), state_.codes.n_bytes(), products_.data());
         pairs_.clear();
     }
 
-    // Scores the label of each row whose upper bound is loose; that may close groups again.
+    // Scores the own centroid of each row whose upper bound is loose, after which fewer bounds may fail.
+    // Fills own, best, upper and measured of those rows in active_.
     void measure_own() {
         for (const ActiveRow& active : active_)
             if (!(active.best < kInfinity)) pair(active, active.label);
@@ -174,7 +185,8 @@ class BoundedWorker {
         active.best = std::min(active.best, active.own.high);
     }
 
-    // Scores what sifts have left, the neighbours whose bounds are open, and the label where that was not needed before.
+    // Scores the unpruned centroids, the neighbours whose bounds failed, and the own centroid if that is
+    // still to do. Fills candidates_.
     void score_unpruned() {
         for (ActiveRow& active : active_) {
             if (active.unpruned == ActiveRow::kNone && !active.neighbours) continue;
@@ -206,19 +218,21 @@ class BoundedWorker {
     }
 
     ByteRow to_prune(std::size_t row, double best) const {
-        const double limit = best + codes_.coarse_slack(row);
-        return {all_.pca_codes_.row(row), all_.pca_codes_.norm(row), all_.pca_codes_.outside_norm(row),
+        const double limit = best + codes_.coarse_slack(row);  // L12; rounded up to float32 (L2)
+        return {state_.pca_codes.row(row), state_.pca_codes.norm(row), state_.pca_codes.outside_norm(row),
                 static_cast<float>(limit + 0x1p-23 * std::fabs(limit))};
     }
 
+    // Prunes batch_ by the panels, without excluded_: fills masks_ and part_least_.
     void prune_batch(const BytePanel& first, std::size_t n_panels) {
         masks_.resize(n_panels * batch_.size());
         part_least_.resize(batch_.size() * kPanelWidth);
-        all_.table_.bytes->prune(first, {batch_.data(), batch_.size(), n_panels, excluded_.data(),
-                                         masks_.data(), part_least_.data()});
+        state_.table.bytes->prune(first, {batch_.data(), batch_.size(), n_panels, excluded_.data(),
+                                          masks_.data(), part_least_.data()});
     }
 
-    // Lists the rows that are to be sifted by each panel of several groups, or by each group's panels.
+    // Fills queues_ with the rows that are to be pruned by each group's panels (or by a panel that several
+    // groups share), and unpruned_ with the rows' candidates among the fast centres.
     void queue() {
         queues_.resize(center_groups_.n_panels() / center_groups_.panels_per_group());
         for (PruningQueue& queue : queues_) queue.clear();
@@ -230,9 +244,9 @@ class BoundedWorker {
                 const std::size_t panel = g * center_groups_.lanes_per_group / kPanelWidth;
                 queues_[panel / center_groups_.panels_per_group()].rows.push_back(
                     static_cast<std::uint32_t>(a));
-                pruned |= all_.groups_of_panel_[panel];
+                pruned |= state_.groups_of_panel[panel];
             }
-            active.groups = pruned;  // a panel of several groups is sifted for all of them
+            active.groups = pruned;  // all groups that share a panel are pruned with it
             attach_fast_centers(active);
             if (!pruned) continue;
             active.to_prune = to_prune(active.row, with_margin(active));
@@ -243,16 +257,16 @@ class BoundedWorker {
         }
     }
 
-    // What is left by a sift is measured, and its bound lasts longer than its group's would: once few labels change, that pays
-    // for centroids that will soon be near enough, too.
+    // A candidate that is scored gets a bound of its own, which lasts longer than its group's: once few
+    // labels change, it pays to score centroids that will soon be near enough, too.
     double with_margin(const ActiveRow& active) const {
-        if (all_.lookahead_drift_ == 0) return active.best;
+        if (state_.lookahead_drift == 0) return active.best;
         const float lookahead_drift =
-            all_.lookahead_drift_ + all_.center_drift_[static_cast<std::size_t>(active.label)];
+            state_.lookahead_drift + state_.center_drift[static_cast<std::size_t>(active.label)];
         return bounds_.score_of(active.row, active.upper + kSteps * lookahead_drift);
     }
 
-    // Keeps the centroid, where its group is sifted, out of what is found for the row last queued.
+    // Excludes the centroid, if its group is pruned, for the row that was queued last.
     void exclude(const ActiveRow& active, std::int32_t centroid) {
         const auto lane =
             static_cast<std::uint32_t>(center_groups_.lane_of[static_cast<std::size_t>(centroid)]);
@@ -261,12 +275,12 @@ class BoundedWorker {
         queue.excluded.push_back({static_cast<std::uint32_t>(queue.rows.size() - 1), lane});
     }
 
-    // Those whose group is sifted will be found there.
+    // Fast centres whose group is pruned are found there.
     void attach_fast_centers(ActiveRow& active) {
         for (std::uint32_t bits = active.fast_centers; bits; bits &= bits - 1) {
             const auto lane = static_cast<std::size_t>(std::countr_zero(bits));
-            if (!(active.groups >> all_.fast_centers_.group_of_lane[lane] & 1U))
-                add_unpruned(active, all_.fast_centers_.centroids[lane]);
+            if (!(active.groups >> state_.fast_centers.group_of_lane[lane] & 1U))
+                add_unpruned(active, state_.fast_centers.centroids[lane]);
         }
     }
 
@@ -275,6 +289,7 @@ class BoundedWorker {
         active.unpruned = static_cast<std::uint32_t>(unpruned_.size() - 1);
     }
 
+    // Prunes the rows of a queue: fills least_ for its groups, and unpruned_.
     void prune(std::size_t q) {
         const std::vector<std::uint32_t>& members = queues_[q].rows;
         if (members.empty()) return;
@@ -296,7 +311,7 @@ class BoundedWorker {
             keep_unpruned(members, masks_.data() + p * n, (first_panel + p) * kPanelWidth);
     }
 
-    // Four rows' masks at a time, since most are empty.
+    // Reads four rows' masks at a time, since most are empty.
     void keep_unpruned(const std::vector<std::uint32_t>& members, const std::uint16_t* masks,
                        std::size_t first_lane) {
         const std::int32_t* centroids = center_groups_.centroid_of.data() + first_lane;
@@ -313,13 +328,13 @@ class BoundedWorker {
 
     void keep_least(const std::vector<std::uint32_t>& members, std::size_t group, std::size_t panel) {
         const std::size_t n_parts = kPanelWidth / std::min(center_groups_.lanes_per_group, kPanelWidth);
-        const auto n_here = static_cast<std::size_t>(std::popcount(all_.groups_of_panel_[panel]));
+        const auto n_here = static_cast<std::size_t>(std::popcount(state_.groups_of_panel[panel]));
         for (std::size_t b = 0; b < members.size(); ++b)
             std::copy_n(part_least_.data() + b * n_parts, n_here,
                         least_.data() + members[b] * n_groups_ + group);
     }
 
-    // Decides the row's label and stores its bounds; tells whether the label changed.
+    // Decides the row's label and stores its bounds; returns whether the label changed.
     bool finish_row(std::size_t a) {
         ActiveRow& active = active_[a];
         const std::size_t row = active.row;
@@ -339,17 +354,18 @@ class BoundedWorker {
             if (runner_up.centroid >= 0)
                 bounds_.keep(row, runner_up.centroid, bounds_.lower_of(row, runner_up.score));
         if (active.measured) {
-            all_.upper_[row] = bounds_.upper_of(row, own);
-            all_.upper_slack_[row] = 0;
+            state_.upper[row] = bounds_.upper_of(row, own);
+            state_.upper_slack[row] = 0;
         }
-        all_.labels_[row] = label;
+        state_.labels[row] = label;
         if (labels_[row] == label) return false;
         if (log_) log_->add(row, labels_[row], label);
         labels_[row] = label;
         return true;
     }
 
-    // Keeps the nearest others in order; one that is not among them is left to its group.
+    // Inserts into the nearest others, which are in order. The one that is left over lowers the bound of its
+    // group.
     void rank(RunnerUp added, RunnerUp* runners_up, std::size_t a) {
         for (std::size_t b = 0; b < kNeighbours; ++b)
             if (runners_up[b].centroid < 0 || added.score < runners_up[b].score)
@@ -360,7 +376,8 @@ class BoundedWorker {
         if (!(active.groups >> group & 1U))
             return bounds_.lower_group(active.row, group, bounds_.lower_of(active.row, added.score));
         const double score = added.score + codes_.coarse_slack(active.row);
-        float& least = least_[a * n_groups_ + group];
+        float& least =
+            least_[a * n_groups_ + group];  // which store_groups lowers by the slack; rounded down (L2)
         least = std::min(least, static_cast<float>(score - 0x1p-22 * std::fabs(score)));
     }
 
@@ -375,7 +392,7 @@ class BoundedWorker {
         }
     }
 
-    // Takes the row's label, and the neighbours that were scored anew, off its list.
+    // Removes the row's label, and the neighbours that were scored anew, from its list of neighbours.
     void forget_candidates(const ActiveRow& active, std::int32_t label) {
         Neighbour* list = bounds_.neighbours(active.row);
         std::size_t kept = 0;
@@ -384,7 +401,7 @@ class BoundedWorker {
         std::fill(list + kept, list + kNeighbours, Neighbour{});
     }
 
-    // Lists the centroids that may be nearest, by the intervals of their scores.
+    // Fills finalists_ with the candidates that may be nearest by the intervals of their scores.
     void find_finalists(const ActiveRow& active) {
         finalists_.clear();
         const auto consider = [&](std::int32_t centroid, const Interval& score) {
@@ -396,10 +413,10 @@ class BoundedWorker {
             consider(candidate.centroid, candidate.score);
     }
 
-    // Narrows the intervals of the candidates by a second product each.
+    // Narrows the intervals of the finalists by a second product each.
     void refine_scores(ActiveRow& active) {
         for (const std::size_t j : finalists_)
-            pairs_.push_back({all_.codes_[active.row], codes_.residual_codes(j)});
+            pairs_.push_back({state_.codes[active.row], codes_.residual_codes(j)});
         multiply_pairs();
         std::size_t next = 0;
         const auto take = [&](std::int32_t centroid, Interval& score) {
@@ -412,7 +429,7 @@ class BoundedWorker {
         for (Candidate& candidate : candidates_of(active)) take(candidate.centroid, candidate.score);
     }
 
-    // The nearest of the label and the scored centroids, by their intervals where those tell.
+    // The nearest of the label and the candidates: by their intervals if these decide, else exactly.
     std::int32_t nearest_label(ActiveRow& active) {
         if (active.n_candidates == 0) return active.label;
         find_finalists(active);
@@ -423,46 +440,46 @@ class BoundedWorker {
         if (finalists_.size() == 1) return static_cast<std::int32_t>(finalists_[0]);
         std::sort(finalists_.begin(), finalists_.end());
         measured_ = finalists_;
-        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(active.row), all_.rows_.n_features,
-                                                   row_.data());
-        const std::size_t label = nearest(row_.data(), centers_, finalists_, distances_);
-        low_dim(active.row, active.label, active.own);
+        const std::int32_t label = exact_nearest_(active.row, finalists_);
+        tighten(active.row, active.label, active.own);
         for (Candidate& candidate : candidates_of(active))
-            low_dim(active.row, candidate.centroid, candidate.score);
-        return static_cast<std::int32_t>(label);
+            tighten(active.row, candidate.centroid, candidate.score);
+        return label;
     }
 
-    // Uses the squared distance that was measured for the decision.
-    void low_dim(std::size_t row, std::int32_t centroid, Interval& score) {
+    // Narrows the interval of a finalist by the squared distance that was measured for the decision (L13).
+    void tighten(std::size_t row, std::int32_t centroid, Interval& score) {
         const auto j = static_cast<std::size_t>(centroid);
         const auto found = std::lower_bound(measured_.begin(), measured_.end(), j);
         if (found == measured_.end() || *found != j) return;
-        const double distance = distances_[static_cast<std::size_t>(found - measured_.begin())];
+        const double distance =
+            exact_nearest_.distances()[static_cast<std::size_t>(found - measured_.begin())];
         if (!(distance > kUnderflow)) return;
-        const double square = distance / all_.codes_.scale() / all_.codes_.scale();
-        const double most = static_cast<double>(all_.pca_codes_.norm(row)) * (1 + 0x1p-22) +
-                            static_cast<double>(all_.codes_.error(row));
-        score.low = std::max(score.low, square * (1 - 1e-9) - most * most);
-        score.high = std::min(score.high, square * (1 + 1e-9) - bounds_.lower_square(row));
+        const double square = distance / state_.codes.scale() / state_.codes.scale();
+        const double most = static_cast<double>(state_.pca_codes.norm(row)) * kNormUp +
+                            static_cast<double>(state_.codes.error(row));
+        score.low = std::max(score.low, square * kDown64 - most * most);
+        score.high = std::min(score.high, square * kUp64 - bounds_.lower_square(row));
     }
 
-    BoundedAssigner& all_;
+    BoundState& state_;
     const QuantizedCenters& codes_;
     const CenterGroups& center_groups_;
-    const Centers& centers_;
+    std::size_t n_clusters_;
     std::int32_t* labels_;
     LabelChanges::ThreadLog* log_;
     std::size_t n_groups_;
     RowBounds bounds_;
     std::vector<ActiveRow> active_;
     std::vector<Candidate> candidates_;
-    std::vector<float> least_;  // [active row][group]: the least coarse score of those not scored
-    std::vector<float> upper_;  // of the block's rows
-    std::vector<std::uint16_t> fast_candidates_;    // likewise
-    std::vector<float> limits_, squares_;           // likewise: see coarse_limits
-    std::vector<std::uint16_t> below_;              // likewise
-    std::vector<std::uint16_t> failed_groups_;      // likewise
-    std::vector<std::uint16_t> failed_neighbours_;  // likewise
+    std::vector<float>
+        least_;  // [active row][group]: the least coarse score of the centroids that are not scored
+    std::vector<float> upper_;                      // [row of the block]
+    std::vector<std::uint16_t> fast_candidates_;    // [row of the block]: bits of fast centres
+    std::vector<float> limits_, squares_;           // [row of the block]: see BoundKernels::coarse_limits
+    std::vector<std::uint16_t> below_;              // [row of the block]: see BoundKernels::below
+    std::vector<std::uint16_t> failed_groups_;      // [row of the block]: bits of groups
+    std::vector<std::uint16_t> failed_neighbours_;  // [row of the block]: bits of neighbours
     std::vector<ByteRow> batch_;
     std::vector<std::size_t> members_;
     std::vector<const std::uint8_t*> unlabelled_;
@@ -471,13 +488,12 @@ class BoundedWorker {
     std::vector<std::uint16_t> excluded_;
     std::vector<std::uint16_t> masks_;
     std::vector<float> part_least_;
-    std::vector<double> row_;
     std::vector<std::size_t> finalists_;
     std::vector<std::size_t> measured_;
     std::vector<BytePair> pairs_;
     std::vector<std::int32_t> products_;
     std::vector<PruningQueue> queues_;
-    std::vector<double> distances_;
+    ExactNearest exact_nearest_;
 };
 
 }  // namespace kmosaic

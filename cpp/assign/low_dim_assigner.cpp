@@ -8,16 +8,22 @@
 #include <span>
 #include <vector>
 
+#include "core/numerics.hpp"
+#include "core/panels.hpp"
 #include "exact/exact_nearest.hpp"
 #include "filters/low_dim_filter.hpp"
 #include "kernels/dispatch.hpp"
+#ifdef KMOSAIC_CHECK_BOUNDS
+#include "assign/check_bounds.hpp"
+#endif
 
 namespace kmosaic {
 
 namespace {
 
-// Rows a task labels: a tenth of a millisecond at most of few clusters, half a second of the most. By words they are more, where
-// each thread still has some tasks, so that what words leave undecided fills registers in float32, too.
+// Rows a task labels: at most a tenth of a millisecond for few clusters, half a second for the most. The
+// int16 filter takes more, as long as each thread has some tasks, so that the rows it leaves undecided fill
+// the registers of the float32 filter.
 constexpr std::size_t kBlockRows = 2048;
 constexpr std::size_t kMaxBlockRows = 8192;
 constexpr std::size_t kTasksPerThread = 8;
@@ -28,59 +34,49 @@ std::size_t block_rows(std::size_t n_rows, bool in_int16, const Parallel& parall
     return in_int16 ? std::clamp(shared / kLowDimTile * kLowDimTile, kBlockRows, kMaxBlockRows) : kBlockRows;
 }
 
-// What is assigned, to what, by which kernels. One table throughout: another thread may select another.
+// The kernels' table is one throughout: another thread may select another.
 struct Task {
     const Rows& rows;
     const Centers& centers;
-    const Int16Filter* int16;  // null: there is none
-    LowDimBounds* bounds;      // likewise
+    const Int16Filter* int16;  // or null
+    LowDimBounds* bounds;      // or null
     const LowDimFilter& float32;
     const std::vector<double>& panels;
     const Kernels& table;
 };
 
-// Centroids in the exact kernels' panels; the last is filled up with infinity, which is nearest to nothing.
-std::vector<double> exact_panels(const Centers& centers) {
-    const std::size_t d = centers.n_features;
-    const std::size_t n_panels = (centers.n_clusters + kExactPanelWidth - 1) / kExactPanelWidth;
-    std::vector<double> panels(n_panels * kExactPanelWidth * d, std::numeric_limits<double>::infinity());
-    for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < d; ++f)
-            panels[(j / kExactPanelWidth * d + f) * kExactPanelWidth + j % kExactPanelWidth] =
-                centers.row(j)[f];
-    return panels;
-}
-
-// One thread's last stage for the few rows a screen cannot decide: all distances in float64, and `nearest` for what
-// they cannot tell apart. Features added one by one, their relative error is at most (d + 2) u64.
-class ExactNearest {
+// One thread's last stage for the few rows that the filters leave undecided: all distances in float64, and
+// the exact nearest of the centroids that these cannot tell apart. Features are added one by one: the
+// relative error is (d + 2) u64 (L15).
+class NearestOfAll {
   public:
-    explicit ExactNearest(const Task& task)
-        : task_(task), row_(task.rows.n_features), all_(task.panels.size() / task.rows.n_features) {}
+    explicit NearestOfAll(const Task& task)
+        : task_(task),
+          exact_nearest_(task.rows, task.centers, task.table),
+          all_(task.panels.size() / task.rows.n_features) {}
 
     std::int32_t operator()(std::size_t row) {
         const std::size_t d = task_.rows.n_features;
         const ExactKernels& kernel = *task_.table.exact;
-        kernel.widen[task_.rows.dtype](task_.rows.row(row), d, row_.data());
+        const double* wide = exact_nearest_.widen(row);
         for (std::size_t j = 0; j < all_.size(); j += kExactPanelWidth)
-            kernel.squared_distances(row_.data(), 1, d, task_.panels.data() + j * d, all_.data() + j);
+            kernel.squared_distances(wide, 1, d, task_.panels.data() + j * d, all_.data() + j);
         const double least = *std::min_element(
             all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(task_.centers.n_clusters));
-        const double limit = std::max(least * (1 + 4 * static_cast<double>(d + 2) * 0x1p-53), kUnderflow);
+        const double limit =
+            std::max(least * (1 + 4 * static_cast<double>(d + 2) * kU64), kUnderflow);  // L15
         candidates_.clear();
         for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
             if (all_[j] <= limit) candidates_.push_back(j);
-        return static_cast<std::int32_t>(candidates_.size() == 1
-                                             ? candidates_[0]
-                                             : nearest(row_.data(), task_.centers, candidates_, distances_));
+        return candidates_.size() == 1 ? static_cast<std::int32_t>(candidates_[0])
+                                       : exact_nearest_(row, candidates_);
     }
 
   private:
     const Task& task_;
-    std::vector<double> row_;
+    ExactNearest exact_nearest_;
     std::vector<double> all_;
     std::vector<std::size_t> candidates_;
-    std::vector<double> distances_;
 };
 
 // One thread's work on a block of rows.
@@ -98,7 +94,7 @@ class LowDimWorker {
           moved_(n_rows + kInt16ListSpare),
           margins_(n_rows),
           undecided_(n_rows),
-          exact_nearest_(task) {}
+          nearest_of_all_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
         if (task_.int16) return filter_in_int16(first, count);
@@ -115,7 +111,7 @@ class LowDimWorker {
     }
 
   private:
-    // What words leave undecided is for the screen in float32.
+    // The rows that the int16 filter leaves undecided go to the float32 filter.
     std::size_t filter_in_int16(std::size_t first, std::size_t count) {
         Int16Labels int16 = labels_.int16(first);
         int16.moved = log_ || task_.rows.counts ? moved_.data() : nullptr;
@@ -132,7 +128,7 @@ class LowDimWorker {
         return changed + update_listed(first, int16.n_undecided);
     }
 
-    // The rows in list_.
+    // Labels the rows in list_.
     std::size_t update_listed(std::size_t first, std::size_t n) {
         float32(first, n, list_.data(), new_labels_.data());
         std::size_t changed = 0;
@@ -140,14 +136,15 @@ class LowDimWorker {
         return changed;
     }
 
-    // Labels of n rows from `first`, or of those listed, in float32 and where that leaves doubt exactly.
+    // Labels n rows from `first`, or those listed: by the float32 filter, and those that it leaves undecided
+    // exactly.
     void float32(std::size_t first, std::size_t n, const std::uint32_t* list, std::int32_t* label) {
         const auto row = [&](std::size_t i) { return first + (list ? list[i] : i); };
         const std::size_t n_undecided = task_.table.low_dim->nearest[task_.rows.dtype](
             list ? gather(first, n, list) : task_.rows.row(first), n, task_.float32.centroids(), label,
             undecided_.data(), task_.bounds ? margins_.data() : nullptr);
         for (std::size_t u = 0; u < n_undecided; ++u) {
-            label[undecided_[u]] = exact_nearest_(row(undecided_[u]));
+            label[undecided_[u]] = nearest_of_all_(row(undecided_[u]));
             margins_[undecided_[u]] = 0;
         }
         if (!task_.bounds) return;
@@ -171,7 +168,7 @@ class LowDimWorker {
         return record(row, before, label);
     }
 
-    // How often a row counts whose label has changed.
+    // Records a change of label; returns how often the row counts.
     std::size_t record(std::size_t row, std::int32_t before, std::int32_t now) {
         if (log_) log_->add(row, before, now);
         return task_.rows.count(row);
@@ -181,14 +178,14 @@ class LowDimWorker {
     LabelArray labels_;
     std::vector<std::int32_t> buffer_;
     LabelChanges::ThreadLog* log_;
-    std::vector<std::int32_t> new_labels_;  // labels of the block's rows, or of
-    std::vector<std::uint32_t> list_;       // some of them
-    std::vector<std::uint32_t> changed_;    // and those that differ from before
-    std::vector<MovedRow> moved_;           // or, by words, these
+    std::vector<std::int32_t> new_labels_;  // of the block's rows, or of those in list_
+    std::vector<std::uint32_t> list_;       // rows of the block
+    std::vector<std::uint32_t> changed_;    // rows of the block whose label differs from before
+    std::vector<MovedRow> moved_;           // the same from the int16 filter
     std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
     std::vector<std::uint8_t> gathered_;
-    ExactNearest exact_nearest_;
+    NearestOfAll nearest_of_all_;
 };
 
 }  // namespace
@@ -201,10 +198,8 @@ const std::int32_t* LabelArray::read(std::size_t first, std::size_t count, std::
 
 void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel) {
     constexpr std::size_t kTogether = std::size_t{1} << 18;
-    parallel_for((n_rows + kTogether - 1) / kTogether, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t first = block * kTogether;
-            const std::size_t count = std::min(kTogether, n_rows - first);
+    parallel_blocks(n_rows, kTogether, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
             const std::int32_t* read = labels.read(first, count, out + first);
             if (read != out + first) std::copy_n(read, count, out + first);
         };
@@ -232,12 +227,13 @@ std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, Lab
                     panels, table_};
     std::atomic<std::size_t> changed{0};
     const std::size_t n_together = block_rows(rows_.n_rows, int16.has_value(), parallel);
-    parallel_for((rows_.n_rows + n_together - 1) / n_together, parallel, [&] {
-        return [&, worker = LowDimWorker(task, labels, changes, n_together)](std::size_t block) mutable {
-            const std::size_t first = block * n_together;
-            changed += worker(first, std::min(n_together, rows_.n_rows - first));
-        };
+    parallel_blocks(rows_.n_rows, n_together, parallel, [&] {
+        return [&, worker = LowDimWorker(task, labels, changes, n_together)](
+                   std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
     });
+#ifdef KMOSAIC_CHECK_BOUNDS
+    if (bounded) abort_on(margin_violation(*bounds_, rows_, centers, labels));
+#endif
     return changed;
 }
 

@@ -12,8 +12,8 @@
 
 namespace kmosaic {
 
-// Labels as they are stored: in four bytes each or, of at most kMaxSmallLabels clusters, in one, whose kNoLabel stands for
-// -1. A byte a label is a quarter of the memory to go through.
+// Labels as they are stored: in four bytes each or, for at most kMaxSmallLabels clusters, in one byte, in
+// which kNoLabel stands for -1. Labels of a byte need a quarter of the memory bandwidth.
 constexpr std::size_t kMaxSmallLabels = 255;
 constexpr std::uint8_t kNoLabel = 255;
 
@@ -33,9 +33,9 @@ class LabelArray {
         else
             small_[row] = static_cast<std::uint8_t>(label);
     }
-    // Labels from `first` on, read into `room` where they are not stored as they are used.
+    // Labels from `first` on; labels of a byte are read into `buffer`.
     const std::int32_t* read(std::size_t first, std::size_t count, std::int32_t* buffer) const;
-    // Them, as the word kernels take them, without lists.
+    // Labels from `first` on as the int16 kernels take them, without lists.
     [[nodiscard]] Int16Labels int16(std::size_t first) const {
         if (wide_) return {wide_ + first, false, first, nullptr, nullptr, 0, 0};
         return {small_ + first, true, first, nullptr, nullptr, 0, 0};
@@ -46,18 +46,19 @@ class LabelArray {
     std::uint8_t* small_ = nullptr;
 };
 
-// Labels of n_rows rows in four bytes each. Threads share what it costs to write memory for the first time.
+// Writes labels of n_rows rows in four bytes each. Threads share the cost of touching new memory.
 void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel);
 
-// For rows of at most kLowDimFeatures, call after call, in int16 first or with bounds from the second call on: as planned.
+// For rows of at most kLowDimFeatures, call after call: in int16 first, or with bounds from the second call on,
+// as planned.
 class LowDimAssigner {
   public:
-    // `range`: where it is known what int16_range would find of these rows; else null.
+    // `range`: the int16_range of these rows where it is known, else null.
     LowDimAssigner(const Rows& rows, const Kernels& table, const Int16Range* range = nullptr);
 
-    // Writes the nearest centroid of each row (ties: the lowest), tells `moves`, where there is one, of the rows whose
-    // label changed, and returns how many did, each as often as it counts. Labels and centers may have changed in any way
-    // since the last call.
+    // Writes the nearest centroid of each row (ties: the lowest), records changes of labels in `changes`, if
+    // given, and returns how many labels changed, each as often as its row counts. Labels and centers may
+    // have changed in any way since the last call.
     std::size_t assign(const Plan& plan, const Centers& centers, LabelArray labels, const Parallel& parallel,
                        LabelChanges* changes);
 

@@ -3,16 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/numerics.hpp"
+#include "filters/center_origin.hpp"
+
 namespace kmosaic {
 
 namespace {
 
-constexpr std::uint16_t kNobody = UINT16_MAX;
-// Units in the distance from the centroids' mean to the farthest of them; and when clocks start anew.
+constexpr std::uint16_t kNoBound = UINT16_MAX;
+// Units in the distance from the centroids' mean to the farthest of them, and the drift at which all bounds
+// start anew.
 constexpr double kUnitsInSpread = 8192;
-constexpr double kFar = 32768;
-// Covers float64's rounding of a distance and of a clock's sum.
-constexpr double kMore = 1 + 0x1p-30;
+constexpr double kMaxDrift = 32768;
 
 double distance(const double* a, const double* b, std::size_t n) {
     double square = 0;
@@ -21,10 +23,7 @@ double distance(const double* a, const double* b, std::size_t n) {
 }
 
 double spread(const Centers& centers) {
-    std::vector<double> mean(centers.n_features, 0.0);
-    for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < mean.size(); ++f)
-            mean[f] += centers.row(j)[f] / static_cast<double>(centers.n_clusters);
+    const std::vector<double> mean = mean_center(centers);
     double farthest = 0;
     for (std::size_t j = 0; j < centers.n_clusters; ++j)
         farthest = std::max(farthest, distance(centers.row(j), mean.data(), mean.size()));
@@ -33,13 +32,13 @@ double spread(const Centers& centers) {
 
 }  // namespace
 
-LowDimBounds::LowDimBounds(std::size_t n_rows) : expiries_(n_rows), labels_(n_rows, kNobody) {}
+LowDimBounds::LowDimBounds(std::size_t n_rows) : expiries_(n_rows), labels_(n_rows, kNoBound) {}
 
 void LowDimBounds::start(const Centers& centers) {
-    std::fill(labels_.begin(), labels_.end(), kNobody);
+    std::fill(labels_.begin(), labels_.end(), kNoBound);
     cumulative_drift_.assign(centers.n_clusters, 0.0);
     const double units = kUnitsInSpread / spread(centers);
-    // Else no deadline is ever after now.
+    // With 0 units every row is always expired.
     units_ = units < 1e30 && units > 1e-30 ? static_cast<float>(units * (1 - 0x1p-20)) : 0.0F;
 }
 
@@ -55,24 +54,26 @@ void LowDimBounds::advance(const Centers& centers) {
         if (j != first) second = std::max(second, moved[j]);
     for (std::size_t j = 0; j < moved.size(); ++j)
         cumulative_drift_[j] =
-            (cumulative_drift_[j] + (moved[j] + (j == first ? second : moved[first])) * kMore) * kMore;
+            (cumulative_drift_[j] + (moved[j] + (j == first ? second : moved[first])) * kUp64) *
+            kUp64;  // L16
 }
 
 void LowDimBounds::follow(const Centers& centers) {
+    ++n_steps_;
     if (cumulative_drift_.size() == centers.n_clusters) advance(centers);
-    // "Not below", so that what is not a number starts anew.
-    const double units = static_cast<double>(units_) * (1 + 0x1p-18);
+    // NaN is not below the limit, and starts anew.
+    const double units = static_cast<double>(units_) * (1 + 0x1p-18);  // L16
     const bool near = std::all_of(cumulative_drift_.begin(), cumulative_drift_.end(),
-                                  [&](double clock) { return clock * units < kFar; });
+                                  [&](double drift) { return drift * units < kMaxDrift; });
     if (cumulative_drift_.size() != centers.n_clusters || !near) start(centers);
     previous_.assign(centers.data, centers.data + centers.n_clusters * centers.n_features);
     drift_ceil_.clear();
     drift_floor_.clear();
-    for (const double clock : cumulative_drift_) {
-        drift_ceil_.push_back(static_cast<std::uint16_t>(clock * units) + 1);
-        drift_floor_.push_back(std::floor(static_cast<float>(clock) * units_ * (1 - 0x1p-20F)));
+    for (const double drift : cumulative_drift_) {
+        drift_ceil_.push_back(static_cast<std::uint16_t>(drift * units) + 1);
+        drift_floor_.push_back(std::floor(static_cast<float>(drift) * units_ * (1 - 0x1p-20F)));
     }
-    drift_ceil_.push_back(UINT16_MAX);
+    drift_ceil_.push_back(UINT16_MAX);  // for rows without a bound
 }
 
 std::size_t LowDimBounds::expired(std::size_t first, std::size_t count, const std::int32_t* labels,

@@ -1,12 +1,13 @@
-// Bounds for rows of few features from one assignment step to the next: two bytes a row say until when it may be left alone.
+// Bounds for rows of few features, in four bytes a row: until when a row keeps its label.
 //
-// Let a row be nearest to centroid a, and every other at least `margin` farther from it. Centroids move; let A(t) be the sum,
-// over the steps up to t, of how far a moved and the farthest any other did. By the triangle inequality a is the nearest, alone,
-// as long as A(t) < A(then) + margin: that sum is the row's deadline, and A a clock that each centroid has. Hamerly (2010),
-// "Making k-means even faster", SDM, with one bound in place of his two.
+// Let centroid a be nearest to a row, and every other one at least `margin` farther away. Let A be the
+// cumulative drift of a: the sum over the steps of how far a moved and the farthest that any other centroid
+// moved. By the triangle inequality the row keeps its label until A has grown by `margin`; A + margin at that
+// time is the row's expiry. Hamerly (2010), "Making k-means even faster", SDM, with one bound in place of his
+// two.
 //
-// Clocks and deadlines count whole units, rounded such that a row is never left alone for too long. When a clock has gone
-// far, all start anew.
+// Drifts and expiries are stored in whole units, rounded such that no row expires too late: L16 in
+// docs/developer/proof.md. Before they overflow, all bounds start anew.
 #pragma once
 
 #include <cstdint>
@@ -22,34 +23,48 @@ class LowDimBounds {
 
     explicit LowDimBounds(std::size_t n_rows);
 
-    // Brings the clocks to these centroids, at most kMaxClusters. Rows keep deadlines only of the same number of centroids.
+    // Adds the drift from the last centroids to these, at most kMaxClusters. A change of their number drops
+    // all bounds.
     void follow(const Centers& centers);
 
-    // Lists those of the rows from `first`, whose labels these are, that may have another now; returns how many.
+    // Lists those of `count` rows from `first` on whose label may have to change: their bound has expired, or
+    // is not of the given label. Returns how many.
     std::size_t expired(std::size_t first, std::size_t count, const std::int32_t* labels,
                         std::uint32_t* list) const;
 
-    // Row has this label, and every other centroid is at least this much farther away.
+    // The row has this label, and every other centroid is at least `margin` farther away.
     void set(std::size_t row, std::int32_t label, float margin) {
         const auto j = static_cast<std::size_t>(label);
         const float expiry = drift_floor_[j] + margin * units_;
         labels_[row] = static_cast<std::uint16_t>(label);
-        // No margin is wider than two centroids are apart, and that many units fit; what is not a number does not.
+        // A margin is at most the distance of two centroids, which fits; NaN does not.
         expiries_[row] = expiry < UINT16_MAX ? static_cast<std::uint16_t>(expiry) : 0;
     }
+
+    // How much farther from the row than centroid `label` every other one must be, at least; 0 if the bound
+    // has expired or is not of this label.
+    [[nodiscard]] double margin_left(std::size_t row, std::int32_t label) const {
+        if (labels_[row] != label || labels_[row] >= cumulative_drift_.size()) return 0;
+        const int left = expiries_[row] - drift_ceil_[labels_[row]];
+        return left > 0 ? left / static_cast<double>(units_) : 0;
+    }
+
+    // How many times `follow` has been called.
+    [[nodiscard]] std::size_t n_steps() const { return n_steps_; }
 
   private:
     void start(const Centers& centers);
     void advance(const Centers& centers);
 
     std::vector<std::uint16_t> expiries_;
-    std::vector<std::uint16_t> labels_;  // those the deadlines are for; beyond all: none
-    std::vector<double> previous_;
-    std::vector<double> cumulative_drift_;
+    std::vector<std::uint16_t> labels_;     // that the expiries are for; UINT16_MAX: none
+    std::vector<double> previous_;          // the last centroids
+    std::vector<double> cumulative_drift_;  // [cluster]
     std::vector<std::uint16_t>
-        drift_ceil_;                  // clocks in units, from above, and one for rows without a deadline
-    std::vector<float> drift_floor_;  // and from below
-    float units_ = 0;                 // in a distance of 1, from below
+        drift_ceil_;                  // [cluster] in units, from above, and one for rows without a bound
+    std::vector<float> drift_floor_;  // [cluster] in units, from below
+    std::size_t n_steps_ = 0;
+    float units_ = 0;  // per distance of 1, from below
 };
 
 }  // namespace kmosaic

@@ -13,10 +13,10 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task works on: four of the kernels' groups, whose products with a few hundred centroids stay in L2.
+// Rows of a task: four of the kernels' groups, whose products with a few hundred centroids stay in L2.
 constexpr std::size_t kBlock = 48;
 
-// Bytes of codes that are made at a time, where rows are no bytes themselves; and rows, at least.
+// Rows that are not uint8 are quantised this many bytes of codes at a time, and this many rows at least.
 constexpr std::size_t kChunkBytes = std::size_t{1} << 24;
 constexpr std::size_t kMinChunk = 8192;
 
@@ -25,9 +25,8 @@ Rows part_of(const Rows& rows, std::size_t first, std::size_t n) {
     return {rows.row(first), rows.dtype, std::min(n, rows.n_rows - first), rows.n_features, nullptr};
 }
 
-// What is assigned, to what, by which kernels.
 struct Task {
-    std::size_t first;  // row of all
+    std::size_t first;  // the first of the rows among all
     const Rows& rows;
     const Centers& centers;
     const QuantizedRows& codes;
@@ -47,7 +46,7 @@ class OnePassWorker {
           codes_(kBlock),
           products_(kBlock * n_lanes_),
           lanes_(n_lanes_),
-          row_(task.rows.n_features) {}
+          exact_nearest_(task.rows, task.centers, task.table) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
         const BytePanel all = task_.centroids.panel(0);
@@ -68,7 +67,7 @@ class OnePassWorker {
 
   private:
     std::int32_t nearest_of_all(std::size_t row, const BytePanel& all, const std::int32_t* products) {
-        // Both ends of an interval are rounded by as much as the slack.
+        // Both ends of an interval are off by at most the slack (L12).
         const ByteRow about{nullptr, task_.pca_codes.norm(row), task_.pca_codes.outside_norm(row),
                             static_cast<float>(2.01 * task_.centroids.coarse_slack(row))};
         const std::size_t n =
@@ -80,7 +79,7 @@ class OnePassWorker {
         for (std::size_t c = 0; c < n; ++c) {
             const std::int32_t centroid = center_groups.centroid_of[lanes_[c]];
             if (centroid < 0 || task_.centroids.is_duplicate(static_cast<std::size_t>(centroid))) continue;
-            candidates_.push_back({centroid, closer(row, centroid, products[lanes_[c]])});
+            candidates_.push_back({centroid, refined(row, centroid, products[lanes_[c]])});
             best = std::min(best, candidates_.back().score.high);
         }
         finalists_.clear();
@@ -89,12 +88,11 @@ class OnePassWorker {
                 finalists_.push_back(static_cast<std::size_t>(candidate.centroid));
         if (finalists_.size() == 1) return static_cast<std::int32_t>(finalists_[0]);
         std::sort(finalists_.begin(), finalists_.end());
-        task_.table.exact->widen[task_.rows.dtype](task_.rows.row(row), task_.rows.n_features, row_.data());
-        return static_cast<std::int32_t>(nearest(row_.data(), task_.centers, finalists_, distances_));
+        return exact_nearest_(row, finalists_);
     }
 
-    // The interval of a score, narrowed by a second product.
-    Interval closer(std::size_t row, std::int32_t centroid, std::int32_t product) const {
+    // The interval of a score, refined by a second product.
+    Interval refined(std::size_t row, std::int32_t centroid, std::int32_t product) const {
         const auto j = static_cast<std::size_t>(centroid);
         const BytePair pair{task_.codes[row], task_.centroids.residual_codes(j)};
         std::int32_t residual_product = 0;
@@ -117,8 +115,7 @@ class OnePassWorker {
     std::vector<std::uint32_t> lanes_;
     std::vector<Candidate> candidates_;
     std::vector<std::size_t> finalists_;
-    std::vector<double> distances_;
-    std::vector<double> row_;
+    ExactNearest exact_nearest_;
 };
 
 }  // namespace
@@ -138,11 +135,9 @@ std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, 
         QuantizedCenters centroids(codes, pca_codes, table, centers.n_clusters, 1);
         centroids.update(centers, parallel);
         const Task task{begin, chunk, centers, codes, pca_codes, centroids, table};
-        parallel_for((chunk.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-            return [&, worker = OnePassWorker(task, labels, changes)](std::size_t block) mutable {
-                const std::size_t first = block * kBlock;
-                changed += worker(first, std::min(kBlock, chunk.n_rows - first));
-            };
+        parallel_blocks(chunk.n_rows, kBlock, parallel, [&] {
+            return [&, worker = OnePassWorker(task, labels, changes)](
+                       std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
         });
     }
     return changed;

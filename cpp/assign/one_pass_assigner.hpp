@@ -1,6 +1,7 @@
-// The assignment step of rows that are assigned once, as in predict: every row meets every centroid's int8 codes, and
-// the few that their intervals (quantized_centers.hpp) cannot tell apart are looked at closer. Sketches and bounds would
-// cost more than they spare. Rows that are no bytes get codes, some thousands of rows at a time.
+// The assignment step of rows that are assigned once, as in predict: every row's bytes are multiplied with
+// every centroid's int8 codes, and centroids whose intervals (quantized_centers.hpp) overlap are refined. PCA
+// codes and bounds would cost more than they save. Rows of other types than uint8 are quantised some
+// thousands at a time.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@
 
 namespace kmosaic {
 
-// As assign(). Records in the plan what the codes of the first rows are worth; nothing is done where the plan drops them.
+// As assign(). Records in the plan how large the errors of the first rows' codes are; does nothing if the plan
+// drops them.
 std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, const Rows& rows,
                                               const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes);

@@ -82,6 +82,15 @@ std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::
     return {};
 }
 
+void choose_of_long_rows(Plan& plan, const Rows& rows, std::size_t n_clusters) {
+    const std::size_t n_panels = (n_clusters + kPanelWidth - 1) / kPanelWidth;
+    const std::size_t filter_bytes = n_panels * kPanelWidth * rows.n_features * sizeof(float);
+    plan.reason += "more features than the " + number(kMaxByteFeatures) + " of int8 products";
+    if (filter_bytes <= rows.n_rows * rows.row_bytes()) return;
+    plan.path = Path::kExact;
+    plan.reason += "; centroids in float32 would take more memory than the rows";
+}
+
 std::string error_words(double error_share) {
     return "errors are " + percent(error_share) + " of distances, limit " + percent(kMaxErrorShare);
 }
@@ -144,7 +153,7 @@ void choose_bounded(Plan& plan, const Rows& rows, std::size_t n_clusters, bool p
 
 const char* name_of(Path path) {
     constexpr const char* kNames[kPaths] = {"low_dim_int16", "low_dim_float32", "one_pass_int8",
-                                            "bounded_int8", "float32"};
+                                            "bounded_int8", "float32", "exact"};
     return kNames[static_cast<std::size_t>(path)];
 }
 
@@ -156,7 +165,7 @@ Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_exp
     if (rows.n_features <= kLowDimFeatures)
         choose_low_dim(plan, rows, n_clusters, repeated, table);
     else if (rows.n_features > kMaxByteFeatures)
-        plan.reason += "more features than the " + number(kMaxByteFeatures) + " of int8 products";
+        choose_of_long_rows(plan, rows, n_clusters);
     else if (repeated)
         choose_bounded(plan, rows, n_clusters, pca_codes_made);
     else

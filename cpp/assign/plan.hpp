@@ -4,7 +4,7 @@
 // only the data can tell is measured when it is first met (a probe) and handed to the plan, which decides and records it:
 // the mean error of quantised rows, the share of the rows' squares outside the PCA directions, the number of distinct rows.
 //
-// No choice changes a label, a sum or a seed. The measurements behind the limits are in docs/measurements.md.
+// No choice changes a label, a sum or a seed. The measurements behind the limits are in docs/measurements/.
 #pragma once
 
 #include <cstddef>
@@ -31,8 +31,9 @@ enum class Path {
     kOnePassInt8,    // int8 products with every centroid, no bounds
     kBoundedInt8,    // bounds, then int8 products, PCA codes first where they pay
     kFloat32,        // float32 products with every centroid
+    kExact,          // no filter
 };
-constexpr std::size_t kPaths = 5;
+constexpr std::size_t kPaths = 6;
 const char* name_of(Path path);
 
 struct Plan {

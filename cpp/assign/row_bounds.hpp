@@ -1,5 +1,6 @@
-// One thread's view of what a step with bounds knows of its rows, in distances: how to read it, and how to store what is found.
-// See bounded_assigner.hpp.
+// One thread's access to the rows' bounds, in distances. Every conversion rounds such that an upper bound
+// never falls and a lower bound never rises: L13 (scores and distances) and L14 (carried bounds) in
+// docs/developer/proof.md.
 #pragma once
 
 #include <algorithm>
@@ -9,39 +10,38 @@
 #include <utility>
 #include <vector>
 
-#include "assign/bounded_assigner.hpp"
+#include "assign/bounded_state.hpp"
+#include "core/numerics.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace kmosaic {
 
-// So many groups' bits fit a mask, and so many bounds a register.
+// A bit for each group fits a mask of 16 bits, and a bound of each a register.
 constexpr std::size_t kMaxGroups = 16;
-// Cover float32's rounding where bounds are stored, moved and compared.
-constexpr double kMore = 1 + 0x1p-20;
-constexpr double kLess = 1 - 0x1p-20;
 
 class RowBounds {
   public:
-    explicit RowBounds(BoundedAssigner& all)
-        : all_(all),
-          center_groups_(all.centroids_.front().center_groups()),
+    explicit RowBounds(BoundState& state)
+        : state_(state),
+          center_groups_(state.centers.front().center_groups()),
           n_groups_(center_groups_.n_groups),
-          units_(kLess / static_cast<double>(all.unit_)),
+          units_(kDown32 / static_cast<double>(state.unit)),
           group_drift_(kMaxGroups, 0.0F) {
         for (std::size_t g = 0; g < n_groups_; ++g)
-            group_drift_[g] = static_cast<float>(all.group_drift_[g] * kMore);
-        for (const double way : all.center_drift_totals_)
-            center_drift_totals_.push_back(static_cast<float>(way * kMore));
+            group_drift_[g] = static_cast<float>(state.group_drift[g] * kUp32);
+        for (const double drift : state.center_drift_totals)
+            center_drift_totals_.push_back(static_cast<float>(drift * kUp32));
     }
 
-    [[nodiscard]] std::uint16_t* lower(std::size_t row) { return all_.lower_.data() + row * n_groups_; }
+    [[nodiscard]] std::uint16_t* lower(std::size_t row) { return state_.lower.data() + row * n_groups_; }
     [[nodiscard]] GroupBounds groups(std::size_t row) {
-        return {lower(row), group_drift_.data(), all_.unit_, n_groups_};
+        return {lower(row), group_drift_.data(), state_.unit, n_groups_};
     }
 
-    // For each of the rows from `first` on, the groups whose lower bound is not above its upper bound.
+    // For each of the rows from `first` on, a bit for each group whose lower bound is not above the row's
+    // upper bound.
     void failed_groups(std::size_t first, std::span<const float> uppers, std::uint16_t* failed) {
-        all_.table_.bounds->failed_groups(groups(first), uppers.data(), uppers.size(), failed);
+        state_.table.bounds->failed_groups(groups(first), uppers.data(), uppers.size(), failed);
     }
     std::uint32_t failed_groups(std::size_t row, float upper) {
         std::uint16_t failed = 0;
@@ -49,16 +49,17 @@ class RowBounds {
         return failed;
     }
 
-    Neighbour* neighbours(std::size_t row) { return all_.neighbours_.data() + row * kNeighbours; }
+    Neighbour* neighbours(std::size_t row) { return state_.neighbours.data() + row * kNeighbours; }
 
     float bound_of(const Neighbour& neighbour) const {
         return neighbour.bound - center_drift_totals_[static_cast<std::size_t>(neighbour.centroid)];
     }
 
-    // The same for neighbours.
+    // For each of the rows from `first` on, a bit for each neighbour whose bound is not above the row's upper
+    // bound.
     void failed_neighbours(std::size_t first, std::span<const float> uppers, std::uint16_t* failed) {
-        all_.table_.bounds->failed_neighbours(neighbours(first), center_drift_totals_.data(), uppers.data(),
-                                              uppers.size(), failed);
+        state_.table.bounds->failed_neighbours(neighbours(first), center_drift_totals_.data(), uppers.data(),
+                                               uppers.size(), failed);
     }
     std::uint32_t failed_neighbours(std::size_t row, float upper) {
         std::uint16_t failed = 0;
@@ -66,18 +67,19 @@ class RowBounds {
         return failed;
     }
 
-    // Each row's upper bound now, -1 where it has none of its label.
-    void follow(std::size_t first, const std::int32_t* labels, std::span<float> uppers) {
-        all_.table_.bounds->follow({labels + first, all_.labels_.data() + first, all_.upper_.data() + first,
-                                    all_.upper_slack_.data() + first},
-                                   all_.center_drift_.data(), static_cast<float>(kMore), uppers.size(),
-                                   uppers.data());
+    // Adds the drift of each row's centroid to upper_slack; writes the upper bounds, -1 for a row without
+    // bounds.
+    void update_upper(std::size_t first, const std::int32_t* labels, std::span<float> uppers) {
+        state_.table.bounds->follow({labels + first, state_.labels.data() + first,
+                                     state_.upper.data() + first, state_.upper_slack.data() + first},
+                                    state_.center_drift.data(), static_cast<float>(kUp32), uppers.size(),
+                                    uppers.data());
     }
 
     // |X - m|^2, from below.
     double lower_square(std::size_t row) const {
-        const double norm = std::max(static_cast<double>(all_.pca_codes_.norm(row)) * (1 - 0x1p-22) -
-                                         static_cast<double>(all_.codes_.error(row)),
+        const double norm = std::max(static_cast<double>(state_.pca_codes.norm(row)) * kNormDown -
+                                         static_cast<double>(state_.codes.error(row)),
                                      0.0);
         return norm * norm;
     }
@@ -87,26 +89,27 @@ class RowBounds {
         return static_cast<double>(distance) * static_cast<double>(distance) - lower_square(row);
     }
 
-    // A distance from above, and from below, given a score.
+    // The distance of a centroid of this score, from above.
     float upper_of(std::size_t row, double score) const {
         const double norm =
-            (static_cast<double>(all_.pca_codes_.norm(row)) + static_cast<double>(all_.codes_.error(row))) *
-            kMore;
-        return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kMore);
+            (static_cast<double>(state_.pca_codes.norm(row)) + static_cast<double>(state_.codes.error(row))) *
+            kUp32;
+        return static_cast<float>(std::sqrt(std::max(norm * norm + score, 0.0)) * kUp32);
     }
+    // The same from below.
     double lower_of(std::size_t row, double score) const {
         const double square = lower_square(row) + score;
         return square > 0 ? std::sqrt(square) : 0.0;
     }
 
-    // Keeps a centroid that is no less than `distance` away on the row's list, or, where others are nearer, with its
-    // group.
+    // Keeps a centroid that is at least `distance` away on the row's list of neighbours, where it replaces a
+    // farther one. The one that is left over lowers the bound of its group.
     void keep(std::size_t row, std::int32_t centroid, double distance) {
         Neighbour* list = neighbours(row);
         Neighbour added{
             centroid,
-            static_cast<float>((distance + all_.center_drift_totals_[static_cast<std::size_t>(centroid)]) *
-                               kLess)};
+            static_cast<float>((distance + state_.center_drift_totals[static_cast<std::size_t>(centroid)]) *
+                               kDown32)};
         for (std::size_t b = 0; b < kNeighbours; ++b) {
             if (list[b].centroid < 0) {
                 list[b] = added;
@@ -127,17 +130,18 @@ class RowBounds {
             static_cast<std::size_t>(center_groups_.lane_of[static_cast<std::size_t>(centroid)]));
     }
 
-    // A group's lower bound as it is kept: in whole units, and never more than fit; what is not a number bounds nothing.
+    // A group's lower bound as it is stored: in whole units, rounded down, and at most kMaxUnits. NaN is
+    // stored as 0.
     [[nodiscard]] std::uint16_t stored(double distance, std::size_t group) const {
-        const double units = (distance + all_.group_drift_[group]) * units_;
+        const double units = (distance + state_.group_drift[group]) * units_;
         return units > 0 ? static_cast<std::uint16_t>(std::min<double>(units, kMaxUnits)) : 0;
     }
 
   private:
-    BoundedAssigner& all_;
+    BoundState& state_;
     const CenterGroups& center_groups_;
     std::size_t n_groups_;
-    double units_;  // in a distance of 1, from below
+    double units_;  // units per distance of 1, from below
     std::vector<float> group_drift_;
     std::vector<float> center_drift_totals_;
 };

@@ -98,7 +98,7 @@ inline void require_clusters(std::size_t n_clusters) {
     require(n_clusters > 0 && n_clusters <= INT32_MAX, "from 1 to 2**31 - 1 clusters are needed");
 }
 
-// Signals are looked at by the calling thread, at most every 50 ms.
+// The calling thread checks for signals, at most every 50 ms.
 inline std::function<bool()> signals_pending() {
     using Clock = std::chrono::steady_clock;
     return [last = Clock::now()]() mutable {

@@ -31,7 +31,7 @@ nb::bytes bytes_of(const std::vector<T>& values) {
 template <class T>
 std::vector<T> values_in(const nb::handle& item) {
     const auto bytes = nb::cast<nb::bytes>(item);
-    require(bytes.size() % sizeof(T) == 0, "the state of a Partial is damaged");
+    require(bytes.size() % sizeof(T) == 0, "the state of a ClusterSums is damaged");
     std::vector<T> values(bytes.size() / sizeof(T));
     std::copy_n(bytes.c_str(), bytes.size(), reinterpret_cast<char*>(values.data()));
     return values;
@@ -45,13 +45,13 @@ nb::tuple pickled(const ClusterSums& self) {
 }
 
 ClusterSumsState state_in(const nb::tuple& t) {
-    require(t.size() == 9, "the state of a Partial is damaged");
+    require(t.size() == 9, "the state of a ClusterSums is damaged");
     try {
         return {nb::cast<std::size_t>(t[0]),   values_in<double>(t[1]), nb::cast<bool>(t[2]),
                 values_in<double>(t[3]),       values_in<double>(t[4]), values_in<std::int64_t>(t[5]),
                 values_in<std::int64_t>(t[6]), values_in<double>(t[7]), nb::cast<std::size_t>(t[8])};
     } catch (const std::bad_cast&) {
-        throw std::invalid_argument("the state of a Partial is damaged");
+        throw std::invalid_argument("the state of a ClusterSums is damaged");
     }
 }
 
@@ -60,13 +60,13 @@ void unpickle(ClusterSums& self, const nb::tuple& t) {
     require_clusters(state.n_clusters);
     require(!state.origin.empty() && state.spacings.size() <= kMaxSlices &&
                 state.weight_spacings.size() <= kMaxSlices,
-            "the state of a Partial is damaged");
+            "the state of a ClusterSums is damaged");
     new (&self) ClusterSums(state);
 }
 
 Rows real_rows(const AnyRows& array) {
     const Rows rows = rows_of(array);
-    require(!rows.integer(), "grids are for float rows");
+    require(!rows.integer(), "spacings are for float rows");
     return rows;
 }
 
@@ -74,7 +74,7 @@ std::size_t needed(const AnyRows& array, const Values& origin, const Values& spa
                    std::size_t n_threads) {
     const Rows rows = real_rows(array);
     require(origin.size() == rows.n_features, "origin must have one value a feature");
-    require(spacings.size() <= kMaxSlices, "there are too many grids");
+    require(spacings.size() <= kMaxSlices, "there are too many spacings");
     return without_gil(n_threads,
                        [&](const Parallel& p) { return slices_needed(rows, origin, spacings, p); });
 }
@@ -108,13 +108,14 @@ void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& partial) {
     partial
         .def("equal_sums", &ClusterSums::equal_sums, "other"_a,
              "Whether another has the same sums and counts.")
-        .def_prop_ro("few", &ClusterSums::few, "Whether the sums are so few that they follow any moves.")
+        .def_prop_ro("few", &ClusterSums::few,
+                     "Whether the sums are so few that any number of label changes can be applied.")
         .def("__getstate__", &pickled)
         .def("__setstate__", &unpickle);
     m.def("possible_spacings", &possible, "n_rows"_a, "origin"_a, "low"_a, "high"_a,
-          "The grids that sums over so many float rows can have, the coarsest first.");
+          "The slice spacings that exact sums over this many float rows can have, the coarsest first.");
     m.def("slices_needed", &needed, "rows"_a, "origin"_a, "spacings"_a, "n_threads"_a,
-          "How many of these grids leave no rest of any value.");
+          "The number of slices needed to represent every value exactly.");
     m.def("draw_rows", &drawn_rows, "first"_a, "n"_a, "present"_a.none(), "seed_and_limit"_a, "n_threads"_a,
           "Keys and positions of those positions from first on whose key is below the limit.");
 }

@@ -6,7 +6,8 @@
 
 namespace kmosaic {
 
-// What sums of blocks of rows need beyond those of rows in memory: pickling, grids for rows of many blocks, rows drawn.
+// What fits over blocks of rows need in addition: pickling of sums, spacings for rows of many blocks, random
+// rows.
 void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& partial);
 
 }  // namespace kmosaic

@@ -14,7 +14,7 @@ namespace {
 using Labels = Array<const std::int32_t, nb::ndim<1>>;
 using MutableLabels = Array<std::int32_t, nb::ndim<1>>;
 
-// Colours, and the rows they are of.
+// Distinct rows, and the rows that they were found in.
 struct MergedRows {
     AnyRows array;
     DistinctRows distinct_rows;
@@ -52,7 +52,7 @@ void expand_labels(const MergedRows& self, const Labels& distinct_labels, const 
                    std::size_t n_threads) {
     const Rows rows = rows_of(self.array);
     require(distinct_labels.shape(0) == self.distinct_rows.size(),
-            "colour_labels must have one value a colour");
+            "distinct_labels must have one value a distinct row");
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
     without_gil(n_threads, [&](const Parallel& p) {
         self.distinct_rows.expand(rows, distinct_labels.data(), labels.data(), p);
@@ -71,11 +71,11 @@ void bind_distinct_rows(nb::module_& m) {
             "rows"_a, "most"_a, "n_threads"_a)
         .def_prop_ro(
             "size", [](const MergedRows& self) { return self.distinct_rows.size(); },
-            "How many there are; more than most: too many, and not all.")
-        .def("rows", &distinct_rows, "n_threads"_a, "Each once, in ascending order.")
-        .def("counts", &distinct_counts, "n_threads"_a, "How many rows equal each.")
+            "How many distinct rows there are; if more than `most`, not all of them were counted.")
+        .def("rows", &distinct_rows, "n_threads"_a, "Each distinct row once, in ascending order.")
+        .def("counts", &distinct_counts, "n_threads"_a, "How many rows equal each distinct row.")
         .def("expand", &expand_labels, "distinct_labels"_a, "labels"_a, "n_threads"_a,
-             "Write the label of each row's colour into labels.");
+             "Write the label of each row's distinct row into labels.");
 }
 
 }  // namespace kmosaic

@@ -14,8 +14,8 @@ std::atomic<bool> leaving{false};
 std::atomic<int> n_waiting{0};
 std::thread::id leaver;
 
-// Counts the threads that wait for the lock. The count goes up before `leaving` is read, and is read after that
-// is set: a thread either sees that it must not ask, or is waited for.
+// Counts the threads that wait for the lock. The count goes up before `leaving` is read, and is read after
+// that is set: a thread either sees that it must not ask, or is waited for.
 class Waiting {
   public:
     Waiting() {

@@ -1,4 +1,4 @@
-// The only file that knows Python: arrays in, arrays out, the GIL released in between, Ctrl-C answered.
+// The Python module: arrays in, arrays out, the GIL released in between, Ctrl-C checked.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
@@ -64,7 +64,7 @@ Centers view(const CenterArray& centers, const Rows& rows) {
     return {centers.data(), centers.shape(0), centers.shape(1)};
 }
 
-// Without a branch a row, so that it costs little beside any work on rows.
+// Without a branch per row, so that it costs little compared to any work on rows.
 void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters) {
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
     const auto limit = static_cast<std::int32_t>(std::min<std::size_t>(n_clusters, INT32_MAX));
@@ -81,9 +81,9 @@ bool same_rows(const Rows& a, const Rows& b) {
 LabelArray checked_step(const Rows& rows, const Centers& centers, const LabelsOfAnySize& labels,
                         const LabelChanges* changes) {
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    require(!changes || same_rows(changes->rows(), rows), "moves must be of these rows");
+    require(!changes || same_rows(changes->rows(), rows), "changes must be of these rows");
     require(!changes || changes->n_clusters() == centers.n_clusters,
-            "moves must be of as many clusters as centers");
+            "changes must be of as many clusters as centers");
     if (labels.dtype() == nb::dtype<std::int32_t>()) return static_cast<std::int32_t*>(labels.data());
     if (labels.dtype() != nb::dtype<std::uint8_t>()) throw nb::type_error("labels must be int32 or uint8");
     require(centers.n_clusters <= kMaxSmallLabels && rows.n_features <= kLowDimFeatures,
@@ -111,7 +111,7 @@ std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const 
     std::optional<Int16Range> range;
     if (int16) range.emplace(Int16Range{int16->first, int16->second});
     require(!range || (range->low.size() == rows.n_features && range->high.size() == rows.n_features),
-            "word_range must be of as many features as rows");
+            "int16_range must be of as many features as rows");
     return without_gil(n_threads, [&](const Parallel& p) {
         return assign(rows, c, out, p, changes, range ? &*range : nullptr);
     });
@@ -218,23 +218,23 @@ ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin,
     require_clusters(n_clusters);
     require(origin.shape(0) > 0, "origin must have one value a feature");
     require(spacings.size() <= kMaxSlices && weight_spacings.size() <= kMaxSlices,
-            "there are too many grids");
+            "there are too many spacings");
     if (spacings.empty()) return {n_clusters, origin.shape(0)};
     return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, spacings, weight_spacings};
 }
 
 void check_rows(const ClusterSums& partial, const Rows& rows) {
-    require(rows.n_features == partial.n_features(), "rows must have as many features as the Partial");
+    require(rows.n_features == partial.n_features(), "rows must have as many features as the ClusterSums");
     require(partial.integer() == (rows.integer() && !rows.weights),
-            "an integer Partial takes unweighted integer rows, and no others");
+            "an integer ClusterSums takes unweighted integer rows, and no others");
     require(partial.weighted() == (rows.weights != nullptr),
-            "a Partial with grids for weights takes weighted rows, and no others");
+            "a ClusterSums with spacings for weights takes weighted rows, and no others");
 }
 
 void cluster_sums_apply(ClusterSums& self, LabelChanges& changes, const std::optional<Labels>& labels,
                         std::size_t n_threads) {
     require(changes.n_clusters() == self.n_clusters() && changes.fit(self.sums()),
-            "moves must be of the Partial's clusters and sums");
+            "changes must be of the same clusters and sums");
     check_rows(self, changes.rows());
     // Labels are only looked at where all rows are summed anew.
     if (!changes.complete()) {
@@ -288,7 +288,7 @@ bool partial_outweighs(const ClusterSums& self, std::size_t cluster, double weig
 Result<double, nb::ndim<2>> cluster_sums_means(const ClusterSums& self, const CenterArray& previous,
                                                std::size_t n_threads) {
     require(previous.shape(0) == self.n_clusters() && previous.shape(1) == self.n_features(),
-            "previous centers must have the Partial's shape");
+            "previous centers must have the shape of the sums");
     auto out = make_buffer<double>(self.n_clusters() * self.n_features());
     std::copy_n(previous.data(), self.n_clusters() * self.n_features(), out.data);
     without_gil(n_threads, [&](const Parallel& p) { self.means(out.data, p); });
@@ -298,7 +298,7 @@ Result<double, nb::ndim<2>> cluster_sums_means(const ClusterSums& self, const Ce
 std::pair<double, double> cluster_sums_update(const ClusterSums& self, const MutableCenters& centers,
                                               std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
-            "centers must have the Partial's shape");
+            "centers must have the shape of the sums");
     const Inertia inertia =
         without_gil(n_threads, [&](const Parallel& p) { return self.update(centers.data(), p); });
     return {inertia.value, inertia.error};
@@ -307,7 +307,7 @@ std::pair<double, double> cluster_sums_update(const ClusterSums& self, const Mut
 std::pair<double, double> cluster_sums_inertia(const ClusterSums& self, const CenterArray& centers,
                                                std::size_t n_threads) {
     require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
-            "centers must have the Partial's shape");
+            "centers must have the shape of the sums");
     const Centers c{centers.data(), centers.shape(0), centers.shape(1)};
     const Inertia inertia =
         without_gil(n_threads, [&](const Parallel& p) { return self.inertia_within(c, p); });
@@ -334,7 +334,7 @@ std::pair<std::vector<double>, std::vector<double>> range_of(const AnyRows& arra
 std::vector<double> spacings_of(const AnyRows& array, const Values& origin, const Values& low,
                                 const Values& high, std::size_t n_threads) {
     const Rows rows = view(array, std::nullopt);
-    require(!rows.integer(), "grids are for float rows");
+    require(!rows.integer(), "spacings are for float rows");
     for (const Values* values : {&origin, &low, &high})
         require(values->shape(0) == rows.n_features, "origin, low and high must have one value a feature");
     const auto vector = [](const Values& values) {
@@ -374,7 +374,8 @@ nb::dict cpu() {
 NB_MODULE(_core, m) {
     m.doc() = "kmosaic's native core: the assignment step, sums and distances over rows in memory.";
     nb::class_<LabelChanges>(
-        m, "LabelChanges", "What changed labels change in the sums: assign fills it, Partial.apply takes it.")
+        m, "LabelChanges",
+        "Label changes of an assignment step: assign records them, ClusterSums.apply applies them.")
         .def(
             "__init__",
             [](LabelChanges* self, const AnyRows& array, const std::optional<Weights>& weights,
@@ -389,9 +390,9 @@ NB_MODULE(_core, m) {
         "assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
         "changes"_a.none() = nb::none(), "int16_range"_a.none() = nb::none(),
         "Write each row's nearest centre (ties: the lowest) into labels; return how many labels changed.\n\n"
-        "word_range: that of these rows, or of more, where it is known.");
+        "int16_range: that of these rows, or of more rows, where it is known.");
     m.def("int16_range", &int16_range_of, "rows"_a, "n_threads"_a,
-          "Each feature's least and greatest value, of rows that are screened by words; None of others.");
+          "Each feature's least and greatest value, of rows that the int16 filter takes; None of others.");
     bind_plan(m);
     nb::class_<Assigner>(
         m, "Assigner", "The assignment step of the same rows, call after call, each sped up by those before.")
@@ -409,7 +410,7 @@ NB_MODULE(_core, m) {
             },
             "rows"_a, "counts"_a.none(), "steps_expected"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>())
         .def("assign", &assign_again, "centers"_a, "labels"_a, "n_threads"_a, "changes"_a.none() = nb::none(),
-             "As the function of that name, each label that changes counted as often as its row counts.")
+             "As the function assign; each label that changes counts as often as its row.")
         .def_prop_ro(
             "plan", [](const Assigner& self) { return self.plan(); }, nb::rv_policy::move,
             "The plan of the last call.")
@@ -418,7 +419,7 @@ NB_MODULE(_core, m) {
             "The plan of the Seeder made last.")
         .def_prop_ro("n_steps", &steps_by_path, "How many calls took each path, by its name.");
     m.def("widen_labels", &widen_labels, "small"_a, "labels"_a, "n_threads"_a,
-          "Write labels of a byte each, MOST_SMALL_LABELS for none, into int32 ones, -1 for none.");
+          "Write labels of a byte each, MAX_SMALL_LABELS for none, into int32 ones, -1 for none.");
     m.attr("LOW_DIM_FEATURES") = kLowDimFeatures;
     m.attr("MAX_SMALL_LABELS") = kMaxSmallLabels;
     m.def("squared_distances", &distance_matrix, "rows"_a, "centers"_a, "n_threads"_a,
@@ -432,15 +433,16 @@ NB_MODULE(_core, m) {
     m.def("value_range", &range_of, "rows"_a, "n_threads"_a,
           "The least and the greatest value of each feature of float rows.");
     m.def("slice_spacings", &spacings_of, "rows"_a, "origin"_a, "low"_a, "high"_a, "n_threads"_a,
-          "The grids in whose multiples float rows are summed exactly.");
+          "The slice spacings by which float rows are summed exactly.");
     m.def("weighted_spacings", &weighted_spacings_of, "rows"_a, "weights"_a, "origin"_a, "range"_a,
           "n_threads"_a,
-          "The grids of weighted sums, none where products leave float64's range; and those of the weights.");
+          "The slice spacings of weighted sums, none where products leave float64's range; and those of the "
+          "weights.");
     bind_neighbours(m);
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");
-    // A daemon thread may hold a ClusterSums when the program ends: nothing to warn of on its screen.
+    // A daemon thread may hold a ClusterSums when the program ends: nanobind need not warn of it.
     nb::set_leak_warnings(false);
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(&leave_python));
     m.def("thread_limit", &thread_limit,
@@ -486,9 +488,9 @@ NB_MODULE(_core, m) {
              "where sums are few.")
         .def("add_squares", &cluster_sums_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
-        .def("merge", &ClusterSums::merge, "other"_a, "Add another Partial.")
+        .def("merge", &ClusterSums::merge, "other"_a, "Add another ClusterSums of the same shape.")
         .def("emptied", &partial_emptied, "n_clusters"_a,
-             "A Partial of the same rows in n_clusters clusters: their squares, and no sums yet.")
+             "A ClusterSums of the same rows in n_clusters clusters: their squares, and no sums yet.")
         .def("move", &cluster_sums_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
              "Take a row, or one of the equal rows it stands for, from clusters[0] and give it to "
              "clusters[1].")
@@ -503,7 +505,7 @@ NB_MODULE(_core, m) {
              "Each cluster's mean; without weight, its row of previous.")
         .def("update", &cluster_sums_update, "centers"_a.noconvert(), "n_threads"_a = 1,
              "Move centers to their clusters' means, in place; one without weight stays. Returns what "
-             "inertia does there.")
+             "inertia returns there.")
         .def("inertia", &cluster_sums_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
     bind_blocks(m, partial);

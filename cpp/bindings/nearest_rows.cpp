@@ -90,10 +90,9 @@ void bind_neighbours(nb::module_& m) {
     m.def("distortions", &find_distortions, "images"_a, "references"_a, "candidates"_a, "warp"_a,
           "n_nearest"_a, "back"_a, "n_threads"_a,
           "The image distortion of each image against its candidates among the references, (n_images, "
-          "n_candidates), "
-          "where it is among the n_nearest least of the image's, else the largest int64; and with `back` of "
-          "each "
-          "candidate against the image, else none.");
+          "n_candidates): if it is among the n_nearest least of the image's, else the largest int64. With "
+          "`back` "
+          "also that of each candidate against the image, else an empty array.");
     m.attr("LARGEST_GRADIENT") = kLargestGradient;
     m.attr("MAX_WARP") = kMaxWarp;
 }

@@ -1,4 +1,4 @@
-// The limits that threadpoolctl sets, found by it through the two exported names.
+// The limits that threadpoolctl sets; it finds the two exported functions by their names.
 #pragma once
 
 namespace kmosaic {

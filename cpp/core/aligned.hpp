@@ -1,4 +1,4 @@
-// Vectors that begin where a cache line does: a load of a whole register then touches one line, not two.
+// Vectors whose data starts on a cache line, so that loading a whole register touches one line, not two.
 #pragma once
 
 #include <cstddef>

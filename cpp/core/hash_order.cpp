@@ -10,7 +10,8 @@ namespace kmosaic {
 namespace {
 
 constexpr std::size_t kBlock = 512;
-// Hashes are dealt to buckets by their leading bits, some 16 to a bucket, then each bucket is sorted in cache.
+// Hashes are distributed to buckets by their leading bits, about 16 per bucket; then each bucket is sorted in
+// cache.
 constexpr std::size_t kBucketSize = 16;
 constexpr int kMaxBits = 16;
 
@@ -21,10 +22,10 @@ struct Hashed {
 
 struct Buckets {
     std::vector<Hashed> hashed;
-    std::vector<std::size_t> starts;  // and the end of the last
+    std::vector<std::size_t> starts;  // of each bucket, and the end of the last
 };
 
-Buckets deal(const std::vector<std::uint64_t>& hashes) {
+Buckets distribute(const std::vector<std::uint64_t>& hashes) {
     const int bits = std::min(static_cast<int>(std::bit_width(hashes.size() / kBucketSize)), kMaxBits);
     const auto bucket_of = [&](std::uint64_t hash) {
         return static_cast<std::size_t>(bits > 0 ? hash >> (64 - bits) : 0);
@@ -43,10 +44,10 @@ Buckets deal(const std::vector<std::uint64_t>& hashes) {
 
 void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel) {
     const auto hash = kernels().exact->hash[rows.dtype];
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t end = std::min((block + 1) * kBlock, rows.n_rows);
-            for (std::size_t i = block * kBlock; i < end; ++i) hashes[i] = hash(rows.row(i), rows.n_features);
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i)
+                hashes[i] = hash(rows.row(i), rows.n_features);
         };
     });
 }
@@ -54,13 +55,12 @@ void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel
 HashOrder hash_order(const Rows& rows, const Parallel& parallel) {
     std::vector<std::uint64_t> hashes(rows.n_rows);
     hash_rows(rows, hashes.data(), parallel);
-    Buckets buckets = deal(hashes);
+    Buckets buckets = distribute(hashes);
     std::vector<std::uint64_t>().swap(hashes);
     constexpr std::size_t kTask = 64;
-    const std::size_t n_buckets = buckets.starts.size() - 1;
-    parallel_for((n_buckets + kTask - 1) / kTask, parallel, [&] {
-        return [&](std::size_t task) {
-            for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, n_buckets); ++b)
+    parallel_blocks(buckets.starts.size() - 1, kTask, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t b = first; b < first + count; ++b)
                 std::sort(buckets.hashed.data() + buckets.starts[b],
                           buckets.hashed.data() + buckets.starts[b + 1],
                           [](const Hashed& x, const Hashed& y) {

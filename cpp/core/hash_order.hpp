@@ -1,4 +1,5 @@
-// An order of rows that depends on their values alone: by a hash of them. Equal rows stand next to each other.
+// Rows ordered by a hash of their values, so that the order depends on the values alone. Equal rows are
+// adjacent.
 #pragma once
 
 #include <cstdint>

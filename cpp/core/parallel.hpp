@@ -1,7 +1,8 @@
-// Threads: tasks 0 .. n_tasks - 1 are taken in order by whoever is free. No result may depend on who took
-// which.
+// Threads: tasks 0 .. n_tasks - 1 are taken in order by whichever thread is free. No result may depend on
+// which thread took which task.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -26,8 +27,8 @@ struct Parallel {
     std::function<bool()> interrupted = [] { return false; };
 };
 
-// How the threads of one call stop together, and what the first of them failed with. The calling thread alone
-// asks whether it is interrupted, and never again once something has failed.
+// Stops the threads of one call together and keeps the first exception. Only the calling thread asks whether
+// it is interrupted, and it does not ask again once something has failed.
 class Progress {
   public:
     Progress(std::size_t n_tasks, const Parallel& parallel) : n_tasks_(n_tasks), parallel_(parallel) {}
@@ -35,7 +36,7 @@ class Progress {
     // The next task to do, n_tasks or more when there is none.
     std::size_t next() { return stopped_ ? n_tasks_ : next_++; }
 
-    // Throws Interrupted where the work is to stop.
+    // Throws Interrupted if the work is to stop.
     void check(bool calling) const {
         if (stopped_ || (calling && parallel_.interrupted())) throw Interrupted();
     }
@@ -56,7 +57,7 @@ class Progress {
         if (--n_running_ == 0) all_done_.notify_one();
     }
 
-    // Stays interruptible while the other threads do what is left of their tasks.
+    // Waits for the other threads to finish their tasks, and stays interruptible.
     void wait() {
         std::unique_lock lock(mutex_);
         while (!all_done_.wait_for(lock, std::chrono::milliseconds(50), [&] { return n_running_ == 0; })) {
@@ -81,7 +82,7 @@ class Progress {
     std::exception_ptr failure_;
 };
 
-// What a task of more than some 100 ms calls now and then: it throws Interrupted where the work is to stop.
+// Long tasks (over 100 ms) call this now and then; it throws Interrupted if the work is to stop.
 class Checkpoint {
   public:
     Checkpoint(const Progress& progress, bool calling) : progress_(progress), calling_(calling) {}
@@ -92,8 +93,8 @@ class Checkpoint {
     bool calling_;
 };
 
-// Call make_worker() once a thread (it may allocate buffers), then worker(task), or worker(task, checkpoint),
-// for each task.
+// Calls make_worker() once per thread (it may allocate buffers), then worker(task), or worker(task,
+// checkpoint), for each task.
 template <class MakeWorker>
 void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make_worker) {
     Progress progress(n_tasks, parallel);
@@ -122,6 +123,22 @@ void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make
     work(true);
     progress.wait();
     progress.rethrow();
+}
+
+// The same for blocks of n items, `size` at a time but for the last: worker(first, count), or worker(first,
+// count, checkpoint).
+template <class MakeWorker>
+void parallel_blocks(std::size_t n, std::size_t size, const Parallel& parallel, MakeWorker make_worker) {
+    parallel_for((n + size - 1) / size, parallel, [&] {
+        return [&, worker = make_worker()](std::size_t block, const Checkpoint& checkpoint) mutable {
+            const std::size_t first = block * size;
+            const std::size_t count = std::min(size, n - first);
+            if constexpr (std::is_invocable_v<decltype(worker)&, std::size_t, std::size_t, const Checkpoint&>)
+                worker(first, count, checkpoint);
+            else
+                worker(first, count);
+        };
+    });
 }
 
 }  // namespace kmosaic

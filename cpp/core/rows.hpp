@@ -1,5 +1,5 @@
-// The data as it is stored: rows of one of four types, C-contiguous, perhaps weighted or counted. Nothing is owned or
-// copied.
+// The data as it is stored: C-contiguous rows of one of four types, optionally with weights or counts.
+// Nothing is owned or copied.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,8 @@ struct Rows {
     Dtype dtype;
     std::size_t n_rows;
     std::size_t n_features;
-    const double* weights;  // n_rows of them, or null: every row counts once
-    // n_rows of them, or null: how many equal rows each stands for. Integer rows without weights only.
+    const double* weights;  // [row], or null: every row counts once
+    // [row], or null: how many equal rows each row stands for. Only for integer rows without weights.
     const std::uint32_t* counts = nullptr;
 
     [[nodiscard]] bool integer() const { return dtype == kUint8 || dtype == kUint16; }
@@ -33,7 +33,7 @@ struct Rows {
     }
 };
 
-// `n_clusters` centroids in float64, one a row.
+// Centroids in float64, [cluster][feature].
 struct Centers {
     const double* data;
     std::size_t n_clusters;

@@ -1,4 +1,4 @@
-// Rows drawn at random by where they stand, so that how they are cut into blocks changes nothing.
+// Rows drawn at random by their positions, so that the division into blocks does not change the sample.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ struct DrawnRow {
     std::int64_t position;
 };
 
-// Those among the positions first, first + 1, ... , n in all, whose key, a hash of position and seed, is below `limit`,
-// ascending; where `present` is given, only those that it marks. Keys are as good as uniform: 2^64 p draws each position
-// with probability p.
+// Draws, in ascending order, those of the n positions from `first` on whose key, a hash of position and seed,
+// is below `limit`; if `present` is given, only positions that it marks. Keys are practically uniform: a
+// limit of 2^64 p draws each position with probability p.
 std::vector<DrawnRow> draw_rows(std::int64_t first, std::size_t n, const std::uint8_t* present,
                                 std::uint64_t seed, std::uint64_t limit, const Parallel& parallel);
 

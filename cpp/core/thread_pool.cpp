@@ -20,7 +20,7 @@ namespace kmosaic {
 
 namespace {
 
-// A thread that has nothing to do looks for work so long before it sleeps: about what lies between the parts of a step.
+// An idle thread polls for work this long before it sleeps: about the time between the parts of a step.
 constexpr auto kLookout = std::chrono::microseconds(200);
 
 struct Job {
@@ -47,7 +47,7 @@ struct Pool {
 Pool* pool = new Pool;
 
 #if defined(__unix__) || defined(__APPLE__)
-// The child of a fork has none of the threads; what they were is left to lie.
+// The child of a fork has none of the threads; their Helpers are leaked.
 [[maybe_unused]] const int at_fork =
     pthread_atfork([] { pool->mutex.lock(); }, [] { pool->mutex.unlock(); }, [] { pool = new Pool; });
 #endif

@@ -1,13 +1,13 @@
-// Threads that wait for work between calls: to start one takes longer than many a step of k-means.
+// Threads that wait for work between calls, since starting a thread takes longer than many steps of k-means.
 #pragma once
 
 #include <functional>
 
 namespace kmosaic {
 
-// Runs `work` on a thread of its own and, that being done, `finished`, when the thread may have been given other work already.
-// False where no thread can be had. A thread that finds no memory to work with finishes without working: what it does others must
-// do in its place. After a fork the child has threads of its own. Nothing is thrown.
+// Runs `work` and then `finished` on another thread; the thread may have been given other work by the time
+// `finished` runs. Returns false if no thread can be started. A thread that finds no memory to work with finishes
+// without working: others must do its part. After a fork the child starts threads of its own. Throws nothing.
 bool run_on_thread(std::function<void()> work, std::function<void()> finished);
 
 }  // namespace kmosaic

@@ -1,4 +1,4 @@
-// Centroids equal to an earlier one: ties go to the lowest index, so no row can belong to them.
+// Centroids equal to an earlier one. Ties go to the lowest index, so no row can belong to them.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,8 @@
 
 namespace kmosaic {
 
-// Equal centroids, whose keys are equal, stand next to each other in the order of keys and bytes.
+// Sorts centroids by key and then by bytes, which makes equal ones adjacent. Equal centroids must have equal
+// keys.
 template <class KeyOf>
 std::vector<std::size_t> duplicate_centers(const Centers& centers, KeyOf key_of) {
     const std::size_t bytes = centers.n_features * sizeof(double);

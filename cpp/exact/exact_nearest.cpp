@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <numeric>
 
+#include "core/numerics.hpp"
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
 
@@ -14,8 +15,8 @@ namespace kmosaic {
 
 namespace {
 
-// The power of two that brings the largest difference near 1: no square can overflow or vanish. 0 where a difference is not
-// finite.
+// The power of two that brings the largest difference near 1, so that no square overflows and the largest
+// does not underflow. 0 if a difference is not finite.
 double scale_of(const double* row, const Centers& centers, const std::vector<std::size_t>& candidates) {
     double largest = 0;
     for (const std::size_t j : candidates)
@@ -44,7 +45,7 @@ DoubleDouble squared_distance(const double* a, const double* b, std::size_t n, d
 
 __extension__ typedef unsigned __int128 Product;
 
-// A sum of products of doubles without rounding: digits of 32 bits, from below 2^-2148 to beyond 2^2048, each in 64 bits, so
+// An exact sum of products of doubles: digits of 32 bits from below 2^-2148 to beyond 2^2048, each in 64 bits, so
 // that carries can wait.
 class ExactSum {
   public:
@@ -91,8 +92,8 @@ class ExactSum {
     std::size_t n_terms_ = 0;
 };
 
-// Whether the row is nearer to `b` than to `a`: |x-b|^2 - |x-a|^2 = sum ((x-b) - (x-a)) ((x-b) + (x-a)), each of the four
-// differences two doubles, so each term sixteen exact products' sum.
+// Whether the row is nearer to `b` than to `a`, by |x-b|^2 - |x-a|^2 = sum ((x-b) - (x-a)) ((x-b) + (x-a)):
+// each difference is two doubles, so that each term is a sum of sixteen exact products.
 bool nearer(const double* row, const double* b, const double* a, std::size_t n) {
     ExactSum sum;
     for (std::size_t f = 0; f < n; ++f) {
@@ -108,8 +109,8 @@ bool nearer(const double* row, const double* b, const double* a, std::size_t n) 
 std::size_t nearest_in_extended_precision(const double* row, const Centers& centers,
                                           const std::vector<std::size_t>& candidates) {
     const std::size_t d = centers.n_features;
-    constexpr double kVanished = 0x1p-900;  // more than what products below float64's least number come to
-    const double uncertain = 32.0 * static_cast<double>(d + 1) * 0x1p-106;
+    constexpr double kVanished = 0x1p-900;  // more than products that underflow add up to
+    const double uncertain = 32.0 * static_cast<double>(d + 1) * kU64 * kU64;  // L15
     const double scale = scale_of(row, centers, candidates);
     if (scale == 0) return candidates[0];
     std::vector<DoubleDouble> distances;
@@ -132,7 +133,7 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
 std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
                     std::vector<double>& distances) {
     const auto d = static_cast<double>(centers.n_features);
-    const double relative = (d / 16 + 8) * 0x1p-53;
+    const double relative = (d / 16 + 8) * kU64;  // L15
     if (candidates.empty()) {
         candidates.resize(centers.n_clusters);
         std::iota(candidates.begin(), candidates.end(), std::size_t{0});

@@ -1,9 +1,5 @@
-// The last word on the nearest of a few centroids: float64 first, then double-double, then exact sums.
-//
-// Sums of squared differences have no cancellation, so the float64 distance has relative error at most
-// (d / 16 + 8) u64 and the double-double one at most 16 (d + 1) u64^2. Centroids whose distances float64 cannot tell
-// apart are measured in double-double; those that double-double cannot tell apart are compared without rounding.
-// What is equal then is a tie, and a tie goes to the lowest index.
+// The exact nearest of a few centroids: decided in float64 where its error bound allows, else in
+// double-double, else by exact sums (L15 in docs/developer/proof.md). Ties go to the lowest index.
 #pragma once
 
 #include <vector>
@@ -12,12 +8,42 @@
 
 namespace kmosaic {
 
-// Below this a float64 sum of squares may have lost its low bits to underflow.
+// Below this a float64 sum of squares may have lost its low bits to underflow (L15).
 constexpr double kUnderflow = 1e-280;
 
-// `candidates` in ascending order, none of them: every centroid; `row` in float64. `distances` is a buffer. Where a value is NaN or
-// a distance infinite, so that nothing is nearest, the first candidate is.
+// `candidates` in ascending order, or none for all centroids; `row` in float64. Fills `distances`, the
+// candidates' squared distances. If a value is NaN or a distance infinite, the first candidate wins.
 std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
                     std::vector<double>& distances);
+
+// One thread's last stage of an assignment step. The kernels' table is one throughout: another thread may
+// select another.
+class ExactNearest {
+  public:
+    ExactNearest(const Rows& rows, const Centers& centers, const Kernels& table)
+        : rows_(rows), centers_(centers), table_(table), row_(rows.n_features) {}
+
+    // The row in float64, valid until the next call.
+    const double* widen(std::size_t row) {
+        table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, row_.data());
+        return row_.data();
+    }
+
+    // The nearest of the candidates, which are in ascending order. Keeps those that float64 cannot tell from
+    // it.
+    std::int32_t operator()(std::size_t row, std::vector<std::size_t>& candidates) {
+        return static_cast<std::int32_t>(nearest(widen(row), centers_, candidates, distances_));
+    }
+
+    // The squared distances of the last call's candidates.
+    [[nodiscard]] const std::vector<double>& distances() const { return distances_; }
+
+  private:
+    const Rows& rows_;
+    const Centers& centers_;
+    const Kernels& table_;
+    std::vector<double> row_;
+    std::vector<double> distances_;
+};
 
 }  // namespace kmosaic

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kBlockRows = 1 << 16;
 
-// Each thread counts for itself, but no more of them than these, or than take the room of the rows' labels.
+// Each thread has counters of its own; there are no more threads than these, or than need the memory of the
+// rows' labels.
 constexpr std::size_t kMinCounters = 2;
 
 KeyKind kind_of(const Rows& rows) {
@@ -25,17 +26,6 @@ KeyKind kind_of(const Rows& rows) {
 std::size_t bits(KeyKind kind) {
     constexpr std::size_t kBits[kKeyKinds] = {8, 16, 24, 16};
     return kBits[kind];
-}
-
-// Calls work(first, n) for blocks of rows.
-template <class MakeWorker>
-void for_blocks(std::size_t n_rows, const Parallel& parallel, MakeWorker make_worker) {
-    parallel_for((n_rows + kBlockRows - 1) / kBlockRows, parallel, [&] {
-        return [&, worker = make_worker()](std::size_t block) {
-            const std::size_t first = block * kBlockRows;
-            worker(first, std::min(kBlockRows, n_rows - first));
-        };
-    });
 }
 
 void write_key(KeyKind kind, std::size_t key, std::size_t index, void* out) {
@@ -64,20 +54,19 @@ DistinctRows::DistinctRows(const Rows& rows, std::size_t most, const Parallel& p
       ranks_(bitmap_.size(), 0) {
     const DistinctRowKernels& kernel = *kernels().distinct_rows;
     std::atomic<std::size_t> found{0};
-    for_blocks(rows.n_rows, parallel, [&] {
+    parallel_blocks(rows.n_rows, kBlockRows, parallel, [&] {
         return [&](std::size_t first, std::size_t n) {
             if (found <= most) found += kernel.mark[kind_](rows.row(first), n, bitmap_.data());
         };
     });
-    size_ = kernel.rank_words(bitmap_.data(), bitmap_.size(), ranks_.data());
+    size_ = kernel.rank(bitmap_.data(), bitmap_.size(), ranks_.data());
 }
 
 void DistinctRows::write_rows(void* out, const Parallel& parallel) const {
-    constexpr std::size_t kWords = 4096;
-    parallel_for((bitmap_.size() + kWords - 1) / kWords, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t last = std::min((block + 1) * kWords, bitmap_.size());
-            for (std::size_t w = block * kWords; w < last; ++w) {
+    constexpr std::size_t kMapBlock = 4096;
+    parallel_blocks(bitmap_.size(), kMapBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t w = first; w < first + count; ++w) {
                 std::size_t index = ranks_[w];
                 for (std::uint64_t left = bitmap_[w]; left != 0; left &= left - 1)
                     write_key(kind_, w * 64 + static_cast<std::size_t>(std::countr_zero(left)), index++, out);
@@ -92,7 +81,7 @@ std::vector<std::uint32_t> DistinctRows::counts(const Rows& rows, const Parallel
     std::mutex mutex;
     const std::size_t max_counters = std::max(rows.n_rows / (size_ + 1), kMinCounters);
     const Parallel few{std::min(parallel.n_threads, max_counters), parallel.interrupted};
-    for_blocks(rows.n_rows, few, [&] {
+    parallel_blocks(rows.n_rows, kBlockRows, few, [&] {
         const std::lock_guard lock(mutex);
         return [&, &own = counters.emplace_back(table_size(), 0U)](std::size_t first, std::size_t n) {
             kernel.count[kind_](rows.row(first), n, set(), own.data());
@@ -109,7 +98,7 @@ void DistinctRows::expand(const Rows& rows, const std::int32_t* distinct_labels,
     const DistinctRowKernels& kernel = *kernels().distinct_rows;
     std::vector<std::int32_t> padded(table_size(), 0);
     std::copy_n(distinct_labels, size_, padded.begin());
-    for_blocks(rows.n_rows, parallel, [&] {
+    parallel_blocks(rows.n_rows, kBlockRows, parallel, [&] {
         return [&](std::size_t first, std::size_t n) {
             kernel.look_up[kind_](rows.row(first), n, set(), padded.data(), labels + first);
         };

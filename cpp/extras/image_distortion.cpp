@@ -9,17 +9,17 @@ namespace kmosaic {
 
 namespace {
 
-// Images of a task: a few milliseconds where images are small and have 50 candidates.
+// Images of a task: a few milliseconds for small images with 50 candidates each.
 constexpr std::size_t kBlock = 32;
 constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kMaxFetched = 64 * kCacheLine;
 
-// The least of some numbers, as many as are wanted.
+// The `wanted` least of some numbers.
 class Least {
   public:
     explicit Least(std::size_t wanted) : wanted_(wanted) {}
 
-    // What a number must not be above to be among them.
+    // A number above this is not among them.
     [[nodiscard]] std::uint64_t limit() const { return heap_.size() < wanted_ ? UINT64_MAX : heap_.front(); }
 
     void clear() { heap_.clear(); }
@@ -38,7 +38,7 @@ class Least {
     std::vector<std::uint64_t> heap_;
 };
 
-// Where the distortions of one image's pairs go, n of them, and which are the nearest so far.
+// Writes the distortions of one image's pairs, and keeps the limit of the nearest ones.
 class Ranking {
   public:
     explicit Ranking(std::size_t wanted) : least_(wanted) {}
@@ -65,7 +65,7 @@ class Ranking {
     std::int64_t* out_ = nullptr;
 };
 
-// What one thread compares images with.
+// One thread's comparisons of images.
 class Comparison {
   public:
     Comparison(const GradientImages& images, const GradientImages& references, const Nearest& nearest)
@@ -78,7 +78,7 @@ class Comparison {
           forth_(nearest.n_nearest),
           back_(nearest.n_nearest) {}
 
-    // Image i and n candidates; `out` is for those n.
+    // Compares image i with n candidates; `out` has n elements.
     void measure(std::size_t i, const std::int32_t* candidates, std::size_t n, const Distortions& out,
                  const Checkpoint& checkpoint) {
         const DistortionKernels& kernel = *kernels().distortion;
@@ -106,7 +106,7 @@ class Comparison {
         return references_.image(static_cast<std::size_t>(candidate));
     }
 
-    // Candidates lie anywhere: without this half of the time went into waiting for them.
+    // Candidates are scattered in memory: without prefetching half of the time was spent waiting for them.
     void fetch(const std::int8_t* gradients) const {
         const std::size_t size = std::min(kGradientPlanes * shape_.height * shape_.width, kMaxFetched);
         for (std::size_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(gradients + at);
@@ -128,11 +128,10 @@ void distortions(const GradientImages& images, const GradientImages& references,
                  const CandidateLists& candidates, const Nearest& nearest, const Distortions& out,
                  const Parallel& parallel) {
     const std::size_t n = candidates.n_candidates;
-    parallel_for((images.n_images + kBlock - 1) / kBlock, parallel, [&] {
+    parallel_blocks(images.n_images, kBlock, parallel, [&] {
         return [&, comparison = Comparison(images, references, nearest)](
-                   std::size_t block, const Checkpoint& checkpoint) mutable {
-            const std::size_t end = std::min((block + 1) * kBlock, images.n_images);
-            for (std::size_t i = block * kBlock; i < end; ++i)
+                   std::size_t first, std::size_t count, const Checkpoint& checkpoint) mutable {
+            for (std::size_t i = first; i < first + count; ++i)
                 comparison.measure(i, candidates.references + i * n, n,
                                    {out.forth + i * n, out.back ? out.back + i * n : nullptr}, checkpoint);
         };

@@ -1,8 +1,8 @@
-// How far images are from being distortions of others: the image distortion model, pair by pair.
+// The image distortion model: how far an image is from being a distortion of another, pair by pair.
 //
-// D. Keysers, T. Deselaers, C. Gollan, H. Ney (2007), "Deformation models for image recognition", IEEE PAMI 29(8),
-// section 3: every pixel of the image, its gradients and those around it, is compared with the pixel of the
-// reference that is most like it and at most `warp` away; neighbouring pixels may go different ways.
+// D. Keysers, T. Deselaers, C. Gollan, H. Ney (2007), "Deformation models for image recognition", IEEE PAMI
+// 29(8), section 3: every pixel of the image, its gradients and those around it, is compared with the pixel
+// of the reference that is most like it and at most `warp` away; neighbouring pixels may go different ways.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ struct CandidateLists {
     std::size_t n_candidates;
 };
 
-// How far pixels may move, and how many of an image's candidates, the nearest, are of interest.
+// How far pixels may move, and how many of each image's candidates, the nearest, need exact distortions.
 struct Nearest {
     std::size_t warp;
     std::size_t n_nearest = SIZE_MAX;
@@ -40,15 +40,16 @@ struct Nearest {
 
 constexpr std::int64_t kFartherThanNearest = INT64_MAX;
 
-// Of each pair (n_images x n_candidates), or kFartherThanNearest where that is more than the n_nearest-th least of the
-// image's: how far the image is from being a distortion of the candidate, and, unless that is null, the candidate of the
-// image.
+// Outputs for each pair (n_images x n_candidates): the distortion of the image against the candidate and,
+// unless `back` is null, of the candidate against the image. A distortion above the n_nearest-th least of the
+// image's is kFartherThanNearest.
 struct Distortions {
     std::int64_t* forth;
     std::int64_t* back = nullptr;
 };
 
-// Nearest candidates should come first: what is surely farther than those before it is not measured to its end.
+// The nearest candidates should come first: a candidate is measured only until it is farther than the
+// n_nearest before it.
 void distortions(const GradientImages& images, const GradientImages& references,
                  const CandidateLists& candidates, const Nearest& nearest, const Distortions& out,
                  const Parallel& parallel);

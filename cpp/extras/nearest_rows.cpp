@@ -13,10 +13,11 @@ namespace kmosaic {
 namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-// Rows of a task times references of a pass: 128 x 528 scores, and 528 references of 160 features, stay in L2.
+// Rows of a task times references of a pass: 128 x 528 scores, and 528 references of 160 features, stay in
+// L2.
 constexpr std::size_t kBlock = 128;
 constexpr std::size_t kPassPanels = 33;
-// Scores looked at together: most such groups have none that is near enough.
+// Scores that are tested together: most such groups have none within the limit.
 constexpr std::size_t kGroup = 48;
 static_assert(kPassPanels * kPanelWidth % kGroup == 0 && kGroup % kPanelWidth == 0);
 
@@ -37,7 +38,7 @@ class Shortlist {
         capacity_ = 4 * n_neighbours + kGroup;
     }
 
-    // Whether scores mean anything: not for a row so large that they would overflow.
+    // Whether there is a limit: not for a row so large that its scores may overflow.
     [[nodiscard]] bool filtered() const { return filtered_; }
     [[nodiscard]] float limit() const { return limit_; }
     [[nodiscard]] const std::vector<Candidate>& candidates() const { return candidates_; }
@@ -47,7 +48,7 @@ class Shortlist {
             if (scores[j] <= limit_) candidates_.push_back({scores[j], static_cast<std::int32_t>(first + j)});
         if (candidates_.size() < capacity_) return;
         shrink(float32);
-        capacity_ = std::max(capacity_, 2 * candidates_.size());  // many ties: look less often
+        capacity_ = std::max(capacity_, 2 * candidates_.size());  // many ties: shrink less often
     }
 
     void shrink(const Float32Filter& float32) {
@@ -75,7 +76,7 @@ struct Search {
     const Float32Filter& float32;
     const Kernels& table;  // one throughout: another thread may select another
 
-    // The reference that a row is; past all of them where it is none.
+    // The index of the reference that is the row itself, or kNotOwn.
     [[nodiscard]] std::size_t own(std::size_t row) const {
         return wanted.own == kNotOwn ? kNotOwn : wanted.own + row;
     }
@@ -102,7 +103,7 @@ class Finder {
     }
 
   private:
-    static constexpr std::size_t kPadded = kBlock + 16;  // to a whole number of any instruction set's groups
+    static constexpr std::size_t kPadded = kBlock + 16;  // whole groups of rows of any instruction set
 
     void load(std::size_t first, std::size_t count) {
         const Rows& rows = search_.rows;
@@ -126,7 +127,7 @@ class Finder {
         for (std::size_t i = 0; i < count; ++i) {
             float* scores = products_.data() + i * n_scores;
             const float least = kernel.scores(scores, search_.float32.norms() + reference, n_scores);
-            const std::size_t own = search_.own(first + i) - reference;  // wraps round where it is before
+            const std::size_t own = search_.own(first + i) - reference;  // wraps round if it is before
             if (own < n_scores) scores[own] = kInfinity;
             if (shortlists_[i].filtered() && least <= shortlists_[i].limit())
                 take(shortlists_[i], scores, n_scores, reference);
@@ -163,7 +164,8 @@ class Finder {
             measure(row, static_cast<std::int32_t>(j));
     }
 
-    // Spare lanes of the last panel, and the row itself, have infinite scores: they come where nothing is ruled out yet.
+    // Spare lanes of the last panel, and the row itself, have infinite scores; they are listed while there is
+    // no limit yet.
     void measure(std::size_t row, std::int32_t index) {
         const auto j = static_cast<std::size_t>(index);
         if (j >= search_.references.n_clusters || j == search_.own(row)) return;
@@ -188,10 +190,10 @@ void nearest_rows(const Rows& rows, const Centers& references, const NeighbourSe
     check_finite(references);
     const Float32Filter float32(references, rows.dtype, Duplicates::kKept);
     const Search all{rows, references, search, float32, kernels()};
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, finder = Finder(all)](std::size_t block, const Checkpoint& checkpoint) mutable {
-            const std::size_t first = block * kBlock;
-            finder(first, std::min(kBlock, rows.n_rows - first), result, checkpoint);
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&, finder = Finder(all)](std::size_t first, std::size_t count,
+                                         const Checkpoint& checkpoint) mutable {
+            finder(first, count, result, checkpoint);
         };
     });
 }

@@ -1,8 +1,6 @@
-// The nearest of many rows, exactly: float32 screening rules out all but a few, float64 orders those.
-//
-// The bound is the one of filters/float32_filter.hpp. With t_j the computed scores, each within E of the true one, and T the
-// k-th smallest t_j seen so far: k references have true scores of at most T + E, so none whose t_j is above T + 2E is
-// among the k nearest.
+// The k nearest of many rows: the float32 filter rules out all but a few, which are ordered by float64
+// distances. A reference whose score is more than 2 E above the k-th least score so far is not among the k
+// nearest: L4 in docs/developer/proof.md.
 #pragma once
 
 #include <cstdint>
@@ -20,14 +18,15 @@ struct NeighbourSearch {
     std::size_t own;
 };
 
-// n_neighbours a row, nearest first.
+// [row][neighbour], nearest first.
 struct NeighbourLists {
     std::int32_t* indices;
     double* squares;
 };
 
-// Ties go to the lowest index, as float64 sums of squared differences tell. There must be that many references.
+// Orders by float64 sums of squared differences; ties go to the lowest index. There must be at least
+// n_neighbours references.
 void nearest_rows(const Rows& rows, const Centers& references, const NeighbourSearch& search,
-                  const NeighbourLists& found, const Parallel& parallel);
+                  const NeighbourLists& result, const Parallel& parallel);
 
 }  // namespace kmosaic

@@ -12,7 +12,7 @@ std::size_t round_up(std::size_t n, std::size_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
 
-// Whole panels, or an even part of one.
+// Whole panels, or a half, quarter, ... of one.
 std::size_t lanes_for(std::size_t n_clusters, std::size_t max_groups) {
     const std::size_t lanes = std::bit_ceil((n_clusters + max_groups - 1) / max_groups);
     return lanes <= kPanelWidth ? lanes : round_up((n_clusters + max_groups - 1) / max_groups, kPanelWidth);
@@ -28,7 +28,7 @@ class Bisection {
         std::iota(order_.begin(), order_.end(), 0);
     }
 
-    // Centroids order_[first, last) to groups [group, group + n_groups).
+    // Assigns the centroids order_[first, last) to groups [group, group + n_groups).
     void split(std::size_t first, std::size_t last, std::size_t group, std::size_t n_groups) {
         if (n_groups == 1) {
             for (std::size_t i = first; i < last; ++i) {
@@ -40,7 +40,7 @@ class Bisection {
         }
         const std::size_t n_left = n_groups / 2;
         const std::size_t middle = first + (last - first) * n_left / n_groups;
-        const std::vector<float> positions = along_the_longest_way(first, last);
+        const std::vector<float> positions = project_on_diameter(first, last);
         const auto begin = order_.begin();
         std::nth_element(begin + static_cast<std::ptrdiff_t>(first),
                          begin + static_cast<std::ptrdiff_t>(middle),
@@ -58,8 +58,8 @@ class Bisection {
         return points_.data() + static_cast<std::size_t>(order_[i]) * width_;
     }
 
-    // Each centroid's place, by number, between two that are far apart.
-    std::vector<float> along_the_longest_way(std::size_t first, std::size_t last) const {
+    // Each centroid's position, by index, along the line between two that are far apart.
+    std::vector<float> project_on_diameter(std::size_t first, std::size_t last) const {
         const std::size_t a = farthest_from(point(first), first, last);
         const std::size_t b = farthest_from(point(a), first, last);
         std::vector<float> positions(order_.size(), 0.0F);

@@ -1,5 +1,6 @@
-// In which lane of which panel each centroid stands. Lanes are cut into groups that share a bound, and a group holds
-// centroids near each other: then few groups are near a row, and one far-moving centroid spoils few bounds.
+// The lane of each centroid. Lanes are divided into groups that share a lower bound (Ding et al. 2015). A
+// group holds centroids near each other, so that few groups are near a row and a fast-moving centroid loosens
+// few bounds.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +12,15 @@
 namespace kmosaic {
 
 struct CenterGroups {
-    // At most so many groups, a power of two.
+    // `max_groups` is a power of two.
     CenterGroups(std::size_t n_clusters, std::size_t max_groups);
 
-    // Place centroids, given as n_clusters points of `width` values, by bisection.
+    // Assigns centroids, given as n_clusters points of `width` values, to lanes by bisection.
     void assign_lanes(const std::vector<float>& points, std::size_t width);
 
     [[nodiscard]] std::size_t n_lanes() const { return centroid_of.size(); }
     [[nodiscard]] std::size_t n_panels() const { return n_lanes() / kPanelWidth; }
-    // Panels that share one bound; 1 where groups share a panel.
+    // Panels that share a bound; 1 where several groups share a panel.
     [[nodiscard]] std::size_t panels_per_group() const {
         return (lanes_per_group + kPanelWidth - 1) / kPanelWidth;
     }
@@ -27,7 +28,7 @@ struct CenterGroups {
 
     std::size_t n_groups;
     std::size_t lanes_per_group;
-    std::vector<std::int32_t> centroid_of;  // by lane; -1: none
+    std::vector<std::int32_t> centroid_of;  // by lane; -1 for a spare lane
     std::vector<std::int32_t> lane_of;      // by centroid
 };
 

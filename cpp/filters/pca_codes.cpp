@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/numerics.hpp"
 #include "filters/pca_projection.hpp"
 
 namespace kmosaic {
@@ -13,24 +14,24 @@ namespace {
 constexpr std::size_t kBlock = 96;  // a multiple of the kernels' groups of rows
 constexpr std::size_t kMeanSample = 1024;
 constexpr std::size_t kPanels = kPcaFeatures / kPanelWidth;
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
-float above(double value) {
-    return std::nextafter(static_cast<float>(value), kInfinity);
-}
-
-// Steps that are tried: those that reach the widest of a sample's values, and shorter and shorter ones. What lies beyond their
-// reach is part of a row's error, and so is half a step of each value.
+// Quantisation steps to try: first one that reaches beyond the largest of a sample's values, then shorter and
+// shorter ones. A shorter step rounds values less, but more of them lie beyond its range; both are part of a
+// row's error.
 constexpr double kMargin = 1.25;
 constexpr double kShorter = 0.85;
 constexpr int kTries = 12;
+
+// The float32 rounding of the kernel's sums of 64 squares (L9), and of quotients of up to 256.
+constexpr double kSumRounding = 1e-5;
+constexpr double kQuotientRounding = 1e-3;
 
 }  // namespace
 
 PcaCodes::PcaCodes(const QuantizedRows& codes, const Kernels& table, const Parallel& parallel)
     : codes_(codes) {
     if (codes.n_rows() == 0) return;
-    place_mean();
+    set_mean();
     measure(table, parallel);
 }
 
@@ -42,7 +43,7 @@ PcaCodes::PcaCodes(const QuantizedRows& codes, double max_outside_share, const K
     if (projected()) encode(table, parallel);
 }
 
-void PcaCodes::place_mean() {
+void PcaCodes::set_mean() {
     const std::size_t n = std::min(codes_.n_rows(), kMeanSample);
     std::vector<std::uint32_t> sums(codes_.n_features(), 0);
     for (std::size_t i = 0; i < n; ++i) {
@@ -55,10 +56,9 @@ void PcaCodes::place_mean() {
 
 void PcaCodes::measure(const Kernels& table, const Parallel& parallel) {
     norms_.resize(codes_.n_rows());
-    parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t end = std::min((block + 1) * kBlock, codes_.n_rows());
-            for (std::size_t i = block * kBlock; i < end; ++i)
+    parallel_blocks(codes_.n_rows(), kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i)
                 norms_[i] = static_cast<float>(std::sqrt(static_cast<double>(
                     table.bytes->squared_distance(codes_[i], mean_.data(), codes_.n_features()))));
         };
@@ -66,7 +66,7 @@ void PcaCodes::measure(const Kernels& table, const Parallel& parallel) {
     largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
 }
 
-// The step that leaves a sample's rows the least error.
+// The step that gives a sample's rows the least total error.
 float PcaCodes::best_step(const Kernels& table) const {
     std::vector<const std::uint8_t*> sample(std::min<std::size_t>(codes_.n_rows(), 1024));
     for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = codes_[i * codes_.n_rows() / sample.size()];
@@ -100,27 +100,24 @@ void PcaCodes::encode(const Kernels& table, const Parallel& parallel) {
     pca_codes_.resize(codes_.n_rows() * kPcaFeatures);
     const float inverse = 1 / best_step(table);
     beta_ = projection_.tau / static_cast<double>(inverse);
-    parallel_for((codes_.n_rows() + kBlock - 1) / kBlock, parallel, [&] {
+    parallel_blocks(codes_.n_rows(), kBlock, parallel, [&] {
         return [&, rows = std::vector<const std::uint8_t*>(kBlock),
-                products = std::vector<std::int32_t>(kBlock * kPcaFeatures)](std::size_t block) mutable {
-            const std::size_t first = block * kBlock;
-            const std::size_t n = std::min(kBlock, codes_.n_rows() - first);
+                products = std::vector<std::int32_t>(kBlock * kPcaFeatures)](std::size_t first,
+                                                                             std::size_t n) mutable {
             for (std::size_t i = 0; i < n; ++i) rows[i] = codes_[first + i];
             table.bytes->products(rows.data(), n, codes_.n_quads(), projection_.panels.data(), kPanels,
                                   products.data());
             for (std::size_t i = 0; i < n; ++i) {
                 const std::int32_t* product = products.data() + i * kPcaFeatures;
                 std::uint8_t* out = pca_codes_.data() + (first + i) * kPcaFeatures;
-                const Quantised found =
+                const Quantised quantised =
                     table.bytes->quantise(product, projection_.of_mean.data(), inverse, kPcaFeatures, out);
-                // Float32's rounding: of quotients of up to 256 together within 1e-3; of farther ones, and of all squares, within
-                // 1e-5 of the error.
-                pca_errors_[first + i] =
-                    above(beta_ * (std::sqrt(static_cast<double>(found.error_square)) * (1 + 1e-5) + 1e-3));
+                const double error = std::sqrt(static_cast<double>(quantised.error_square));
+                pca_errors_[first + i] = above(beta_ * (error * (1 + kSumRounding) + kQuotientRounding));
                 const double norm = static_cast<double>(norms_[first + i]);
-                const double inside = projection_.tau * projection_.tau * static_cast<double>(found.square);
-                // Float32's rounding of 64 squares and of the norm: less than 1e-5 of either.
-                const double outside = norm * norm * (1 + 1e-5) - inside * (1 - 1e-5);
+                const double inside =
+                    projection_.tau * projection_.tau * static_cast<double>(quantised.square);
+                const double outside = norm * norm * (1 + kSumRounding) - inside * (1 - kSumRounding);
                 outside_norms_[first + i] = above(std::sqrt(std::max(outside, 0.0)));
             }
         };

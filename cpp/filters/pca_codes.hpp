@@ -1,17 +1,13 @@
-// What is known of each row once and for all: how far it is from a mean, and a sketch of it in 64 bytes.
+// PCA codes: the part of each row in a subspace of 64 dimensions, in 64 bytes, and the norm of the rest.
 //
-// Let m be whole numbers near the rows' mean, u = v - m (v: the row's bytes), and P a 64 x n_features matrix whose rows
-// span the directions in which the rows differ most (found on a sample; any P is certain, a good one rules out more).
-// P = tau P' with P' int8, so P u is an exact integer times tau, and tau is such that |P u| <= |u|: the largest
-// eigenvalue of G = P P^T is at most 1. Then with `rest` the part of u outside the rows of P,
+// With m whole numbers near the mean row, u = v - m and P a 64 x n_features matrix with |P u| <= |u|:
 //
-//   |rest|^2 = |u|^2 - (P u)^T G^-1 (P u) <= |u|^2 - |P u|^2.
+//   P u = beta (z - 128) + eta,                     z the row's code, |eta| <= pca_error(row)
+//   |part of u outside the rows of P| <= outside_norm(row) = sqrt(|u|^2 - |P u|^2), rounded up
 //
-// A row's sketch is z with P u = beta (z - 128) + eta, z bytes, |eta| <= the row's `pca_error`: rounding, and what lies beyond
-// z's range.
-//
-// Without P (where it would not pay: assign/plan.hpp) there are no sketches, and the rows' own bytes take their place; rest
-// is then |delta|.
+// L9 in docs/developer/proof.md. Any P is correct; the directions in which the rows differ most rule out the
+// most centroids. Where P does not pay (assign/plan.hpp) there are no PCA codes: the rows' own bytes take their
+// place, and outside_norm is |delta|.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +22,18 @@ namespace kmosaic {
 constexpr std::size_t kPcaFeatures = 64;
 constexpr std::size_t kPcaQuads = kPcaFeatures / 4;
 
-// P, and what is certain of it.
+// Bounds of |u| / norm: |u| is stored in float32 (L12).
+constexpr double kNormUp = 1 + 0x1p-22;
+constexpr double kNormDown = 1 - 0x1p-22;
+
+// P = tau P', P' int8.
 struct PcaProjection {
     std::vector<std::int8_t> panels;    // P', [panel][quad][lane][4]
     std::vector<float> float_panels;    // P', [panel][feature][lane]
-    std::vector<double> gram;           // P' P'^T, 64 x 64
+    std::vector<double> gram;           // P' P'^T, 64 x 64, exactly
     std::vector<std::int32_t> of_mean;  // P' m
     double tau = 0;
-    double min_eigenvalue = 0;  // of tau^2 gram, at least
+    double min_eigenvalue = 0;  // of G = P P^T, a lower bound; the largest is at most 1
     double outside_share = 1;   // of a sample's squares; 1 where there are fewer directions than rows of P'
 };
 
@@ -48,12 +48,12 @@ class PcaCodes {
     [[nodiscard]] bool projected() const { return !projection_.panels.empty(); }
     [[nodiscard]] const PcaProjection& projection() const { return projection_; }
     [[nodiscard]] const std::vector<std::uint8_t>& mean() const { return mean_; }
-    // What the coarse codes of centroids are multiplied with.
+    // The bytes that the coarse codes of centroids are multiplied with.
     [[nodiscard]] const std::uint8_t* row(std::size_t i) const {
         return projected() ? pca_codes_.data() + i * kPcaFeatures : codes_[i];
     }
     [[nodiscard]] std::size_t n_quads() const { return projected() ? kPcaQuads : codes_.n_quads(); }
-    [[nodiscard]] float norm(std::size_t i) const { return norms_[i]; }  // |u|, within one part in 2^23
+    [[nodiscard]] float norm(std::size_t i) const { return norms_[i]; }  // |u|, within 2^-23 of it
     [[nodiscard]] const std::vector<float>& norms() const { return norms_; }
     [[nodiscard]] float outside_norm(std::size_t i) const {
         return outside_norms_.empty() ? codes_.error(i) : outside_norms_[i];
@@ -66,7 +66,7 @@ class PcaCodes {
     [[nodiscard]] float largest_norm() const { return largest_norm_; }
 
   private:
-    void place_mean();
+    void set_mean();
     void measure(const Kernels& table, const Parallel& parallel);
     [[nodiscard]] float best_step(const Kernels& table) const;
     void encode(const Kernels& table, const Parallel& parallel);

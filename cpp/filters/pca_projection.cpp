@@ -4,6 +4,10 @@
 #include <cmath>
 #include <iterator>
 
+#include "core/numerics.hpp"
+#include "core/panels.hpp"
+#include "kernels/split_mix.hpp"
+
 namespace kmosaic {
 
 namespace {
@@ -11,12 +15,13 @@ namespace {
 constexpr std::size_t kP = kPcaFeatures;
 constexpr std::size_t kPanels = kP / kPanelWidth;
 
-// Rows of a part of the sample, and how many parts each iteration goes through: few show roughly where to look.
+// Rows in a part of the sample, and how many parts each iteration goes through: the first iterations need
+// only few.
 constexpr std::size_t kPart = 512;
 constexpr std::size_t kParts[] = {1, 1, 2, 4};
 constexpr std::size_t kMaxParts = *std::max_element(std::begin(kParts), std::end(kParts));
 
-// One vector a row, as many as kP.
+// kP vectors, one a row.
 using Basis = std::vector<float>;
 
 // out (n x kP) = rows (n x width) times the transpose of the basis (kP x width).
@@ -29,11 +34,9 @@ std::vector<float> times(const std::vector<float>& rows, std::size_t width, cons
     const std::size_t n = rows.size() / width;
     std::vector<float> out(n * kP);
     const std::size_t step = table.float32->row_group;
-    parallel_for((n + step - 1) / step, parallel, [&] {
-        return [&, padded = std::vector<float>(step * width),
-                part = std::vector<float>(step * kP)](std::size_t task) mutable {
-            const std::size_t first = task * step;
-            const std::size_t count = std::min(step, n - first);
+    parallel_blocks(n, step, parallel, [&] {
+        return [&, padded = std::vector<float>(step * width), part = std::vector<float>(step * kP)](
+                   std::size_t first, std::size_t count) mutable {
             std::copy_n(rows.data() + first * width, count * width, padded.data());
             table.float32->products(padded.data(), step, width, panels.data(), kPanels, part.data());
             std::copy_n(part.data(), count * kP, out.data() + first * kP);
@@ -42,7 +45,7 @@ std::vector<float> times(const std::vector<float>& rows, std::size_t width, cons
     return out;
 }
 
-// Square by square: whole cache lines are read, and whole ones written.
+// Transposes in squares, so that whole cache lines are read and written.
 std::vector<float> transposed(const std::vector<float>& matrix, std::size_t width) {
     constexpr std::size_t kSide = 16;
     const std::size_t n = matrix.size() / width;
@@ -67,7 +70,7 @@ double dot(const float* a, const float* b, std::size_t n) {
     return total;
 }
 
-// Gram-Schmidt. A vector of which nothing is left becomes zero.
+// Modified Gram-Schmidt. A vector that depends on those before it becomes zero.
 void orthonormalise(Basis& basis, std::size_t width) {
     for (std::size_t p = 0; p < kP; ++p) {
         float* vector = basis.data() + p * width;
@@ -83,7 +86,8 @@ void orthonormalise(Basis& basis, std::size_t width) {
     }
 }
 
-// Spreads what is in the first vectors evenly over all, so that 8 bits hold each equally well: times a Hadamard matrix.
+// Multiplies by a Hadamard matrix, which spreads the variance of the first directions evenly over all, so
+// that 8 bits hold each of them equally well.
 void spread(Basis& basis, std::size_t width) {
     for (std::size_t half = 1; half < kP; half *= 2)
         for (std::size_t p = 0; p < kP; ++p) {
@@ -98,7 +102,7 @@ void spread(Basis& basis, std::size_t width) {
         }
 }
 
-// A part of a sample from everywhere, less the mean.
+// Part of a sample spread over all rows, less the mean.
 std::vector<float> centred_part(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
                                 std::size_t part) {
     std::vector<float> sample(kPart * codes.n_features());
@@ -113,16 +117,11 @@ std::vector<float> centred_part(const QuantizedRows& codes, const std::vector<st
 Basis starting_basis(std::size_t width) {
     Basis basis(kP * width);
     std::uint64_t state = 1;
-    for (float& value : basis) {  // Steele, Lea, Flood (2014), SplitMix64
-        state += 0x9e3779b97f4a7c15ULL;
-        std::uint64_t z = (state ^ (state >> 30)) * 0xbf58476d1ce4e5b9ULL;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-        value = (z >> 63) ? 1.0F : -1.0F;
-    }
+    for (float& value : basis) value = split_mix(state += kSplitMixStep) >> 63 ? 1.0F : -1.0F;
     return basis;
 }
 
-// An upper bound of |lambda| for a symmetric matrix: lambda^8 <= |A^8|_F.
+// An upper bound of |lambda| for a symmetric matrix: lambda^8 <= |A^8|_F (L9).
 double eigenvalue_bound(std::vector<double> matrix) {
     std::vector<double> square(kP * kP);
     double scale = 1;
@@ -137,7 +136,7 @@ double eigenvalue_bound(std::vector<double> matrix) {
     }
     double sum = 0;
     for (const double value : matrix) sum += value * value;
-    return std::pow(std::sqrt(sum), 1 / scale) * (1 + 1e-9) + 1e-12;
+    return std::pow(std::sqrt(sum), 1 / scale) * kUp64 + 1e-12;  // L9
 }
 
 // P' = the basis in int8, its Gram matrix, and tau.
@@ -180,7 +179,7 @@ PcaProjection quantised(const Basis& basis, std::size_t width, int largest_code)
     projection.tau = 1 / std::sqrt(mean * (1 + bound));
     projection.min_eigenvalue = (1 - bound) / (1 + bound);
     if (projection.min_eigenvalue < 0.5)
-        projection.panels.clear();  // vectors missing: fewer directions than kP
+        projection.panels.clear();  // the rows lie in fewer than kP directions
     return projection;
 }
 

@@ -6,21 +6,27 @@
 #include <cstring>
 #include <limits>
 
+#include "core/numerics.hpp"
 #include "exact/duplicate_centers.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-constexpr double kU32 = 0x1p-24;
 constexpr std::size_t kP = kPcaFeatures;
 constexpr std::size_t kPcaPanels = kP / kPanelWidth;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Centroids a task works on: several times the kernels' groups of rows.
 constexpr std::size_t kBlock = 24;
+// Rounding in float64 (L12): of w, as a share of |w| + |m|; of a score, as a share of (|w| + |m| + the
+// largest |u|)^2.
+constexpr double kCodeRounding = 8 * kU64;
+constexpr double kScoreRounding = 1e-12;
 
-float above(double value) {
-    return std::nextafter(static_cast<float>(value), kInfinity);
+double norm_of(const std::vector<std::uint8_t>& values) {
+    double square = 0;
+    for (const std::uint8_t value : values) square += static_cast<double>(value) * value;
+    return std::sqrt(square);
 }
 
 }  // namespace
@@ -31,6 +37,7 @@ QuantizedCenters::QuantizedCenters(const QuantizedRows& codes, const PcaCodes& p
       pca_codes_(pca_codes),
       table_(table),
       n_clusters_(n_clusters),
+      mean_norm_(norm_of(pca_codes.mean())),
       previous_(n_clusters * codes.n_features()),
       moved_(n_clusters, std::numeric_limits<double>::infinity()),
       fine_codes_(n_clusters * codes.n_bytes(), 0),
@@ -48,7 +55,8 @@ QuantizedCenters::QuantizedCenters(const QuantizedRows& codes, const PcaCodes& p
       duplicate_(n_clusters, 0),
       coarse_sizes_(n_clusters, 0.0) {}
 
-// One thread's work on a block of centroids, from where they are now to their lanes, where they have any.
+// One thread's work on a block of centroids: encodes those that moved and writes them to their lanes, if they
+// have any.
 class QuantizedCenters::Updater {
   public:
     Updater(QuantizedCenters& all, const Centers& centers, bool grouped)
@@ -61,28 +69,27 @@ class QuantizedCenters::Updater {
           rows_(all.pca_codes_.projected() ? step_ * center_.size() : 0),
           products_(step_ * kP) {}
 
-    void operator()(std::size_t block) {
+    void operator()(std::size_t first, std::size_t count) {
         moved_.clear();
-        const std::size_t end = std::min((block + 1) * kBlock, all_.n_clusters_);
-        for (std::size_t j = block * kBlock; j < end; ++j)
-            if (take_in(j)) moved_.push_back(j);
+        for (std::size_t j = first; j < first + count; ++j)
+            if (encode_moved(j)) moved_.push_back(j);
         if (all_.pca_codes_.projected()) project();
         for (std::size_t i = 0; grouped_ && i < moved_.size(); ++i) all_.set_lane(moved_[i]);
     }
 
   private:
-    bool take_in(std::size_t j) {
+    // Returns whether the centroid has moved.
+    bool encode_moved(std::size_t j) {
         const std::size_t d = center_.size();
-        all_.codes_.to_code_units(centers_.row(j), center_.data());
         double* before = all_.previous_.data() + j * d;
-        if (grouped_ && std::memcmp(before, center_.data(), d * sizeof(double)) == 0) {
+        if (grouped_ && std::memcmp(before, centers_.row(j), d * sizeof(double)) == 0) {
             all_.moved_[j] = 0;
             return false;
         }
-        all_.moved_[j] =
-            grouped_ ? std::sqrt(all_.table_.exact->squared_distance(before, center_.data(), d)) * (1 + 1e-9)
-                     : std::numeric_limits<double>::infinity();
-        std::copy_n(center_.data(), d, before);
+        all_.moved_[j] = grouped_ ? all_.codes_.drift(before, centers_.row(j), *all_.table_.exact)
+                                  : std::numeric_limits<double>::infinity();
+        std::copy_n(centers_.row(j), d, before);
+        all_.codes_.to_code_units(centers_.row(j), center_.data());
         float* offsets = rows_.empty() ? all_.points_.data() + j * d : rows_.data() + moved_.size() * d;
         all_.encode(j, center_.data(), offsets);
         return true;
@@ -104,23 +111,21 @@ class QuantizedCenters::Updater {
     bool grouped_;
     std::size_t step_;
     std::vector<double> center_;
-    std::vector<float> rows_;  // w in float32, of those moved, where rows have sketches
+    std::vector<float> rows_;  // w in float32, of those moved, where rows have PCA codes
     std::vector<float> products_;
     std::vector<std::size_t> moved_;
 };
 
 const std::vector<double>& QuantizedCenters::update(const Centers& centers, const Parallel& parallel) {
     const bool grouped = center_groups_.centroid_of[0] >= 0;
-    parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {
-        return [updater = Updater(*this, centers, grouped)](std::size_t block) mutable { updater(block); };
-    });
+    parallel_blocks(n_clusters_, kBlock, parallel, [&] { return Updater(*this, centers, grouped); });
     std::fill(duplicate_.begin(), duplicate_.end(), std::uint8_t{0});
     const auto key_of = [&](std::size_t j) { return std::bit_cast<std::uint64_t>(encoded_[j].square); };
     for (const std::size_t copy : duplicate_centers(centers, key_of)) duplicate_[copy] = 1;
     largest_norm_ = 0;
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
-    largest_norm_ *= 1 + 1e-9;
+    largest_norm_ *= kUp64;
     if (grouped)
         find_slack();
     else
@@ -135,25 +140,27 @@ void QuantizedCenters::encode(std::size_t centroid, const double* center, float*
     table_.bytes->encode(center, pca_codes_.mean().data(), d,
                          fine_codes_.data() + centroid * codes_.n_bytes(),
                          residual_codes_.data() + centroid * codes_.n_bytes(), offsets, &encoded);
+    // L10, L12
+    const double norm = std::sqrt(encoded.square) * kUp64;
+    const double size = norm + mean_norm_ + static_cast<double>(pca_codes_.largest_norm());
     fine_[centroid] = {encoded.square + 2 * encoded.step * encoded.mean_product, 2 * encoded.step,
-                       2 * std::sqrt(encoded.error_square) * (1 + 1e-9),
-                       2 * std::sqrt(encoded.square) * (1 + 1e-9)};
+                       2 * std::sqrt(encoded.error_square) * kUp64,
+                       2 * (norm + kCodeRounding * (norm + mean_norm_)), kScoreRounding * size * size};
 }
 
 void QuantizedCenters::regroup(const Parallel& parallel) {
     center_groups_.assign_lanes(points_, width_of_points());
     std::fill(constants_.begin(), constants_.end(), kInfinity);
     std::fill(moved_.begin(), moved_.end(), std::numeric_limits<double>::infinity());
-    parallel_for((n_clusters_ + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            for (std::size_t j = block * kBlock; j < std::min((block + 1) * kBlock, n_clusters_); ++j)
-                set_lane(j);
+    parallel_blocks(n_clusters_, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t j = first; j < first + count; ++j) set_lane(j);
         };
     });
     find_slack();
 }
 
-// Put a centroid's codes into its lane.
+// Writes a centroid's codes to its lane.
 void QuantizedCenters::set_lane(std::size_t centroid) {
     pca_codes_.projected() ? set_coarse_lane(centroid) : set_fine_lane(centroid);
 }
@@ -188,7 +195,7 @@ void QuantizedCenters::set_coarse_lane(std::size_t centroid) {
     for (std::size_t p = 0; p < kP; ++p) inside[p] = projection.tau * static_cast<double>(products[p]);
     double again[kP];  // G P w
     gram_times(inside, again);
-    double wanted[kP];  // G^-1 P w nearly: b
+    double wanted[kP];  // (2 I - G) P w, nearly G^-1 P w; b is this, quantised
     double largest = 0;
     double square = 0;
     for (std::size_t p = 0; p < kP; ++p) {
@@ -217,13 +224,13 @@ void QuantizedCenters::set_coarse_lane(std::size_t centroid) {
         const double r = inside[p] - g * products_of_codes[p];
         residual_square += r * r;
     }
-    // P w was rounded: each product of |w| and a row of P, of length 1 at most, by so much.
+    // The rounding of P w in float32 (L11): rows of P are no longer than 1.
     const auto d = static_cast<double>(codes_.n_features());
     const double additions = std::min(d, static_cast<double>(kFeatureChunk)) + d / kFeatureChunk + 4;
     const double rounding =
         1.01 * additions * kU32 * std::sqrt(encoded.square) * std::sqrt(static_cast<double>(kP));
     const double inside_norm = std::max(std::sqrt(std::max(square, 0.0)) - 1.5 * rounding, 0.0);
-    const double outside = std::sqrt(std::max(encoded.square * (1 + 1e-9) - inside_norm * inside_norm, 0.0));
+    const double outside = std::sqrt(std::max(encoded.square * kUp64 - inside_norm * inside_norm, 0.0));
     constants_[lane] = static_cast<float>(encoded.square + 2 * pca_codes_.beta() * g * 128 * sum);
     scales_[lane] = static_cast<float>(2 * pca_codes_.beta() * g);
     norm_errors_[lane] =
@@ -242,7 +249,7 @@ void QuantizedCenters::find_slack() {
         excluded_[p] = static_cast<std::uint16_t>(out);
     }
     const auto n_features = static_cast<double>(4 * pca_codes_.n_quads());
-    double largest = 0;
+    double largest = 0;  // of the sums of the sizes of a score's terms (L12)
     for (std::size_t l = 0; l < center_groups_.n_lanes(); ++l) {
         if (center_groups_.centroid_of[l] < 0) continue;
         const double product = static_cast<double>(scales_[l]) * 255 * 127 * n_features;
@@ -250,7 +257,10 @@ void QuantizedCenters::find_slack() {
                              static_cast<double>(norm_errors_[l] + outside_errors_[l]);
         largest = std::max(largest, std::fabs(static_cast<double>(constants_[l])) + product + error);
     }
-    coarse_slack_ = 8 * kU32 * largest + 1e-6;
+    double rounding = 0;
+    for (const Fine& fine : fine_) rounding = std::max(rounding, fine.rounding);
+    // L12
+    coarse_slack_ = 8 * kU32 * largest + 2 * rounding + 1e-6;
     largest_size_ = *std::max_element(coarse_sizes_.begin(), coarse_sizes_.end());
 }
 
@@ -302,10 +312,9 @@ BytePanel QuantizedCenters::panel(const FastCenters& fast_centers) const {
 Interval QuantizedCenters::score(std::size_t i, std::size_t centroid, std::int32_t product) const {
     const Fine& fine = fine_[centroid];
     const double score = fine.constant - fine.scale * product;
-    // float32's rounding of |u|, and float64's of the score.
-    const double error = static_cast<double>(pca_codes_.norm(i)) * (1 + 0x1p-22) * fine.norm_error +
-                         static_cast<double>(codes_.error(i)) * fine.outside_error +
-                         1e-12 * (std::fabs(fine.constant) + fine.scale * std::fabs(product));
+    // L10, L12
+    const double error = static_cast<double>(pca_codes_.norm(i)) * kNormUp * fine.norm_error +
+                         static_cast<double>(codes_.error(i)) * fine.outside_error + fine.rounding;
     return {score - error, score + error};
 }
 
@@ -315,12 +324,11 @@ Interval QuantizedCenters::refined_score(std::size_t i, std::size_t centroid, co
     const EncodedCenter& encoded = encoded_[centroid];
     const double residual = 2 * encoded.residual_step * (residual_product - encoded.residual_mean_product);
     const double middle = (score.low + score.high) / 2 - residual;
-    // As above, and what the middle of an interval has been rounded by.
-    const double error = 2 * static_cast<double>(pca_codes_.norm(i)) * (1 + 0x1p-22) *
-                             std::sqrt(encoded.residual_error_square) * (1 + 1e-9) +
-                         static_cast<double>(codes_.error(i)) * fine.outside_error +
-                         2e-12 * (std::fabs(fine.constant) + std::fabs(score.low) + std::fabs(score.high) +
-                                  std::fabs(residual));
+    // L10, L12
+    const double error = 2 * static_cast<double>(pca_codes_.norm(i)) * kNormUp *
+                             std::sqrt(encoded.residual_error_square) * kUp64 +
+                         static_cast<double>(codes_.error(i)) * fine.outside_error + 2 * fine.rounding +
+                         kScoreRounding * (std::fabs(score.low) + std::fabs(score.high));
     return {std::max(score.low, middle - error), std::min(score.high, middle + error)};
 }
 

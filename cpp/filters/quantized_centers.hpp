@@ -1,33 +1,19 @@
-// Centroids as int8 codes: intervals that certainly hold a row's score for each of them.
+// Quantised centroids: intervals that contain a row's score for each centroid, by integer dot products.
 //
-// A row is X = v + delta (quantized_rows.hpp), u = v - m (pca_codes.hpp). With w = c - m for a centroid c, the distance is
-// |X - c|^2 = |X - m|^2 + s, and the score
+// With w = c - m for a centroid c, a row X = v + delta and u = v - m, the score
 //
-//   s = |w|^2 - 2 u.w - 2 delta.w,      |delta.w| <= |delta| |w|   (Cauchy-Schwarz)
+//   s = |X - c|^2 - |X - m|^2 = |w|^2 - 2 u.w - 2 delta.w
 //
-// is least for the nearest centroid. Two ways to bound u.w by integer dot products:
+// is least for the nearest centroid. Three ways to bound it, by the codes q (w = t q + e) and r (e = t' r +
+// f) of w and, for rows with PCA codes, the code q of b (P w = G b nearly):
 //
-// Fine: w = t q + e, q int8. Then u.w = t v.q - t m.q + u.e and |u.e| <= |u| |e|, so
+//   fine      (|w|^2 + 2 t m.q) - 2 t v.q                       +- (2 |u| |e| + 2 |delta| |w|)
+//   refined   the same - 2 t' (v.r - m.r)                       +- (2 |u| |f| + 2 |delta| |w|)
+//   coarse    (|w|^2 + 256 beta g sum(q)) - 2 beta g z.q        +- (2 |u| |P r| / sqrt(lambda) + 2 |u'| |w'|
+//                                                                   + 2 |eta| |b| + 2 |delta| |w|)
 //
-//   s = (|w|^2 + 2 t m.q) - 2 t v.q  +-  (2 |u| |e| + 2 |delta| |w|).
-//
-// Finer, by a second product: e = t' r + f, r int8, and so u.e = t' v.r - t' m.r + u.f narrows that to
-//
-//   s = (|w|^2 + 2 t m.q + 2 t' m.r) - 2 t v.q - 2 t' v.r  +-  (2 |u| |f| + 2 |delta| |w|).
-//
-// Coarse, where rows have sketches: let b = g q with q int8, near (2 I - G) P w, and r = w - P^T b. Then
-// u.w = (P u).b + u.r. For the first, P u = beta (z - 128) + eta. For the second, u = P^T a + u' with u' outside
-// P's rows and |a| <= |u| / sqrt(least eigenvalue of G), so u.r = a.(P r) + u'.r', r' = w' what is outside in w:
-//
-//   s = (|w|^2 + 2 beta g 128 sum(q)) - 2 beta g z.q
-//       +- (2 |u| |P r| / sqrt(lambda) + 2 |u'| |w'| + 2 |eta| |b| + 2 |delta| |w|),
-//   P r = P w - G b,      |w'|^2 <= |w|^2 - (P w)^T (2 I - G) (P w).
-//
-// 2 I - G is nearly G^-1, and never more than that: with G^-1 - 2 I + G = G^-1 (I - G)^2, no eigenvalue is below zero.
-// Its own are within 1 and 1.5, as G's are within 0.5 and 1.
-//
-// The last two terms are bounded for all centroids at once and are part of `coarse_slack`, as is all rounding in float32:
-// every term of a score is rounded no more than four times, each to one part in 2^24.
+// L10 (fine, refined) and L11 (coarse) in docs/developer/proof.md; L12 covers rounding. The last two terms of
+// the coarse bound and all rounding in float32 are bounded for all centroids at once, by `coarse_slack`.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +37,7 @@ struct Interval {
     double high;
 };
 
-// The few centroids that moved farthest, in a panel of their own.
+// The fastest-moving centroids, in a panel of their own.
 struct FastCenters {
     AlignedVector<std::int8_t> codes;
     float constants[kPanelWidth] = {}, scales[kPanelWidth] = {};
@@ -61,7 +47,7 @@ struct FastCenters {
     std::int32_t group_of_lane[kPanelWidth] = {};
     std::vector<std::uint16_t> bit_of;  // by centroid + 1
     [[nodiscard]] bool any() const { return excluded != 0xFFFF; }
-    // The bit of a centroid's lane, none of one that is no mover, or -1.
+    // The bit of a centroid's lane; 0 for other centroids, and for -1.
     [[nodiscard]] unsigned bit(std::int32_t centroid) const {
         return bit_of[static_cast<std::size_t>(centroid + 1)];
     }
@@ -72,22 +58,23 @@ class QuantizedCenters {
     QuantizedCenters(const QuantizedRows& codes, const PcaCodes& pca_codes, const Kernels& table,
                      std::size_t n_clusters, std::size_t max_groups);
 
-    // Take in these centroids; returns how far each is from where it was (infinitely where it is new), from above.
+    // Encodes these centroids. Returns how far each has moved since the last call, from above; infinity at
+    // the first.
     const std::vector<double>& update(const Centers& centers, const Parallel& parallel);
-    // Group centroids anew.
+    // Groups the centroids anew.
     void regroup(const Parallel& parallel);
 
-    // Gather these centroids' codes, at most a panel of them.
+    // Gathers the codes of these centroids, at most a panel.
     void gather(const std::vector<std::size_t>& centroids, FastCenters& fast_centers) const;
     [[nodiscard]] BytePanel panel(const FastCenters& fast_centers) const;
 
     [[nodiscard]] const CenterGroups& center_groups() const { return center_groups_; }
     [[nodiscard]] BytePanel panel(std::size_t p) const;
-    // Whether an earlier centroid equals this one, which therefore never wins.
+    // Whether an earlier centroid equals this one, which then is no row's label.
     [[nodiscard]] bool is_duplicate(std::size_t centroid) const { return duplicate_[centroid] != 0; }
-    // Lanes without a centroid.
+    // A bit for each spare lane.
     [[nodiscard]] std::uint16_t excluded(std::size_t p) const { return excluded_[p]; }
-    // What a coarse score of row i must be lowered by to be certain.
+    // A coarse score of row i, less this, is a lower bound of the true score (L11, L12).
     [[nodiscard]] double coarse_slack(std::size_t i) const {
         return coarse_slack_ + code_share() * static_cast<double>(codes_.error(i)) +
                pca_share() * static_cast<double>(pca_codes_.pca_error(i));
@@ -98,12 +85,12 @@ class QuantizedCenters {
                 pca_share(),          pca_codes_.norms().data() + first,
                 codes_.errors(first), pca_codes_.errors(first)};
     }
-    // What a row's bytes are multiplied with, and the score of a centroid for row i given that product.
+    // The fine codes, and the interval of the score of row i given their product with the row's bytes.
     [[nodiscard]] const std::int8_t* fine_codes(std::size_t centroid) const {
         return fine_codes_.data() + centroid * codes_.n_bytes();
     }
     [[nodiscard]] Interval score(std::size_t i, std::size_t centroid, std::int32_t product) const;
-    // The same for what the first codes leave: that score, with the second product.
+    // The codes of the residual e, and the refined interval given their product with the row's bytes.
     [[nodiscard]] const std::int8_t* residual_codes(std::size_t centroid) const {
         return residual_codes_.data() + centroid * codes_.n_bytes();
     }
@@ -112,17 +99,20 @@ class QuantizedCenters {
 
   private:
     class Updater;
+    // The numbers of L10 for one centroid.
     struct Fine {
         double constant = 0;
         double scale = 0;
         double norm_error = 0;
         double outside_error = 0;
+        double rounding = 0;  // L12
     };
 
     [[nodiscard]] std::size_t width_of_points() const {
         return pca_codes_.projected() ? kPcaFeatures : codes_.n_features();
     }
-    // Without sketches a row's `rest` is its codes' error, of which only float32's rounding is left to cover.
+    // Without PCA codes outside_norm is |delta|, and only the rounding of 2 |delta| |w| is left to cover
+    // (L12).
     [[nodiscard]] double code_share() const { return (pca_codes_.projected() ? 2 : 0x1p-20) * largest_norm_; }
     [[nodiscard]] double pca_share() const { return 2 * largest_size_; }
     void encode(std::size_t centroid, const double* center, float* offsets);
@@ -136,21 +126,22 @@ class QuantizedCenters {
     const PcaCodes& pca_codes_;
     const Kernels& table_;
     std::size_t n_clusters_;
-    std::vector<double> previous_;  // in code units
+    double mean_norm_;              // |m|
+    std::vector<double> previous_;  // the centroids of the last update
     std::vector<double> moved_;
     AlignedVector<std::int8_t> fine_codes_;
     AlignedVector<std::int8_t> residual_codes_;
     std::vector<Fine> fine_;
     std::vector<EncodedCenter> encoded_;
-    std::vector<float> points_;  // P' w where rows have sketches, else w
+    std::vector<float> points_;  // P' w where rows have PCA codes, else w
     CenterGroups center_groups_;
     AlignedVector<std::int8_t> panels_;
     std::vector<float> constants_, scales_, norm_errors_, outside_errors_;  // by lane
     std::vector<std::uint16_t> excluded_;
     std::vector<std::uint8_t> duplicate_;  // by centroid: whether an earlier one equals it
     std::vector<double> coarse_sizes_;     // |b| by centroid
-    double largest_norm_ = 0;
-    double largest_size_ = 0;  // of |b|
+    double largest_norm_ = 0;              // of |w|
+    double largest_size_ = 0;              // of |b|
     double coarse_slack_ = 0;
 };
 

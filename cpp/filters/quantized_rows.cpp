@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+
+#include "core/numerics.hpp"
 
 namespace kmosaic {
 
@@ -10,11 +11,13 @@ namespace {
 
 constexpr std::size_t kBlock = 512;
 constexpr std::size_t kSample = 512;
-// The range of a feature leaves out so many of the sample's values on either side, and is widened by a quarter:
-// outliers must not make the steps of all others coarse.
+// The range of a feature leaves out this many of the sample's values on either side, and is then widened by a
+// quarter on either side: outliers must not make the quantisation of all others coarse.
 constexpr std::size_t kOutliers = 2;
-// Values pile up at an end where one in so many lies there.
-constexpr std::size_t kPiledUp = 2000;
+// An end of the range is a bound of the values if more than one in this many equals it.
+constexpr std::size_t kBoundedShare = 2000;
+// The rounding of (x - origin) / scale, of all features together (L8).
+constexpr double kCodeRounding = 1e-9;
 
 double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
     const void* data = rows.row(row);
@@ -42,10 +45,9 @@ QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Paral
     choose_scale();
     codes_.resize(rows.n_rows * n_bytes());
     errors_.resize(rows.n_rows);
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t end = std::min((block + 1) * kBlock, rows_.n_rows);
-            for (std::size_t i = block * kBlock; i < end; ++i) encode(i, *table.bytes);
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i) encode(i, *table.bytes);
         };
     });
 }
@@ -69,14 +71,14 @@ void QuantizedRows::choose_scale() {
     if (!fit_bounded(sample)) fit_unbounded(sample, n_sample);
 }
 
-// Values that pile up at both ends of their range, as those of images do, lie within it, and often 255 steps apart: then the
-// codes are exact.
+// Values that often equal both ends of their range, as those of images do, lie within it; if they are
+// multiples of a 255th of it, the codes are exact.
 bool QuantizedRows::fit_bounded(const std::vector<double>& sample) {
     const auto [least, most] = std::minmax_element(sample.begin(), sample.end());
     const auto n_least = std::count(sample.begin(), sample.end(), *least);
     const auto n_most = std::count(sample.begin(), sample.end(), *most);
     const double range = *most - *least;
-    const auto enough = static_cast<std::ptrdiff_t>(sample.size() / kPiledUp);
+    const auto enough = static_cast<std::ptrdiff_t>(sample.size() / kBoundedShare);
     if (n_least <= enough || n_most <= enough || !(range > 0) || !std::isfinite(range)) return false;
     scale_ = range / 255;
     std::fill(origin_.begin(), origin_.end(), *least);
@@ -104,9 +106,7 @@ void QuantizedRows::fit_unbounded(std::vector<double>& sample, std::size_t n_sam
 void QuantizedRows::encode(std::size_t row, const ByteKernels& table) {
     const double square = table.to_bytes[rows_.dtype](rows_.row(row), rows_.n_features, origin_.data(),
                                                       1 / scale_, codes_.data() + row * n_bytes());
-    // 1e-9 covers rounding: of X itself too, whose values are at most some hundred where the code is no outlier.
-    errors_[row] = std::nextafter(static_cast<float>(std::sqrt(square) * (1 + 1e-9) + 1e-9),
-                                  std::numeric_limits<float>::infinity());
+    errors_[row] = above(std::sqrt(square) * kUp64 + kCodeRounding);
 }
 
 double QuantizedRows::error_share(const std::vector<float>& norms) const {
@@ -126,6 +126,20 @@ void QuantizedRows::to_code_units(const double* center, double* out) const {
         return;
     }
     for (std::size_t f = 0; f < rows_.n_features; ++f) out[f] = (center[f] - origin_[f]) / scale_;
+}
+
+double QuantizedRows::drift(const double* a, const double* b, const ExactKernels& table) const {
+    if (origin_.empty()) return std::sqrt(table.squared_distance(a, b, rows_.n_features)) * kUp64;
+    constexpr std::size_t kSums = 8;
+    double sums[kSums] = {};
+    for (std::size_t start = 0; start < rows_.n_features; start += kSums)
+        for (std::size_t f = start; f < std::min(start + kSums, rows_.n_features); ++f) {
+            const double difference = (a[f] - b[f]) / scale_;
+            sums[f - start] += difference * difference;
+        }
+    double square = 0;
+    for (const double sum : sums) square += sum;
+    return std::sqrt(square) * kUp64;
 }
 
 }  // namespace kmosaic

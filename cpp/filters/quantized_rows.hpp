@@ -1,8 +1,8 @@
-// Rows as bytes: X = (x - origin) / scale = v + delta, v the row's bytes and |delta| at most `error`. From here on,
-// distances are those of X.
+// Rows quantised to bytes: X = (x - origin) / scale = v + delta, v the row's bytes and |delta| <= error(row):
+// L8 in docs/developer/proof.md. The filters measure distances in these code units, |X - C|.
 //
-// uint8 rows are their own bytes, read where they lie. Rows of other types get a copy, an eighth to a half of their
-// size. No value is trusted to fit: what lies outside the bytes' range only has a larger error.
+// uint8 rows are their own bytes and are read in place. Rows of other types get a copy, an eighth to a half
+// of their size. A value outside the range of a byte only makes the row's error larger.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace kmosaic {
 
-// 255 x 127 x n_features fits 32 bits up to this many features.
+// Up to this many features 255 x 127 x n_features fits 32 bits.
 constexpr std::size_t kMaxByteFeatures = 65536;
 
 inline std::size_t quads(std::size_t n_features) {
@@ -29,11 +29,11 @@ class QuantizedRows {
     [[nodiscard]] std::size_t n_rows() const { return rows_.n_rows; }
     [[nodiscard]] std::size_t n_features() const { return rows_.n_features; }
     [[nodiscard]] std::size_t n_quads() const { return quads(rows_.n_features); }
-    // Whole blocks of bytes.
+    // n_features, rounded up to whole blocks of bytes.
     [[nodiscard]] std::size_t n_bytes() const {
         return (rows_.n_features + kByteBlock - 1) / kByteBlock * kByteBlock;
     }
-    // Readable for n_bytes(); what lies beyond n_features may be anything.
+    // Readable for n_bytes(); the bytes beyond n_features may have any value.
     [[nodiscard]] const std::uint8_t* operator[](std::size_t row) const {
         if (!codes_.empty()) return codes_.data() + row * n_bytes();
         return row < first_in_tail_ ? static_cast<const std::uint8_t*>(rows_.data) + row * rows_.n_features
@@ -41,15 +41,17 @@ class QuantizedRows {
     }
     [[nodiscard]] double scale() const { return scale_; }
     [[nodiscard]] float error(std::size_t row) const { return errors_.empty() ? 0.0F : errors_[row]; }
-    // The errors from a row on; null where there are none.
+    // The errors of the rows from `row` on; null if all are 0.
     [[nodiscard]] const float* errors(std::size_t row) const {
         return errors_.empty() ? nullptr : errors_.data() + row;
     }
     [[nodiscard]] bool exact() const { return errors_.empty(); }
-    // Their errors as a share of how far rows are from their mean, which is `norms`: whether codes tell rows apart.
+    // The mean error as a share of the rows' mean distance from their mean, `norms`.
     [[nodiscard]] double error_share(const std::vector<float>& norms) const;
-    // (center - origin) / scale.
+    // (center - origin) / scale, each value within 2 roundings.
     void to_code_units(const double* center, double* out) const;
+    // |a - b| / scale of two centroids, from above (L14).
+    [[nodiscard]] double drift(const double* a, const double* b, const ExactKernels& table) const;
 
   private:
     void copy_tail();
@@ -59,7 +61,8 @@ class QuantizedRows {
     void encode(std::size_t row, const ByteKernels& table);
 
     Rows rows_;
-    // Nothing may be read past the end of uint8 rows, so the last rows, whose blocks may reach beyond, are copied.
+    // Kernels read whole blocks, and nothing may be read past the end of uint8 rows: the last rows are
+    // copied.
     std::size_t first_in_tail_ = 0;
     AlignedVector<std::uint8_t> tail_;
     std::vector<double> origin_;

@@ -1,5 +1,5 @@
-// Kernels on the bounds that rows carry from step to step, compiled once per instruction set. What rounds here is covered by kMore and
-// kLess of assign/row_bounds.hpp, or where it stands.
+// Kernels on the bounds that rows carry from step to step, compiled once per instruction set. The factors of
+// 1 +- 2^-20 of assign/row_bounds.hpp cover their rounding (L14), or factors in place.
 #include "kernels/kernels.hpp"
 
 #if KMOSAIC_LANES == 16
@@ -14,13 +14,15 @@
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-void follow(const UpperBounds& bounds, const float* moved, float more, std::size_t n_rows, float* now) {
+void follow(const UpperBounds& bounds, const float* center_drift, float more, std::size_t n_rows,
+            float* now) {
     for (std::size_t r = 0; r < n_rows; ++r) {
         const std::int32_t label = bounds.labels[r];
         const bool known = label >= 0 && label == bounds.labels_before[r];
-        // Rounded up: what is too small for the sum's last bit adds up over many steps.
-        const float upper_slack = known ? (bounds.upper_slack[r] + moved[known ? label : 0]) * (1 + 0x1p-22F)
-                                        : bounds.upper_slack[r];
+        // Rounded up (L14): drifts below the sum's last bit add up over many steps.
+        const float upper_slack =
+            known ? (bounds.upper_slack[r] + center_drift[known ? label : 0]) * (1 + 0x1p-22F)
+                  : bounds.upper_slack[r];
         bounds.upper_slack[r] = upper_slack;
         now[r] = known ? (bounds.upper[r] + upper_slack) * more : -1;
     }
@@ -119,11 +121,11 @@ void failed_neighbours(const Neighbour* lists, const float* center_drift_totals,
         const __m512i centroids = _mm512_permutex2var_epi32(low, first, high);
         const Floats bounds = _mm512_castsi512_ps(_mm512_permutex2var_epi32(low, second, high));
         const __mmask16 in = _mm512_cmpge_epi32_mask(centroids, _mm512_setzero_si512());
-        const Floats come =
+        const Floats drift =
             _mm512_mask_i32gather_ps(_mm512_setzero_ps(), in, centroids, center_drift_totals, 4);
         const Floats upper =
             _mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(_mm256_loadu_ps(uppers + r)));
-        const unsigned bits = _mm512_mask_cmp_ps_mask(in, _mm512_sub_ps(bounds, come), upper, _CMP_NGT_UQ);
+        const unsigned bits = _mm512_mask_cmp_ps_mask(in, _mm512_sub_ps(bounds, drift), upper, _CMP_NGT_UQ);
         for (std::size_t i = 0; i < 8; ++i) failed[r + i] = static_cast<std::uint16_t>(bits >> 2 * i & 3U);
     }
 #endif
@@ -138,7 +140,7 @@ void failed_neighbours(const Neighbour* lists, const float* center_drift_totals,
     }
 }
 
-// Float32's rounding, of a few terms each time, is covered by shares of all that is added up.
+// Shares of the sum of all terms' sizes cover the rounding in float32 (L12, L13).
 void coarse_limits(const CoarseErrors& errors, const float* uppers, std::size_t n_rows, float* limits,
                    float* squares) {
     const auto constant = static_cast<float>(errors.constant);

@@ -8,14 +8,14 @@ namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
 constexpr std::size_t kVectors = kPanelWidth / kLanes;
-// Accumulators, kRowGroup x kVectors, that fit the registers beside a panel's codes and a row's.
+// kRowGroup x kVectors accumulators fit the registers beside the codes of a panel and of a row.
 constexpr std::size_t kRowGroup = KMOSAIC_LANES == 16 ? 12 : KMOSAIC_LANES == 8 ? 4 : 2;
 
 struct Products {
     Ints lanes[kRowGroup][kVectors];
 };
 
-// Rows of 64 bytes, side by side: where each lies is known from where the first does.
+// Contiguous rows of 64 bytes: their addresses follow from the first one's.
 constexpr std::size_t kTileBytes = 64;
 struct Tile {
     alignas(64) std::uint8_t rows[kRowGroup][kTileBytes];
@@ -52,8 +52,8 @@ inline void multiply(const std::int8_t* panel, std::size_t n_quads, const Rows& 
     multiply<kRowGroup, 1>(panel, 0, n_quads, rows, out.lanes);
 }
 
-// Calls visit(first, count, codes) for a group of rows after the other. What the last group lacks is its last row again: a
-// whole group takes no longer than two or three rows one by one.
+// Calls visit(first, count, codes) for each group of rows. The last group is filled up with its last row: a
+// whole group takes no longer than two or three single rows.
 template <std::size_t NRows, class QuantizedRows, class Visit>
 inline void for_each_group(std::size_t n_rows, QuantizedRows quantized_rows, Visit visit) {
     const std::uint8_t* codes[NRows];

@@ -1,5 +1,5 @@
-// Kernels on rows of bytes, compiled once per instruction set: integer dot products with centroids' int8 codes, and what
-// they rule out. Whatever rounds here is covered by the bound in filters/quantized_centers.hpp.
+// Kernels on rows of bytes, compiled once per instruction set: integer dot products with centroids' int8
+// codes, and pruning by the scores that follow. L12 covers all rounding in float32.
 #include <limits>
 
 #include "kernels/byte_products.hpp"
@@ -12,7 +12,8 @@ struct Span {
     float high;
 };
 
-// Several panels at a time, where registers allow: a row's bytes are then read once for all of them.
+// Several panels at a time where there are enough registers, so that a row's bytes are read once for all of
+// them.
 constexpr std::size_t kPanelsAtOnce = KMOSAIC_LANES == 16 ? 4 : 1;
 constexpr std::size_t kRowsAtOnce = KMOSAIC_LANES == 16 ? 6 : kRowGroup;
 
@@ -42,7 +43,7 @@ void products(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n
                                   out + p * kPanelWidth);
 }
 
-// The panel that lies behind.
+// The panel after this one.
 inline BytePanel next(const BytePanel& panel) {
     return {panel.codes + panel.n_quads * 4 * kPanelWidth,
             panel.n_quads,
@@ -63,7 +64,7 @@ inline void start(Lowest& lowest) {
     lowest = _mm512_set1_ps(std::numeric_limits<float>::infinity());
 }
 
-// What a panel's lanes are scored with, read once for many rows.
+// The numbers of a panel's lanes, read once for many rows.
 struct PanelLanes {
     explicit PanelLanes(const BytePanel& panel)
         : constants(_mm512_loadu_ps(panel.constants)),
@@ -79,7 +80,7 @@ inline std::uint16_t prune_row(const PanelLanes& panel, const ByteRow& row, unsi
     lower = _mm512_fnmadd_ps(_mm512_set1_ps(row.outside_norm), panel.outside_errors, lower);
     lower = _mm512_fnmadd_ps(panel.scales, _mm512_cvtepi32_ps((__m512i)products[0]), lower);
     const auto in = static_cast<__mmask16>(~excluded);
-    // "Not greater", so that what is not a number stays.
+    // NaN is not greater, so that such a lane is not pruned.
     const __mmask16 unpruned = _mm512_mask_cmp_ps_mask(in, lower, _mm512_set1_ps(row.limit), _CMP_NGT_UQ);
     lowest = _mm512_mask_min_ps(lowest, _mm512_kandn(unpruned, in), lowest, lower);
     return unpruned;
@@ -154,7 +155,7 @@ inline std::uint16_t prune_row(const BytePanel& panel, const ByteRow& row, unsig
     std::int32_t n_near = 0;
     for (std::size_t l = 0; l < kPanelWidth; ++l) {
         lower.values[l] -= row.norm * panel.norm_errors[l] + row.outside_norm * panel.outside_errors[l];
-        near[l] = !(lower.values[l] > row.limit);  // so that what is not a number stays
+        near[l] = !(lower.values[l] > row.limit);  // NaN stays
         n_near += near[l];
     }
     unsigned unpruned = 0;
@@ -276,7 +277,7 @@ std::size_t list_candidates(const BytePanel& all, const ByteRow& row, const std:
         std::int32_t near[kPanelWidth];
         std::int32_t any = 0;
         for (std::size_t l = 0; l < kPanelWidth; ++l) {
-            near[l] = !(interval(first + l).low > limit);  // so that what is not a number stays
+            near[l] = !(interval(first + l).low > limit);  // NaN stays
             any |= near[l];
         }
         for (std::size_t l = 0; any && l < kPanelWidth; ++l)
@@ -309,7 +310,7 @@ inline void multiply_pairs(const BytePair* pairs, std::size_t n_bytes, std::int3
     for (std::size_t p = 0; p < Pairs; ++p) out[p] = total(sums[p]);
 }
 
-// Rows come from far, one after the other: fetch them while those before are worked on.
+// Rows are scattered in memory: prefetch them while those before are worked on.
 constexpr std::size_t kPairsAhead = 24;
 
 void dots(const BytePair* pairs, std::size_t n_pairs, std::size_t n_bytes, std::int32_t* out) {
@@ -347,7 +348,7 @@ Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, floa
     float squares[kSums] = {};
     float errors[kSums] = {};
     for (std::size_t start = 0; start < n; start += kSums) {
-        std::uint8_t chunk[kSums];  // since bytes might lie anywhere, `codes` among them
+        std::uint8_t chunk[kSums];  // since `codes`, of bytes, may alias anything
         for (std::size_t l = 0; l < kSums; ++l) {
             const auto value = static_cast<float>(values[start + l] - offsets[start + l]);
             const float z = value * inverse;
@@ -384,7 +385,7 @@ double to_bytes(const void* row, std::size_t n, const double* origin, double inv
     };
     std::size_t start = 0;
     for (; start + kSums <= n; start += kSums) {
-        std::uint8_t chunk[kSums];  // since bytes might lie anywhere, `codes` among them
+        std::uint8_t chunk[kSums];  // since `codes`, of bytes, may alias anything
         for (std::size_t l = 0; l < kSums; ++l) chunk[l] = code_of(start + l, l);
         std::memcpy(codes + start, chunk, kSums);
     }
@@ -394,7 +395,7 @@ double to_bytes(const void* row, std::size_t n, const double* origin, double inv
     return square;
 }
 
-// Sums side by side: so many that the compiler makes a loop of vectors of them, not one expression of many.
+// Partial sums: enough for the compiler to make a loop over vectors of them.
 constexpr std::size_t kWideSums = 32;
 using WideSums = double[kWideSums];
 
@@ -434,28 +435,28 @@ void encode(const double* __restrict center, const std::uint8_t* __restrict mean
     for (const double size : largest) most = size > most ? size : most;
     const double step = most > 0 ? most / kLargestCode : 1;
     const double inverse = 1 / step;
-    // No |e| is above half a step.
+    // |e| is at most half a step (L10).
     const double residual_step = step / (2 * kLargestCode);
     const double residual_inverse = 1 / residual_step;
     WideSums errors = {};
     WideSums products = {};
-    WideSums outside_errors = {};
+    WideSums residual_errors = {};
     WideSums residual_products = {};
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
         const double q = code_within((w * inverse + kRounder) - kRounder);
         const double e = w - step * q;
         const double r = code_within((e * residual_inverse + kRounder) - kRounder);
-        const double rest = e - residual_step * r;
+        const double f_error = e - residual_step * r;
         codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(q));
         residual_codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(r));
         errors[l] += e * e;
         products[l] += q * mean[f];
-        outside_errors[l] += rest * rest;
+        residual_errors[l] += f_error * f_error;
         residual_products[l] += r * mean[f];
     });
-    *out = {step,          total(squares),        total(errors),           total(products),
-            residual_step, total(outside_errors), total(residual_products)};
+    *out = {step,          total(squares),         total(errors),           total(products),
+            residual_step, total(residual_errors), total(residual_products)};
 }
 
 void combine(const double* __restrict rows, const double* __restrict weights, std::size_t n_rows,

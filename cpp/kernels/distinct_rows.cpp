@@ -1,5 +1,5 @@
-// Kernels over colours: rows of at most 24 bits, each a number (its key), the set of those present a bitmap. Compiled
-// once per instruction set for the sake of counting bits.
+// Kernels on rows of at most 24 bits: a row is a number (its key), the set of rows present a bitmap. Compiled
+// once per instruction set because of the instructions that count bits.
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
@@ -31,7 +31,7 @@ struct Uint16 {
     }
 };
 
-// Threads share the bitmap. Most keys are there already, and a look is cheaper than an atomic operation.
+// Threads share the bitmap. Most keys are set already, and reading is cheaper than an atomic operation.
 template <class DistinctRow>
 std::size_t mark(const void* rows, std::size_t n, std::uint64_t* bitmap) {
     std::size_t n_new = 0;
@@ -44,13 +44,13 @@ std::size_t mark(const void* rows, std::size_t n, std::uint64_t* bitmap) {
     return n_new;
 }
 
-std::uint32_t rank_words(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks) {
-    std::uint32_t rank = 0;
-    for (std::size_t w = 0; w < n_words; ++w) {
-        ranks[w] = rank;
-        rank += static_cast<std::uint32_t>(__builtin_popcountll(bitmap[w]));
+std::uint32_t rank_keys(const std::uint64_t* bitmap, std::size_t n, std::uint32_t* ranks) {
+    std::uint32_t n_before = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        ranks[i] = n_before;
+        n_before += static_cast<std::uint32_t>(__builtin_popcountll(bitmap[i]));
     }
-    return rank;
+    return n_before;
 }
 
 inline std::size_t rank(const KeySet& set, std::size_t key) {
@@ -74,7 +74,7 @@ void look_up(const void* rows, std::size_t n, const KeySet& set, const std::int3
 extern const DistinctRowKernels distinct_row_kernels;
 const DistinctRowKernels distinct_row_kernels = {
     {mark<OneByte>, mark<TwoBytes>, mark<ThreeBytes>, mark<Uint16>},
-    rank_words,
+    rank_keys,
     {count<OneByte>, count<TwoBytes>, count<ThreeBytes>, count<Uint16>},
     {look_up<OneByte>, look_up<TwoBytes>, look_up<ThreeBytes>, look_up<Uint16>},
 };

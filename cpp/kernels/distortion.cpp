@@ -1,8 +1,9 @@
-// The image distortion model on gradients of a few bits, compiled once per instruction set. Integers alone: the same
-// sums everywhere. The bounds that keep 16 bits enough are in kernels.hpp.
+// The image distortion model on gradients of a few bits, compiled once per instruction set. Integers alone:
+// the same sums everywhere. The bounds that keep 16 bits enough are in kernels.hpp.
 //
-// A block of columns is gone through from top to bottom, two rows a step, all shifts in each: then what the rows so far
-// come to is known after each step, and nothing but two registers a shift is carried from one to the next.
+// A block of columns is processed from top to bottom, two rows a step, with all shifts in each step: the sum
+// so far is then known after each step, and only two registers per shift are carried from one step to the
+// next.
 #include <algorithm>
 #include <cstring>
 
@@ -13,10 +14,10 @@ namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
 static_assert(kUint16s <= kDistortionBlock);
-// Sums over three columns are whole in all lanes but two.
+// Sums over three columns are complete in all lanes but two.
 constexpr std::size_t kOutputs = kUint16s - 2;
 
-// Returns whether there is any gradient in the row. The last sixteen may overlap those before.
+// Returns whether the row has a nonzero gradient. The last sixteen pixels may overlap those before.
 inline bool interleave_row(const std::int8_t* across, const std::int8_t* down, std::int8_t* to,
                            std::size_t width) {
     Sixteen any = {};
@@ -54,8 +55,8 @@ void pad(const std::int8_t* gradients, const DistortionShape& shape, PaddedGradi
     }
 }
 
-// The rows that cost anything: where the image's context is blank, and the reference has a blank one in reach above
-// or below all its gradients, nothing is amiss.
+// The rows that can contribute: where the image's context is blank, and a blank context of the reference is
+// in reach above or below all its gradients, the distortion is 0.
 struct Span {
     Span(const PaddedGradients& image, const PaddedGradients& reference, const DistortionShape& shape) {
         const auto height = static_cast<std::ptrdiff_t>(shape.height);
@@ -77,7 +78,7 @@ struct Place {
     std::size_t n_shifts;  // a side
 };
 
-// Squared differences in the row above, and those two rows up added to them, shift by shift.
+// For each shift, the squared differences in this row, and their sum with those in the row above.
 void begin(const Place& at, std::uint16_t* carried) {
     const Bytes above = load(at.image - at.stride);
     const Bytes own = load(at.image);
@@ -124,9 +125,9 @@ inline TwoRows step(const Place& at, std::uint16_t* carried) {
 
 // The first n lanes.
 inline Uint16s leading(std::size_t n) {
-    std::uint16_t words[kUint16s] = {};
-    std::fill(words, words + n, std::uint16_t{0xffff});
-    return load(words);
+    std::uint16_t lanes[kUint16s] = {};
+    std::fill(lanes, lanes + n, std::uint16_t{0xffff});
+    return load(lanes);
 }
 
 inline std::uint64_t sum(const TwoRows& rows, Uint16s kept) {

@@ -1,8 +1,8 @@
-// The one step that differs between instruction sets in kernels/bytes.cpp: lanes of four unsigned bytes times four signed
-// bytes, added up in 32 bits.
+// The step of kernels/bytes.cpp that differs between instruction sets: in each 32-bit lane, the dot product
+// of four unsigned and four signed bytes.
 //
-// kLargestCode bounds the signed bytes such that no step saturates: where pairs of products are added in 16 bits
-// (maddubs), 2 x 255 x 64 <= 32767 < 2 x 255 x 65.
+// kLargestCode bounds the signed bytes such that no step saturates: where pairs of products are added in 16
+// bits (maddubs), 2 x 255 x 64 <= 32767 < 2 x 255 x 65.
 #pragma once
 
 #include <cstdint>
@@ -66,7 +66,8 @@ inline Ints dot4(Ints sum, Ints bytes, Ints codes) {
     return (Ints)vusdotq_s32((int32x4_t)sum, (uint8x16_t)bytes, (int8x16_t)codes);
 }
 #elif defined(__ARM_FEATURE_DOTPROD)
-// x = (x - 128) - (-128); the second product is one for all rows, and the compiler takes it out of the loop over them.
+// x = (x - 128) - (-128); the second product is the same for all rows, and the compiler moves it out of the
+// loop.
 inline Ints dot4(Ints sum, Ints bytes, Ints codes) {
     const int8x16_t q = (int8x16_t)codes;
     const int8x16_t shifted = vreinterpretq_s8_u8(veorq_u8((uint8x16_t)bytes, vdupq_n_u8(128)));

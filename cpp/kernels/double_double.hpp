@@ -70,8 +70,8 @@ inline DoubleDouble operator*(DoubleDouble a, double b) {
 // a / b, to about 2u^2.
 inline DoubleDouble operator/(DoubleDouble a, DoubleDouble b) {
     const double first = a.high / b.high;
-    const DoubleDouble rest = a - b * first;
-    return fast_two_sum(first, rest.high / b.high);
+    const DoubleDouble remainder = a - b * first;
+    return fast_two_sum(first, remainder.high / b.high);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "kernels/kernels.hpp"
+#include "kernels/split_mix.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
@@ -77,13 +78,7 @@ void squared_distances(const double* rows, std::size_t n_rows, std::size_t n_fea
         distances_of<1>(rows + r * n_features, n_features, panel, out + r * kExactPanelWidth);
 }
 
-std::uint64_t mix(std::uint64_t z) {  // Steele, Lea, Flood (2014), SplitMix64's finaliser
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
-}
-
-// A sum over features, so that vectors of them may be hashed together.
+// A sum over features, so that several features can be hashed at a time.
 template <class T>
 std::uint64_t hash(const void* row, std::size_t n) {
     const T* x = static_cast<const T*>(row);
@@ -92,11 +87,11 @@ std::uint64_t hash(const void* row, std::size_t n) {
         const double value = static_cast<double>(x[f]) + 0.0;
         std::uint64_t bits;
         std::memcpy(&bits, &value, sizeof bits);
-        const std::uint64_t key = (f + 1) * 0x9e3779b97f4a7c15ULL;
+        const std::uint64_t key = (f + 1) * kSplitMixStep;
         const std::uint64_t folded = (bits ^ (bits >> 32) ^ key) * 0xff51afd7ed558ccdULL;
         sum += folded ^ (folded >> 29);
     }
-    return mix(sum);
+    return split_mix(sum);
 }
 
 }  // namespace

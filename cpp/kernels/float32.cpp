@@ -1,5 +1,5 @@
-// Screening kernels, compiled once per instruction set: KMOSAIC_ISA names it, KMOSAIC_LANES is its float32
-// width. Compiled with fused multiply-add where there is one; the bound in filters/float32_filter.hpp holds with and
+// Kernels of the float32 filter, compiled once per instruction set: KMOSAIC_ISA names it, KMOSAIC_LANES is
+// its number of float32 lanes. Compiled with fused multiply-add where there is one; L3 holds with and
 // without.
 #include "kernels/isa.hpp"
 #include "kernels/kernels.hpp"
@@ -42,9 +42,8 @@ float widen(const void* row, std::size_t n, const double* origin, double scale, 
     return total;
 }
 
-// Rows x Panels accumulators stay in registers over one chunk of features. Each chunk is summed from zero
-// before it is added to those before it: the bound in filters/float32_filter.hpp counts on paths no longer than a
-// chunk.
+// Rows x Panels accumulators stay in registers over one chunk of features. Each chunk is summed from zero and
+// then added to the chunks before it, as L3 presumes.
 template <std::size_t Rows, std::size_t Panels>
 void multiply(const float* rows, std::size_t stride, const float* const* panels, std::size_t n, bool first,
               float* products, std::size_t product_stride) {

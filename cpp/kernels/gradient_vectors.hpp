@@ -1,5 +1,5 @@
-// Sixteen-bit lanes for kernels/distortion.cpp: the two steps that differ between instruction sets. A lane is a pixel,
-// whose two gradients are the two bytes of it.
+// 16-bit lanes for kernels/distortion.cpp: the steps that differ between instruction sets. A lane is a pixel,
+// its two bytes are the pixel's two gradients.
 #pragma once
 
 #include <cstddef>
@@ -39,14 +39,14 @@ inline Uint16s plus(Uint16s a, Uint16s b) {
     return static_cast<Uint16s>(a + b);
 }
 inline Uint16s least(Uint16s a, Uint16s b) {
-#if defined(KMOSAIC_X86) && KMOSAIC_LANES == 4  // SSE2 has a minimum of signed words alone
+#if defined(KMOSAIC_X86) && KMOSAIC_LANES == 4  // SSE2 has a minimum of int16 only
     return (Uint16s)_mm_sub_epi16((__m128i)a, _mm_subs_epu16((__m128i)a, (__m128i)b));
 #else
     return a < b ? a : b;
 #endif
 }
 
-// Pixels that are put in place together.
+// Pixels that are interleaved together.
 constexpr std::size_t kTogether = 16;
 using Sixteen = std::int8_t __attribute__((vector_size(kTogether)));
 
@@ -69,8 +69,8 @@ inline void interleave(Sixteen a, Sixteen b, std::int8_t* to) {
 }
 #endif
 
-// squares: the sum of both gradients' squared differences, of at most 60 each. next: each lane takes what the lane
-// after it has; the last may hold anything.
+// squares: the sum of both gradients' squared differences, at most 60 each. next: each lane gets the value of
+// the lane after it; the last is undefined.
 #if defined(KMOSAIC_X86) && KMOSAIC_LANES == 16
 inline Uint16s squares(Bytes a, Bytes b) {
     const __m512i apart = _mm512_abs_epi8((__m512i)(a - b));

@@ -1,6 +1,6 @@
-// Screening of integer rows of few features by products of 16-bit words, two features to a lane: AVX-512, with VNNI or
-// without. What its scores and its slack mean is in filters/int16_filter.hpp. (Narrower registers have no shuffle of words
-// across them, and gain nothing over float32.)
+// The int16 filter for integer rows of few features, two features to a lane: AVX-512, with VNNI or without.
+// Scores and slack are explained in filters/int16_filter.hpp. (Narrower registers have no shuffle of int16
+// values across them, and gain nothing over float32.)
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 sees these in its own _mm512_undefined_epi32.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kLanes = 16;
 constexpr std::size_t kMaxPairs = kMaxLowDimFeatures / 2;
 constexpr std::size_t kLineBytes = 64;
-// Bytes ahead that are called for: the processor itself does so too late where two threads read from memory.
+// Bytes to prefetch ahead: the hardware prefetcher is too late when two threads read from memory.
 constexpr std::size_t kAhead = 2048;
 
 inline __m512i add_products(__m512i sum, __m512i x, __m512i y) {
@@ -30,12 +30,12 @@ inline __m512i add_products(__m512i sum, __m512i x, __m512i y) {
 #endif
 }
 
-// Reads rows as pairs of signed words, sixteen rows at a time: bytes as they are, uint16 less 32768. Pairs = 0: any number of
-// them, which is known at run time.
+// Reads rows as pairs of int16, sixteen rows at a time: bytes as they are, uint16 less 32768. Pairs = 0: any
+// number of pairs, known at run time.
 template <class T, std::size_t Pairs>
 class PairReader {
   public:
-    // Whether `transpose` reads them, or `pair`.
+    // Whether to read rows by `transpose`, else by `pair`.
     static constexpr bool kTransposes = sizeof(T) == 2 && Pairs > 4;
 
     PairReader(const T* rows, std::size_t n_rows, std::size_t n_features)
@@ -51,7 +51,7 @@ class PairReader {
         return (n_features_ + 1) / 2;
     }
 
-    // Sixteen rows; what is beyond the last means nothing.
+    // Sixteen rows; values beyond the last row are undefined.
     const void* rows_at(std::size_t row) {
         const auto* ahead = reinterpret_cast<const char*>(data_ + row * n_features_) + kAhead;
         for (std::size_t b = 0; b < kLanes * n_features_ * sizeof(T); b += kLineBytes)
@@ -62,13 +62,13 @@ class PairReader {
         return last_;
     }
 
-    // Pairs of rows of 17 to 32 bytes, x[p * stride]: all at once, by a transposition.
+    // Reads all pairs of rows of 17 to 32 bytes into x[p * stride], by a transposition.
     void transpose(const void* rows, __m512i* x, std::size_t stride) const {
         const auto* data = static_cast<const std::uint8_t*>(rows);
         const auto load = [&](std::size_t row) {
             return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + row * n_features_ * sizeof(T)));
         };
-        // Which rows lie side by side puts all in order.
+        // Pairing rows i and i + 4 brings the result into order.
         __m512i r[8];
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < 8; ++i) {
@@ -94,7 +94,7 @@ class PairReader {
                                              _mm512_set1_epi16(INT16_MIN));
     }
 
-    // Pair p of each of them.
+    // Pair p of each of the sixteen rows.
     [[nodiscard]] __m512i pair(const void* rows, std::size_t p) const {
         const __m512i indices = _mm512_load_si512(sources_[p]);
         const auto* source = static_cast<const std::uint8_t*>(rows);
@@ -110,15 +110,15 @@ class PairReader {
     }
 
   private:
-    static constexpr std::size_t kBytes = 128;  // that one shuffle picks words from
+    static constexpr std::size_t kBytes = 128;  // that one shuffle reads
     static constexpr std::size_t kMaxBytes = kLanes * kMaxLowDimFeatures * sizeof(T);
 
-    // How many shuffles it takes to reach the last feature of sixteen rows; an odd number of features takes as many.
+    // How many shuffles reach the last feature of sixteen rows; an odd number of features is rounded up.
     [[nodiscard]] std::size_t n_sources() const {
         return (kLanes * 2 * n_pairs() * sizeof(T) + kBytes - 1) / kBytes;
     }
 
-    // Where a pair's half comes from; the half beyond an odd number of features has no coefficient.
+    // Stores where a pair's half comes from; the half beyond an odd number of features has no coefficient.
     void place(std::size_t p, std::size_t lane, std::size_t half) {
         const std::size_t f = 2 * p + half < n_features_ ? 2 * p + half : 2 * p;
         const std::size_t byte = (lane * n_features_ + f) * sizeof(T);
@@ -136,7 +136,7 @@ class PairReader {
     alignas(64) std::uint8_t last_[kMaxBytes + kBytes] = {};
 };
 
-// What is found of up to four registers of rows: labels, and a bit for each row whose label is certain.
+// The labels of up to four registers of rows, and a bit for each row that is decided.
 constexpr std::size_t kMaxVectors = 4;
 struct Decisions {
     __m512i labels[kMaxVectors];
@@ -151,8 +151,8 @@ inline __m512i as_bytes(const __m512i (&labels)[kMaxVectors]) {
                                     quads);
 }
 
-// Calls visit(bit) for each bit that is set, and for some more if fewer than Few are: so many take no branch, which could not
-// be foreseen. What they leave must be overwritten by the next or forgotten.
+// Calls visit(bit) for each set bit, and for others if fewer than Few are set: the first Few calls need no
+// branch, which would be mispredicted. The caller must ignore the results of the surplus calls.
 template <std::size_t Few, class Visit>
 inline void visit_bits(std::uint64_t bits, Visit visit) {
 #pragma GCC unroll 4
@@ -161,7 +161,7 @@ inline void visit_bits(std::uint64_t bits, Visit visit) {
     for (; bits != 0; bits &= bits - 1) visit(static_cast<std::size_t>(__builtin_ctzll(bits)));
 }
 
-// Lists the rows that the mask has, with labels before and now from `row` on.
+// Lists the rows in the mask with their labels before and now, which begin at `row`.
 template <class Label>
 inline void list_moved(std::uint64_t changed, std::size_t row, const Label* before, const Label* now,
                        std::uint32_t n_clusters, Int16Labels& out) {
@@ -172,7 +172,7 @@ inline void list_moved(std::uint64_t changed, std::size_t row, const Label* befo
     });
 }
 
-// Both write labels of rows that differ from before, of those that the mask has, and return which.
+// Both write those labels of decided rows in the mask that change, and return which rows these are.
 inline std::uint64_t write_bytes(std::size_t row, std::uint64_t rows, const Decisions& decisions,
                                  std::uint32_t n_clusters, Int16Labels& out) {
     std::uint8_t* labels = static_cast<std::uint8_t*>(out.labels) + row;
@@ -212,7 +212,7 @@ inline std::uint64_t write_wide(std::size_t row, std::uint64_t rows, const Decis
     return changed;
 }
 
-// Writes the labels of decided rows where they are not those before, and lists the others.
+// Writes the labels of decided rows where they change, and lists the undecided rows.
 inline void write_labels(std::size_t row, std::size_t n_rows, const Decisions& decisions,
                          std::uint32_t n_clusters, Int16Labels& out) {
     const std::uint64_t rows = ~std::uint64_t{0} >> (kMaxVectors * kLanes - n_rows);
@@ -225,8 +225,8 @@ inline void write_labels(std::size_t row, std::size_t n_rows, const Decisions& d
     out.n_undecided += static_cast<std::size_t>(__builtin_popcountll(undecided));
 }
 
-// Labels, Vectors registers of rows at a time. A score's low bits are its centroid's number. Up to eight pairs of features stay in
-// registers.
+// Labels rows, Vectors registers at a time. A score's low bits are its centroid's index. Up to eight pairs of
+// features stay in registers.
 template <class T, std::size_t Pairs, std::size_t Vectors>
 void label(const T* data, std::size_t n_rows, const Int16Centers& c, Int16Labels& out) {
     PairReader<T, Pairs> reader(data, n_rows, c.n_features);
@@ -292,7 +292,7 @@ void label(const T* data, std::size_t n_rows, const Int16Centers& c, Int16Labels
     }
 }
 
-// By the number of pairs: as many rows as leave their values in registers.
+// By the number of pairs: as many rows as fit the registers with all their values.
 template <class T>
 constexpr void (*kLabel[])(const T*, std::size_t, const Int16Centers&, Int16Labels&) = {
     label<T, 0, 4>, label<T, 1, 4>, label<T, 2, 4>, label<T, 3, 4>, label<T, 4, 4>,
@@ -305,7 +305,7 @@ void nearest(const void* rows, std::size_t n_rows, const Int16Centers& c, Int16L
     kLabel<T>[n_pairs < std::size(kLabel<T>) ? n_pairs : 0](static_cast<const T*>(rows), n_rows, c, out);
 }
 
-// Values are looked at several rows at a time, so that registers are full.
+// Several rows at a time, which fill the registers.
 void range(const std::uint16_t* values, std::size_t n_rows, std::size_t n_features, std::uint16_t* low,
            std::uint16_t* high) {
     constexpr std::size_t kRows = 32;

@@ -1,5 +1,5 @@
-// What differs between instruction sets: the float32 lanes of a register, and the register block that keeps
-// the multiply-add units busy without spilling (accumulators = kRowGroup x kPanelGroup x 16 / lanes).
+// The register block of the float32 kernels, per instruction set: it keeps the multiply-add units busy
+// without spilling (accumulators = kRowGroup x kPanelGroup x 16 / lanes).
 #pragma once
 
 #include <cstddef>

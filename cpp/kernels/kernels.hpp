@@ -1,9 +1,10 @@
 // The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or
 // throws.
 //
-// Two kinds of kernel live here. Screening kernels (float32_filter.cpp) may round as they please, within the error
-// that filters/float32_filter.hpp proves a bound for: they only rule centroids out. Exact kernels (exact.cpp, exact_sums.cpp) do the
-// same IEEE operations in the same order on every instruction set, so their results are the same bits.
+// There are two kinds of kernels. Those of the filters (bounds, bytes, float32, int16, low_dim) only rule
+// centroids out; they may round in any way within the error bounds proved in docs/developer/proof.md, whose
+// lemmas are cited as L3 etc. The others (exact, sums, distinct_rows, distortion) do the same operations in
+// the same order on every instruction set, so that their results are the same bits.
 #pragma once
 
 #include <cstddef>
@@ -11,18 +12,18 @@
 
 namespace kmosaic {
 
-// Centroids are laid out in panels: panel[feature][lane], one lane a centroid.
+// Centroids are laid out in panels: panel[feature][lane], one lane per centroid.
 constexpr std::size_t kPanelWidth = 16;
 constexpr std::size_t kExactPanelWidth = 8;
 
-// Rows of bytes and codes are read in whole blocks of this many.
+// Rows of bytes and codes are read in whole blocks of this many bytes.
 constexpr std::size_t kByteBlock = 64;
 
-// Added and taken away, it rounds a number of float64 to a whole one.
+// Adding it to a float64 and subtracting it again rounds to a whole number.
 constexpr double kRounder = 0x1.8p52;
 
 // Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in
-// L1/L2, and the rounding error grows with the chunk, not with n_features.
+// L1/L2, and the rounding error grows with the chunk, not with n_features (L3).
 constexpr std::size_t kFeatureChunk = 256;
 
 enum Dtype : int { kUint8 = 0, kUint16 = 1, kFloat32 = 2, kFloat64 = 3 };
@@ -63,10 +64,10 @@ struct ExactKernels {
 
 constexpr std::size_t kMaxSlices = 128;  // more than float64 has bits for
 
-// How real rows are written in whole numbers, for exact sums; update/exact_sums.hpp has the proof. Limb l of a value is its
-// multiple of grids[l] that is nearest to what the limbs before have left of it.
+// How real rows are written in whole numbers, for exact sums (L17). Slice l of a value is the multiple of
+// spacings[l] nearest to what the slices before it leave of the value.
 struct Slices {
-    const double* origin;    // one a feature: the value is x - origin, exact in float64
+    const double* origin;    // [feature]: the value is x - origin, exact in float64
     const double* spacings;  // powers of two
     std::size_t n_slices;
 };
@@ -78,7 +79,7 @@ struct MovedRow {
     std::uint32_t to;
 };
 
-// Small tables of sums, [cluster][limb][feature], and of rows, [cluster].
+// Small tables of sums, [cluster][slice][feature], and of numbers of rows, [cluster].
 struct SumTable {
     std::size_t n_clusters;
     std::size_t n_features;
@@ -86,7 +87,7 @@ struct SumTable {
     std::int64_t* counts;
 };
 
-// What a cluster's mean and cost are made of: its sums in double-double.
+// A cluster's sums in double-double, from which its mean and its cost follow.
 struct ClusterSumView {
     std::size_t n_features;
     const double* origin;
@@ -105,13 +106,13 @@ struct ClusterCost {
     double magnitude;  // the sum of the terms' sizes
 };
 
-// Sums of rows. Everything in 64-bit integers is exact, so that its order cannot matter; the rest is in double-double, in
-// an order that is the same on every instruction set.
+// Sums of rows. Sums in 64-bit integers are exact, so that their order does not matter; the others are in
+// double-double, in the same order on every instruction set.
 struct SumKernels {
     // sums += each of the rows. n_rows times the largest value must fit 32 bits.
     void (*add_integer_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
                                 std::uint32_t* sums);
-    // [limb][feature] sums += each of the rows; float32 and float64.
+    // sums[slice][feature] += each of the rows; float32 and float64.
     void (*add_real_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
                              const Slices& slices, std::int64_t* sums);
     // [limb][feature] sums += weight row: the products' two halves, limb by limb.
@@ -123,13 +124,14 @@ struct SumKernels {
 
     // sums += factor row.
     void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
-    // LabelChanges some of n_rows rows, each as often as counts says (null: once), from cluster to cluster of the table.
+    // Moves some of n_rows rows, each as often as counts says (null: once), from cluster to cluster of the
+    // table.
     void (*move_integers[2])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
                              const MovedRow* moved, std::size_t n_moved, const SumTable& table);
     void (*move_reals[2])(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                           const SumTable& table);
 
-    // low and high = the least and the greatest of their own and the row's values.
+    // Extends the range from low to high to the row's values.
     void (*widen_range[2])(const void* row, std::size_t n, double* low, double* high);
     // The least power of two that a last bit of a value x - origin is worth; infinity where all are 0.
     double (*least_bit[2])(const void* row, std::size_t n, const double* origin);
@@ -140,19 +142,22 @@ struct SumKernels {
     void (*add_squares[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
                                  double* high, double* low);
 
-    // (high, low) = the sum over limbs of sums[limb][feature] grids[limb]; returns whether some low is not 0.
+    // (high, low) = the sum over slices of sums[slice][feature] spacings[slice]; returns whether some low is
+    // not 0.
     bool (*values)(const std::int64_t* sums, std::size_t n, const double* spacings, std::size_t n_slices,
                    double* high, double* low);
     // centre = origin + sum / count, rounded from double-double.
     void (*mean)(const ClusterSumView& sums, double* centre);
-    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum: a cluster's part of J less
-    // the constant sum of squares. kCostLanes interleaved partial sums, added as a tree; its error is within
-    // (8 n_features + 4 steps^2) 2^-106 magnitude, `steps` the terms a lane sums at a time, kCostSteps at most.
+    // The sum over features of x (x count - 2 s), x = centre - origin and s the cluster's sum: a cluster's
+    // part of J less the constant sum of squares. kCostLanes interleaved partial sums, added as a tree; the
+    // error is within (8 n_features + 4 steps^2) 2^-106 magnitude, `steps` the number of terms a lane sums at
+    // a time, at most kCostSteps (L18).
     ClusterCost (*cost)(const ClusterSumView& sums, const double* centre);
 };
 
-// Sixteen centroids as integer dot products meet them: the score of lane l for a row is
-// constants[l] - scales[l] * (row . codes of l), give or take row.norm * norm_errors[l] + row.rest * outside_errors[l].
+// Sixteen quantised centroids. The score of lane l for a row is constants[l] - scales[l] * (row . codes of
+// l), within row.norm * norm_errors[l] + row.outside_norm * outside_errors[l] and the slack for rounding (L10
+// to L12).
 struct BytePanel {
     const std::int8_t* codes;  // [quad][lane][4]
     std::size_t n_quads;
@@ -167,18 +172,18 @@ struct ByteRow {
     const std::uint8_t* codes;  // readable to the end of the last quad
     float norm;
     float outside_norm;
-    float limit;  // lanes whose least score is above are ruled out
+    float limit;  // lanes whose lower bound is above it are ruled out
 };
 
-// Rows that are sifted by one panel, or by several that lie one after the other and share a bound.
+// Rows to prune by one panel, or by several contiguous panels that share a bound.
 struct Pruning {
     const ByteRow* rows;
     std::size_t n_rows;
     std::size_t n_panels;
-    const std::uint16_t* excluded;  // [panel][row]: a bit for each lane that takes no part
+    const std::uint16_t* excluded;  // [panel][row]: a bit for each lane to ignore
     std::uint16_t*
-        unpruned;  // [panel][row]: a bit for each lane whose least score is not above the row's limit
-    float* least;  // [row][group]: the least score of the group's other lanes
+        unpruned;  // [panel][row]: a bit for each lane whose lower bound is not above the row's limit
+    float* least;  // [row][group]: the least lower bound of the group's pruned lanes
 };
 
 struct BytePair {
@@ -186,7 +191,7 @@ struct BytePair {
     const std::int8_t* codes;
 };
 
-// A centroid less the mean, w, in int8 codes q, and what they leave in codes r: w = step q + e, e = residual_step r + f.
+// A centroid less the mean, w, in int8 codes q and r: w = step q + e, e = residual_step r + f (L10).
 struct EncodedCenter {
     double step;
     double square;        // |w|^2
@@ -197,30 +202,31 @@ struct EncodedCenter {
     double residual_mean_product;  // r . mean
 };
 
-// Values z in bytes: sums over |value|^2 and over (what rounding and the range of a byte changed z by)^2, in float32.
+// The result of quantising values z to bytes: the sums of value^2 and of (z - code)^2, in float32.
 struct Quantised {
     float square;
     float error_square;
 };
 
-// Kernels on rows of bytes; the bounds are in filters/quantized_centers.hpp.
+// Kernels on rows of bytes: see filters/quantized_centers.hpp.
 struct ByteKernels {
-    // Codes beyond +-largest_code would saturate.
+    // Larger codes would saturate.
     int largest_code;
 
-    // products[r * n_panels * kPanelWidth + j] = rows[r] . codes of j over 4 n_quads features, exactly. Panels are
-    // [panel][quad][lane][4]; each row must be readable to the end of its last quad.
+    // products[r * n_panels * kPanelWidth + j] = rows[r] . codes of j over 4 n_quads features, exactly.
+    // Panels are [panel][quad][lane][4]; each row must be readable to the end of its last quad.
     void (*products)(const std::uint8_t* const* rows, std::size_t n_rows, std::size_t n_quads,
                      const std::int8_t* panels, std::size_t n_panels, std::int32_t* products);
 
     void (*prune)(const BytePanel& first, const Pruning& pruning);
 
-    // nearest[r] = a lane of least score (which of equals is left open), of n_panels panels that lie one after the other.
+    // nearest[r] = a lane of least score (any of equal ones) of n_panels contiguous panels.
     void (*guess)(const BytePanel& first, std::size_t n_panels, const std::uint8_t* const* rows,
                   std::size_t n_rows, std::int32_t* nearest);
 
-    // Lists, ascending, the lanes whose least score is not more than row.limit above the lowest of all greatest scores;
-    // returns how many. n_lanes is a multiple of kPanelWidth, and `all` has the numbers of all of them.
+    // Lists, ascending, the lanes whose lower bound is not more than row.limit above the least upper bound of
+    // all lanes; returns how many. n_lanes is a multiple of kPanelWidth; `all` is the first of the contiguous
+    // panels.
     std::size_t (*list_candidates)(const BytePanel& all, const ByteRow& row, const std::int32_t* products,
                                    std::size_t n_lanes, std::uint32_t* lanes);
 
@@ -230,15 +236,17 @@ struct ByteKernels {
     // |a - b|^2, exactly.
     std::int64_t (*squared_distance)(const std::uint8_t* a, const std::uint8_t* b, std::size_t n);
 
-    // codes = 128 + z rounded and kept within 1 .. 255, z = inverse (values - offsets). n is a multiple of kPanelWidth.
+    // codes = 128 + z rounded and clamped to 1 .. 255, z = inverse (values - offsets). n is a multiple of
+    // kPanelWidth.
     Quantised (*quantise)(const std::int32_t* values, const std::int32_t* offsets, float inverse,
                           std::size_t n, std::uint8_t* codes);
 
-    // codes = inverse (row - origin) rounded and kept within 0 .. 255; returns the sum of squares of what that changed.
+    // codes = inverse (row - origin) rounded and clamped to 0 .. 255; returns the sum of the squared
+    // differences.
     double (*to_bytes[kDtypes])(const void* row, std::size_t n, const double* origin, double inverse,
                                 std::uint8_t* codes);
 
-    // Codes of center - mean and of what they leave, and center - mean in float32.
+    // Codes of center - mean and of their residual, and center - mean in float32.
     void (*encode)(const double* center, const std::uint8_t* mean, std::size_t n, std::int8_t* codes,
                    std::int8_t* residual_codes, float* offsets, EncodedCenter* out);
 
@@ -247,13 +255,13 @@ struct ByteKernels {
                     double* out);
 };
 
-// Rows of few features are screened with rows in the lanes and a loop over centroids: this many rows at a time, and
+// For rows of few features the lanes are rows and the loop is over centroids: this many rows at a time, and
 // centroids in groups that share the loads of a row's values.
 constexpr std::size_t kLowDimTile = 64;
 constexpr std::size_t kLowDimGroup = 4;
 constexpr std::size_t kMaxLowDimFeatures = 32;
 
-// Centroids for narrow rows; the meaning of each number is in filters/low_dim_filter.hpp.
+// Centroids for rows of few features: see filters/low_dim_filter.hpp.
 struct LowDimCenters {
     std::size_t n_features;
     std::size_t n_groups;
@@ -266,19 +274,19 @@ struct LowDimCenters {
 };
 
 struct LowDimKernels {
-    // labels[i] is the nearest centroid of row i by float32 scores. Rows whose second best score is too near the best
-    // for that to be certain are listed in `undecided` (room for n_rows); returns how many. margins[i], unless null: every
-    // centroid but row i's, copies aside, is at least that much farther from it, times `scale`; undecided rows' mean
-    // nothing.
+    // labels[i] = the nearest centroid of row i by float32 scores. Rows whose second least score is too near
+    // the least are listed in `undecided` (capacity n_rows); returns how many. margins[i], unless null: every
+    // other centroid, copies excepted, is at least margins[i] / scale farther from row i (L6); undefined for
+    // undecided rows.
     std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const LowDimCenters& centroids,
                                     std::int32_t* labels, std::uint32_t* undecided, float* margins);
 
-    // Lists (room for n + 1) where the two differ; returns how many places that are.
+    // Lists (capacity n + 1) the indices at which the two differ; returns how many.
     std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n,
                                std::uint32_t* list);
 };
 
-// Centroids for narrow rows of integers; the meaning of each number is in filters/int16_filter.hpp.
+// Centroids for integer rows of few features: see filters/int16_filter.hpp.
 struct Int16Centers {
     std::size_t n_features;
     std::size_t n_clusters;
@@ -286,22 +294,23 @@ struct Int16Centers {
     const std::int32_t* constants;     // [centroid]
     const std::int32_t* origins;       // [pair]
     const std::int32_t* present;       // [pair]: 1 in the halves that are features
-    std::int32_t label_mask;           // the bits of a score that are the centroid's number
+    std::int32_t label_mask;           // the bits of a score that are the centroid's index
     std::int32_t slack;
 };
 
-// The constant of a centroid that never wins: above every score, and no difference of the two overflows.
+// The constant of an excluded centroid: above every score, and its difference from a score does not overflow
+// (L7).
 constexpr std::int32_t kUnusedInt16Constant = 1 << 30;
 
-// Labels by words: those of decided rows are written where they are not those before. Each list has room for all rows
-// and kInt16ListSpare more.
+// Labels and lists of the int16 filter. Labels of decided rows are written where they change. Each list has a
+// capacity of all rows and kInt16ListSpare more.
 constexpr std::size_t kInt16ListSpare = 4;
 struct Int16Labels {
-    void* labels;              // those before, and after
-    bool bytes;                // of one byte each, or of four
-    std::size_t first;         // the number of the first row
-    MovedRow* moved;           // the rows whose label was written, by number; null: they are only counted
-    std::uint32_t* undecided;  // counted from the first
+    void* labels;              // updated in place
+    bool bytes;                // of one byte each, else of four
+    std::size_t first;         // the index of the first row
+    MovedRow* moved;           // the rows whose label changed; null: they are only counted
+    std::uint32_t* undecided;  // rows, counted from the first
     std::size_t n_moved;
     std::size_t n_undecided;
 };
@@ -311,44 +320,45 @@ struct Int16Kernels {
     void (*nearest[2])(const void* rows, std::size_t n_rows, const Int16Centers& centroids,
                        Int16Labels& labels);
 
-    // Widen each feature's range to hold the rows' values.
+    // Extends each feature's range to the rows' values.
     void (*range)(const std::uint16_t* rows, std::size_t n_rows, std::size_t n_features, std::uint16_t* low,
                   std::uint16_t* high);
 };
 
-// Rows of at most 24 bits. A colour's key is its value, the first feature highest.
+// Rows of at most 24 bits. A row's key is its value, the first feature in the highest bits.
 enum KeyKind : int { kOneByte = 0, kTwoBytes = 1, kThreeBytes = 2, kOneUint16 = 3 };
 constexpr int kKeyKinds = 4;
 
-// The keys present: bit key % 64 of bitmap[key / 64], and in ranks[w] how many there are in the words before w.
+// The keys present: bit key % 64 of bitmap[key / 64]. ranks[i] is the number of keys in the elements of
+// bitmap before i.
 struct KeySet {
     const std::uint64_t* bitmap;
     const std::uint32_t* ranks;
 };
 
 struct DistinctRowKernels {
-    // Set the rows' bits, and return how many were not set before. Any number of threads may, at the same time.
+    // Sets the rows' bits; returns how many were not set before. Safe for several threads at a time.
     std::size_t (*mark[kKeyKinds])(const void* rows, std::size_t n, std::uint64_t* bitmap);
 
     // Fills ranks; returns how many keys there are.
-    std::uint32_t (*rank_words)(const std::uint64_t* bitmap, std::size_t n_words, std::uint32_t* ranks);
+    std::uint32_t (*rank)(const std::uint64_t* bitmap, std::size_t n, std::uint32_t* ranks);
 
-    // ++counts[rank of the row], for rows whose colours are all in the set.
+    // ++counts[rank of the row], for rows whose keys are all in the set.
     void (*count[kKeyKinds])(const void* rows, std::size_t n, const KeySet& set, std::uint32_t* counts);
 
-    // out[i] = values[rank of row i], for rows whose colours are all in the set.
+    // out[i] = values[rank of row i], for rows whose keys are all in the set.
     void (*look_up[kKeyKinds])(const void* rows, std::size_t n, const KeySet& set, const std::int32_t* values,
                                std::int32_t* out);
 };
 
-// Gradients of images, two planes an image, in -kLargestGradient .. kLargestGradient: nine squared differences of two
-// planes are at most 9 x 2 x 60^2 = 64800, so 16 bits hold them.
+// Gradients of images, two planes an image, in -kLargestGradient .. kLargestGradient: nine squared
+// differences of two planes are at most 9 x 2 x 60^2 = 64800, so 16 bits hold them.
 constexpr std::size_t kGradientPlanes = 2;
 constexpr int kLargestGradient = 30;
 constexpr std::size_t kDistortionBlock = 32;  // pixels that are read together, at most
 
-// How images lie for the distortion kernel: both gradients of a pixel side by side, zeros around them, as far as a
-// shifted context reaches, and behind them for reading whole blocks and pairs of rows.
+// The layout of images for the distortion kernel: both gradients of a pixel side by side, with zeros around
+// them as far as a shifted context reaches, and after them for reading whole blocks and pairs of rows.
 struct DistortionShape {
     std::size_t height;
     std::size_t width;
@@ -364,7 +374,7 @@ struct DistortionShape {
     }
 };
 
-// Its gradients lie in the rows from `first` to before `end`.
+// All nonzero gradients are in the rows from `first` to before `end`.
 struct PaddedGradients {
     std::int8_t* data;
     std::size_t first;
@@ -372,40 +382,42 @@ struct PaddedGradients {
 };
 
 struct DistortionKernels {
-    // Gradients [plane][row][column] into `padded`, whose borders are zero already.
+    // Copies gradients [plane][row][column] into `padded`, whose borders are already zero.
     void (*pad)(const std::int8_t* gradients, const DistortionShape& shape, PaddedGradients* padded);
 
-    // Over all pixels of the image, the least sum of squared differences between the 3 x 3 gradients around it and
-    // those around a pixel of the reference at most `warp` away in each direction. Where that is more than `limit`,
-    // anything from there to what it is.
+    // The sum over all pixels of the image of the least sum of squared differences between the 3 x 3
+    // gradients around the pixel and those around a pixel of the reference at most `warp` away in each
+    // direction. If the sum is above `limit`, the result may be any value between the two.
     std::uint64_t (*distortion)(const PaddedGradients& image, const PaddedGradients& reference,
                                 const DistortionShape& shape, std::uint16_t* carried, std::uint64_t limit);
 };
 
-// A centroid near a row, with a lower bound of its own: of the distance, as it would be had the centroid not moved since the start.
+// A centroid near a row, with a lower bound of its own: the distance is at least `bound` less the centroid's
+// drift since the start (L14).
 struct Neighbour {
     std::int32_t centroid = -1;
     float bound = 0;
 };
 constexpr std::size_t kNeighbours = 2;
 
-// Lower bounds of groups' distances: `bounds` times `unit`, less how far the group has travelled.
+// Lower bounds of the distances of groups: `bounds` times `unit`, less the group's drift (L14).
 struct GroupBounds {
     std::uint16_t* bounds;  // [row][group]
     const float* group_drift;
     float unit;
-    std::size_t n_groups;  // 16 at most
+    std::size_t n_groups;  // at most 16
 };
 
-// What a row's upper bound is made of.
+// The rows' upper bounds: upper + upper_slack.
 struct UpperBounds {
     const std::int32_t* labels;
-    const std::int32_t* labels_before;  // those that the bounds are of; -1: none
-    const float* upper;                 // when it was measured, and
+    const std::int32_t* labels_before;  // that the bounds are for; -1: none
+    const float* upper;                 // when the row was measured
     float* upper_slack;                 // how far its centroid has moved since
 };
 
-// What rows' coarse scores are uncertain by: `constant` and so many times a row's errors. Null: none have any.
+// The slack of rows' coarse scores: constant + code_share codes[r] + pca_share pca_codes[r] (L11). Null:
+// these are 0.
 struct CoarseErrors {
     double constant;
     double code_share;
@@ -417,25 +429,27 @@ struct CoarseErrors {
 
 // Kernels on bounds carried from step to step; see assign/row_bounds.hpp. Each is on n_rows rows.
 struct BoundKernels {
-    // Adds what each row's centroid has moved to `drifted`, never too little. now[r] = the upper bound times `more`, -1 where
-    // it is not of the row's label.
-    void (*follow)(const UpperBounds& bounds, const float* moved, float more, std::size_t n_rows, float* now);
+    // upper_slack[r] += drift of the row's centroid, rounded up. now[r] = the upper bound times `more`, or -1
+    // if it is not for the row's label.
+    void (*follow)(const UpperBounds& bounds, const float* center_drift, float more, std::size_t n_rows,
+                   float* now);
 
-    // open[r] = a bit for each group whose bound is not above uppers[r].
+    // failed[r] = a bit for each group whose bound is not above uppers[r].
     void (*failed_groups)(const GroupBounds& groups, const float* uppers, std::size_t n_rows,
                           std::uint16_t* failed);
 
-    // open[r] = a bit for each of a row's kNeighbours whose bound, less the way it has come, is not above uppers[r].
+    // failed[r] = a bit for each of the row's kNeighbours whose bound, less the centroid's drift, is not
+    // above uppers[r].
     void (*failed_neighbours)(const Neighbour* lists, const float* center_drift_totals, const float* uppers,
                               std::size_t n_rows, std::uint16_t* failed);
 
-    // limits[r] = the coarse score, from above, of a centroid uppers[r] away; squares[r]: from below, what such a score needs to
-    // be a squared distance.
+    // limits[r] = the coarse score of a centroid at distance uppers[r], from above. A centroid of coarse
+    // score t has a squared distance of at least t + squares[r].
     void (*coarse_limits)(const CoarseErrors& errors, const float* uppers, std::size_t n_rows, float* limits,
                           float* squares);
 
-    // below[r] = a bit for each lane of a panel whose score, scores[r * kPanelWidth + l], and squares[r] make a square that is not
-    // above that of its group's bound.
+    // below[r] = a bit for each lane l of a panel with scores[r * kPanelWidth + l] + squares[r] below the
+    // square of its group's bound.
     void (*below)(const float* scores, const float* squares, const GroupBounds& groups,
                   const std::int32_t* group_of_lane, std::size_t n_rows, std::uint16_t* below);
 };

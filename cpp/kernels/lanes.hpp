@@ -1,5 +1,6 @@
-// A register of float32 lanes: what GCC's vectors cannot say well (least, greatest, choosing by a comparison) for each
-// instruction set. The types live in the instruction set's own namespace, as every kernel does.
+// A register of float32 lanes: the operations for which GCC's vectors generate poor code (least, greatest,
+// choosing by a comparison), for each instruction set. The types are in the instruction set's own namespace,
+// as every kernel is.
 #pragma once
 
 #include <cstddef>
@@ -93,7 +94,7 @@ inline IntLanes choose(Mask mask, IntLanes yes, IntLanes no) {
     return reinterpret_cast<IntLanes>(
         _mm512_mask_mov_epi32(reinterpret_cast<__m512i>(no), mask, reinterpret_cast<__m512i>(yes)));
 }
-// All lanes, by a full mask: GCC 12 takes the plain forms' undefined operand for a mistake of ours.
+// All lanes, by a full mask: GCC 12 warns of the plain forms' undefined operand.
 inline Lanes least(Lanes a, Lanes b) {
     return _mm512_mask_min_ps(a, 0xffff, a, b);
 }

@@ -1,5 +1,5 @@
-// Screening of rows of few features, compiled once per instruction set: rows are the lanes, the loop is over centroids.
-// Compiled with fused multiply-add where there is one; the bound in filters/low_dim_filter.hpp holds with and without.
+// The float32 filter for rows of few features, compiled once per instruction set: the lanes are rows, the
+// loop is over centroids. Compiled with fused multiply-add where there is one; L5 holds with and without.
 #include "kernels/kernels.hpp"
 #include "kernels/lanes.hpp"
 #include "kernels/low_dim_tile.hpp"
@@ -7,9 +7,9 @@
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-// Registers of rows that meet a group of centroids together. With kLowDimGroup centroids these are the accumulators:
-// 16 of the 32 registers of AVX-512 and NEON, 8 of the 16 of AVX2 and SSE2. On Zen 4 2, 3 and 4 were within 5% of each
-// other: comparisons share the multiply-add units, and those are busy.
+// Registers of rows that are scored together with a group of centroids. With kLowDimGroup centroids these are
+// the accumulators: 16 of the 32 registers of AVX-512 and NEON, 8 of the 16 of AVX2 and SSE2. On Zen 4 2, 3
+// and 4 were within 5% of each other: comparisons share the multiply-add units, and those are busy.
 #if KMOSAIC_LANES == 16 || defined(KMOSAIC_ARM)
 constexpr std::size_t kVectors = 4;
 #else
@@ -19,7 +19,7 @@ constexpr std::size_t kPass = kVectors * kLanes;
 static_assert(kLowDimTile % kPass == 0);
 
 constexpr float kInfinity = __builtin_inff();
-// Twice an error below this leaves no sum anywhere near overflow; a row with more is not screened.
+// A row whose slack is not below this stays undecided: its scores might overflow (L5).
 constexpr float kMaxSlack = 1e30F;
 
 struct Best {
@@ -29,7 +29,7 @@ struct Best {
 };
 
 // Scores of one group of centroids, for kPass rows.
-inline void meet(const float* rows, const LowDimCenters& c, std::size_t group, Best& best) {
+inline void score_group(const float* rows, const LowDimCenters& c, std::size_t group, Best& best) {
     Lanes scores[kLowDimGroup][kVectors];
     const float* coefficients = c.coefficients + group * c.n_features * kLowDimGroup;
 #pragma GCC unroll 4
@@ -58,7 +58,8 @@ inline void meet(const float* rows, const LowDimCenters& c, std::size_t group, B
     }
 }
 
-// Labels of kPass rows, -1 where undecided, and where asked for their margins; whether all are decided.
+// Labels kPass rows, -1 for undecided ones, and computes the parts of their margins unless null. Returns
+// whether all are decided.
 bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels, float* margins) {
     Best best;
 #pragma GCC unroll 4
@@ -66,7 +67,7 @@ bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels,
         best.score[v] = best.second[v] = splat(kInfinity);
         best.label[v] = splat(std::int32_t{0});
     }
-    for (std::size_t group = 0; group < c.n_groups; ++group) meet(rows, c, group, best);
+    for (std::size_t group = 0; group < c.n_groups; ++group) score_group(rows, c, group, best);
     bool all_decided = true;
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
@@ -89,13 +90,13 @@ bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels,
     return all_decided;
 }
 
-// (second - best) / sqrt(2 (second + best)), all of squared distances, from below: low_dim_filter.hpp.
+// (second - best) / sqrt(2 (second + best)) of squared distances, from below (L6).
 void finish_margins(const float* parts, std::size_t n, float* margins) {
     for (std::size_t i = 0; i < n; ++i) {
         const float lead = parts[i] > 0 ? parts[i] : 0.0F;
         const float both_squares = parts[kLowDimTile + i];
         const float margin = lead / __builtin_sqrtf(2 * both_squares) * 0.9999F;
-        // Infinite where there is but one centroid.
+        // With one centroid the margin is infinite.
         margins[i] = both_squares > 0 && margin < kMaxSlack ? margin : 0.0F;
     }
 }
@@ -139,7 +140,7 @@ std::size_t nearest(const void* data, std::size_t n_rows, const LowDimCenters& c
     return label_rows(reader, n_rows, c, {labels, undecided, margins});
 }
 
-// Most labels of most steps are as they were: chunks of them are compared at once.
+// Compares whole chunks, since in most steps most labels are unchanged.
 std::size_t differences(const std::int32_t* a, const std::int32_t* b, std::size_t n, std::uint32_t* list) {
     constexpr std::size_t kChunk = 16;
     std::size_t output = 0;

@@ -1,4 +1,5 @@
-// A tile of rows on its way into the lanes: from [row][feature] as stored to [feature][row] in float32, less the origin.
+// Reads a tile of rows into lanes: from [row][feature] as stored to [feature][row] in float32, less the
+// origin.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
 
 #else
 
-// Quads of features: of one row, or with 256 bits of rows r and r + 4, so that eight rows come out in order. (512 bits
-// were slower on Zen 4.)
+// Quads of features: of one row, or with 256 bits of rows r and r + 4, so that eight rows come out in order.
+// (512 bits were slower on Zen 4.)
 constexpr int kQuadLanes = KMOSAIC_LANES >= 8 ? 8 : 4;
 using Quads = float __attribute__((vector_size(kQuadLanes * sizeof(float))));
 using QuadIndices = std::int32_t __attribute__((vector_size(kQuadLanes * sizeof(std::int32_t))));
@@ -67,7 +68,8 @@ inline void transpose_quads(const float* rows, std::size_t n_features, float* la
 #undef KMOSAIC_SHUFFLE
 #undef KMOSAIC_EACH
 
-// The last four features overlap those before; of fewer than four, the rest is the next row's and is not used.
+// The last four features overlap those before. With fewer than four features the surplus values are the next
+// row's and are not used.
 inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
     for (std::size_t f = 0; f < n_features; f += 4) {
         const std::size_t first = f + 4 > n_features && n_features > 4 ? n_features - 4 : f;
@@ -78,7 +80,8 @@ inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
 
 #endif
 
-// Reads tiles through a copy in float32, row by row, less the origin: exact for integers, rounded once for float32.
+// Reads tiles through a copy in float32, row by row, less the origin: exact for integers, rounded once for
+// float32.
 template <class T>
 class TileReader {
   public:
@@ -89,7 +92,7 @@ class TileReader {
                 origins_[r * n_features_ + f] = static_cast<Real>(c.origin[f]);
     }
 
-    // [feature][row] of the tile of `count` rows from `first`; what is beyond them means nothing.
+    // The tile of `count` rows from `first`, [feature][row]; values beyond them are undefined.
     const float* lanes(std::size_t first, std::size_t count) {
         widen(data_ + first * n_features_, count * n_features_);
         if (n_features_ == 1) return rows_;

@@ -1,5 +1,5 @@
-// Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors change the
-// speed, never a bit.
+// Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors
+// change the speed, never a bit.
 #include <type_traits>
 
 #include "kernels/double_double.hpp"
@@ -52,8 +52,8 @@ void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int6
     for (std::size_t f = 0; f < n; ++f) sums[f] += factor * x[f];
 }
 
-// Features is the number of features, or 0 for any: loops of a known length over so few values are
-// quicker (three bytes a row: 1.5 ns a move instead of 2.5).
+// Features is the number of features, or 0 for any: loops of known length over so few values are faster
+// (three bytes a row: 1.5 ns a move instead of 2.5).
 template <class T, std::size_t Features>
 void move_single_of(const void* rows, const MovedRow* moved, std::size_t n_moved, const SumTable& table) {
     const std::size_t n = Features > 0 ? Features : table.n_features;
@@ -87,8 +87,8 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
     }
 }
 
-// Many moves between few clusters: 32-bit sums of what joins each and of what leaves it, Width values a row. What lies behind a
-// narrower row is added, too, and not looked at.
+// Many moves between few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
+// Width values a row. The values after a shorter row are added, too, and ignored.
 constexpr std::size_t kMaxClustersOfMany = 64;
 constexpr std::size_t kMaxWidth = 32;
 constexpr std::size_t kChangesWorthSumming = 2;  // a cluster: fewer are not worth these sums
@@ -118,7 +118,7 @@ template <class T, std::size_t Width>
 void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::size_t n_moved,
                const SumTable& table) {
     const std::size_t n = table.n_features;
-    // The rows that have as many values behind them as are read.
+    // The rows that are followed by as many values as are read.
     const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
     // Neighbours often join the same cluster: two sums in turn, so that the next need not wait for the last.
     LowDimSums<Width> joined[] = {LowDimSums<Width>(table.n_clusters), LowDimSums<Width>(table.n_clusters)};
@@ -207,7 +207,8 @@ void add_squares(const void* row, std::size_t n, double weight, const double* or
     }
 }
 
-// An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert int64.
+// An int64 in double-double, exactly. Its halves become doubles by their bits: few instruction sets convert
+// int64.
 inline DoubleDouble whole(std::int64_t value) {
     const auto bits = static_cast<std::uint64_t>(value);
     const double upper = __builtin_bit_cast(double, (bits >> 32) ^ 0x4530000080000000U) - 0x1.000008p84;
@@ -215,8 +216,8 @@ inline DoubleDouble whole(std::int64_t value) {
     return two_sum(upper, lower);
 }
 
-// Whole numbers below 2^51 as doubles: added to the bits of 3/2 2^52 they are its low bits. False, and nothing written, where one
-// is larger.
+// Whole numbers below 2^51 as doubles: added to the bits of 3/2 2^52 they are its low bits. False, and
+// nothing written, where one is larger.
 bool small_values(const std::int64_t* sums, std::size_t n, double* __restrict high, double* __restrict low) {
     std::int64_t bits = 0;
     for (std::size_t f = 0; f < n; ++f) bits |= sums[f] ^ (sums[f] >> 63);
@@ -287,7 +288,8 @@ struct CostLanes {
     double magnitude[kCostLanes] = {};
 };
 
-// Where x, sum and count are doubles, x count - 2 sum is too but for two roundings' errors, which are known.
+// x (x count - 2 sum) for doubles x, sum and count: the roundings of the product and of the difference are
+// known.
 inline DoubleDouble plain_term(double x, double sum, double count) {
     const DoubleDouble product = two_product(x, count);
     const DoubleDouble difference = two_sum(product.high, -2 * sum);
@@ -296,9 +298,8 @@ inline DoubleDouble plain_term(double x, double sum, double count) {
     return {term.high, std::fma(x, rest.low, term.low)};
 }
 
-// Compensated (Ogita, Rump, Oishi 2005, "Accurate sum and dot product", Sum2): the roundings of `high` are exact terms of
-// `low`. With M the sum of the terms' sizes, |low| <= (steps + 1) u M, and each of its 2 steps additions rounds by u times
-// that at most: together 4 steps^2 u^2 M.
+// A compensated sum (Ogita, Rump and Oishi 2005, "Accurate sum and dot product", Sum2), whose error L18
+// bounds: the roundings of `high` are added to `low`.
 template <bool Plain>
 inline void add_term(CostLanes& lanes, std::size_t lane, const ClusterSumView& sums, const double* centre,
                      std::size_t f) {

@@ -256,7 +256,7 @@ TEST(a_winner_whose_product_rounds_down_at_every_addition_is_not_ruled_out) {
     }
 }
 
-TEST(values_beyond_the_range_of_float32_are_decided_without_a_screen) {
+TEST(values_beyond_the_range_of_float32_are_not_filtered) {
     Random random(8);
     for (const double size : {1e-310, 1e-200, 1e-30, 1e25, 1e60, 1e200, 1e307}) {
         Case c{{}, {}, 5};

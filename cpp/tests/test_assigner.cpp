@@ -3,45 +3,15 @@
 
 #include <cmath>
 #include <memory>
-#include <numbers>
 
+#include "assign/assign.hpp"
 #include "check.hpp"
 #include "filters/quantized_centers.hpp"
 #include "reference.hpp"
-#include "samples.hpp"
+#include "sequences.hpp"
 
 namespace kmosaic::testing {
 namespace {
-
-Parallel threads(std::size_t n) {
-    return {n, [] { return false; }};
-}
-
-double normal(Random& random) {
-    return std::sqrt(-2 * std::log(1 - uniform(random))) * std::cos(2 * std::numbers::pi * uniform(random));
-}
-
-// Rows round n_groups centres that lie in a space of few dimensions, as images do.
-template <class T>
-std::vector<double> image_like(std::size_t n, std::size_t d, std::size_t n_groups, Random& random) {
-    constexpr std::size_t kRank = 80;
-    std::vector<double> directions(kRank * d);
-    for (double& value : directions) value = normal(random);
-    std::vector<double> places(n_groups * kRank);
-    for (double& value : places) value = 3 * normal(random);
-    std::vector<double> rows(n * d);
-    for (std::size_t i = 0; i < n; ++i) {
-        const double* place = places.data() + below(random, n_groups) * kRank;
-        double at[kRank];
-        for (std::size_t r = 0; r < kRank; ++r) at[r] = place[r] + normal(random);
-        for (std::size_t f = 0; f < d; ++f) {
-            double value = 128 + 3 * normal(random);
-            for (std::size_t r = 0; r < kRank; ++r) value += at[r] * directions[r * d + f];
-            rows[i * d + f] = kIsInteger<T> ? std::clamp(std::round(value), 0.0, 255.0) : value / 255;
-        }
-    }
-    return rows;
-}
 
 struct Sequence {
     std::size_t n_rows;
@@ -49,22 +19,6 @@ struct Sequence {
     std::size_t n_clusters;
     int n_steps;
 };
-
-std::vector<double> means_of(const Rows& rows, const std::vector<std::int32_t>& labels,
-                             std::vector<double> centers) {
-    const std::size_t d = rows.n_features;
-    std::vector<double> sums(centers.size(), 0.0);
-    std::vector<double> counts(centers.size() / d, 0.0);
-    for (std::size_t i = 0; i < rows.n_rows; ++i) {
-        const auto j = static_cast<std::size_t>(labels[i]);
-        counts[j] += 1;
-        for (std::size_t f = 0; f < d; ++f) sums[j * d + f] += value_at(rows, i, f);
-    }
-    for (std::size_t j = 0; j < counts.size(); ++j)
-        for (std::size_t f = 0; f < d; ++f)
-            if (counts[j] > 0) centers[j * d + f] = sums[j * d + f] / counts[j];
-    return centers;
-}
 
 // Lloyd's steps; in between a centroid leaps, labels are lost, two centroids fall together.
 template <class T>
@@ -110,13 +64,13 @@ void check_sequence(const Sequence& s, Random& random) {
     select_kernels("");
 }
 
-TEST(steps_of_rows_that_have_sketches) {
+TEST(steps_of_rows_with_pca_codes) {
     Random random(1);
     check_sequence<std::uint8_t>({4100, 200, 40, 13}, random);
     check_sequence<float>({4100, 193, 18, 6}, random);
 }
 
-TEST(steps_of_rows_that_have_none) {
+TEST(steps_of_rows_without_pca_codes) {
     Random random(2);
     check_sequence<std::uint8_t>({700, 60, 70, 13}, random);
     check_sequence<std::uint16_t>({500, 45, 20, 13}, random);
@@ -124,8 +78,8 @@ TEST(steps_of_rows_that_have_none) {
     check_sequence<double>({500, 40, 9, 13}, random);
 }
 
-// Enough steps for rows to be left alone, and for clocks to start anew after a leap.
-TEST(steps_of_narrow_rows) {
+// Enough steps for bounds to last, and to start anew after a leap.
+TEST(steps_of_low_dimensional_rows) {
     Random random(8);
     check_sequence<float>({5000, 5, 12, 25}, random);
     check_sequence<double>({2500, 2, 30, 25}, random);
@@ -165,12 +119,46 @@ TEST(centroids_that_travel_far) {
     select_kernels("");
 }
 
+// Binary rows and centroids, whose codes are exact but for rounding in float64: a centroid whose score comes
+// out a last bit too low must not win a tie.
+TEST(ties_between_centroids_whose_codes_are_exact) {
+    const std::size_t n = 40, d = 256;
+    for (const double p : {1.0, 17.0, 100.0, 255.0}) {
+        std::vector<double> numbers(n * d, 0.0);
+        for (std::size_t i = 1; i < n; ++i)
+            std::fill_n(numbers.begin() + static_cast<std::ptrdiff_t>(i * d), d / 2, p);
+        const Values<std::uint8_t> values(numbers);
+        const Rows rows = rows_of(values, d);
+        for (std::size_t swapped = 3; swapped < 40; ++swapped) {
+            // As far from the first row, which is 0, as the mean row is: as many features of p become 0 as of
+            // 0 become p.
+            std::vector<double> centers(numbers.begin() + d, numbers.begin() + 3 * d);
+            const std::size_t n_swapped[] = {2, swapped};
+            for (std::size_t j = 0; j < 2; ++j)
+                for (std::size_t f = 0; f < n_swapped[j]; ++f)
+                    std::swap(centers[j * d + f], centers[j * d + d / 2 + f]);
+            for (const std::string& cpu : supported_variants()) {
+                select_kernels(cpu);
+                context() = cpu + " p=" + std::to_string(p) + " swapped=" + std::to_string(swapped);
+                const Centers view{centers.data(), 2, d};
+                std::vector<std::int32_t> once(n, -1);
+                std::vector<std::int32_t> again(n, -1);
+                assign(rows, view, once.data(), threads(1));
+                Assigner(rows).assign(view, again.data(), threads(1));
+                CHECK(once == nearest_of_all(rows, view));
+                CHECK(again == once);
+            }
+        }
+    }
+    select_kernels("");
+}
+
 // As planned for many clusters; no share is below 0.
 double outside_share_for(const Rows& rows) {
     return choose_plan(rows, 100, kManySteps).pca_codes ? kMaxOutsideShare : -1;
 }
 
-// What a test of intervals looks at: rows, their sketches, and some centroids in codes.
+// What a test of intervals needs: rows, their PCA codes, and quantised centroids.
 struct Coded {
     Coded(const Rows& some_rows, const std::vector<double>& some_centers)
         : rows(some_rows),
@@ -247,8 +235,9 @@ double place_in(const Interval& interval, double score) {
     return (score - interval.low) / (interval.high - interval.low);
 }
 
-// LabelChanges of less than the last bit of what a centroid has moved since its rows were measured, which add up all the same: the first
-// row's centroid goes away from it so slowly, and its rival, whose bound is its own, is soon the nearer.
+// LabelChanges of less than the last bit of what a centroid has moved since its rows were measured, which add
+// up all the same: the first row's centroid goes away from it so slowly, and its rival, whose bound is its
+// own, is soon the nearer.
 TEST(moves_that_are_too_small_for_a_sum_in_float32) {
     constexpr std::size_t d = 64, n = 8;
     std::vector<double> numbers(n * d, 100.0);
@@ -301,14 +290,14 @@ TEST(intervals_hold_the_scores_of_centroids_anywhere) {
     select_kernels("");
 }
 
-// Centroids planted where the bounds are reached, not only obeyed. Coarse: a centroid on the line from the mean through
-// row i has all that is outside the sketch in the row's own direction, where Cauchy and Schwarz have equality. Fine: a
-// centroid whose every coordinate is rounded by an amount proportional to the row's; finer: one whose codes for that rounding
-// leave such an amount.
+// Centroids planted where the bounds are reached, not only obeyed. Coarse: a centroid on the line from the
+// mean through row i has all that is outside the subspace in the row's own direction, where Cauchy and
+// Schwarz have equality. Fine: a centroid whose every coordinate is rounded by an amount proportional to the
+// row's; finer: one whose codes for that rounding leave such an amount.
 TEST(scores_at_the_edge_of_an_interval_are_inside) {
     Random random(5);
     const std::size_t n = 4200, d = 210;
-    // More groups than directions, so that something is outside the sketch.
+    // More groups than directions, so that something is outside the subspace.
     const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, 300, random));
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {
@@ -356,9 +345,9 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
     select_kernels("");
 }
 
-// Rows of floats have codes with errors, of which an interval must hold all and, without sketches, need hold no more. Planted
-// here: a centroid in the direction of what a row's codes leave of it, where Cauchy and Schwarz have equality. Some values are far
-// out of the codes' range.
+// Rows of floats have codes with errors, of which an interval must hold all and, without PCA codes, need hold
+// no more. Planted here: a centroid in the direction of what a row's codes leave of it, where Cauchy and
+// Schwarz have equality. Some values are far out of the codes' range.
 TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
     Random random(8);
     const std::size_t n = 300, d = 100;

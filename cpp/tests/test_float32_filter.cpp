@@ -1,4 +1,4 @@
-// The screen's promise: every computed score lies within E of the true one, so that no winner is ruled out.
+// The filter's promise: every computed score lies within E of the true one, so that no winner is ruled out.
 #include "filters/float32_filter.hpp"
 
 #include <cmath>
@@ -88,7 +88,7 @@ TEST(later_copies_of_a_centroid_are_left_out) {
     for (const std::size_t j : {2U, 4U, 5U}) CHECK(float32.norms()[j] == kInfinity);
 }
 
-TEST(a_row_too_large_for_float32_is_not_screened) {
+TEST(a_row_too_large_for_float32_is_not_filtered) {
     const std::vector<double> centers = {1, 2, 3, 4};
     const Float32Filter float32({centers.data(), 2, 2}, kFloat64);
     CHECK(float32.limit(0.0F, 1.0F) < 1e-3F);

@@ -1,4 +1,4 @@
-// Screening kernels of every instruction set against float64 loops, within the error that filters/float32_filter.hpp
+// Kernels of the float32 filter of every instruction set against float64 loops, within the error that filters/float32_filter.hpp
 // assumes.
 #include <cmath>
 #include <limits>

@@ -1,4 +1,4 @@
-// Rows of few features: labels against brute force, the screen's bound at its edge, and what LabelChanges are told.
+// Rows of few features: labels against brute force, the filter's bound at its edge, and the recorded label changes.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -173,7 +173,7 @@ Filtered<T> filtered(const Rows& rows, const LowDimFilter& float32) {
     return result;
 }
 
-// What words leave undecided is in the list; nothing where there are no kernels for words.
+// The rows that the int16 filter leaves undecided; none where there are no kernels for it.
 template <class T>
 Filtered<T> filtered_in_int16(const Rows& rows, const Centers& centers) {
     Filtered<T> result;
@@ -247,7 +247,7 @@ TEST(words_list_the_rows_whose_label_they_write) {
 }
 
 // Centroids in mirror image round the first row, and one beside another, from far within the bound to far beyond it:
-// whatever the screen decides must be right.
+// whatever the filter decides must be right.
 template <class T>
 void check_edge(std::size_t d, Random& random) {
     std::size_t decided = 0;
@@ -283,7 +283,7 @@ void check_edge(std::size_t d, Random& random) {
     CHECK(decided > 0);
 }
 
-TEST(what_the_screen_decides_at_the_edge_of_its_bound_is_right) {
+TEST(what_the_filter_decides_at_the_edge_of_its_bound_is_right) {
     Random random(8);
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
@@ -324,7 +324,7 @@ TEST(a_gap_within_the_bound_is_left_undecided_and_one_beyond_is_not) {
     }
 }
 
-// A screen that decided nothing would be as right as any.
+// A filter that decided nothing would be as right as any.
 TEST(few_ordinary_rows_are_undecided) {
     Random random(11);
     for_each_dtype([&](auto zero) {
@@ -364,7 +364,7 @@ TEST(origins_are_whole_for_integers_and_float32_for_float32) {
     }
 }
 
-// Sums told of the moves alone are those of all rows, and rows that stand for many change as many labels.
+// Sums updated by label changes alone are those of all rows, and rows that stand for many change as many labels.
 TEST(moves_are_the_labels_that_changed) {
     Random random(9);
     const Case c = random_case<std::uint8_t>(5000, 3, 6, random);

@@ -83,7 +83,7 @@ void check_labels_of_strange_rows(const Shape& shape, Random& random) {
         std::vector<std::int32_t> labels(shape.n_rows, -1);
         assign(rows, centers, labels.data(), threads(2));
         CHECK(labels == expected);
-        Assigner assigner(rows, threads(2));
+        Assigner assigner(rows);
         for (int step = 0; step < 3; ++step) {
             labels.assign(shape.n_rows, step - 1);
             assigner.assign(centers, labels.data(), threads(2));
@@ -107,7 +107,7 @@ void check_changing_rows(const Shape& shape, Random& random) {
     Case<T> c(shape, random);
     const Rows rows = rows_of(c.values, shape.n_features);
     const Centers centers{c.centers.data(), shape.n_clusters, shape.n_features};
-    Assigner assigner(rows, threads(2));
+    Assigner assigner(rows);
     std::vector<std::int32_t> labels(shape.n_rows, -1);
     for (int step = 0; step < 8; ++step) {
         if constexpr (!kIsInteger<T>)
@@ -159,7 +159,7 @@ TEST(what_is_nearest_to_a_centroid_that_is_no_point_is_refused) {
             return !message_of<std::invalid_argument>(action).empty();
         };
         CHECK(refused([&] { assign(rows, centers, labels.data(), threads(1)); }));
-        CHECK(refused([&] { Assigner(rows, threads(1)).assign(centers, labels.data(), threads(1)); }));
+        CHECK(refused([&] { Assigner(rows).assign(centers, labels.data(), threads(1)); }));
         CHECK(refused(
             [&] { nearest_rows(rows, centers, {1, kNotOwn}, {labels.data(), squares.data()}, threads(1)); }));
     }
@@ -183,10 +183,7 @@ void check_everything_else(const Shape& shape, Random& random) {
 
     const HashOrder order = hash_order(rows, threads(2));
     CHECK(order.rows.size() == shape.n_rows);
-    const Assigner assigner(rows, threads(2));
-    for (const BoundedAssigner* bounded :
-         {assigner.bounded(), static_cast<const BoundedAssigner*>(nullptr)}) {
-        Seeder seeder(rows, order.rows.data(), bounded);
+    const X
         const std::vector<std::size_t> candidates = {0, shape.n_rows / 2, shape.n_rows - 1};
         for (int seed = 0; seed < 3; ++seed) CHECK(seeder.add_best(candidates, threads(2)) < shape.n_rows);
         for (const std::size_t row : seeder.draw({0.0, 0.5, 1.0, kNaN, -1.0, kInfinity}))

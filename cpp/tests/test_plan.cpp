@@ -42,6 +42,7 @@ TEST(choices_by_shape) {
         {shape(kFloat32, 8192, 128), 511, 1, Path::kFloat32, false, false, false},
         {shape(kFloat64, 500, 33), 9, kManySteps, Path::kBoundedInt8, true, false, false},
         {shape(kUint8, 500, 65537), 9, kManySteps, Path::kFloat32, false, false, false},
+        {shape(kUint8, 2, 65537), 2, kManySteps, Path::kExact, false, false, false},
         {shape(kFloat32, 200000, 16), 255, kManySteps, Path::kLowDimFloat32, true, false, true},
         {shape(kFloat32, 200000, 32), 256, 1, Path::kLowDimFloat32, false, false, false},
         {shape(kFloat64, 200000, 1), 65535, kManySteps, Path::kLowDimFloat32, false, false, false},

@@ -59,7 +59,7 @@ def test_centers_move_in_place() -> None:
 @pytest.mark.parametrize("shape", [(5, 4), (6, 3)])
 def test_centers_of_another_shape_do_not_move(shape: tuple[int, int]) -> None:
     sums = partial_of(*data("uint8", 0.0), n_clusters=6)
-    with pytest.raises(ValueError, match="centers must have the Partial's shape"):
+    with pytest.raises(ValueError, match="centers.*shape"):
         sums.update(np.zeros(shape))
 
 

@@ -26,7 +26,7 @@ class FitPlan:
     """
 
     path: str
-    """What assigned them: "low_dim_int16", "low_dim_float32", "one_pass_int8", "bounded_int8", "float32"."""
+    """One of "low_dim_int16", "low_dim_float32", "one_pass_int8", "bounded_int8", "float32", "exact"."""
     bounds: bool
     """Whether bounds were kept from one step to the next."""
     pca_codes: bool

@@ -17,7 +17,7 @@ _FEW_PIXELS = 1 << 16
 # algorithm.
 _SEEDING_BYTES = 72
 _BOUND_BYTES = 10
-_NARROW = 32  # with more bands, the engine also keeps codes and sketches of rows
+_NARROW = 32  # with more bands, the engine also keeps codes and PCA codes of rows
 _WORK_BYTES = 16  # its labels, before and after, and its place among those present
 _BYTE = 255
 UNSTEADY = 3 << 20  # what a process takes at the outset differs by as much from run to run

@@ -1,0 +1,29 @@
+#include "filters/center_origin.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace kmosaic {
+
+std::vector<double> mean_center(const Centers& centers) {
+    std::vector<double> mean(centers.n_features, 0.0);
+    for (std::size_t j = 0; j < centers.n_clusters; ++j)
+        for (std::size_t f = 0; f < mean.size(); ++f)
+            mean[f] += centers.row(j)[f] / static_cast<double>(centers.n_clusters);
+    return mean;
+}
+
+std::vector<double> filter_origin(const Centers& centers, Dtype dtype) {
+    constexpr double kLargestFloat32 = std::numeric_limits<float>::max();
+    std::vector<double> origin = mean_center(centers);
+    for (double& value : origin) {
+        if (dtype == kUint8 || dtype == kUint16)
+            value = std::clamp(std::rint(value), 0.0, dtype == kUint8 ? 255.0 : 65535.0);
+        if (dtype == kFloat32)
+            value = static_cast<float>(std::clamp(value, -kLargestFloat32, kLargestFloat32));
+    }
+    return origin;
+}
+
+}  // namespace kmosaic
