@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 
 from kmosaic.cluster.dask.estimators import (
     block_engine,
-    checked_dask_rows,
     fits_here,
     held_labels,
     lazy_labels,
@@ -19,14 +19,9 @@ from kmosaic.cluster.dask.estimators import (
 )
 from kmosaic.cluster.dask.rows import in_memory, is_dask_array
 from kmosaic.cluster.estimator import (
-    EMPTY_CLUSTERS,
     CentroidEstimator,
     all_or_nothing,
-    check_choice,
     check_enough_rows,
-    check_init,
-    check_real_number,
-    check_whole_number,
     checked_weights,
     warn_of_empty_clusters,
 )
@@ -124,6 +119,11 @@ class KMeans(CentroidEstimator):
     1.0
     """
 
+    _parameter_constraints: ClassVar = {
+        **CentroidEstimator._parameter_constraints,
+        "empty_clusters": [StrOptions(set(get_args(EmptyClusters)))],
+    }
+
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
         n_clusters: int = 8,
@@ -160,7 +160,7 @@ class KMeans(CentroidEstimator):
         sample_weight : (n_samples,), optional
             How often each row counts; not negative, not all zero.
         """
-        self._check_parameters()
+        self._validate_params()
         if is_dask_array(X):
             return self._fit_dask(X, sample_weight)
         rows = self._rows(X, reset=True)
@@ -181,7 +181,7 @@ class KMeans(CentroidEstimator):
         """Cluster the rows of a Dask array: in memory where they fit, and else block by block."""
         if self.empty_clusters == "random":
             raise ValueError("empty_clusters='random' does not go with a Dask array; choose another way")
-        rows = checked_dask_rows(self, X, sample_weight, reset=True)
+        rows = self._dask_rows(X, sample_weight, reset=True)
         check_enough_rows(rows.shape[0], self.n_clusters)
         if fits_here(rows):
             self.labels_ = held_labels(self.fit(in_memory(rows)).labels_, rows)
@@ -243,12 +243,3 @@ class KMeans(CentroidEstimator):
                 )
 
         return report
-
-    def _check_parameters(self) -> None:
-        check_whole_number("n_clusters", self.n_clusters)
-        check_init(self.init)
-        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
-            check_whole_number("n_init", self.n_init)
-        check_whole_number("max_iter", self.max_iter)
-        check_real_number("tol", self.tol)
-        check_choice("empty_clusters", self.empty_clusters, EMPTY_CLUSTERS)

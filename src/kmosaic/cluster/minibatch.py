@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,6 @@ from kmosaic.cluster.dask.batches import Batches, DaskBatches, HeldBatches
 from kmosaic.cluster.dask.estimators import (
     batch_in_memory,
     block_engine,
-    checked_dask_rows,
     fits_here,
     held_labels,
     held_rows,
@@ -24,12 +23,11 @@ from kmosaic.cluster.dask.estimators import (
 )
 from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import (
+    AT_LEAST_0,
+    AT_LEAST_1,
     CentroidEstimator,
     all_or_nothing,
     check_enough_rows,
-    check_init,
-    check_real_number,
-    check_whole_number,
     checked_weights,
     cluster_sizes,
     warn_of_empty_clusters,
@@ -124,6 +122,14 @@ class MiniBatchKMeans(CentroidEstimator):
     1.0
     """
 
+    _parameter_constraints: ClassVar = {
+        **CentroidEstimator._parameter_constraints,
+        "batch_size": [AT_LEAST_1],
+        "init_size": [AT_LEAST_1, None],
+        "max_no_improvement": [AT_LEAST_1, None],
+        "reassignment_ratio": [AT_LEAST_0],
+    }
+
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
         n_clusters: int = 8,
@@ -181,7 +187,7 @@ class MiniBatchKMeans(CentroidEstimator):
 
     def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
         """Cluster the rows of a Dask array chunk by chunk; what fits into memory is computed once."""
-        rows = checked_dask_rows(self, X, sample_weight, reset=True)
+        rows = self._dask_rows(X, sample_weight, reset=True)
         check_enough_rows(rows.shape[0], self.n_clusters)
         fits = fits_here(rows)
         rows = held_rows(rows) if fits else rows
@@ -210,7 +216,7 @@ class MiniBatchKMeans(CentroidEstimator):
         self._check_parameters()
         first = not hasattr(self, "_stream")
         if is_dask_array(X):
-            X = batch_in_memory(checked_dask_rows(self, X, sample_weight, reset=first))
+            X = batch_in_memory(self._dask_rows(X, sample_weight, reset=first))
         rows = self._rows(X, reset=first)
         weights = checked_weights(sample_weight, rows)
         n_threads = resolve_n_threads(self.n_threads)
@@ -316,16 +322,7 @@ class MiniBatchKMeans(CentroidEstimator):
         return 3 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
 
     def _check_parameters(self) -> None:
-        for name in ("n_clusters", "max_iter", "batch_size"):
-            check_whole_number(name, getattr(self, name))
-        for name in ("init_size", "max_no_improvement"):
-            if getattr(self, name) is not None:
-                check_whole_number(name, getattr(self, name))
-        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
-            check_whole_number("n_init", self.n_init)
-        check_init(self.init)
-        check_real_number("tol", self.tol)
-        check_real_number("reassignment_ratio", self.reassignment_ratio)
+        self._validate_params()
         if self.init_size is not None and self.init_size < self.n_clusters:
             raise ValueError(f"init_size={self.init_size} must be >= n_clusters={self.n_clusters}")
 

@@ -48,7 +48,7 @@ def merge_equal_rows(rows: Rows, n_threads: int) -> MergedRows | None:
 
     >>> import numpy as np
     >>> pixels = np.array([[7, 0, 0], [0, 9, 9], [7, 0, 0], [7, 0, 0]], dtype=np.uint8)
-    >>> merged = merge_colours(np.tile(pixels, (2, 1)), n_threads=1)
+    >>> merged = merge_equal_rows(np.tile(pixels, (2, 1)), n_threads=1)
     >>> merged.rows.tolist(), merged.counts.tolist()
     ([[0, 9, 9], [7, 0, 0]], [2, 6])
     >>> merged.expand(np.array([4, 5], dtype=np.int32)).tolist()

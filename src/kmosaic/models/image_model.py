@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic import engines
-from kmosaic.cluster.tensors import readable
 from kmosaic.errors import DataError
 from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_sealed, write_sealed
 from kmosaic.models.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
@@ -30,6 +29,7 @@ from kmosaic.models.validation import (
     printable_text,
     whole_number,
 )
+from kmosaic.tensors import readable
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from kmosaic.scenes.io.raster_scene import open_scene
 from kmosaic.scenes.io.read_options import ReadOptions
 from kmosaic.scenes.map.class_map import Coding
-from kmosaic.scenes.map.classifier import MISSING
-from kmosaic.scenes.map.mapping import resident
+from kmosaic.scenes.map.classifier import MISSING_LABEL
+from kmosaic.scenes.passes.memory_plan import resident_bytes
 from kmosaic.scenes.scene import Scene, Strip
 
 # With more bands, only those of the picture are kept.
@@ -94,7 +94,7 @@ def _step(scene: Scene, n_bands: int, options: QuicklookOptions) -> int:
     grid, most = scene.grid, max(1, options.n_pixels)
     if options.memory is not None:
         a_pixel = n_bands * scene.dtype.itemsize + 8
-        most = min(most, max(1, (options.memory - resident()) // _SHARE // a_pixel))
+        most = min(most, max(1, (options.memory - resident_bytes()) // _SHARE // a_pixel))
     step = max(1, math.ceil(math.sqrt(grid.n_pixels / most)))
     # A scene of few lines or columns keeps one of each.
     return min(step, max(1, 2 * min(grid.height, grid.width) - 1))
@@ -107,7 +107,7 @@ def _labels_in(
 
         def labels(strip: Strip) -> NDArray[Any]:
             found = strip.values[..., 0].astype(np.int32) - coding.first
-            return found if strip.valid is None else np.where(strip.valid, found, MISSING)
+            return found if strip.valid is None else np.where(strip.valid, found, MISSING_LABEL)
 
         return np.asarray(_picked(drawn, step, memory, labels), np.int32)
 
@@ -135,7 +135,7 @@ def _runs(scene: Scene, step: int, memory: int | None) -> Iterator[tuple[int, in
     height, tall = scene.grid.height, scene.block_height
     if memory is not None:
         a_line = scene.grid.width * (scene.dtype.itemsize * len(scene.bands) + 2)
-        room = (memory - resident() - scene.overhead_bytes(1)) // _SHARE
+        room = (memory - resident_bytes() - scene.overhead_bytes(1)) // _SHARE
         tall = min(tall, max(1, room // a_line))
     line = step // 2
     while line < height:

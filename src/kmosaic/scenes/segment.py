@@ -27,10 +27,11 @@ from kmosaic.scenes.io.read_options import ReadOptions, chosen_bands
 from kmosaic.scenes.io.sources import FilePath, FileStates, files_read
 from kmosaic.scenes.map.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.map.classifier import Classifier
-from kmosaic.scenes.map.mapping import Mapping, resident
 from kmosaic.scenes.map.outputs import MapOutputs
 from kmosaic.scenes.map.palette import distinct_colours, ground_colours
+from kmosaic.scenes.map.pipeline import MapPipeline
 from kmosaic.scenes.map.smoothing import check_window
+from kmosaic.scenes.passes.memory_plan import resident_bytes
 from kmosaic.scenes.passes.preflight import Output, check_room
 from kmosaic.scenes.preview import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.progress import Progress, Telling
@@ -313,7 +314,7 @@ class _Job:
     def _run(self, scene: Scene) -> Segmentation:
         asked, start = self.asked, time.perf_counter()
         # What the fit frees later, the allocator may keep for itself, to be used again.
-        taken = resident()
+        taken = resident_bytes()
         if self.n_clusters is None:
             fit, model = None, self._given_model(scene)
         else:
@@ -382,7 +383,7 @@ class _Job:
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""
         a_line = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
-        room = _SCALING_BYTES if self.asked.memory is None else (self.asked.memory - resident()) // 4
+        room = _SCALING_BYTES if self.asked.memory is None else (self.asked.memory - resident_bytes()) // 4
         most = max(1, min(room, _SCALING_BYTES) // a_line)
         return most // scene.block_height * scene.block_height or most
 
@@ -422,7 +423,7 @@ class _Job:
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
         asked, told = self.asked, Telling(self.asked.progress)
         told.what = "drawing the map"
-        mapping = Mapping(
+        pipeline = MapPipeline(
             scene,
             Classifier(model.centers, model.scaling, asked.n_threads),
             asked.majority,
@@ -436,7 +437,7 @@ class _Job:
             outputs = MapOutputs(stack, drawn, overwrite=asked.overwrite)
             on_labels = outputs.labels_to(self.output)
             on_detail = outputs.detail_to(asked.second_best, asked.distances)
-            sizes, statistics = mapping.run(on_labels, on_detail, statistics=asked.statistics is not False)
+            sizes, statistics = pipeline.run(on_labels, on_detail, statistics=asked.statistics is not False)
             self.files.check()
             outputs.tell(sizes)
         return outputs.held, sizes, statistics

@@ -19,16 +19,17 @@ rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
 from dask_workers import dask_workers  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
+from kmosaic.scenes.fit.fit_scaling import fit_scaling, fit_scaling_on  # noqa: E402
 from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on  # noqa: E402
 from kmosaic.scenes.io.array_scene import as_scene  # noqa: E402
 from kmosaic.scenes.io.raster_scene import RasterScene  # noqa: E402
-from kmosaic.scenes.map import mapping  # noqa: E402
+from kmosaic.scenes.map import pipeline  # noqa: E402
 from kmosaic.scenes.map.classifier import Classifier  # noqa: E402
-from kmosaic.scenes.map.mapping import Mapping  # noqa: E402
+from kmosaic.scenes.map.pipeline import MapPipeline  # noqa: E402
+from kmosaic.scenes.map.strip_task import StripTask  # noqa: E402
 from kmosaic.scenes.passes import dask_strips  # noqa: E402
 from kmosaic.scenes.passes.dask_strips import lines_of_strip, strips_by_workers  # noqa: E402
-from kmosaic.scenes.passes.strip_work import StripWork  # noqa: E402
-from kmosaic.scenes.scaling import METHODS, fit_scaling, fit_scaling_on  # noqa: E402
+from kmosaic.scenes.scaling import METHODS  # noqa: E402
 from kmosaic.scenes.scene import Scene, Strip  # noqa: E402
 from kmosaic.scenes.segment import Segmentation, segment  # noqa: E402
 from scene_files import write_raster  # noqa: E402
@@ -80,7 +81,7 @@ def test_classes_and_labels_are_those_of_one_process(
     assert_same(fit_scene_on(client, scene, scaling, options), expected)
 
     classifier = Classifier(expected.centers, scaling)
-    labels = [done.labels for done in strips_by_workers(client, scene, StripWork(classifier), 20)]
+    labels = [done.labels for done in strips_by_workers(client, scene, StripTask(classifier), 20)]
     whole = classifier.label(scene.read(0, 90))
     assert [len(strip) for strip in labels] == [20, 20, 20, 20, 10]
     assert (np.concatenate(labels) == whole).all()
@@ -169,7 +170,7 @@ def test_segment_draws_the_same_map_by_workers(
         )
 
     expected = run("a")
-    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 1)  # strips of 16 lines
+    monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 1)  # strips of 16 lines
     found = run("b", dask=client, progress=lambda *now: told.append(now[2]))
 
     for name in names:
@@ -192,7 +193,7 @@ def test_the_scene_is_read_by_workers_only(
     centers = np.random.default_rng(0).uniform(20, 230, (n_classes, 3))
     classifier = Classifier(centers, fit_scaling(scene, "none", 16))
     kept: list[list[Any]] = [[], []]
-    expected = Mapping(scene, classifier).run(lambda _: None, lambda detail: kept[0].append(detail))
+    expected = MapPipeline(scene, classifier).run(lambda _: None, lambda detail: kept[0].append(detail))
 
     read, lines = RasterScene.read, []
 
@@ -201,8 +202,8 @@ def test_the_scene_is_read_by_workers_only(
         return read(self, top, n_lines, *out)
 
     monkeypatch.setattr(RasterScene, "read", watched)
-    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 1)  # strips of 16 lines
-    by_workers = Mapping(scene, classifier, client=client)
+    monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 1)  # strips of 16 lines
+    by_workers = MapPipeline(scene, classifier, client=client)
     found = by_workers.run(lambda _: None, lambda detail: kept[1].append(detail))
 
     assert sum(lines) == lines_here

@@ -13,7 +13,7 @@ import numpy as np
 from kmosaic.errors import DataError
 from kmosaic.scenes.scene import DTYPES, Band, Scene
 
-MISSING = ("any", "all")
+MISSING_RULES = ("any", "all")
 MAX_BANDS = 4096
 # The least of DTYPES that holds every value of each; 64-bit integers are looked at as they are read.
 _HELD_AS = {
@@ -69,7 +69,7 @@ class ReadOptions:
     network: bool = False
 
     def __post_init__(self) -> None:
-        if self.missing not in MISSING:
+        if self.missing not in MISSING_RULES:
             raise ValueError(f"missing={self.missing!r} must be 'any' or 'all'")
         if self.bands is not None and not (
             isinstance(self.bands, tuple)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.scenes.io.gdal_env import gdal_at_work, load_rasterio
-from kmosaic.scenes.map.classifier import MISSING
+from kmosaic.scenes.map.classifier import MISSING_LABEL
 
 LARGEST_WINDOW = 15
 """The largest window of a majority filter: its 225 pixels are counted in bytes."""
@@ -50,7 +50,7 @@ def majority_filter(labels: NDArray[np.int32], size: int) -> NDArray[np.int32]:
         np.copyto(winner, np.int32(label), where=counts > most)
         np.copyto(winner, labels, where=(counts == most) & (counts > 0))
         np.maximum(most, counts, out=most)
-    winner[labels == MISSING] = MISSING
+    winner[labels == MISSING_LABEL] = MISSING_LABEL
     return winner
 
 

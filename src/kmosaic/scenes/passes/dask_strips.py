@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +15,13 @@ from kmosaic.engines import Block
 from kmosaic.engines.dask.blocks import applied, errors_travel, given
 from kmosaic.engines.dask.cluster import check_workers, gathered, in_lots, load_distributed, n_slots
 from kmosaic.scenes.passes.gathering import G, Progress, few_pixels, no_pixel
-from kmosaic.scenes.passes.strip_work import StripDone, StripWork, unpacked
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene, Strip
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+T = TypeVar("T")
 
 # Strips depend on the scene alone, so that the number of workers changes no bit of a fit. More bytes than the
 # most would crowd a worker's memory; with fewer than the least, a scheduler's time for each task would show.
@@ -29,7 +29,7 @@ _STRIPS = 64
 _MIN_BYTES = 8 << 20
 _MAX_BYTES = 128 << 20
 _MAX_BLOCK_BYTES = 512 << 20
-_LABEL_LOTS_A_SLOT = 2
+_LABEL_LOTS_PER_SLOT = 2
 _MERGED_TOGETHER = 16
 
 _opened = threading.local()
@@ -76,23 +76,20 @@ def lines_of_strip(scene: Scene) -> int:
     return min(max(n_lines, 1), scene.grid.height)
 
 
-def strips_by_workers(client: Client, scene: Scene, work: StripWork, n_lines: int) -> Iterator[StripDone]:
-    """Yield what is found of a scene's strips of ``n_lines`` lines, from top to bottom, by workers.
+def strips_by_workers(client: Client, scene: Scene, task: Callable[[Strip], T], n_lines: int) -> Iterator[T]:
+    """Yield the result of ``task`` for each strip of ``n_lines`` lines, from top to bottom, run by workers.
 
-    No more are held than a few for each thread of the cluster.
+    Only a few results per thread of the cluster exist at a time.
     """
     check_workers(client)
     tops = range(0, scene.grid.height, n_lines)
-    # Strips are what runs side by side.
-    alone = replace(work, classifier=replace(work.classifier, n_threads=1))
-    sent = client.submit(given, (_Opener(scene), alone), pure=False)
+    sent = client.submit(given, (_Opener(scene), task), pure=False)
 
     def submit(numbers: range) -> list[Future]:
         some = [tops[number] for number in numbers]
-        return list(client.map(partial(_done, n_lines), some, [sent] * len(some), pure=False))
+        return list(client.map(partial(_result, n_lines), some, [sent] * len(some), pure=False))
 
-    for done in in_lots(client, len(tops), _LABEL_LOTS_A_SLOT * n_slots(client), submit):
-        yield unpacked(done)
+    return in_lots(client, len(tops), _LABEL_LOTS_PER_SLOT * n_slots(client), submit)
 
 
 class StripPasses:
@@ -175,9 +172,9 @@ def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Open
 
 
 @errors_travel
-def _done(n_lines: int, top: int, sent: tuple[_Opener, StripWork]) -> StripDone:
-    opener, work = sent
-    return work.packed(work.of(opener.read(top, n_lines)))
+def _result(n_lines: int, top: int, sent: tuple[_Opener, Callable[[Strip], T]]) -> T:
+    opener, task = sent
+    return task(opener.read(top, n_lines))
 
 
 @errors_travel

@@ -54,7 +54,7 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
         Where the cap, in bytes for the whole process, is too small to go through the scene line by line.
     """
     if cap is None:
-        cap = _resident() + psutil.virtual_memory().available // 2
+        cap = resident_bytes() + psutil.virtual_memory().available // 2
     plan = _plan(scene, scaling, needs, cap, _STRIP_PIXELS)
     if not plan.holds_rows:  # there may be room for all where strips take less
         low = _plan(scene, scaling, needs, cap, _FEW_PIXELS)
@@ -66,7 +66,7 @@ def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: 
     n_pixels, n_drawn = scene.grid.n_pixels, min(needs.n_drawn, scene.grid.n_pixels)
     stored = scene.dtype.itemsize * len(scene.bands)
     row = scaling.dtype(scene.dtype).itemsize * len(scene.bands)
-    fixed = _resident() + scene.overhead_bytes(scene.block_height) + _SPARE
+    fixed = resident_bytes() + scene.overhead_bytes(scene.block_height) + _SPARE
     wide = 0 if len(scene.bands) <= _NARROW else 64 + 2 * len(scene.bands)
     seeding = n_drawn * (2 * row + _SEEDING_BYTES + wide)
     line = scene.grid.width * 2 * (stored + 1)  # of two strips
@@ -98,8 +98,8 @@ def _lines(scene: Scene, most: int, strip_pixels: int) -> int:
     return max(1, most // scene.block_height * scene.block_height or most)
 
 
-def _resident() -> int:
-    """What the process takes now."""
+def resident_bytes() -> int:
+    """Return the resident memory of this process."""
     return int(psutil.Process().memory_info().rss)
 
 
