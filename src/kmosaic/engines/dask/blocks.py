@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from kmosaic.engines.blocks import Block
-from kmosaic.engines.dask.cluster import can_hold, check_workers, gathered, in_lots, load_distributed, n_slots
+from kmosaic.engines.dask.cluster import can_hold, check_workers, in_lots, merged_in_tree, n_slots
 from kmosaic.errors import KmosaicError
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 OnPass = Callable[[int, int], None]
 """Called with the blocks done in a pass, and all there are."""
-_MERGED_TOGETHER = 16
-_BLOCKS_A_SLOT = 64
+_BLOCKS_PER_SLOT = 64
 
 
 class Source(Protocol):
@@ -99,7 +98,7 @@ class DaskBlocks:
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``. Results come in lots of a few for each thread of the cluster, one lot ahead."""
         step = self._sent(task)
-        size = _BLOCKS_A_SLOT * n_slots(self._client)
+        size = _BLOCKS_PER_SLOT * n_slots(self._client)
         lots = in_lots(self._client, self._source.n_blocks, size, partial(self._run, step=step))
         for n_done, result in enumerate(lots, 1):
             yield result
@@ -107,14 +106,9 @@ class DaskBlocks:
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
         """See ``SpreadBlocks``."""
-        level = self._run(range(self._source.n_blocks), step=self._sent(task))
-        watched: list[Future] = []
-        while len(level) > 1:
-            groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
-            level = self._client.map(_merged, groups, pure=False)
-            watched = watched or level
-        self._watch(watched)
-        total: _core.ClusterSums = gathered(self._client, level)[0]
+        on_merged = None if self._on_pass is None else self._report
+        parts = self._run(range(self._source.n_blocks), step=self._sent(task))
+        total: _core.ClusterSums = merged_in_tree(self._client, parts, _merged, on_merged)
         return total
 
     def _sent(self, task: Callable[[Block], Any]) -> Future:
@@ -125,14 +119,6 @@ class DaskBlocks:
             return self._source.submit(self._client, numbers, step)
         held = self._held[numbers.start : numbers.stop]
         return list(self._client.map(applied, [step] * len(held), held, pure=False))
-
-    def _watch(self, groups: Sequence[Future]) -> None:
-        """Report as groups of blocks are merged, in whatever order."""
-        if self._on_pass is None:
-            return
-        as_completed = load_distributed().as_completed
-        for n_done, _ in enumerate(as_completed(groups, loop=self._client.loop), 1):
-            self._report(min(n_done * _MERGED_TOGETHER, self._source.n_blocks))
 
     def _report(self, n_done: int) -> None:
         if self._on_pass is not None:

@@ -1,4 +1,4 @@
-"""A scaling of bands found from all pixels of a scene, exactly."""
+"""The scaling of bands computed from all pixels of a scene, exactly."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from kmosaic.errors import DataError
 from kmosaic.models.validation import check_one_of, finite_number
+from kmosaic.scenes.passes.accumulators import Passes, Progress, ScenePasses
 from kmosaic.scenes.passes.dask_strips import StripPasses
-from kmosaic.scenes.passes.gathering import Passes, Progress, ScenePasses
 from kmosaic.scenes.scaling import METHODS, Scaling
 from kmosaic.scenes.scene import Scene
 from kmosaic.scenes.stats.moments import FloatMoments, IntegerCounts, Moments
@@ -17,7 +17,7 @@ from kmosaic.scenes.stats.order_statistics import Extremes, OrderStatistics, Qua
 if TYPE_CHECKING:
     from distributed import Client
 
-# Its square, and products of several such squares, are far from where float64 loses digits.
+# The square of a spread, and products of several squares, must stay clear of float64's subnormal numbers.
 _MIN_SPREAD = 1e-100
 
 
@@ -28,7 +28,7 @@ def fit_scaling(
     progress: Progress | None = None,
     percentiles: tuple[float, float] = (2.0, 98.0),
 ) -> Scaling:
-    """Compute a scaling from all pixels that are present, ``strip_lines`` lines at a time.
+    """Compute a scaling from all valid pixels, ``strip_lines`` lines at a time.
 
     Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is
     enough, but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly
@@ -37,7 +37,7 @@ def fit_scaling(
     Raises
     ------
     DataError
-        Where no pixel is present, or a band's values differ too little to be squared, or as ``Scene.read``.
+        Where no pixel is valid, or a band's values differ too little to be squared, or as ``Scene.read``.
     """
     if strip_lines < 1:
         raise ValueError(f"strip_lines={strip_lines} must be at least 1")
@@ -81,8 +81,8 @@ def _fitted(
 def _moments(scene: Scene, passes: Passes) -> list[Moments]:
     n_bands = len(scene.bands)
     if scene.dtype.kind == "u":
-        return passes.gathered(IntegerCounts(n_bands, scene.dtype)).moments()
-    return passes.gathered(FloatMoments(n_bands, passes.origin())).result()
+        return passes.accumulate(IntegerCounts(n_bands, scene.dtype)).moments()
+    return passes.accumulate(FloatMoments(n_bands, passes.origin())).result()
 
 
 def _at_quantiles(scene: Scene, passes: Passes, quantiles: Sequence[Quantile]) -> list[list[float]]:
@@ -93,14 +93,14 @@ def _at_quantiles(scene: Scene, passes: Passes, quantiles: Sequence[Quantile]) -
         return [rank for quantile in quantiles for rank in quantile.ranks(n)]
 
     if scene.dtype.kind == "u":
-        counts = passes.gathered(IntegerCounts(n_bands, scene.dtype))
+        counts = passes.accumulate(IntegerCounts(n_bands, scene.dtype))
         n_pixels, neighbours = counts.n_pixels, counts.at(ranks(counts.n_pixels))
     elif all(quantile.is_extreme for quantile in quantiles):
-        return passes.gathered(Extremes(n_bands)).values()
+        return passes.accumulate(Extremes(n_bands)).values()
     else:
         search = OrderStatistics(scene.dtype, n_bands, ranks)
         for number in range(search.n_passes):
-            search.narrow(passes.gathered(search.counts(number), search.n_passes, number))
+            search.narrow(passes.accumulate(search.counts(number), search.n_passes, number))
         n_pixels, neighbours = search.n_pixels, search.values()
     return [
         [

@@ -1,4 +1,4 @@
-"""Fitting a scene: seeds from a sample of its pixels, then exact steps over all of them."""
+"""The fit of a scene: seeds from a sample of its pixels, then exact Lloyd steps over all of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from kmosaic.engines import (
 )
 from kmosaic.errors import DataError
 from kmosaic.scenes.fit.isodata import MAX_CLASSES, IsodataOptions, IsodataResult, IsodataRound, isodata
-from kmosaic.scenes.passes.memory_plan import Needs, Plan, plan_memory
+from kmosaic.scenes.passes.memory_plan import MemoryPlan, Needs, plan_memory
 from kmosaic.scenes.passes.pixels import HeldPixels, OnPass, RowPixels, ScenePixels, StripReader
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SEED_PIXELS = 1 << 18
-"""Pixels that the fit starts from: enough that k-means++ and the steps after it see every class of a
-scene."""
+"""Pixels drawn for seeding: enough that k-means++ and the steps after it meet every class of a scene."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +101,14 @@ class SceneFit:
 
 
 def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
-    """Find the classes of a scene by Lloyd's algorithm over all its present pixels.
+    """Find the classes of a scene by Lloyd's algorithm over all its valid pixels.
 
     The result is the same to the bit for every cap on memory and every number of threads.
 
     Raises
     ------
     DataError
-        Where no pixel is present, fewer are distinct than there are to be clusters, the scene cannot be
+        Where no pixel is valid, fewer are distinct than there are to be clusters, the scene cannot be
         read, or the memory is too small: then the message says how much works.
     """
     most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
@@ -151,14 +150,14 @@ def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOpt
 def _fit(
     blocks: BlockEngine, engine: Callable[[], Engine], options: FitOptions, name: str, scaling: Scaling
 ) -> SceneFit:
-    """The fit by ``engine``, which is made once seeds were found, or that of a sample."""
+    """The fit by ``engine``, which is created after seeding, or the fit of a sample."""
     started = _fit_of_sample(blocks, options)
     if options.sample is None:
-        found = _classes(engine(), blocks, started.last.centers, options)
-        result = found.last
+        fitted = _classes(engine(), blocks, started.last.centers, options)
+        result = fitted.last
         sampled, sample_inertia = None, None
     else:
-        found, result = started, _applied(blocks, started.last)
+        fitted, result = started, _applied(blocks, started.last)
         sampled, sample_inertia = min(options.sample, blocks.n_rows), started.last.inertia
     if options.isodata is None:
         _check_counts(result, options.n_clusters, name)
@@ -174,8 +173,8 @@ def _fit(
         n_start=started.last.n_iter if options.sample is None else 0,
         sampled=sampled,
         sample_inertia=sample_inertia,
-        rounds=found.rounds,
-        n_wide=found.n_wide,
+        rounds=fitted.rounds,
+        n_wide=fitted.n_wide,
     )
 
 
@@ -191,7 +190,7 @@ def _classes(
 
 
 def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
-    """Greedy k-means++ on pixels drawn from all, and the classes of these, or what to start all from."""
+    """Classes of sampled pixels, seeded by greedy k-means++: the result, or the start of the fit of all."""
     rows = blocks.sample(options.sample or SEED_PIXELS, options.seed)
     engine = MemoryEngine(rows, None, blocks.n_threads, keeps_bounds=True)
     random_state = np.random.RandomState(options.seed)
@@ -203,9 +202,8 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
     return _classes(engine, drawn, centers, replace(options, isodata=asked))
 
 
-def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) -> Engine:
-    """The fastest there is room for: with labels and bounds, or with rows held, or reading them every
-    time."""
+def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: MemoryPlan) -> Engine:
+    """The fastest engine that the memory plan allows: with bounds, with rows in memory, or without both."""
     if isinstance(pixels, ScenePixels) or not plan.holds_bounds:
         return blocks
     merged = merge_equal_rows(pixels.rows, blocks.n_threads)
@@ -215,7 +213,7 @@ def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan) 
 
 
 def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:
-    """What centres found on a sample are worth on all pixels."""
+    """The sample's centres with the counts and the inertia of all pixels."""
     sums = blocks.assign(started.centers).sums
     inertia = blocks.certified_inertia(sums, started.centers)
     if inertia is None:
@@ -237,7 +235,7 @@ def _engine(blocks: Blocks, n_threads: int, name: str, *, keeps_labels: bool) ->
     try:
         return BlockEngine(blocks, n_threads, keeps_labels=keeps_labels)
     except NoRowsError:
-        raise DataError(f"{name} has no pixel that is present; look at its nodata values and mask") from None
+        raise DataError(f"{name} has no valid pixel; look at its nodata values and mask") from None
 
 
 def _check_counts(result: LloydResult, n_clusters: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The classes of a scene on their own: what is needed to find them in another scene, in one file."""
+"""The model of a scene's classes, and its file: what is needed to label another scene."""
 
 from __future__ import annotations
 

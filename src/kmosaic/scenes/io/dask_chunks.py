@@ -10,11 +10,6 @@ import numpy as np
 from kmosaic.errors import DataError
 
 
-def is_dask(array: Any) -> bool:
-    """Whether an array is one of Dask's."""
-    return hasattr(array, "dask") and hasattr(array, "map_blocks")
-
-
 def refuse_unknown_chunks(array: Any) -> None:
     """Refuse an array that does not know its own shape, as Dask's need not.
 
@@ -42,10 +37,10 @@ def with_checked_chunks(array: Any) -> Any:
 def _checked(chunk: Any, dtype: np.dtype[Any], block_info: Any = None) -> Any:
     where = block_info[0]
     declared = tuple(stop - start for start, stop in where["array-location"])
-    found, its_dtype = np.shape(chunk), getattr(chunk, "dtype", None)
-    if found == declared and its_dtype == dtype:
+    shape, chunk_dtype = np.shape(chunk), getattr(chunk, "dtype", None)
+    if shape == declared and chunk_dtype == dtype:
         return chunk
     raise DataError(
-        f"chunk {tuple(where['chunk-location'])} of the Dask array is {its_dtype} of shape {found}, where "
+        f"chunk {tuple(where['chunk-location'])} of the Dask array is {chunk_dtype} of shape {shape}, where "
         f"{dtype} of shape {declared} is declared; correct the function that makes it, or what it declares"
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError, OutputError
 from kmosaic.files import atomic_write
-from kmosaic.scenes.io.gdal_env import gdal_at_work, load_rasterio
+from kmosaic.scenes.io.gdal_env import gdal_env, load_rasterio
 from kmosaic.scenes.scene import Grid
 
 TILE = 256
@@ -210,7 +210,7 @@ def _opened(rasterio: Any, path: Path, mode: str = "r", **options: Any) -> Itera
 def _writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """GDAL at work on an output."""
     try:
-        with gdal_at_work(f"{path} cannot be written", network=False):
+        with gdal_env(f"{path} cannot be written", network=False):
             yield
     except DataError as error:
         raise OutputError(f"{error}; is the disk full? Free some space, or write elsewhere") from error

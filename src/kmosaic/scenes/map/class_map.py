@@ -101,19 +101,19 @@ class ClassMap:
 class ClassMapOutput:
     """A map that is being written: labels from top to bottom, then the statistics for its table."""
 
-    def __init__(self, raster: RasterOutput, drawn: ClassMap) -> None:
+    def __init__(self, raster: RasterOutput, class_map: ClassMap) -> None:
         self._raster = raster
-        self._drawn = drawn
+        self._class_map = class_map
         self.columns: Sequence[Column] = ()
 
     def write(self, labels: NDArray[np.int32]) -> None:
         """Write the next lines of labels, (n_lines, width), -1 where missing."""
-        self._raster.write(self._drawn.coding.encoded(labels))
+        self._raster.write(self._class_map.coding.encoded(labels))
 
 
 @contextlib.contextmanager
 def class_map_output(
-    path: str | os.PathLike[str], drawn: ClassMap, description: str = "class", *, overwrite: bool = False
+    path: str | os.PathLike[str], class_map: ClassMap, description: str = "class", *, overwrite: bool = False
 ) -> Iterator[ClassMapOutput]:
     """Yield a map to write labels to, and ``columns`` of its attribute table to set.
 
@@ -124,14 +124,14 @@ def class_map_output(
     OutputError
         When one of them exists and ``overwrite`` is false, or cannot be written.
     """
-    layout = drawn.layout(description)
+    layout = class_map.layout(description)
     with (
         atomic_write(sidecar_path(path), overwrite=overwrite) as table,
-        raster_output(path, drawn.grid, layout, overwrite=overwrite) as raster,
+        raster_output(path, class_map.grid, layout, overwrite=overwrite) as raster,
     ):
-        output = ClassMapOutput(raster, drawn)
+        output = ClassMapOutput(raster, class_map)
         yield output
-        table.write_bytes(sidecar(drawn.legend(), output.columns))
+        table.write_bytes(sidecar(class_map.legend(), output.columns))
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:

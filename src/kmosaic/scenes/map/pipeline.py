@@ -17,7 +17,7 @@ from kmosaic.scenes.io.geotiff_writer import TILE
 from kmosaic.scenes.map.classifier import MISSING_LABEL, Classifier, TwoNearest
 from kmosaic.scenes.map.smoothing import majority_by_strips, sieve
 from kmosaic.scenes.map.strip_task import StripTask
-from kmosaic.scenes.passes.memory_plan import UNSTEADY, megabytes, resident_bytes
+from kmosaic.scenes.passes.memory_plan import START_VARIATION, megabytes, resident_bytes
 from kmosaic.scenes.passes.pixels import OnPass, StripReader
 from kmosaic.scenes.scene import Scene, Strip
 from kmosaic.scenes.stats.class_statistics import (
@@ -55,8 +55,9 @@ class MapPipeline:
 
     ``majority`` is the window of the majority filter and ``sieve`` the fewest pixels of a patch; None leaves
     the step out. ``memory`` caps the bytes of the process (None: no cap), of which ``taken``
-    are in use already. ``on_pass`` is called with the lines done and the lines in all. With a ``client``, the workers of its
-    Dask cluster compute labels and distances and, where labels are not smoothed, the sums by class.
+    are in use already. ``on_pass`` is called with the lines done and the lines in all. With a ``client``, the
+    workers of its Dask cluster compute labels and distances and, where labels are not smoothed, the sums by
+    class.
     """
 
     scene: Scene
@@ -188,8 +189,8 @@ class MapPipeline:
         if self.memory is not None and self.taken + n_bytes > self.memory:
             raise DataError(
                 f"a memory of {megabytes(self.memory)} is too small to sieve {self.scene.name}, for which "
-                f"the whole map is held; {megabytes(self.taken + n_bytes + UNSTEADY)} would do, or leave the "
-                "sieve out"
+                f"the whole map is held; {megabytes(self.taken + n_bytes + START_VARIATION)} would do, or "
+                "leave the sieve out"
             )
 
     def _n_lines(self, detailed: bool) -> int:
@@ -204,7 +205,7 @@ class MapPipeline:
                 needed = self.taken + fixed + bytes_per_line * min(GROUP_LINES, grid.height)
                 raise DataError(
                     f"a memory of {megabytes(self.memory)} is too small to map {self.scene.name}; "
-                    f"{megabytes(needed + UNSTEADY)} is the least that works"
+                    f"{megabytes(needed + START_VARIATION)} is the least that works"
                 )
             most = min(most, fitting)
         unit = math.lcm(self.scene.block_height, GROUP_LINES)

@@ -23,7 +23,7 @@ _SUFFIXES = (".csv", ".json")
 
 @dataclass(frozen=True, eq=False)
 class StatisticsTable:
-    """All that is told of the classes of a map.
+    """The statistics of a map's classes, as a table.
 
     ``values``, ``names`` and ``mean_squared_distances`` (in squared scaled units) are one a class;
     ``bands`` are the bands' descriptions, "" where there is none.
@@ -53,10 +53,10 @@ class StatisticsTable:
 
     def rows(self) -> list[list[Any]]:
         """One row a class; what is not known is empty."""
-        found = self.statistics
+        statistics = self.statistics
         apart = [
-            "" if near is None else float(found.separability[label, near])
-            for label, near in enumerate(found.nearest)
+            "" if near is None else float(statistics.separability[label, near])
+            for label, near in enumerate(statistics.nearest)
         ]
         return [
             [
@@ -65,10 +65,10 @@ class StatisticsTable:
                 int(self.sizes.pixels[label]),
                 float(self.sizes.shares[label]),
                 "" if self.sizes.areas is None else float(self.sizes.areas[label]),
-                *_cells(found.means[label]),
-                *_cells(found.deviations[label]),
+                *_cells(statistics.means[label]),
+                *_cells(statistics.deviations[label]),
                 *_cells(self.mean_squared_distances[label : label + 1]),
-                "" if (near := found.nearest[label]) is None else self.values[near],
+                "" if (near := statistics.nearest[label]) is None else self.values[near],
                 apart[label],
             ]
             for label, value in enumerate(self.values)
@@ -76,7 +76,7 @@ class StatisticsTable:
 
     def document(self) -> dict[str, Any]:
         """The same and more as JSON has it: covariances, and the separability of every two classes."""
-        found = self.statistics
+        statistics = self.statistics
         classes = [
             {
                 "class": value,
@@ -84,11 +84,11 @@ class StatisticsTable:
                 "pixels": int(self.sizes.pixels[label]),
                 "share": float(self.sizes.shares[label]),
                 "area_m2": None if self.sizes.areas is None else float(self.sizes.areas[label]),
-                "mean": _numbers(found.means[label]),
-                "deviation": _numbers(found.deviations[label]),
-                "covariance": _numbers(found.covariances[label]),
+                "mean": _numbers(statistics.means[label]),
+                "deviation": _numbers(statistics.deviations[label]),
+                "covariance": _numbers(statistics.covariances[label]),
                 "mean_squared_distance": _numbers(self.mean_squared_distances)[label],
-                "separability": _numbers(found.separability[label]),
+                "separability": _numbers(statistics.separability[label]),
             }
             for label, value in enumerate(self.values)
         ]
