@@ -67,11 +67,35 @@ def check_outputs(
         if path is None:
             continue
         target = os.path.realpath(check_output(path, overwrite=overwrite))
-        if target in read:
-            raise OutputError(f"{path} is read from, and would be overwritten; give another name")
+        check_not_read([path], read)
         if target in targets:
             raise OutputError(f"{path} is named for two outputs; give each its own name")
         targets.add(target)
+
+
+def check_not_read(paths: Iterable[str | os.PathLike[str]], read: Collection[str]) -> None:
+    """Check that no output is among the files that are ``read``, given by their real paths.
+
+    Raises
+    ------
+    OutputError
+        For the first that is.
+    """
+    for path in paths:
+        if os.path.realpath(path) in read:
+            raise OutputError(f"{path} is read from, and would be overwritten; give another name")
+
+
+def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, str]) -> None:
+    """Check that the name of an output ends in one of two suffixes, which decide its format.
+
+    Raises
+    ------
+    OutputError
+        When it does not.
+    """
+    if Path(path).suffix.lower() not in suffixes:
+        raise OutputError(f"{path} must end in {' or '.join(suffixes)}, which decides the format")
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

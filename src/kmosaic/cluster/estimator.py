@@ -6,7 +6,7 @@ import functools
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from kmosaic.cluster.dask.estimators import inertia_of, lazy_distances, lazy_labels
 from kmosaic.cluster.dask.rows import LARGEST_VALUE, dask_rows, is_dask_array
+from kmosaic.cluster.seeding import Init
 from kmosaic.engines import MemoryEngine, nearest_centers, resolve_n_threads
 from kmosaic.errors import DataError
 from kmosaic.tensors import readable
@@ -48,6 +49,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         "tol": [AT_LEAST_0],
     }
     n_clusters: int
+    init: Init
+    n_init: int | Literal["auto"]
     n_threads: int | None
     cluster_centers_: NDArray[np.float64]
     labels_: NDArray[np.int32]
@@ -113,6 +116,12 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit; see the subclasses."""
         raise NotImplementedError
+
+    def _n_starts(self, several: int) -> int:
+        """The value of ``n_init``; "auto" is ``several`` for random rows and callables, else 1."""
+        if self.n_init != "auto":
+            return int(self.n_init)
+        return several if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
 
     @property
     def _n_features_out(self) -> int:

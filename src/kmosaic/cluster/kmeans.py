@@ -214,7 +214,7 @@ class KMeans(CentroidEstimator):
         random_state: np.random.RandomState,
     ) -> LloydResult:
         """The best of n_init fits, each started from rows of ``starts``."""
-        n_init = self._n_starts()
+        n_init = self._n_starts(10)
         tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
         best: LloydResult | None = None
         for restart in range(n_init):
@@ -229,11 +229,6 @@ class KMeans(CentroidEstimator):
                 best = result
         assert best is not None
         return best
-
-    def _n_starts(self) -> int:
-        if self.n_init != "auto":
-            return int(self.n_init)
-        return 10 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
 
     def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int | None], None]:
         def report(iteration: int, inertia: float, n_changed: int | None) -> None:

@@ -240,7 +240,7 @@ class MiniBatchKMeans(CentroidEstimator):
         size = self.init_size or 3 * max(self.batch_size, self.n_clusters)
         engine = batches.first(size, random_state)
         best: tuple[float, NDArray[np.float64]] | None = None
-        for _ in range(self._n_starts()):
+        for _ in range(self._n_starts(3)):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
             inertia = engine.inertia(engine.assign(centers).sums, centers)
             if best is None or inertia < best[0]:
@@ -316,11 +316,6 @@ class MiniBatchKMeans(CentroidEstimator):
         self.inertia_history_ = np.array(self._stream.history)
         return sums.counts
 
-    def _n_starts(self) -> int:
-        if self.n_init != "auto":
-            return int(self.n_init)
-        return 3 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
-
     def _check_parameters(self) -> None:
         self._validate_params()
         if self.init_size is not None and self.init_size < self.n_clusters:
@@ -338,7 +333,7 @@ class _Patience:
     n_without: int = 0
 
     def is_exhausted(self, inertia: float) -> bool:
-        """Take in one more step's inertia; tell whether it is time to stop."""
+        """Add one more step's inertia; return whether to stop."""
         previous = inertia if self.smoothed is None else self.smoothed
         self.smoothed = previous + self.weight * (inertia - previous)
         self.n_without = 0 if self.smoothed < self.least else self.n_without + 1

@@ -32,8 +32,8 @@ from kmosaic.errors import DataError
 class Survey:
     """Where rows begin, how many there are, and each feature's least and greatest value.
 
-    Integers have None for both, since their sums need neither; ``words`` has the same of those that the core
-    screens by words, for it to know.
+    Integers have None for both, since their sums need neither; ``int16_range`` has the same for those
+    that the core's int16 filter takes.
     """
 
     first: int
@@ -155,8 +155,8 @@ class BlockEngine(FromSums):
             raise DataError(
                 "rows in blocks are not drawn at random for empty clusters; choose 'relocate' or 'drop'"
             )
-        found = self.blocks.map(partial(_costliest, self.n_threads, self._assigned, centers))
-        rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
+        costliest = self.blocks.map(partial(_costliest, self.n_threads, self._assigned, centers))
+        rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *costliest])
         engine = MemoryEngine(rows, None, self.n_threads)
         engine.assign(self._assigned)
         return engine.donors(centers, None)
@@ -192,7 +192,7 @@ class BlockEngine(FromSums):
     def _add(
         self, sums: _core.ClusterSums, task: Callable[[_core.ClusterSums, Block], _core.ClusterSums]
     ) -> None:
-        """Let each block add to ``sums``: in turn or, where processes share the blocks, to a Partial of its
+        """Let each block add to ``sums``: in turn or, where processes share the blocks, to sums of its
         own."""
         if isinstance(self.blocks, SpreadBlocks):
             sums.merge(self.blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
@@ -201,7 +201,7 @@ class BlockEngine(FromSums):
             pass
 
     def _sum_squares(self) -> _core.ClusterSums:
-        """A Partial of one cluster that has the rows' squares, and no sums."""
+        """Sums of one cluster that have the rows' squares, and no sums."""
         squares = self._empty.emptied(1)
         if isinstance(self.blocks, SpreadBlocks):
             self._add(squares, partial(_add_squares, self.n_threads))
@@ -215,13 +215,13 @@ class BlockEngine(FromSums):
         return squares
 
     def _without_rows(self) -> _core.ClusterSums:
-        """A Partial for sums of these rows: floats need an origin and grids."""
+        """Empty sums for these rows: floats need an origin and the spacings of slices."""
         low, high = self.survey.low, self.survey.high
         if low is None or high is None:
             return _core.ClusterSums(1, np.zeros(self.blocks.n_features), True)
         origin = _core.exact_origin(low, high)
         spacings = _core.possible_spacings(self.survey.n_rows, origin.tolist(), low.tolist(), high.tolist())
-        needed = max(self.blocks.map(partial(_limbs_needed, self.n_threads, origin.tolist(), spacings)))
+        needed = max(self.blocks.map(partial(_slices_needed, self.n_threads, origin.tolist(), spacings)))
         return _core.ClusterSums(1, origin, False, spacings[:needed] if needed <= len(spacings) else [])
 
 
@@ -298,7 +298,7 @@ def _survey(n_threads: int, block: Block) -> Survey:
     return Survey(block.first, len(rows), np.array(low), np.array(high))
 
 
-def _limbs_needed(n_threads: int, origin: list[float], spacings: list[float], block: Block) -> int:
+def _slices_needed(n_threads: int, origin: list[float], spacings: list[float], block: Block) -> int:
     return _core.slices_needed(block.rows, origin, spacings, n_threads)
 
 
@@ -371,14 +371,14 @@ def _costliest(
     n = 2 * len(centers)
     costs = _own_distances(n_threads, assigned, centers, block)
     order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
-    n_seen = n
+    n_taken = n
     while True:
-        unlike = np.unique(block.rows[order[:n_seen]], axis=0)
-        if len(unlike) >= n or n_seen >= len(order):
+        unlike = np.unique(block.rows[order[:n_taken]], axis=0)
+        if len(unlike) >= n or n_taken >= len(order):
             break
-        n_seen *= 2
-    n_seen = int(np.searchsorted(-costs[order], -costs[order[:n_seen]].min(initial=np.inf), side="right"))
-    return np.unique(block.rows[order[:n_seen]], axis=0)
+        n_taken *= 2
+    n_taken = int(np.searchsorted(-costs[order], -costs[order[:n_taken]].min(initial=np.inf), side="right"))
+    return np.unique(block.rows[order[:n_taken]], axis=0)
 
 
 def _drawn(n_threads: int, seed: int, limit: int, block: Block) -> _Drawn:

@@ -75,7 +75,7 @@ class SpreadBlocks(Blocks, Protocol):
     """Blocks that processes go through side by side: a task is pickled, and changes nothing outside."""
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
-        """The Partials that ``task`` returns, merged where they are made.
+        """The sums that ``task`` returns, merged where they are made.
 
         Neighbours come first, in a tree that the number of blocks alone decides.
         """

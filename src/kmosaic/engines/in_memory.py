@@ -16,14 +16,14 @@ from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
 
-# So few are met as quickly by a row's own bytes: on MNIST, k=10, sketches take 14 ms and spare nothing.
+# Few clusters gain nothing from PCA codes: on MNIST, k=10, they take 14 ms and save no time.
 _MAX_CLUSTERS_WITHOUT_PCA_CODES = 16
 
 Rows = NDArray[Any]
 """(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
 
 Int16Range = tuple[list[int], list[int]]
-"""Each feature's least and greatest value, of integer rows that the core screens by words."""
+"""Each feature's least and greatest value, of integer rows that the int16 filter takes."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Donor:
-    """A row that may found a cluster: its number, its cluster, its values (1, n_features), and its weight."""
+    """A row that may fill an empty cluster: number, cluster, values (1, n_features) and weight."""
 
     row: int
     cluster: int
@@ -49,7 +49,7 @@ class Donor:
 
 @dataclass(frozen=True)
 class DistinctRows:
-    """Runs of equal rows along an engine's canonical order: where each starts there, and its total weight."""
+    """Runs of equal rows along an engine's hash order: where each starts there, and its total weight."""
 
     starts: NDArray[np.intp]
     weights: NDArray[np.float64]
@@ -152,7 +152,7 @@ class MemoryEngine(FromSums):
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label.
 
-        The Partial is the engine's own, and changes with the next call.
+        The sums are the engine's own, and change with the next call.
         """
         sums = self._partial(len(centers))
         if not self._labelled:
@@ -184,7 +184,7 @@ class MemoryEngine(FromSums):
         return assigner.assign(centers, labels, self.n_threads, changes)
 
     def sums(self, n_clusters: int) -> _core.ClusterSums:
-        """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
+        """Sum the rows by their present labels. The object is the engine's own: the next call reuses it."""
         sums = self._partial(n_clusters)
         if not self._in_step:
             sums.clear()
@@ -243,7 +243,7 @@ class MemoryEngine(FromSums):
         return _core.squared_distances(self.rows, centers, self.n_threads)
 
     def seeder(self) -> _core.Seeder:
-        """Start k-means++ over the rows, drawn along the canonical order."""
+        """Start k-means++ over the rows, drawn along the hash order."""
         return _core.Seeder(self.rows, self._weights, self.hash_order(), self._steps())
 
     def mean_variance(self) -> float:
@@ -280,7 +280,7 @@ class MemoryEngine(FromSums):
         return self._assigner
 
     def _partial(self, n_clusters: int) -> _core.ClusterSums:
-        """The engine's Partial, of that many clusters; its sums are the labels' where ``_in_step``."""
+        """The engine's ClusterSums, of that many clusters; its sums are the labels' where ``_in_step``."""
         if self._sums is None:
             self._sums = self._squares(n_clusters)
         elif self._sums.n_clusters != n_clusters:
@@ -289,7 +289,7 @@ class MemoryEngine(FromSums):
         return self._sums
 
     def _squares(self, n_clusters: int) -> _core.ClusterSums:
-        """A Partial that has the rows' squares, and no sums yet."""
+        """ClusterSums that have the rows' squares, and no sums yet."""
         if self.rows.dtype.kind == "u":
             sums = _core.ClusterSums(n_clusters, np.zeros(self.rows.shape[1]), self.weights is None)
         else:
@@ -322,7 +322,7 @@ def nearest_centers(
     rows : (n_samples, n_features) uint8, uint16, float32 or float64
     centers : (n_clusters, n_features) float64
     n_threads : None for all processors
-    words : each feature's range in these rows, or in more, where ``Survey`` has found it
+    int16_range : each feature's range in these rows, or in more, as ``Survey`` has it
 
     Examples
     --------

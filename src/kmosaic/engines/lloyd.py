@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.engine import Engine
 
-# No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
+# No step raises J, but a sum of rounded distances may seem to rise by this share.
 _ROUNDING = 1e-12
 
 

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from kmosaic.engines.dask.cluster import open_cluster
 from kmosaic.errors import DataError
-from kmosaic.files import check_outputs
+from kmosaic.files import check_not_read, check_outputs, check_suffix
 from kmosaic.scenes.fit.fit_scaling import fit_scaling, fit_scaling_on
 from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
 from kmosaic.scenes.fit.isodata import IsodataOptions
 from kmosaic.scenes.fit.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.io.array_scene import as_scene
-from kmosaic.scenes.io.geotiff_writer import check_raster_name
+from kmosaic.scenes.io.geotiff_writer import RASTER_SUFFIXES
 from kmosaic.scenes.io.read_options import ReadOptions, chosen_bands
 from kmosaic.scenes.io.sources import FilePath, FileStates, files_read
 from kmosaic.scenes.map.class_map import ClassMap, Coding, sidecar_path
@@ -38,7 +38,7 @@ from kmosaic.scenes.progress import Progress, ProgressReporter
 from kmosaic.scenes.scaling import METHODS, Scaling
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.stats.class_statistics import ClassSizes, ClassStatistics
-from kmosaic.scenes.stats.export import StatisticsTable, check_statistics_name, write_statistics
+from kmosaic.scenes.stats.export import TABLE_SUFFIXES, StatisticsTable, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
 
@@ -145,7 +145,7 @@ class Segmentation:
     """A scene in classes.
 
     ``labels`` is (height, width) int32, -1 where a pixel is missing, where no map was written; else None,
-    and ``path`` is the map's. ``names`` has a name for each class. ``fit`` tells of the fit, None where a
+    and ``path`` is the map's. ``names`` has a name for each class. ``fit`` is the fit, None where a
     model's classes were used; ``statistics`` is None unless they were asked for. ``sizes`` and
     ``statistics`` are those of the map, after any smoothing. ``fit_seconds`` and ``map_seconds`` are what
     finding the classes and drawing the map took. ``quicklook`` has some pixels, where they were asked for.
@@ -250,7 +250,7 @@ class _Job:
             return replace(self, client=client, files=FileStates(files))._run(scene)
 
     def _check_options(self) -> None:
-        """Refuse options that contradict each other, and outputs of an unknown format."""
+        """Refuse options that contradict each other, and outputs that cannot be written."""
         options = self.options
         if self.n_clusters is None and options.model is None:
             raise DataError("give the number of clusters to find, or a model whose classes to use")
@@ -265,14 +265,14 @@ class _Job:
                 raise DataError(f"how many classes there will be to name is not known with isodata; {remedy}")
         for path in (self.output, options.second_best, options.distances):
             if path is not None:
-                check_raster_name(path)
+                check_suffix(path, RASTER_SUFFIXES)
         if options.statistics_path is not None:
-            check_statistics_name(options.statistics_path)
+            check_suffix(options.statistics_path, TABLE_SUFFIXES)
+        check_outputs(self._outputs(), overwrite=options.overwrite, read=files_read(self._inputs()))
 
     def _check_scene(self, scene: Scene, files: frozenset[str]) -> None:
-        """Refuse too few pixels and too many, and outputs that cannot be written or that are read from."""
-        read = files | files_read(self._inputs())
-        check_outputs(self._outputs(), overwrite=self.options.overwrite, read=read)
+        """Refuse outputs among the scene's ``files``, too few pixels, and too many for memory and disk."""
+        check_not_read(self._outputs(), files)
         if self.n_clusters is not None and self.n_clusters > scene.grid.n_pixels:
             raise DataError(
                 f"{scene.name} has only {scene.grid.n_pixels:,} pixels for {self.n_clusters:,} clusters; "
@@ -304,7 +304,7 @@ class _Job:
 
     @property
     def _model_path(self) -> FilePath | None:
-        """Where the classes that are found are to be written."""
+        """The path to write the fitted classes to."""
         model = self.options.model
         return None if self.n_clusters is None or isinstance(model, SceneModel) else model
 

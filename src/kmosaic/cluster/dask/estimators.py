@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 SEED_ROWS = 1 << 20
 """Rows that seeds are drawn from, where there are more."""
 _SEED_BYTES = 1 << 28
-_FIT_BYTES_A_ROW = 32  # labels and bounds of a fit in memory
+_FIT_BYTES_PER_ROW = 32  # labels and bounds of a fit in memory
 
 
 def fits_here(rows: Array) -> bool:
-    """Whether this process would compute the rows, and has room for all of them and for a fit."""
-    needed = rows.nbytes + _FIT_BYTES_A_ROW * rows.shape[0]
+    """Whether this process would compute the rows, and can hold all of them and fit them."""
+    needed = rows.nbytes + _FIT_BYTES_PER_ROW * rows.shape[0]
     return active_client(rows) is None and needed <= psutil.virtual_memory().available // 2
 
 

@@ -91,7 +91,7 @@ class ArrayRows:
         from dask.core import flatten
         from distributed import futures_of
 
-        # Each chunk becomes whatever a step returns, which Dask does not look into.
+        # Each chunk becomes the result of a step, an object that Dask does not inspect.
         results = client.persist(
             self._rows.blocks[numbers.start : numbers.stop].map_blocks(
                 _applied_to_chunk,

@@ -44,8 +44,8 @@ def n_threads() -> int:
     return resolve_n_threads(None)
 
 
-# For sources that check_sources cannot list, as those in an archive: requests go to a proxy that does not exist,
-# and only remote files of an impossible name are allowed.
+# For sources that check_sources cannot list, as those in an archive: requests go to a proxy that does not
+# exist, and only remote files of an impossible name are allowed.
 _NO_NETWORK = {"GDAL_HTTP_PROXY": "http://0.0.0.0:1", "CPL_VSIL_CURL_ALLOWED_FILENAME": "none"}
 
 
@@ -121,5 +121,5 @@ def block_height(dataset: Any, *, network: bool) -> int:
     try:
         with open_dataset(dataset.files[1], network=network) as source:
             return max(own, int(source.block_shapes[0][0]))
-    except DataError:  # found when it is read
+    except DataError:  # reported when it is read
         return own

@@ -1,4 +1,4 @@
-"""Rasters written strip by strip, as GeoTIFF or COG; none gets its name before it has been read back."""
+"""GeoTIFFs and COGs written strip by strip, and read back before they get their names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TILE = 256
 """Lines and columns of a tile; strips that are whole rows of tiles are compressed once."""
 
 _SMALLEST_OVERVIEW = 256
-_SUFFIXES = (".tif", ".tiff")
+RASTER_SUFFIXES = (".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class RasterOutput:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits for the rest of its tiles."""
+        """Write the lines of an incomplete row of tiles."""
         window = ((self._top, self._top + self._n_waiting), (0, self._dataset.width))
         with _writing(self._path):
             for index, tiles in enumerate(self._tiles[:, : self._n_waiting]):
@@ -76,18 +76,6 @@ class RasterOutput:
                 self.checksums[index] = zlib.crc32(tiles.data, self.checksums[index])
         self._top += self._n_waiting
         self._n_waiting = 0
-
-
-def check_raster_name(path: str | os.PathLike[str]) -> None:
-    """Check that ``path`` is a name for a GeoTIFF.
-
-    Raises
-    ------
-    OutputError
-        When it ends in neither .tif nor .tiff.
-    """
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"{path} must end in .tif or .tiff; what is written there is a GeoTIFF")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from kmosaic.scenes.scene import DTYPES, Band
 
 MISSING_RULES = ("any", "all")
 MAX_BANDS = 4096
-# The least of DTYPES that holds every value of each; 64-bit integers are looked at as they are read.
+# The least of DTYPES that holds every value of each; 64-bit integers are checked as they are read.
 _STRIP_DTYPES = {
     "bool": "uint8",
     "uint8": "uint8",

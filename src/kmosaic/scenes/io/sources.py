@@ -112,7 +112,7 @@ class FileStates:
         self._before = {file: state for file in files if (state := _state(file))}
 
     def check(self) -> None:
-        """Refuse files that are not what they were; those that were not there are not looked for.
+        """Refuse files that are not what they were; those that did not exist are ignored.
 
         Raises
         ------

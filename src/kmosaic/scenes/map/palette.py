@@ -62,7 +62,7 @@ def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
 def ground_colours(
     centers: NDArray[np.float64], sizes: NDArray[np.int64], rgb: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Return each class about as it looks in three bands: (n_classes, 3) uint8.
+    """Return each class in about its natural colour in three bands: (n_classes, 3) uint8.
 
     ``centers`` is (n_classes, n_bands) in the bands' own units, ``sizes`` (n_classes,) how many pixels each
     has, ``rgb`` the bands' indices. Each band is stretched so that the mean of all pixels is the middle
@@ -89,7 +89,7 @@ def _apart(colours: NDArray[np.uint8], order: NDArray[np.intp]) -> NDArray[np.ui
     """Colours moved as little as keeps each two apart; the first in ``order`` stay as they are."""
     gap = _MIN_GAP
     while (moved := _moved_by(colours, order, gap)) is None:
-        gap *= 0.8  # more colours than there is room for so far apart
+        gap *= 0.8  # there are not enough colours so far apart
     return moved
 
 

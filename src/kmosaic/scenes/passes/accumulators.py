@@ -75,7 +75,7 @@ class ScenePasses:
 
 def no_pixel(scene: Scene) -> DataError:
     """Return the error for a scene without valid pixels."""
-    return DataError(f"{scene.name} has no pixel that is present: all is nodata or masked")
+    return DataError(f"{scene.name} has no valid pixel: all pixels are nodata or masked")
 
 
 def pixel_batches(strip: Strip) -> Iterator[NDArray[Any]]:

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.csv_table import write_rows
-from kmosaic.errors import OutputError
-from kmosaic.files import atomic_write
+from kmosaic.files import atomic_write, check_suffix
 from kmosaic.scenes.stats.class_statistics import ClassSizes, ClassStatistics
 
-_SUFFIXES = (".csv", ".json")
+TABLE_SUFFIXES = (".csv", ".json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,18 +99,6 @@ class StatisticsTable:
         }
 
 
-def check_statistics_name(path: str | os.PathLike[str]) -> None:
-    """Check that ``path`` is a name for a table.
-
-    Raises
-    ------
-    OutputError
-        When it ends in neither .csv nor .json.
-    """
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"{path} must end in .csv or .json; that says which of them to write")
-
-
 def write_statistics(
     path: str | os.PathLike[str], table: StatisticsTable, *, overwrite: bool = False
 ) -> None:
@@ -122,7 +109,7 @@ def write_statistics(
     OutputError
         When the suffix is another, or the file exists and ``overwrite`` is false, or cannot be written.
     """
-    check_statistics_name(path)
+    check_suffix(path, TABLE_SUFFIXES)
     if Path(path).suffix.lower() == ".json":
         text = json.dumps(table.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     else:
