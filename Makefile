@@ -25,7 +25,7 @@ CPUS_x86_64 ?= Haswell:avx2 Opteron_G1:sse2
 CMAKE = $(shell command -v cmake || echo $(BIN)/cmake)
 CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 
-.PHONY: help demo install test check docs bench bench-quick sanitize cross cross-aarch64 cross-x86_64 clean
+.PHONY: help demo install test check docs bench bench-quick fuzz sanitize cross cross-aarch64 cross-x86_64 clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -78,6 +78,10 @@ bench: $(STAMPS)/bench ## time, memory and inertia beside other libraries (half 
 
 bench-quick: $(STAMPS)/bench ## the same with less of everything (two minutes)
 	@$(BIN)/python -m benchmarks --quick $(BENCH)
+
+# FUZZ passes options on, such as FUZZ='--seed 123 --seconds 60' or FUZZ='--only fits'.
+fuzz: $(STAMPS)/test $(STAMPS)/cmake ## random fits, damaged files and libFuzzer against exact arithmetic (two minutes)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m fuzz $(FUZZ)
 
 sanitize: $(STAMPS)/cmake ## the kernels' tests under AddressSanitizer and UndefinedBehaviourSanitizer
 	@$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON

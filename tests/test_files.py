@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from kmosaic.errors import OutputError
-from kmosaic.files import atomic_write, check_output
+from kmosaic.files import atomic_write, check_output, read_at_most
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
@@ -59,3 +60,14 @@ def test_folders_that_cannot_be_written(tmp_path: Path) -> None:
 def test_names_too_long_are_told_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written|too long"):
         check_output(tmp_path / ("a" * 400))
+
+
+def test_a_short_file_takes_little_memory_whatever_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "short"
+    path.write_bytes(b"few")
+    tracemalloc.start()
+    assert read_at_most(path, 1 << 28) == b"few"
+    assert read_at_most(path, 1) == b"fe"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20

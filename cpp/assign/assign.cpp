@@ -123,6 +123,7 @@ std::size_t assign_blocks(const Task& task, const AnyFilter& float32, std::size_
 
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes, const Int16Range* range) {
+    check_finite(centers);
     if (rows.n_features <= kLowDimFeatures)
         return LowDimAssigner(rows, parallel, range).assign(centers, labels, parallel, changes);
     if (one_pass_pays(rows, centers))

@@ -13,6 +13,7 @@ Assigner::Assigner(const Rows& rows, const Parallel& parallel, PcaCodes::Use use
 
 std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                              LabelChanges* changes) {
+    check_finite(centers);
     if (low_dim_) return low_dim_->assign(centers, labels, parallel, changes);
     return bounded_ ? bounded_->assign(centers, labels.wide(), parallel, changes)
                     : kmosaic::assign(rows_, centers, labels, parallel, changes);

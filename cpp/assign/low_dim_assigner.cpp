@@ -220,7 +220,8 @@ LowDimAssigner::LowDimAssigner(const Rows& rows, const Parallel& parallel, const
 std::size_t LowDimAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                                    LabelChanges* changes) {
     std::optional<Int16Filter> int16;
-    if (range_ && centers.n_clusters <= kMaxInt16Clusters) int16.emplace(centers, rows_.dtype, *range_);
+    if (range_ && centers.n_clusters <= kMaxInt16Clusters && Int16Filter::possible(centers))
+        int16.emplace(centers, rows_.dtype, *range_);
     const bool bounded = !int16 && n_calls_++ > 0 && centers.n_clusters <= LowDimBounds::kMaxClusters;
     if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
     if (bounded) bounds_->follow(centers);

@@ -4,10 +4,13 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <stdexcept>
+#include <utility>
 
 #include "bindings/gil.hpp"
 #include "core/parallel.hpp"
@@ -18,8 +21,44 @@ namespace kmosaic {
 
 namespace nb = nanobind;
 
-using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using CenterArray = nb::ndarray<const double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+// An array as it is given: never a copy in another type or layout, which would be gone while its values are still read, or would
+// take what is written. Values lie where their type may lie.
+template <class... Args>
+class Array : public nb::ndarray<Args..., nb::c_contig, nb::device::cpu> {
+  public:
+    using Plain = nb::ndarray<Args..., nb::c_contig, nb::device::cpu>;
+
+    [[nodiscard]] bool aligned() const {
+        const std::size_t bytes = std::max<std::size_t>(Plain::itemsize(), 1);
+        return reinterpret_cast<std::uintptr_t>(Plain::data()) % bytes == 0;
+    }
+};
+
+}  // namespace kmosaic
+
+namespace nanobind::detail {
+
+template <class... Args>
+struct type_caster<kmosaic::Array<Args...>> {
+    using Plain = typename kmosaic::Array<Args...>::Plain;
+    NB_TYPE_CASTER(kmosaic::Array<Args...>, make_caster<Plain>::Name)
+
+    template <class Flags>
+    bool from_python(handle source, Flags flags, cleanup_list* cleanup) noexcept {
+        constexpr auto kConvert = static_cast<Flags>(cast_flags::convert);
+        make_caster<Plain> caster;
+        if (!caster.from_python(source, static_cast<Flags>(flags & ~kConvert), cleanup)) return false;
+        static_cast<Plain&>(value) = std::move(caster.value);
+        return !value.is_valid() || value.aligned();
+    }
+};
+
+}  // namespace nanobind::detail
+
+namespace kmosaic {
+
+using AnyRows = Array<nb::ro, nb::ndim<2>>;
+using CenterArray = Array<const double, nb::ndim<2>>;
 
 template <class T, class... Shape>
 using Result = nb::ndarray<nb::numpy, T, Shape...>;
@@ -50,7 +89,13 @@ inline Dtype dtype_of(const AnyRows& rows) {
 
 // The rows of an array, each counting once.
 inline Rows rows_of(const AnyRows& array) {
+    require(array.shape(1) > 0, "rows must have at least one feature");
     return {array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
+}
+
+// As many clusters as labels can name.
+inline void require_clusters(std::size_t n_clusters) {
+    require(n_clusters > 0 && n_clusters <= INT32_MAX, "from 1 to 2**31 - 1 clusters are needed");
 }
 
 // Signals are looked at by the calling thread, at most every 50 ms.
@@ -68,6 +113,7 @@ auto without_gil(std::size_t n_threads, Work work) {
     const Parallel parallel{n_threads, signals_pending()};
     try {
         const WithoutGil released;
+        prepare_to_throw();
         return work(parallel);
     } catch (const Interrupted&) {
         throw nb::python_error();

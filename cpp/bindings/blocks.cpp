@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <tuple>
+#include <typeinfo>
 #include <utility>
 
 #include "bindings/arrays.hpp"
@@ -19,7 +20,7 @@ namespace {
 using namespace nb::literals;
 
 using Values = std::vector<double>;
-using Mask = nb::ndarray<const bool, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Mask = Array<const bool, nb::ndim<1>>;
 using Drawn = std::pair<Result<std::uint64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>>;
 
 template <class T>
@@ -43,13 +44,24 @@ nb::tuple pickled(const ClusterSums& self) {
                           bytes_of(s.counts), bytes_of(s.squares), s.n_rows);
 }
 
-void unpickle(ClusterSums& self, const nb::tuple& t) {
+ClusterSumsState state_in(const nb::tuple& t) {
     require(t.size() == 11, "the state of a Partial is damaged");
-    new (&self) ClusterSums(
-        ClusterSumsState{nb::cast<std::size_t>(t[0]), values_in<double>(t[1]), nb::cast<bool>(t[2]),
-                         values_in<double>(t[3]), values_in<std::int64_t>(t[4]),
-                         values_in<std::int64_t>(t[5]), values_in<double>(t[6]), values_in<double>(t[7]),
-                         values_in<double>(t[8]), values_in<double>(t[9]), nb::cast<std::size_t>(t[10])});
+    try {
+        return {nb::cast<std::size_t>(t[0]), values_in<double>(t[1]),       nb::cast<bool>(t[2]),
+                values_in<double>(t[3]),     values_in<std::int64_t>(t[4]), values_in<std::int64_t>(t[5]),
+                values_in<double>(t[6]),     values_in<double>(t[7]),       values_in<double>(t[8]),
+                values_in<double>(t[9]),     nb::cast<std::size_t>(t[10])};
+    } catch (const std::bad_cast&) {
+        throw std::invalid_argument("the state of a Partial is damaged");
+    }
+}
+
+void unpickle(ClusterSums& self, const nb::tuple& t) {
+    const ClusterSumsState state = state_in(t);
+    require_clusters(state.n_clusters);
+    require(!state.origin.empty() && state.spacings.size() <= kMaxSlices,
+            "the state of a Partial is damaged");
+    new (&self) ClusterSums(state);
 }
 
 Rows real_rows(const AnyRows& array) {
@@ -75,6 +87,7 @@ Values possible(std::size_t n_rows, const Values& origin, const Values& low, con
 
 Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& present,
                  std::pair<std::uint64_t, std::uint64_t> seed_and_limit, std::size_t n_threads) {
+    require(first >= 0 && n <= static_cast<std::uint64_t>(INT64_MAX - first), "there are too many positions");
     require(!present || present->shape(0) == n, "present must have one value a position");
     const auto* mask = present ? reinterpret_cast<const std::uint8_t*>(present->data()) : nullptr;
     const std::vector<DrawnRow> drawn = without_gil(n_threads, [&](const Parallel& p) {

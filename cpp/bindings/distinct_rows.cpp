@@ -11,8 +11,8 @@ using namespace nb::literals;
 
 namespace {
 
-using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Labels = Array<const std::int32_t, nb::ndim<1>>;
+using MutableLabels = Array<std::int32_t, nb::ndim<1>>;
 
 // Colours, and the rows they are of.
 struct MergedRows {
@@ -22,7 +22,6 @@ struct MergedRows {
 
 MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
     const Rows rows = rows_of(array);
-    require(rows.n_features > 0, "rows must have at least one feature");
     require(DistinctRows::mergeable(rows), "rows to merge must have at most 24 bits");
     return {array, without_gil(n_threads, [&](const Parallel& p) { return DistinctRows(rows, most, p); })};
 }

@@ -7,6 +7,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <exception>
+
 namespace kmosaic {
 
 // Before Python finalizes (atexit): from here on no other thread asks for the lock, and none still waits for it.
@@ -23,6 +25,11 @@ class WithoutGil {
   private:
     PyThreadState* state_;
 };
+
+// Memory for this thread's first exception, allocated ahead: where none is left then, the C++ runtime ends the process.
+inline void prepare_to_throw() {
+    (void)std::uncaught_exceptions();
+}
 
 // Whether a signal's handler raised, such as Ctrl-C's: asked without holding the lock. Then Python's error is set.
 bool signal_raised();

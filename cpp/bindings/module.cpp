@@ -33,17 +33,16 @@ namespace kmosaic {
 namespace {
 
 // float64 weights, or uint32 counts of the equal rows that each integer row stands for.
-using Weights = nb::ndarray<nb::ro, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Labels = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using MutableCenters = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using MutableLabels = nb::ndarray<std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Weights = Array<nb::ro, nb::ndim<1>>;
+using Labels = Array<const std::int32_t, nb::ndim<1>>;
+using MutableCenters = Array<double, nb::ndim<2>>;
+using MutableLabels = Array<std::int32_t, nb::ndim<1>>;
 // int32, or uint8 of few clusters and features.
-using LabelsOfAnySize = nb::ndarray<nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Values = nb::ndarray<const double, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-using Order = nb::ndarray<const std::int64_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using LabelsOfAnySize = Array<nb::ndim<1>>;
+using Values = Array<const double, nb::ndim<1>>;
+using Order = Array<const std::int64_t, nb::ndim<1>>;
 
 Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
-    require(array.shape(1) > 0, "rows must have at least one feature");
     Rows rows = rows_of(array);
     if (!weights) return rows;
     require(weights->shape(0) == rows.n_rows, "weights must have one value a row");
@@ -60,7 +59,7 @@ Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
 
 Centers view(const CenterArray& centers, const Rows& rows) {
     require(centers.shape(1) == rows.n_features, "centers must have as many features as rows");
-    require(centers.shape(0) > 0, "at least one center is needed");
+    require_clusters(centers.shape(0));
     return {centers.data(), centers.shape(0), centers.shape(1)};
 }
 
@@ -74,11 +73,14 @@ void check_labels(const Labels& labels, const Rows& rows, std::size_t n_clusters
     require(!bad, "labels must be cluster numbers");
 }
 
+bool same_rows(const Rows& a, const Rows& b) {
+    return a.data == b.data && a.dtype == b.dtype && a.n_rows == b.n_rows && a.n_features == b.n_features;
+}
+
 LabelArray checked_step(const Rows& rows, const Centers& centers, const LabelsOfAnySize& labels,
                         const LabelChanges* changes) {
     require(labels.shape(0) == rows.n_rows, "labels must have one value a row");
-    require(!changes || (changes->rows().data == rows.data && changes->rows().n_rows == rows.n_rows),
-            "moves must be of these rows");
+    require(!changes || same_rows(changes->rows(), rows), "moves must be of these rows");
     require(!changes || changes->n_clusters() == centers.n_clusters,
             "moves must be of as many clusters as centers");
     if (labels.dtype() == nb::dtype<std::int32_t>()) return static_cast<std::int32_t*>(labels.data());
@@ -159,9 +161,13 @@ void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights
                  const Order& order, const Assigner* assigner) {
     const Rows rows = view(array, weights);
     require(order.shape(0) == rows.n_rows, "order must have one value a row");
-    for (std::size_t i = 0; i < rows.n_rows; ++i)
-        require(order.data()[i] >= 0 && static_cast<std::size_t>(order.data()[i]) < rows.n_rows,
-                "order must hold row numbers");
+    std::vector<bool> met(rows.n_rows, false);
+    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+        const auto row = static_cast<std::size_t>(order.data()[i]);
+        require(row < rows.n_rows && !met[row], "order must hold each row's number once");
+        met[row] = true;
+    }
+    require(!assigner || same_rows(assigner->rows(), rows), "the assigner must be of these rows");
     new (self) Seeder(rows, order.data(), assigner ? assigner->bounded() : nullptr);
 }
 
@@ -187,7 +193,7 @@ std::size_t seeder_add_best(Seeder& self, const std::vector<std::size_t>& candid
     return without_gil(n_threads, [&](const Parallel& p) { return self.add_best(rows, p); });
 }
 
-using SmallLabels = nb::ndarray<std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using SmallLabels = Array<std::uint8_t, nb::ndim<1>>;
 
 void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::size_t n_threads) {
     require(labels.shape(0) == small.shape(0), "labels must have as many values as small");
@@ -198,6 +204,8 @@ void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::si
 
 ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin, bool integer,
                               const std::vector<double>& spacings) {
+    require_clusters(n_clusters);
+    require(origin.shape(0) > 0, "origin must have one value a feature");
     require(spacings.size() <= kMaxSlices, "there are too many grids");
     return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, integer, spacings};
 }
@@ -212,7 +220,8 @@ void check_rows(const ClusterSums& partial, const Rows& rows) {
 
 void cluster_sums_apply(ClusterSums& self, LabelChanges& changes, const std::optional<Labels>& labels,
                         std::size_t n_threads) {
-    require(changes.n_clusters() == self.n_clusters(), "moves must be of the Partial's clusters");
+    require(changes.n_clusters() == self.n_clusters() && changes.fit(self.exact_sums()),
+            "moves must be of the Partial's clusters and sums");
     check_rows(self, changes.rows());
     // Labels are only looked at where all rows are summed anew.
     if (!self.exact() || !changes.complete()) {
@@ -245,6 +254,11 @@ void cluster_sums_move(ClusterSums& self, const AnyRows& array, const std::optio
     require(row < rows.n_rows && clusters.first < self.n_clusters() && clusters.second < self.n_clusters(),
             "row or cluster out of range");
     self.move(rows, row, clusters.first, clusters.second);
+}
+
+ClusterSums partial_emptied(const ClusterSums& self, std::size_t n_clusters) {
+    require_clusters(n_clusters);
+    return self.emptied(n_clusters);
 }
 
 Result<double, nb::ndim<1>> cluster_sums_counts(const ClusterSums& self) {
@@ -428,7 +442,7 @@ NB_MODULE(_core, m) {
         .def("add_squares", &cluster_sums_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
         .def("merge", &ClusterSums::merge, "other"_a, "Add another Partial.")
-        .def("emptied", &ClusterSums::emptied, "n_clusters"_a,
+        .def("emptied", &partial_emptied, "n_clusters"_a,
              "A Partial of the same rows in n_clusters clusters: their squares, and no sums yet.")
         .def("move", &cluster_sums_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
              "Take a row, or one of the equal rows it stands for, from clusters[0] and give it to "

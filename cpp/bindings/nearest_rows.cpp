@@ -15,15 +15,14 @@ using namespace nb::literals;
 
 namespace {
 
-using Gradients = nb::ndarray<const std::int8_t, nb::ndim<4>, nb::c_contig, nb::device::cpu>;
-using Candidates = nb::ndarray<const std::int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Gradients = Array<const std::int8_t, nb::ndim<4>>;
+using Candidates = Array<const std::int32_t, nb::ndim<2>>;
 
 nb::tuple find_nearest(const AnyRows& array, const CenterArray& references, std::size_t k,
                        std::optional<std::size_t> own, std::size_t n_threads) {
     const Rows rows = rows_of(array);
-    require(rows.n_features > 0 && references.shape(1) == rows.n_features,
-            "references must have as many features as rows, and at least one");
-    require(references.shape(0) <= INT32_MAX, "there are too many references");
+    require(references.shape(1) == rows.n_features, "references must have as many features as rows");
+    require_clusters(references.shape(0));
     const std::size_t n_references = references.shape(0);
     require(!own || (*own <= n_references && rows.n_rows <= n_references - *own),
             "rows that are references must be among them");

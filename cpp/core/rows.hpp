@@ -2,8 +2,11 @@
 // copied.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 
 #include "kernels/kernels.hpp"
 
@@ -38,5 +41,13 @@ struct Centers {
 
     [[nodiscard]] const double* row(std::size_t j) const { return data + j * n_features; }
 };
+
+// What is nearest to a row means nothing where a centroid is no point. Rows are not looked at: one with such a value is equally far
+// from all centroids.
+inline void check_finite(const Centers& centers) {
+    const double* end = centers.data + centers.n_clusters * centers.n_features;
+    if (!std::all_of(centers.data, end, [](double value) { return std::isfinite(value); }))
+        throw std::invalid_argument("centers must be finite, without NaN");
+}
 
 }  // namespace kmosaic

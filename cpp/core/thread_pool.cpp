@@ -1,9 +1,12 @@
 #include "core/thread_pool.hpp"
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -26,9 +29,11 @@ struct Job {
 };
 
 struct Helper {
+    explicit Helper(Job first) : has_job(true), job(std::move(first)) {}
+
     std::mutex mutex;
     std::condition_variable given;
-    std::atomic<bool> has_job{false};
+    std::atomic<bool> has_job;
     Job job;
 };
 
@@ -36,6 +41,7 @@ struct Helper {
 struct Pool {
     std::mutex mutex;
     std::vector<Helper*> idle;
+    std::size_t n_started = 0;  // for which `idle` has space
 };
 
 Pool* pool = new Pool;
@@ -53,7 +59,24 @@ void wait_for_job(Helper& helper) {
     helper.given.wait(lock, [&] { return helper.has_job.load(); });
 }
 
-[[noreturn]] void serve(Helper& helper) {
+// The C++ runtime keeps a few bytes for each thread's exceptions, allocated where the thread first meets one; if there is no
+// memory for them then, glibc ends the process. So they are allocated before there is work, right after blocks of any such size
+// have been: what a thread frees of these, it gets again. False where there is no memory even for that.
+bool can_throw() {
+    constexpr std::size_t kSizes = 64;
+    std::array<void*, kSizes> blocks{};
+    bool allocated = true;
+    for (std::size_t i = 0; i < kSizes; ++i) allocated = (blocks[i] = std::malloc(16 * (i + 1))) && allocated;
+    for (void* block : blocks) std::free(block);
+    return allocated && std::uncaught_exceptions() == 0;
+}
+
+void serve(Helper& helper) {
+    if (!can_throw()) {
+        helper.job.finished();
+        delete &helper;
+        return;
+    }
     while (true) {
         wait_for_job(helper);
         const Job job = std::exchange(helper.job, {});
@@ -75,25 +98,31 @@ Helper* take_idle() {
     return helper;
 }
 
+void start(std::unique_ptr<Helper> helper) {
+    {
+        const std::lock_guard lock(pool->mutex);
+        pool->idle.reserve(pool->n_started + 1);
+        ++pool->n_started;
+    }
+    std::thread([own = helper.get()] { serve(*own); }).detach();
+    helper.release();
+}
+
 }  // namespace
 
 bool run_on_thread(std::function<void()> work, std::function<void()> finished) {
-    Helper* helper = take_idle();
-    const bool found = helper != nullptr;
-    if (!found) helper = new Helper;
-    {
-        const std::lock_guard lock(helper->mutex);
-        helper->job = {std::move(work), std::move(finished)};
-        helper->has_job = true;
-    }
-    if (found) {
+    if (Helper* helper = take_idle()) {
+        {
+            const std::lock_guard lock(helper->mutex);
+            helper->job = {std::move(work), std::move(finished)};
+            helper->has_job = true;
+        }
         helper->given.notify_one();
         return true;
     }
     try {
-        std::thread([helper] { serve(*helper); }).detach();
+        start(std::make_unique<Helper>(Job{std::move(work), std::move(finished)}));
     } catch (const std::exception&) {
-        delete helper;
         return false;
     }
     return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
@@ -10,12 +11,16 @@ namespace kmosaic {
 
 namespace {
 
-// The power of two that brings the largest difference near 1: no square can overflow or vanish.
+// The power of two that brings the largest difference near 1: no square can overflow or vanish. 0 where a difference is not
+// finite.
 double scale_of(const double* row, const Centers& centers, const std::vector<std::size_t>& candidates) {
     double largest = 0;
     for (const std::size_t j : candidates)
-        for (std::size_t f = 0; f < centers.n_features; ++f)
-            largest = std::max(largest, std::fabs(row[f] - centers.row(j)[f]));
+        for (std::size_t f = 0; f < centers.n_features; ++f) {
+            const double difference = std::fabs(row[f] - centers.row(j)[f]);
+            if (!std::isfinite(difference)) return 0;
+            largest = std::max(largest, difference);
+        }
     return largest > 0 ? std::ldexp(1.0, std::clamp(-std::ilogb(largest), -1000, 1000)) : 1.0;
 }
 
@@ -80,6 +85,7 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
     const std::size_t d = centers.n_features;
     const double uncertain = 32.0 * static_cast<double>(d + 1) * 0x1p-106;
     const double scale = scale_of(row, centers, candidates);
+    if (scale == 0) return candidates[0];
     std::vector<DoubleDouble> distances;
     for (const std::size_t j : candidates)
         distances.push_back(squared_distance(row, centers.row(j), d, scale));
@@ -102,6 +108,10 @@ std::size_t nearest(const double* row, const Centers& centers, std::vector<std::
                     std::vector<double>& distances) {
     const auto d = static_cast<double>(centers.n_features);
     const double relative = (d / 16 + 8) * 0x1p-53;
+    if (candidates.empty()) {
+        candidates.resize(centers.n_clusters);
+        std::iota(candidates.begin(), candidates.end(), std::size_t{0});
+    }
     distances.clear();
     for (const std::size_t j : candidates)
         distances.push_back(kernels().exact->squared_distance(row, centers.row(j), centers.n_features));

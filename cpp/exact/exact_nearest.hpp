@@ -15,7 +15,8 @@ namespace kmosaic {
 // Below this a float64 sum of squares may have lost its low bits to underflow.
 constexpr double kUnderflow = 1e-280;
 
-// `candidates` in ascending order; `row` in float64. `distances` is a buffer.
+// `candidates` in ascending order, none of them: every centroid; `row` in float64. `distances` is a buffer. Where a value is NaN or
+// a distance infinite, so that nothing is nearest, the first candidate is.
 std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
                     std::vector<double>& distances);
 

@@ -1,6 +1,7 @@
 #include "extras/nearest_rows.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -147,9 +148,8 @@ class Finder {
         search_.table.exact->widen[rows.dtype](rows.row(row), rows.n_features, row_.data());
         exact_.clear();
         for (const Candidate& c : shortlist.candidates()) measure(row, c.index);
-        for (std::size_t j = 0; !shortlist.filtered() && j < search_.references.n_clusters; ++j)
-            measure(row, static_cast<std::int32_t>(j));
         const std::size_t k = search_.wanted.n_neighbours;
+        if (exact_.size() < k) measure_all(row);
         std::partial_sort(exact_.begin(), exact_.begin() + static_cast<std::ptrdiff_t>(k), exact_.end());
         for (std::size_t i = 0; i < k; ++i) {
             result.squares[row * k + i] = exact_[i].first;
@@ -157,13 +157,20 @@ class Finder {
         }
     }
 
+    void measure_all(std::size_t row) {
+        exact_.clear();
+        for (std::size_t j = 0; j < search_.references.n_clusters; ++j)
+            measure(row, static_cast<std::int32_t>(j));
+    }
+
     // Spare lanes of the last panel, and the row itself, have infinite scores: they come where nothing is ruled out yet.
     void measure(std::size_t row, std::int32_t index) {
         const auto j = static_cast<std::size_t>(index);
         if (j >= search_.references.n_clusters || j == search_.own(row)) return;
         const double* reference = search_.references.row(j);
-        exact_.emplace_back(
-            search_.table.exact->squared_distance(row_.data(), reference, search_.rows.n_features), index);
+        const double square =
+            search_.table.exact->squared_distance(row_.data(), reference, search_.rows.n_features);
+        exact_.emplace_back(std::isnan(square) ? std::numeric_limits<double>::infinity() : square, index);
     }
 
     const Search& search_;
@@ -178,6 +185,7 @@ class Finder {
 
 void nearest_rows(const Rows& rows, const Centers& references, const NeighbourSearch& search,
                   const NeighbourLists& result, const Parallel& parallel) {
+    check_finite(references);
     const Float32Filter float32(references, rows.dtype, Duplicates::kKept);
     const Search all{rows, references, search, float32, kernels()};
     parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {

@@ -66,6 +66,12 @@ Int16Range int16_range(const Rows& rows, const Int16Kernels& kernels, const Para
     return range;
 }
 
+bool Int16Filter::possible(const Centers& centers) {
+    constexpr double kFarthest = 1e100;
+    return std::all_of(centers.data, centers.data + centers.n_clusters * centers.n_features,
+                       [](double value) { return std::fabs(value) < kFarthest; });
+}
+
 Int16Filter::Int16Filter(const Centers& centers, Dtype dtype, const Int16Range& range)
     : view_{centers.n_features, centers.n_clusters, nullptr, nullptr, nullptr, nullptr, 0, 0} {
     const std::size_t n_pairs = (centers.n_features + 1) / 2;

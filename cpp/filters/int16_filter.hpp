@@ -42,6 +42,8 @@ class Int16Filter {
     Int16Filter(const Centers& centers, Dtype dtype, const Int16Range& range);
 
     [[nodiscard]] const Int16Centers& centroids() const { return view_; }
+    // Not of centroids so far away that their squares overflow.
+    [[nodiscard]] static bool possible(const Centers& centers);
 
   private:
     void place(const Centers& centers, Dtype dtype, const Int16Range& range);

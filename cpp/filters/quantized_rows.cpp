@@ -26,6 +26,11 @@ double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
     }
 }
 
+// NaN has no place in an order.
+double finite(double value) {
+    return std::isfinite(value) ? value : 0;
+}
+
 }  // namespace
 
 QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel) : rows_(rows) {
@@ -59,7 +64,7 @@ void QuantizedRows::choose_scale() {
     std::vector<double> sample(n_sample * rows_.n_features);  // [feature][row]
     for (std::size_t i = 0; i < n_sample; ++i)
         for (std::size_t f = 0; f < rows_.n_features; ++f)
-            sample[f * n_sample + i] = value_at(rows_, i * rows_.n_rows / n_sample, f);
+            sample[f * n_sample + i] = finite(value_at(rows_, i * rows_.n_rows / n_sample, f));
     origin_.resize(rows_.n_features);
     if (!fit_bounded(sample)) fit_unbounded(sample, n_sample);
 }

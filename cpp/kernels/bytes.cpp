@@ -375,7 +375,8 @@ double to_bytes(const void* row, std::size_t n, const double* origin, double inv
     double squares[kSums] = {};
     const auto code_of = [&](std::size_t f, std::size_t l) {
         const double value = (static_cast<double>(x[f]) - origin[f]) * inverse;
-        const double inside = value < 0 ? 0.0 : value > 255 ? 255.0 : value;
+        const double most = value < 255 ? value : 255.0;
+        const double inside = value > 0 ? most : 0.0;  // 0 for NaN, whose error is NaN
         const auto code = static_cast<std::int32_t>(inside + 0.5);
         const double error = value - code;
         squares[l] += error * error;
@@ -412,6 +413,11 @@ inline void for_each_feature(std::size_t n, Visit visit) {
     for (std::size_t l = 0; f < n; ++f, ++l) visit(f, l);
 }
 
+// What has no code, where a step is 0 or infinite, is error.
+inline double code_within(double code) {
+    return code > -128 && code < 128 ? code : 0.0;
+}
+
 void encode(const double* __restrict center, const std::uint8_t* __restrict mean, std::size_t n,
             std::int8_t* __restrict codes, std::int8_t* __restrict residual_codes, float* __restrict offsets,
             EncodedCenter* out) {
@@ -437,9 +443,9 @@ void encode(const double* __restrict center, const std::uint8_t* __restrict mean
     WideSums residual_products = {};
     for_each_feature(n, [&](std::size_t f, std::size_t l) {
         const double w = center[f] - mean[f];
-        const double q = (w * inverse + kRounder) - kRounder;
+        const double q = code_within((w * inverse + kRounder) - kRounder);
         const double e = w - step * q;
-        const double r = (e * residual_inverse + kRounder) - kRounder;
+        const double r = code_within((e * residual_inverse + kRounder) - kRounder);
         const double rest = e - residual_step * r;
         codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(q));
         residual_codes[f] = static_cast<std::int8_t>(static_cast<std::int32_t>(r));

@@ -38,6 +38,10 @@ LabelChanges::LabelChanges(const Rows& rows, const ClusterSums& partial)
     if (sums_) kind_ = sums_->small() ? kTable : kList;
 }
 
+bool LabelChanges::fit(const ExactSums* sums) const {
+    return !sums || !sums_ || (sums->size() == sums_->size() && sums->spacings() == sums_->spacings());
+}
+
 LabelChanges::ThreadLog& LabelChanges::open_log() {
     const std::lock_guard lock(opening_);
     return logs_.emplace_back(*this);

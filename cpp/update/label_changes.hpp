@@ -59,6 +59,8 @@ class LabelChanges {
     // Whether sums can be made from the moves; if not, all rows must be summed anew: they are not exact, or too many
     // rows moved.
     [[nodiscard]] bool complete() const { return kind_ != kNothing && n_listed_ <= max_listed_; }
+    // Whether a table of the moves' sums is one of these; `sums` is null where they are not exact.
+    [[nodiscard]] bool fit(const ExactSums* sums) const;
     // What was listed, by ledger.
     [[nodiscard]] std::vector<std::span<const MovedRow>> lists() const;
     // Each ledger's table, where sums are few.

@@ -62,13 +62,14 @@ struct RemainderWorker {
     }
 };
 
-// The least E with every |x - origin| < 2^E.
+// The least E with every |x - origin| < 2^E; beyond all of float64's where there is none.
 int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
     double largest = 0;
     for (std::size_t f = 0; f < origin.size(); ++f)
         largest =
             std::max({largest, std::fabs(range.low[f] - origin[f]), std::fabs(range.high[f] - origin[f])});
     int exponent = 0;
+    if (!std::isfinite(largest)) return std::numeric_limits<double>::max_exponent + 1;
     if (largest > 0) std::frexp(largest, &exponent);
     return exponent;
 }

@@ -24,7 +24,9 @@ def read_at_most(path: Path, limit: int) -> bytes:
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
     with path.open("rb") as stream:
-        return stream.read(limit + 1)
+        # A read takes the memory it is allowed at once, however short the file is.
+        size = max(os.fstat(stream.fileno()).st_size, 1 << 16)
+        return stream.read(min(limit, size) + 1)
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

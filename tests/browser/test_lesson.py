@@ -162,6 +162,30 @@ def test_points_of_ones_own_are_read_by_the_page(opened: Opener, lesson_file: Pa
         assert page.locator("#steps-plane .points path").count() == 4
 
 
+def test_two_columns_of_a_file_are_chosen_on_the_page(
+    opened: Opener, lesson_file: Path, tmp_path: Path
+) -> None:
+    page = opened(lesson_file)
+    page.click("text=Use points of your own")
+    people = tmp_path / "people.csv"
+    people.write_text("name,height,<b>bmi</b>,weight\nann,170,21,61\nbob,180,25,81\n", encoding="utf-8")
+    page.set_input_files("#steps-file", people)
+    page.get_by_text("2 points from people.csv.").first.wait_for()
+    names = page.locator("#steps-plane .axes .name")
+    assert names.all_text_contents() == ["height", "<b>bmi</b>"]
+    page.get_by_label("Up", exact=True).select_option("3")
+    assert names.all_text_contents() == ["height", "weight"]
+    page.get_by_label("Across", exact=True).select_option("0")
+    assert "Row 1 is no point: ann, 61" in page.inner_text("#steps-file-words")
+    assert names.all_text_contents() == ["height", "weight"]
+    assert page.get_by_label("Points", exact=True).locator("option", has_text="people.csv").count() == 1
+    one = tmp_path / "one.csv"
+    one.write_text("1\n2\n")
+    page.set_input_files("#steps-file", one)
+    page.locator("#steps-file-words", has_text="one column").wait_for()
+    assert page.locator("#steps-file-columns select").count() == 0
+
+
 def test_two_starts_and_a_hundred(opened: Opener, lesson_file: Path, lesson: Lesson) -> None:
     page = opened(lesson_file)
     press(page, "starts", "end")

@@ -46,6 +46,28 @@ def test_the_lesson_on_points_of_ones_own(run, folder):
     assert len(first["steps"][0]["centroids"]) == 4
 
 
+def test_two_columns_of_many_are_chosen(run, folder):
+    rows = np.random.default_rng(0).normal(size=(40, 3)).round(3)
+    lines = ['id,"a, b",c', *(f"{x},{y},{z}" for x, y, z in rows)]
+    (folder / "many.csv").write_text("\n".join(lines), encoding="utf-8")
+
+    run("explain", "--data", "many.csv", "--columns", 'c,"a, b"', "-o", "mine.html", "--quiet")
+
+    first = data_of(folder / "mine.html")["steps"][0]
+    assert first["columns"] == ["c", "a, b"]
+    assert first["points"] == rows[:, [2, 1]].tolist()
+
+
+def test_columns_that_spread_unlike_are_told(run, folder):
+    rows = np.random.default_rng(0).normal(size=(20, 2)) * [1, 400]
+    (folder / "unlike.csv").write_text("\n".join(["age,income", *(f"{x},{y}" for x, y in rows)]))
+
+    loud = run("explain", "--data", "unlike.csv", "--frames", "loud", "--parts", "3")
+    assert "Hint: income spreads" in loud.stderr
+    quiet = run("explain", "--data", "unlike.csv", "--frames", "quiet", "--parts", "3", "--quiet")
+    assert quiet.stderr == ""
+
+
 def test_slides_and_animation_of_one_part(run, folder):
     run("explain", "--frames", "slides", "--animation", "steps.gif", "--parts", "1", "--quiet")
 
@@ -77,6 +99,10 @@ def test_images_of_ones_own(run, folder):
         ((), 2, "name what to write: -o HTML, --frames DIR or --animation FILE"),
         (("-o", "lesson.pdf"), 2, "must end in .html or .htm"),
         (("-o", "a.html", "--clusters", "3"), 2, "--clusters goes with --data"),
+        (("-o", "a.html", "--columns", "1,2"), 2, "--columns goes with --data"),
+        (("-o", "a.html", "--data", "points.csv", "--columns", "1,,2"), 2, "--columns"),
+        (("-o", "a.html", "--data", "points.csv", "--columns", "a\rb,c"), 2, "--columns"),
+        (("-o", "a.html", "--data", "points.csv", "--columns", "1,depth"), 1, "'depth' is none of them"),
         (("-o", "a.html", "--parts", "1"), 2, "--parts goes with --frames or --animation"),
         (("--frames", "f", "--parts", "7"), 2, "--parts 7 must be from 1 to 6"),
         (("--frames", ""), 2, "an empty name; name what to write, or '.' for the current folder"),

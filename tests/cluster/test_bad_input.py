@@ -9,7 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from kmosaic import KMeans, MiniBatchKMeans
+from kmosaic import ClusterClassifier, KMeans, MiniBatchKMeans
+from kmosaic.errors import DataError
 
 X = load_digits().data
 ESTIMATORS = [KMeans, MiniBatchKMeans]
@@ -131,6 +132,96 @@ def test_parameters(estimator: Any, parameter: str, value: object, message: str)
 def test_parameters_of_one(model: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         model.fit(X)
+
+
+def complex_zeros(X: Any, n_clusters: int, random_state: Any) -> np.ndarray:  # noqa: ARG001
+    return np.zeros((n_clusters, X.shape[1]), complex)
+
+
+@pytest.mark.parametrize(
+    ("init", "word"),
+    [
+        (np.zeros((3, 64)) + 1j, "Complex"),
+        ([[0j] * 64] * 3, "Complex"),
+        (complex_zeros, "Complex"),
+        (lambda X, *_: X[:2], "shape"),
+        (lambda *_: 5.0, "shape"),
+        (lambda X, *_: np.where(X[:3] > 0, np.nan, X[:3]), "NaN"),
+        (lambda *_: None, "init|float|shape"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_starts_that_are_no_centres(estimator: Any, init: Any, word: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=word):
+        estimator(3, init=init).fit(X)
+
+
+@pytest.mark.filterwarnings("error")
+def test_complex_weights(estimator: Any) -> None:
+    for weights in (np.ones(len(X), complex), [1j] * len(X)):
+        with pytest.raises(ValueError, match="Complex"):
+            estimator(2).fit(X, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (lambda centers: np.where(centers == centers.max(), np.nan, centers), "NaN"),
+        (lambda centers: np.where(centers == centers.max(), np.inf, centers), "infinity"),
+        (lambda centers: centers * 1e200, "values above"),
+        (lambda centers: centers + 0j, "real"),
+        (lambda centers: centers[:, :1], "shape"),
+        (lambda centers: centers[0], "shape"),
+    ],
+)
+@pytest.mark.parametrize("n_features", [1, 5, 64])
+def test_centroids_spoilt_since_the_fit(estimator: Any, n_features: int, spoil: Any, word: str) -> None:
+    rows = np.ascontiguousarray(X[:, 10 : 10 + n_features])
+    classifier = ClusterClassifier(estimator(3, random_state=0)).fit(rows, np.arange(len(X)) % 2)
+    for holder, methods in (
+        (classifier.clusterer_, ["predict", "transform", "score"]),
+        (classifier, ["predict"]),
+    ):
+        model = classifier.clusterer_
+        kept, model.cluster_centers_ = model.cluster_centers_, spoil(model.cluster_centers_)
+        for method in methods:
+            if n_features > 1 or word != "shape" or model.cluster_centers_.ndim != 2:
+                with pytest.raises(DataError, match=word):
+                    getattr(holder, method)(rows)
+        model.cluster_centers_ = kept
+
+
+def test_centroids_set_since_the_fit_may_lie_in_any_way(estimator: Any) -> None:
+    model = estimator(3, random_state=0).fit(X)
+    expected = model.predict(X)
+    for centers in (np.asfortranarray(model.cluster_centers_), model.cluster_centers_.tolist()):
+        model.cluster_centers_ = centers
+        assert (model.predict(X) == expected).all()
+        assert model.transform(X).shape == (len(X), 3)
+        assert np.isfinite(model.score(X))
+
+
+@pytest.mark.parametrize("n_features", [2, 8, 33, 64])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_spoilt_while_they_are_fitted_end_no_process(value: float, dtype: str, n_features: int) -> None:
+    rows = np.ascontiguousarray(X[:, :n_features]).astype(dtype)
+
+    def spoil(progress: Any) -> None:
+        if progress.iteration == 1:
+            rows[::3] = value
+
+    def start(given: np.ndarray, n_clusters: int, random_state: Any) -> np.ndarray:  # noqa: ARG001
+        centers = given[:n_clusters].copy()
+        given[50] = value
+        return centers
+
+    for model in (KMeans(6, callback=spoil, random_state=0), KMeans(6, init=start, n_init=1)):
+        try:
+            labels = model.fit(rows.copy() if model.callback is None else rows).labels_
+        except ValueError:
+            continue
+        assert ((labels >= 0) & (labels < 6)).all()
 
 
 def test_unfitted(estimator: Any) -> None:

@@ -259,3 +259,29 @@ def test_the_other_threads_run_during_a_fit() -> None:
     done.set()
     thread.join()
     assert during > 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize(("n_features", "dtype"), [(3, "uint8"), (64, "float32"), (200, "float64")])
+def test_a_limit_on_memory_ends_a_fit_and_never_the_process(n_features: int, dtype: str) -> None:
+    """With more and more memory to add, threads fail to start, then to work, and at last a fit succeeds."""
+    program = textwrap.dedent(f"""
+        import resource, sys
+        import numpy as np
+        from kmosaic import KMeans
+        X = np.random.default_rng(0).integers(0, 255, (20_000, {n_features})).astype("{dtype}")
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + int(sys.argv[1]) * 2**20, -1))
+        try:
+            print(len(KMeans(40, random_state=0, n_threads=8, max_iter=4).fit(X).labels_))
+        except MemoryError:
+            print("MemoryError")
+    """)
+    answers = []
+    for megabytes in (0, 4, 12, 24, 28, 36, 48, 64, 700):
+        command = [sys.executable, "-c", program, str(megabytes)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert ended.returncode == 0, (megabytes, ended.returncode, ended.stderr[-500:])
+        answers.append(ended.stdout.strip())
+    assert set(answers) <= {"20000", "MemoryError"}
+    assert answers[-1] == "20000"

@@ -45,6 +45,31 @@ def test_contents_lead_to_the_parts(page: str):
     assert set(parts) <= set(ids)
 
 
+def test_scale_comes_first(page: str, lesson: Lesson):
+    part = page[page.index('<h3 id="scale">') : page.index('id="choosing"')]
+    assert f"{lesson.sizes.units[1].n_moved} people" in part
+    assert "Standardising" in part
+    data = json.loads(re.search(r'id="page-data">(.*?)</script>', page)[1])
+    assert [found["columns"][0] for found in data["sizes"]["units"]] == [
+        "height in cm",
+        "height in mm",
+        "height, standardised",
+    ]
+
+
+def test_inertia_of_images_has_one_unit(page: str, lesson: Lesson):
+    data = json.loads(re.search(r'id="page-data">(.*?)</script>', page)[1])["pictures"]
+    units = data["film"]["units"]
+    assert "0..1" in units
+    assert units in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    for shown, summary in zip(data["summaries"], lesson.pictures.summaries, strict=True):
+        value = re.search(r"J = ([\d.,]+) " + re.escape(units), shown["words"])[1]
+        assert float(value.replace(",", "")) == pytest.approx(summary.inertia / 16**2, rel=1e-3)
+        assert "per image" not in shown["words"]
+    few = lesson.pictures.inertia(lesson.pictures.summaries[0])
+    assert data["film"]["inertia"][-1] == pytest.approx(few, rel=0.1)
+
+
 def test_hostile_texts_are_only_text(digits: ImageCollection, own: PointSet):
     images = replace(digits.take(range(60)), name=HOSTILE, label_names=(HOSTILE, *map(str, range(1, 10))))
     points = replace(own, title=HOSTILE, about=HOSTILE, columns=(HOSTILE, HOSTILE))

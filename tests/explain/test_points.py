@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,9 @@ def test_csv_as_people_write_it(tmp_path: Path, text: str, columns: tuple[str, s
         (b"1,2\n3,nan\n", r"line 2: '3,nan' is no point"),
         (b"1,2\n3,inf\n", r"line 2: '3,inf' is no point"),
         (b"1,2\n3,1e13\n", "none beyond 1e"),
-        (b"a,b,c\n1,2,3\n", "line 1: 'a,b,c' is no point"),
+        (b"a,b,c\n1,2,3\n", r"3 columns in line 1 \(a, b, c\).*--columns"),
+        (b"1 2\n3 4\n", r"1 column in line 1 \(1 2\).*commas, semicolons or tabs"),
+        (b"a,b,c\n1,2\n", "3 columns in line 1"),
         (b"\xff\xfe1,2\n", "not a CSV text in UTF-8"),
         (b'1,"2\n', "not a CSV text"),
         (b"1,2\n" * (MAX_BYTES // 4 + 1), "more than 1,048,576 bytes"),
@@ -90,6 +93,63 @@ def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path, content: bytes
 
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+PEOPLE = "name,height,bmi,weight,2020\nann,170,21,61,1\nbob,180,25,81,2\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "columns", "points"),
+    [
+        (("height", "weight"), ("height", "weight"), [[170, 61], [180, 81]]),
+        (("4", "3"), ("weight", "bmi"), [[61, 21], [81, 25]]),
+        ((" weight ", "3"), ("weight", "bmi"), [[61, 21], [81, 25]]),
+        (("2020", "2"), ("2020", "height"), [[1, 170], [2, 180]]),
+    ],
+)
+def test_two_of_many_columns_are_chosen(
+    tmp_path: Path, asked: tuple[str, str], columns: tuple[str, str], points: list[list[float]]
+):
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    own = read_points(path, 2, asked)
+    assert own.columns == columns
+    assert own.points.tolist() == points
+
+
+def test_columns_without_names_have_numbers(tmp_path: Path):
+    path = tmp_path / "plain.csv"
+    path.write_text("3,1,2\n6,4,5\n")
+    own = read_points(path, 2, ("3", "1"))
+    assert own.columns == ("x", "y")
+    assert own.points.tolist() == [[2, 3], [5, 6]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (None, "5 columns in line 1 (name, height, bmi, weight, 2020), and a lesson takes two"),
+        (("height",), "--columns names 1"),
+        (("height", "weight", "bmi"), "--columns names 3"),
+        (("height", "width"), "'width' is none of them"),
+        (("height", "6"), "'6' is none of them; give a number from 1 to 5"),
+        (("1.5", "0"), "'1.5' is none of them"),
+        (("height", "height"), "one column twice"),
+        (("name", "height"), "line 2: 'ann,170' is no point"),
+    ],
+)
+def test_columns_that_are_not_there_are_named(tmp_path: Path, asked: tuple[str, ...] | None, message: str):
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_points(path, 2, asked)
+
+
+def test_names_of_two_columns_are_ambiguous(tmp_path: Path):
+    path = tmp_path / "twice.csv"
+    path.write_text("a,b,a\n1,2,3\n4,5,6\n")
+    with pytest.raises(DataError, match="'a' is more than one column"):
+        read_points(path, 2, ("a", "b"))
 
 
 def test_too_many_points_are_refused(tmp_path: Path):

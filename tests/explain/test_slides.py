@@ -49,6 +49,15 @@ def test_frames_of_a_part_are_pictures_of_one_size_that_differ(lesson: Lesson, p
     assert len(seen) == len(chosen)
 
 
+def test_points_without_a_cluster_are_grey_on_slides(lesson: Lesson):
+    with Image.open(io.BytesIO(frames(lesson, [1])[0].png)) as image:
+        left = np.asarray(image.convert("RGB")).astype(int)[120:470, 80:450].reshape(-1, 3)
+    strong = left[left.max(axis=1) - left.min(axis=1) > 60]
+    green = strong[(strong[:, 1] > strong[:, 0] + 30) & (strong[:, 1] > strong[:, 2] + 10)]
+    assert len(green) == 0
+    assert "grey" in speaker_notes(lesson, frames(lesson, [1]))
+
+
 def test_unknown_parts_are_refused(lesson: Lesson):
     with pytest.raises(ValueError, match="parts=7 must be from 1 to 6"):
         frames(lesson, [1, 7])

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import say, written
+from kmosaic.cli.console import note, say, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
+    NamesType,
     NumbersType,
     OutputPath,
     WholeNumber,
@@ -38,6 +39,7 @@ class _Request:
     animation: Path | None
     parts: tuple[int, ...] | None
     data: Path | None
+    columns: tuple[str, ...] | None
     clusters: int | None
     images: str
     force: bool
@@ -54,6 +56,8 @@ class _Request:
             raise click.UsageError(f"-o {self.output} must end in .html or .htm; the lesson is a web page")
         if self.clusters is not None and self.data is None:
             raise click.UsageError("--clusters goes with --data, points of your own; leave it out")
+        if self.columns is not None and self.data is None:
+            raise click.UsageError("--columns goes with --data, points of your own; leave it out")
         if self.parts is not None and not (self.frames or self.animation):
             raise click.UsageError("--parts goes with --frames or --animation; the page has all parts")
         unknown = sorted(set(self.parts or ()) - set(PARTS))
@@ -89,6 +93,11 @@ class _Request:
     help="Points of your own, two columns of numbers, to teach parts 1, 2, 3 and 5 on.",
 )
 @click.option(
+    "--columns",
+    type=NamesType(),
+    help="The two columns of a CSV file that has more, by name or by number from 1.",
+)
+@click.option(
     "--clusters",
     type=WholeNumber(2, _MAX_CLUSTERS),
     metavar="K",
@@ -114,6 +123,7 @@ def explain(ctx: click.Context, /, **given: Any) -> None:
     Examples:
       kmosaic explain -o lesson.html
       kmosaic explain --data points.csv --clusters 3 -o mine.html
+      kmosaic explain --data people.csv --columns height,weight -o mine.html
       kmosaic explain --images mnist -o lesson.html --frames slides/
       kmosaic explain --animation two-steps.gif --parts 1
     """
@@ -141,9 +151,15 @@ def _run(request: _Request, reading: Reading) -> list[Path]:
 
 
 def _own_points(request: _Request) -> PointSet | None:
-    from kmosaic.explain import read_points
+    from kmosaic.explain import read_points, scale_hint
 
-    return None if request.data is None else read_points(request.data, request.clusters or 3)
+    if request.data is None:
+        return None
+    own = read_points(request.data, request.clusters or 3, request.columns)
+    hint = scale_hint(own)
+    if hint and not request.quiet:
+        note(f"Hint: {hint}")
+    return own
 
 
 def _write(request: _Request, lesson: Lesson, bar: ProgressBar) -> list[Path]:

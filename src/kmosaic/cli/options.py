@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,26 @@ class RealRange(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value} is no number.", param, ctx)
         return number
+
+
+class NamesType(click.ParamType):  # type: ignore[type-arg]
+    """Names with commas between them, quoted as in CSV where they hold commas; given on as a tuple."""
+
+    name = "A,B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Parse ``height,weight``."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            names = next(csv.reader([str(value)], skipinitialspace=True), [])
+        except csv.Error:  # a line break outside quotes
+            names = []
+        if not names or not all(name.strip() for name in names):
+            self.fail(f"{value!r} is not names with commas between, such as A,B; name columns", param, ctx)
+        return tuple(names)
 
 
 class NumbersType(click.ParamType):  # type: ignore[type-arg]

@@ -51,6 +51,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     n_clusters: int
     init: Init
     n_init: int | Literal["auto"]
+    n_features_in_: int
     n_threads: int | None
     cluster_centers_: NDArray[np.float64]
     labels_: NDArray[np.int32]
@@ -75,11 +76,11 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         check_is_fitted(self)
         if is_dask_array(X):
             lazy = self._dask_rows(X, sample_weight, reset=False)
-            labels: NDArray[np.int32] = lazy_labels(lazy, self.cluster_centers_)
+            labels: NDArray[np.int32] = lazy_labels(lazy, self._centers())
             return labels
         rows = self._rows(X, reset=False)
         checked_weights(sample_weight, rows)
-        return nearest_centers(rows, self.cluster_centers_, self.n_threads)
+        return nearest_centers(rows, self._centers(), self.n_threads)
 
     def fit_predict(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
@@ -95,23 +96,23 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         check_is_fitted(self)
         if is_dask_array(X):
             lazy = self._dask_rows(X, None, reset=False)
-            distances: NDArray[np.float64] = lazy_distances(lazy, self.cluster_centers_)
+            distances: NDArray[np.float64] = lazy_distances(lazy, self._centers())
             return distances
         rows = self._rows(X, reset=False)
-        squared = MemoryEngine(rows, None, resolve_n_threads(self.n_threads)).squared_distances(
-            self.cluster_centers_
-        )
+        engine = MemoryEngine(rows, None, resolve_n_threads(self.n_threads))
+        squared = engine.squared_distances(self._centers())
         return np.sqrt(squared, out=squared)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """Return minus the inertia of X at the fitted centroids: higher is better."""
         check_is_fitted(self)
+        centers = self._centers()
         if is_dask_array(X):
             rows = self._dask_rows(X, sample_weight, reset=False)
-            return -inertia_of(rows, self.cluster_centers_, self.n_threads)
+            return -inertia_of(rows, centers, self.n_threads)
         rows = self._rows(X, reset=False)
         engine = MemoryEngine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
-        return -engine.inertia(engine.assign(self.cluster_centers_).sums, self.cluster_centers_)
+        return -engine.inertia(engine.assign(centers).sums, centers)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit; see the subclasses."""
@@ -126,6 +127,20 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     @property
     def _n_features_out(self) -> int:
         return int(self.cluster_centers_.shape[0])
+
+    def _centers(self) -> NDArray[np.float64]:
+        """The centroids as the engine reads them: they may have been set since the fit."""
+        centers = np.asarray(self.cluster_centers_)
+        if centers.ndim != 2 or centers.shape[1] != self.n_features_in_ or not len(centers):
+            raise DataError(
+                f"cluster_centers_ has shape {centers.shape}; it must be (n_clusters, {self.n_features_in_})"
+            )
+        if centers.dtype.kind not in "biuf" or not float(np.abs(centers).max()) <= LARGEST_VALUE:
+            raise DataError(
+                f"cluster_centers_ has NaN, infinity, values above {LARGEST_VALUE:g} or no real numbers; "
+                "set centroids within that, or fit again"
+            )
+        return np.require(centers, np.float64, ["C", "A"])
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as the engine reads it; no copy where it is already so."""
@@ -169,6 +184,8 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
     """
     if sample_weight is None:
         return None
+    if np.iscomplexobj(np.asanyarray(sample_weight)):
+        raise ValueError("Complex data not supported: sample_weight must have real numbers")
     weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
     if not weights.any():
         raise ValueError("every sample_weight is 0; at least one row must have a weight above 0")

@@ -80,6 +80,8 @@ def _largest(keys: NDArray[np.float64], n: int) -> NDArray[np.intp]:
 
 
 def _checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDArray[np.float64]:
+    if np.iscomplexobj(np.asanyarray(given)):
+        raise ValueError("Complex data not supported: init must have real numbers")
     centers = np.array(given, dtype=np.float64, order="C")
     if centers.shape != (n_clusters, n_features):
         raise ValueError(

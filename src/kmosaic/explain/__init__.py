@@ -5,6 +5,7 @@ from kmosaic.explain.lesson import Lesson, make_lesson
 from kmosaic.explain.page import render_lesson, write_lesson
 from kmosaic.explain.points import PointSet
 from kmosaic.explain.points_file import read_points
+from kmosaic.explain.scaling import scale_hint
 from kmosaic.explain.slides import PARTS, Frame, frames
 from kmosaic.explain.trace import Step, Trace, trace
 
@@ -20,6 +21,7 @@ __all__ = [
     "make_lesson",
     "read_points",
     "render_lesson",
+    "scale_hint",
     "speaker_notes",
     "trace",
     "write_animation",

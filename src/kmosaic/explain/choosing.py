@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kmosaic.cluster import KMeans
-from kmosaic.cluster.seeding import starting_centers
-from kmosaic.engines import MemoryEngine
 from kmosaic.evaluate import SweepOptions, sweep
 from kmosaic.explain.points import PointSet, islands, shirt_sizes
-from kmosaic.explain.starts import restarts
+from kmosaic.explain.scaling import Rescaled, rescaled
+from kmosaic.explain.starts import best_start, restarts
 from kmosaic.explain.trace import Trace, trace
 
 _SEEDS = tuple(range(6))
@@ -42,13 +41,14 @@ class Sizes:
     """The lesson's fourth part: people in three sizes and in five, and how badly each person is served.
 
     ``misfit`` holds, for each number of sizes, every person's distance to the size given: float64
-    (n_people,). ``stuck`` is a fit of five clusters that ends with a higher J than ``fewer``, one of three,
-    on the points of ``stuck_data``.
+    (n_people,). ``units`` has the same people in other units. ``stuck`` is a fit of five clusters that ends
+    with a higher J than ``fewer``, one of three, on the points of ``stuck_data``.
     """
 
     data: PointSet
     fits: dict[int, Trace]
     misfit: dict[int, NDArray[np.float64]]
+    units: tuple[Rescaled, ...]
     stuck_data: PointSet
     stuck: Trace
     fewer: Trace
@@ -84,24 +84,14 @@ class Photo:
 def sizes() -> Sizes:
     """Return the T-shirt sizes, and a fit of five clusters that is worse than one of three."""
     people, groups = shirt_sizes(), islands()
-    fits = {k: trace(people.points, _best_start(people, k)) for k in (3, 5)}
+    fits = {k: trace(people.points, best_start(people, k)) for k in (3, 5)}
     misfit = {
         k: np.sqrt(np.square(people.points - fit.centers[fit.labels]).sum(axis=1)) for k, fit in fits.items()
     }
     five = restarts(groups, "random")
     stuck = trace(groups.points, five.starts[five.worst])
-    fewer = trace(groups.points, _best_start(groups, 3))
-    return Sizes(people, fits, misfit, groups, stuck, fewer)
-
-
-def _best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
-    """The best of ten careful starts."""
-    engine = MemoryEngine(data.points, None, 1)
-    drawn = [
-        starting_centers(engine, n_clusters, "k-means++", np.random.RandomState(seed)) for seed in range(10)
-    ]
-    ends = [KMeans(n_clusters, init=start, n_threads=1).fit(data.points).inertia_ for start in drawn]
-    return drawn[int(np.argmin(ends))]
+    fewer = trace(groups.points, best_start(groups, 3))
+    return Sizes(people, fits, misfit, rescaled(), groups, stuck, fewer)
 
 
 def scores(data: PointSet) -> Scores:

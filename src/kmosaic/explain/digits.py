@@ -20,6 +20,8 @@ _SHOWN_ITERATIONS = (1, 2, 3, 4, 6, 9, 14, 25)
 _FEW = 10
 _NUMBERS = (10, 20, 50, 100, 256)
 _IMAGES_PER_CLUSTER = 5
+PIXEL_UNITS = "squared pixel values (pixels scaled to 0..1)"
+"""What J is in wherever the lesson says it of images."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +29,7 @@ class Film:
     """Centroids of images at some iterations of one fit, 0 for the start, and J there.
 
     ``centers`` holds one float64 (n_clusters, n_features) for each of ``iterations``; ``inertia`` is in
-    squared pixel values scaled to 0..1.
+    ``PIXEL_UNITS``.
     """
 
     iterations: tuple[int, ...]
@@ -52,6 +54,10 @@ class Pictures:
     def format(self) -> ImageFormat:
         """Size and dtype of the images."""
         return self.collection.format
+
+    def inertia(self, summary: ClusterSummary) -> float:
+        """J of one of the summaries, in ``PIXEL_UNITS``."""
+        return _in_pixel_units(summary.inertia, self.collection)
 
 
 def check_images(collection: ImageCollection) -> None:
@@ -118,8 +124,11 @@ def _film(collection: ImageCollection) -> Film:
         frames.append(centers)
         inertia.append(float(whole.inertia_history_[min(2 * iteration, len(whole.inertia_history_) - 1)]))
         at = iteration
-    scale = collection.format.max_value**2
-    return Film((0, *shown), tuple(frames), tuple(value / scale for value in inertia))
+    return Film((0, *shown), tuple(frames), tuple(_in_pixel_units(value, collection) for value in inertia))
+
+
+def _in_pixel_units(inertia: float, collection: ImageCollection) -> float:
+    return inertia / collection.format.max_value**2
 
 
 def _gone_on(collection: ImageCollection, centers: NDArray[np.float64], n_iter: int) -> NDArray[np.float64]:

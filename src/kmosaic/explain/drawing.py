@@ -19,7 +19,7 @@ WIDTH, HEIGHT = 960, 540
 # As on the page: Okabe and Ito (2008) and shades beside them, each with a shape of its own.
 _COLOURS = ("#0072b2", "#d55e00", "#00805d", "#a8478a", "#7d6a00", "#3f51b5", "#8a4b2d", "#4a4f57")
 _SHAPES = ("o", "s", "^", "D", "P", "*", "v", "X")
-_UNASSIGNED = "#00805d"
+_UNASSIGNED = "#868d98"  # as --unassigned on the page: of no cluster's colour
 _EQUAL_UP_TO = 4  # columns whose ranges are less unlike are drawn with one scale
 _POINT_AREA = 22.0
 _LEFT = 0.08

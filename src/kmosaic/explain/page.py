@@ -11,9 +11,10 @@ import numpy as np
 
 from kmosaic.evaluate import ClusterSummary
 from kmosaic.explain.choosing import Photo, Scores, Sizes
-from kmosaic.explain.digits import Pictures
+from kmosaic.explain.digits import PIXEL_UNITS, Pictures
 from kmosaic.explain.lesson import Lesson
 from kmosaic.explain.points import PointSet
+from kmosaic.explain.scaling import UNLIKE_SPREADS, Rescaled
 from kmosaic.explain.starts import EmptyCluster, Restarts, Starts
 from kmosaic.explain.trace import Trace
 from kmosaic.files import atomic_write, check_output
@@ -66,7 +67,10 @@ def render_lesson(lesson: Lesson, provenance: Provenance) -> str:
         "unlike_ends": lesson.starts.unlike_ends,
         "stuck": lesson.sizes.stuck.inertia,
         "fewer": lesson.sizes.fewer.inertia,
+        "units": lesson.sizes.units,
         "photo": lesson.photo,
+        "pixel_units": PIXEL_UNITS,
+        "brightest": f"{image.max_value:g}",
         "shape": (image.height, image.width, image.channels, image.n_features),
         "collection": clean(lesson.pictures.collection.name),
         "n_images": len(lesson.pictures.collection),
@@ -85,6 +89,7 @@ def lesson_data(lesson: Lesson) -> dict[str, Any]:
             {**_point_set(data), "steps": _steps(trace)}
             for data, trace in zip(two.data, two.traces, strict=True)
         ],
+        "unlike_spreads": UNLIKE_SPREADS,
         "starts": _starts(lesson.starts),
         "empty": _empty(lesson.empty),
         "sizes": _sizes(lesson.sizes),
@@ -157,8 +162,13 @@ def _sizes(part: Sizes) -> dict[str, Any]:
         **_point_set(part.data),
         "fits": {k: _end(fit) for k, fit in part.fits.items()},
         "misfit": {k: np.round(misfit, 3).tolist() for k, misfit in part.misfit.items()},
+        "units": [_rescaled(found) for found in part.units],
         "stuck": {**_point_set(part.stuck_data), "five": _end(part.stuck), "three": _end(part.fewer)},
     }
+
+
+def _rescaled(found: Rescaled) -> dict[str, Any]:
+    return {**_point_set(found.data), "title": found.title, "end": _end(found.fit)}
 
 
 def _scores(found: Scores) -> dict[str, Any]:
@@ -198,6 +208,7 @@ def _pictures(part: Pictures) -> dict[str, Any]:
             "sheet": asdict(sheet(frames, _LARGEST_TILE)),
             "iterations": list(film.iterations),
             "inertia": list(film.inertia),
+            "units": PIXEL_UNITS,
             "n_clusters": len(film.centers[0]),
         },
         "summaries": [
@@ -206,7 +217,7 @@ def _pictures(part: Pictures) -> dict[str, Any]:
                 "names": list(summary.cluster_names or ()),
                 "sizes": summary.cluster_sizes.tolist(),
                 "n_clusters": summary.n_clusters,
-                "words": _summary_words(summary),
+                "words": _summary_words(part, summary),
             }
             for summary in part.summaries
         ],
@@ -225,11 +236,11 @@ def _numbers(part: Pictures) -> dict[str, Any]:
     }
 
 
-def _summary_words(summary: ClusterSummary) -> str:
+def _summary_words(part: Pictures, summary: ClusterSummary) -> str:
     accuracy = percent(summary.accuracy or 0)
     return (
         f"{summary.n_clusters} clusters: the majority's name is right for {accuracy} of the images. "
-        f"J per image is {summary.inertia / len(summary.labels):,.0f} squared pixel values."
+        f"J = {part.inertia(summary):,.4g} {PIXEL_UNITS}."
     )
 
 

@@ -25,6 +25,12 @@ class PointSet:
     n_clusters: int
     columns: tuple[str, str] = ("x", "y")
 
+    @property
+    def spread_ratio(self) -> float:
+        """The larger of the columns' standard deviations by the smaller; 1 if a column is constant."""
+        low, high = sorted(self.points.std(axis=0).tolist())
+        return high / low if low > 0 else 1.0
+
 
 def separated() -> PointSet:
     """Return two groups that lie well apart."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kmosaic.explain.choosing import FewColours, Photo, Scores, Sizes
-from kmosaic.explain.digits import Pictures
+from kmosaic.explain.digits import PIXEL_UNITS, Pictures
 from kmosaic.explain.drawing import (
     caption,
     draw_centroids,
@@ -28,6 +28,7 @@ from kmosaic.explain.drawing import (
 )
 from kmosaic.explain.lesson import Lesson
 from kmosaic.explain.points import PointSet
+from kmosaic.explain.scaling import Rescaled
 from kmosaic.explain.starts import EmptyCluster, Starts
 from kmosaic.explain.trace import Policy, Step, Trace
 from kmosaic.report.pictures import figure_bytes
@@ -113,7 +114,7 @@ def _two_steps(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
 
 def _step_words(step: Step, is_end: bool) -> str:
     if step.kind == "start":
-        return "The start: no point has a cluster yet."
+        return "The start: no point has a cluster yet, so all are grey."
     if step.kind == "update":
         return f"Update step: each centroid moves to the mean of its points. J = {step.inertia:,.4g}"
     what = "no point changes its cluster: the end" if is_end else "each point joins its nearest centroid"
@@ -207,6 +208,7 @@ def _empty(part: EmptyCluster) -> Iterator[Callable[[], Figure]]:
 def _sizes(part: Sizes) -> Iterator[Callable[[], Figure]]:
     for k in part.fits:
         yield partial(_draw_sizes, part, k)
+    yield partial(_draw_units, part.units)
     stuck = {"Five clusters": Trace(part.stuck.steps[-1:]), "Three": Trace(part.fewer.steps[-1:])}
     title = "J with 5 clusters above J with 3? A bad start."
     yield partial(_side_by_side, title, part.stuck_data, stuck, 0)
@@ -223,6 +225,17 @@ def _draw_sizes(part: Sizes, k: int) -> Figure:
         misfit, bins=np.linspace(0, part.misfit[min(part.misfit)].max(), 25).tolist(), color=LIGHT.series[0]
     )
     right.set(xlabel="misfit: distance to one's size", ylabel="people")
+    return finished(figure)
+
+
+def _draw_units(units: Sequence[Rescaled]) -> Figure:
+    moved = count(units[1].n_moved, "person gets", "people get")
+    figure = slide(
+        "Scale first", f"In mm, {moved} another size. Standardised, cm and mm give the same sizes."
+    )
+    for axes, found in zip(panels(figure, len(units)), units, strict=True):
+        draw_step(axes, found.data, found.fit.steps[-1])
+        caption(axes, found.title)
     return finished(figure)
 
 
@@ -286,7 +299,7 @@ def _draw_numbers(part: Pictures) -> Figure:
 def _draw_film(part: Pictures, at: int) -> Figure:
     film = part.film
     when = "the start: ten images" if at == 0 else f"after {count(film.iterations[at], 'iteration')}"
-    figure = slide("Centroids forming", f"{when}, J = {film.inertia[at]:,.0f} (pixels scaled to 0..1)")
+    figure = slide("Centroids forming", f"{when}, J = {film.inertia[at]:,.4g} {PIXEL_UNITS}")
     _draw_tiles(figure, part, film.centers[at], [""] * len(film.centers[at]), 5)
     return finished(figure)
 

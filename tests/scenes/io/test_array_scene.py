@@ -187,6 +187,19 @@ def data_array(order: tuple[str, ...] = ("band", "y", "x"), **more: Any) -> Any:
     return array.transpose(*order)
 
 
+@pytest.mark.parametrize(
+    "unlike",
+    [lambda chunk: chunk[:, :1], lambda chunk: chunk.astype(np.float64), lambda chunk: chunk[..., :-1]],
+)
+def test_a_chunk_that_is_not_as_declared_is_an_error(unlike: Any) -> None:
+    dask_array = pytest.importorskip("dask.array", reason="dask is not installed")
+    lazy = dask_array.from_array(BANDS, chunks=(3, 4, 7)).map_blocks(
+        unlike, dtype=BANDS.dtype, meta=BANDS[:0]
+    )
+    with pytest.raises(DataError, match=r"lines 1 to 2|declared"):
+        as_scene(lazy).read(0, 2)
+
+
 @pytest.mark.parametrize("order", [("band", "y", "x"), ("y", "x", "band"), ("x", "band", "y")])
 def test_dimensions_may_come_in_any_order(order: tuple[str, ...]) -> None:
     scene = as_scene(data_array(order))

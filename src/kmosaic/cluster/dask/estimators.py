@@ -108,5 +108,6 @@ def _labels(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.int
 
 
 def _distances(chunk: NDArray[Any], centers: NDArray[np.float64]) -> NDArray[np.float64]:
-    squared = MemoryEngine(checked_rows(chunk, "X has"), None, 1).squared_distances(centers)
+    aligned = np.require(centers, requirements=["C", "A"])  # as they need not be where they were received
+    squared = MemoryEngine(checked_rows(chunk, "X has"), None, 1).squared_distances(aligned)
     return np.sqrt(squared, out=squared)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
@@ -146,7 +147,10 @@ def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
 
     A step may change what it holds, such as sums it adds to, and the worker gives it to other tasks too.
     """
-    return block if step is None else copy.deepcopy(step)(block)
+    if step is None:
+        return block
+    # A block that came from another worker may lie anywhere in what was received.
+    return copy.deepcopy(step)(replace(block, rows=np.require(block.rows, requirements=["C", "A"])))
 
 
 def given(value: T) -> T:

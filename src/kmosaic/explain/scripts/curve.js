@@ -1,6 +1,6 @@
 // J after every half-step: a curve that never rises.
 
-import { chart } from "../../report/scripts/chart.js";
+import { chart, wholeNumbers } from "../../report/scripts/chart.js";
 import { short } from "../../report/scripts/dom.js";
 
 /** The curve of one run in `host`; `show(steps, at)` draws it with step `at` marked. */
@@ -24,7 +24,7 @@ export class InertiaCurve {
         height: 240,
         x: {
           label: "half-step",
-          ticks: Math.min(8, dots.length),
+          ticks: wholeNumbers(dots.length),
           tickFormat: "d",
           domain: [1, Math.max(2, dots.length)],
         },
@@ -76,7 +76,7 @@ export function stepWords(steps, at) {
   const step = steps[at];
   const where = `Step ${at} of ${steps.length - 1}.`;
   if (step.kind === "start") {
-    return `${where} The start: no point has a cluster yet.`;
+    return `${where} The start: no point has a cluster yet, so all are grey.`;
   }
   const before = steps[at - 1];
   const what =

@@ -31,7 +31,7 @@ function showNumbers({ values, brightest }) {
   table.append(make("tbody", {}, ...rows));
 }
 
-function showFilm({ sheet, iterations, inertia, n_clusters }) {
+function showFilm({ sheet, iterations, inertia, units, n_clusters }) {
   const tiles = new Sheet(sheet);
   const strip = byId("film");
   const frames = iterations.map((iteration, at) => {
@@ -58,7 +58,7 @@ function showFilm({ sheet, iterations, inertia, n_clusters }) {
         iterations[at] === 0
           ? "The start: ten images"
           : `After ${iterations[at]} ${iterations[at] === 1 ? "iteration" : "iterations"}`;
-      return `${when}. J = ${short(inertia[at])}.`;
+      return `${when}. J = ${short(inertia[at])} ${units}.`;
     },
   });
   player.load(iterations.length, 0);

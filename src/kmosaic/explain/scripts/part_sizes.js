@@ -25,6 +25,7 @@ export function startSizes(part) {
   scatter.fit(part.points);
   const redraw = chart(byId("sizes-chart"), () => ({}), "");
   show("3");
+  part.units.forEach(showUnits);
   showStuck(part.stuck);
 
   function show(k) {
@@ -34,7 +35,7 @@ export function startSizes(part) {
     const misfit = part.misfit[k];
     const mean = d3.mean(misfit);
     byId("sizes-words").textContent =
-      `With ${k} sizes J = ${short(inertia)}. The mean misfit is ${mean.toFixed(1)}, the worst served person's ${Math.max(...misfit).toFixed(1)}.`;
+      `With ${k} sizes J = ${short(inertia)} (cm² + kg²). The mean misfit is ${mean.toFixed(1)}, the worst served person's ${Math.max(...misfit).toFixed(1)}.`;
     redraw(
       () => misfitHistogram(part.misfit, k),
       `Histogram of misfit with ${k} sizes, mean ${mean.toFixed(1)}`,
@@ -77,6 +78,16 @@ function misfitHistogram(misfit, k) {
       Plot.ruleY([0], { stroke: "var(--muted)" }),
     ],
   };
+}
+
+function showUnits({ points, columns, title, end }, i) {
+  byId(`units-${i}`).append(make("p", { class: "side" }, title));
+  const scatter = scatterAt(`units-${i}`, {
+    columns,
+    label: `${title}: people, and the sizes they are given`,
+  });
+  scatter.fit(points);
+  scatter.draw({ points, ...end });
 }
 
 function showStuck({ points, columns, five, three }) {

@@ -1,7 +1,7 @@
 // Part 1: two steps, over and over, on points the reader may change.
 
 import { byId, counted, make, makeSelect, short } from "../../report/scripts/dom.js";
-import { MOST_POINTS, readPoints } from "./csv.js";
+import { likelyColumns, MOST_POINTS, parsePoints, readRows } from "./csv.js";
 import { InertiaCurve, stepWords } from "./curve.js";
 import { carefulStart, randomStart, run, seededRandom } from "./kmeans.js";
 import { Player } from "./player.js";
@@ -10,8 +10,9 @@ import { Scatter } from "./scatter.js";
 const MOST_CLUSTERS = 8;
 
 export class TwoSteps {
-  constructor(sets) {
+  constructor(sets, unlikeSpreads) {
     this.sets = sets;
+    this.unlikeSpreads = unlikeSpreads;
     this.random = seededRandom(1);
     this.#makeControls();
     this.player = new Player(byId("steps-player"), { label: "Steps", onshow: (at) => this.#show(at) });
@@ -26,6 +27,7 @@ export class TwoSteps {
     this.points = set.points;
     this.key = key;
     byId("steps-about").textContent = set.about;
+    this.#hintScale();
     this.clusters.select.value = String(set.n_clusters);
     this.starts.select.value = "opened";
     this.scatter = new Scatter(byId("steps-plane"), {
@@ -64,6 +66,20 @@ export class TwoSteps {
     const centroids = this.steps[this.player.at].centroids;
     this.points = points;
     this.#rerun(centroids, at);
+  }
+
+  /** Says so where one column spreads so much farther than the other that it decides nearly alone. */
+  #hintScale() {
+    const spreads = [0, 1].map((i) => d3.deviation(this.points, (point) => point[i]) ?? 0);
+    const wide = d3.maxIndex(spreads);
+    const ratio = spreads[wide] / spreads[1 - wide];
+    const hint = byId("steps-scale");
+    hint.hidden = !(Number.isFinite(ratio) && ratio >= this.unlikeSpreads);
+    hint.replaceChildren(
+      `${this.columns[wide]} spreads ${short(ratio)} times as far as ${this.columns[1 - wide]}, so it decides the clusters nearly alone. Standardise both columns first: `,
+      make("a", { href: "#scale" }, "Scale first"),
+      ".",
+    );
   }
 
   /** Starts anew, as the reader chose: with how many clusters, and where. */
@@ -144,18 +160,48 @@ export class TwoSteps {
     });
   }
 
-  /** Takes up the points of a file of the reader's own, or says what is wrong with it. */
+  /** Takes up two columns of a file of the reader's own, or says what is wrong with it. */
   async #openFile(file) {
     if (!file) {
       return;
     }
+    const choices = byId("steps-file-columns");
+    choices.replaceChildren();
     try {
-      const { columns, points } = await readPoints(file);
+      const rows = await readRows(file);
+      const opened = { key: `file-${this.sets.length}`, title: file.name };
+      const at = likelyColumns(rows);
+      if (rows[0].length > 2) {
+        choices.append(...["Across", "Up"].map((way, i) => this.#columnChoice(opened, rows, { way, at, i })));
+      }
+      this.#takeColumns(opened, rows, at);
+    } catch (error) {
+      byId("steps-file-words").textContent = error.message;
+    }
+  }
+
+  /** The choice of the column that is drawn across, or up, where a file has more than two. */
+  #columnChoice(opened, rows, { way, at, i }) {
+    const columns = rows[0].map((cell, column) => [
+      String(column),
+      `${column + 1}: ${cell.trim().slice(0, 60)}`,
+    ]);
+    return makeSelect(way, columns, String(at[i]), (column) => {
+      at[i] = Number(column);
+      this.#takeColumns(opened, rows, at);
+    }).element;
+  }
+
+  #takeColumns({ key, title }, rows, at) {
+    try {
+      const { columns, points } = parsePoints(rows, at);
       const n_clusters = Math.min(Number(this.clusters.select.value), points.length);
-      const about = `${counted(points.length, "point")} from ${file.name}.`;
-      const key = `file-${this.sets.length}`;
-      this.sets.push({ key, title: file.name, about, columns, points, n_clusters, steps: null });
-      this.choice.select.append(make("option", { value: key }, file.name));
+      const about = `${counted(points.length, "point")} from ${title}.`;
+      if (this.sets.every((set) => set.key !== key)) {
+        this.choice.select.append(make("option", { value: key }, title));
+      }
+      this.sets = this.sets.filter((set) => set.key !== key);
+      this.sets.push({ key, title, about, columns, points, n_clusters, steps: null });
       this.choice.select.value = key;
       byId("steps-file-words").textContent = about;
       this.open(key);

@@ -4,7 +4,11 @@ import { byId, make, makeSvg, short } from "../../report/scripts/dom.js";
 
 const PLANE_WIDTH = 560;
 const PLANE_HEIGHT = 430;
-const MARGIN = { left: 46, right: 14, top: 12, bottom: 42 };
+// The axes' names have lines of their own, above and below the numbers, also in the large letters of a phone.
+const MARGIN = { right: 14, top: 36, bottom: 52 };
+const NARROWEST_LEFT = 46;
+const LETTER_WIDTH = 11.5; // of a figure in a phone's letters, in units of the drawing
+const TICK_ROOM = 18;
 const SHAPES = [
   d3.symbolCircle,
   d3.symbolSquare,
@@ -16,6 +20,8 @@ const SHAPES = [
   d3.symbolTimes,
 ];
 const N_COLOURS = SHAPES.length;
+const N_TICKS = 6;
+const LONGEST_PLAIN = 6; // letters of a number on an axis
 const NUDGE = 0.02; // of the range, for each press of an arrow key
 const UNLIKE_UNITS = 4;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -41,20 +47,13 @@ export class Scatter {
       class: "scatter",
     });
     this.axes = makeSvg("g", { "aria-hidden": "true", class: "axes" });
-    this.plane = makeSvg("rect", {
-      x: MARGIN.left,
-      y: MARGIN.top,
-      width: innerWidthOf(),
-      height: innerHeightOf(),
-      class: "plane",
-    });
-    const room = makeSvg("rect", {
-      x: MARGIN.left,
-      y: MARGIN.top,
-      width: innerWidthOf(),
-      height: innerHeightOf(),
-    });
-    this.svg.append(makeSvg("defs", {}, makeSvg("clipPath", { id: this.clip }, room)), this.axes, this.plane);
+    this.plane = makeSvg("rect", { class: "plane" });
+    this.frame = makeSvg("rect");
+    this.svg.append(
+      makeSvg("defs", {}, makeSvg("clipPath", { id: this.clip }, this.frame)),
+      this.axes,
+      this.plane,
+    );
     this.layers = {};
     for (const name of ["borders", "lines", "points", "paths", "centroids"]) {
       this.layers[name] = makeSvg("g", {
@@ -72,19 +71,16 @@ export class Scatter {
 
   /** Sets the scales so that `places` fit, one unit as long across as up unless the columns are quite unlike. */
   fit(places) {
-    const [x0, x1] = d3.extent(places, (place) => place[0]);
-    const [y0, y1] = d3.extent(places, (place) => place[1]);
-    let width = (x1 - x0 || 1) * 1.12;
-    let height = (y1 - y0 || 1) * 1.12;
-    const ratio = width / height / (innerWidthOf() / innerHeightOf());
-    this.equal = ratio < UNLIKE_UNITS && ratio > 1 / UNLIKE_UNITS;
-    if (this.equal) {
-      width = Math.max(width, (height * innerWidthOf()) / innerHeightOf());
-      height = Math.max(height, (width * innerHeightOf()) / innerWidthOf());
+    const narrow = scalesOf(places, NARROWEST_LEFT);
+    this.left = leftOf(narrow.y);
+    Object.assign(this, scalesOf(places, this.left));
+    const [innerWidth, innerHeight] = innerSize(this.left);
+    for (const rect of [this.plane, this.frame]) {
+      const place = { x: this.left, y: MARGIN.top, width: innerWidth, height: innerHeight };
+      for (const [name, value] of Object.entries(place)) {
+        rect.setAttribute(name, value);
+      }
     }
-    const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
-    this.x = d3.scaleLinear([cx - width / 2, cx + width / 2], [MARGIN.left, PLANE_WIDTH - MARGIN.right]);
-    this.y = d3.scaleLinear([cy - height / 2, cy + height / 2], [PLANE_HEIGHT - MARGIN.bottom, MARGIN.top]);
     this.#drawAxes();
   }
 
@@ -117,21 +113,21 @@ export class Scatter {
   }
 
   #drawAxes() {
-    const across = d3.axisBottom(this.x).ticks(6).tickSizeOuter(0);
-    const up = d3.axisLeft(this.y).ticks(6).tickSizeOuter(0);
+    const across = d3.axisBottom(this.x).ticks(N_TICKS).tickFormat(tickFormat(this.x)).tickSizeOuter(0);
+    const up = d3.axisLeft(this.y).ticks(N_TICKS).tickFormat(tickFormat(this.y)).tickSizeOuter(0);
     d3.select(this.axes).selectAll("*").remove();
     d3.select(this.axes)
       .append("g")
       .attr("transform", `translate(0,${PLANE_HEIGHT - MARGIN.bottom})`)
       .call(across);
-    d3.select(this.axes).append("g").attr("transform", `translate(${MARGIN.left},0)`).call(up);
+    d3.select(this.axes).append("g").attr("transform", `translate(${this.left},0)`).call(up);
     this.axes.append(
       makeSvg(
         "text",
-        { x: PLANE_WIDTH - MARGIN.right, y: PLANE_HEIGHT - 6, "text-anchor": "end", class: "name" },
+        { x: PLANE_WIDTH - MARGIN.right, y: PLANE_HEIGHT - 8, "text-anchor": "end", class: "name" },
         this.columns[0],
       ),
-      makeSvg("text", { x: 4, y: 10, class: "name" }, this.columns[1]),
+      makeSvg("text", { x: 4, y: 20, class: "name" }, this.columns[1]),
     );
   }
 
@@ -141,7 +137,7 @@ export class Scatter {
     const drawn =
       this.equal && places.length > 1
         ? d3.Delaunay.from(places)
-            .voronoi([MARGIN.left, MARGIN.top, PLANE_WIDTH - MARGIN.right, PLANE_HEIGHT - MARGIN.bottom])
+            .voronoi([this.left, MARGIN.top, PLANE_WIDTH - MARGIN.right, PLANE_HEIGHT - MARGIN.bottom])
             .render()
         : "";
     this.layers.borders.replaceChildren(...(drawn ? [makeSvg("path", { d: drawn })] : []));
@@ -274,7 +270,7 @@ export class Scatter {
   /** Where in the plane a pointer is, kept within it. */
   #placeOf(event) {
     const [px, py] = d3.pointer(event, this.svg);
-    const x = Math.min(PLANE_WIDTH - MARGIN.right, Math.max(MARGIN.left, px));
+    const x = Math.min(PLANE_WIDTH - MARGIN.right, Math.max(this.left, px));
     const y = Math.min(PLANE_HEIGHT - MARGIN.bottom, Math.max(MARGIN.top, py));
     return [round3(this.x.invert(x)), round3(this.y.invert(y))];
   }
@@ -287,12 +283,41 @@ export function scatterAt(id, options) {
   return new Scatter(host, options);
 }
 
-function innerWidthOf() {
-  return PLANE_WIDTH - MARGIN.left - MARGIN.right;
+/** How far from the left the plane begins, such that the longest number of the axis has room. */
+function leftOf(y) {
+  const write = tickFormat(y);
+  const longest = d3.max(y.ticks(N_TICKS), (tick) => write(tick).length);
+  return Math.max(NARROWEST_LEFT, TICK_ROOM + LETTER_WIDTH * longest);
 }
 
-function innerHeightOf() {
-  return PLANE_HEIGHT - MARGIN.top - MARGIN.bottom;
+/** Numbers as they are, or where those would be long with a prefix: 20M. */
+function tickFormat(scale) {
+  const plain = scale.tickFormat(N_TICKS);
+  const isLong = scale.ticks(N_TICKS).some((tick) => plain(tick).length > LONGEST_PLAIN);
+  return isLong ? scale.tickFormat(N_TICKS, "~s") : plain;
+}
+
+function innerSize(left) {
+  return [PLANE_WIDTH - left - MARGIN.right, PLANE_HEIGHT - MARGIN.top - MARGIN.bottom];
+}
+
+/** Scales of a plane that begins at `left`, and whether one unit is as long across as up. */
+function scalesOf(places, left) {
+  const [x0, x1] = d3.extent(places, (place) => place[0]);
+  const [y0, y1] = d3.extent(places, (place) => place[1]);
+  const [innerWidth, innerHeight] = innerSize(left);
+  let width = (x1 - x0 || 1) * 1.12;
+  let height = (y1 - y0 || 1) * 1.12;
+  const ratio = width / height / (innerWidth / innerHeight);
+  const equal = ratio < UNLIKE_UNITS && ratio > 1 / UNLIKE_UNITS;
+  if (equal) {
+    width = Math.max(width, (height * innerWidth) / innerHeight);
+    height = Math.max(height, (width * innerHeight) / innerWidth);
+  }
+  const [cx, cy] = [(x0 + x1) / 2, (y0 + y1) / 2];
+  const x = d3.scaleLinear([cx - width / 2, cx + width / 2], [left, PLANE_WIDTH - MARGIN.right]);
+  const y = d3.scaleLinear([cy - height / 2, cy + height / 2], [PLANE_HEIGHT - MARGIN.bottom, MARGIN.top]);
+  return { x, y, equal };
 }
 
 function round3(value) {

@@ -3,6 +3,11 @@
 const CHART_HEIGHT = 300;
 const NARROWEST = 260;
 
+/** Ticks of an axis that counts from 1 to `last`: 1, and about ten more, each a whole number of its own. */
+export function wholeNumbers(last) {
+  return [1, ...d3.ticks(0, last, 10).filter((at) => Number.isInteger(at) && at > 1)];
+}
+
 /**
  * Draws `options(width)`, what Plot.plot takes, into `host`, again whenever the host's width changes.
  * `label` is read aloud. Returns a function that draws anew, with other options and words if given.

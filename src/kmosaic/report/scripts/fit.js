@@ -9,6 +9,7 @@ import { showHistory } from "./history.js";
 import { ClusterMap } from "./map.js";
 import { Mosaic } from "./mosaic.js";
 import { Names } from "./names.js";
+import { hintOverflow } from "./overflow.js";
 import { Sheet } from "./sheet.js";
 import { startTheme } from "./theme.js";
 import { Viewer } from "./viewer.js";
@@ -80,6 +81,7 @@ function showSizes() {
 }
 
 startTheme(byId("look"));
+hintOverflow(".scroll");
 startCopying();
 choose(d3.greatestIndex(data.clusters, ({ size }) => size));
 if (data.confusion) {

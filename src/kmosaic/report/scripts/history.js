@@ -1,6 +1,6 @@
 // The course of a fit: J after every half step, or the mean squared distance of every batch.
 
-import { chart } from "./chart.js";
+import { chart, wholeNumbers } from "./chart.js";
 import { counted, make, short } from "./dom.js";
 
 const FLAT = 1e-3; // of the highest value: less is no course to draw
@@ -103,9 +103,4 @@ function roundMarks(starts, width, last) {
       fill: "var(--beside)",
     }),
   ];
-}
-
-// From 1, about ten of them, all others round.
-function wholeNumbers(last) {
-  return [1, ...d3.ticks(0, last, 10).filter((at) => Number.isInteger(at) && at > 1)];
 }

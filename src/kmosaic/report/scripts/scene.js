@@ -4,6 +4,7 @@ import { chart } from "./chart.js";
 import { startCopying } from "./copy.js";
 import { byId, counted, make, makeSelect, readData, short } from "./dom.js";
 import { showHistory } from "./history.js";
+import { hintOverflow } from "./overflow.js";
 import { ScenePixels } from "./scene_pixels.js";
 import { SceneView } from "./scene_view.js";
 import { Signatures } from "./signatures.js";
@@ -151,6 +152,7 @@ function makeChoices() {
 }
 
 startTheme(byId("look"));
+hintOverflow(".scroll");
 startCopying();
 makeChoices();
 if (data.history.length > 0) {

@@ -3,6 +3,7 @@
 import { chart } from "./chart.js";
 import { startCopying } from "./copy.js";
 import { byId, counted, make, makeSelect, readData, short } from "./dom.js";
+import { hintOverflow } from "./overflow.js";
 import { Sheet } from "./sheet.js";
 import { startTheme } from "./theme.js";
 
@@ -170,6 +171,7 @@ function besideMarks(key) {
 }
 
 startTheme(byId("look"));
+hintOverflow(".scroll");
 startCopying();
 byId("k-choice").append(choice.element);
 lines(

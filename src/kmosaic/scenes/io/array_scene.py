@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.cluster.dask.rows import is_dask_array
+from kmosaic.cluster.dask.rows import is_dask_array, with_checked_chunks
 from kmosaic.errors import DataError
 from kmosaic.scenes.io.band_scene import BandScene, SourceBand
-from kmosaic.scenes.io.dask_chunks import refuse_unknown_chunks, with_checked_chunks
 from kmosaic.scenes.io.raster_scene import open_scene
 from kmosaic.scenes.io.read_options import ReadOptions, chosen_bands
 from kmosaic.scenes.io.valid_pixels import Mask
@@ -32,7 +32,9 @@ class ArrayScene(BandScene):
     """
 
     def __init__(self, array: GriddedArray, options: ReadOptions) -> None:
-        self._data = with_checked_chunks(array.data) if is_dask_array(array.data) else array.data
+        self._data = (
+            with_checked_chunks(array.data, "the Dask array") if is_dask_array(array.data) else array.data
+        )
         self._item_bytes = int(np.dtype(array.data.dtype).itemsize)
         self._axes = array.axes
         self._places = chosen_bands(array.bands, options, array.name)
@@ -117,7 +119,11 @@ def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
     if hasattr(source, "data_vars"):
         raise DataError("a Dataset was given; choose its bands as one DataArray, with to_dataarray()")
     if hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "ndim"):
-        refuse_unknown_chunks(source)
+        if any(math.isnan(size) for size in source.shape):
+            raise DataError(
+                f"the array has shape {source.shape}, of chunks whose sizes are not known; let Dask find "
+                "them out (array.compute_chunk_sizes())"
+            )
         return ArrayScene(from_xarray(source) if hasattr(source, "dims") else _from_array(source), settings)
     if isinstance(source, str | os.PathLike | Sequence) or hasattr(source, "read_masks"):
         return open_scene(source, settings)

@@ -1,0 +1,235 @@
+"""The native module called directly with arguments that do not fit: an error each time, never a crash."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kmosaic import _core
+
+N, D, K = 40, 3, 4
+Calls = dict[str, tuple[Callable[..., Any], list[Any]]]
+REFUSED = (TypeError, ValueError, MemoryError)
+_DTYPES = (
+    "uint8",
+    "uint16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "complex128",
+    ">f8",
+    "object",
+)
+
+
+def rows(dtype: str = "float64") -> np.ndarray:
+    return np.arange(N * D).reshape(N, D).astype(dtype)
+
+
+def centers() -> np.ndarray:
+    return rows()[:K] + 0.5
+
+
+def labels() -> np.ndarray:
+    return (np.arange(N) % K).astype(np.int32)
+
+
+def sums(spacings: tuple[float, ...] = ()) -> _core.ClusterSums:
+    made = _core.ClusterSums(K, np.zeros(D), False, list(spacings))
+    made.add(rows(), None, labels(), 1)
+    return made
+
+
+def filled(changes: _core.LabelChanges, X: np.ndarray) -> _core.LabelChanges:
+    _core.assign(X, centers(), labels(), 1, changes)
+    return changes
+
+
+def seeder() -> _core.Seeder:
+    made = _core.Seeder(rows(), None, np.arange(N), None)
+    made.add_best([3], 1)
+    return made
+
+
+def gradients() -> np.ndarray:
+    return np.ones((N, 2, 4, 4), np.int8)
+
+
+def calls() -> Calls:
+    """Every function and method of the module, and arguments that fit it."""
+    X, spacings = rows(), [2.0**-20]
+    distinct = _core.DistinctRows(rows("uint8"), 9, 1)
+    exact = sums((2.0**-20,))
+    changes = filled(_core.LabelChanges(X, None, exact), X)
+    weights, zeros = np.ones(N), np.zeros(D)
+    return {
+        "assign": (_core.assign, [X, centers(), labels(), 2, None, None]),
+        "word_range": (_core.int16_range, [rows("uint16"), 2]),
+        "widen_labels": (_core.widen_labels, [np.zeros(N, np.uint8), labels(), 2]),
+        "squared_distances": (_core.squared_distances, [X, centers(), 2]),
+        "own_squared_distances": (_core.own_squared_distances, [X, centers(), labels(), 2]),
+        "canonical_order": (_core.hash_order, [X, 2]),
+        "exact_origin": (_core.exact_origin, [zeros, np.ones(D)]),
+        "value_range": (_core.value_range, [X, 2]),
+        "sum_grids": (_core.slice_spacings, [X, zeros, zeros, np.full(D, 200.0), 2]),
+        "nearest_rows": (_core.nearest_rows, [X, centers(), 2, None, 2]),
+        "distortions": (
+            _core.distortions,
+            [gradients(), gradients(), np.zeros((N, 2), np.int32), 1, 2, True, 2],
+        ),
+        "cpu": (_core.cpu, []),
+        "select_cpu": (_core.select_cpu, [""]),
+        "thread_limit": (_core.thread_limit, []),
+        "possible_grids": (_core.possible_spacings, [N, [0.0] * D, [0.0] * D, [9.0] * D]),
+        "limbs_needed": (_core.slices_needed, [X, [0.0] * D, spacings, 2]),
+        "draw_rows": (_core.draw_rows, [7, N, np.ones(N, bool), (1, 2**63), 2]),
+        "Moves": (lambda *a: filled(_core.LabelChanges(*a), X), [X, None, exact]),
+        "Assigner": (
+            lambda X, *a: _core.Assigner(X, *a).assign(np.zeros((2, D)), labels()[: len(X)], 2),
+            [rows("uint8"), np.ones(N, np.uint32), 2, True],
+        ),
+        "Assigner.assign": (_core.Assigner(X, None, 1, True).assign, [centers(), labels(), 2, None]),
+        "Colours": (lambda *a: _core.DistinctRows(*a).rows(1), [rows("uint8"), 9, 2]),
+        "Colours.rows": (distinct.rows, [2]),
+        "Colours.counts": (distinct.counts, [2]),
+        "Colours.expand": (distinct.expand, [np.zeros(distinct.size, np.int32), labels(), 2]),
+        "Seeder": (lambda *a: _core.Seeder(*a).add_best([0, N - 1], 2), [X, weights, np.arange(N), None]),
+        "Seeder.draw": (seeder().draw, [np.array([0.0, 0.5])]),
+        "Seeder.gains": (seeder().gains, [[0, 1], 2]),
+        "Seeder.add_best": (seeder().add_best, [[0, 1], 2]),
+        "Partial": (lambda *a: _core.ClusterSums(*a).means(centers()), [K, zeros, False, spacings]),
+        "Partial.add": (sums().add, [X, weights, labels(), 2]),
+        "Partial.apply": (exact.apply, [changes, labels(), 2]),
+        "Partial.add_squares": (sums().add_squares, [X, weights, 2]),
+        "Partial.merge": (sums().merge, [sums()]),
+        "Partial.emptied": (sums().emptied, [7]),
+        "Partial.move": (sums().move, [X, weights, 1, (0, 1)]),
+        "Partial.clear": (sums().clear, []),
+        "Partial.means": (sums().means, [centers(), 2]),
+        "Partial.update": (sums().update, [centers(), 2]),
+        "Partial.inertia": (sums().inertia, [centers(), 2]),
+        "Partial.equal_sums": (sums().equal_sums, [sums()]),
+    }
+
+
+def misaligned(array: np.ndarray) -> np.ndarray:
+    moved = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    moved[...] = array
+    return moved
+
+
+def unlike(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Arrays that lie elsewhere, or have another dtype, layout or shape, or values that name nothing."""
+    yield misaligned(array)
+    yield np.repeat(array, 2, axis=-1)[..., ::2]
+    yield array[::-1]
+    yield np.asfortranarray(array)
+    yield from (array.astype(dtype) for dtype in _DTYPES)
+    yield array.reshape(-1)
+    yield array[None]
+    yield array[()][..., 0]
+    for axis in range(array.ndim):
+        yield np.zeros([0 if i == axis else n for i, n in enumerate(array.shape)], array.dtype)
+        yield np.concatenate([array, array], axis)
+        yield np.ascontiguousarray(np.take(array, range(array.shape[axis] - 1), axis))
+    extreme = [np.nan, np.inf, -1e308] if array.dtype.kind == "f" else [0, np.iinfo(array.dtype).max]
+    if array.dtype.kind == "i":
+        extreme += [-1, np.iinfo(array.dtype).min]
+    yield from (np.full_like(array, value) for value in extreme)
+
+
+def others(value: Any) -> Iterator[Any]:
+    """What might be given instead of an argument."""
+    yield from (None, "x", [], [1.5], (), {}, np.float32(3))
+    if isinstance(value, np.ndarray) and value.dtype != bool:
+        yield from unlike(value)
+    elif isinstance(value, list):
+        yield from (value[:-1], value * 2, value * 20, [float("nan")] * len(value), [2**40] * len(value))
+    elif isinstance(value, tuple):
+        yield from ((-1, 0), (0, 2**40), (K, K), (0, 2**64))
+    elif isinstance(value, int):
+        yield from (-1, 0, 1, 2**31, 2**62, 2**63, 2**64, 1.5)
+    elif isinstance(value, _core.ClusterSums):
+        yield from (_core.ClusterSums(K + 1, np.zeros(D), False), _core.ClusterSums(K, np.zeros(D + 1), True))
+        yield from (sums((2.0**-20,)), sums((2.0**-20, 2.0**-40)), _core.ClusterSums(K, np.zeros(D), True))
+    elif isinstance(value, _core.LabelChanges):
+        X = rows()
+        for other in (sums((2.0**-20, 2.0**-40)), sums(), sums((2.0**-10,))):
+            yield filled(_core.LabelChanges(X, None, other), X)
+
+
+def exported() -> set[str]:
+    names = {name for name in dir(_core) if not name.startswith("_") and callable(getattr(_core, name))}
+    for name in sorted(names):
+        made = getattr(_core, name)
+        if isinstance(made, type):
+            methods = (m for m in dir(made) if not m.startswith("_") and callable(getattr(made, m)))
+            names |= {f"{name}.{method}" for method in methods}
+    return names
+
+
+def test_the_table_has_every_function_of_the_module() -> None:
+    assert set(calls()) == exported()
+
+
+@pytest.mark.parametrize("name", sorted(exported()))
+def test_arguments_that_do_not_fit_are_errors_and_no_crash(name: str) -> None:
+    call, arguments = calls()[name]
+    call(*copy.copy(arguments))
+    refused = (*REFUSED, RuntimeError) if name == "select_cpu" else REFUSED
+    n_refused = 0
+    for place, value in enumerate(arguments):
+        for other in others(value):
+            if isinstance(value, (int, bool)) and other == 2**62 and name == "draw_rows":
+                continue  # so many positions can be asked for
+            call, given = calls()[name]
+            try:
+                call(*given[:place], other, *given[place + 1 :])
+            except refused:
+                n_refused += 1
+    assert n_refused > 0 or not arguments
+    _core.select_cpu("")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: _core.assign(np.zeros((4, 0)), np.zeros((2, 0)), np.zeros(4, np.int32), 1),
+        lambda: _core.ClusterSums(2, np.zeros(0), False),
+        lambda: _core.ClusterSums(0, np.zeros(2), False),
+        lambda: sums().emptied(0),
+        lambda: _core.slices_needed(np.zeros((4, 0)), [], [1.0], 1),
+        lambda: _core.assign(misaligned(rows()), centers(), labels(), 1),
+        lambda: _core.assign(rows(), misaligned(centers()), labels(), 1),
+        lambda: _core.assign(rows(), centers(), misaligned(labels()), 1),
+        lambda: _core.assign(rows(), centers(), labels().astype(np.int64), 1),
+        lambda: _core.assign(rows(), centers(), np.repeat(labels(), 2)[::2], 1),
+        lambda: _core.assign(rows(), centers() * np.nan, labels(), 1),
+        lambda: _core.Assigner(rows()[:, :2], None, 1),
+        lambda: _core.Seeder(rows(), None, np.zeros(N, np.int64), None),
+        lambda: _core.Seeder(rows(), None, np.arange(N), _core.Assigner(rows()[:9].copy(), None, 1)),
+        lambda: _core.nearest_rows(rows(), np.zeros((0, D)), 1, None, 1),
+        lambda: _core.draw_rows(-1, 3, None, (0, 9), 1),
+        lambda: sums((2.0**-20, 2.0**-40)).apply(
+            _core.LabelChanges(rows(), None, sums((2.0**-20,))), None, 1
+        ),
+        lambda: _core.ClusterSums.__new__(_core.ClusterSums).__setstate__((0,) * 11),
+    ],
+)
+def test_what_would_crash_is_refused(refused: Callable[[], Any]) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        refused()
+
+
+def test_a_damaged_state_is_refused() -> None:
+    state = sums().__getstate__()
+    for place, value in [(0, 0), (0, K + 1), (1, b""), (1, b"x"), (3, b"\0" * 80), (6, b""), (9, b"\0" * 8)]:
+        damaged = (*state[:place], value, *state[place + 1 :])
+        with pytest.raises((TypeError, ValueError)):
+            _core.ClusterSums.__new__(_core.ClusterSums).__setstate__(damaged)
