@@ -74,7 +74,7 @@ class BlockEngine(FromSums):
     n_threads : threads a block is assigned with
     keeps_labels : bool
         Whether to keep a byte a row, or two, for its label: then only rows that change cluster are summed,
-        where blocks are gone through in turn. Changes no result.
+        where blocks are processed in turn. Changes no result.
     """
 
     def __init__(self, blocks: Blocks, n_threads: int, *, keeps_labels: bool = False) -> None:
@@ -248,7 +248,7 @@ class BlockLabels:
 
 
 class _Batches:
-    """Cuts what comes in lots of any size into whole batches, so that the lots' sizes do not show."""
+    """Regroups values into batches of one size, so that results do not depend on the blocks."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -284,7 +284,7 @@ class _Cut:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Rows drawn from a block, and the keys they were drawn by: the lowest of all blocks stay."""
+    """Rows drawn from a block, and their keys: the rows with the lowest keys of all blocks are the sample."""
 
     keys: NDArray[np.uint64]
     rows: Rows

@@ -30,7 +30,7 @@ Int16Range = tuple[list[int], list[int]]
 class Assigned:
     """What one pass over the rows gives: the sums by cluster, and how many labels it changed.
 
-    ``n_changed`` is None where some have changed, and nobody counts how many.
+    ``n_changed`` is None where some have changed, and their number is not counted.
     """
 
     sums: _core.ClusterSums

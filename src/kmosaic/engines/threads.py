@@ -1,4 +1,4 @@
-"""How many threads to use, and why so many."""
+"""The number of threads to use, and the reason for it."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Origin:
     feature_names: tuple[str, ...] | None = None
 
 
-UNTOLD = Origin()
+UNKNOWN_ORIGIN = Origin()
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +177,7 @@ class Model:
         image: ImageFormat | None = None,
         *,
         naming: ClusterNaming | None = None,
-        origin: Origin = UNTOLD,
+        origin: Origin = UNKNOWN_ORIGIN,
         representation: Representation | None = None,
     ) -> Model:
         """Make a model of a fitted KMeans or MiniBatchKMeans, with its names and its origin.

@@ -81,13 +81,13 @@ def take_quicklook(
     n_bands = len(scene.bands)
     bands = tuple(range(n_bands)) if n_bands <= _MAX_BANDS else tuple(dict.fromkeys(options.rgb))
     step = _step(scene, len(bands), options)
-    values = _picked(scene, step, options.memory, lambda strip: strip.values[..., bands])
+    values = _reduced(scene, step, options.memory, lambda strip: strip.values[..., bands])
     if isinstance(labels, np.ndarray):
-        picked = labels[step // 2 :: step, step // 2 :: step].copy()
+        reduced = labels[step // 2 :: step, step // 2 :: step].copy()
     else:
-        picked = _labels_in(labels, coding, step, options.memory)
+        reduced = _labels_in(labels, coding, step, options.memory)
     red, green, blue = (bands.index(band) for band in options.rgb)
-    return Quicklook(step, values, picked, bands, (red, green, blue))
+    return Quicklook(step, values, reduced, bands, (red, green, blue))
 
 
 def _step(scene: Scene, n_bands: int, options: QuicklookOptions) -> int:
@@ -110,10 +110,10 @@ def _labels_in(
             stored = strip.values[..., 0].astype(np.int32) - coding.first
             return stored if strip.valid is None else np.where(strip.valid, stored, MISSING_LABEL)
 
-        return np.asarray(_picked(class_map, step, memory, labels), np.int32)
+        return np.asarray(_reduced(class_map, step, memory, labels), np.int32)
 
 
-def _picked(
+def _reduced(
     scene: Scene, step: int, memory: int | None, select: Callable[[Strip], NDArray[Any]]
 ) -> NDArray[Any]:
     """The result of ``select`` for every ``step``-th pixel of every ``step``-th line."""

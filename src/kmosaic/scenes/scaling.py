@@ -108,7 +108,7 @@ class Scaling:
 
     @classmethod
     def from_dict(cls, given: Any) -> Scaling:
-        """Return what ``to_dict`` gave; nothing is taken on trust.
+        """Return the scaling that ``to_dict`` gave, after checking every field.
 
         Raises
         ------

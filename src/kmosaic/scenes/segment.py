@@ -69,7 +69,7 @@ class SegmentOptions:
     names : sequence of str, or None
         A name for each class, "" for none. None: the model's.
     majority : odd int from 3 to 15, or None
-        Each pixel takes the class most common in the window of so many pixels a side around it.
+        Each pixel takes the class most common in the window of this number of pixels a side around it.
     sieve : int or None
         Patches of fewer pixels go to the largest patch beside them.
     rgb : tuple of three, or None
@@ -87,14 +87,14 @@ class SegmentOptions:
         Write a map of second-best classes, and a raster of distances to the best and the second-best class's
         centre in scaled units; both of pixels as classified, before any smoothing.
     statistics : bool or path
-        Whether to work out the classes' statistics, and the CSV or JSON file to write them to.
+        Whether to compute the classes' statistics, and the CSV or JSON file to write them to.
     quicklook : int or None
-        Keep about so many pixels of the scene and the map, evenly spread, for a report.
+        Keep about this number of pixels of the scene and the map, evenly spread, for a report.
     overwrite : bool
         Whether outputs that exist are overwritten.
     command : str or None
         What made the model, to be kept in it.
-    progress : called with what is done, of how much, and what it is
+    progress : called with what is done, the total, and the stage
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)

@@ -1,4 +1,4 @@
-"""Blocks of rows that a Dask cluster's workers go through, each where it lies or is read.
+"""Blocks of rows processed by a Dask cluster's workers, each where it lies or is read.
 
 A pass is one task a block. What every task needs, centres above all, is itself a task's result, which
 workers take from each other: it is sent once, and made again should its holders die, as blocks and sums are.
@@ -31,7 +31,7 @@ _BLOCKS_PER_SLOT = 64
 
 
 class Source(Protocol):
-    """Where the blocks come from: how the workers read them, as often as they like."""
+    """A source of blocks, which workers can read again and again."""
 
     @property
     def n_features(self) -> int:
@@ -39,7 +39,7 @@ class Source(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """That of rows."""
+        """The dtype of rows."""
 
     @property
     def n_blocks(self) -> int:
@@ -47,7 +47,7 @@ class Source(Protocol):
 
     @property
     def n_bytes(self) -> int:
-        """What all rows take, or a little more."""
+        """The memory of all rows, or a little more."""
 
     def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
         """Have the blocks of these numbers read, and given to ``applied`` with ``step``, by one task each."""
@@ -127,8 +127,7 @@ class DaskBlocks:
 
 
 def errors_travel(task: Callable[P, T]) -> Callable[P, T]:
-    """Let a task raise our own errors without what caused them, which may be something that cannot be
-    pickled."""
+    """Let a task raise kmosaic's errors without their causes, which may not be picklable."""
 
     @wraps(task)
     def plainly(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -143,7 +142,7 @@ def errors_travel(task: Callable[P, T]) -> Callable[P, T]:
 
 @errors_travel
 def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
-    """Return what a step makes of a block; without a step, the block.
+    """Return the result of a step on a block; without a step, the block.
 
     A step may change what it holds, such as sums it adds to, and the worker gives it to other tasks too.
     """
@@ -154,7 +153,7 @@ def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
 
 
 def given(value: T) -> T:
-    """Return the value: as a task, it is sent to a worker once, and again should that die."""
+    """Return the value. As a task, it is sent to a worker once, and again if that worker dies."""
     return value
 
 

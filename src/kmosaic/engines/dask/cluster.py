@@ -1,4 +1,4 @@
-"""Dask's clusters: the only module that starts them or speaks to their scheduler."""
+"""Dask clusters: the only module that starts them or talks to their scheduler."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_cluster(place: str) -> Iterator[Client]:
     """Yield a client of the scheduler at an address, or of workers started here for as long.
 
     ``place`` is an address such as "tcp://scheduler:8786"; "local", a worker process for each processor; or
-    "local:4", so many of them, which share the processors.
+    "local:4", four of them, which share the processors.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _version_of_scheduler(client: Client) -> Any:
     """The scheduler needs kmosaic, too: it unpickles every task."""
     try:
         return client.run_on_scheduler(_own_version)
-    except Exception as error:  # whatever it says when it cannot import kmosaic
+    except Exception as error:  # whatever it raises when it cannot import kmosaic
         return error
 
 
@@ -153,7 +153,7 @@ def n_slots(client: Client) -> int:
 
 
 def can_hold(client: Client, n_bytes: int) -> bool:
-    """Whether so much fits into the workers' free memory, half of which is left to their tasks.
+    """Whether ``n_bytes`` fit into the workers' free memory, half of which is left to their tasks.
 
     A worker without a memory limit counts as full, since its memory is not known.
     """

@@ -54,7 +54,7 @@ class FitOptions:
     memory : int or None
         The most memory the process is to use, in bytes; None: half of what is free. Changes no result.
     sample : int or None
-        Fit so many pixels only, drawn by their places; None: fit all.
+        Fit only this number of pixels, drawn by their positions; None: fit all.
     isodata : IsodataOptions or None
         Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
     on_iteration : called with the iteration, ``max_iter`` and J
@@ -109,7 +109,7 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
     ------
     DataError
         Where no pixel is valid, fewer are distinct than there are to be clusters, the scene cannot be
-        read, or the memory is too small: then the message says how much works.
+        read, or the memory is too small: then the message has the least that works.
     """
     most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
     needs = Needs(max(SEED_PIXELS, options.sample or 0), most_classes)

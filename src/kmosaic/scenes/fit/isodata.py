@@ -47,7 +47,7 @@ class IsodataOptions:
     min_distance : float
         The least distance between the centres of two classes, in scaled units; 0 merges none.
     split_rounds : int
-        After so many rounds classes are only dissolved and merged.
+        After this number of rounds classes are only dissolved and merged.
     """
 
     min_size: int

@@ -29,9 +29,9 @@ RASTER_SUFFIXES = (".tif", ".tiff")
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What a raster's bands are: one dtype and nodata value for all, a description for each.
+    """The layout of a raster's bands: one dtype and nodata value for all, a description for each.
 
-    ``colours`` maps values of a single band to (red, green, blue); ``resampling`` says how overviews are
+    ``colours`` maps values of a single band to (red, green, blue); ``resampling`` is how overviews are
     made, by GDAL's name; ``cog`` asks for a cloud-optimised GeoTIFF.
     """
 
@@ -167,7 +167,7 @@ def _turn_into_cog(path: Path, layout: Layout) -> None:
 
 
 def _read_back(rasterio: Any, path: Path, checksums: list[int]) -> None:
-    """Compare what is in the file with what was written: GDAL does not report every error of a full disk."""
+    """Compare the file with what was written: GDAL does not report every error of a full disk."""
     with _opened(rasterio, path) as dataset:
         n_overviews = len(dataset.overviews(1))
         if [_checksum(dataset, band) for band in dataset.indexes] != checksums:
@@ -196,7 +196,7 @@ def _opened(rasterio: Any, path: Path, mode: str = "r", **options: Any) -> Itera
 
 @contextlib.contextmanager
 def _writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """GDAL at work on an output."""
+    """Run GDAL on an output."""
     try:
         with gdal_env(f"{path} cannot be written", network=False):
             yield

@@ -1,5 +1,4 @@
-"""Which other files a raster file takes in: all are to be regular files, none on the network unasked, none to
-be overwritten."""
+"""The files that a raster is read from: regular files, no outputs, and remote ones only on request."""
 
 from __future__ import annotations
 

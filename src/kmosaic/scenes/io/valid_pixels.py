@@ -36,7 +36,7 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
     """Return what a band of this dtype holds where its nodata value was meant; None where nothing can.
 
     Floats are compared as GDAL does, within a few units in the last place: tags are often written in too few
-    digits. A value near the lowest or the highest float is meant to be that.
+    digits. A value near the lowest or the highest float stands for that float.
     """
     if nodata is None or np.isnan(nodata):
         return None

@@ -1,4 +1,4 @@
-"""Maps of classes: how they are numbered and called, and the GeoTIFF with its sidecar."""
+"""Class maps: codes and names of classes, and the GeoTIFF with its sidecar."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_CLASSES = 65535
 
 @dataclass(frozen=True)
 class Coding:
-    """What stands for classes in a map: 1, 2, ... and ``nodata`` 0, or 0, 1, ... and ``nodata`` 255.
+    """The codes of classes in a map: 1, 2, ... and ``nodata`` 0, or 0, 1, ... and ``nodata`` 255.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class ClassMap:
         return Layout(self.coding.dtype, self.coding.nodata, (description,), "mode", table, self.cog)
 
     def legend(self) -> Legend:
-        """Return what stands for each class."""
+        """Return the code, name and colour of each class."""
         return Legend(self.coding.values, self.names, self.colours)
 
 
@@ -140,7 +140,7 @@ def sidecar_path(path: str | os.PathLike[str]) -> Path:
 
 
 def size_columns(sizes: ClassSizes) -> list[Column]:
-    """Return what the attribute table says of each class: pixels, and its area where known."""
+    """Return the columns of the attribute table with each class's pixels and, where known, its area."""
     columns = [Column("Count", "PixelCount", [int(n) for n in sizes.pixels])]
     if sizes.areas is not None:
         columns.append(Column("Area_m2", "Generic", [float(area) for area in sizes.areas]))

@@ -1,4 +1,4 @@
-"""Names for classes given by hand: a CSV table with a class and a name in each line."""
+"""Names of classes from a CSV table with a class and a name in each line."""
 
 from __future__ import annotations
 

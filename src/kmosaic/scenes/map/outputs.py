@@ -31,7 +31,7 @@ class MapOutputs:
         self._n_held = 0
 
     def labels_to(self, path: str | os.PathLike[str] | None) -> Callable[[NDArray[np.int32]], None]:
-        """Return what takes the labels of the map."""
+        """Return the callback for the labels of the map."""
         if path is not None:
             return self._map(path, "class").write
         self.held = np.empty((self._class_map.grid.height, self._class_map.grid.width), np.int32)
@@ -40,7 +40,7 @@ class MapOutputs:
     def detail_to(
         self, second_best: str | os.PathLike[str] | None, distances: str | os.PathLike[str] | None
     ) -> Callable[[TwoNearest], None] | None:
-        """Return what takes second-best classes and distances, or None where nobody asks for them."""
+        """Return the callback for second-best classes and distances; None where there is no such output."""
         if second_best is None and distances is None:
             return None
         second = None if second_best is None else self._map(second_best, "second-best class")

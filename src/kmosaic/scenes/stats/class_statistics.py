@@ -20,7 +20,7 @@ from kmosaic.scenes.stats.separability import ROUNDING_VARIANCE, jeffries_matusi
 GROUP_LINES = 16
 """Lines that are added up together: strips have to begin and end at multiples of it."""
 
-# In so many pixels the products of two 16-bit values sum to at most 2**53, and float64 adds them exactly.
+# Products of two 16-bit values of this number of pixels sum to at most 2**53, which float64 adds exactly.
 _MAX_PIXELS = 1 << 21
 # So many of these sums fit int64.
 _MAX_SUMS = 1 << 9
@@ -167,7 +167,7 @@ class ClassSums:
             np.add(self._products, other._products, out=self._products)
 
     def are_small(self, n_lines: int, width: int) -> bool:
-        """Whether the ``parts`` of so many lines take less than the lines' values."""
+        """Whether the ``parts`` of ``n_lines`` lines are smaller than the lines' values."""
         n_pixels = (n_lines if self._integers else min(n_lines, GROUP_LINES)) * width
         whole = self._integers or n_pixels <= _MAX_PIXELS  # else they are added up otherwise
         return whole and 8 * (self._values.size + self._products.size) <= n_pixels * self._origins.shape[1]
