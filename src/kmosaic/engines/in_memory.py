@@ -91,14 +91,14 @@ class MemoryEngine(FromSums):
         self.keeps_bounds = keeps_bounds
         self._assigner: _core.Assigner | None = None
         self._weights = weights if counts is None else counts
-        self._wide: NDArray[np.int32] | None = None  # labels, or
-        self._small: NDArray[np.uint8] | None = None  # the same
+        # Labels are kept in one of these two.
+        self._wide: NDArray[np.int32] | None = None
+        self._small: NDArray[np.uint8] | None = None
         self._labelled = False
         self._sums: _core.ClusterSums | None = None
         self._in_step = False
-        self._pending_relocations: dict[
-            int, int
-        ] = {}  # rows of which one went to another cluster ahead of its equals
+        # Rows of which one moved to another cluster ahead of the rows equal to it.
+        self._pending_relocations: dict[int, int] = {}
         self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     @property

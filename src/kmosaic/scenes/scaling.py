@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -99,12 +99,7 @@ class Scaling:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; ``from_dict`` reads it back to the bit."""
-        return {
-            "method": self.method,
-            "shift": list(self.shift),
-            "factor": list(self.factor),
-            "constant": list(self.constant),
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, given: Any) -> Scaling:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from kmosaic.engines.dask.cluster import open_cluster
 from kmosaic.errors import DataError
 from kmosaic.files import check_not_read, check_outputs, check_suffix
-from kmosaic.scenes.fit.fit_scaling import fit_scaling, fit_scaling_on
-from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
+from kmosaic.scenes.fit.fit_scaling import fit_scaling
+from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene
 from kmosaic.scenes.fit.isodata import IsodataOptions
 from kmosaic.scenes.fit.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.io.array_scene import as_scene
@@ -35,7 +35,7 @@ from kmosaic.scenes.passes.memory_plan import resident_bytes
 from kmosaic.scenes.passes.preflight import Output, check_space
 from kmosaic.scenes.preview import Quicklook, QuicklookOptions, take_quicklook
 from kmosaic.scenes.progress import Progress, ProgressReporter
-from kmosaic.scenes.scaling import METHODS, Scaling
+from kmosaic.scenes.scaling import METHODS
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.stats.class_statistics import ClassSizes, ClassStatistics
 from kmosaic.scenes.stats.export import TABLE_SUFFIXES, StatisticsTable, write_statistics
@@ -355,7 +355,9 @@ class _Job:
         options, reporter = self.options, ProgressReporter(self.options.progress)
         self._names(n_clusters)
         reporter.stage = "scaling bands"
-        scaling = self._scaling(scene, reporter.on_pass)
+        scaling = fit_scaling(
+            scene, options.scaling, self._scaling_lines(scene), reporter.on_pass, client=self.client
+        )
         reporter.stage = "finding classes"
         fit_options = FitOptions(
             n_clusters,
@@ -368,14 +370,7 @@ class _Job:
             reporter.on_iteration,
             reporter.on_pass,
         )
-        if self.client is not None:
-            return fit_scene_on(self.client, scene, scaling, fit_options)
-        return fit_scene(scene, scaling, fit_options)
-
-    def _scaling(self, scene: Scene, progress: Callable[[int, int], None]) -> Scaling:
-        if self.client is not None:
-            return fit_scaling_on(self.client, scene, self.options.scaling, progress)
-        return fit_scaling(scene, self.options.scaling, self._scaling_lines(scene), progress)
+        return fit_scene(scene, scaling, fit_options, self.client)
 
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""

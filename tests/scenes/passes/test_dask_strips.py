@@ -19,8 +19,8 @@ rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
 from dask_workers import dask_workers  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
-from kmosaic.scenes.fit.fit_scaling import fit_scaling, fit_scaling_on  # noqa: E402
-from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on  # noqa: E402
+from kmosaic.scenes.fit.fit_scaling import fit_scaling  # noqa: E402
+from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene  # noqa: E402
 from kmosaic.scenes.io.array_scene import as_scene  # noqa: E402
 from kmosaic.scenes.io.raster_scene import RasterScene  # noqa: E402
 from kmosaic.scenes.map import pipeline  # noqa: E402
@@ -78,7 +78,7 @@ def test_classes_and_labels_are_those_of_one_process(
     scene, options = scene_of(tmp_path, dtype), FitOptions(4, seed=1, max_iter=8)
     scaling = fit_scaling(scene, method, 16)
     expected = fit_scene(scene, scaling, options)
-    assert_same(fit_scene_on(client, scene, scaling, options), expected)
+    assert_same(fit_scene(scene, scaling, options, client), expected)
 
     classifier = Classifier(expected.centers, scaling)
     labels = [done.labels for done in strips_by_workers(client, scene, StripTask(classifier), 20)]
@@ -91,7 +91,7 @@ def test_classes_and_labels_are_those_of_one_process(
 def test_a_sample_of_a_scene(client: Any, tmp_path: Path) -> None:
     scene, options = scene_of(tmp_path, "uint8"), FitOptions(3, sample=500)
     scaling = fit_scaling(scene, "none", 16)
-    found, expected = fit_scene_on(client, scene, scaling, options), fit_scene(scene, scaling, options)
+    found, expected = fit_scene(scene, scaling, options, client), fit_scene(scene, scaling, options)
     assert_same(found, expected)
     assert found.sample_inertia == expected.sample_inertia
 
@@ -109,7 +109,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
             killed.append(next(iter(client.run(os.getpid).values())))
             os.kill(killed[-1], signal.SIGKILL)
 
-    found = fit_scene_on(client, scene, scaling, FitOptions(4, on_iteration=kill_one))
+    found = fit_scene(scene, scaling, FitOptions(4, on_iteration=kill_one), client)
     assert_same(found, fit_scene(scene, scaling, FitOptions(4)))
     assert len(killed) == 1
     client.wait_for_workers(2)
@@ -122,7 +122,7 @@ def test_scaling_by_workers_is_that_of_one_process_to_the_bit(
 ) -> None:
     scene = scene_of(tmp_path, dtype)
     told: list[tuple[int, int]] = []
-    found = fit_scaling_on(client, scene, method, lambda *now: told.append(now))
+    found = fit_scaling(scene, method, 16, lambda *now: told.append(now), client=client)
     assert found == fit_scaling(scene, method, 16)
     n_passes = {"none": 0, "percentile": {"float32": 2, "float64": 4}.get(dtype, 1)}.get(method, 1)
     assert {total for _, total in told} == ({90 * n_passes} if n_passes else set())
@@ -137,7 +137,7 @@ def test_scaling_by_workers_of_no_pixel_is_refused(
 ) -> None:
     path = write_raster(tmp_path / "none.tif", np.zeros((40, 30, 2), dtype), nodata=0)
     with as_scene(path) as scene, pytest.raises(DataError, match="no valid pixel"):  # type: ignore[attr-defined]
-        fit_scaling_on(client, scene, method)
+        fit_scaling(scene, method, 16, client=client)
 
 
 @pytest.mark.parametrize("options", [{}, {"majority": 3}, {"sieve": 3}], ids=["plain", "majority", "sieve"])
@@ -242,7 +242,7 @@ def test_progress_is_told_in_lines(client: Any, tmp_path: Path) -> None:
     scene = scene_of(tmp_path, "uint8")
     told: list[tuple[int, int]] = []
     options = FitOptions(2, max_iter=1, on_pass=lambda *now: told.append(now))
-    fit_scene_on(client, scene, fit_scaling(scene, "none", 16), options)
+    fit_scene(scene, fit_scaling(scene, "none", 16), options, client)
     assert told[-1] == (90, 90)
     assert all(0 < done <= 90 for done, _ in told)
 
@@ -252,7 +252,7 @@ def test_what_a_worker_cannot_read_is_told(client: Any, tmp_path: Path) -> None:
     scaling = fit_scaling(scene, "none", 16)
     (tmp_path / "uint8.tif").unlink()
     with pytest.raises(DataError, match="uint8.tif"):
-        fit_scene_on(client, scene, scaling, FitOptions(2))
+        fit_scene(scene, scaling, FitOptions(2), client)
 
 
 @pytest.mark.parametrize(

@@ -100,17 +100,25 @@ class SceneFit:
     n_wide: int = 0
 
 
-def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
+def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions, client: Client | None = None) -> SceneFit:
     """Find the classes of a scene by Lloyd's algorithm over all its valid pixels.
 
-    The result is the same to the bit for every cap on memory and every number of threads.
+    The result is the same to the bit for every cap on memory and every number of threads. With a ``client``,
+    the workers of its Dask cluster find the classes, on as many threads as these have: they hold strips where
+    all fit into half of their free memory, and else read them in every pass. Counts and, where bands are
+    integers, centres and J are then the same to the bit; of floats, they may differ in the last bits, but not
+    with the number of workers.
 
     Raises
     ------
     DataError
         Where no pixel is valid, fewer are distinct than there are to be clusters, the scene cannot be
-        read, or the memory is too small: then the message has the least that works.
+        read, or the memory is too small: then the message has the least that works; where there is no worker,
+        or workers have another version of kmosaic.
     """
+    if client is not None:
+        blocks = _blocks_of_workers(client, scene, scaling, options)
+        return _fit(blocks, lambda: blocks, options, scene.name, scaling)
     most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
     needs = Needs(max(SEED_PIXELS, options.sample or 0), most_classes)
     plan = plan_memory(scene, scaling, needs, options.memory)
@@ -122,18 +130,7 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
     return _fit(blocks, partial(_fastest, blocks, pixels, plan), options, scene.name, scaling)
 
 
-def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
-    """Find the same classes by the workers of a Dask cluster, on as many threads as these have.
-
-    Strips are held by the workers where all fit into half of their free memory, and else read in every pass.
-    Counts and, where bands are integers, centres and J are those of ``fit_scene`` to the bit; of floats, they
-    may differ in the last bits, but not with the number of workers.
-
-    Raises
-    ------
-    DataError
-        As ``fit_scene``, and where there is no worker, or workers have another version of kmosaic.
-    """
+def _blocks_of_workers(client: Client, scene: Scene, scaling: Scaling, options: FitOptions) -> BlockEngine:
     from kmosaic.engines.dask.blocks import DaskBlocks
     from kmosaic.scenes.passes.dask_strips import SceneStrips
 
@@ -143,8 +140,7 @@ def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOpt
         if options.on_pass is not None:
             options.on_pass(strips.lines_of(n_done), height)
 
-    blocks = _engine(DaskBlocks(client, strips, on_pass), 1, scene.name, keeps_labels=False)
-    return _fit(blocks, lambda: blocks, options, scene.name, scaling)
+    return _engine(DaskBlocks(client, strips, on_pass), 1, scene.name, keeps_labels=False)
 
 
 def _fit(
