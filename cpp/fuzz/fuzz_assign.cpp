@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzzing::Input in(data, size);
     fuzzing::Case c(in);
     const Parallel parallel = fuzzing::threads(in);
-    Assigner assigner(c.rows(), parallel, in.below(2) ? PcaCodes::kWherePaying : PcaCodes::kNone);
+    Assigner assigner(c.rows());
+    if (in.below(2)) assigner.code_for_seeds(c.shape.n_clusters, parallel);
     std::vector<std::int32_t> labels(c.shape.n_rows, -1);
     for (int step = 0; step < 4; ++step) {
         std::vector<std::int32_t> once(c.shape.n_rows, -1);

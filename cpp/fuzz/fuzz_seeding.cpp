@@ -12,9 +12,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const fuzzing::Case c(in);
     const Parallel parallel = fuzzing::threads(in);
     const Rows rows = c.rows();
-    const Assigner assigner(rows, parallel);
+    Assigner assigner(rows);
+    std::optional<CodedRows> coded;
+    if (in.below(2)) coded = assigner.code_for_seeds(8, parallel);
     const HashOrder order = hash_order(rows, parallel);
-    Seeder seeder(rows, order.rows.data(), in.below(2) ? assigner.bounded() : nullptr);
+    Seeder seeder(rows, order.rows.data(), coded ? &*coded : nullptr);
     std::vector<std::size_t> seeds;
     for (std::size_t s = 0; s < 1 + in.below(6); ++s) {
         std::vector<double> numbers(1 + in.below(4));

@@ -1,4 +1,4 @@
-"""CSV tables, safe to open in a spreadsheet whatever names the files they tell of have."""
+"""CSV tables that are safe to open in a spreadsheet, whatever file names are in them."""
 
 from __future__ import annotations
 

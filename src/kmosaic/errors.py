@@ -1,4 +1,4 @@
-"""The errors kmosaic raises of its own; each message says what was given, what is needed and what to do."""
+"""kmosaic's own errors; each message says what was given, what is needed and what to do."""
 
 from __future__ import annotations
 

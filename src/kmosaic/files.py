@@ -30,7 +30,7 @@ def read_at_most(path: Path, limit: int) -> bytes:
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Tell before any work is done whether ``path`` can be written.
+    """Check before any work is done that ``path`` can be written.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             raise
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"{str(target)[:80]!r} cannot be written: {reason}") from error
-    try:  # the permissions of a folder do not tell: ask by making a file
+    try:  # a folder's permissions do not decide: try to create a file
         tempfile.TemporaryFile(dir=target.parent).close()
     except OSError as error:
         raise OutputError(f"{target.parent} is not writable ({error.strerror}); write elsewhere") from error
@@ -64,16 +64,40 @@ def check_outputs(
     OutputError
         For the first that is not so.
     """
-    seen: set[str] = set()
+    targets: set[str] = set()
     for path in paths:
         if path is None:
             continue
         target = os.path.realpath(check_output(path, overwrite=overwrite))
-        if target in read:
-            raise OutputError(f"{path} is read from, and would be overwritten; give another name")
-        if target in seen:
+        check_not_read([path], read)
+        if target in targets:
             raise OutputError(f"{path} is named for two outputs; give each its own name")
-        seen.add(target)
+        targets.add(target)
+
+
+def check_not_read(paths: Iterable[str | os.PathLike[str]], read: Collection[str]) -> None:
+    """Check that no output is among the files that are ``read``, given by their real paths.
+
+    Raises
+    ------
+    OutputError
+        For the first that is.
+    """
+    for path in paths:
+        if os.path.realpath(path) in read:
+            raise OutputError(f"{path} is read from, and would be overwritten; give another name")
+
+
+def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, str]) -> None:
+    """Check that the name of an output ends in one of two suffixes, which decide its format.
+
+    Raises
+    ------
+    OutputError
+        When it does not.
+    """
+    if Path(path).suffix.lower() not in suffixes:
+        raise OutputError(f"{path} must end in {' or '.join(suffixes)}, which decides the format")
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

@@ -36,7 +36,7 @@ def test_nan_and_infinity(estimator: Any, bad: float, dtype: str) -> None:
 
 @pytest.mark.parametrize("n_clusters", [0, -3, 2.5, "8", None, True])
 def test_number_of_clusters(estimator: Any, n_clusters: object) -> None:
-    with pytest.raises(ValueError, match=r"n_clusters=.* must be a whole number of at least 1"):
+    with pytest.raises(ValueError, match=r"'n_clusters' .* int in the range \[1, inf\)"):
         estimator(n_clusters).fit(X)
 
 
@@ -99,14 +99,15 @@ def test_weights(estimator: Any) -> None:
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),
     [
-        ("init", "forgy", "init='forgy' must be one of 'k-means\\+\\+', 'random'"),
-        ("init", None, "init=None must be"),
+        ("init", "forgy", "'init'.*'k-means\\+\\+'.*'forgy'"),
+        ("init", None, "'init'.*None"),
         ("init", np.zeros((2, 64)), r"init has shape \(2, 64\); it must have one row a cluster, \(3, 64\)"),
         ("init", np.full((3, 64), np.nan), "init has NaN, infinity"),
-        ("n_init", 0, "n_init=0 must be a whole number"),
-        ("max_iter", 0, "max_iter=0 must be a whole number"),
-        ("tol", -1.0, "tol=-1.0 must be a finite number of at least 0"),
-        ("tol", np.inf, "tol=inf"),
+        ("n_init", 0, "'n_init'.*Got 0"),
+        ("max_iter", 0, "'max_iter'.*Got 0"),
+        ("tol", -1.0, r"'tol'.*\[0\.?0?, inf\).*Got -1.0"),
+        ("tol", np.inf, "'tol'.*Got inf"),
+        ("tol", True, "'tol'.*Got True"),
         ("n_threads", 0, "n_threads=0"),
     ],
 )
@@ -120,12 +121,12 @@ def test_parameters(estimator: Any, parameter: str, value: object, message: str)
     [
         (
             KMeans(3, empty_clusters="keep"),
-            "empty_clusters='keep' must be one of 'relocate', 'random', 'drop', 'error'",
+            "'empty_clusters'.*'drop'.*'keep'",
         ),
-        (MiniBatchKMeans(3, batch_size=0), "batch_size=0"),
+        (MiniBatchKMeans(3, batch_size=0), "'batch_size'.*Got 0"),
         (MiniBatchKMeans(3, init_size=2), "init_size=2 must be >= n_clusters=3"),
-        (MiniBatchKMeans(3, max_no_improvement=0), "max_no_improvement=0"),
-        (MiniBatchKMeans(3, reassignment_ratio=-1), "reassignment_ratio=-1"),
+        (MiniBatchKMeans(3, max_no_improvement=0), "'max_no_improvement'.*Got 0"),
+        (MiniBatchKMeans(3, reassignment_ratio=-1), "'reassignment_ratio'.*Got -1"),
     ],
 )
 def test_parameters_of_one(model: Any, message: str) -> None:

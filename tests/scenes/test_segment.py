@@ -15,11 +15,12 @@ from kmosaic import KMeans
 from kmosaic.errors import DataError, OutputError
 from kmosaic.scenes import ReadOptions, as_scene, load_scene_model, segment
 from kmosaic.scenes.io.raster_scene import RasterScene
-from kmosaic.scenes.map import mapping
+from kmosaic.scenes.map import pipeline
 from kmosaic.scenes.map.class_map import sidecar_path
 from kmosaic.scenes.map.class_names import read_class_names
 from kmosaic.scenes.map.classifier import Classifier
 from kmosaic.scenes.map.smoothing import majority_filter
+from kmosaic.scenes.passes.memory_plan import resident_bytes
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Strip
 from kmosaic.scenes.segment import described_rgb
@@ -88,7 +89,7 @@ def test_neither_strips_nor_threads_change_a_bit(
     outputs = {"second_best": "second.tif", "distances": "distances.tif", "statistics": "classes.json"}
     seen = set()
     for pixels, threads in ((1 << 20, 1), (16 * 70, 2), (48 * 70, 1)):
-        monkeypatch.setattr(mapping, "_STRIP_PIXELS", pixels)
+        monkeypatch.setattr(pipeline, "_STRIP_PIXELS", pixels)
         folder = tmp_path / f"{pixels}"
         folder.mkdir()
         given = {name: folder / file for name, file in outputs.items()}
@@ -107,7 +108,7 @@ def _all_bands(path: Path) -> bytes:
 
 def test_smoothing_is_that_of_the_whole_map(scene: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = segment(scene, 4).labels
-    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 16 * 70)
+    monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 16 * 70)
 
     smooth = segment(scene, 4, majority=5)
 
@@ -224,7 +225,7 @@ def test_the_second_best_class_is_never_the_best() -> None:
     pixels = np.array([[[5], [5], [0], [10]]], np.uint8)
     classifier = Classifier(np.array([[0.0], [10.0]]), Scaling.none(1))
 
-    labels = classifier.label_twice(Strip(0, pixels, None))
+    labels = classifier.two_nearest(Strip(0, pixels, None))
 
     assert (labels.nearest == [[0, 0, 0, 1]]).all()
     assert (labels.second == [[1, 1, 1, 0]]).all()
@@ -293,7 +294,7 @@ def test_what_cannot_be_done_is_said_and_nothing_is_left(
 def test_a_scene_without_a_present_pixel_is_refused(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "empty.tif", np.zeros((20, 20, 2), np.uint8), nodata=0)
 
-    with pytest.raises(DataError, match="no pixel that is present"):
+    with pytest.raises(DataError, match="no valid pixel"):
         segment(path, 2, tmp_path / "map.tif")
 
     assert not (tmp_path / "map.tif").exists()
@@ -349,7 +350,7 @@ def test_a_sieve_that_memory_forbids_is_refused(tmp_path: Path) -> None:
     )
 
     with pytest.raises(DataError, match="too small to sieve large.tif, for which the whole map is held"):
-        segment(large, model=tmp_path / "m.kmosaic", sieve=5, memory=mapping.resident() + (128 << 20))
+        segment(large, model=tmp_path / "m.kmosaic", sieve=5, memory=resident_bytes() + (128 << 20))
 
 
 def test_a_scene_that_was_given_open_stays_open(scene: Path) -> None:
@@ -371,7 +372,7 @@ def test_a_scene_that_was_given_open_stays_open(scene: Path) -> None:
 def test_a_cap_on_memory_changes_no_bit(scene: Path, memory: int) -> None:
     free = segment(scene, 4, scaling="standard")
 
-    capped = segment(scene, 4, scaling="standard", memory=mapping.resident() + memory)
+    capped = segment(scene, 4, scaling="standard", memory=resident_bytes() + memory)
 
     assert free.labels is not None
     assert capped.labels is not None

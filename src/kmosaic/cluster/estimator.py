@@ -6,31 +6,52 @@ import functools
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, Self, TypeVar, cast
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, ClusterMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from kmosaic.cluster.dask.estimators import checked_dask_rows, inertia_of, lazy_distances, lazy_labels
-from kmosaic.cluster.dask.rows import LARGEST_VALUE, is_dask_array
-from kmosaic.cluster.tensors import readable
+from kmosaic.cluster.dask.estimators import inertia_of, lazy_distances, lazy_labels
+from kmosaic.cluster.dask.rows import LARGEST_VALUE, dask_rows, is_dask_array
+from kmosaic.cluster.seeding import Init
 from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.errors import DataError
+from kmosaic.tensors import readable
 
 _NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 MIN_WEIGHT = 1 / LARGEST_VALUE
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
-EMPTY_CLUSTERS = ("relocate", "random", "drop", "error")
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
+
+
+class _Number(Interval):  # type: ignore[misc]
+    """An interval of numbers, of which True and False are none."""
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        return not isinstance(value, bool) and bool(super().is_satisfied_by(value))
+
+
+AT_LEAST_1 = _Number(Integral, 1, None, closed="left")
+AT_LEAST_0 = _Number(Real, 0, np.inf, closed="left")
 
 
 class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Base of ``KMeans`` and ``MiniBatchKMeans``: assignment to fitted centroids."""
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_clusters": [AT_LEAST_1],
+        "init": [StrOptions({"k-means++", "random"}), callable, "array-like"],
+        "n_init": [StrOptions({"auto"}), AT_LEAST_1],
+        "max_iter": [AT_LEAST_1],
+        "tol": [AT_LEAST_0],
+    }
     n_clusters: int
+    init: Init
+    n_init: int | Literal["auto"]
     n_features_in_: int
     n_threads: int | None
     cluster_centers_: NDArray[np.float64]
@@ -55,7 +76,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """
         check_is_fitted(self)
         if is_dask_array(X):
-            lazy = checked_dask_rows(self, X, sample_weight, reset=False)
+            lazy = self._dask_rows(X, sample_weight, reset=False)
             labels: NDArray[np.int32] = lazy_labels(lazy, self._centers())
             return labels
         rows = self._rows(X, reset=False)
@@ -75,7 +96,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         """
         check_is_fitted(self)
         if is_dask_array(X):
-            lazy = checked_dask_rows(self, X, None, reset=False)
+            lazy = self._dask_rows(X, None, reset=False)
             distances: NDArray[np.float64] = lazy_distances(lazy, self._centers())
             return distances
         rows = self._rows(X, reset=False)
@@ -87,7 +108,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         check_is_fitted(self)
         centers = self._centers()
         if is_dask_array(X):
-            rows = checked_dask_rows(self, X, sample_weight, reset=False)
+            rows = self._dask_rows(X, sample_weight, reset=False)
             return -inertia_of(rows, centers, self.n_threads)
         rows = self._rows(X, reset=False)
         engine = make_engine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
@@ -96,6 +117,12 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit; see the subclasses."""
         raise NotImplementedError
+
+    def _n_starts(self, several: int) -> int:
+        """The value of ``n_init``; "auto" is ``several`` for random rows and callables, else 1."""
+        if self.n_init != "auto":
+            return int(self.n_init)
+        return several if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
 
     @property
     def _n_features_out(self) -> int:
@@ -121,6 +148,14 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])
+
+    def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:
+        """A Dask array X as rows, also a Dask array, with its number of features checked."""
+        if sample_weight is not None:
+            raise DataError("sample_weight does not go with a Dask array; leave it out, or give X in memory")
+        rows = dask_rows(X)
+        validate_data(self, rows, reset=reset, skip_check_array=True)
+        return rows
 
 
 def all_or_nothing(fit: _Fit) -> _Fit:
@@ -199,34 +234,6 @@ def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine) -> None:
             "raise max_iter or lower tol"
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=4)
-
-
-def check_whole_number(name: str, value: Any, least: int = 1) -> int:
-    """Return ``value`` as int, or say that it must be a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name}={value!r} must be a whole number of at least {least}")
-    return int(value)
-
-
-def check_real_number(name: str, value: Any, least: float = 0.0) -> float:
-    """Return ``value`` as float, or say that it must be a finite number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not least <= float(value) < np.inf:
-        raise ValueError(f"{name}={value!r} must be a finite number of at least {least:g}")
-    return float(value)
-
-
-def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Say what ``name`` may be where ``value`` is not one of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name}={value!r} must be one of {', '.join(map(repr, choices))}")
-
-
-def check_init(init: Any) -> None:
-    """Refuse an ``init`` that is a string of no known way, or nothing at all."""
-    if isinstance(init, str):
-        check_choice("init", init, ("k-means++", "random"))
-    elif init is None:
-        raise ValueError("init=None must be 'k-means++', 'random', an array of centres, or a callable")
 
 
 def check_enough_rows(n_samples: int, n_clusters: int) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 
 from kmosaic.cluster.dask.estimators import (
     block_engine,
-    checked_dask_rows,
     fits_here,
     held_labels,
     lazy_labels,
@@ -19,14 +19,9 @@ from kmosaic.cluster.dask.estimators import (
 )
 from kmosaic.cluster.dask.rows import in_memory, is_dask_array
 from kmosaic.cluster.estimator import (
-    EMPTY_CLUSTERS,
     CentroidEstimator,
     all_or_nothing,
-    check_choice,
     check_enough_rows,
-    check_init,
-    check_real_number,
-    check_whole_number,
     checked_weights,
     warn_of_empty_clusters,
 )
@@ -122,6 +117,11 @@ class KMeans(CentroidEstimator):
     1.0
     """
 
+    _parameter_constraints: ClassVar = {
+        **CentroidEstimator._parameter_constraints,
+        "empty_clusters": [StrOptions(set(get_args(EmptyClusters)))],
+    }
+
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
         n_clusters: int = 8,
@@ -158,7 +158,7 @@ class KMeans(CentroidEstimator):
         sample_weight : (n_samples,), optional
             How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
         """
-        self._check_parameters()
+        self._validate_params()
         if is_dask_array(X):
             return self._fit_dask(X, sample_weight)
         rows = self._rows(X, reset=True)
@@ -178,7 +178,7 @@ class KMeans(CentroidEstimator):
         """Cluster the rows of a Dask array: in memory where they fit, and else block by block."""
         if self.empty_clusters == "random":
             raise ValueError("empty_clusters='random' does not go with a Dask array; choose another way")
-        rows = checked_dask_rows(self, X, sample_weight, reset=True)
+        rows = self._dask_rows(X, sample_weight, reset=True)
         check_enough_rows(rows.shape[0], self.n_clusters)
         if fits_here(rows):
             self.labels_ = held_labels(self.fit(in_memory(rows)).labels_, rows)
@@ -211,7 +211,7 @@ class KMeans(CentroidEstimator):
         random_state: np.random.RandomState,
     ) -> LloydResult:
         """The best of n_init fits, each started from rows of ``starts``."""
-        n_init = self._n_starts()
+        n_init = self._n_starts(10)
         tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
         best: LloydResult | None = None
         for restart in range(n_init):
@@ -227,11 +227,6 @@ class KMeans(CentroidEstimator):
         assert best is not None
         return best
 
-    def _n_starts(self) -> int:
-        if self.n_init != "auto":
-            return int(self.n_init)
-        return 10 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
-
     def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int | None], None]:
         def report(iteration: int, inertia: float, n_changed: int | None) -> None:
             if self.callback is not None:
@@ -240,12 +235,3 @@ class KMeans(CentroidEstimator):
                 )
 
         return report
-
-    def _check_parameters(self) -> None:
-        check_whole_number("n_clusters", self.n_clusters)
-        check_init(self.init)
-        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
-            check_whole_number("n_init", self.n_init)
-        check_whole_number("max_iter", self.max_iter)
-        check_real_number("tol", self.tol)
-        check_choice("empty_clusters", self.empty_clusters, EMPTY_CLUSTERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,6 @@ from kmosaic.cluster.dask.batches import Batches, DaskBatches, HeldBatches
 from kmosaic.cluster.dask.estimators import (
     batch_in_memory,
     block_engine,
-    checked_dask_rows,
     fits_here,
     held_labels,
     held_rows,
@@ -24,12 +23,11 @@ from kmosaic.cluster.dask.estimators import (
 )
 from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import (
+    AT_LEAST_0,
+    AT_LEAST_1,
     CentroidEstimator,
     all_or_nothing,
     check_enough_rows,
-    check_init,
-    check_real_number,
-    check_whole_number,
     checked_weights,
     cluster_sizes,
     warn_of_empty_clusters,
@@ -129,6 +127,14 @@ class MiniBatchKMeans(CentroidEstimator):
     1.0
     """
 
+    _parameter_constraints: ClassVar = {
+        **CentroidEstimator._parameter_constraints,
+        "batch_size": [AT_LEAST_1],
+        "init_size": [AT_LEAST_1, None],
+        "max_no_improvement": [AT_LEAST_1, None],
+        "reassignment_ratio": [AT_LEAST_0],
+    }
+
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
         n_clusters: int = 8,
@@ -186,7 +192,7 @@ class MiniBatchKMeans(CentroidEstimator):
 
     def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
         """Cluster the rows of a Dask array chunk by chunk; what fits into memory is computed once."""
-        rows = checked_dask_rows(self, X, sample_weight, reset=True)
+        rows = self._dask_rows(X, sample_weight, reset=True)
         check_enough_rows(rows.shape[0], self.n_clusters)
         fits = fits_here(rows)
         rows = held_rows(rows) if fits else rows
@@ -215,7 +221,7 @@ class MiniBatchKMeans(CentroidEstimator):
         self._check_parameters()
         first = not hasattr(self, "_stream")
         if is_dask_array(X):
-            X = batch_in_memory(checked_dask_rows(self, X, sample_weight, reset=first))
+            X = batch_in_memory(self._dask_rows(X, sample_weight, reset=first))
         rows = self._rows(X, reset=first)
         weights = checked_weights(sample_weight, rows)
         n_threads = resolve_n_threads(self.n_threads)
@@ -239,7 +245,7 @@ class MiniBatchKMeans(CentroidEstimator):
         size = self.init_size or 3 * max(self.batch_size, self.n_clusters)
         engine = batches.first(size, random_state)
         best: tuple[float, NDArray[np.float64]] | None = None
-        for _ in range(self._n_starts()):
+        for _ in range(self._n_starts(3)):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
             inertia = engine.inertia(engine.assign(centers).sums, centers, batches.exponent)
             if best is None or inertia < best[0]:
@@ -315,22 +321,8 @@ class MiniBatchKMeans(CentroidEstimator):
         self.inertia_history_ = np.array(self._stream.history)
         return sums.counts
 
-    def _n_starts(self) -> int:
-        if self.n_init != "auto":
-            return int(self.n_init)
-        return 3 if callable(self.init) or (isinstance(self.init, str) and self.init == "random") else 1
-
     def _check_parameters(self) -> None:
-        for name in ("n_clusters", "max_iter", "batch_size"):
-            check_whole_number(name, getattr(self, name))
-        for name in ("init_size", "max_no_improvement"):
-            if getattr(self, name) is not None:
-                check_whole_number(name, getattr(self, name))
-        if not (isinstance(self.n_init, str) and self.n_init == "auto"):
-            check_whole_number("n_init", self.n_init)
-        check_init(self.init)
-        check_real_number("tol", self.tol)
-        check_real_number("reassignment_ratio", self.reassignment_ratio)
+        self._validate_params()
         if self.init_size is not None and self.init_size < self.n_clusters:
             raise ValueError(f"init_size={self.init_size} must be >= n_clusters={self.n_clusters}")
 
@@ -346,7 +338,7 @@ class _Patience:
     n_without: int = 0
 
     def is_exhausted(self, inertia: float) -> bool:
-        """Take in one more step's inertia; tell whether it is time to stop."""
+        """Add one more step's inertia; return whether to stop."""
         previous = inertia if self.smoothed is None else self.smoothed
         self.smoothed = previous + self.weight * (inertia - previous)
         self.n_without = 0 if self.smoothed < self.least else self.n_without + 1

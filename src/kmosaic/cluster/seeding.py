@@ -1,6 +1,6 @@
 """Where the centres start.
 
-Draws are made along the engine's canonical order of rows, so that a seed gives the same rows however they
+Draws are made along the engine's hash order of rows, so that a seed gives the same rows however they
 were ordered.
 """
 

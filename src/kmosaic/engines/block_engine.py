@@ -34,8 +34,8 @@ from kmosaic.errors import DataError
 class Survey:
     """Where rows begin, how many there are, and each feature's least and greatest value.
 
-    Integers have None for both, since their sums need neither; ``words`` has the same of those that the core
-    screens by words, for it to know.
+    Integers have None for both, since their sums need neither; ``int16_range`` has the same for those
+    that the core's int16 filter takes.
     """
 
     first: int
@@ -92,7 +92,7 @@ class BlockEngine(FromSums):
     n_threads : threads a block is assigned with
     keeps_labels : bool
         Whether to keep a byte a row, or two, for its label: then only rows that change cluster are summed,
-        where blocks are gone through in turn. Changes no result.
+        where blocks are processed in turn. Changes no result.
     """
 
     def __init__(self, blocks: Blocks, n_threads: int, *, keeps_labels: bool = False) -> None:
@@ -206,8 +206,8 @@ class BlockEngine(FromSums):
                 "rows in blocks are not drawn at random for empty clusters; choose 'relocate' or 'drop'"
             )
         tasks = partial(_costliest, self.n_threads, self._nearest(self._assigned), centers)
-        found = self._blocks.map(tasks)
-        rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *found])
+        costliest = self._blocks.map(tasks)
+        rows = np.concatenate([np.empty((0, self.blocks.n_features), self.blocks.dtype), *costliest])
         labels, costs = _labels_and_costs(self.n_threads, self._nearest(self._assigned), centers, rows)
         order = np.asarray(_core.hash_order(rows, self.n_threads)[0])
         for row in order[np.argsort(-costs[order], kind="stable")]:
@@ -244,7 +244,7 @@ class BlockEngine(FromSums):
     def _add(
         self, sums: _core.ClusterSums, task: Callable[[_core.ClusterSums, Block], _core.ClusterSums]
     ) -> None:
-        """Let each block add to ``sums``: in turn or, where processes share the blocks, to a Partial of its
+        """Let each block add to ``sums``: in turn or, where processes share the blocks, to sums of its
         own."""
         if isinstance(self._blocks, SpreadBlocks):
             sums.merge(self._blocks.merged(partial(task, self._empty.emptied(sums.n_clusters))))
@@ -253,7 +253,7 @@ class BlockEngine(FromSums):
             pass
 
     def _sum_squares(self) -> _core.ClusterSums:
-        """A Partial of one cluster that has the rows' squares, and no sums."""
+        """Sums of one cluster that have the rows' squares, and no sums."""
         squares = self._empty.emptied(1)
         if isinstance(self._blocks, SpreadBlocks):
             self._add(squares, partial(_add_squares, self.n_threads))
@@ -267,7 +267,7 @@ class BlockEngine(FromSums):
         return squares
 
     def _without_rows(self) -> _core.ClusterSums:
-        """A Partial for sums of these rows: floats need an origin and grids."""
+        """Empty sums for these rows: floats need an origin and the spacings of slices."""
         if self.survey.low is None or self.survey.high is None:
             return _core.ClusterSums(1, np.zeros(self.blocks.n_features))
         low, high = (times_two_to(end, self.exponent) for end in (self.survey.low, self.survey.high))
@@ -300,7 +300,7 @@ class BlockLabels:
 
 
 class _Batches:
-    """Cuts what comes in lots of any size into whole batches, so that the lots' sizes do not show."""
+    """Regroups values into batches of one size, so that results do not depend on the blocks."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -336,7 +336,7 @@ class _Cut:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """Rows drawn from a block, and the keys they were drawn by: the lowest of all blocks stay."""
+    """Rows drawn from a block, and their keys: the rows with the lowest keys of all blocks are the sample."""
 
     keys: NDArray[np.uint64]
     rows: Rows
@@ -436,14 +436,14 @@ def _costliest(n_threads: int, assigned: Nearest, centers: NDArray[np.float64], 
     n = 2 * len(centers)
     _, costs = _labels_and_costs(n_threads, assigned, centers, block.rows)
     order = np.argsort(-costs, kind="stable")[: np.count_nonzero(costs)]
-    n_seen = n
+    n_taken = n
     while True:
-        unlike = np.unique(block.rows[order[:n_seen]], axis=0)
-        if len(unlike) >= n or n_seen >= len(order):
+        unlike = np.unique(block.rows[order[:n_taken]], axis=0)
+        if len(unlike) >= n or n_taken >= len(order):
             break
-        n_seen *= 2
-    n_seen = int(np.searchsorted(-costs[order], -costs[order[:n_seen]].min(initial=np.inf), side="right"))
-    return np.unique(block.rows[order[:n_seen]], axis=0)
+        n_taken *= 2
+    n_taken = int(np.searchsorted(-costs[order], -costs[order[:n_taken]].min(initial=np.inf), side="right"))
+    return np.unique(block.rows[order[:n_taken]], axis=0)
 
 
 def _labels_and_costs(

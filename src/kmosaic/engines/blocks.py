@@ -1,7 +1,7 @@
 """Rows in blocks that need not be in memory together: the same primitive, block by block.
 
 Whatever the blocks, labels, centres and J are those of the rows in memory, to the bit: labels are decided
-row by row, and sums are exact in any order. Only where rows are gone through by several processes, and are
+row by row, and sums are exact in any order. Only where several processes share the rows, and these are
 floats, do the blocks show: in the last bits of J.
 """
 
@@ -41,7 +41,7 @@ class Block:
 
     @property
     def n_positions(self) -> int:
-        """Positions the block goes over, those without a row too."""
+        """Positions of the block, those without a row included."""
         return len(self.rows) if self.present is None else len(self.present)
 
     def rows_at(self, positions: NDArray[np.int64]) -> Rows:
@@ -53,7 +53,7 @@ class Block:
 
 
 class Blocks(Protocol):
-    """Rows to be gone through again and again, block by block, in an order that never changes."""
+    """Rows that can be read again and again, block by block, always in the same order."""
 
     @property
     def n_features(self) -> int:
@@ -73,10 +73,10 @@ class Blocks(Protocol):
 
 @runtime_checkable
 class SpreadBlocks(Blocks, Protocol):
-    """Blocks that processes go through side by side: a task is pickled, and changes nothing outside."""
+    """Blocks that several processes share: a task is pickled, and has no side effects."""
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
-        """The Partials that ``task`` returns, merged where they are made.
+        """The sums that ``task`` returns, merged where they are made.
 
         Neighbours come first, in a tree that the number of blocks alone decides.
         """

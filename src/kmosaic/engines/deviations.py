@@ -1,4 +1,4 @@
-"""How far rows lie from their clusters' centres, feature by feature, over rows in blocks."""
+"""Mean squared deviations of rows in blocks from their clusters' centres, feature by feature."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kmosaic.engines.block_engine import BlockEngine, Survey
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.in_memory import nearest_centers
 
-# Rows looked at together: what is worked out about them stays in cache.
+# Rows added at a time, so that intermediate arrays stay in cache.
 _ROWS = 1 << 15
 _LIMBS = 3  # about 100 bits
 
@@ -24,14 +24,14 @@ def mean_squared_deviations(engine: BlockEngine, centers: NDArray[np.float64]) -
     about 2^-100 of the largest there can be; their sums are exact, so neither blocks, threads nor the order
     of either change a bit.
     """
-    spacings = _grids(engine.survey, engine.blocks, centers)
-    found = engine.blocks.map(partial(_sums, engine.n_threads, centers, spacings))
-    total = reduce(_joined, found)
+    spacings = _spacings(engine.survey, engine.blocks, centers)
+    sums = engine.blocks.map(partial(_sums, engine.n_threads, centers, spacings))
+    total = reduce(_joined, sums)
     return total.means(np.zeros_like(centers))
 
 
-def _grids(survey: Survey, blocks: Blocks, centers: NDArray[np.float64]) -> list[float]:
-    """Those that hold the sum of every row's squared deviations."""
+def _spacings(survey: Survey, blocks: Blocks, centers: NDArray[np.float64]) -> list[float]:
+    """Spacings of the slices that hold the sum of all rows' squared deviations."""
     low, high = survey.low, survey.high
     if low is None or high is None:
         low, high = np.zeros(blocks.n_features), np.full(blocks.n_features, np.iinfo(blocks.dtype).max)

@@ -80,5 +80,5 @@ def _distortions(
     back: bool,
 ) -> BothWays:
     wanted = max(1, candidates.shape[1]) if options.n_nearest is None else options.n_nearest
-    found = _core.distortions(images, references, candidates, options.warp, wanted, back, n_threads)
-    return BothWays(*map(np.asarray, found))
+    forth_and_back = _core.distortions(images, references, candidates, options.warp, wanted, back, n_threads)
+    return BothWays(*map(np.asarray, forth_and_back))

@@ -26,14 +26,14 @@ Rows = NDArray[Any]
 """(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
 
 Int16Range = tuple[list[int], list[int]]
-"""Each feature's least and greatest value, of integer rows that the core screens by words."""
+"""Each feature's least and greatest value, of integer rows that the int16 filter takes."""
 
 
 @dataclass(frozen=True)
 class Assigned:
     """What one pass over the rows gives: the sums by cluster, and how many labels it changed.
 
-    ``n_changed`` is None where some have changed, and nobody counts how many.
+    ``n_changed`` is None where some have changed, and their number is not counted.
     """
 
     sums: _core.ClusterSums
@@ -42,7 +42,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class Donor:
-    """A row that may found a cluster: its number, its cluster, its values (1, n_features), and its weight."""
+    """A row that may fill an empty cluster: number, cluster, values (1, n_features) and weight."""
 
     row: int
     cluster: int
@@ -52,7 +52,7 @@ class Donor:
 
 @dataclass(frozen=True)
 class DistinctRows:
-    """Runs of equal rows along an engine's canonical order: where each starts there, and its total weight."""
+    """Runs of equal rows along an engine's hash order: where each starts there, and its total weight."""
 
     starts: NDArray[np.intp]
     weights: NDArray[np.float64]
@@ -95,15 +95,15 @@ class MemoryEngine(FromSums):
         self.merging: _core.MergePlan | None = None
         self._assigner: _core.Assigner | None = None
         self._weights = weights if counts is None else counts
-        self._wide: NDArray[np.int32] | None = None  # labels, or
-        self._small: NDArray[np.uint8] | None = None  # the same
+        # Labels are kept in one of these two.
+        self._wide: NDArray[np.int32] | None = None
+        self._small: NDArray[np.uint8] | None = None
         self._labelled = False
         self._summable: Summable | None = None
         self._sums: _core.ClusterSums | None = None
         self._in_step = False
-        self._pending_relocations: dict[
-            int, int
-        ] = {}  # rows of which one went to another cluster ahead of its equals
+        # Rows of which one moved to another cluster ahead of the rows equal to it.
+        self._pending_relocations: dict[int, int] = {}
         self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
     def plan(self) -> FitPlan:
@@ -166,7 +166,7 @@ class MemoryEngine(FromSums):
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
         """Label every row with its nearest centre (ties: the lowest) and sum the rows by label.
 
-        The Partial is the engine's own, and changes with the next call.
+        The sums are the engine's own, and change with the next call.
         """
         sums = self._partial(len(centers))
         if not self._labelled:
@@ -192,7 +192,7 @@ class MemoryEngine(FromSums):
         return Assigned(self.sums(len(centers)), n_changed)
 
     def sums(self, n_clusters: int) -> _core.ClusterSums:
-        """Sum the rows by their present labels. The Partial is the engine's own: the next call reuses it."""
+        """Sum the rows by their present labels. The object is the engine's own: the next call reuses it."""
         sums = self._partial(n_clusters)
         if not self._in_step:
             sums.clear()
@@ -283,7 +283,7 @@ class MemoryEngine(FromSums):
         return _core.squared_distances(self.rows, centers, self.n_threads)
 
     def seeder(self, n_seeds: int) -> _core.Seeder:
-        """Start k-means++ over the rows, drawn along the canonical order, for about so many seeds."""
+        """Start k-means++ over the rows, drawn along the hash order, for about so many seeds."""
         order = self.hash_order()
         return _core.Seeder(
             self._scaled.rows, self._weights, order, self._steps(), n_seeds, self.n_threads
@@ -340,7 +340,7 @@ class MemoryEngine(FromSums):
         return self.rows.dtype
 
     def _partial(self, n_clusters: int) -> _core.ClusterSums:
-        """The engine's Partial, of that many clusters; its sums are the labels' where ``_in_step``."""
+        """The engine's ClusterSums, of that many clusters; its sums are the labels' where ``_in_step``."""
         if self._sums is None:
             self._sums = self._scaled.empty(n_clusters)
             self._sums.add_squares(self._scaled.rows, self._weights, self.n_threads)
@@ -368,7 +368,7 @@ def nearest_centers(
     rows : (n_samples, n_features) uint8, uint16, float32 or float64
     centers : (n_clusters, n_features) float64
     n_threads : None for all processors
-    words : each feature's range in these rows, or in more, where ``Survey`` has found it
+    int16_range : each feature's range in these rows, or in more, as ``Survey`` has it
 
     Examples
     --------

@@ -17,7 +17,7 @@ from kmosaic.engines.empty import EmptyClusters, drop_empty, repair_empty
 from kmosaic.engines.engine import Engine
 from kmosaic.engines.magnitude import scaled_centers, times_two_to
 
-# No step raises J. Where it has to be added up from rounded distances, it may look so by this much.
+# No step raises J, but a sum of rounded distances may seem to rise by this share.
 _ROUNDING = 1e-12
 _MIN = 5e-324  # float64's least number
 

@@ -1,4 +1,4 @@
-"""The nearest of many rows, exactly."""
+"""Exact nearest rows."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def nearest_rows(
 ) -> Neighbours:
     """Return the ``n_neighbours`` references nearest to each row, by float64 distances; ties: lowest first.
 
-    Every pair is screened in float32, by the blocked product of the assignment step, with an error bound;
-    only what that cannot rule out is measured. Neither threads nor the instruction set change a bit.
+    A float32 filter with an error bound, the assignment step's blocked product, rules out most pairs; the
+    others are measured. Neither threads nor the instruction set change a bit.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How many threads to use, and why so many."""
+"""The number of threads to use, and the reason for it."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def _processors() -> ThreadCount:
 
 
 class _Reported(int):
-    """A number of threads as told to threadpoolctl, which gives it back to end a limit.
+    """The number of threads that threadpoolctl sees, and sets again to end a limit.
 
-    It knows which limit the scope had then (0: none), so that this and not the number is what comes back.
+    It carries the limit of the scope (0: none), so that the limit and not the number is restored.
     """
 
     limit: int
@@ -108,7 +108,7 @@ class _ThreadLimits(threadpoolctl.LibController):  # type: ignore[misc]
     def get_num_threads(self) -> int:
         try:
             number = thread_count().number
-        except ValueError:  # of KMOSAIC_NUM_THREADS: ours to tell of when we fit, not when others ask
+        except ValueError:  # of KMOSAIC_NUM_THREADS: reported by the next fit, not to other libraries
             number = _processors().number
         return _Reported(number, self.dynlib.kmosaic_get_num_threads(_everywhere()))
 

@@ -24,8 +24,8 @@ from sklearn.utils.validation import (
 )
 
 from kmosaic import cluster
-from kmosaic.cluster.tensors import readable
 from kmosaic.models.image_model import ClusterNaming
+from kmosaic.tensors import readable
 
 
 @dataclass(frozen=True, eq=False)

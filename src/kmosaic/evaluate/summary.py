@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from kmosaic.cluster.tensors import readable
 from kmosaic.engines import make_engine, resolve_n_threads
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
+from kmosaic.tensors import readable
 
 _USED_IN_PLACE = (np.uint8, np.uint16, np.float32, np.float64)
 

@@ -18,11 +18,11 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from kmosaic import cluster, engines
-from kmosaic.cluster.tensors import readable
 from kmosaic.evaluate.memory import PeakMemory
 from kmosaic.evaluate.naming import count_votes
 from kmosaic.evaluate.runs import SweepResult, SweepRun
 from kmosaic.evaluate.unlabelled import LabelSample, stabilities
+from kmosaic.tensors import readable
 
 N_CLUSTERS = (10, 16, 36, 64, 144, 256, 400)
 """The starting document's numbers of clusters."""

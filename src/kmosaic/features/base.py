@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from kmosaic.cluster.tensors import readable
 from kmosaic.engines import resolve_n_threads
 from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.tensors import readable
 
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic.cluster import FeatureStep, Model
-from kmosaic.cluster.tensors import readable
 from kmosaic.errors import DataError, ModelFileError
 from kmosaic.features.base import ImageShape, ImageTransformer, StageProgress
 from kmosaic.features.deskew import Deskew
@@ -22,6 +21,7 @@ from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.whiten import Whiten
 from kmosaic.models.validation import in_short
+from kmosaic.tensors import readable
 
 StepProgress = Callable[[int, int, str], None]
 """Called with the images done, how many there are, and what is being done to them."""

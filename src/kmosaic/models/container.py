@@ -55,17 +55,17 @@ class Schema:
     dtypes: Callable[[str], tuple[str, ...]]
 
     @property
-    def foreign(self) -> str:
-        """What is said of a file that is none of ours."""
+    def not_a_model(self) -> str:
+        """The message for a file of another format."""
         return f"not a kmosaic model file; name one made with {self.maker}"
 
     @property
     def remedy(self) -> str:
-        """What to do about a damaged file."""
+        """The advice for a damaged file."""
         return f"copy the file again, or make it again with {self.maker}"
 
 
-def write_sealed(
+def write_container(
     path: str | os.PathLike[str], document: Document, arrays: Arrays, *, overwrite: bool = False
 ) -> None:
     """Write a document and its arrays to one file, whole or not at all; equal content makes equal bytes.
@@ -80,7 +80,7 @@ def write_sealed(
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     document = {**document, "sha256": _digest(document, arrays)}
     # One metadata key: safetensors keeps them in a hash map, and two would come out in any order.
-    data = safetensors.numpy.save(arrays, metadata={_METADATA_KEY: _hash_order(document)})
+    data = safetensors.numpy.save(arrays, metadata={_METADATA_KEY: _canonical_json(document)})
     if len(data) > MAX_FILE_BYTES or int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
         remedy = "use fewer clusters, smaller images or shorter names"
         raise ModelFileError(f"the model takes {len(data)} bytes, more than a model file may have; {remedy}")
@@ -88,7 +88,7 @@ def write_sealed(
         temporary.write_bytes(data)
 
 
-def read_sealed(path: str | os.PathLike[str], schema: Schema, build: Callable[[Document, Arrays], T]) -> T:
+def read_container(path: str | os.PathLike[str], schema: Schema, build: Callable[[Document, Arrays], T]) -> T:
     """Return what ``build`` makes of a file's document and arrays, whose checksum holds.
 
     ``build`` gets the document without ``kind`` and ``sha256``, and raises ValueError for
@@ -103,7 +103,7 @@ def read_sealed(path: str | os.PathLike[str], schema: Schema, build: Callable[[D
     source = Path(path)
     data = _read_bounded(source, schema)
     try:
-        return build(*_unsealed(data, schema))
+        return build(*_parse_container(data, schema))
     except ModelFileError as error:
         raise ModelFileError(f"{source}: {in_short(error)}") from None
     except (ValueError, OverflowError, RecursionError, SafetensorError) as error:
@@ -121,7 +121,7 @@ def _read_bounded(source: Path, schema: Schema) -> bytes:
     """The file's bytes, after looking at what it claims in its first nine."""
     try:
         if source.exists() and not source.is_file():
-            raise ModelFileError(f"{source}: {schema.foreign}")
+            raise ModelFileError(f"{source}: {schema.not_a_model}")
         _check_start(read_at_most(source, 8), source.stat().st_size, source, schema)
         return read_at_most(source, MAX_FILE_BYTES)
     except OSError as error:
@@ -135,17 +135,17 @@ def _check_start(start: bytes, size: int, source: Path, schema: Schema) -> None:
         raise ModelFileError(f"{source}: {size} bytes, more than a model file may have; name another file")
     header_bytes = int.from_bytes(start[:8], "little")
     if len(start) < 9 or start[8:] != b"{" or header_bytes > MAX_HEADER_BYTES:
-        raise ModelFileError(f"{source}: {schema.foreign}")
+        raise ModelFileError(f"{source}: {schema.not_a_model}")
     if 8 + header_bytes > size:
         raise ModelFileError(f"{source}: truncated model file, {size} bytes; {schema.remedy}")
 
 
-def _unsealed(data: bytes, schema: Schema) -> tuple[Document, Arrays]:
+def _parse_container(data: bytes, schema: Schema) -> tuple[Document, Arrays]:
     """The document and the arrays, of which kind, version, dtypes and checksum have been checked."""
     header = _parse_json(data[8 : 8 + int.from_bytes(data[:8], "little")].decode())
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or not isinstance(metadata.get(_METADATA_KEY), str):
-        raise ModelFileError(schema.foreign)
+        raise ModelFileError(schema.not_a_model)
     document = _parse_json(metadata[_METADATA_KEY])
     _check_kind(document, schema)
     for name, entry in header.items():
@@ -162,10 +162,10 @@ def _unsealed(data: bytes, schema: Schema) -> tuple[Document, Arrays]:
 
 def _parse_json(text: str) -> Document:
     def once(pairs: list[tuple[str, Any]]) -> Document:
-        found = dict(pairs)
-        if len(found) != len(pairs):
+        entries = dict(pairs)
+        if len(entries) != len(pairs):
             raise ValueError("a key appears twice in the header")
-        return found
+        return entries
 
     parsed = json.loads(text, object_pairs_hook=once)
     if not isinstance(parsed, dict):
@@ -186,12 +186,12 @@ def _check_kind(document: Document, schema: Schema) -> None:
         raise ValueError(f"kind={str(kind)[:80]!r} is unknown")
 
 
-def _hash_order(document: Mapping[str, Any]) -> str:
+def _canonical_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _digest(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256(_hash_order(document).encode())
+    digest = hashlib.sha256(_canonical_json(document).encode())
     for name in sorted(arrays):
         digest.update(f"{name}{arrays[name].dtype.name}{arrays[name].shape}".encode())
         digest.update(np.ascontiguousarray(arrays[name]).data)

@@ -1,6 +1,6 @@
 """Model files: a fitted clustering, and the image form it was fitted on, in one file.
 
-The container is that of ``sealed_file``; every field is checked on its own all the same.
+The file is a ``container``; every field of it is checked all the same.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from kmosaic import engines
-from kmosaic.cluster.tensors import readable
 from kmosaic.errors import DataError
-from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_sealed, write_sealed
+from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_container, write_container
 from kmosaic.models.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.models.validation import (
     check_names,
@@ -30,6 +29,7 @@ from kmosaic.models.validation import (
     printable_text,
     whole_number,
 )
+from kmosaic.tensors import readable
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
@@ -88,7 +88,7 @@ class ImageFormat:
 
     @property
     def size(self) -> str:
-        """The size in words, as ``--size`` takes it: width x height, and said so where the two differ.
+        """The size as text, as ``--size`` takes it: width x height, with a note where the two differ.
 
         Examples
         --------
@@ -119,19 +119,19 @@ class ClusterNaming:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a model came from, in words: the data, the command that made it, and its features' names."""
+    """Where a model came from, as text: the data, the command that made it, and its features' names."""
 
     trained_on: str = ""
     command: str | None = None
     feature_names: tuple[str, ...] | None = None
 
 
-UNTOLD = Origin()
+UNKNOWN_ORIGIN = Origin()
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A fitted clustering on its own: what is needed to name new images, and to tell where it came from.
+    """A fitted clustering on its own: what is needed to name new images, and its origin.
 
     ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units, ``cluster_sizes`` int64
     (n_clusters,) rows of the training data, ``inertia`` the training data's, in squared raw pixel units.
@@ -167,7 +167,7 @@ class Model:
     def __post_init__(self) -> None:
         _check_arrays(self)
         _check_fit(self)
-        _check_words(self)
+        _check_texts(self)
         _check_naming(self)
 
     @classmethod
@@ -177,10 +177,10 @@ class Model:
         image: ImageFormat | None = None,
         *,
         naming: ClusterNaming | None = None,
-        origin: Origin = UNTOLD,
+        origin: Origin = UNKNOWN_ORIGIN,
         representation: Representation | None = None,
     ) -> Model:
-        """Take what a fitted KMeans or MiniBatchKMeans found, with its names and where it came from.
+        """Make a model of a fitted KMeans or MiniBatchKMeans, with its names and its origin.
 
         ``image`` is the form of the images fitted, None where the rows were none.
 
@@ -297,7 +297,7 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
     if model.representation is not None:
         document |= {"representation": model.representation.document(), "schema_version": 2}
         arrays |= model.representation.arrays()
-    write_sealed(path, document, arrays, overwrite=overwrite)
+    write_container(path, document, arrays, overwrite=overwrite)
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -309,7 +309,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         When the file is missing, damaged, truncated, of another kind, or of a newer schema; the message says
         which, and what to do.
     """
-    return read_sealed(path, _SCHEMA, _model_of)
+    return read_container(path, _SCHEMA, _model_of)
 
 
 def _dtypes(name: str) -> tuple[str, ...]:
@@ -350,7 +350,7 @@ def _image_of(image: Any, version: int) -> ImageFormat | None:
 
 
 def _json_value(value: Any) -> Any:
-    """A parameter as JSON can hold it, or in words."""
+    """A parameter as JSON can hold it, or a description."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -399,7 +399,7 @@ def _check_fit(model: Model) -> None:
         object.__setattr__(model, "seed", whole_number("seed", model.seed, low=0))
 
 
-def _check_words(model: Model) -> None:
+def _check_texts(model: Model) -> None:
     if not isinstance(model.parameters, dict):
         raise ValueError("parameters must be a dict of names and plain values")
     for name, value in model.parameters.items():

@@ -1,4 +1,4 @@
-"""What a field of a model file may hold: checks for values that nobody vouches for."""
+"""Checks of untrusted values: the fields of model files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def printable_text(text: str) -> str:
 
 
 def in_short(error: object) -> str:
-    """Return what an error says as printable text of at most 300 characters: it may quote a whole file."""
+    """Return an error's message as printable text of at most 300 characters: it may quote a whole file."""
     text = printable_text(str(error))
     return text if len(text) <= _LONGEST_ERROR else f"{text[: _LONGEST_ERROR - 4]} ..."
 

@@ -1,4 +1,4 @@
-"""A scene and its classes at a glance: pixels picked out evenly, for pictures of a moderate size."""
+"""A reduced scene and its classes: evenly spaced pixels, for pictures of moderate size."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from kmosaic.scenes.io.raster_scene import open_scene
 from kmosaic.scenes.io.read_options import ReadOptions
 from kmosaic.scenes.map.class_map import Coding
-from kmosaic.scenes.map.classifier import MISSING
-from kmosaic.scenes.map.mapping import resident
+from kmosaic.scenes.map.classifier import MISSING_LABEL
+from kmosaic.scenes.passes.memory_plan import resident_bytes
 from kmosaic.scenes.scene import Scene, Strip
 
 # With more bands, only those of the picture are kept.
 _MAX_BANDS = 16
-# Of the memory that is left, pixels may take this share.
-_SHARE = 4
+# Pixels may take this part of the free memory.
+_MEMORY_PARTS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def take_quicklook(
     coding: Coding,
     options: QuicklookOptions,
 ) -> Quicklook:
-    """Look at a scene and the map of its classes: ``labels``, or the file they were written to.
+    """Reduce a scene and the map of its classes: ``labels``, or the file they were written to.
 
     Raises
     ------
@@ -81,21 +81,22 @@ def take_quicklook(
     n_bands = len(scene.bands)
     bands = tuple(range(n_bands)) if n_bands <= _MAX_BANDS else tuple(dict.fromkeys(options.rgb))
     step = _step(scene, len(bands), options)
-    values = _picked(scene, step, options.memory, lambda strip: strip.values[..., bands])
+    values = _reduced(scene, step, options.memory, lambda strip: strip.values[..., bands])
     if isinstance(labels, np.ndarray):
-        picked = labels[step // 2 :: step, step // 2 :: step].copy()
+        reduced = labels[step // 2 :: step, step // 2 :: step].copy()
     else:
-        picked = _labels_in(labels, coding, step, options.memory)
+        reduced = _labels_in(labels, coding, step, options.memory)
     red, green, blue = (bands.index(band) for band in options.rgb)
-    return Quicklook(step, values, picked, bands, (red, green, blue))
+    return Quicklook(step, values, reduced, bands, (red, green, blue))
 
 
 def _step(scene: Scene, n_bands: int, options: QuicklookOptions) -> int:
-    grid, most = scene.grid, max(1, options.n_pixels)
+    grid, max_pixels = scene.grid, max(1, options.n_pixels)
     if options.memory is not None:
-        a_pixel = n_bands * scene.dtype.itemsize + 8
-        most = min(most, max(1, (options.memory - resident()) // _SHARE // a_pixel))
-    step = max(1, math.ceil(math.sqrt(grid.n_pixels / most)))
+        pixel_bytes = n_bands * scene.dtype.itemsize + 8
+        fitting = (options.memory - resident_bytes()) // _MEMORY_PARTS // pixel_bytes
+        max_pixels = min(max_pixels, max(1, fitting))
+    step = max(1, math.ceil(math.sqrt(grid.n_pixels / max_pixels)))
     # A scene of few lines or columns keeps one of each.
     return min(step, max(1, 2 * min(grid.height, grid.width) - 1))
 
@@ -103,19 +104,19 @@ def _step(scene: Scene, n_bands: int, options: QuicklookOptions) -> int:
 def _labels_in(
     path: str | os.PathLike[str], coding: Coding, step: int, memory: int | None
 ) -> NDArray[np.int32]:
-    with open_scene(path, ReadOptions(bands=(1,), nodata=coding.nodata)) as drawn:
+    with open_scene(path, ReadOptions(bands=(1,), nodata=coding.nodata)) as class_map:
 
         def labels(strip: Strip) -> NDArray[Any]:
-            found = strip.values[..., 0].astype(np.int32) - coding.first
-            return found if strip.valid is None else np.where(strip.valid, found, MISSING)
+            stored = strip.values[..., 0].astype(np.int32) - coding.first
+            return stored if strip.valid is None else np.where(strip.valid, stored, MISSING_LABEL)
 
-        return np.asarray(_picked(drawn, step, memory, labels), np.int32)
+        return np.asarray(_reduced(class_map, step, memory, labels), np.int32)
 
 
-def _picked(
-    scene: Scene, step: int, memory: int | None, look: Callable[[Strip], NDArray[Any]]
+def _reduced(
+    scene: Scene, step: int, memory: int | None, select: Callable[[Strip], NDArray[Any]]
 ) -> NDArray[Any]:
-    """What is seen of every ``step``-th pixel of every ``step``-th line."""
+    """The result of ``select`` for every ``step``-th pixel of every ``step``-th line."""
     first = step // 2
     kept = []
     for top, n_lines in _runs(scene, step, memory):
@@ -126,7 +127,7 @@ def _picked(
             strip.values[offset::step, first::step],
             None if strip.valid is None else strip.valid[offset::step, first::step],
         )
-        kept.append(look(part).copy())
+        kept.append(select(part).copy())
     return np.concatenate(kept)
 
 
@@ -134,9 +135,9 @@ def _runs(scene: Scene, step: int, memory: int | None) -> Iterator[tuple[int, in
     """First line and number of lines to read together: of one row of blocks, fewer where memory is short."""
     height, tall = scene.grid.height, scene.block_height
     if memory is not None:
-        a_line = scene.grid.width * (scene.dtype.itemsize * len(scene.bands) + 2)
-        room = (memory - resident() - scene.overhead_bytes(1)) // _SHARE
-        tall = min(tall, max(1, room // a_line))
+        line_bytes = scene.grid.width * (scene.dtype.itemsize * len(scene.bands) + 2)
+        free = (memory - resident_bytes() - scene.overhead_bytes(1)) // _MEMORY_PARTS
+        tall = min(tall, max(1, free // line_bytes))
     line = step // 2
     while line < height:
         end = min(height, (line // tall + 1) * tall)

@@ -1,27 +1,27 @@
-"""How far the job on a scene has come."""
+"""Progress of the work on a scene."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int | None, str], None]
-"""Called with what is done, of how much, and what it is."""
+"""Called with what is done, the total, and the stage."""
 
 
-class Telling:
-    """Progress of passes over a scene, in words."""
+class ProgressReporter:
+    """Reports passes and iterations, with the ``stage`` they belong to."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
-        self.what = ""
+        self.stage = ""
 
     def on_pass(self, done: int, total: int) -> None:
-        """Take note of lines."""
+        """Report the lines done in a pass."""
         if self._progress is not None:
-            self._progress(done, total, self.what)
+            self._progress(done, total, self.stage)
 
     def on_iteration(self, iteration: int, max_iter: int, inertia: float) -> None:
-        """Take note of an iteration."""
-        self.what = f"iteration {iteration}, J {inertia:,.6g}"
+        """Report an iteration, which becomes the stage of the next pass."""
+        self.stage = f"iteration {iteration}, J {inertia:,.6g}"
         if self._progress is not None:
-            self._progress(iteration, max_iter, self.what)
+            self._progress(iteration, max_iter, self.stage)

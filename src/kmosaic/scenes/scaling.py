@@ -1,8 +1,8 @@
-"""Bands brought to one scale: how, and by how much."""
+"""The scaling of bands to comparable values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.models.validation import check_one_of, finite_number
 
-# Values scaled together, as float64 in the processor's cache.
+# Values scaled at a time, so that their float64 copies stay in cache.
 _VALUES = 1 << 14
 METHODS = ("none", "standard", "min-max", "percentile")
 
@@ -28,7 +28,7 @@ class Scaling:
     shift, factor : tuple of a number a band
         Finite; factors above 0.
     constant : tuple of int
-        Bands, from 0, that have a spread of 0: their factor is 1, and they tell no pixels apart.
+        Bands, from 0, that have a spread of 0: their factor is 1, and they do not affect the classes.
     """
 
     method: str
@@ -42,10 +42,13 @@ class Scaling:
             raise ValueError(
                 f"{len(self.shift)} shifts and {len(self.factor)} factors; one of each a band is needed"
             )
-        for number in (*self.shift, *self.factor):
-            finite_number("shift and factor", number)
+        for name in ("shift", "factor"):
+            numbers = tuple(finite_number(name, number) for number in getattr(self, name))
+            object.__setattr__(self, name, numbers)
         if min(self.factor) <= 0:
             raise ValueError(f"factor={min(self.factor)} must be above 0")
+        if not all(type(band) is int and 0 <= band < len(self.shift) for band in self.constant):
+            raise ValueError("constant bands of a scaling must be numbers of bands, from 0")
 
     @classmethod
     def none(cls, n_bands: int) -> Scaling:
@@ -54,11 +57,11 @@ class Scaling:
 
     @property
     def n_bands(self) -> int:
-        """Bands it is for."""
+        """The number of bands."""
         return len(self.shift)
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """What rows are, where values are ``dtype``: the same under "none", else float32."""
+        """The dtype of scaled rows: that of the values under "none", else float32."""
         return dtype if self.method == "none" else np.dtype(np.float32)
 
     def rows(self, values: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[Any]:
@@ -75,7 +78,7 @@ class Scaling:
             return values
         rows = np.empty(values.shape, np.float32) if out is None else out
         n = min(len(values), max(1, _VALUES // self.n_bands))
-        # As many rows of each as pixels: NumPy takes a third of the time that it needs to repeat one.
+        # Full arrays, since broadcasting a single row takes NumPy three times as long.
         shift, factor = (np.tile(numbers, (n, 1)) for numbers in (self.shift, self.factor))
         scaled = np.empty((n, self.n_bands))
         with np.errstate(over="ignore"):
@@ -96,16 +99,11 @@ class Scaling:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; ``from_dict`` reads it back to the bit."""
-        return {
-            "method": self.method,
-            "shift": list(self.shift),
-            "factor": list(self.factor),
-            "constant": list(self.constant),
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, given: Any) -> Scaling:
-        """Return what ``to_dict`` gave; nothing is taken on trust.
+        """Return the scaling that ``to_dict`` gave, after checking every field.
 
         Raises
         ------
@@ -117,10 +115,4 @@ class Scaling:
         lists = [given[name] for name in ("shift", "factor", "constant")]
         if not all(isinstance(entry, list) for entry in lists):
             raise ValueError("shift, factor and constant of a scaling must be lists")
-        shift, factor, constant = lists
-        numbers = [
-            tuple(finite_number("shift and factor", value) for value in entry) for entry in (shift, factor)
-        ]
-        if not all(type(band) is int and 0 <= band < len(shift) for band in constant):
-            raise ValueError("constant bands of a scaling must be numbers of bands, from 0")
-        return cls(given["method"], numbers[0], numbers[1], tuple(constant))
+        return cls(given["method"], *map(tuple, lists))

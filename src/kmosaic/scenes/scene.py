@@ -1,4 +1,4 @@
-"""What a scene is: bands over one grid, read strip by strip, each pixel present or missing."""
+"""Scenes: bands over one grid, read strip by strip, in which pixels may be missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
-"""What strips hold: the least of these that holds every value of every band."""
+"""Dtypes of strips: the least of these that holds every value of every band."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Grid:
 class Band:
     """One band as it is stored: its description ("" where it has none), dtype and nodata value.
 
-    ``from_file``: the description is none of its own, but what the name of its file says.
+    ``from_file``: the description comes from the name of its file.
     """
 
     description: str
@@ -63,7 +63,7 @@ class Strip:
         )
 
     def pixels(self) -> NDArray[Any]:
-        """Pixels that are present, line by line: (n_pixels, n_bands); a view where none is missing."""
+        """The valid pixels, line by line: (n_pixels, n_bands); a view where none is missing."""
         flat = self.values.reshape(-1, self.values.shape[-1])
         return flat if self.valid is None else flat[self.valid.ravel()]
 
@@ -96,7 +96,7 @@ class Scene(Protocol):
         """Lines that are stored together: strips of a multiple of it are read without reading twice."""
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """What reading so many lines takes besides the strip: masks, the library's cache and its buffers."""
+        """Memory of reading ``n_lines`` lines, without the strip: masks, the library's cache and buffers."""
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """Lines ``top`` to ``top + n_lines``.

@@ -1,4 +1,4 @@
-"""The whole job: a scene's classes found, or taken from a model, and its map drawn."""
+"""Segmentation of a scene: fit its classes or take those of a model, and draw the map of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,32 +16,33 @@ from numpy.typing import NDArray
 
 from kmosaic.engines.dask.cluster import open_cluster
 from kmosaic.errors import DataError
-from kmosaic.files import check_outputs
-from kmosaic.scenes.fit.fit_scaling import fit_scaling, fit_scaling_on
-from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on
+from kmosaic.files import check_not_read, check_outputs, check_suffix
+from kmosaic.scenes.fit.fit_scaling import fit_scaling
+from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene
 from kmosaic.scenes.fit.isodata import IsodataOptions
 from kmosaic.scenes.fit.scene_model import SceneModel, load_scene_model, save_scene_model
 from kmosaic.scenes.io.array_scene import as_scene
-from kmosaic.scenes.io.geotiff_writer import check_raster_name
+from kmosaic.scenes.io.geotiff_writer import RASTER_SUFFIXES
 from kmosaic.scenes.io.read_options import ReadOptions, chosen_bands
 from kmosaic.scenes.io.sources import FilePath, FileStates, files_read
 from kmosaic.scenes.map.class_map import ClassMap, Coding, sidecar_path
 from kmosaic.scenes.map.classifier import Classifier
-from kmosaic.scenes.map.mapping import Mapping, resident
 from kmosaic.scenes.map.outputs import MapOutputs
 from kmosaic.scenes.map.palette import distinct_colours, ground_colours
+from kmosaic.scenes.map.pipeline import MapPipeline
 from kmosaic.scenes.map.smoothing import check_window
-from kmosaic.scenes.passes.preflight import Output, check_room
+from kmosaic.scenes.passes.memory_plan import resident_bytes
+from kmosaic.scenes.passes.preflight import Output, check_space
 from kmosaic.scenes.preview import Quicklook, QuicklookOptions, take_quicklook
-from kmosaic.scenes.progress import Progress, Telling
-from kmosaic.scenes.scaling import METHODS, Scaling
+from kmosaic.scenes.progress import Progress, ProgressReporter
+from kmosaic.scenes.scaling import METHODS
 from kmosaic.scenes.scene import Band, Scene
 from kmosaic.scenes.stats.class_statistics import ClassSizes, ClassStatistics
-from kmosaic.scenes.stats.export import StatisticsTable, check_statistics_name, write_statistics
+from kmosaic.scenes.stats.export import TABLE_SUFFIXES, StatisticsTable, write_statistics
 
 PALETTES = ("auto", "means", "distinct")
 
-# What is read at a time for the scaling, where memory allows; more makes nothing faster.
+# Bytes read at a time for the scaling; more is not faster.
 _SCALING_BYTES = 32 << 20
 
 
@@ -68,7 +69,7 @@ class SegmentOptions:
     names : sequence of str, or None
         A name for each class, "" for none. None: the model's.
     majority : odd int from 3 to 15, or None
-        Each pixel takes the class most common in the window of so many pixels a side around it.
+        Each pixel takes the class most common in the window of this number of pixels a side around it.
     sieve : int or None
         Patches of fewer pixels go to the largest patch beside them.
     rgb : tuple of three, or None
@@ -86,14 +87,14 @@ class SegmentOptions:
         Write a map of second-best classes, and a raster of distances to the best and the second-best class's
         centre in scaled units; both of pixels as classified, before any smoothing.
     statistics : bool or path
-        Whether to work out the classes' statistics, and the CSV or JSON file to write them to.
+        Whether to compute the classes' statistics, and the CSV or JSON file to write them to.
     quicklook : int or None
-        Keep about so many pixels of the scene and the map, evenly spread, for a report.
+        Keep about this number of pixels of the scene and the map, evenly spread, for a report.
     overwrite : bool
         Whether outputs that exist are overwritten.
     command : str or None
         What made the model, to be kept in it.
-    progress : called with what is done, of how much, and what it is
+    progress : called with what is done, the total, and the stage
     """
 
     read: ReadOptions = field(default_factory=ReadOptions)
@@ -144,7 +145,7 @@ class Segmentation:
     """A scene in classes.
 
     ``labels`` is (height, width) int32, -1 where a pixel is missing, where no map was written; else None,
-    and ``path`` is the map's. ``names`` has a name for each class. ``fit`` tells of the fit, None where a
+    and ``path`` is the map's. ``names`` has a name for each class. ``fit`` is the fit, None where a
     model's classes were used; ``statistics`` is None unless they were asked for. ``sizes`` and
     ``statistics`` are those of the map, after any smoothing. ``fit_seconds`` and ``map_seconds`` are what
     finding the classes and drawing the map took. ``quicklook`` has some pixels, where they were asked for.
@@ -173,7 +174,7 @@ class Segmentation:
 
     @property
     def table(self) -> StatisticsTable:
-        """What is told of each class.
+        """The statistics of each class.
 
         Raises
         ------
@@ -232,221 +233,215 @@ class _Job:
     source: Any
     n_clusters: int | None
     output: FilePath | None
-    asked: SegmentOptions
+    options: SegmentOptions
     client: Any = None
     files: FileStates = field(default_factory=FileStates)
 
     def run(self) -> Segmentation:
-        self._check()
-        scene = as_scene(self.source, self.asked.read)
+        self._check_options()
+        scene = as_scene(self.source, self.options.read)
         with contextlib.ExitStack() as stack:
             if scene is not self.source and isinstance(scene, contextlib.AbstractContextManager):
                 stack.enter_context(scene)
-            self._check_room(scene)
-            files = FileStates(files_read(getattr(scene, "files", ())))
-            dask = self.asked.dask
+            files = files_read(getattr(scene, "files", ()))
+            self._check_scene(scene, files)
+            dask = self.options.dask
             client = stack.enter_context(open_cluster(dask)) if isinstance(dask, str) else dask
-            return replace(self, client=client, files=files)._run(scene)
+            return replace(self, client=client, files=FileStates(files))._run(scene)
 
-    def _check(self) -> None:
-        """Find out before any work is done what cannot be."""
-        asked = self.asked
-        if self.n_clusters is None and asked.model is None:
+    def _check_options(self) -> None:
+        """Refuse options that contradict each other, and outputs that cannot be written."""
+        options = self.options
+        if self.n_clusters is None and options.model is None:
             raise DataError("give the number of clusters to find, or a model whose classes to use")
         if self.n_clusters is not None:
             if self.n_clusters < 1:
                 raise DataError(f"{self.n_clusters} clusters: 1 is the least")
-            if isinstance(asked.model, SceneModel):
+            if isinstance(options.model, SceneModel):
                 raise DataError("a number of clusters and a SceneModel were given; choose one of them")
-            Coding(self.n_clusters, asked.nodata)
-            if asked.isodata is not None and asked.names is not None:
+            Coding(self.n_clusters, options.nodata)
+            if options.isodata is not None and options.names is not None:
                 remedy = "keep the classes in a model, then draw its map with names"
                 raise DataError(f"how many classes there will be to name is not known with isodata; {remedy}")
-        for path in (self.output, asked.second_best, asked.distances):
+        for path in (self.output, options.second_best, options.distances):
             if path is not None:
-                check_raster_name(path)
-        if asked.statistics_path is not None:
-            check_statistics_name(asked.statistics_path)
-        self._check_outputs(self._inputs())
+                check_suffix(path, RASTER_SUFFIXES)
+        if options.statistics_path is not None:
+            check_suffix(options.statistics_path, TABLE_SUFFIXES)
+        check_outputs(self._outputs(), overwrite=options.overwrite, read=files_read(self._inputs()))
 
-    def _check_room(self, scene: Scene) -> None:
-        """Refuse what only the opened scene tells: an output it is read from, too few pixels or too many."""
-        self._check_outputs(getattr(scene, "files", ()))
+    def _check_scene(self, scene: Scene, files: frozenset[str]) -> None:
+        """Refuse outputs among the scene's ``files``, too few pixels, and too many for memory and disk."""
+        check_not_read(self._outputs(), files)
         if self.n_clusters is not None and self.n_clusters > scene.grid.n_pixels:
             raise DataError(
                 f"{scene.name} has only {scene.grid.n_pixels:,} pixels for {self.n_clusters:,} clusters; "
                 "ask for fewer"
             )
         label = 1 if (self.n_clusters or 0) <= 255 else 2
-        maps = [path for path in (self.output, self.asked.second_best) if path is not None]
+        maps = [path for path in (self.output, self.options.second_best) if path is not None]
         outputs = [Output(path, label) for path in maps]
-        if self.asked.distances is not None:
-            outputs.append(Output(self.asked.distances, 8))
-        sieved = 0 if self.asked.sieve is None else 2 * label + 1
-        check_room(scene, (4 if self.output is None else 0) + sieved, outputs)
-
-    def _check_outputs(self, inputs: Iterable[FilePath]) -> None:
-        check_outputs(self._outputs(), overwrite=self.asked.overwrite, read=files_read(inputs))
+        if self.options.distances is not None:
+            outputs.append(Output(self.options.distances, 8))
+        sieved = 0 if self.options.sieve is None else 2 * label + 1
+        check_space(scene, (4 if self.output is None else 0) + sieved, outputs)
 
     def _inputs(self) -> Iterator[FilePath]:
         sources = self.source if isinstance(self.source, list | tuple) else [self.source]
-        model = self.asked.model if self.n_clusters is None else None
-        for source in (*sources, self.asked.read.mask, model):
+        model = self.options.model if self.n_clusters is None else None
+        for source in (*sources, self.options.read.mask, model):
             if isinstance(source, str | os.PathLike):
                 yield source
 
     def _outputs(self) -> Iterator[FilePath]:
-        for path in (self.output, self.asked.second_best):
+        for path in (self.output, self.options.second_best):
             if path is not None:
                 yield path
                 yield sidecar_path(path)
-        for rest in (self.asked.distances, self.asked.statistics_path, self._model_path):
-            if rest is not None:
-                yield rest
+        for path in (self.options.distances, self.options.statistics_path, self._model_path):
+            if path is not None:
+                yield path
 
     @property
     def _model_path(self) -> FilePath | None:
-        """Where the classes that are found are to be written."""
-        model = self.asked.model
+        """The path to write the fitted classes to."""
+        model = self.options.model
         return None if self.n_clusters is None or isinstance(model, SceneModel) else model
 
     def _run(self, scene: Scene) -> Segmentation:
-        asked, start = self.asked, time.perf_counter()
-        # What the fit frees later, the allocator may keep for itself, to be used again.
-        taken = resident()
+        options, start = self.options, time.perf_counter()
+        # Measured before the fit: the allocator may keep what the fit frees, and reuses it.
+        taken = resident_bytes()
         if self.n_clusters is None:
             fit, model = None, self._given_model(scene)
         else:
             fit = self._fit(scene, self.n_clusters)
             self.files.check()
             model = self._fitted_model(scene, fit)
-        found = time.perf_counter()
-        coding = Coding(model.n_classes, asked.nodata)
-        drawn = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, asked.cog)
-        labels, sizes, statistics = self._draw(scene, model, drawn, taken)
+        fitted = time.perf_counter()
+        coding = Coding(model.n_classes, options.nodata)
+        class_map = ClassMap(scene.grid, coding, coding.names(model.class_names), model.colours, options.cog)
+        labels, sizes, statistics = self._draw(scene, model, class_map, taken)
         path = None if self.output is None else Path(self.output)
-        seconds = found - start, time.perf_counter() - found
+        seconds = fitted - start, time.perf_counter() - fitted
         result = Segmentation(
-            scene, model, coding, drawn.names, labels, path, sizes, statistics, fit, *seconds
+            scene, model, coding, class_map.names, labels, path, sizes, statistics, fit, *seconds
         )
         self._write_rest(result)
-        return result if asked.quicklook is None else replace(result, quicklook=self._quicklook(result))
+        return result if options.quicklook is None else replace(result, quicklook=self._quicklook(result))
 
     def _quicklook(self, result: Segmentation) -> Quicklook:
         rgb = self._rgb(result.scene) or false_colour(len(result.scene.bands))
-        options = QuicklookOptions(self.asked.quicklook or 1, rgb, self.asked.memory)
+        quicklook_options = QuicklookOptions(self.options.quicklook or 1, rgb, self.options.memory)
         labels = result.path if result.labels is None else result.labels
         assert labels is not None
-        taken = take_quicklook(result.scene, labels, result.coding, options)
+        quicklook = take_quicklook(result.scene, labels, result.coding, quicklook_options)
         self.files.check()
-        return taken
+        return quicklook
 
     def _given_model(self, scene: Scene) -> SceneModel:
-        asked = self.asked
-        given = asked.model
+        options = self.options
+        given = options.model
         assert given is not None
         model = given if isinstance(given, SceneModel) else load_scene_model(given)
         model.check_scene(scene)
-        if asked.names is not None:
+        if options.names is not None:
             model = replace(model, class_names=self._names(model.n_classes))
-        if asked.rgb is not None or asked.palette != "auto":
+        if options.rgb is not None or options.palette != "auto":
             model = replace(model, colours=self._colours(scene, model.band_centers, model.sizes))
         return model
 
     def _fit(self, scene: Scene, n_clusters: int) -> SceneFit:
-        asked, told = self.asked, Telling(self.asked.progress)
+        options, reporter = self.options, ProgressReporter(self.options.progress)
         self._names(n_clusters)
-        told.what = "scaling bands"
-        scaling = self._scaling(scene, told.on_pass)
-        told.what = "finding classes"
-        options = FitOptions(
-            n_clusters,
-            asked.seed,
-            asked.max_iter,
-            asked.n_threads,
-            asked.memory,
-            asked.sample,
-            asked.isodata,
-            told.on_iteration,
-            told.on_pass,
+        reporter.stage = "scaling bands"
+        scaling = fit_scaling(
+            scene, options.scaling, self._scaling_lines(scene), reporter.on_pass, client=self.client
         )
-        if self.client is not None:
-            return fit_scene_on(self.client, scene, scaling, options)
-        return fit_scene(scene, scaling, options)
-
-    def _scaling(self, scene: Scene, progress: Callable[[int, int], None]) -> Scaling:
-        if self.client is not None:
-            return fit_scaling_on(self.client, scene, self.asked.scaling, progress)
-        return fit_scaling(scene, self.asked.scaling, self._scaling_lines(scene), progress)
+        reporter.stage = "finding classes"
+        fit_options = FitOptions(
+            n_clusters,
+            options.seed,
+            options.max_iter,
+            options.n_threads,
+            options.memory,
+            options.sample,
+            options.isodata,
+            reporter.on_iteration,
+            reporter.on_pass,
+        )
+        return fit_scene(scene, scaling, fit_options, self.client)
 
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""
-        a_line = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
-        room = _SCALING_BYTES if self.asked.memory is None else (self.asked.memory - resident()) // 4
-        most = max(1, min(room, _SCALING_BYTES) // a_line)
+        line_bytes = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
+        free = (
+            _SCALING_BYTES if self.options.memory is None else (self.options.memory - resident_bytes()) // 4
+        )
+        most = max(1, min(free, _SCALING_BYTES) // line_bytes)
         return most // scene.block_height * scene.block_height or most
 
     def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:
         colours = self._colours(scene, fit.scaling.unscale(fit.centers), fit.counts)
         names = self._names(len(fit.centers))
-        seed, command = self.asked.seed, self.asked.command
+        seed, command = self.options.seed, self.options.command
         return SceneModel.from_fit(fit, scene, colours, seed=seed, class_names=names, command=command)
 
     def _names(self, n_classes: int) -> tuple[str, ...] | None:
-        if self.asked.names is None:
+        if self.options.names is None:
             return None
-        if len(self.asked.names) != n_classes:
-            raise DataError(f"{len(self.asked.names)} names for {n_classes} classes; give one for each")
-        return tuple(self.asked.names)
+        if len(self.options.names) != n_classes:
+            raise DataError(f"{len(self.options.names)} names for {n_classes} classes; give one for each")
+        return tuple(self.options.names)
 
     def _colours(
         self, scene: Scene, centers: NDArray[np.float64], sizes: NDArray[np.int64]
     ) -> NDArray[np.uint8]:
-        asked, bands = self.asked, self._rgb(scene)
-        if asked.palette == "means" and bands is None:
+        options, bands = self.options, self._rgb(scene)
+        if options.palette == "means" and bands is None:
             undescribed = f"the bands of {scene.name} are not described as red, green and blue"
             raise DataError(f"{undescribed}; say which they are (--rgb, rgb=)")
-        if bands is None or asked.palette == "distinct":
+        if bands is None or options.palette == "distinct":
             return distinct_colours(len(centers))
         return ground_colours(centers, sizes, bands)
 
     def _rgb(self, scene: Scene) -> tuple[int, int, int] | None:
         """The bands asked for as red, green and blue, or described as such."""
-        if self.asked.rgb is None:
+        if self.options.rgb is None:
             return described_rgb(scene.bands)
-        red, green, blue = chosen_bands(scene.bands, ReadOptions(bands=self.asked.rgb), scene.name)
+        red, green, blue = chosen_bands(scene.bands, ReadOptions(bands=self.options.rgb), scene.name)
         return red, green, blue
 
     def _draw(
-        self, scene: Scene, model: SceneModel, drawn: ClassMap, taken: int
+        self, scene: Scene, model: SceneModel, class_map: ClassMap, taken: int
     ) -> tuple[NDArray[np.int32] | None, ClassSizes, ClassStatistics | None]:
-        asked, told = self.asked, Telling(self.asked.progress)
-        told.what = "drawing the map"
-        mapping = Mapping(
+        options, reporter = self.options, ProgressReporter(self.options.progress)
+        reporter.stage = "drawing the map"
+        pipeline = MapPipeline(
             scene,
-            Classifier(model.centers, model.scaling, asked.n_threads),
-            asked.majority,
-            asked.sieve,
-            asked.memory,
+            Classifier(model.centers, model.scaling, options.n_threads),
+            options.majority,
+            options.sieve,
+            options.memory,
             taken,
-            told.on_pass,
+            reporter.on_pass,
             self.client,
         )
         with contextlib.ExitStack() as stack:
-            outputs = MapOutputs(stack, drawn, overwrite=asked.overwrite)
+            outputs = MapOutputs(stack, class_map, overwrite=options.overwrite)
             on_labels = outputs.labels_to(self.output)
-            on_detail = outputs.detail_to(asked.second_best, asked.distances)
-            sizes, statistics = mapping.run(on_labels, on_detail, statistics=asked.statistics is not False)
+            on_detail = outputs.detail_to(options.second_best, options.distances)
+            sizes, statistics = pipeline.run(on_labels, on_detail, statistics=options.statistics is not False)
             self.files.check()
-            outputs.tell(sizes)
+            outputs.set_sizes(sizes)
         return outputs.held, sizes, statistics
 
     def _write_rest(self, result: Segmentation) -> None:
-        asked = self.asked
-        if asked.statistics_path is not None:
-            write_statistics(asked.statistics_path, result.table, overwrite=asked.overwrite)
+        options = self.options
+        if options.statistics_path is not None:
+            write_statistics(options.statistics_path, result.table, overwrite=options.overwrite)
         if self._model_path is not None:
-            save_scene_model(result.model, self._model_path, overwrite=asked.overwrite)
+            save_scene_model(result.model, self._model_path, overwrite=options.overwrite)
 
 
 def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:
@@ -459,8 +454,8 @@ def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:
     """
     places = []
     for colour in ("red", "green", "blue"):
-        words = [set(re.findall("[a-z]+", band.description.lower())) for band in bands]
-        named = [place for place, found in enumerate(words) if colour in found and "edge" not in found]
+        texts = [set(re.findall("[a-z]+", band.description.lower())) for band in bands]
+        named = [place for place, text in enumerate(texts) if colour in text and "edge" not in text]
         if len(named) != 1:
             return None
         places += named

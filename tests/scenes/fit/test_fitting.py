@@ -17,7 +17,7 @@ from kmosaic import KMeans
 from kmosaic.errors import DataError
 from kmosaic.scenes.fit import fitting
 from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene
-from kmosaic.scenes.passes.memory_plan import Plan
+from kmosaic.scenes.passes.memory_plan import MemoryPlan
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Band, Grid, Strip
 
@@ -48,7 +48,7 @@ def scene_values(dtype: str, shape: tuple[int, int, int] = (40, 30, 4)) -> NDArr
     return np.ascontiguousarray(values.astype(dtype) if dtype[0] == "u" else (values / 7).astype(dtype))
 
 
-def planned(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+def planned(monkeypatch: pytest.MonkeyPatch, plan: MemoryPlan) -> None:
     monkeypatch.setattr(fitting, "plan_memory", lambda *_: plan)
 
 
@@ -72,7 +72,7 @@ def test_the_plan_changes_no_bit(
         options = FitOptions(6, sample=sample, n_threads=2)
         results = []
         for n_lines, holds in product((1, 7, 40), ("", "l", "lr", "lrb")):
-            planned(monkeypatch, Plan(n_lines, "l" in holds, "r" in holds, "b" in holds))
+            planned(monkeypatch, MemoryPlan(n_lines, "l" in holds, "r" in holds, "b" in holds))
             results.append(bits(fit_scene(HeldScene(values, mask), scaling, options)))
         assert all(result == results[0] for result in results)
 
@@ -96,7 +96,7 @@ def test_three_bands_of_bytes_are_merged_into_colours(monkeypatch: pytest.Monkey
     values = np.repeat(scene_values("uint8", (40, 30, 3)), 5, axis=1) // 16
     results = []
     for bounds in (False, True):
-        planned(monkeypatch, Plan(8, True, True, bounds))
+        planned(monkeypatch, MemoryPlan(8, True, True, bounds))
         results.append(bits(fit_scene(HeldScene(values), Scaling.none(3), FitOptions(5))))
     assert results[0] == results[1]
 
@@ -126,7 +126,7 @@ def test_progress_is_told() -> None:
 
 def test_bad_scenes_are_refused() -> None:
     values = scene_values("uint8")
-    with pytest.raises(DataError, match="no pixel that is present"):
+    with pytest.raises(DataError, match="no valid pixel"):
         fit_scene(HeldScene(values, np.zeros(values.shape[:2], bool)), Scaling.none(4), FitOptions(6))
     n_distinct = len(np.unique((values // 128).reshape(-1, 4), axis=0))
     with pytest.raises(DataError, match=f"only {n_distinct} distinct pixels for 17 clusters; ask for"):

@@ -19,7 +19,7 @@ from kmosaic.errors import DataError
 from kmosaic.scenes import segment
 from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene
 from kmosaic.scenes.fit.isodata import MAX_CLASSES, IsodataOptions, isodata
-from kmosaic.scenes.passes.memory_plan import Plan
+from kmosaic.scenes.passes.memory_plan import MemoryPlan
 from kmosaic.scenes.scaling import Scaling
 
 from .test_fitting import HeldScene, bits, planned
@@ -66,7 +66,7 @@ def test_the_plan_changes_no_bit(monkeypatch: pytest.MonkeyPatch, dtype: str, as
     values, _ = land(dtype)
     results = []
     for n_lines, holds, n_threads in product((1, 7, 60), ("", "l", "lr", "lrb"), (1, 2)):
-        planned(monkeypatch, Plan(n_lines, "l" in holds, "r" in holds, "b" in holds))
+        planned(monkeypatch, MemoryPlan(n_lines, "l" in holds, "r" in holds, "b" in holds))
         fit = fitted(values, 7, asked, n_threads=n_threads)
         results.append([*bits(fit), fit.rounds, fit.n_wide])
     assert all(result == results[0] for result in results)
@@ -76,7 +76,7 @@ def test_three_bands_of_bytes_are_split_and_merged_as_colours(monkeypatch: pytes
     values = np.ascontiguousarray(land()[0][..., :3] // 4 * 4)
     results = []
     for bounds in (False, True):
-        planned(monkeypatch, Plan(8, True, True, bounds))
+        planned(monkeypatch, MemoryPlan(8, True, True, bounds))
         results.append(bits(fitted(np.repeat(values, 4, axis=1), 7, ASKED)))
     assert results[0] == results[1]
 

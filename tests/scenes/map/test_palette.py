@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kmosaic.scenes.map.palette import _gaps, _seen, distinct_colours, ground_colours
+from kmosaic.scenes.map.palette import _gaps, _views, distinct_colours, ground_colours
 
 
 def test_more_classes_keep_the_colours_of_fewer() -> None:
@@ -37,7 +37,7 @@ def test_ground_is_coloured_by_its_means() -> None:
 
 def least_gap(colours: np.ndarray) -> float:
     """In Oklab, between the two colours that some sight has nearest."""
-    seen = _seen(colours)
+    seen = _views(colours)
     return min(float(np.sqrt(_gaps(seen[:, :at], seen[:, at]).min())) for at in range(1, len(colours)))
 
 

@@ -19,16 +19,17 @@ rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
 from dask_workers import dask_workers  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
-from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene, fit_scene_on  # noqa: E402
+from kmosaic.scenes.fit.fit_scaling import fit_scaling  # noqa: E402
+from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene  # noqa: E402
 from kmosaic.scenes.io.array_scene import as_scene  # noqa: E402
 from kmosaic.scenes.io.raster_scene import RasterScene  # noqa: E402
-from kmosaic.scenes.map import mapping  # noqa: E402
+from kmosaic.scenes.map import pipeline  # noqa: E402
 from kmosaic.scenes.map.classifier import Classifier  # noqa: E402
-from kmosaic.scenes.map.mapping import Mapping  # noqa: E402
+from kmosaic.scenes.map.pipeline import MapPipeline  # noqa: E402
+from kmosaic.scenes.map.strip_task import StripTask  # noqa: E402
 from kmosaic.scenes.passes import dask_strips  # noqa: E402
 from kmosaic.scenes.passes.dask_strips import lines_of_strip, strips_by_workers  # noqa: E402
-from kmosaic.scenes.passes.strip_work import StripWork  # noqa: E402
-from kmosaic.scenes.scaling import METHODS, fit_scaling, fit_scaling_on  # noqa: E402
+from kmosaic.scenes.scaling import METHODS  # noqa: E402
 from kmosaic.scenes.scene import Scene, Strip  # noqa: E402
 from kmosaic.scenes.segment import Segmentation, segment  # noqa: E402
 from scene_files import write_raster  # noqa: E402
@@ -77,10 +78,10 @@ def test_classes_and_labels_are_those_of_one_process(
     scene, options = scene_of(tmp_path, dtype), FitOptions(4, seed=1, max_iter=8)
     scaling = fit_scaling(scene, method, 16)
     expected = fit_scene(scene, scaling, options)
-    assert_same(fit_scene_on(client, scene, scaling, options), expected)
+    assert_same(fit_scene(scene, scaling, options, client), expected)
 
     classifier = Classifier(expected.centers, scaling)
-    labels = [done.labels for done in strips_by_workers(client, scene, StripWork(classifier), 20)]
+    labels = [done.labels for done in strips_by_workers(client, scene, StripTask(classifier), 20)]
     whole = classifier.label(scene.read(0, 90))
     assert [len(strip) for strip in labels] == [20, 20, 20, 20, 10]
     assert (np.concatenate(labels) == whole).all()
@@ -90,7 +91,7 @@ def test_classes_and_labels_are_those_of_one_process(
 def test_a_sample_of_a_scene(client: Any, tmp_path: Path) -> None:
     scene, options = scene_of(tmp_path, "uint8"), FitOptions(3, sample=500)
     scaling = fit_scaling(scene, "none", 16)
-    found, expected = fit_scene_on(client, scene, scaling, options), fit_scene(scene, scaling, options)
+    found, expected = fit_scene(scene, scaling, options, client), fit_scene(scene, scaling, options)
     assert_same(found, expected)
     assert found.sample_inertia == expected.sample_inertia
 
@@ -108,7 +109,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
             killed.append(next(iter(client.run(os.getpid).values())))
             os.kill(killed[-1], signal.SIGKILL)
 
-    found = fit_scene_on(client, scene, scaling, FitOptions(4, on_iteration=kill_one))
+    found = fit_scene(scene, scaling, FitOptions(4, on_iteration=kill_one), client)
     assert_same(found, fit_scene(scene, scaling, FitOptions(4)))
     assert len(killed) == 1
     client.wait_for_workers(2)
@@ -121,7 +122,7 @@ def test_scaling_by_workers_is_that_of_one_process_to_the_bit(
 ) -> None:
     scene = scene_of(tmp_path, dtype)
     told: list[tuple[int, int]] = []
-    found = fit_scaling_on(client, scene, method, lambda *now: told.append(now))
+    found = fit_scaling(scene, method, 16, lambda *now: told.append(now), client=client)
     assert found == fit_scaling(scene, method, 16)
     n_passes = {"none": 0, "percentile": {"float32": 2, "float64": 4}.get(dtype, 1)}.get(method, 1)
     assert {total for _, total in told} == ({90 * n_passes} if n_passes else set())
@@ -135,8 +136,8 @@ def test_scaling_by_workers_of_no_pixel_is_refused(
     client: Any, tmp_path: Path, dtype: str, method: str
 ) -> None:
     path = write_raster(tmp_path / "none.tif", np.zeros((40, 30, 2), dtype), nodata=0)
-    with as_scene(path) as scene, pytest.raises(DataError, match="no pixel that is present"):  # type: ignore[attr-defined]
-        fit_scaling_on(client, scene, method)
+    with as_scene(path) as scene, pytest.raises(DataError, match="no valid pixel"):  # type: ignore[attr-defined]
+        fit_scaling(scene, method, 16, client=client)
 
 
 @pytest.mark.parametrize("options", [{}, {"majority": 3}, {"sieve": 3}], ids=["plain", "majority", "sieve"])
@@ -169,7 +170,7 @@ def test_segment_draws_the_same_map_by_workers(
         )
 
     expected = run("a")
-    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 1)  # strips of 16 lines
+    monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 1)  # strips of 16 lines
     found = run("b", dask=client, progress=lambda *now: told.append(now[2]))
 
     for name in names:
@@ -192,7 +193,7 @@ def test_the_scene_is_read_by_workers_only(
     centers = np.random.default_rng(0).uniform(20, 230, (n_classes, 3))
     classifier = Classifier(centers, fit_scaling(scene, "none", 16))
     kept: list[list[Any]] = [[], []]
-    expected = Mapping(scene, classifier).run(lambda _: None, lambda detail: kept[0].append(detail))
+    expected = MapPipeline(scene, classifier).run(lambda _: None, lambda detail: kept[0].append(detail))
 
     read, lines = RasterScene.read, []
 
@@ -201,8 +202,8 @@ def test_the_scene_is_read_by_workers_only(
         return read(self, top, n_lines, *out)
 
     monkeypatch.setattr(RasterScene, "read", watched)
-    monkeypatch.setattr(mapping, "_STRIP_PIXELS", 1)  # strips of 16 lines
-    by_workers = Mapping(scene, classifier, client=client)
+    monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 1)  # strips of 16 lines
+    by_workers = MapPipeline(scene, classifier, client=client)
     found = by_workers.run(lambda _: None, lambda detail: kept[1].append(detail))
 
     assert sum(lines) == lines_here
@@ -241,7 +242,7 @@ def test_progress_is_told_in_lines(client: Any, tmp_path: Path) -> None:
     scene = scene_of(tmp_path, "uint8")
     told: list[tuple[int, int]] = []
     options = FitOptions(2, max_iter=1, on_pass=lambda *now: told.append(now))
-    fit_scene_on(client, scene, fit_scaling(scene, "none", 16), options)
+    fit_scene(scene, fit_scaling(scene, "none", 16), options, client)
     assert told[-1] == (90, 90)
     assert all(0 < done <= 90 for done, _ in told)
 
@@ -251,7 +252,7 @@ def test_what_a_worker_cannot_read_is_told(client: Any, tmp_path: Path) -> None:
     scaling = fit_scaling(scene, "none", 16)
     (tmp_path / "uint8.tif").unlink()
     with pytest.raises(DataError, match="uint8.tif"):
-        fit_scene_on(client, scene, scaling, FitOptions(2))
+        fit_scene(scene, scaling, FitOptions(2), client)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 
 from kmosaic.errors import DataError, OutputError
 from kmosaic.scenes import as_scene, segment
-from kmosaic.scenes.passes.preflight import Output, check_room
+from kmosaic.scenes.passes.preflight import Output, check_space
 from scene_files import patches, write_raster
 
 pytest.importorskip("rasterio")
@@ -41,9 +41,9 @@ def test_how_large_a_scene_is_is_said_before_it_is_read(huge: Path, tmp_path: Pa
         scene.read = None  # nothing is
         with pytest.warns(
             UserWarning,
-            match=r"1,000,000 x 1,000,000 pixels: every pass goes over 4,000 GB, .* up to 9,000 GB",
+            match=r"1,000,000 x 1,000,000 pixels: every pass reads 4,000 GB, .* up to 9,000 GB",
         ):
-            check_room(scene, 0, [Output(tmp_path / "map.tif", 1), Output(tmp_path / "distances.tif", 8)])
+            check_space(scene, 0, [Output(tmp_path / "map.tif", 1), Output(tmp_path / "distances.tif", 8)])
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_usual_scenes_pass_in_silence(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "scene.tif", patches(60, 50, 2))
     with as_scene(path) as scene, warnings.catch_warnings():  # type: ignore[attr-defined]
         warnings.simplefilter("error")
-        check_room(scene, 4, [Output(tmp_path / "map.tif", 1)])
+        check_space(scene, 4, [Output(tmp_path / "map.tif", 1)])

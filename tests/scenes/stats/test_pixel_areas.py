@@ -97,3 +97,31 @@ def test_without_a_crs_nothing_is_known() -> None:
 def test_a_crs_that_cannot_be_read_is_refused() -> None:
     with pytest.raises(DataError, match="CRS cannot be read"):
         pixel_areas(Grid(2, 2, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0), "nonsense"))
+
+
+def test_an_ellipsoid_in_feet_is_that_in_metres() -> None:
+    wkt = rasterio.crs.CRS.from_string("EPSG:4326").to_wkt(version="WKT2_2019")
+    in_feet = wkt.replace(
+        'ELLIPSOID["WGS 84",6378137,298.257223563,LENGTHUNIT["metre",1]]',
+        f'ELLIPSOID["in ""feet""",{6378137 / 0.3048},298.257223563,LENGTHUNIT["foot",0.3048]]',
+    )
+    assert in_feet != wkt
+    a, b, c, d, e, f = WHOLE_WORLD
+    areas = pixel_areas(Grid(360, 180, (a, b, c, d, e, f), in_feet))
+
+    assert areas is not None
+    assert areas.of_lines(0, 180).sum() * 360 == pytest.approx(WHOLE_EARTH, rel=1e-12)
+
+
+def test_a_sphere_of_another_body() -> None:
+    areas = pixel_areas(grid("+proj=longlat +R=1737400 +no_defs", WHOLE_WORLD))
+
+    assert areas is not None
+    assert areas.of_lines(0, 180).sum() * 360 == pytest.approx(4 * np.pi * 1737400**2, rel=1e-12)
+
+
+def test_latitudes_about_a_rotated_pole_tell_no_areas() -> None:
+    assert (
+        pixel_areas(grid("+proj=ob_tran +o_proj=longlat +o_lat_p=40 +lon_0=10 +datum=WGS84", WHOLE_WORLD))
+        is None
+    )

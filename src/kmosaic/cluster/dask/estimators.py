@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import validate_data
 
-from kmosaic.cluster.dask.rows import ArrayRows, LocalRows, checked_rows, dask_rows, in_memory
+from kmosaic.cluster.dask.rows import ArrayRows, LocalRows, checked_rows, in_memory
 from kmosaic.engines import BlockEngine, MemoryEngine, Rows, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.engines.dask.blocks import DaskBlocks
 from kmosaic.engines.dask.cluster import active_client
@@ -19,32 +18,15 @@ from kmosaic.errors import DataError
 if TYPE_CHECKING:
     from dask.array import Array
 
-    from kmosaic.cluster.estimator import CentroidEstimator
-
 SEED_ROWS = 1 << 20
 """Rows that seeds are drawn from, where there are more."""
 _SEED_BYTES = 1 << 28
-_FIT_BYTES_A_ROW = 32  # labels and bounds of a fit in memory
-
-
-def checked_dask_rows(estimator: CentroidEstimator, X: Array, sample_weight: Any, *, reset: bool) -> Array:
-    """Return X as rows of as many features as the estimator has; with ``reset``, it takes X's.
-
-    Raises
-    ------
-    ValueError
-        For weights, and for what ``dask_rows`` refuses.
-    """
-    if sample_weight is not None:
-        raise DataError("sample_weight does not go with a Dask array; leave it out, or give X in memory")
-    rows = dask_rows(X)
-    validate_data(estimator, rows, reset=reset, skip_check_array=True)
-    return rows
+_FIT_BYTES_PER_ROW = 32  # labels and bounds of a fit in memory
 
 
 def fits_here(rows: Array) -> bool:
-    """Whether this process would compute the rows, and has room for all of them and for a fit."""
-    needed = rows.nbytes + _FIT_BYTES_A_ROW * rows.shape[0]
+    """Whether this process would compute the rows, and can hold all of them and fit them."""
+    needed = rows.nbytes + _FIT_BYTES_PER_ROW * rows.shape[0]
     return active_client(rows) is None and needed <= psutil.virtual_memory().available // 2
 
 

@@ -47,23 +47,32 @@ def dask_rows(X: Array) -> Array:
         raise DataError("X has chunks of unknown sizes; call X.compute_chunk_sizes() first")
     if X.dtype.kind not in "biuf":
         raise DataError(f"X has values of {X.dtype}; integers and real numbers can be clustered")
-    X = X.map_blocks(_as_declared, dtype=X.dtype, meta=X._meta)
+    X = with_checked_chunks(X, "X")
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     if X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
     return X if X.dtype.name in _NATIVE and X.dtype.isnative else X.astype(np.float64)
 
 
-def _as_declared(chunk: Any, block_info: Any = None) -> Any:
-    """Return a chunk, which must have the shape and the dtype that its array says it has."""
-    given, declared = block_info[0], block_info[None]
-    shape = tuple(stop - start for start, stop in given["array-location"])
-    if np.shape(chunk) != shape or chunk.dtype != declared["dtype"]:
-        raise DataError(
-            f"chunk {given['chunk-location']} of X has shape {np.shape(chunk)} and {chunk.dtype}, where "
-            f"X declares {shape} and {declared['dtype']}; mend what makes the chunk, or its declaration"
-        )
-    return chunk
+def with_checked_chunks(array: Array, name: str) -> Array:
+    """Return a Dask array that fails with ``DataError`` where a chunk's shape or dtype is not that declared.
+
+    Dask does not check chunks: it would drop lines of one that is too tall, and move up those below one that
+    is too short.
+    """
+    return array.map_blocks(_checked_chunk, name, array.dtype, dtype=array.dtype, meta=array._meta)
+
+
+def _checked_chunk(chunk: Any, name: str, dtype: np.dtype[Any], block_info: Any = None) -> Any:
+    where = block_info[0]
+    declared = tuple(stop - start for start, stop in where["array-location"])
+    shape, chunk_dtype = np.shape(chunk), getattr(chunk, "dtype", None)
+    if shape == declared and chunk_dtype == dtype:
+        return chunk
+    raise DataError(
+        f"chunk {tuple(where['chunk-location'])} of {name} is {chunk_dtype} of shape {shape}, where "
+        f"{dtype} of shape {declared} is declared; correct the function that makes it, or what it declares"
+    )
 
 
 def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
@@ -104,7 +113,7 @@ class ArrayRows:
         from dask.core import flatten
         from distributed import futures_of
 
-        # Each chunk becomes whatever a step returns, which Dask does not look into.
+        # Each chunk becomes the result of a step, an object that Dask does not inspect.
         results = client.persist(
             self._rows.blocks[numbers.start : numbers.stop].map_blocks(
                 _applied_to_chunk,

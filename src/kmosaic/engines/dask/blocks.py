@@ -1,4 +1,4 @@
-"""Blocks of rows that a Dask cluster's workers go through, each where it lies or is read.
+"""Blocks of rows processed by a Dask cluster's workers, each where it lies or is read.
 
 A pass is one task a block. What every task needs, centres above all, is itself a task's result, which
 workers take from each other: it is sent once, and made again should its holders die, as blocks and sums are.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 import numpy as np
 
 from kmosaic.engines.blocks import Block
-from kmosaic.engines.dask.cluster import can_hold, check_workers, gathered, in_lots, load_distributed, n_slots
+from kmosaic.engines.dask.cluster import can_hold, check_workers, in_lots, merged_in_tree, n_slots
 from kmosaic.errors import KmosaicError
 
 if TYPE_CHECKING:
@@ -27,12 +27,11 @@ T = TypeVar("T")
 P = ParamSpec("P")
 OnPass = Callable[[int, int], None]
 """Called with the blocks done in a pass, and all there are."""
-_MERGED_TOGETHER = 16
-_BLOCKS_A_SLOT = 64
+_BLOCKS_PER_SLOT = 64
 
 
 class Source(Protocol):
-    """Where the blocks come from: how the workers read them, as often as they like."""
+    """A source of blocks, which workers can read again and again."""
 
     @property
     def n_features(self) -> int:
@@ -40,7 +39,7 @@ class Source(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """That of rows."""
+        """The dtype of rows."""
 
     @property
     def n_blocks(self) -> int:
@@ -48,7 +47,7 @@ class Source(Protocol):
 
     @property
     def n_bytes(self) -> int:
-        """What all rows take, or a little more."""
+        """The memory of all rows, or a little more."""
 
     def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
         """Have the blocks of these numbers read, and given to ``applied`` with ``step``, by one task each."""
@@ -100,7 +99,7 @@ class DaskBlocks:
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``. Results come in lots of a few for each thread of the cluster, one lot ahead."""
         step = self._sent(task)
-        size = _BLOCKS_A_SLOT * n_slots(self._client)
+        size = _BLOCKS_PER_SLOT * n_slots(self._client)
         lots = in_lots(self._client, self._source.n_blocks, size, partial(self._run, step=step))
         for n_done, result in enumerate(lots, 1):
             yield result
@@ -108,14 +107,9 @@ class DaskBlocks:
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
         """See ``SpreadBlocks``."""
-        level = self._run(range(self._source.n_blocks), step=self._sent(task))
-        watched: list[Future] = []
-        while len(level) > 1:
-            groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
-            level = self._client.map(_merged, groups, pure=False)
-            watched = watched or level
-        self._watch(watched)
-        total: _core.ClusterSums = gathered(self._client, level)[0]
+        on_merged = None if self._on_pass is None else self._report
+        parts = self._run(range(self._source.n_blocks), step=self._sent(task))
+        total: _core.ClusterSums = merged_in_tree(self._client, parts, _merged, on_merged)
         return total
 
     def _sent(self, task: Callable[[Block], Any]) -> Future:
@@ -127,22 +121,13 @@ class DaskBlocks:
         held = self._held[numbers.start : numbers.stop]
         return list(self._client.map(applied, [step] * len(held), held, pure=False))
 
-    def _watch(self, groups: Sequence[Future]) -> None:
-        """Report as groups of blocks are merged, in whatever order."""
-        if self._on_pass is None:
-            return
-        as_completed = load_distributed().as_completed
-        for n_done, _ in enumerate(as_completed(groups, loop=self._client.loop), 1):
-            self._report(min(n_done * _MERGED_TOGETHER, self._source.n_blocks))
-
     def _report(self, n_done: int) -> None:
         if self._on_pass is not None:
             self._on_pass(n_done, self._source.n_blocks)
 
 
 def errors_travel(task: Callable[P, T]) -> Callable[P, T]:
-    """Let a task raise our own errors without what caused them, which may be something that cannot be
-    pickled."""
+    """Let a task raise kmosaic's errors without their causes, which may not be picklable."""
 
     @wraps(task)
     def plainly(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -157,7 +142,7 @@ def errors_travel(task: Callable[P, T]) -> Callable[P, T]:
 
 @errors_travel
 def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
-    """Return what a step makes of a block; without a step, the block.
+    """Return the result of a step on a block; without a step, the block.
 
     A step may change what it holds, such as sums it adds to, and the worker gives it to other tasks too.
     """
@@ -168,7 +153,7 @@ def applied(step: Callable[[Block], Any] | None, block: Block) -> Any:
 
 
 def given(value: T) -> T:
-    """Return the value: as a task, it is sent to a worker once, and again should that die."""
+    """Return the value. As a task, it is sent to a worker once, and again if that worker dies."""
     return value
 
 

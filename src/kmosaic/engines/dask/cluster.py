@@ -1,4 +1,4 @@
-"""Dask's clusters: the only module that starts them or speaks to their scheduler."""
+"""Dask clusters: the only module that starts them or talks to their scheduler."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 5
 _WORKER_SECONDS = 60
-_HELD_SHARE = 0.5  # of the workers' free memory: the rest is for what tasks make
+_HELD_SHARE = 0.5  # of the workers' free memory: the rest is for the tasks
+_MERGED_TOGETHER = 16
 
 
 def load_distributed() -> Any:
@@ -41,7 +42,7 @@ def open_cluster(place: str) -> Iterator[Client]:
     """Yield a client of the scheduler at an address, or of workers started here for as long.
 
     ``place`` is an address such as "tcp://scheduler:8786"; "local", a worker process for each processor; or
-    "local:4", so many of them, which share the processors.
+    "local:4", four of them, which share the processors.
 
     Raises
     ------
@@ -121,24 +122,23 @@ def check_workers(client: Client) -> None:
         raise DataError(
             f"the Dask scheduler has had no worker for {_WORKER_SECONDS} s; start some: dask worker ADDRESS"
         ) from error
-    versions = {
-        f"worker {name}": found for name, found in client.run(_own_version, on_error="return").items()
-    }
+    by_worker = client.run(_own_version, on_error="return")
+    versions = {f"worker {name}": version for name, version in by_worker.items()}
     for place, version in {**versions, "scheduler": _version_of_scheduler(client)}.items():
         if isinstance(version, OSError):  # it has just died
             continue
         if version != VERSION:
-            found = f"kmosaic {version}" if isinstance(version, str) else f"no kmosaic ({version})"
+            other = f"kmosaic {version}" if isinstance(version, str) else f"no kmosaic ({version})"
             raise DataError(
-                f"the Dask {place} has {found}, and this is kmosaic {VERSION}; install the same on all"
+                f"the Dask {place} has {other}, and this is kmosaic {VERSION}; install the same on all"
             )
 
 
 def _version_of_scheduler(client: Client) -> Any:
-    """It looks at every task."""
+    """The scheduler needs kmosaic, too: it unpickles every task."""
     try:
         return client.run_on_scheduler(_own_version)
-    except Exception as error:  # whatever it says when it cannot import kmosaic
+    except Exception as error:  # whatever it raises when it cannot import kmosaic
         return error
 
 
@@ -153,9 +153,9 @@ def n_slots(client: Client) -> int:
 
 
 def can_hold(client: Client, n_bytes: int) -> bool:
-    """Whether the workers' memory has room for so much besides what they work with.
+    """Whether ``n_bytes`` fit into the workers' free memory, half of which is left to their tasks.
 
-    A worker that sets itself no limit counts as having no room: nobody knows what it has.
+    A worker without a memory limit counts as full, since its memory is not known.
     """
     workers = client.scheduler_info(n_workers=-1)["workers"].values()
     free = (_free_memory(worker) for worker in workers)
@@ -185,16 +185,11 @@ def gathered(client: Client, futures: Sequence[Future]) -> list[Any]:
     DataError
         Where workers die of a task again and again, or the scheduler is lost; and what a task raises.
     """
-    results: list[Any] = _told(lambda: client.gather(list(futures)))
-    return results
-
-
-def _told(wait: Callable[[], Any]) -> Any:
     distributed = load_distributed()
     from asyncio import CancelledError
 
     try:
-        return wait()
+        results: list[Any] = client.gather(list(futures))
     except distributed.KilledWorker as error:
         raise DataError(
             "workers died again and again of the same task, probably of memory: use smaller chunks or "
@@ -202,3 +197,27 @@ def _told(wait: Callable[[], Any]) -> Any:
         ) from error
     except (CancelledError, distributed.comm.CommClosedError) as error:
         raise DataError(f"the Dask scheduler, or data that only it could give, was lost ({error})") from error
+    return results
+
+
+def merged_in_tree(
+    client: Client,
+    level: Sequence[Future],
+    merge: Callable[[Sequence[Any]], Any],
+    on_merged: Callable[[int], None] | None,
+) -> Any:
+    """Merge results in a tree whose shape their number alone decides, and return the total.
+
+    ``merge`` gets neighbouring results; ``on_merged`` is called with the number of results merged so far.
+    """
+    n_results, watched, n_per_future = len(level), level, 1
+    while len(level) > 1:
+        groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
+        level = client.map(merge, groups, pure=False)
+        if n_per_future == 1:  # workers may then drop the results themselves
+            watched, n_per_future = level, _MERGED_TOGETHER
+    if on_merged is not None:
+        as_completed = load_distributed().as_completed
+        for n_done, _ in enumerate(as_completed(watched, loop=client.loop), 1):
+            on_merged(min(n_done * n_per_future, n_results))
+    return gathered(client, level)[0]

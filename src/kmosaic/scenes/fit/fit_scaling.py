@@ -1,14 +1,14 @@
-"""A scaling of bands found from all pixels of a scene, exactly."""
+"""The scaling of bands computed from all pixels of a scene, exactly."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kmosaic.errors import DataError
 from kmosaic.models.validation import check_one_of, finite_number
+from kmosaic.scenes.passes.accumulators import Passes, Progress, ScenePasses
 from kmosaic.scenes.passes.dask_strips import StripPasses
-from kmosaic.scenes.passes.gathering import Passes, Progress, ScenePasses
 from kmosaic.scenes.scaling import METHODS, Scaling
 from kmosaic.scenes.scene import Scene
 from kmosaic.scenes.stats.moments import FloatMoments, IntegerCounts, Moments
@@ -17,7 +17,7 @@ from kmosaic.scenes.stats.order_statistics import Extremes, OrderStatistics, Qua
 if TYPE_CHECKING:
     from distributed import Client
 
-# Its square, and products of several such squares, are far from where float64 loses digits.
+# The square of a spread, and products of several squares, must stay clear of float64's subnormal numbers.
 _MIN_SPREAD = 1e-100
 
 
@@ -27,62 +27,45 @@ def fit_scaling(
     strip_lines: int,
     progress: Progress | None = None,
     percentiles: tuple[float, float] = (2.0, 98.0),
+    client: Client | None = None,
 ) -> Scaling:
-    """Compute a scaling from all pixels that are present, ``strip_lines`` lines at a time.
+    """Compute a scaling from all valid pixels, ``strip_lines`` lines at a time.
 
     Nothing is sampled, and how many lines are read at a time changes no bit. One pass over the scene is
     enough, but for percentiles of float32 (two) and of float64 (four). Percentiles are interpolated linearly
-    between values; what lies beyond them is not clipped, so that centres can be scaled back.
+    between values; what lies beyond them is not clipped, so that centres can be scaled back. With a
+    ``client``, the workers of its Dask cluster read strips of their own size, and compute the same bits.
 
     Raises
     ------
     DataError
-        Where no pixel is present, or a band's values differ too little to be squared, or as ``Scene.read``.
+        Where no pixel is valid, a band's values differ too little to be squared, there is no worker, or
+        workers have another version of kmosaic; or as ``Scene.read``.
     """
-    if strip_lines < 1:
-        raise ValueError(f"strip_lines={strip_lines} must be at least 1")
-    return _fitted(method, percentiles, scene, lambda: ScenePasses(scene, strip_lines, progress))
-
-
-def fit_scaling_on(
-    client: Client,
-    scene: Scene,
-    method: str,
-    progress: Progress | None = None,
-    percentiles: tuple[float, float] = (2.0, 98.0),
-) -> Scaling:
-    """Compute the same scaling, to the bit, by the workers of a Dask cluster.
-
-    Raises
-    ------
-    DataError
-        As ``fit_scaling``, and where there is no worker, or workers have another version of kmosaic.
-    """
-    return _fitted(method, percentiles, scene, lambda: StripPasses(client, scene, progress))
-
-
-def _fitted(
-    method: str, percentiles: tuple[float, float], scene: Scene, passes: Callable[[], Passes]
-) -> Scaling:
     check_one_of("method", method, METHODS)
     low, high = (finite_number("percentiles", value, 0) for value in percentiles)
+    if strip_lines < 1:
+        raise ValueError(f"strip_lines={strip_lines} must be at least 1")
     if not low < high <= 100:
         raise ValueError(f"percentiles={percentiles} must be two of 0 to 100, in ascending order")
     if method == "none":
         return Scaling.none(len(scene.bands))
+    passes: Passes = (
+        ScenePasses(scene, strip_lines, progress) if client is None else StripPasses(client, scene, progress)
+    )
     if method == "standard":
-        moments = _moments(scene, passes())
+        moments = _moments(scene, passes)
         return _scaling(scene, method, [m.mean for m in moments], [m.deviation for m in moments])
     quantiles = [Quantile(low), Quantile(high)] if method == "percentile" else [Quantile(0), Quantile(100)]
-    ends = _at_quantiles(scene, passes(), quantiles)
+    ends = _at_quantiles(scene, passes, quantiles)
     return _scaling(scene, method, [first for first, _ in ends], [last - first for first, last in ends])
 
 
 def _moments(scene: Scene, passes: Passes) -> list[Moments]:
     n_bands = len(scene.bands)
     if scene.dtype.kind == "u":
-        return passes.gathered(IntegerCounts(n_bands, scene.dtype)).moments()
-    return passes.gathered(FloatMoments(n_bands, passes.origin())).result()
+        return passes.accumulate(IntegerCounts(n_bands, scene.dtype)).moments()
+    return passes.accumulate(FloatMoments(n_bands, passes.origin())).result()
 
 
 def _at_quantiles(scene: Scene, passes: Passes, quantiles: Sequence[Quantile]) -> list[list[float]]:
@@ -93,14 +76,14 @@ def _at_quantiles(scene: Scene, passes: Passes, quantiles: Sequence[Quantile]) -
         return [rank for quantile in quantiles for rank in quantile.ranks(n)]
 
     if scene.dtype.kind == "u":
-        counts = passes.gathered(IntegerCounts(n_bands, scene.dtype))
+        counts = passes.accumulate(IntegerCounts(n_bands, scene.dtype))
         n_pixels, neighbours = counts.n_pixels, counts.at(ranks(counts.n_pixels))
     elif all(quantile.is_extreme for quantile in quantiles):
-        return passes.gathered(Extremes(n_bands)).values()
+        return passes.accumulate(Extremes(n_bands)).values()
     else:
         search = OrderStatistics(scene.dtype, n_bands, ranks)
         for number in range(search.n_passes):
-            search.narrow(passes.gathered(search.counts(number), search.n_passes, number))
+            search.narrow(passes.accumulate(search.counts(number), search.n_passes, number))
         n_pixels, neighbours = search.n_pixels, search.values()
     return [
         [

@@ -1,4 +1,4 @@
-"""Fitting a scene: seeds from a sample of its pixels, then exact steps over all of them."""
+"""The fit of a scene: seeds from a sample of its pixels, then exact Lloyd steps over all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from kmosaic.engines import (
 )
 from kmosaic.errors import DataError
 from kmosaic.scenes.fit.isodata import MAX_CLASSES, IsodataOptions, IsodataResult, IsodataRound, isodata
-from kmosaic.scenes.passes.memory_plan import Needs, Plan, plan_memory
+from kmosaic.scenes.passes.memory_plan import MemoryPlan, Needs, plan_memory
 from kmosaic.scenes.passes.pixels import HeldPixels, OnPass, RowPixels, ScenePixels, StripReader
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 SEED_PIXELS = 1 << 18
-"""Pixels that the fit starts from: enough that k-means++ and the steps after it see every class of a
-scene."""
+"""Pixels drawn for seeding: enough that k-means++ and the steps after it meet every class of a scene."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class FitOptions:
     memory : int or None
         The most memory the process is to use, in bytes; None: half of what is free. Changes no result.
     sample : int or None
-        Fit so many pixels only, drawn by their places; None: fit all.
+        Fit only this number of pixels, drawn by their positions; None: fit all.
     isodata : IsodataOptions or None
         Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
     on_iteration : called with the iteration, ``max_iter`` and J
@@ -100,17 +99,25 @@ class SceneFit:
     n_wide: int = 0
 
 
-def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
-    """Find the classes of a scene by Lloyd's algorithm over all its present pixels.
+def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions, client: Client | None = None) -> SceneFit:
+    """Find the classes of a scene by Lloyd's algorithm over all its valid pixels.
 
-    The result is the same to the bit for every cap on memory and every number of threads.
+    The result is the same to the bit for every cap on memory and every number of threads. With a ``client``,
+    the workers of its Dask cluster find the classes, on as many threads as these have: they hold strips where
+    all fit into half of their free memory, and else read them in every pass. Counts and, where bands are
+    integers, centres and J are then the same to the bit; of floats, they may differ in the last bits, but not
+    with the number of workers.
 
     Raises
     ------
     DataError
-        Where no pixel is present, fewer are distinct than there are to be clusters, the scene cannot be
-        read, or the memory is too small: then the message says how much works.
+        Where no pixel is valid, fewer are distinct than there are to be clusters, the scene cannot be
+        read, or the memory is too small: then the message has the least that works; where there is no worker,
+        or workers have another version of kmosaic.
     """
+    if client is not None:
+        blocks = _blocks_of_workers(client, scene, scaling, options)
+        return _fit(blocks, lambda: blocks, options, scene.name, scaling)
     most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
     needs = Needs(max(SEED_PIXELS, options.sample or 0), most_classes)
     plan = plan_memory(scene, scaling, needs, options.memory)
@@ -124,18 +131,7 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
     )
 
 
-def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOptions) -> SceneFit:
-    """Find the same classes by the workers of a Dask cluster, on as many threads as these have.
-
-    Strips are held by the workers where all fit into half of their free memory, and else read in every pass.
-    Counts and, where bands are integers, centres and J are those of ``fit_scene`` to the bit; of floats, they
-    may differ in the last bits, but not with the number of workers.
-
-    Raises
-    ------
-    DataError
-        As ``fit_scene``, and where there is no worker, or workers have another version of kmosaic.
-    """
+def _blocks_of_workers(client: Client, scene: Scene, scaling: Scaling, options: FitOptions) -> BlockEngine:
     from kmosaic.engines.dask.blocks import DaskBlocks
     from kmosaic.scenes.passes.dask_strips import SceneStrips
 
@@ -145,23 +141,22 @@ def fit_scene_on(client: Client, scene: Scene, scaling: Scaling, options: FitOpt
         if options.on_pass is not None:
             options.on_pass(strips.lines_of(n_done), height)
 
-    blocks = _engine(DaskBlocks(client, strips, on_pass), 1, scene.name, keeps_labels=False)
-    return _fit(blocks, lambda: blocks, options, scene.name, scaling)
+    return _engine(DaskBlocks(client, strips, on_pass), 1, scene.name, keeps_labels=False)
 
 
 def _fit(
     blocks: BlockEngine, engine: Callable[[], Engine], options: FitOptions, name: str, scaling: Scaling
 ) -> SceneFit:
-    """The fit by ``engine``, which is made once seeds were found, or that of a sample."""
+    """The fit by ``engine``, which is created after seeding, or the fit of a sample."""
     started = _fit_of_sample(blocks, options)
     if options.sample is None:
         whole = engine()
-        found = _classes(whole, blocks, started.last.centers, options)
+        fitted = _classes(whole, blocks, started.last.centers, options)
         whole.plan().logged()
-        result = found.last
+        result = fitted.last
         sampled, sample_inertia = None, None
     else:
-        found, result = started, _applied(blocks, started.last)
+        fitted, result = started, _applied(blocks, started.last)
         sampled, sample_inertia = min(options.sample, blocks.n_rows), started.last.inertia
     if options.isodata is None:
         _check_counts(result, options.n_clusters, name)
@@ -177,8 +172,8 @@ def _fit(
         n_start=started.last.n_iter if options.sample is None else 0,
         sampled=sampled,
         sample_inertia=sample_inertia,
-        rounds=found.rounds,
-        n_wide=found.n_wide,
+        rounds=fitted.rounds,
+        n_wide=fitted.n_wide,
     )
 
 
@@ -194,7 +189,7 @@ def _classes(
 
 
 def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
-    """Greedy k-means++ on pixels drawn from all, and the classes of these, or what to start all from."""
+    """Classes of sampled pixels, seeded by greedy k-means++: the result, or the start of the fit of all."""
     rows = blocks.sample(options.sample or SEED_PIXELS, options.seed)
     engine = make_engine(rows, None, blocks.n_threads, steps_expected=options.max_iter + 1)
     random_state = np.random.RandomState(options.seed)
@@ -208,16 +203,17 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
     return found
 
 
-def _fastest(blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: Plan, max_iter: int) -> Engine:
-    """The fastest there is room for: with labels and bounds, or with rows held, or reading them every
-    time."""
+def _fastest(
+    blocks: BlockEngine, pixels: ScenePixels | HeldPixels, plan: MemoryPlan, max_iter: int
+) -> Engine:
+    """The fastest engine that the memory plan allows: with bounds, with rows in memory, or without both."""
     if isinstance(pixels, ScenePixels) or not plan.holds_bounds:
         return blocks
     return make_engine(pixels.rows, None, blocks.n_threads, steps_expected=max_iter + 1, may_merge=True)
 
 
 def _applied(blocks: BlockEngine, started: LloydResult) -> LloydResult:
-    """What centres found on a sample are worth on all pixels."""
+    """The sample's centres with the counts and the inertia of all pixels."""
     sums = blocks.assign(started.centers).sums
     inertia = blocks.inertia(sums, started.centers)
     return replace(started, counts=sums.counts, inertia=inertia)
@@ -237,7 +233,7 @@ def _engine(blocks: Blocks, n_threads: int, name: str, *, keeps_labels: bool) ->
     try:
         return BlockEngine(blocks, n_threads, keeps_labels=keeps_labels)
     except NoRowsError:
-        raise DataError(f"{name} has no pixel that is present; look at its nodata values and mask") from None
+        raise DataError(f"{name} has no valid pixel; look at its nodata values and mask") from None
 
 
 def _check_counts(result: LloydResult, n_clusters: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Splitting and merging: the number of classes follows the scene, not the other way round.
+"""ISODATA: classes are split and merged, so that their number follows the scene.
 
 G. H. Ball and D. J. Hall (1965), "ISODATA, a novel method of data analysis and pattern classification",
 Stanford Research Institute, AD 699616.
@@ -47,7 +47,7 @@ class IsodataOptions:
     min_distance : float
         The least distance between the centres of two classes, in scaled units; 0 merges none.
     split_rounds : int
-        After so many rounds classes are only dissolved and merged.
+        After this number of rounds classes are only dissolved and merged.
     """
 
     min_size: int
@@ -89,7 +89,7 @@ class IsodataRound:
 
 @dataclass(frozen=True, eq=False)
 class IsodataResult:
-    """What the last round found, with the history and the number of iterations of all rounds.
+    """The result of the last round, with the history and the number of iterations of all rounds.
 
     ``n_wide`` is how many classes were left that deviate by more than ``max_spread``, and are large enough to
     be split: what splitting them gave was dissolved or merged again.
@@ -136,7 +136,7 @@ def isodata(
     Everything follows from exact sums, so the result is the same to the bit whatever the engine.
     """
     run = _Run(engine, spreads, options)
-    seen: set[bytes] = set()
+    states: set[bytes] = set()
     few = replace(steps, max_iter=min(_FEW_STEPS, steps.max_iter))
     while True:
         result, change = run.round(centers, few)
@@ -145,8 +145,8 @@ def isodata(
         if not change.any:
             return run.result(result)
         state = np.unique(result.centers, axis=0).tobytes()
-        run.splits = run.splits and len(run.rounds) < options.split_rounds and state not in seen
-        seen.add(state)
+        run.splits = run.splits and len(run.rounds) < options.split_rounds and state not in states
+        states.add(state)
         centers = change.centers
 
 
@@ -164,7 +164,7 @@ class _Run:
         self._n_wide = 0
 
     def round(self, centers: NDArray[np.float64], steps: LloydOptions) -> tuple[LloydResult, _Change]:
-        """What the steps lead to, and what is to be changed about it."""
+        """Run the steps, and decide which classes to dissolve, split and merge."""
         result = lloyd(self._engine, centers, steps)
         change = self._change(result)
         self._n_iter += result.n_iter
@@ -194,7 +194,7 @@ class _Run:
 
 
 def _large_enough(counts: NDArray[np.float64], min_size: int) -> NDArray[np.bool_]:
-    """All but the smallest of those that are too small, and at least half."""
+    """The classes to keep: all of at least ``min_size``, and at least half of all."""
     order = np.argsort(counts, kind="stable")[: len(counts) // 2]
     kept = np.ones(len(counts), bool)
     kept[order[counts[order] < min_size]] = False

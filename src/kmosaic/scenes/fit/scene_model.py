@@ -1,4 +1,4 @@
-"""The classes of a scene on their own: what is needed to find them in another scene, in one file."""
+"""The model of a scene's classes, and its file: what is needed to label another scene."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_sealed, write_sealed
+from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_container, write_container
 from kmosaic.models.validation import (
     check_names,
     check_text,
@@ -108,7 +108,7 @@ class SceneModel:
         class_names: Sequence[str] | None = None,
         command: str | None = None,
     ) -> SceneModel:
-        """Take what a fit found in a scene; control characters in texts become U+FFFD."""
+        """Make a model of a scene's fit; control characters in texts become U+FFFD."""
         return cls(
             centers=fit.centers,
             scaling=fit.scaling,
@@ -183,7 +183,7 @@ def save_scene_model(model: SceneModel, path: str | os.PathLike[str], *, overwri
         "schema_version": SCHEMA_VERSION,
     }
     arrays = {name: getattr(model, name) for name in _TENSOR_DTYPES}
-    write_sealed(path, document, arrays, overwrite=overwrite)
+    write_container(path, document, arrays, overwrite=overwrite)
 
 
 def load_scene_model(path: str | os.PathLike[str]) -> SceneModel:
@@ -195,7 +195,7 @@ def load_scene_model(path: str | os.PathLike[str]) -> SceneModel:
         When the file is missing, damaged, truncated, of another kind, or of a newer schema; the message says
         which, and what to do.
     """
-    return read_sealed(path, _SCHEMA, _model_of)
+    return read_container(path, _SCHEMA, _model_of)
 
 
 def _dtypes(name: str) -> tuple[str, ...]:

@@ -2,79 +2,47 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.cluster.dask.rows import is_dask_array, with_checked_chunks
 from kmosaic.errors import DataError
-from kmosaic.scenes.io.dask_chunks import is_dask, refuse_unknown_chunks, with_checked_chunks
-from kmosaic.scenes.io.mask_file import MaskFile
+from kmosaic.scenes.io.band_scene import BandScene, SourceBand
 from kmosaic.scenes.io.raster_scene import open_scene
-from kmosaic.scenes.io.read_options import ReadOptions, check_lines, chosen_bands, held_as, nodata_values
-from kmosaic.scenes.io.scale_offset import Scales
-from kmosaic.scenes.io.valid_pixels import BandValues, Mask, Presence, missing_range
-from kmosaic.scenes.io.xarray_metadata import Labelled, labelled
-from kmosaic.scenes.scene import Band, Grid, Scene, Strip
+from kmosaic.scenes.io.read_options import ReadOptions, chosen_bands
+from kmosaic.scenes.io.valid_pixels import Mask
+from kmosaic.scenes.io.xarray_metadata import GriddedArray, from_xarray
+from kmosaic.scenes.scene import Band, Grid, Scene
 
 # A last axis of no more, and less than a quarter of both others, is taken for one of bands.
 _MAX_BANDS_LAST = 16
 _NO_GRID = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
-class ArrayScene:
+class ArrayScene(BandScene):
     """Bands of an array, read line by line; see ``as_scene``.
 
     A Dask array is computed for the lines that are read, and no others, in whole chunks. Masked arrays are
     missing where they are masked.
     """
 
-    def __init__(self, given: Labelled, options: ReadOptions) -> None:
-        self._data = with_checked_chunks(given.data) if is_dask(given.data) else given.data
-        self._item_bytes = int(np.dtype(given.data.dtype).itemsize)
-        self._axes = given.axes
-        self._options = options
-        self._name = given.name
-        self._grid = given.grid
-        self._places = chosen_bands(given.bands, options, self._name)
-        self._bands = tuple(given.bands[place] for place in self._places)
-        tags = [given.scales[place] for place in self._places] if options.use_scale_offset else None
-        self._dtype = held_as([band.dtype for band in self._bands], self._name, tags)
-        self._scales = Scales(tags) if tags else None
-        nodata = nodata_values(self._bands, options, self._name)
-        values = [
-            BandValues(f"band {place + 1} of {self._name}", band.dtype, missing_range(value, band.dtype))
-            for place, band, value in zip(self._places, self._bands, nodata, strict=True)
+    def __init__(self, array: GriddedArray, options: ReadOptions) -> None:
+        self._data = (
+            with_checked_chunks(array.data, "the Dask array") if is_dask_array(array.data) else array.data
+        )
+        self._item_bytes = int(np.dtype(array.data.dtype).itemsize)
+        self._axes = array.axes
+        self._places = chosen_bands(array.bands, options, array.name)
+        sources = [
+            SourceBand(array.bands[place], f"band {place + 1} of {array.name}", array.scales[place])
+            for place in self._places
         ]
-        self._presence = Presence(values, options.missing)
-        self._mask = options.mask and MaskFile(options.mask, self._grid, self._name, network=options.network)
-
-    @property
-    def name(self) -> str:
-        """The array's name, or "the array"."""
-        return self._name
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """The files of its mask."""
-        return self._mask.file.files if self._mask else ()
-
-    @property
-    def grid(self) -> Grid:
-        """Where its pixels lie: (column, line) themselves where nothing else is known."""
-        return self._grid
-
-    @property
-    def bands(self) -> tuple[Band, ...]:
-        """The bands read, in their order."""
-        return self._bands
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The least of ``DTYPES`` that holds every value of every band."""
-        return self._dtype
+        super().__init__(array.name, array.grid, sources, options)
 
     @property
     def block_height(self) -> int:
@@ -83,28 +51,22 @@ class ArrayScene:
         return int(np.max(chunks[self._axes[1]])) if chunks else 1
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """What reading so many lines takes beside the strip's values."""
+        """See ``Scene.overhead_bytes``."""
         lines = int(max(n_lines, self.block_height))
-        stored = len(self._bands) * (self._item_bytes + 1) + 2
-        return lines * self._grid.width * (stored + (1 + self._mask.bytes_per_pixel if self._mask else 0))
+        stored = len(self.bands) * (self._item_bytes + 1) + 2
+        return lines * self.grid.width * (stored + (1 + self._mask.bytes_per_pixel if self._mask else 0))
 
-    def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
-        """See ``Scene.read``."""
-        check_lines(self, top, n_lines)
-        found = self._lines(top, n_lines)
-        values = np.empty(found.shape, self._dtype) if out is None else out
-        np.copyto(values, np.ma.getdata(found), casting="unsafe")
-        masks = [Mask(None, self._mask.read(top, n_lines))] if self._mask else []
-        if np.ma.is_masked(found):
-            masked = np.ma.getmaskarray(found)
-            masks += [Mask((band,), ~masked[..., band]) for band in range(len(self._bands))]
-        valid = self._presence.of(values, top, masks)
-        if self._scales:
-            self._scales.apply(values)
-        return Strip(top, values, valid)
+    def _fill(self, top: int, values: NDArray[Any]) -> list[Mask]:
+        lines = self._lines(top, len(values))
+        np.copyto(values, np.ma.getdata(lines), casting="unsafe")
+        masks = [Mask(None, self._mask.read(top, len(values)))] if self._mask else []
+        if np.ma.is_masked(lines):
+            masked = np.ma.getmaskarray(lines)
+            masks += [Mask((band,), ~masked[..., band]) for band in range(len(self.bands))]
+        return masks
 
     def _lines(self, top: int, n_lines: int) -> NDArray[Any]:
-        """(n_lines, width, n_bands), as the array has them."""
+        """Lines in the array's own dtype: (n_lines, width, n_bands)."""
         band_axis, line_axis, column_axis = self._axes
         index: list[Any] = [slice(None)] * self._data.ndim
         index[line_axis] = slice(top, top + n_lines)
@@ -113,29 +75,13 @@ class ArrayScene:
         try:
             lazy = self._data[tuple(index)]
             part: NDArray[Any] = np.asanyarray(lazy.compute() if hasattr(lazy, "compute") else lazy)
-            if (part.shape, part.dtype) != (lazy.shape, lazy.dtype):
-                raise ValueError(
-                    f"computed, it has shape {part.shape} and dtype {part.dtype}; it was declared with "
-                    f"{lazy.shape} and {lazy.dtype}; mend what makes its chunks, or their declaration"
-                )
         except (OSError, RuntimeError, ValueError, MemoryError) as error:  # whatever a lazy array reads
             raise DataError(
-                f"{self._name} cannot be read in lines {top + 1} to {top + n_lines}: {str(error)[:300]}"
+                f"{self.name} cannot be read in lines {top + 1} to {top + n_lines}: {str(error)[:300]}"
             ) from error
         if band_axis is None:
             return np.asanyarray(part.transpose(line_axis, column_axis)[..., np.newaxis])
         return np.asanyarray(part.transpose(line_axis, column_axis, band_axis))
-
-    def close(self) -> None:
-        """Close the mask file, where there is one."""
-        if self._mask:
-            self._mask.file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
@@ -173,14 +119,18 @@ def as_scene(source: Any, options: ReadOptions | None = None) -> Scene:
     if hasattr(source, "data_vars"):
         raise DataError("a Dataset was given; choose its bands as one DataArray, with to_dataarray()")
     if hasattr(source, "shape") and hasattr(source, "dtype") and hasattr(source, "ndim"):
-        refuse_unknown_chunks(source)
-        return ArrayScene(labelled(source) if hasattr(source, "dims") else _plain(source), settings)
+        if any(math.isnan(size) for size in source.shape):
+            raise DataError(
+                f"the array has shape {source.shape}, of chunks whose sizes are not known; let Dask find "
+                "them out (array.compute_chunk_sizes())"
+            )
+        return ArrayScene(from_xarray(source) if hasattr(source, "dims") else _from_array(source), settings)
     if isinstance(source, str | os.PathLike | Sequence) or hasattr(source, "read_masks"):
         return open_scene(source, settings)
     raise DataError(f"{type(source).__name__} is no path, rasterio dataset, array or DataArray")
 
 
-def _plain(array: Any) -> Labelled:
+def _from_array(array: Any) -> GriddedArray:
     if array.ndim not in (2, 3) or 0 in array.shape:
         raise DataError(f"an array of shape {array.shape} was given; (n_bands, n_lines, n_columns) is needed")
     if array.ndim == 3:
@@ -189,7 +139,7 @@ def _plain(array: Any) -> Labelled:
     n_bands = 1 if array.ndim == 2 else array.shape[0]
     grid = Grid(array.shape[-1], array.shape[-2], _NO_GRID, "")
     bands = (Band("", np.dtype(array.dtype).name, None),) * n_bands
-    return Labelled("the array", array, axes, grid, bands, ((1.0, 0.0),) * n_bands)
+    return GriddedArray("the array", array, axes, grid, bands, ((1.0, 0.0),) * n_bands)
 
 
 def _refuse_bands_last(n_bands: int, n_lines: int, n_columns: int) -> None:

@@ -1,4 +1,4 @@
-"""Names for bands that come in a file each: what tells the files apart."""
+"""Names for bands that come in a file each: the parts in which the files' names differ."""
 
 from __future__ import annotations
 

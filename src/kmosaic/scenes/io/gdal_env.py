@@ -17,7 +17,7 @@ from kmosaic.models.validation import printable_text
 from kmosaic.scenes.io.sources import check_sources, refuse_special
 
 CACHE_BYTES = 16 << 20
-"""What GDAL may keep of blocks it has read: whole rows of blocks are read once, so little is of use again."""
+"""GDAL's block cache, which can be small: whole rows of blocks are read once."""
 
 
 def load_rasterio() -> ModuleType:
@@ -44,21 +44,21 @@ def n_threads() -> int:
     return resolve_n_threads(None)
 
 
-# What a file takes in over the network without its being seen beforehand (in an archive, say) is asked of a
-# proxy that is not there; and of all files on servers, only one of this name may be read.
+# For sources that check_sources cannot list, as those in an archive: requests go to a proxy that does not
+# exist, and only remote files of an impossible name are allowed.
 _NO_NETWORK = {"GDAL_HTTP_PROXY": "http://0.0.0.0:1", "CPL_VSIL_CURL_ALLOWED_FILENAME": "none"}
 
 
 @contextlib.contextmanager
-def gdal_at_work(failure: str, *, network: bool) -> Iterator[None]:
-    """GDAL as it is to be while it works for us: little cached, threads to decompress, no code out of files.
+def gdal_env(failure: str, *, network: bool) -> Iterator[None]:
+    """Run GDAL with a small cache, threads to decompress, no code from files and nothing on stderr.
 
-    Nor does it say anything on stderr. Settings are the thread's own, so each use has to be within.
+    Settings belong to the thread, so every call of GDAL must be inside.
 
     Raises
     ------
     DataError
-        Where GDAL fails: ``failure``, and what GDAL said.
+        Where GDAL fails: ``failure``, and GDAL's message.
     """
     settings = {} if network else _NO_NETWORK
     rasterio = load_rasterio()
@@ -91,7 +91,7 @@ def open_dataset(path: str, *, network: bool) -> Any:
     failure = f"{shown} cannot be opened as a raster"
     if os.path.isdir(path):  # which some rasters are, so GDAL is asked all the same
         failure += " (it is a folder: name the files in it)"
-    with gdal_at_work(failure, network=network), warnings.catch_warnings():
+    with gdal_env(failure, network=network), warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         dataset = rasterio.open(path)
         try:
@@ -108,9 +108,9 @@ def open_dataset(path: str, *, network: bool) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What GDAL said, on one line: rasterio's own error often says only that there is another."""
-    told = error.__cause__ or error
-    return printable_text(" ".join(str(told).split())[:300]) or type(told).__name__
+    """GDAL's message, on one line: rasterio's own error often only points to it."""
+    cause = error.__cause__ or error
+    return printable_text(" ".join(str(cause).split())[:300]) or type(cause).__name__
 
 
 def block_height(dataset: Any, *, network: bool) -> int:
@@ -121,5 +121,5 @@ def block_height(dataset: Any, *, network: bool) -> int:
     try:
         with open_dataset(dataset.files[1], network=network) as source:
             return max(own, int(source.block_shapes[0][0]))
-    except DataError:  # found when it is read
+    except DataError:  # reported when it is read
         return own

@@ -1,4 +1,4 @@
-"""Rasters written strip by strip, as GeoTIFF or COG; none gets its name before it has been read back."""
+"""GeoTIFFs and COGs written strip by strip, and read back before they get their names."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError, OutputError
 from kmosaic.files import atomic_write
-from kmosaic.scenes.io.gdal_env import gdal_at_work, load_rasterio
+from kmosaic.scenes.io.gdal_env import gdal_env, load_rasterio
 from kmosaic.scenes.scene import Grid
 
 TILE = 256
 """Lines and columns of a tile; strips that are whole rows of tiles are compressed once."""
 
 _SMALLEST_OVERVIEW = 256
-_SUFFIXES = (".tif", ".tiff")
+RASTER_SUFFIXES = (".tif", ".tiff")
 
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """What a raster's bands are: one dtype and nodata value for all, a description for each.
+    """The layout of a raster's bands: one dtype and nodata value for all, a description for each.
 
-    ``colours`` maps values of a single band to (red, green, blue); ``resampling`` says how overviews are
+    ``colours`` maps values of a single band to (red, green, blue); ``resampling`` is how overviews are
     made, by GDAL's name; ``cog`` asks for a cloud-optimised GeoTIFF.
     """
 
@@ -68,7 +68,7 @@ class RasterOutput:
                 self.flush()
 
     def flush(self) -> None:
-        """Write what waits for the rest of its tiles."""
+        """Write the lines of an incomplete row of tiles."""
         window = ((self._top, self._top + self._n_waiting), (0, self._dataset.width))
         with _writing(self._path):
             for index, tiles in enumerate(self._tiles[:, : self._n_waiting]):
@@ -76,18 +76,6 @@ class RasterOutput:
                 self.checksums[index] = zlib.crc32(tiles.data, self.checksums[index])
         self._top += self._n_waiting
         self._n_waiting = 0
-
-
-def check_raster_name(path: str | os.PathLike[str]) -> None:
-    """Check that ``path`` is a name for a GeoTIFF.
-
-    Raises
-    ------
-    OutputError
-        When it ends in neither .tif nor .tiff.
-    """
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"{path} must end in .tif or .tiff; what is written there is a GeoTIFF")
 
 
 @contextlib.contextmanager
@@ -179,7 +167,7 @@ def _turn_into_cog(path: Path, layout: Layout) -> None:
 
 
 def _read_back(rasterio: Any, path: Path, checksums: list[int]) -> None:
-    """Compare what is in the file with what was written: GDAL does not report every error of a full disk."""
+    """Compare the file with what was written: GDAL does not report every error of a full disk."""
     with _opened(rasterio, path) as dataset:
         n_overviews = len(dataset.overviews(1))
         if [_checksum(dataset, band) for band in dataset.indexes] != checksums:
@@ -208,9 +196,9 @@ def _opened(rasterio: Any, path: Path, mode: str = "r", **options: Any) -> Itera
 
 @contextlib.contextmanager
 def _writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """GDAL at work on an output."""
+    """Run GDAL on an output."""
     try:
-        with gdal_at_work(f"{path} cannot be written", network=False):
+        with gdal_env(f"{path} cannot be written", network=False):
             yield
     except DataError as error:
         raise OutputError(f"{error}; is the disk full? Free some space, or write elsewhere") from error

@@ -121,8 +121,8 @@ def _warp(target: Grid, grid: Grid, name: str, classes: bool) -> str:
     extent = [repr(value) for value in (min(xs), min(ys), max(xs), max(ys))]
     how = "near" if classes else "average" if max(_pixel(grid)) < 0.75 * min(_pixel(target)) else "bilinear"
     size = [str(target.width), str(target.height)]
-    words = ["gdalwarp", *crs, "-te", *extent, "-ts", *size, "-r", how, name, _beside(name, "aligned")]
-    return shlex.join(words)
+    arguments = ["gdalwarp", *crs, "-te", *extent, "-ts", *size, "-r", how, name, _beside(name, "aligned")]
+    return shlex.join(arguments)
 
 
 def _beside(name: str, what: str) -> str:

@@ -1,4 +1,4 @@
-"""A raster that says which pixels of a scene on the same grid are present."""
+"""A raster that marks the valid pixels of a scene on the same grid."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class MaskFile:
 
     @property
     def bytes_per_pixel(self) -> int:
-        """What ``read`` needs beside what it returns."""
+        """Memory of ``read`` beside its result."""
         return int(np.dtype(self._dtype).itemsize)
 
     def read(self, top: int, n_lines: int) -> NDArray[np.bool_]:
-        """Return which pixels of lines are present: (n_lines, width)."""
+        """Return which pixels of some lines are valid: (n_lines, width)."""
         values = np.empty((1, n_lines, self.file.grid.width), self._dtype)
         self.file.read([1], top, values)
-        present = np.asarray(values[0] != 0)
+        valid = np.asarray(values[0] != 0)
         if self._missing is not None:
-            present &= ~self._missing.holds(values[0])
+            valid &= ~self._missing.holds(values[0])
         if values.dtype.kind == "f":
-            present &= ~np.isnan(values[0])
-        return present
+            valid &= ~np.isnan(values[0])
+        return valid

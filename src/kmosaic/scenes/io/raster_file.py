@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.models.validation import printable_text
-from kmosaic.scenes.io.gdal_env import block_height, gdal_at_work, open_dataset
+from kmosaic.scenes.io.gdal_env import block_height, gdal_env, open_dataset
 from kmosaic.scenes.io.grids import grid_of
 from kmosaic.scenes.io.sources import is_remote
 from kmosaic.scenes.scene import Band
@@ -20,8 +20,8 @@ LONGEST_DESCRIPTION = 200
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """What a file says of one of its bands.
+class BandMetadata:
+    """A band's scale, colour interpretation and mask flags.
 
     ``scale`` is (scale, offset), (1, 0) where it has none; ``colour`` GDAL's colour interpretation, such as
     "alpha" and "palette"; ``flags`` are those of its mask.
@@ -55,12 +55,12 @@ class RasterFile:
         # Another process may have another working folder.
         self._absolute = os.path.abspath(path) if os.path.exists(path) else path
         self._dataset = open_dataset(path, network=self._network) if self._owned else source
-        self._look()
+        self._read_metadata()
 
-    def _look(self) -> None:
-        """Ask at once for all there is to know: a damaged file is seen here."""
+    def _read_metadata(self) -> None:
+        """Read all metadata at once, so that a damaged file is refused here."""
         data = self._dataset
-        with gdal_at_work(f"{self.path} cannot be opened as a raster", network=self._network):
+        with gdal_env(f"{self.path} cannot be opened as a raster", network=self._network):
             self.grid = grid_of(data)
             self.files: tuple[str, ...] = tuple(data.files)  # a VRT's sources as well
             self.bands = [
@@ -73,10 +73,18 @@ class RasterFile:
                     data.descriptions, data.dtypes, data.nodatavals, strict=True
                 )
             ]
-            self.meanings = [
-                Meaning((float(scale), float(offset)), colour.name, frozenset(flag.name for flag in flags))
+            self.metadata = [
+                BandMetadata(
+                    scale=(float(scale), float(offset)),
+                    colour=colour.name,
+                    flags=frozenset(flag.name for flag in flags),
+                )
                 for scale, offset, colour, flags in zip(
-                    data.scales, data.offsets, data.colorinterp, data.mask_flag_enums, strict=True
+                    map(float, data.scales),
+                    map(float, data.offsets),
+                    data.colorinterp,
+                    data.mask_flag_enums,
+                    strict=True,
                 )
             ]
             self.block_height = block_height(data, network=self._network)
@@ -84,7 +92,7 @@ class RasterFile:
                 height * width * np.dtype(band.dtype).itemsize
                 for (height, width), band in zip(data.block_shapes, self.bands, strict=True)
             ) * (data.count if str(data.interleaving).endswith("pixel") else 1)
-        colours = [meaning.colour for meaning in self.meanings]
+        colours = [entry.colour for entry in self.metadata]
         self.alpha = colours.index("alpha") + 1 if "alpha" in colours else None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,13 +137,13 @@ class RasterFile:
     def _read(self, reader: Any, numbers: list[int], top: int, out: NDArray[Any]) -> None:
         window = ((top, top + out.shape[1]), (0, self.grid.width))
         failure = f"{self.path} cannot be read in lines {top + 1} to {top + out.shape[1]}"
-        with gdal_at_work(failure, network=self._network):
+        with gdal_env(failure, network=self._network):
             reader(numbers, out=out, window=window)
 
     def close(self) -> None:
         """Close the file, if it was opened here."""
         if self._owned:
-            with gdal_at_work(f"{self.path} cannot be closed", network=self._network):
+            with gdal_env(f"{self.path} cannot be closed", network=self._network):
                 self._dataset.close()
 
 
@@ -152,6 +160,6 @@ class RasterBand:
         return self.file.bands[self.number - 1]
 
     @property
-    def meaning(self) -> Meaning:
-        """What the file says of it."""
-        return self.file.meanings[self.number - 1]
+    def metadata(self) -> BandMetadata:
+        """The file's metadata of the band."""
+        return self.file.metadata[self.number - 1]

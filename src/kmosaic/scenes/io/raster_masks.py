@@ -52,7 +52,7 @@ class RasterMasks:
 
     @property
     def bytes_per_pixel(self) -> int:
-        """What reading takes at most, what is returned included."""
+        """Upper bound on the memory of ``read``, its result included."""
         kept = bool(self._planes or self._mask) if self._any else len(self._planes) + bool(self._mask)
         read = [plane.bytes_per_pixel for plane in self._planes]
         return int(kept) + max([*read, *([self._mask.bytes_per_pixel] if self._mask else []), 0]) + bool(read)
@@ -61,13 +61,13 @@ class RasterMasks:
         """Return the masks of lines; under "any", at most one, of whole pixels."""
         masks = [Mask(None, self._mask.read(top, n_lines))] if self._mask else []
         for plane in self._planes:
-            present = plane.read(top, n_lines)
+            valid = plane.read(top, n_lines)
             if not self._any:
-                masks.append(Mask(plane.features, present))
+                masks.append(Mask(plane.features, valid))
             elif masks:
-                masks[0].present[:] &= present
+                masks[0].valid[:] &= valid
             else:
-                masks.append(Mask(None, present))
+                masks.append(Mask(None, valid))
         return masks
 
 
@@ -76,11 +76,11 @@ def _planes(file: RasterFile, bands: Sequence[RasterBand], options: ReadOptions)
     features = [feature for feature, band in enumerate(bands) if band.file is file]
     if file.alpha and file.alpha not in [bands[feature].number for feature in features]:
         yield _Plane(RasterBand(file, file.alpha), tuple(features))
-    shared = [feature for feature in features if bands[feature].meaning.mask == "dataset"]
+    shared = [feature for feature in features if bands[feature].metadata.mask == "dataset"]
     # A dataset's NODATA_VALUES are a mask to GDAL; values that are given take their place.
-    overridden = options.nodata is not None and "nodata" in file.meanings[0].flags
+    overridden = options.nodata is not None and "nodata" in file.metadata[0].flags
     if shared and not file.alpha and not overridden:
         yield _Plane(bands[shared[0]], tuple(shared))
     for feature in features:
-        if bands[feature].meaning.mask == "band":
+        if bands[feature].metadata.mask == "band":
             yield _Plane(bands[feature], (feature,))

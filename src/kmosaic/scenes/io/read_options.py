@@ -1,4 +1,4 @@
-"""How a scene is to be read: which bands, what counts as missing, and the dtype that holds them all."""
+"""Options of reading a scene: its bands, what counts as missing, and the dtype of strips."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.scene import DTYPES, Band, Scene
+from kmosaic.scenes.scene import DTYPES, Band
 
-MISSING = ("any", "all")
+MISSING_RULES = ("any", "all")
 MAX_BANDS = 4096
-# The least of DTYPES that holds every value of each; 64-bit integers are looked at as they are read.
-_HELD_AS = {
+# The least of DTYPES that holds every value of each; 64-bit integers are checked as they are read.
+_STRIP_DTYPES = {
     "bool": "uint8",
     "uint8": "uint8",
     "int8": "float32",
@@ -30,9 +30,9 @@ _HELD_AS = {
     "uint64": "float64",
     "float64": "float64",
 }
-# Steps of scaled integers are this many times float32's own, where float32 is exact enough for them.
-_TELLS_APART = 16
-_LARGEST_TAG = 1e30
+# float32 is exact enough for scaled integers whose steps are this many times its own.
+_MIN_FLOAT32_STEPS = 16
+_LARGEST_SCALE = 1e30
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ReadOptions:
     network: bool = False
 
     def __post_init__(self) -> None:
-        if self.missing not in MISSING:
+        if self.missing not in MISSING_RULES:
             raise ValueError(f"missing={self.missing!r} must be 'any' or 'all'")
         if self.bands is not None and not (
             isinstance(self.bands, tuple)
@@ -111,30 +111,27 @@ def nodata_values(bands: Sequence[Band], options: ReadOptions, name: str) -> lis
     return [_nodata_value(value) for value in values]
 
 
-def held_as(
-    dtypes: Sequence[str], name: str, scales: Sequence[tuple[float, float]] | None = None
-) -> np.dtype[Any]:
+def strip_dtype(dtypes: Sequence[str], scales: Sequence[tuple[float, float]], name: str) -> np.dtype[Any]:
     """Return the least of ``DTYPES`` that holds every value of every band, scaled by (scale, offset).
 
     Raises
     ------
     DataError
-        For complex bands, and whatever else is no number of a dtype above; for unusable scales.
+        For complex bands and other dtypes that are not in the table above, and for unusable scales.
     """
     for dtype in dtypes:
-        if dtype not in _HELD_AS:
+        if dtype not in _STRIP_DTYPES:
             raise DataError(
                 f"{name} has a band of {dtype}; integers and real numbers are clustered: convert it"
             )
-    pairs = scales or [(1.0, 0.0)] * len(dtypes)
-    held = [_scaled(dtype, *pair, name) for dtype, pair in zip(dtypes, pairs, strict=True)]
+    held = [_scaled(dtype, *scale, name) for dtype, scale in zip(dtypes, scales, strict=True)]
     return np.dtype(max(held, key=DTYPES.index))
 
 
 def _scaled(dtype: str, scale: float, offset: float, name: str) -> str:
     if (scale, offset) == (1.0, 0.0):
-        return _HELD_AS[dtype]
-    if not 0 < abs(scale) <= _LARGEST_TAG or not abs(offset) <= _LARGEST_TAG:
+        return _STRIP_DTYPES[dtype]
+    if not 0 < abs(scale) <= _LARGEST_SCALE or not abs(offset) <= _LARGEST_SCALE:
         raise DataError(
             f"{name} has a band of scale {scale} and offset {offset}; read it without (use_scale_offset)"
         )
@@ -143,15 +140,7 @@ def _scaled(dtype: str, scale: float, offset: float, name: str) -> str:
         return "float64"
     info = np.iinfo(kind)
     largest = max(abs(info.min * scale + offset), abs(info.max * scale + offset))
-    return "float32" if abs(scale) >= _TELLS_APART * math.ldexp(largest, -23) else "float64"
-
-
-def check_lines(scene: Scene, top: int, n_lines: int) -> None:
-    """Refuse lines that a scene does not have; ValueError."""
-    if top < 0 or n_lines < 1 or top + n_lines > scene.grid.height:
-        raise ValueError(
-            f"lines {top} to {top + n_lines} are not within the {scene.grid.height} of {scene.name}"
-        )
+    return "float32" if abs(scale) >= _MIN_FLOAT32_STEPS * math.ldexp(largest, -23) else "float64"
 
 
 def chosen_bands(
@@ -187,14 +176,14 @@ def _place(wanted: int | str, bands: Sequence[Band], name: str) -> int:
 
 
 def _described(wanted: str, bands: Sequence[Band], name: str) -> int:
-    """The one band of this description; upper and lower case are told apart only where they must be."""
+    """The one band of this description; case is ignored unless a description matches exactly."""
     exact = [place for place, band in enumerate(bands) if band.description == wanted]
     folded = [place for place, band in enumerate(bands) if band.description.casefold() == wanted.casefold()]
-    found = exact or folded
-    if len(found) != 1:
-        how_many = "no band" if not found else f"{len(found)} bands"
+    matches = exact or folded
+    if len(matches) != 1:
+        how_many = "no band" if not matches else f"{len(matches)} bands"
         raise DataError(f"{name} has {how_many} described as {wanted[:80]!r}; its bands are {_listed(bands)}")
-    return found[0]
+    return matches[0]
 
 
 def _listed(bands: Sequence[Band]) -> str:

@@ -1,5 +1,4 @@
-"""Which other files a raster file takes in: all are to be regular files, none on the network unasked, none to
-be overwritten."""
+"""The files that a raster is read from: regular files, no outputs, and remote ones only on request."""
 
 from __future__ import annotations
 
@@ -99,10 +98,10 @@ def files_read(names: Iterable[FilePath]) -> frozenset[str]:
     Virtual rasters that take in others are followed, whatever the depth; archives are files, too.
     """
     given = [os.fspath(name) for name in names if "\0" not in os.fspath(name)]
-    found = set(map(os.path.realpath, given))
+    files = set(map(os.path.realpath, given))
     for source, naming in _taken_in(given, _sources_if_sound):
-        found.update(map(os.path.realpath, _files_named(source, os.path.dirname(naming))))
-    return frozenset(found)
+        files.update(map(os.path.realpath, _files_named(source, os.path.dirname(naming))))
+    return frozenset(files)
 
 
 class FileStates:
@@ -112,7 +111,7 @@ class FileStates:
         self._before = {file: state for file in files if (state := _state(file))}
 
     def check(self) -> None:
-        """Refuse files that are not what they were; those that were not there are not looked for.
+        """Refuse files that are not what they were; those that did not exist are ignored.
 
         Raises
         ------
@@ -127,24 +126,24 @@ class FileStates:
 
 def _state(file: str) -> tuple[int, ...] | None:
     try:
-        found = os.stat(file)
+        status = os.stat(file)
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _taken_in(names: Iterable[str], sources: Callable[[str], Iterable[str]]) -> Iterator[tuple[str, str]]:
     """The names themselves, and all that they take in, each with the file that names it."""
     waiting = [(name, "") for name in names]
-    seen: set[str] = set()
+    visited: set[str] = set()
     while waiting:
         source, naming = waiting.pop()
         yield source, naming
         if _is_description(source):
             waiting += [(inner, naming) for inner in sources(source)]
         for file in _files_named(source, os.path.dirname(naming)):
-            if os.path.realpath(file) not in seen:
-                seen.add(os.path.realpath(file))
+            if os.path.realpath(file) not in visited:
+                visited.add(os.path.realpath(file))
                 waiting += [(inner, file) for inner in (sources(file) if _is_xml(file) else ())]
 
 
@@ -201,7 +200,7 @@ def _first_bytes(path: str) -> bytes:
 
 
 def _sources_if_sound(path: str) -> Iterator[str]:
-    """None where they cannot be found out: that is told when the file is opened."""
+    """No sources where they cannot be read: opening the file reports the error."""
     with contextlib.suppress(DataError, OSError):
         yield from _sources(path)
 

@@ -1,4 +1,4 @@
-"""Which pixels of a strip are present."""
+"""The valid pixels of a strip."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
+from kmosaic.models.validation import LARGEST_VALUE
 
-# Pixels looked at together, so that what is worked out about them stays in the processor's cache.
+# Pixels checked at a time, so that intermediate arrays stay in the processor's cache.
 _PIXELS = 1 << 15
-# As KMeans has it: beyond, squares and sums leave float64's range.
-_LARGEST_VALUE = 1e100
-# From here on float64 does not hold every whole number.
+# From here on float64 does not hold every integer.
 _LARGEST_WHOLE = 2.0**53
 
 
@@ -37,7 +36,7 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
     """Return what a band of this dtype holds where its nodata value was meant; None where nothing can.
 
     Floats are compared as GDAL does, within a few units in the last place: tags are often written in too few
-    digits. A value near the lowest or the highest float is meant to be that.
+    digits. A value near the lowest or the highest float stands for that float.
     """
     if nodata is None or np.isnan(nodata):
         return None
@@ -59,15 +58,15 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
 
 @dataclass(frozen=True)
 class Mask:
-    """Where some bands of a strip, or whole pixels (None), are present: (n_lines, width) bool."""
+    """Where some bands of a strip, or whole pixels (None), are valid: (n_lines, width) bool."""
 
     bands: tuple[int, ...] | None
-    present: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class BandValues:
-    """What a band's values mean: its name in messages, its dtype as stored, and which values are missing."""
+    """A band's label in messages, its dtype as stored, and the values that mark missing pixels."""
 
     label: str
     dtype: str
@@ -80,16 +79,16 @@ class BandValues:
 
     @property
     def is_wide(self) -> bool:
-        """Whether it may hold whole numbers that float64 does not."""
+        """Whether it may hold integers that float64 does not."""
         return np.dtype(self.dtype).kind in "iu" and np.dtype(self.dtype).itemsize == 8
 
 
-class Presence:
-    """Tells the pixels that are present from those that are missing.
+class ValidPixels:
+    """Finds the valid pixels of strips.
 
     Parameters
     ----------
-    bands : what the values of each band mean
+    bands : BandValues of each band
     missing : "any" or "all", see ``ReadOptions``
     """
 
@@ -97,13 +96,13 @@ class Presence:
         self._bands = tuple(bands)
         self._all = missing == "all"
 
-    def of(self, values: NDArray[Any], top: int, masks: Sequence[Mask]) -> NDArray[np.bool_] | None:
-        """Return which pixels of lines (n_lines, width, n_bands) are present; None: every one.
+    def find(self, values: NDArray[Any], top: int, masks: Sequence[Mask]) -> NDArray[np.bool_] | None:
+        """Return which pixels of lines (n_lines, width, n_bands) are valid; None: all of them.
 
         Raises
         ------
         DataError
-            Where a pixel that is present holds infinity, a value beyond 1e100 or a whole number that float64
+            Where a valid pixel holds infinity, a value beyond 1e100 or a whole number that float64
             does not hold; under "all", where it lacks a band.
         """
         if values.dtype.kind != "f" and not masks and all(band.missing is None for band in self._bands):
@@ -112,9 +111,9 @@ class Presence:
         step = max(1, _PIXELS // max(1, values.shape[1]))
         for first in range(0, len(values), step):
             lines = slice(first, first + step)
-            cut = [Mask(mask.bands, mask.present[lines]) for mask in masks]
-            look = self._where_all_are if self._all else self._where_any_is
-            look(values[lines], valid[lines], cut, top + first)
+            cut = [Mask(mask.bands, mask.valid[lines]) for mask in masks]
+            check = self._where_all_are if self._all else self._where_any_is
+            check(values[lines], valid[lines], cut, top + first)
             if values.dtype.kind == "f":
                 self._refuse_unusable(values[lines], valid[lines], top + first)
         return None if valid.all() else valid
@@ -123,13 +122,11 @@ class Presence:
         self, values: NDArray[Any], valid: NDArray[np.bool_], masks: Sequence[Mask], _top: int
     ) -> None:
         for mask in masks:
-            valid &= mask.present
+            valid &= mask.valid
         for number, band in enumerate(self._bands):
             if band.missing is not None:
                 valid &= ~band.missing.holds(values[..., number])
-        if values.dtype.kind == "f" and np.isnan(
-            values.min()
-        ):  # rarely: looking for it band by band takes long
+        if values.dtype.kind == "f" and np.isnan(values.min()):  # rare, and looking band by band is slow
             for number in range(len(self._bands)):
                 valid &= ~np.isnan(values[..., number])
 
@@ -143,7 +140,7 @@ class Presence:
             lacking |= no_value
         for mask in masks:
             if mask.bands is None:
-                valid &= mask.present
+                valid &= mask.valid
         valid &= ~missing
         if (lacking & valid).any():
             where = [self._missing(values, masks, number)[0] & valid for number in range(len(self._bands))]
@@ -152,12 +149,12 @@ class Presence:
     def _missing(
         self, values: NDArray[Any], masks: Sequence[Mask], number: int
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Where a band has no value at all, and where its nodata value, which may be a measurement."""
+        """Where a band has no value, and where it has its nodata value, which may be a measurement."""
         band, plane = self._bands[number], values[..., number]
         no_value = np.isnan(plane) if values.dtype.kind == "f" else np.zeros(plane.shape, np.bool_)
         for mask in masks:
             if mask.bands is not None and number in mask.bands:
-                no_value |= ~mask.present
+                no_value |= ~mask.valid
         if band.missing is None:
             return no_value, no_value
         nodata = band.missing.holds(plane)
@@ -167,7 +164,7 @@ class Presence:
         if float(values.min()) > -_LARGEST_WHOLE and float(values.max()) < _LARGEST_WHOLE:
             return
         with np.errstate(invalid="ignore"):
-            beyond = np.abs(values) > _LARGEST_VALUE if values.dtype == np.float64 else np.isinf(values)
+            beyond = np.abs(values) > LARGEST_VALUE if values.dtype == np.float64 else np.isinf(values)
         advice = "mask such pixels out (mask=), or give the value as nodata"
         if beyond.any():
             self._refuse(

@@ -1,4 +1,4 @@
-"""What an xarray.DataArray says of itself, by the conventions of CF and rioxarray."""
+"""Metadata of an xarray.DataArray, by the conventions of CF and rioxarray."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Transform = tuple[float, float, float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Labelled:
-    """An array whose axes are known: ``axes`` are those of bands (None: there is none), lines and columns.
+class GriddedArray:
+    """An array on a grid: ``axes`` are those of bands (None: there is none), lines and columns.
 
     ``scales`` are (scale, offset) of each band.
     """
@@ -38,8 +38,8 @@ class Labelled:
     scales: tuple[tuple[float, float], ...]
 
 
-def labelled(array: Any) -> Labelled:
-    """Return a DataArray's values, and what it says of them.
+def from_xarray(array: Any) -> GriddedArray:
+    """Return a DataArray's values with the metadata that it has by the conventions of CF and rioxarray.
 
     Its nodata value is the attribute ``_FillValue``, ``nodata`` or ``missing_value``; that of its encoding
     counts where values are integers, since floats were decoded to NaN.
@@ -61,7 +61,7 @@ def labelled(array: Any) -> Labelled:
     scales = _per_band(array.attrs.get("scale_factor", 1.0), n_bands, 1.0)
     offsets = _per_band(array.attrs.get("add_offset", 0.0), n_bands, 0.0)
     pairs = tuple((scale or 0.0, offset or 0.0) for scale, offset in zip(scales, offsets, strict=True))
-    return Labelled(name, array.data, axes, _grid(array, axes, name), bands, pairs)
+    return GriddedArray(name, array.data, axes, _grid(array, axes, name), bands, pairs)
 
 
 def _axes(array: Any, name: str) -> tuple[int | None, int, int]:
@@ -78,9 +78,9 @@ def _axes(array: Any, name: str) -> tuple[int | None, int, int]:
 
 
 def _nodata(array: Any, dtype: np.dtype[Any]) -> Any:
-    found = next((array.attrs[key] for key in _NODATA if array.attrs.get(key) is not None), None)
+    value = next((array.attrs[key] for key in _NODATA if array.attrs.get(key) is not None), None)
     encoding = getattr(array, "encoding", {})
-    return encoding.get("_FillValue") if found is None and dtype.kind in "iu" else found
+    return encoding.get("_FillValue") if value is None and dtype.kind in "iu" else value
 
 
 def _per_band(value: Any, n_bands: int, default: float | None = None) -> list[float | None]:
@@ -149,7 +149,7 @@ def _stored_transform(reference: Mapping[str, Any], attrs: Mapping[str, Any]) ->
     """GDAL's order is (c, a, b, f, d, e), in ``GeoTransform``; that of ``transform`` is ours."""
     try:
         if "GeoTransform" in reference:
-            c, a, b, f, d, e = (float(word) for word in str(reference["GeoTransform"]).split())
+            c, a, b, f, d, e = (float(part) for part in str(reference["GeoTransform"]).split())
         else:
             a, b, c, d, e, f = (float(number) for number in tuple(attrs["transform"])[:6])
     except (KeyError, TypeError, ValueError):

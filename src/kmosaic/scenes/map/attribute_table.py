@@ -1,4 +1,4 @@
-"""What the classes of a map are, in the sidecar that GDAL and QGIS read: names and an attribute table."""
+"""The sidecar of a map that GDAL and QGIS read: category names and an attribute table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_INTEGER = (1 << 31) - 1
 
 @dataclass(frozen=True, eq=False)
 class Legend:
-    """What stands for each class in a map: its value, name and colour, ``colours`` (n_classes, 3) uint8."""
+    """The value, name and colour of each class in a map; ``colours`` is (n_classes, 3) uint8."""
 
     values: tuple[int, ...]
     names: tuple[str, ...]

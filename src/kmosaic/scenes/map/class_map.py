@@ -1,4 +1,4 @@
-"""Maps of classes: how they are numbered and called, and the GeoTIFF with its sidecar."""
+"""Class maps: codes and names of classes, and the GeoTIFF with its sidecar."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_CLASSES = 65535
 
 @dataclass(frozen=True)
 class Coding:
-    """What stands for classes in a map: 1, 2, ... and ``nodata`` 0, or 0, 1, ... and ``nodata`` 255.
+    """The codes of classes in a map: 1, 2, ... and ``nodata`` 0, or 0, 1, ... and ``nodata`` 255.
 
     Raises
     ------
@@ -94,26 +94,26 @@ class ClassMap:
         return Layout(self.coding.dtype, self.coding.nodata, (description,), "mode", table, self.cog)
 
     def legend(self) -> Legend:
-        """Return what stands for each class."""
+        """Return the code, name and colour of each class."""
         return Legend(self.coding.values, self.names, self.colours)
 
 
 class ClassMapOutput:
     """A map that is being written: labels from top to bottom, then the statistics for its table."""
 
-    def __init__(self, raster: RasterOutput, drawn: ClassMap) -> None:
+    def __init__(self, raster: RasterOutput, class_map: ClassMap) -> None:
         self._raster = raster
-        self._drawn = drawn
+        self._class_map = class_map
         self.columns: Sequence[Column] = ()
 
     def write(self, labels: NDArray[np.int32]) -> None:
         """Write the next lines of labels, (n_lines, width), -1 where missing."""
-        self._raster.write(self._drawn.coding.encoded(labels))
+        self._raster.write(self._class_map.coding.encoded(labels))
 
 
 @contextlib.contextmanager
 def class_map_output(
-    path: str | os.PathLike[str], drawn: ClassMap, description: str = "class", *, overwrite: bool = False
+    path: str | os.PathLike[str], class_map: ClassMap, description: str = "class", *, overwrite: bool = False
 ) -> Iterator[ClassMapOutput]:
     """Yield a map to write labels to, and ``columns`` of its attribute table to set.
 
@@ -124,14 +124,14 @@ def class_map_output(
     OutputError
         When one of them exists and ``overwrite`` is false, or cannot be written.
     """
-    layout = drawn.layout(description)
+    layout = class_map.layout(description)
     with (
         atomic_write(sidecar_path(path), overwrite=overwrite) as table,
-        raster_output(path, drawn.grid, layout, overwrite=overwrite) as raster,
+        raster_output(path, class_map.grid, layout, overwrite=overwrite) as raster,
     ):
-        output = ClassMapOutput(raster, drawn)
+        output = ClassMapOutput(raster, class_map)
         yield output
-        table.write_bytes(sidecar(drawn.legend(), output.columns))
+        table.write_bytes(sidecar(class_map.legend(), output.columns))
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:
@@ -140,7 +140,7 @@ def sidecar_path(path: str | os.PathLike[str]) -> Path:
 
 
 def size_columns(sizes: ClassSizes) -> list[Column]:
-    """Return what the attribute table says of each class: pixels, and its area where known."""
+    """Return the columns of the attribute table with each class's pixels and, where known, its area."""
     columns = [Column("Count", "PixelCount", [int(n) for n in sizes.pixels])]
     if sizes.areas is not None:
         columns.append(Column("Area_m2", "Generic", [float(area) for area in sizes.areas]))

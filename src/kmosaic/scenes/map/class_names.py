@@ -1,4 +1,4 @@
-"""Names for classes given by hand: a CSV table with a class and a name in each line."""
+"""Names of classes from a CSV table with a class and a name in each line."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def read_class_names(path: str | os.PathLike[str], values: tuple[int, ...]) -> t
     if text.lstrip().startswith("{"):
         return read_names(path, len(values))
     names = dict.fromkeys(values, "")
-    seen: set[int] = set()
+    named: set[int] = set()
     for number, value, name in _lines(text, path):
-        if value not in names or value in seen:
-            which = "named twice" if value in seen else f"not one of {values[0]} to {values[-1]}"
+        if value not in names or value in named:
+            which = "named twice" if value in named else f"not one of {values[0]} to {values[-1]}"
             raise DataError(f"{path}: line {number}: class {value} is {which}; name each class once")
-        seen.add(value)
+        named.add(value)
         names[value] = name
     return tuple(names.values())
 

@@ -1,4 +1,4 @@
-"""Labels of a scene's pixels, strip by strip: the nearest class of each, and how far it is from it."""
+"""The classifier: the nearest classes of a strip's pixels, and the distances to their centres."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from kmosaic.scenes.scaling import Scaling
     from kmosaic.scenes.scene import Strip
 
-MISSING = -1
-"""The label of a pixel that is missing."""
+MISSING_LABEL = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +36,7 @@ class TwoNearest:
 
 @dataclass(frozen=True, eq=False)
 class Classifier:
-    """Classes to put pixels in: ``centers``, float64 (n_classes, n_bands), in units of ``scaling``."""
+    """A nearest-centre classifier: ``centers``, float64 (n_classes, n_bands), are in units of ``scaling``."""
 
     centers: NDArray[np.float64]
     scaling: Scaling
@@ -46,11 +45,11 @@ class Classifier:
     def label(self, strip: Strip) -> NDArray[np.int32]:
         """Return each pixel's nearest class, decided exactly, -1 where it is missing: (n_lines, width).
 
-        Of several classes that are equally near it is the lowest.
+        Ties go to the lowest class.
         """
-        return _spread(self._nearest(self.scaling.rows(strip.pixels())), strip, MISSING)
+        return _as_lines(self._nearest(self.scaling.rows(strip.pixels())), strip, MISSING_LABEL)
 
-    def label_twice(self, strip: Strip) -> TwoNearest:
+    def two_nearest(self, strip: Strip) -> TwoNearest:
         """Return the two nearest classes of each pixel, and the distances to their centres.
 
         Raises
@@ -65,16 +64,19 @@ class Classifier:
         if len(rows) == 0:
             second, squares = np.empty(0, np.int32), np.empty((0, 2))
         else:
-            found = engines.nearest_rows(rows, self.centers, 2, engines.resolve_n_threads(self.n_threads))
-            # Where float64 cannot tell the two apart, the exact decision may be the other one.
-            second = np.where(found.indices[:, 0] == nearest, found.indices[:, 1], found.indices[:, 0])
-            squares = found.squared_distances
+            neighbours = engines.nearest_rows(
+                rows, self.centers, 2, engines.resolve_n_threads(self.n_threads)
+            )
+            # Where both distances are equal in float64, the exact decision may be the second neighbour.
+            first, last = neighbours.indices.T
+            second = np.where(first == nearest, last, first)
+            squares = neighbours.squared_distances
         distances = np.sqrt(squares).astype(np.float32)
         return TwoNearest(
-            _spread(nearest, strip, MISSING),
-            _spread(second, strip, MISSING),
-            _spread(distances[:, 0], strip, math.nan),
-            _spread(distances[:, 1], strip, math.nan),
+            _as_lines(nearest, strip, MISSING_LABEL),
+            _as_lines(second, strip, MISSING_LABEL),
+            _as_lines(distances[:, 0], strip, math.nan),
+            _as_lines(distances[:, 1], strip, math.nan),
         )
 
     def _nearest(self, rows: NDArray[Any]) -> NDArray[np.int32]:
@@ -83,11 +85,11 @@ class Classifier:
         return engines.nearest_centers(rows, self.centers, n_threads=self.n_threads)
 
 
-def _spread(of_pixels: NDArray[Any], strip: Strip, missing: float) -> NDArray[Any]:
-    """What is known of the pixels that are present, as lines of all pixels."""
+def _as_lines(pixel_values: NDArray[Any], strip: Strip, missing: float) -> NDArray[Any]:
+    """A value for each valid pixel, as lines of all pixels with ``missing`` in the others."""
     shape = strip.values.shape[:2]
     if strip.valid is None:
-        return of_pixels.reshape(shape)
-    lines = np.full(shape, missing, of_pixels.dtype)
-    lines[strip.valid] = of_pixels
+        return pixel_values.reshape(shape)
+    lines = np.full(shape, missing, pixel_values.dtype)
+    lines[strip.valid] = pixel_values
     return lines

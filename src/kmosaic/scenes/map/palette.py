@@ -62,7 +62,7 @@ def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
 def ground_colours(
     centers: NDArray[np.float64], sizes: NDArray[np.int64], rgb: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Return each class about as it looks in three bands: (n_classes, 3) uint8.
+    """Return each class in about its natural colour in three bands: (n_classes, 3) uint8.
 
     ``centers`` is (n_classes, n_bands) in the bands' own units, ``sizes`` (n_classes,) how many pixels each
     has, ``rgb`` the bands' indices. Each band is stretched so that the mean of all pixels is the middle
@@ -89,27 +89,27 @@ def _apart(colours: NDArray[np.uint8], order: NDArray[np.intp]) -> NDArray[np.ui
     """Colours moved as little as keeps each two apart; the first in ``order`` stay as they are."""
     gap = _MIN_GAP
     while (moved := _moved_by(colours, order, gap)) is None:
-        gap *= 0.8  # more colours than there is room for so far apart
+        gap *= 0.8  # there are not enough colours so far apart
     return moved
 
 
 def _moved_by(colours: NDArray[np.uint8], order: NDArray[np.intp], gap: float) -> NDArray[np.uint8] | None:
     """The colours, each two at least ``gap`` apart; None where that leaves no colour for one."""
     grid = _grid(_FINE_STEPS)
-    seen_grid, seen = _seen(grid), _seen(colours)
+    grid_views, views = _views(grid), _views(colours)
     free = np.ones(len(grid), dtype=np.bool_)
     moved = colours.copy()
     placed: list[int] = []
     for at in order:
-        if placed and _gaps(seen[:, placed], seen[:, at]).min() < gap**2:
+        if placed and _gaps(views[:, placed], views[:, at]).min() < gap**2:
             if not free.any():
                 return None
             # As people of normal sight see it.
-            away = ((seen_grid[0] - seen[0, at]) ** 2).sum(axis=-1).round(9)
+            away = ((grid_views[0] - views[0, at]) ** 2).sum(axis=-1).round(9)
             nearest = int(np.where(free, away, np.inf).argmin())
-            moved[at], seen[:, at] = grid[nearest], seen_grid[:, nearest]
+            moved[at], views[:, at] = grid[nearest], grid_views[:, nearest]
         placed.append(int(at))
-        free &= _gaps(seen_grid, seen[:, at]) >= gap**2
+        free &= _gaps(grid_views, views[:, at]) >= gap**2
     return moved
 
 
@@ -118,15 +118,15 @@ def _palette() -> NDArray[np.uint8]:
     first = np.array([_parsed(colour) for colour in _FIRST], np.uint8)
     grid = _grid(_STEPS)
     # Nearly black and nearly white are what surrounds a map.
-    lightness = _seen(grid)[0, :, 0]
+    lightness = _views(grid)[0, :, 0]
     candidates = grid[(lightness > _DARKEST) & (lightness < _LIGHTEST)]
-    seen, seen_first = _seen(candidates), _seen(first)
-    gaps = np.min([_gaps(seen, colour) for colour in np.swapaxes(seen_first, 0, 1)], axis=0)
+    views, first_views = _views(candidates), _views(first)
+    gaps = np.min([_gaps(views, colour) for colour in np.swapaxes(first_views, 0, 1)], axis=0)
     chosen = list(first)
     while len(chosen) < _MAX:
         farthest = int(gaps.argmax())
         chosen.append(candidates[farthest])
-        gaps = np.minimum(gaps, _gaps(seen, seen[:, farthest]))
+        gaps = np.minimum(gaps, _gaps(views, views[:, farthest]))
     return np.array(chosen)
 
 
@@ -139,16 +139,16 @@ def _parsed(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour[1:]))
 
 
-def _seen(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Colours (n, 3) as each sight has them, in Oklab: (n_sights, n, 3)."""
+def _views(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Colours (n, 3) as each of the three sights perceives them, in Oklab: (n_sights, n, 3)."""
     share = colours / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     sighted = np.clip(np.einsum("sij,nj->sni", _SIGHTS, linear), 0.0, None)
     return np.asarray(np.cbrt(sighted @ _CONES.T) @ _OKLAB.T)
 
 
-def _gaps(seen: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.float64]:
+def _gaps(views: NDArray[np.float64], colour: NDArray[np.float64]) -> NDArray[np.float64]:
     """How far each is from one colour (n_sights, 3), to the sight that has them nearest: squared, (n,)."""
     # Rounded: the last bits of a cube root differ between machines, and the choice must not.
-    squares: NDArray[np.float64] = ((seen - colour[:, None]) ** 2).sum(axis=-1).min(axis=0)
+    squares: NDArray[np.float64] = ((views - colour[:, None]) ** 2).sum(axis=-1).min(axis=0)
     return squares.round(9)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.io.gdal_env import gdal_at_work, load_rasterio
-from kmosaic.scenes.map.classifier import MISSING
+from kmosaic.scenes.io.gdal_env import gdal_env, load_rasterio
+from kmosaic.scenes.map.classifier import MISSING_LABEL
 
 LARGEST_WINDOW = 15
 """The largest window of a majority filter: its 225 pixels are counted in bytes."""
@@ -50,7 +50,7 @@ def majority_filter(labels: NDArray[np.int32], size: int) -> NDArray[np.int32]:
         np.copyto(winner, np.int32(label), where=counts > most)
         np.copyto(winner, labels, where=(counts == most) & (counts > 0))
         np.maximum(most, counts, out=most)
-    winner[labels == MISSING] = MISSING
+    winner[labels == MISSING_LABEL] = MISSING_LABEL
     return winner
 
 
@@ -107,6 +107,6 @@ def sieve(coded: NDArray[Any], least: int) -> None:
         return  # no patch has as many, and GDAL would refuse
     from rasterio.features import sieve as gdal_sieve
 
-    with gdal_at_work("the map cannot be sieved", network=False):
+    with gdal_env("the map cannot be sieved", network=False):
         sieved = gdal_sieve(coded, size=least, mask=coded != 0, connectivity=4)
     np.copyto(coded, sieved, where=coded != 0)

@@ -1,42 +1,41 @@
-"""A scene's strips, read and worked on by a Dask cluster's workers."""
+"""A scene's strips, read and processed by a Dask cluster's workers."""
 
 from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.engines import Block
 from kmosaic.engines.dask.blocks import applied, errors_travel, given
-from kmosaic.engines.dask.cluster import check_workers, gathered, in_lots, load_distributed, n_slots
-from kmosaic.scenes.passes.gathering import G, Progress, few_pixels, no_pixel
-from kmosaic.scenes.passes.strip_work import StripDone, StripWork, unpacked
+from kmosaic.engines.dask.cluster import check_workers, in_lots, merged_in_tree, n_slots
+from kmosaic.scenes.passes.accumulators import A, Progress, no_pixel, pixel_batches
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene, Strip
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-# Strips depend on the scene alone, so that the number of workers changes no bit of a fit. More bytes than the
-# most would crowd a worker's memory; with fewer than the least, a scheduler's time for each task would show.
+T = TypeVar("T")
+
+# Strips depend on the scene alone, so that the number of workers changes no bit of a fit. Larger strips would
+# crowd a worker's memory; smaller ones would make the scheduler's time per task noticeable.
 _STRIPS = 64
 _MIN_BYTES = 8 << 20
 _MAX_BYTES = 128 << 20
 _MAX_BLOCK_BYTES = 512 << 20
-_LABEL_LOTS_A_SLOT = 2
-_MERGED_TOGETHER = 16
+_LABEL_LOTS_PER_SLOT = 2
 
 _opened = threading.local()
 
 
 class SceneStrips:
-    """A scene's present pixels, scaled, as workers read them: a ``Source`` of ``DaskBlocks``.
+    """A scene's valid pixels, scaled, as workers read them: a ``Source`` of ``DaskBlocks``.
 
     The scene is sent by pickling, so its files must be readable by the same paths on all workers.
     """
@@ -52,7 +51,7 @@ class SceneStrips:
         self.n_bytes = scene.grid.n_pixels * (self.n_features * self.dtype.itemsize + 1)
 
     def lines_of(self, n_blocks: int) -> int:
-        """How many lines the first blocks go over."""
+        """Return how many lines the first blocks have."""
         return min(n_blocks * self._n_lines, self._scene.grid.height)
 
     def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
@@ -76,27 +75,24 @@ def lines_of_strip(scene: Scene) -> int:
     return min(max(n_lines, 1), scene.grid.height)
 
 
-def strips_by_workers(client: Client, scene: Scene, work: StripWork, n_lines: int) -> Iterator[StripDone]:
-    """Yield what is found of a scene's strips of ``n_lines`` lines, from top to bottom, by workers.
+def strips_by_workers(client: Client, scene: Scene, task: Callable[[Strip], T], n_lines: int) -> Iterator[T]:
+    """Yield the result of ``task`` for each strip of ``n_lines`` lines, from top to bottom, run by workers.
 
-    No more are held than a few for each thread of the cluster.
+    Only a few results per thread of the cluster exist at a time.
     """
     check_workers(client)
     tops = range(0, scene.grid.height, n_lines)
-    # Strips are what runs side by side.
-    alone = replace(work, classifier=replace(work.classifier, n_threads=1))
-    sent = client.submit(given, (_Opener(scene), alone), pure=False)
+    sent = client.submit(given, (_Opener(scene), task), pure=False)
 
     def submit(numbers: range) -> list[Future]:
         some = [tops[number] for number in numbers]
-        return list(client.map(partial(_done, n_lines), some, [sent] * len(some), pure=False))
+        return list(client.map(partial(_result, n_lines), some, [sent] * len(some), pure=False))
 
-    for done in in_lots(client, len(tops), _LABEL_LOTS_A_SLOT * n_slots(client), submit):
-        yield unpacked(done)
+    return in_lots(client, len(tops), _LABEL_LOTS_PER_SLOT * n_slots(client), submit)
 
 
 class StripPasses:
-    """The pixels, strip by strip, read and added up by workers: ``Passes``."""
+    """Passes in which workers read and accumulate strips: ``Passes``."""
 
     def __init__(self, client: Client, scene: Scene, progress: Progress | None) -> None:
         check_workers(client)
@@ -107,37 +103,32 @@ class StripPasses:
         self._opener = client.submit(given, _Opener(scene), pure=False)
 
     def origin(self) -> NDArray[np.float64]:
-        """See ``Passes``. It is read here: mostly the first lines have it."""
+        """See ``Passes``. Read here: usually the first lines have a valid pixel."""
         height, n_lines = self._scene.grid.height, min(self._n_lines, self._scene.block_height)
         for top in range(0, height, n_lines):
-            for pixels in few_pixels(self._scene.read(top, min(n_lines, height - top))):
+            for pixels in pixel_batches(self._scene.read(top, min(n_lines, height - top))):
                 first: NDArray[np.float64] = pixels[0].astype(np.float64)
                 return first
         raise no_pixel(self._scene)
 
-    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
+    def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
         """See ``Passes``."""
-        height = self._scene.grid.height
-        tops = range(0, height, self._n_lines)
+        tops = range(0, self._scene.grid.height, self._n_lines)
         sent = self._client.submit(given, empty, pure=False)
         shared = [[entry] * len(tops) for entry in (self._opener, sent)]
-        level = self._client.map(partial(_gathered, self._n_lines), tops, *shared, pure=False)
-        watched, together = level, 1
-        while len(level) > 1:
-            groups = [level[i : i + _MERGED_TOGETHER] for i in range(0, len(level), _MERGED_TOGETHER)]
-            level = self._client.map(_merged, groups, pure=False)
-            if together == 1:  # what strips came to need not be kept
-                watched, together = level, _MERGED_TOGETHER
-        if self._progress is not None:
-            as_completed = load_distributed().as_completed
-            for n_done, _ in enumerate(as_completed(watched, loop=self._client.loop), 1):
-                n_lines = min(n_done * together * self._n_lines, height)
-                self._progress(number * height + n_lines, n_passes * height)
-        found, total = gathered(self._client, level)[0]
-        if not found:
+        strips = self._client.map(partial(_accumulated, self._n_lines), tops, *shared, pure=False)
+        not_empty, total = merged_in_tree(
+            self._client, strips, _merged, partial(self._report, n_passes, number) if self._progress else None
+        )
+        if not not_empty:
             raise no_pixel(self._scene)
-        result: G = total
+        result: A = total
         return result
+
+    def _report(self, n_passes: int, number: int, n_strips: int) -> None:
+        assert self._progress is not None
+        height = self._scene.grid.height
+        self._progress(number * height + min(n_strips * self._n_lines, height), n_passes * height)
 
 
 class _Opener:
@@ -175,23 +166,23 @@ def _block_of(n_lines: int, scaling: Scaling, top: int, step: Any, opener: _Open
 
 
 @errors_travel
-def _done(n_lines: int, top: int, sent: tuple[_Opener, StripWork]) -> StripDone:
-    opener, work = sent
-    return work.packed(work.of(opener.read(top, n_lines)))
+def _result(n_lines: int, top: int, sent: tuple[_Opener, Callable[[Strip], T]]) -> T:
+    opener, task = sent
+    return task(opener.read(top, n_lines))
 
 
 @errors_travel
-def _gathered(n_lines: int, top: int, opener: _Opener, empty: G) -> tuple[bool, G]:
-    """Whether the strip has pixels, and all of them."""
-    found, total = False, copy.deepcopy(empty)  # which the worker gives to other tasks, too
-    for pixels in few_pixels(opener.read(top, n_lines)):
-        found = True
+def _accumulated(n_lines: int, top: int, opener: _Opener, empty: A) -> tuple[bool, A]:
+    """Whether the strip has valid pixels, and their accumulator."""
+    not_empty, total = False, copy.deepcopy(empty)  # other tasks on this worker get the same object
+    for pixels in pixel_batches(opener.read(top, n_lines)):
+        not_empty = True
         total.add(pixels)
-    return found, total
+    return not_empty, total
 
 
-def _merged(parts: Sequence[tuple[bool, G]]) -> tuple[bool, G]:
+def _merged(parts: Sequence[tuple[bool, A]]) -> tuple[bool, A]:
     total = copy.deepcopy(parts[0][1])  # a result that may be asked for again
     for _, part in parts[1:]:
         total.merge(part)
-    return any(found for found, _ in parts), total
+    return any(not_empty for not_empty, _ in parts), total

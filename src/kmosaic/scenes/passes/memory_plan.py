@@ -1,4 +1,4 @@
-"""How a scene is gone through within a cap on memory."""
+"""The memory plan of a fit: strip height, and which per-pixel arrays fit into the memory budget."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from dataclasses import dataclass
 import psutil
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.passes.pixels import PIXELS_AT_A_TIME
+from kmosaic.scenes.passes.pixels import PIXELS_PER_BLOCK
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene
 
-_STRIP_PIXELS = 1 << 20  # more than this at a time makes nothing faster
-_FEW_PIXELS = 1 << 16
-# Measured, a pixel, besides its row: k-means++ and the steps after it; labels, bounds and moves of Lloyd's
-# algorithm.
+_STRIP_PIXELS = 1 << 20  # larger strips are not faster
+_SMALL_STRIP_PIXELS = 1 << 16
+# Measured per pixel, besides its row: k-means++ and the steps after it; labels, bounds and label changes of
+# Lloyd's algorithm.
 _SEEDING_BYTES = 72
 _BOUND_BYTES = 10
-_NARROW = 32  # with more bands, the engine also keeps codes and PCA codes of rows
-_WORK_BYTES = 16  # its labels, before and after, and its place among those present
-_BYTE = 255
-UNSTEADY = 3 << 20  # what a process takes at the outset differs by as much from run to run
-_SPARE = 4 << 20  # reading is seen to take 10 to 20 MB less than it may
+_LOW_DIM_BANDS = 32  # with more bands, the engine also keeps quantised rows and PCA codes
+_WORK_BYTES = 16  # a pixel's old and new label, and its position among the valid pixels
+_MAX_BYTE_LABELS = 255
+START_VARIATION = 3 << 20  # the memory of a process at its start differs by this much from run to run
+_SPARE = 4 << 20  # measured: reading takes 10 to 20 MB less than its upper bound
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How many lines a strip has, and for what of all pixels there is room.
+class MemoryPlan:
+    """Strip height, and which per-pixel arrays fit into the memory budget.
 
-    For a byte or two of each for its label; for their rows; and for rows, labels and bounds together.
+    ``holds_labels`` is for labels of a byte or two alone, ``holds_rows`` for rows, and ``holds_bounds`` for
+    rows, labels and bounds together.
     """
 
     n_lines: int
@@ -39,14 +40,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Needs:
-    """What a fit needs besides the scene: pixels drawn to start from, and clusters."""
+    """Sizes of a fit besides the scene's: pixels drawn for seeding, and clusters."""
 
     n_drawn: int
     n_clusters: int
 
 
-def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -> Plan:
-    """Plan a fit; a ``cap`` of None is half of the memory that is free.
+def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -> MemoryPlan:
+    """MemoryPlan a fit; a ``cap`` of None is half of the memory that is free.
 
     Raises
     ------
@@ -54,37 +55,37 @@ def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -
         Where the cap, in bytes for the whole process, is too small to go through the scene line by line.
     """
     if cap is None:
-        cap = _resident() + psutil.virtual_memory().available // 2
+        cap = resident_bytes() + psutil.virtual_memory().available // 2
     plan = _plan(scene, scaling, needs, cap, _STRIP_PIXELS)
-    if not plan.holds_rows:  # there may be room for all where strips take less
-        low = _plan(scene, scaling, needs, cap, _FEW_PIXELS)
+    if not plan.holds_rows:  # rows may fit beside smaller strips
+        low = _plan(scene, scaling, needs, cap, _SMALL_STRIP_PIXELS)
         plan = low if low.holds_rows else plan
     return plan
 
 
-def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: int) -> Plan:
+def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: int) -> MemoryPlan:
     n_pixels, n_drawn = scene.grid.n_pixels, min(needs.n_drawn, scene.grid.n_pixels)
     stored = scene.dtype.itemsize * len(scene.bands)
     row = scaling.dtype(scene.dtype).itemsize * len(scene.bands)
-    fixed = _resident() + scene.overhead_bytes(scene.block_height) + _SPARE
-    wide = 0 if len(scene.bands) <= _NARROW else 64 + 2 * len(scene.bands)
+    fixed = resident_bytes() + scene.overhead_bytes(scene.block_height) + _SPARE
+    wide = 0 if len(scene.bands) <= _LOW_DIM_BANDS else 64 + 2 * len(scene.bands)
     seeding = n_drawn * (2 * row + _SEEDING_BYTES + wide)
-    line = scene.grid.width * 2 * (stored + 1)  # of two strips
+    line = scene.grid.width * 2 * (stored + 1)  # in two strips: one is read while the other is used
     work = stored + row + _WORK_BYTES + (0 if scaling.method == "none" else 16 * len(scene.bands))
     least = fixed + seeding + line + scene.grid.width * work
     if cap < least:
         raise DataError(
-            f"a memory of {megabytes(cap)} is too small for {scene.name}; {megabytes(least + UNSTEADY)} is "
-            "the least that works"
+            f"a memory of {megabytes(cap)} is too small for {scene.name}; "
+            f"{megabytes(least + START_VARIATION)} is the least that works"
         )
-    room = cap - fixed - seeding
-    most_work = PIXELS_AT_A_TIME * work  # of a part of a strip
-    most = max(room // (line + scene.grid.width * work), (room - most_work) // line)
-    n_lines = _lines(scene, most, strip_pixels)
-    reading = n_lines * line + min(n_lines * scene.grid.width * work, most_work)
-    labels = n_pixels * (1 if needs.n_clusters <= _BYTE else 2)
+    free = cap - fixed - seeding
+    max_work = PIXELS_PER_BLOCK * work
+    max_lines = max(free // (line + scene.grid.width * work), (free - max_work) // line)
+    n_lines = _lines(scene, max_lines, strip_pixels)
+    reading = n_lines * line + min(n_lines * scene.grid.width * work, max_work)
+    labels = n_pixels * (1 if needs.n_clusters <= _MAX_BYTE_LABELS else 2)
     rows = fixed + n_pixels * row + n_pixels // 8
-    return Plan(
+    return MemoryPlan(
         n_lines,
         holds_labels=fixed + reading + max(seeding, labels) <= cap,
         holds_rows=rows + max(reading, seeding, labels) <= cap,
@@ -92,14 +93,15 @@ def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: 
     )
 
 
-def _lines(scene: Scene, most: int, strip_pixels: int) -> int:
-    """Whole blocks of lines, about as many as ``strip_pixels`` are, where memory allows."""
-    most = min(most, scene.grid.height, max(1, strip_pixels // scene.grid.width, scene.block_height))
-    return max(1, most // scene.block_height * scene.block_height or most)
+def _lines(scene: Scene, max_lines: int, strip_pixels: int) -> int:
+    """Whole blocks of lines of about ``strip_pixels`` in all, where memory allows."""
+    wanted = max(1, strip_pixels // scene.grid.width, scene.block_height)
+    n_lines = min(max_lines, scene.grid.height, wanted)
+    return max(1, n_lines // scene.block_height * scene.block_height or n_lines)
 
 
-def _resident() -> int:
-    """What the process takes now."""
+def resident_bytes() -> int:
+    """Return the resident memory of this process."""
     return int(psutil.Process().memory_info().rss)
 
 

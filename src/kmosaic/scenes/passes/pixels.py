@@ -1,4 +1,4 @@
-"""A scene's pixels as blocks of rows, within a cap on memory."""
+"""A scene's pixels as blocks of rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 OnPass = Callable[[int, int], None]
 """Called with the lines read in this pass, and all there are."""
 
-PIXELS_AT_A_TIME = 1 << 20
-"""Of a block: their labels stay in cache until they are summed."""
+PIXELS_PER_BLOCK = 1 << 20
+"""Few enough that a block's labels stay in cache until they are summed."""
 
 
 class StripReader:
@@ -58,7 +58,7 @@ class StripReader:
 
 
 class ScenePixels:
-    """A scene's present pixels, read anew each time they are gone through: ``Blocks``.
+    """A scene's valid pixels, read again in every pass: ``Blocks``.
 
     A pixel's position is line * width + column. Rows are the pixels' scaled values.
     """
@@ -72,7 +72,7 @@ class ScenePixels:
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``."""
         for strip in self._reader.strips():
-            n_lines = max(1, PIXELS_AT_A_TIME // strip.values.shape[1])
+            n_lines = max(1, PIXELS_PER_BLOCK // strip.values.shape[1])
             for line in range(0, len(strip.values), n_lines):
                 yield task(self._block(strip, slice(line, line + n_lines)))
 
@@ -84,7 +84,7 @@ class ScenePixels:
 
 
 class HeldPixels:
-    """The same pixels, held in memory: ``Blocks``.
+    """A scene's valid pixels, kept in memory: ``Blocks``.
 
     Parameters
     ----------
@@ -97,55 +97,55 @@ class HeldPixels:
         self.dtype = pixels.dtype
         rows = np.empty((n_positions, self.n_features), self.dtype)
         n_rows = 0
-        marks = _Marks()
+        valid = _PackedMask()
 
         def hold(block: Block) -> None:
             nonlocal n_rows
             rows[n_rows : n_rows + len(block.rows)] = block.rows
             n_rows += len(block.rows)
-            marks.add(np.ones(block.n_positions, bool) if block.present is None else block.present)
+            valid.add(np.ones(block.n_positions, bool) if block.present is None else block.present)
 
         for _ in pixels.map(hold):
             pass
         self.rows: Rows = rows[:n_rows]
         self._n_positions = n_positions
-        self._marks = None if n_rows == n_positions else marks
+        self._valid = None if n_rows == n_positions else valid
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``."""
         n_rows = 0
-        for first in range(0, self._n_positions, PIXELS_AT_A_TIME):
-            n_positions = min(PIXELS_AT_A_TIME, self._n_positions - first)
-            present = None if self._marks is None else self._marks.of(first, n_positions)
+        for first in range(0, self._n_positions, PIXELS_PER_BLOCK):
+            n_positions = min(PIXELS_PER_BLOCK, self._n_positions - first)
+            present = None if self._valid is None else self._valid.unpacked(first, n_positions)
             n = n_positions if present is None else int(np.count_nonzero(present))
             yield task(Block(self.rows[n_rows : n_rows + n], first, present))
             n_rows += n
 
 
-class _Marks:
-    """Which pixels are present, in a bit each."""
+class _PackedMask:
+    """A mask of valid pixels, one bit per pixel."""
 
     def __init__(self) -> None:
         self._packed: list[NDArray[np.uint8]] = []
         self._waiting = np.empty(0, bool)
 
     def add(self, present: NDArray[np.bool_]) -> None:
-        """Those of the next pixels."""
+        """Append the mask of the next pixels."""
         self._waiting = np.concatenate([self._waiting, present])
-        while len(self._waiting) >= PIXELS_AT_A_TIME:
-            self._packed.append(np.packbits(self._waiting[:PIXELS_AT_A_TIME]))
-            self._waiting = self._waiting[PIXELS_AT_A_TIME:]
+        while len(self._waiting) >= PIXELS_PER_BLOCK:
+            self._packed.append(np.packbits(self._waiting[:PIXELS_PER_BLOCK]))
+            self._waiting = self._waiting[PIXELS_PER_BLOCK:]
 
-    def of(self, first: int, n: int) -> NDArray[np.bool_]:
-        """Those of ``PIXELS_AT_A_TIME`` pixels, or of the last."""
-        number = first // PIXELS_AT_A_TIME
+    def unpacked(self, first: int, n: int) -> NDArray[np.bool_]:
+        """Return the mask of a block of ``PIXELS_PER_BLOCK`` pixels, or of the last block."""
+        number = first // PIXELS_PER_BLOCK
         if number == len(self._packed):
             return self._waiting
         return np.unpackbits(self._packed[number], count=n).view(bool)
 
 
 class RowPixels:
-    """Pixels that were drawn, all in one block: ``Blocks``."""
+    """Sampled pixels, all in one block: ``Blocks``."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows

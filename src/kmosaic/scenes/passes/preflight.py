@@ -1,4 +1,4 @@
-"""Whether there is room for what is made of a scene, asked before anything is read: a few bytes can declare a
+"""The preflight check of memory and disk space, before anything is read: a file of a few bytes can declare a
 scene of any size."""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from kmosaic.errors import DataError, OutputError
 from kmosaic.scenes.passes.memory_plan import megabytes
 from kmosaic.scenes.scene import Scene
 
-# Deflate never makes data smaller than this: it copies at most 258 bytes by two bits.
-_MAX_DEFLATED = 1032
+# Deflate copies at most 258 bytes by two bits.
+_MAX_DEFLATE_RATIO = 1032
 _LARGE_PIXELS = 10**10  # half a minute an iteration, where there are four bands: see docs/measurements/
 
 
@@ -29,7 +29,7 @@ class Output:
     pixel_bytes: int
 
 
-def check_room(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None:
+def check_space(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None:
     """Refuse what certainly does not fit: ``held_bytes`` a pixel in memory, and outputs on their disks.
 
     Raises
@@ -37,7 +37,7 @@ def check_room(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None
     DataError
         Where less memory is free than is to be held.
     OutputError
-        Where a disk has no room for an output, however well that is compressed.
+        Where a disk has too little space for an output, however well that is compressed.
 
     Warns
     -----
@@ -57,7 +57,7 @@ def check_room(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None
     for output in outputs:
         free = shutil.disk_usage(Path(output.path).absolute().parent).free
         written += output.pixel_bytes * grid.n_pixels
-        least = output.pixel_bytes * grid.n_pixels // _MAX_DEFLATED
+        least = output.pixel_bytes * grid.n_pixels // _MAX_DEFLATE_RATIO
         if least > free:
             raise OutputError(
                 f"{size}; {output.path} would take {megabytes(least)} at the very least, and its disk has "
@@ -65,8 +65,8 @@ def check_room(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None
             )
     if grid.n_pixels > _LARGE_PIXELS:
         read = grid.n_pixels * len(scene.bands) * scene.dtype.itemsize
-        told = f", and what is written takes up to {_gigabytes(written)}" if written else ""
-        warnings.warn(f"{size}: every pass goes over {_gigabytes(read)}{told}", stacklevel=2)
+        outputs_take = f", and outputs take up to {_gigabytes(written)}" if written else ""
+        warnings.warn(f"{size}: every pass reads {_gigabytes(read)}{outputs_take}", stacklevel=2)
 
 
 def _gigabytes(n_bytes: int) -> str:

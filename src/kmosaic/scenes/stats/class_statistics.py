@@ -1,6 +1,6 @@
 """Statistics of a scene's classes: sizes, areas, means, deviations, and how far they are apart.
 
-They are gathered strip by strip. Sums of integer values are exact, so no way of cutting the scene changes a
+Strips are added one by one. Sums of integer values are exact, so no way of cutting the scene changes a
 bit; of others they are added up in groups of lines that are always the same.
 """
 
@@ -20,7 +20,7 @@ from kmosaic.scenes.stats.separability import ROUNDING_VARIANCE, jeffries_matusi
 GROUP_LINES = 16
 """Lines that are added up together: strips have to begin and end at multiples of it."""
 
-# In so many pixels the products of two 16-bit values sum to at most 2**53, and float64 adds them exactly.
+# Products of two 16-bit values of this number of pixels sum to at most 2**53, which float64 adds exactly.
 _MAX_PIXELS = 1 << 21
 # So many of these sums fit int64.
 _MAX_SUMS = 1 << 9
@@ -40,13 +40,13 @@ class ClassSizes:
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """Each class's share of the pixels that are present; 0 where none is."""
+        """Each class's share of the valid pixels; 0 where there are none."""
         return self.pixels / max(int(self.pixels.sum()), 1)
 
 
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """What the pixels of each class are like.
+    """Means, covariances and separability of classes.
 
     ``means`` is float64 (n_classes, n_bands) in the bands' own units, ``covariances`` float64 (n_classes,
     n_bands, n_bands), divided by the number of pixels; both are NaN for a class without pixels.
@@ -66,7 +66,7 @@ class ClassStatistics:
 
     @property
     def nearest(self) -> tuple[int | None, ...]:
-        """The class that each is told apart from least well; None where that is not known."""
+        """The class with the smallest separability from each class; None where that is not known."""
         others = np.where(np.eye(len(self.means), dtype=bool), np.nan, self.separability)
         return tuple(None if np.isnan(row).all() else int(np.nanargmin(row)) for row in others)
 
@@ -84,12 +84,12 @@ class ClassStatistics:
 
 
 class SizeCount:
-    """Counts the pixels of each of ``n_classes``, and what they cover."""
+    """Counts the pixels of each of ``n_classes``, and adds up their areas."""
 
     def __init__(self, n_classes: int, areas: PixelAreas | None) -> None:
         self._areas = areas
         self._pixels = np.zeros(n_classes + 1, np.int64)
-        self._ground = np.zeros(n_classes + 1)
+        self._class_areas = np.zeros(n_classes + 1)
 
     def add(self, top: int, labels: NDArray[np.int32]) -> None:
         """Count lines from ``top`` on; ``labels`` is (n_lines, width), -1 where a pixel is in no class."""
@@ -98,19 +98,19 @@ class SizeCount:
             flat = lines.ravel() + 1
             self._pixels += np.bincount(flat, minlength=len(self._pixels))
             if self._areas is not None and self._areas.constant is None:
-                ground = np.broadcast_to(self._areas.of_lines(top + start, len(lines)), lines.shape)
-                self._ground += np.bincount(flat, ground.ravel(), minlength=len(self._pixels))
+                pixel_areas = np.broadcast_to(self._areas.of_lines(top + start, len(lines)), lines.shape)
+                self._class_areas += np.bincount(flat, pixel_areas.ravel(), minlength=len(self._pixels))
 
     def sizes(self) -> ClassSizes:
         """Return what was counted."""
         pixels = self._pixels[1:].copy()
-        return ClassSizes(pixels, int(self._pixels[0]), self._sizes_on_the_ground(pixels))
+        return ClassSizes(pixels, int(self._pixels[0]), self._areas_of(pixels))
 
-    def _sizes_on_the_ground(self, pixels: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    def _areas_of(self, pixels: NDArray[np.int64]) -> NDArray[np.float64] | None:
         if self._areas is None:
             return None
         constant = self._areas.constant
-        return self._ground[1:].copy() if constant is None else pixels.astype(np.float64) * constant
+        return self._class_areas[1:].copy() if constant is None else pixels.astype(np.float64) * constant
 
 
 class ClassSums:
@@ -148,11 +148,11 @@ class ClassSums:
     def parts(self, values: NDArray[Any], labels: NDArray[np.int32]) -> list[ClassSums]:
         """Return sums of the lines, to be merged in their order: to the bits of adding the lines."""
         step = len(labels) if self._integers else GROUP_LINES
-        found = []
+        parts = []
         for start in range(0, len(labels), step):
-            found.append(copy.deepcopy(self))
-            found[-1].add(values[start : start + step], labels[start : start + step])
-        return found
+            parts.append(copy.deepcopy(self))
+            parts[-1].add(values[start : start + step], labels[start : start + step])
+        return parts
 
     def merge(self, other: ClassSums) -> None:
         """Add what another has summed: of floats, in the order of lines."""
@@ -167,7 +167,7 @@ class ClassSums:
             np.add(self._products, other._products, out=self._products)
 
     def are_small(self, n_lines: int, width: int) -> bool:
-        """Whether the ``parts`` of so many lines take less than the lines' values."""
+        """Whether the ``parts`` of ``n_lines`` lines are smaller than the lines' values."""
         n_pixels = (n_lines if self._integers else min(n_lines, GROUP_LINES)) * width
         whole = self._integers or n_pixels <= _MAX_PIXELS  # else they are added up otherwise
         return whole and 8 * (self._values.size + self._products.size) <= n_pixels * self._origins.shape[1]
@@ -225,12 +225,12 @@ def _by_class(pixels: NDArray[Any], labels: NDArray[np.int32]) -> Iterator[tuple
     # 16-bit keys are sorted by radix; what is missing, -1, comes last.
     keys = labels.astype(np.uint16)
     order = np.argsort(keys, kind="stable")
-    present = int(np.count_nonzero(labels >= 0))
-    ordered, found = pixels[order[:present]], keys[order[:present]]
-    starts = np.flatnonzero(np.diff(found, prepend=np.int32(-1)))
-    ends = np.append(starts[1:], present)
+    n_valid = int(np.count_nonzero(labels >= 0))
+    ordered, classes = pixels[order[:n_valid]], keys[order[:n_valid]]
+    starts = np.flatnonzero(np.diff(classes, prepend=np.int32(-1)))
+    ends = np.append(starts[1:], n_valid)
     for start, end in zip(starts, ends[: len(starts)], strict=True):
-        yield int(found[start]), ordered[start:end]
+        yield int(classes[start]), ordered[start:end]
 
 
 def _without_negative_variances(covariances: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.csv_table import write_rows
-from kmosaic.errors import OutputError
-from kmosaic.files import atomic_write
+from kmosaic.files import atomic_write, check_suffix
 from kmosaic.scenes.stats.class_statistics import ClassSizes, ClassStatistics
 
-_SUFFIXES = (".csv", ".json")
+TABLE_SUFFIXES = (".csv", ".json")
 
 
 @dataclass(frozen=True, eq=False)
 class StatisticsTable:
-    """All that is told of the classes of a map.
+    """The statistics of a map's classes, as a table.
 
     ``values``, ``names`` and ``mean_squared_distances`` (in squared scaled units) are one a class;
     ``bands`` are the bands' descriptions, "" where there is none.
@@ -53,10 +52,10 @@ class StatisticsTable:
 
     def rows(self) -> list[list[Any]]:
         """One row a class; what is not known is empty."""
-        found = self.statistics
+        statistics = self.statistics
         apart = [
-            "" if near is None else float(found.separability[label, near])
-            for label, near in enumerate(found.nearest)
+            "" if near is None else float(statistics.separability[label, near])
+            for label, near in enumerate(statistics.nearest)
         ]
         return [
             [
@@ -65,10 +64,10 @@ class StatisticsTable:
                 int(self.sizes.pixels[label]),
                 float(self.sizes.shares[label]),
                 "" if self.sizes.areas is None else float(self.sizes.areas[label]),
-                *_cells(found.means[label]),
-                *_cells(found.deviations[label]),
+                *_cells(statistics.means[label]),
+                *_cells(statistics.deviations[label]),
                 *_cells(self.mean_squared_distances[label : label + 1]),
-                "" if (near := found.nearest[label]) is None else self.values[near],
+                "" if (near := statistics.nearest[label]) is None else self.values[near],
                 apart[label],
             ]
             for label, value in enumerate(self.values)
@@ -76,7 +75,7 @@ class StatisticsTable:
 
     def document(self) -> dict[str, Any]:
         """The same and more as JSON has it: covariances, and the separability of every two classes."""
-        found = self.statistics
+        statistics = self.statistics
         classes = [
             {
                 "class": value,
@@ -84,11 +83,11 @@ class StatisticsTable:
                 "pixels": int(self.sizes.pixels[label]),
                 "share": float(self.sizes.shares[label]),
                 "area_m2": None if self.sizes.areas is None else float(self.sizes.areas[label]),
-                "mean": _numbers(found.means[label]),
-                "deviation": _numbers(found.deviations[label]),
-                "covariance": _numbers(found.covariances[label]),
+                "mean": _numbers(statistics.means[label]),
+                "deviation": _numbers(statistics.deviations[label]),
+                "covariance": _numbers(statistics.covariances[label]),
                 "mean_squared_distance": _numbers(self.mean_squared_distances)[label],
-                "separability": _numbers(found.separability[label]),
+                "separability": _numbers(statistics.separability[label]),
             }
             for label, value in enumerate(self.values)
         ]
@@ -98,18 +97,6 @@ class StatisticsTable:
             "separability": "Jeffries-Matusita distance to each class, in their order, 0 to 2",
             "classes": classes,
         }
-
-
-def check_statistics_name(path: str | os.PathLike[str]) -> None:
-    """Check that ``path`` is a name for a table.
-
-    Raises
-    ------
-    OutputError
-        When it ends in neither .csv nor .json.
-    """
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise OutputError(f"{path} must end in .csv or .json; that says which of them to write")
 
 
 def write_statistics(
@@ -122,7 +109,7 @@ def write_statistics(
     OutputError
         When the suffix is another, or the file exists and ``overwrite`` is false, or cannot be written.
     """
-    check_statistics_name(path)
+    check_suffix(path, TABLE_SUFFIXES)
     if Path(path).suffix.lower() == ".json":
         text = json.dumps(table.document(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     else:

@@ -1,4 +1,4 @@
-"""Means, deviations and counts of bands as they come, strip by strip, without any rounding on the way."""
+"""Exact accumulators of bands' means, deviations and counts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Pixels looked at together: 2^16 whole numbers of up to 2^36 add up to less than 2^53, so exactly in float64.
+# Pixels added at a time: 2^16 whole numbers of up to 2^36 add up to less than 2^53, so exactly in float64.
 PIXELS = 1 << 16
-_LIMB_BITS = 36
+_SLICE_BITS = 36
 # All float64 are whole multiples of 2^-1074.
 _LOWEST_BIT = 1074
 
@@ -29,18 +29,18 @@ class Moments:
 def exact_sum(values: NDArray[np.float64]) -> int:
     """Return the sum of at most ``PIXELS`` values, in units of 2^-1074.
 
-    Each round takes away from every value its nearest multiple of a power of two, 2^36 of which reach the
-    largest: whole numbers that add up exactly. Most values have nothing left after a round or two.
+    Each round subtracts from every value its nearest multiple of a spacing, a power of two chosen such that
+    the multiples are integers of at most 36 bits, which float64 adds exactly. Most values are 0 after two.
     """
     total = 0
     while values.size:
         _, exponent = math.frexp(max(float(values.max()), -float(values.min())))
-        shift = max(exponent - _LIMB_BITS, -_LOWEST_BIT)
-        grid = math.ldexp(1.0, shift)
-        whole = np.rint(values / grid)
+        shift = max(exponent - _SLICE_BITS, -_LOWEST_BIT)
+        spacing = math.ldexp(1.0, shift)
+        whole = np.rint(values / spacing)
         total += int(whole.sum()) << (shift + _LOWEST_BIT)
-        rest = values - whole * grid
-        values = rest[rest != 0]
+        residual = values - whole * spacing
+        values = residual[residual != 0]
     return total
 
 
@@ -59,7 +59,7 @@ class FloatMoments:
         self._varies = [False] * n_bands
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Take in pixels (n, n_bands), 1 to ``PIXELS`` of them, of finite values of at most 1e100."""
+        """Add pixels (n, n_bands), 1 to ``PIXELS`` of them, of finite values of at most 1e100."""
         if self._origin is None:
             self._origin = pixels[0].astype(np.float64)
         self._n += len(pixels)
@@ -71,7 +71,7 @@ class FloatMoments:
             self._squares[band] += exact_sum(np.square(values, out=values))
 
     def merge(self, other: FloatMoments) -> None:
-        """Take in the pixels of another, of the same origin."""
+        """Add the pixels of another, of the same origin."""
         self._n += other._n
         for mine, others in ((self._sums, other._sums), (self._squares, other._squares)):
             mine[:] = [own + more for own, more in zip(mine, others, strict=True)]
@@ -81,14 +81,14 @@ class FloatMoments:
         """Return the moments of each band; there must have been a pixel."""
         assert self._origin is not None
         unit = 1 << _LOWEST_BIT
-        found = []
+        moments = []
         bands = zip(self._origin, self._sums, self._squares, self._varies, strict=True)
         for origin, total, squares, varies in bands:
             mean = Fraction(total, unit * self._n)
             variance = Fraction(squares, unit * self._n) - (mean - Fraction(float(origin))) ** 2
             deviation = math.sqrt(max(0.0, float(variance)))
-            found.append(Moments(float(mean), deviation or (math.ulp(0.0) if varies else 0.0)))
-        return found
+            moments.append(Moments(float(mean), deviation or (math.ulp(0.0) if varies else 0.0)))
+        return moments
 
 
 class IntegerCounts:
@@ -98,22 +98,22 @@ class IntegerCounts:
         self._counts = np.zeros((n_bands, int(np.iinfo(dtype).max) + 1), np.int64)
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Take in pixels (n, n_bands)."""
+        """Add pixels (n, n_bands)."""
         for band, counts in enumerate(self._counts):
             counts += np.bincount(pixels[:, band], minlength=len(counts))
 
     def merge(self, other: IntegerCounts) -> None:
-        """Take in the pixels of another."""
+        """Add the pixels of another."""
         self._counts += other._counts
 
     @property
     def n_pixels(self) -> int:
-        """Pixels taken in."""
+        """Pixels added."""
         return int(self._counts[0].sum())
 
     def moments(self) -> list[Moments]:
         """Return the moments of each band; there must have been a pixel."""
-        found = []
+        moments = []
         for counts in self._counts:
             values = np.flatnonzero(counts).tolist()
             often = counts[values].tolist()
@@ -121,8 +121,8 @@ class IntegerCounts:
             total = sum(value * count for value, count in zip(values, often, strict=True))
             squares = sum(value * value * count for value, count in zip(values, often, strict=True))
             variance = Fraction(n * squares - total * total, n * n)
-            found.append(Moments(float(Fraction(total, n)), math.sqrt(float(variance))))
-        return found
+            moments.append(Moments(float(Fraction(total, n)), math.sqrt(float(variance))))
+        return moments
 
     def at(self, ranks: Sequence[int]) -> list[list[float]]:
         """Return, for each band, its values of these ranks, from 0, in ascending order of value."""

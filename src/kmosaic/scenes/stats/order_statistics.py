@@ -1,4 +1,4 @@
-"""Values of given ranks among all pixels of float bands, exactly, in a few passes and little memory."""
+"""Exact order statistics of float bands, in a few passes and little memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Quantile:
 
 @dataclass
 class _Search:
-    """One value looked for: how its key begins, and its rank among the keys that begin so."""
+    """The search for one value: the known prefix of its key, and its rank among the keys of that prefix."""
 
     band: int
     rank: int
@@ -57,13 +57,13 @@ class Extremes:
         self._highest = np.full(n_bands, -np.inf)
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Take in pixels (n, n_bands), 1 or more."""
+        """Add pixels (n, n_bands), 1 or more."""
         columns = pixels.T  # least and greatest of a column take a tenth of the time of min(axis=0)
         np.minimum(self._lowest, [column.min() for column in columns], out=self._lowest)
         np.maximum(self._highest, [column.max() for column in columns], out=self._highest)
 
     def merge(self, other: Extremes) -> None:
-        """Take in the pixels of another."""
+        """Add the pixels of another."""
         np.minimum(self._lowest, other._lowest, out=self._lowest)
         np.maximum(self._highest, other._highest, out=self._highest)
 
@@ -75,7 +75,7 @@ class Extremes:
 
 
 class DigitCounts:
-    """How often each of some sixteen bits of keys occurs, among keys that begin as ``prefixes`` say.
+    """Counts of the next sixteen bits of keys, among the keys of each of some ``prefixes``.
 
     Parameters
     ----------
@@ -88,23 +88,23 @@ class DigitCounts:
         self._dtype = dtype
         self._unsigned = np.dtype(f"u{dtype.itemsize}")
         self._shift = shift
-        self.of = {prefix: np.zeros(1 << _BITS, np.int64) for prefix in prefixes}
+        self.by_prefix = {prefix: np.zeros(1 << _BITS, np.int64) for prefix in prefixes}
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Take in pixels (n, n_bands), without NaN."""
+        """Add pixels (n, n_bands), without NaN."""
         kind = self._unsigned.type
         for band in range(pixels.shape[1]):
             leading = self._keys(pixels[:, band]) >> kind(self._shift)
             prefixes, digits = leading >> kind(_BITS), leading & kind((1 << _BITS) - 1)
-            for (of_band, prefix), counts in self.of.items():
+            for (of_band, prefix), counts in self.by_prefix.items():
                 if of_band == band:
                     same = digits[prefixes == prefix].astype(np.intp)
                     counts += np.bincount(same, minlength=1 << _BITS)
 
     def merge(self, other: DigitCounts) -> None:
-        """Take in the pixels of another."""
-        for prefix, counts in self.of.items():
-            counts += other.of[prefix]
+        """Add the pixels of another."""
+        for prefix, counts in self.by_prefix.items():
+            counts += other.by_prefix[prefix]
 
     def _keys(self, values: NDArray[Any]) -> NDArray[Any]:
         bits = (values + self._dtype.type(0)).view(self._unsigned)  # -0 becomes 0
@@ -123,7 +123,7 @@ class OrderStatistics:
     ----------
     dtype : float32 or float64
     n_bands : how many values a pixel has
-    ranks : called with the number of pixels, it gives the ranks, from 0, that are looked for
+    ranks : called with the number of pixels, it gives the ranks, from 0, to find
     """
 
     def __init__(self, dtype: np.dtype[Any], n_bands: int, ranks: Callable[[int], Sequence[int]]) -> None:
@@ -143,13 +143,13 @@ class OrderStatistics:
         return DigitCounts(self._dtype, shift, ((search.band, search.prefix) for search in self._searches))
 
     def narrow(self, counts: DigitCounts) -> None:
-        """Take in what a pass counted."""
+        """Use the counts of a pass to extend the known prefixes."""
         if not self.n_pixels:
-            self.n_pixels = int(counts.of[0, 0].sum())
+            self.n_pixels = int(counts.by_prefix[0, 0].sum())
             ranks = self._ranks(self.n_pixels)
             self._searches = [_Search(search.band, rank, 0) for search in self._searches for rank in ranks]
         for search in self._searches:
-            sums = np.cumsum(counts.of[search.band, search.prefix])
+            sums = np.cumsum(counts.by_prefix[search.band, search.prefix])
             digit = int(np.searchsorted(sums, search.rank, "right"))
             search.rank -= int(sums[digit - 1]) if digit else 0
             search.prefix = search.prefix << _BITS | digit
@@ -158,10 +158,11 @@ class OrderStatistics:
         """Return, after all passes, the values in each band, in the order of the ranks."""
         top = 1 << (self._width - 1)
         ones = (top << 1) - 1
-        found: dict[int, list[int]] = {}
+        by_band: dict[int, list[int]] = {}
         for search in self._searches:
             key = search.prefix
-            found.setdefault(search.band, []).append(key & ~top if key & top else ~key & ones)
+            by_band.setdefault(search.band, []).append(key & ~top if key & top else ~key & ones)
         return [
-            np.array(bits, self._unsigned).view(self._dtype).astype(float).tolist() for bits in found.values()
+            np.array(bits, self._unsigned).view(self._dtype).astype(float).tolist()
+            for bits in by_band.values()
         ]

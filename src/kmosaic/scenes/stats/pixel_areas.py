@@ -1,12 +1,10 @@
-"""What a pixel covers on the ground, in square metres, by the scene's coordinate reference system."""
+"""The area of pixels on the ground, in square metres, by the scene's coordinate reference system."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +12,10 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.scenes.scene import Grid
 
-_METRE = 1.0
-_DEGREE = math.pi / 180
+# In WKT 2 (ISO 19162): semi-major axis, inverse flattening (0 for a sphere), and the unit's length in metres.
+_ELLIPSOID = re.compile(
+    r'ELLIPSOID\["(?:[^"]|"")*",([^,\]]+),([^,\]]+)(?:,\s*LENGTHUNIT\["(?:[^"]|"")*",([^,\]]+))?'
+)
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,8 @@ class Ellipsoid:
 class PixelAreas:
     """Areas of a grid's pixels in square metres.
 
-    Where coordinates are lengths, ``unit`` is theirs in metres, and every pixel covers as much on the map.
-    Where they are longitude and latitude, it is theirs in radians, and ``ellipsoid`` what they are measured
-    on.
+    Where coordinates are lengths, ``unit`` is their unit in metres, and all pixels have the same area. Where
+    they are longitude and latitude, it is their unit in radians, and ``ellipsoid`` is that of their datum.
     """
 
     grid: Grid
@@ -101,73 +100,35 @@ class PixelAreas:
 
 
 def pixel_areas(grid: Grid) -> PixelAreas | None:
-    """Return the areas of a grid's pixels, or None where its CRS is not known or has no lengths.
+    """Return the areas of a grid's pixels, or None where its CRS does not tell.
+
+    That is so without a CRS, in an unknown unit, and where latitudes are about another pole than the body's.
 
     Raises
     ------
     DataError
         Where the CRS cannot be read.
     """
-    return None if not grid.crs else areas_by_document(grid, _projjson(grid.crs))
-
-
-def areas_by_document(grid: Grid, document: Mapping[str, Any]) -> PixelAreas | None:
-    """Return the areas of a grid's pixels by its CRS as PROJJSON, or None where it has no lengths.
-
-    Examples
-    --------
-    >>> feet = {"type": "LinearUnit", "name": "foot", "conversion_factor": 0.3048}
-    >>> crs = {"type": "ProjectedCRS", "coordinate_system": {"axis": [{"unit": feet}, {"unit": feet}]}}
-    >>> areas_by_document(Grid(1, 1, (10, 0, 0, 0, -10, 0), "feet"), crs).constant  # 100 square feet
-    9.290304
-    """
-    inner = document.get("source_crs") or next(iter(document.get("components", ())), None)
-    if inner is not None:
-        return areas_by_document(grid, inner)
-    axes = document.get("coordinate_system", {}).get("axis", ())
-    if not axes:
+    if not grid.crs:
         return None
-    unit = axes[0].get("unit")
-    if str(document.get("type", "")).endswith("GeographicCRS") or document.get("type") == "GeodeticCRS":
-        return PixelAreas(grid, _factor(unit, "degree", _DEGREE), _ellipsoid(document))
-    is_length = unit == "metre" or (isinstance(unit, Mapping) and unit.get("type") == "LinearUnit")
-    if isinstance(unit, Mapping) and unit.get("name") == "unknown":
-        return None
-    return PixelAreas(grid, _factor(unit, "metre", _METRE)) if is_length else None
-
-
-def _factor(unit: Any, plain: str, factor: float) -> float:
-    return factor if unit == plain else float(unit["conversion_factor"])
-
-
-def _ellipsoid(document: Mapping[str, Any]) -> Ellipsoid:
-    datum = document.get("datum") or document.get("datum_ensemble") or {}
-    shape = datum.get("ellipsoid", {})
-    if "radius" in shape:
-        return Ellipsoid(_metres(shape["radius"]), 0.0)
-    semi_major = _metres(shape["semi_major_axis"])
-    if "semi_minor_axis" in shape:
-        flattening = 1 - _metres(shape["semi_minor_axis"]) / semi_major
-    else:
-        flattening = 1 / float(shape["inverse_flattening"])
-    return Ellipsoid(semi_major, flattening * (2 - flattening))
-
-
-def _metres(length: Any) -> float:
-    if isinstance(length, Mapping):
-        return float(length["value"]) * _factor(length["unit"], "metre", _METRE)
-    return float(length)
-
-
-def _projjson(wkt: str) -> Mapping[str, Any]:
     from rasterio.crs import CRS
     from rasterio.errors import CRSError
 
     try:
-        crs = CRS.from_user_input(wkt)
-        document = crs.to_dict(projjson=True)
+        crs = CRS.from_user_input(grid.crs)
+        name, unit = crs.units_factor
+        wkt = crs.to_wkt(version="WKT2_2019")
     except CRSError as error:
         remedy = "mend it with gdal_edit.py -a_srs"
         raise DataError(f"the scene's CRS cannot be read ({error}); {remedy}") from error
-    parsed: Mapping[str, Any] = json.loads(document) if isinstance(document, str) else document
-    return parsed
+    if name == "unknown" or (crs.is_geographic and "DERIVINGCONVERSION[" in wkt):
+        return None
+    return PixelAreas(grid, float(unit), _ellipsoid(wkt) if crs.is_geographic else None)
+
+
+def _ellipsoid(wkt: str) -> Ellipsoid:
+    parts = _ELLIPSOID.search(wkt)
+    assert parts is not None, "a geographic CRS has an ellipsoid"
+    semi_major, inverse_flattening, metres = (float(part or 1) for part in parts.groups())
+    flattening = 1 / inverse_flattening if inverse_flattening else 0.0
+    return Ellipsoid(semi_major * metres, flattening * (2 - flattening))

@@ -1,4 +1,4 @@
-"""How well classes can be told apart: the Jeffries-Matusita distance between normal distributions."""
+"""Separability of classes: the Jeffries-Matusita distance between normal distributions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def jeffries_matusita(
     """Return how far apart each pair of classes is, 0 (the same) to 2: float64 (n_classes, n_classes).
 
     Classes are taken as normal distributions, ``means`` (n_classes, n_bands) and ``covariances``
-    (n_classes, n_bands, n_bands). A class of no more pixels than bands has no covariance to speak of: NaN.
+    (n_classes, n_bands, n_bands). A class of no more pixels than bands has no usable covariance: NaN.
     So that a class whose pixels are all alike in a band can be compared, too, each variance has
     ``rounding`` added, the square of what a value is uncertain by, and a millionth of the band's largest.
 

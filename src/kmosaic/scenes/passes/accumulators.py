@@ -1,4 +1,4 @@
-"""All present pixels of a scene, strip by strip, added to something that gathers them."""
+"""Passes over all valid pixels of a scene that accumulate statistics."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Progress = Callable[[int, int], None]
 """Called with the lines done, and how many there are: lines of all passes over the scene."""
 
 
-class Gathering(Protocol):
-    """What pixels are added to, in any order."""
+class Accumulator(Protocol):
+    """Statistics that pixels are added to, in any order."""
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Take in pixels (n, n_bands), 1 to ``PIXELS`` of them."""
+        """Add pixels (n, n_bands), 1 to ``PIXELS`` of them."""
 
     def merge(self, other: Self) -> None:
-        """Take in the pixels of another."""
+        """Add the pixels of another."""
 
 
-G = TypeVar("G", bound=Gathering)
+A = TypeVar("A", bound=Accumulator)
 
 
 class Passes(Protocol):
-    """The pixels of a scene that are present, as often as it takes."""
+    """Passes over the valid pixels of a scene."""
 
     def origin(self) -> NDArray[np.float64] | None:
-        """The first pixel; None where it is the first to be added anyway."""
+        """The first valid pixel; None where it is the first to be added anyway."""
 
-    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
-        """Add all pixels to ``empty``, in pass ``number``, from 0, of so many.
+    def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
+        """Add all pixels to ``empty``, in pass ``number``, from 0, of ``n_passes``; return it.
 
         Raises
         ------
@@ -46,7 +46,7 @@ class Passes(Protocol):
 
 
 class ScenePasses:
-    """The pixels, strip by strip, read here: ``Passes``."""
+    """Passes in which this process reads the strips: ``Passes``."""
 
     def __init__(self, scene: Scene, strip_lines: int, progress: Progress | None) -> None:
         self._scene = scene
@@ -57,29 +57,29 @@ class ScenePasses:
     def origin(self) -> None:
         """See ``Passes``."""
 
-    def gathered(self, empty: G, n_passes: int = 1, number: int = 0) -> G:
+    def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
         """See ``Passes``."""
         height = self._scene.grid.height
-        found = False
+        not_empty = False
         for top in range(0, height, self._step):
             n_lines = min(self._step, height - top)
-            for pixels in few_pixels(self._scene.read(top, n_lines, self._buffer[:n_lines])):
-                found = True
+            for pixels in pixel_batches(self._scene.read(top, n_lines, self._buffer[:n_lines])):
+                not_empty = True
                 empty.add(pixels)
             if self._progress:
                 self._progress(number * height + top + n_lines, n_passes * height)
-        if not found:
+        if not not_empty:
             raise no_pixel(self._scene)
         return empty
 
 
 def no_pixel(scene: Scene) -> DataError:
-    """Return the error of a scene where no pixel is present."""
-    return DataError(f"{scene.name} has no pixel that is present: all is nodata or masked")
+    """Return the error for a scene without valid pixels."""
+    return DataError(f"{scene.name} has no valid pixel: all pixels are nodata or masked")
 
 
-def few_pixels(strip: Strip) -> Iterator[NDArray[Any]]:
-    """Yield the pixels of a strip that are present, few at a time: a copy of all takes as much memory again.
+def pixel_batches(strip: Strip) -> Iterator[NDArray[Any]]:
+    """Yield the valid pixels of a strip in batches: a copy of all would take as much memory as the strip.
 
     They are (n, n_bands), 1 to ``PIXELS`` of them.
     """

@@ -1,4 +1,4 @@
-"""Tensors of other libraries as arrays, where NumPy can read them, and else a word on what to do."""
+"""Tensors of other libraries as arrays, or an error that says how to convert them."""
 
 from __future__ import annotations
 
