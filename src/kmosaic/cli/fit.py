@@ -325,7 +325,7 @@ def _label_rows(
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
-    from kmosaic.evaluate.memory import peak_resident_bytes
+    from kmosaic.evaluate.peak_memory import peak_resident_bytes
     from kmosaic.report import FitReport, write_fit_report
 
     test = finished.dataset.test

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.images.collection import counted, printable
 from kmosaic.images.idx import read_idx
-from kmosaic.images.memory import check_memory
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.registry import IdxDataset, find_file
 from kmosaic.images.stream import MAX_DEFLATE_RATIO, fill
 

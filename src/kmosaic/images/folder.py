@@ -34,7 +34,7 @@ from kmosaic.images.decode import (
 )
 from kmosaic.images.formats import FORMATS_IN_WORDS
 from kmosaic.images.listing import FoundFile, list_folder, path_key
-from kmosaic.images.memory import check_memory
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import padded_size
 from kmosaic.models.image_model import ImageFormat
 

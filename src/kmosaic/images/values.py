@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions, counted
-from kmosaic.images.memory import check_memory
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import resize_array
 from kmosaic.models.image_model import ImageFormat
 
