@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.environment import environment
 from kmosaic import ClusterClassifier, KMeans
-from kmosaic.evaluate.memory import PeakMemory
+from kmosaic.evaluate.peak_memory import PeakMemory
 from kmosaic.features import Recipe, RecipeOptions
 from kmosaic.images import ReadOptions, load_dataset
 from kmosaic.images.registry import is_handwriting

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.libraries import KMOSAIC, LIBRARIES, Fit, Library, Rows, Task
 from benchmarks.workloads import Kind, Point
-from kmosaic.evaluate.memory import PeakMemory
+from kmosaic.evaluate.peak_memory import PeakMemory
 
 _CLEAR_REFS = Path("/proc/self/clear_refs")
 # Calls quicker than this are repeated, and the median is taken.

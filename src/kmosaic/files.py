@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kmosaic.errors import OutputError
+from kmosaic.errors import DataError, OutputError
 
 
 def read_at_most(path: Path, limit: int) -> bytes:
@@ -27,6 +27,26 @@ def read_at_most(path: Path, limit: int) -> bytes:
         # A read takes the memory it is allowed at once, however short the file is.
         size = max(os.fstat(stream.fileno()).st_size, 1 << 16)
         return stream.read(min(limit, size) + 1)
+
+
+def read_text(path: Path, limit: int, remedy: str) -> str:
+    """Return the text of a UTF-8 file of at most ``limit`` bytes; messages end with ``remedy``.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read, is too large, or is not UTF-8.
+    """
+    try:
+        data = read_at_most(path, limit)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
+    if len(data) > limit:
+        raise DataError(f"{path}: more than {limit:,} bytes, too large; {remedy}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text in UTF-8 ({error}); {remedy}") from error
 
 
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:

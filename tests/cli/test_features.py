@@ -12,7 +12,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from kmosaic import load_model
-from kmosaic.cli.features import Seeing
+from kmosaic.cli.features import FeatureOptions
 from kmosaic.cluster import ImageFormat
 from kmosaic.features import Recipe
 from kmosaic.images import load_dataset
@@ -129,7 +129,7 @@ def test_folders_of_labelled_images(run, folder):
 def test_only_handwriting_is_deskewed_unasked(source, features, deskew, expected):
     images = load_dataset("digits").train
     assert images.format == ImageFormat(8, 8, 1, "uint8", 16)
-    assert Seeing(features, deskew).recipe(source, images, 0, 10).deskews is expected
+    assert FeatureOptions(features, deskew).recipe(source, images, 0, 10).deskews is expected
 
 
 def test_images_too_small_for_distortions_are_told_of(run, folder):

@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images import Dataset, ImageCollection, ReadOptions, load_dataset, load_images
-from kmosaic.images import memory as memory_module
+from kmosaic.images import Dataset, ImageCollection, ReadOptions, load_dataset, load_images, memory_check
 from kmosaic.models.image_model import ImageFormat
 
 FUZZ = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -271,7 +270,7 @@ def test_a_zip_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Little:
         available = 1_000_000
 
-    monkeypatch.setattr(memory_module.psutil, "virtual_memory", Little)
+    monkeypatch.setattr(memory_check.psutil, "virtual_memory", Little)
     np.savez_compressed(tmp_path / "bomb.npz", X=np.zeros((2, 1000, 1000), np.uint8))
     assert (tmp_path / "bomb.npz").stat().st_size < 10_000
     with pytest.raises(DataError, match=r"X\.npy in .*: 2\.0 MB of memory needed, 1\.0 MB available"):

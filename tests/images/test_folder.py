@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kmosaic.errors import DataError
-from kmosaic.images import ImageCollection, ReadOptions, load_dataset, load_images
-from kmosaic.images import memory as memory_module
+from kmosaic.images import ImageCollection, ReadOptions, load_dataset, load_images, memory_check
 from kmosaic.models.image_model import ImageFormat
 
 Save = Callable[..., Path]
@@ -453,7 +452,7 @@ def test_a_collection_larger_than_memory(
 
     save_image("a.png", GREY)
     save_image("b.png", GREY)
-    monkeypatch.setattr(memory_module.psutil, "virtual_memory", Little)
+    monkeypatch.setattr(memory_check.psutil, "virtual_memory", Little)
     with pytest.raises(DataError, match=r"2 images of 6 x 4 x 1 \(uint8\): 48 bytes"):
         read(tmp_path)
 

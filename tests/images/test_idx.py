@@ -17,8 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmosaic.errors import DataError
-from kmosaic.images import memory as memory_module
-from kmosaic.images import read_idx
+from kmosaic.images import memory_check, read_idx
 
 DTYPES = (np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64)
 ARRAYS = hnp.arrays(st.sampled_from(DTYPES), hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5))
@@ -144,7 +143,7 @@ def test_a_file_larger_than_memory(
     class Little:
         available = 10
 
-    monkeypatch.setattr(memory_module.psutil, "virtual_memory", Little)
+    monkeypatch.setattr(memory_check.psutil, "virtual_memory", Little)
     path = tmp_path / "large"
     path.write_bytes(idx_bytes(np.zeros((3, 2, 2), np.uint8)))
     with pytest.raises(DataError, match="12 bytes of memory needed, 10 bytes available"):

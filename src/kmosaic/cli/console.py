@@ -12,6 +12,7 @@ import click
 
 from kmosaic.cli.errors import StdoutError
 from kmosaic.csv_table import write_rows
+from kmosaic.text import count, squared_units
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,26 +32,26 @@ class Column:
     justify: Literal["left", "right"] = "right"
 
 
-def say(*lines: str) -> None:
+def print_results(*lines: str) -> None:
     """Write lines on stdout."""
     with _writing_stdout():
         for line in lines:
             click.echo(line)
 
 
-def say_rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def print_rows(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table on stdout as CSV."""
     with _writing_stdout():
         write_rows(sys.stdout, header, rows)
 
 
-def note(*lines: str) -> None:
+def print_notes(*lines: str) -> None:
     """Write lines on stderr, beside the results."""
     for line in lines:
         click.echo(line, err=True)
 
 
-def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Write a table on stdout: as wide as the terminal, or as it needs in a pipe; cells are never markup."""
     from rich.console import Console
     from rich.table import Table
@@ -76,7 +77,7 @@ def show_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
         return
     with _writing_stdout(), console.capture() as captured:
         console.print(table)
-    say(*(line.rstrip() for line in captured.get().splitlines()))
+    print_results(*(line.rstrip() for line in captured.get().splitlines()))
 
 
 @contextmanager
@@ -90,22 +91,22 @@ def _writing_stdout() -> Iterator[None]:
         raise StdoutError(error.errno, error.strerror) from error
 
 
-def note_skipped(collection: ImageCollection) -> None:
+def report_skipped(collection: ImageCollection) -> None:
     """Name and count the files that could not be used."""
     skipped = collection.skipped
     if not skipped:
         return
-    note(f"kmosaic: {plural(len(skipped), 'file')} skipped:")
-    note(*(f"  {file.path}: {file.reason}" for file in skipped[:_MAX_SKIPPED_NAMED]))
+    print_notes(f"kmosaic: {count(len(skipped), 'file')} skipped:")
+    print_notes(*(f"  {file.path}: {file.reason}" for file in skipped[:_MAX_SKIPPED_NAMED]))
     if len(skipped) > _MAX_SKIPPED_NAMED:
-        note(f"  and {len(skipped) - _MAX_SKIPPED_NAMED:,} more")
+        print_notes(f"  and {len(skipped) - _MAX_SKIPPED_NAMED:,} more")
 
 
-def note_crowded(share: float, n_clusters: int, where: str) -> None:
+def warn_crowded(share: float, n_clusters: int, where: str) -> None:
     """Warn where one cluster of three or more has most of the images: ``share`` of them, ``where`` it is."""
     if n_clusters < 3 or share <= 0.5:
         return
-    note(
+    print_notes(
         f"kmosaic: warning: {where} has {share:.0%} of the images. They may look alike as they were "
         "clustered: try --features gradients, patches or graph. Or a few like no other took the rest: "
         "`kmosaic neighbours` finds these."
@@ -124,17 +125,6 @@ def written(paths: Sequence[Path]) -> str:
     return f"Written: {', '.join(str(path) for path in paths)}"
 
 
-def plural(n: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> plural(1, "file"), plural(60000, "image")
-    ('1 file', '60,000 images')
-    """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def inertia_words(inertia: float, features: str | None) -> str:
     """Return J and what it is in: pixel values, or ``features`` in words.
 
@@ -143,22 +133,8 @@ def inertia_words(inertia: float, features: str | None) -> str:
     >>> inertia_words(1234567.8, None), inertia_words(321.05, "gradients")
     ('inertia J 1,234,568 (squared pixel values)', 'inertia J 321.05 (squared distances of gradients)')
     """
-    if features is None:
-        return f"inertia J {inertia:,.0f} (squared pixel values)"
-    return f"inertia J {inertia:,.6g} (squared distances of {features})"
-
-
-def scaled_inertia_units(features: str | None) -> str:
-    """Return what J is in where white counts as 1, as in a sweep: pixel values, or ``features`` in words.
-
-    Examples
-    --------
-    >>> scaled_inertia_units(None), scaled_inertia_units("gradients")
-    ('squared pixel values, scaled to 0..1', 'squared distances of gradients')
-    """
-    if features is None:
-        return "squared pixel values, scaled to 0..1"
-    return f"squared distances of {features}"
+    digits = ",.0f" if features is None else ",.6g"
+    return f"inertia J {inertia:{digits}} ({squared_units(features)})"
 
 
 def in_seconds(seconds: float) -> str:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from kmosaic.cli.console import Column, say, show_table
+from kmosaic.cli.console import Column, print_results, print_table
 from kmosaic.cli.options import data_dir_option, quiet_option
-from kmosaic.cli.request import data_dir_option_again, note_missing_data_folder
+from kmosaic.cli.request import data_dir_option_again, warn_missing_data_folder
 
 if TYPE_CHECKING:
     from kmosaic.images import DatasetCard
@@ -48,12 +48,12 @@ def datasets(wanted: str | None, data_dir: Path | None, quiet: bool) -> None:
     from kmosaic.images import catalogue
     from kmosaic.images.registry import data_folders
 
-    note_missing_data_folder(data_dir)
+    warn_missing_data_folder(data_dir)
     cards = catalogue(data_dir)
     searched = " and ".join(str(folder) for folder in data_folders(data_dir))
-    show_table(_COLUMNS, [_row(card) for card in cards])
+    print_table(_COLUMNS, [_row(card) for card in cards])
     for card in cards:
-        say("", f"{card.name}: {card.title}", *_details(card, data_dir, searched))
+        print_results("", f"{card.name}: {card.title}", *_details(card, data_dir, searched))
 
 
 def _download(name: str, data_dir: Path | None, quiet: bool) -> None:
@@ -64,13 +64,13 @@ def _download(name: str, data_dir: Path | None, quiet: bool) -> None:
     if name not in known:
         raise click.UsageError(f"{name!r} is no data set known by name; those are {', '.join(known)}")
     if known[name].status == "embedded":
-        say(f"{name} is embedded; there is nothing to download")
+        print_results(f"{name} is embedded; there is nothing to download")
         return
     with ProgressBar(quiet=quiet) as bar:
         folder = download(name, data_dir, progress=bar)
-    say(f"{name} is complete and checked: {folder}")
+    print_results(f"{name} is complete and checked: {folder}")
     if not quiet:
-        say(f"Next: kmosaic sweep {name}{data_dir_option_again(data_dir)}")
+        print_results(f"Next: kmosaic sweep {name}{data_dir_option_again(data_dir)}")
 
 
 def _row(card: DatasetCard) -> tuple[str, ...]:

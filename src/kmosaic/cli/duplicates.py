@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, say_rows, written
 from kmosaic.cli.features import deskew_option
-from kmosaic.cli.neighbours import Search, read
+from kmosaic.cli.neighbours import Search
 from kmosaic.cli.options import (
     RealRange,
-    WholeNumber,
     ending_options,
     path_option,
     reading_options,
     source_argument,
+    threads_option,
 )
-from kmosaic.cli.outputs import check_picture, write_assignments
 from kmosaic.cli.request import Reading
-from kmosaic.files import check_outputs
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.features.duplicates import DuplicateGroup
@@ -38,7 +36,7 @@ _MAX_IN_ROW = 8
 @path_option("--picture", help=f"Draw the first {_MAX_DRAWN} groups, as PNG or SVG by the file's suffix.")
 @click.option(
     "--distance",
-    "most",
+    "max_distance",
     type=RealRange(0.0, 1.0),
     default=0.2,
     show_default=True,
@@ -46,7 +44,7 @@ _MAX_IN_ROW = 8
     "to 1 (nothing in common). The default suits small drawings such as digits; photos need a distance of "
     "their own: try several and look at the --picture.",
 )
-@click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@threads_option
 @deskew_option
 @reading_options
 @ending_options
@@ -66,26 +64,15 @@ def duplicates(source: str, output: Path | None, picture: Path | None, **given: 
       kmosaic duplicates photos/ --size 64x64
       kmosaic duplicates photos/ --size 64x64 -o duplicates.csv --picture duplicates.png
     """
-    most = given.pop("most")
-    search = Search(source, given.pop("deskew"), given.pop("threads"))
-    force, quiet = given.pop("force"), given.pop("quiet")
-    check_outputs([output, picture], overwrite=force)
-    check_picture(picture, overwrite=force)
-    images = read(source, Reading.taken_from({**given, "test_fraction": 0.0}), quiet=quiet)
+    search = Search.taken_from({**given, "source": source, "output": output, "picture": picture})
+    images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
     from kmosaic.features.duplicates import duplicate_groups
 
-    groups = duplicate_groups(search.find(images, 7, quiet=quiet), most)
-    note_skipped(images)
-    if output is None:
-        say_rows(_HEADER, _rows(images, groups))
-    else:
-        write_assignments(output, _HEADER, _rows(images, groups), overwrite=force)
-        say(_words(images, groups))
+    groups = duplicate_groups(search.find(images, 7), given["max_distance"])
+    search.write(images, _HEADER, _rows(images, groups), _summary(images, groups))
     if picture is not None and groups:
-        _draw(images, groups, picture, overwrite=force)
-    paths = [path for path in (output, picture if groups else None) if path is not None]
-    if output is not None:
-        say(written(paths))
+        _draw(images, groups, picture, overwrite=search.force)
+    search.report_written(drawn=bool(groups))
 
 
 def _rows(images: ImageCollection, groups: list[DuplicateGroup]) -> Iterator[tuple[object, ...]]:
@@ -94,13 +81,13 @@ def _rows(images: ImageCollection, groups: list[DuplicateGroup]) -> Iterator[tup
             yield number, images.ids[row], f"{distance:.4f}"
 
 
-def _words(images: ImageCollection, groups: list[DuplicateGroup]) -> str:
+def _summary(images: ImageCollection, groups: list[DuplicateGroup]) -> str:
     grouped = sum(len(group.rows) for group in groups)
     if not groups:
-        return f"No two of {plural(len(images), 'image')} are nearly the same; a larger --distance finds more"
+        return f"No two of {count(len(images), 'image')} are nearly the same; a larger --distance finds more"
     return (
-        f"{plural(len(groups), 'group')} of nearly equal images, with {grouped:,} of "
-        f"{plural(len(images), 'image')} in them"
+        f"{count(len(groups), 'group')} of nearly equal images, with {grouped:,} of "
+        f"{count(len(images), 'image')} in them"
     )
 
 
@@ -112,6 +99,6 @@ def _draw(images: ImageCollection, groups: list[DuplicateGroup], path: Path, *, 
         PictureRow(group.rows[:_MAX_IN_ROW].tolist(), group.distances[:_MAX_IN_ROW].tolist())
         for group in groups[:_MAX_DRAWN]
     ]
-    shown = f"{len(rows)} of {plural(len(groups), 'group')} of nearly equal images"
+    shown = f"{len(rows)} of {count(len(groups), 'group')} of nearly equal images"
     explanation = "A group a line, with each image's distance to the one most like it."
     save_figure(image_rows(images, rows, shown, explanation), path, overwrite=overwrite)

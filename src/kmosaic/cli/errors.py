@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from kmosaic.errors import KmosaicError
+from kmosaic.text import UNPRINTABLE
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -28,8 +29,6 @@ _NO_MEMORY = re.compile(
 )
 # With a limit on addresses below this, NumPy's and SciPy's OpenBLAS hang as they are loaded, or fail.
 _MIN_ADDRESSES = 256 << 20
-# Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class StdoutError(OSError):
@@ -56,9 +55,11 @@ class CommandGroup(click.Group):
         except click.ClickException as error:
             _fail(_usage_text(error), EXIT_USAGE if isinstance(error, click.UsageError) else EXIT_FAILED)
         except BrokenPipeError:
-            _leave_broken_pipe()
+            _forget_stdout()
+            sys.exit(EXIT_FAILED)
         except OSError as error:  # a full disk behind stdout
-            _leave_full_stdout(error)
+            _forget_stdout()
+            _fail(f"standard output cannot be written: {error.strerror}", EXIT_FAILED)
         except KeyboardInterrupt:
             _fail(_INTERRUPTED, EXIT_INTERRUPTED, kind="")
         sys.exit(code if isinstance(code, int) else 0)
@@ -174,7 +175,7 @@ def _usage_text(error: click.ClickException) -> str:
 
 
 def _one_line(text: str) -> str:
-    return _UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
+    return UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
 
 
 def _show_warning(
@@ -215,16 +216,6 @@ def _check_address_space() -> None:
             f"the limit on addresses, ulimit -v, is {limit >> 20} MiB; raise it to 1 GiB or more"
         )
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def _leave_broken_pipe() -> NoReturn:
-    _forget_stdout()
-    sys.exit(EXIT_FAILED)
-
-
-def _leave_full_stdout(error: OSError) -> NoReturn:
-    _forget_stdout()
-    _fail(f"standard output cannot be written: {error.strerror}", EXIT_FAILED)
 
 
 def _forget_stdout() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note, say, written
+from kmosaic.cli.console import print_notes, print_results, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
     NamesType,
@@ -20,7 +20,7 @@ from kmosaic.cli.options import (
     reading_options,
 )
 from kmosaic.cli.outputs import check_pictures_folder
-from kmosaic.cli.request import Reading, note_missing_data_folder, provenance
+from kmosaic.cli.request import Options, Reading, provenance, warn_missing_data_folder
 from kmosaic.files import check_outputs
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _MAX_CLUSTERS = 8  # as many as the page has shapes and colours for
 
 
 @dataclass(frozen=True)
-class _Request:
+class _Request(Options):
     """Everything the lesson was asked for."""
 
     output: Path | None
@@ -128,13 +128,12 @@ def explain(ctx: click.Context, /, **given: Any) -> None:
       kmosaic explain --animation two-steps.gif --parts 1
     """
     reading = Reading.taken_from({**given, "test_fraction": 0.0})
-    asked = {name: value for name, value in given.items() if name in _Request.__dataclass_fields__}
-    request = _Request(**asked, command=given_command(ctx))
+    request = _Request.taken_from({**given, "command": given_command(ctx)})
     request.check_outputs()
-    note_missing_data_folder(reading.data_dir, request.images)
-    say(written(_run(request, reading)))
+    warn_missing_data_folder(reading.data_dir, request.images)
+    print_results(written(_run(request, reading)))
     if not request.quiet and request.output is not None:
-        say(f"Next: open {request.output} in a browser")
+        print_results(f"Next: open {request.output} in a browser")
 
 
 def _run(request: _Request, reading: Reading) -> list[Path]:
@@ -158,7 +157,7 @@ def _own_points(request: _Request) -> PointSet | None:
     own = read_points(request.data, request.clusters or 3, request.columns)
     hint = scale_hint(own)
     if hint and not request.quiet:
-        note(f"Hint: {hint}")
+        print_notes(f"Hint: {hint}")
     return own
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from kmosaic.cli.console import in_seconds, note, say
+from kmosaic.cli.console import in_seconds, print_notes, print_results
 from kmosaic.cli.options import ChannelNumbers, in_order
+from kmosaic.cli.request import Options
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,23 +66,24 @@ def _deskew_option(default: str) -> Callable[[Callable[..., Any]], Callable[...,
 deskew_option = _deskew_option("[default: where the data set is known to be handwriting (mnist)]")
 
 
-def upright(
+def deskewed(
     images: ImageCollection, source: str, deskew: bool | None, threads: int | None, bar: ProgressBar
 ) -> NDArray[Any]:
-    """Return the images' pixels, set upright where that is asked for, or ``source`` known to be writing."""
-    from kmosaic.features import Deskew
+    """Return the images' pixels, deskewed where that is asked for, or where ``source`` is known handwriting."""
+    from kmosaic.features import Deskew, StageProgress
     from kmosaic.images.registry import is_handwriting
 
     if not (is_handwriting(source) if deskew is None else deskew):
         return images.pixels
-    told: Callable[[int, int], None] = lambda done, total: bar(done, total, "deskewing")  # noqa: E731
-    deskew_images = Deskew(image_shape=images.format.shape, n_threads=threads, callback=told)
-    pixels: NDArray[Any] = deskew_images.fit_transform(images.pixels)
+    step = Deskew(
+        image_shape=images.format.shape, n_threads=threads, callback=StageProgress(bar, "deskewing")
+    )
+    pixels: NDArray[Any] = step.fit_transform(images.pixels)
     return pixels
 
 
 @dataclass(frozen=True)
-class Seeing:
+class FeatureOptions(Options):
     """The options about features."""
 
     features: str
@@ -94,11 +96,11 @@ class Seeing:
         """Take the options of these names out of ``given``; refuse recipes that there are not."""
         from kmosaic.features.recipes import split_name
 
-        seeing = cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
-        name, _ = split_name(seeing.features)
-        if name != "onnx" and (seeing.onnx_mean is not None or seeing.onnx_std is not None):
+        options = super().taken_from(given)
+        name, _ = split_name(options.features)
+        if name != "onnx" and (options.onnx_mean is not None or options.onnx_std is not None):
             raise click.UsageError("--onnx-mean and --onnx-std go with --features onnx:FILE; leave them out")
-        return seeing
+        return options
 
     def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
         """Return the recipe they ask for, not fitted, for at most so many clusters."""
@@ -133,16 +135,16 @@ class Seeing:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """Images as a fitted recipe sees them: one row of features each."""
+class FeatureMatrix:
+    """The features of images by a fitted recipe, one row an image, and the seconds that they took."""
 
     recipe: Recipe
     rows: NDArray[Any]
     seconds: float
 
     @classmethod
-    def by(cls, recipe: Recipe, images: ImageCollection, threads: int | None, bar: ProgressBar) -> Self:
-        """Fit ``recipe`` on ``images``, and see them."""
+    def fitted(cls, recipe: Recipe, images: ImageCollection, threads: int | None, bar: ProgressBar) -> Self:
+        """Fit ``recipe`` on ``images``, and compute their features."""
         start = time.perf_counter()
         if recipe.steps:
             bar.start_over(f"{recipe.name}: fitting")
@@ -150,27 +152,27 @@ class Seen:
         return cls(recipe, rows, time.perf_counter() - start)
 
     def test_rows(self, images: ImageCollection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
-        """See other images by the fitted recipe."""
+        """Return the features of other images, by the fitted recipe."""
         return self.recipe.transform(images.pixels, n_threads=threads, progress=bar)
 
-    def tell(self, images: ImageCollection) -> None:
-        """Say as what the images were seen, if not as they are, and where they are too small for that."""
+    def report(self, images: ImageCollection) -> None:
+        """Print the recipe, if it has steps, and warn where the images are too small for it."""
         from kmosaic.features import GraphEmbedding
 
         if not self.recipe.steps:
             return
-        say(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
+        print_results(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
         height, width = images.format.height, images.format.width
         moved = next((step.warp for step in self.recipe.steps if isinstance(step, GraphEmbedding)), 0)
         if min(height, width) < _MIN_SIDES_PER_WARP * moved:
-            note(
+            print_notes(
                 f"kmosaic: warning: images of {width} x {height} pixels are small for graph, which takes "
                 f"those for alike that differ by movements of {moved} pixels: try --features gradients, too"
             )
 
     @property
-    def words(self) -> str | None:
-        """The features in words, where they are not in pixel values."""
+    def feature_name(self) -> str | None:
+        """The recipe's name; None where the features are pixel values."""
         return None if self.recipe.keeps_pixels else str(self.recipe)
 
     def pictures(

@@ -14,15 +14,14 @@ from kmosaic.cli.console import (
     Column,
     in_seconds,
     inertia_words,
-    note_crowded,
-    note_skipped,
-    plural,
-    say,
-    show_table,
+    print_results,
+    print_table,
+    report_skipped,
+    warn_crowded,
     written,
 )
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.features import Seeing, Seen, features_options
+from kmosaic.cli.features import FeatureMatrix, FeatureOptions, features_options
 from kmosaic.cli.options import (
     WholeNumber,
     ending_options,
@@ -41,8 +40,9 @@ from kmosaic.cli.outputs import (
     label_texts,
     write_assignments,
 )
-from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
+from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
 from kmosaic.files import check_outputs
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,7 +104,7 @@ class _Finished:
     """
 
     dataset: Dataset
-    seen: Seen
+    matrix: FeatureMatrix
     shown: ClusterPictures | None
     estimator: KMeans | MiniBatchKMeans
     summary: ClusterSummary
@@ -165,20 +165,20 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
       kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
     """
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
-    seeing = Seeing.taken_from(given)
+    feature_options = FeatureOptions.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
-    note_missing_data_folder(reading.data_dir, request.source)
-    finished = _run(request, reading, fitting, seeing)
-    note_skipped(finished.dataset.train)
+    warn_missing_data_folder(reading.data_dir, request.source)
+    finished = _run(request, reading, fitting, feature_options)
+    report_skipped(finished.dataset.train)
     paths = list(_write(request, finished))
-    _say_result(finished)
-    say(written(paths))
+    _print_result(finished)
+    print_results(written(paths))
     if not request.quiet:
-        say(f"Next: {_next(request)}")
+        print_results(f"Next: {_next(request)}")
 
 
-def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) -> _Finished:
+def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options: FeatureOptions) -> _Finished:
     from kmosaic.cli.progress import FitProgress, ProgressBar
     from kmosaic.evaluate import summarise
     from kmosaic.images import load_dataset
@@ -187,34 +187,34 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
     with ProgressBar(quiet=request.quiet) as bar:
         dataset = load_dataset(request.source, reading.options(), bar)
         train = dataset.train
-        recipe = seeing.recipe(request.source, train, request.seed, request.clusters)
-        seen = Seen.by(recipe, train, fitting.threads, bar)
+        recipe = feature_options.recipe(request.source, train, request.seed, request.clusters)
+        matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         start = time.perf_counter()
-        estimator.fit(seen.rows)
+        estimator.fit(matrix.rows)
         seconds = time.perf_counter() - start
         estimator.callback = None
         bar.start_over("naming clusters")
         summary = summarise(
-            estimator, seen.rows, train.labels, label_names=train.label_names, labels=estimator.labels_
+            estimator, matrix.rows, train.labels, label_names=train.label_names, labels=estimator.labels_
         )
         if fitting.algorithm == "minibatch":
             # It has one estimate a batch, not J after every half step, which pictures and reports show.
             summary = replace(summary, inertia_history=summary.inertia_history[:0])
         return _Finished(
             dataset,
-            seen,
-            seen.pictures(train, estimator),
+            matrix,
+            matrix.pictures(train, estimator),
             estimator,
             summary,
-            _test_summary(dataset, seen, estimator, summary, bar),
+            _test_summary(dataset, matrix, estimator, summary, bar),
             seconds,
         )
 
 
 def _test_summary(
     dataset: Dataset,
-    seen: Seen,
+    matrix: FeatureMatrix,
     estimator: KMeans | MiniBatchKMeans,
     summary: ClusterSummary,
     bar: ProgressBar,
@@ -224,7 +224,7 @@ def _test_summary(
     test, naming = dataset.test, _naming(summary)
     if test is None:
         return None
-    rows = seen.test_rows(test, estimator.n_threads, bar)
+    rows = matrix.test_rows(test, estimator.n_threads, bar)
     if naming is None:
         return summarise(estimator, rows)
     return summarise(estimator, rows, test.labels, label_names=test.label_names, naming=naming)
@@ -238,39 +238,41 @@ def _naming(summary: ClusterSummary) -> Any:
     return ClusterNaming(summary.cluster_names, summary.label_names, summary.label_shares)
 
 
-def _say_result(finished: _Finished) -> None:
+def _print_result(finished: _Finished) -> None:
     summary, dataset = finished.summary, finished.dataset
     ended = "converged after" if summary.converged else "stopped before it converged, after"
-    say(
-        f"{dataset.name}: {plural(len(dataset.train), 'image')} in {plural(summary.n_clusters, 'cluster')}, "
-        f"{inertia_words(summary.inertia, finished.seen.words)}, "
-        f"{ended} {plural(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
+    print_results(
+        f"{dataset.name}: {count(len(dataset.train), 'image')} in {count(summary.n_clusters, 'cluster')}, "
+        f"{inertia_words(summary.inertia, finished.matrix.feature_name)}, "
+        f"{ended} {count(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
-    finished.seen.tell(dataset.train)
+    finished.matrix.report(dataset.train)
     if summary.n_clusters <= _MAX_CLUSTERS_LISTED:
         _show_clusters(summary)
     else:
-        say(f"(table of clusters left out: more than {_MAX_CLUSTERS_LISTED}; the report has it)")
+        print_results(f"(table of clusters left out: more than {_MAX_CLUSTERS_LISTED}; the report has it)")
     largest = int(summary.cluster_sizes.argmax())
     share = float(summary.cluster_sizes[largest]) / len(dataset.train)
-    note_crowded(share, summary.n_clusters, f"cluster {largest}")
+    warn_crowded(share, summary.n_clusters, f"cluster {largest}")
     if summary.accuracy is not None:
-        say(f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the images fitted on")
+        print_results(
+            f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the images fitted on"
+        )
     if finished.accuracy_test is not None and dataset.test is not None:
-        origin = f"{plural(len(dataset.test), 'test image')} ({dataset.test_origin})"
-        say(f"and for {finished.accuracy_test:.1%} of {origin}")
+        origin = f"{count(len(dataset.test), 'test image')} ({dataset.test_origin})"
+        print_results(f"and for {finished.accuracy_test:.1%} of {origin}")
 
 
 def _show_clusters(summary: ClusterSummary) -> None:
     columns = [Column("cluster"), Column("images"), Column("name", "left"), Column("purity")]
     if summary.cluster_names is None or summary.cluster_purity is None:
-        show_table(columns[:2], [(f"{i}", f"{n:,}") for i, n in enumerate(summary.cluster_sizes)])
+        print_table(columns[:2], [(f"{i}", f"{n:,}") for i, n in enumerate(summary.cluster_sizes)])
         return
     lines = zip(summary.cluster_sizes, summary.cluster_names, summary.cluster_purity, strict=True)
     rows = [
         (f"{i}", f"{n:,}", name, f"{purity:.0%}" if n else "") for i, (n, name, purity) in enumerate(lines)
     ]
-    show_table(columns, rows)
+    print_table(columns, rows)
 
 
 def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
@@ -298,7 +300,7 @@ def _write_model(request: _Request, path: Path, finished: _Finished) -> None:
         train.format,
         naming=_naming(finished.summary),
         origin=origin,
-        representation=finished.seen.representation(train, finished.shown),
+        representation=finished.matrix.representation(train, finished.shown),
     )
     save_model(model, path, overwrite=request.force)
 
@@ -325,7 +327,7 @@ def _label_rows(
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
-    from kmosaic.evaluate.memory import peak_resident_bytes
+    from kmosaic.evaluate.peak_memory import peak_resident_bytes
     from kmosaic.report import FitReport, write_fit_report
 
     test = finished.dataset.test
@@ -342,8 +344,8 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         accuracy_test=finished.accuracy_test,
         n_test=None if test is None else len(test),
         test_origin=finished.dataset.test_origin,
-        features=finished.seen.words,
-        features_seconds=finished.seen.seconds if finished.seen.recipe.steps else None,
+        features=finished.matrix.feature_name,
+        features_seconds=finished.matrix.seconds if finished.matrix.recipe.steps else None,
         medoids=None if finished.shown is None else finished.shown.medoids,
     )
     with ProgressBar(quiet=request.quiet) as bar:
@@ -363,7 +365,7 @@ def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> Ite
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     """The pictures this fit has, by the names of their files; each is drawn when called."""
     from kmosaic import report
-    from kmosaic.report.wording import squared_units
+    from kmosaic.text import squared_units
 
     train, summary = finished.dataset.train, finished.pictured
     texts = report.MosaicText(names=summary.cluster_names, sizes=summary.cluster_sizes)
@@ -376,14 +378,12 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     }
     if finished.shown is not None:
         medoids = train.pixels[finished.shown.medoids]
-        titled = replace(
-            texts, title=f"{plural(len(medoids), 'medoid')}, each the image nearest its centroid"
-        )
+        titled = replace(texts, title=f"{count(len(medoids), 'medoid')}, each the image nearest its centroid")
         figures["medoids"] = lambda: report.centroid_mosaic(medoids, train.format, titled)
     if summary.confusion is not None:
         figures["confusion-matrix"] = lambda: report.confusion_matrix(finished.test_summary or summary)
     if len(summary.inertia_history):
-        units = squared_units(finished.seen.words)
+        units = squared_units(finished.matrix.feature_name)
         figures["inertia-history"] = lambda: report.inertia_history(summary, units=units)
     return figures
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note_skipped, plural, say, say_rows, written
-from kmosaic.cli.features import deskew_option, upright
-from kmosaic.cli.options import WholeNumber, ending_options, path_option, reading_options, source_argument
+from kmosaic.cli.console import print_results, print_rows, report_skipped, written
+from kmosaic.cli.features import deskew_option, deskewed
+from kmosaic.cli.options import (
+    WholeNumber,
+    ending_options,
+    path_option,
+    reading_options,
+    source_argument,
+    threads_option,
+)
 from kmosaic.cli.outputs import check_picture, write_assignments
-from kmosaic.cli.request import Reading, note_missing_data_folder
+from kmosaic.cli.request import Options, Reading, warn_missing_data_folder
 from kmosaic.files import check_outputs
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +45,7 @@ _MAX_OUTLIERS = 10
 @click.option(
     "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
 )
-@click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@threads_option
 @deskew_option
 @reading_options
 @ending_options
@@ -53,104 +61,116 @@ def neighbours(source: str, output: Path | None, picture: Path | None, **given: 
       kmosaic neighbours digits --count 1 -o nearest.csv
       kmosaic neighbours photos/ --size 64x64 -o neighbours.csv --picture outliers.png
     """
-    count = given.pop("count")
-    search = Search(source, given.pop("deskew"), given.pop("threads"))
-    force, quiet = given.pop("force"), given.pop("quiet")
-    check_outputs([output, picture], overwrite=force)
-    check_picture(picture, overwrite=force)
-    images = read(source, Reading.taken_from({**given, "test_fraction": 0.0}), quiet=quiet)
-    found = search.find(images, count, quiet=quiet)
-    note_skipped(images)
-    if output is None:
-        say_rows(_HEADER, _rows(images, found))
-    else:
-        write_assignments(output, _HEADER, _rows(images, found), overwrite=force)
-        say(_words(images, found))
+    search = Search.taken_from({**given, "source": source, "output": output, "picture": picture})
+    images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
+    neighbors = search.find(images, given["count"])
+    search.write(images, _HEADER, _rows(images, neighbors), _summary(images, neighbors))
     if picture is not None:
-        _draw(images, found, picture, overwrite=force)
-    if output is not None:
-        say(written([path for path in (output, picture) if path is not None]))
-
-
-def read(source: str, reading: Reading, *, quiet: bool) -> ImageCollection:
-    """Read the images of ``source``, of which there must be two.
-
-    Raises
-    ------
-    DataError
-        When they cannot be read, or there is one alone.
-    """
-    note_missing_data_folder(reading.data_dir, source)
-    from kmosaic.cli.progress import ProgressBar
-    from kmosaic.errors import DataError
-    from kmosaic.images import load_dataset
-
-    with ProgressBar(quiet=quiet) as bar:
-        images = load_dataset(source, reading.options(), bar).train
-    if len(images) < 2:
-        raise DataError(f"{source} has one image; neighbours need at least two")
-    return images
+        _draw(images, neighbors, picture, overwrite=search.force)
+    search.report_written(drawn=True)
 
 
 @dataclass(frozen=True)
-class Search:
-    """How neighbours of the images of ``source`` are sought."""
+class Search(Options):
+    """A search for neighbours of the images of ``source``, and where its results go."""
 
     source: str
+    output: Path | None
+    picture: Path | None
     deskew: bool | None
     threads: int | None
+    force: bool
+    quiet: bool
 
-    def find(self, images: ImageCollection, count: int, *, quiet: bool) -> ImageNeighbors:
-        """Find ``count`` neighbours of each image."""
+    def read(self, reading: Reading) -> ImageCollection:
+        """Read the images, once it is known that the outputs can be written.
+
+        Raises
+        ------
+        DataError
+            When they cannot be read, or there is one alone.
+        """
+        check_outputs([self.output, self.picture], overwrite=self.force)
+        check_picture(self.picture, overwrite=self.force)
+        warn_missing_data_folder(reading.data_dir, self.source)
+        from kmosaic.cli.progress import ProgressBar
+        from kmosaic.errors import DataError
+        from kmosaic.images import load_dataset
+
+        with ProgressBar(quiet=self.quiet) as bar:
+            images = load_dataset(self.source, reading.options(), bar).train
+        if len(images) < 2:
+            raise DataError(f"{self.source} has one image; neighbours need at least two")
+        return images
+
+    def find(self, images: ImageCollection, n_neighbors: int) -> ImageNeighbors:
+        """Find the nearest of each image."""
         from kmosaic.cli.progress import ProgressBar
         from kmosaic.features import GraphEmbedding, StageProgress
 
-        with ProgressBar(quiet=quiet) as bar:
-            pixels = upright(images, self.source, self.deskew, self.threads, bar)
+        with ProgressBar(quiet=self.quiet) as bar:
+            pixels = deskewed(images, self.source, self.deskew, self.threads, bar)
             graph = GraphEmbedding(
-                n_neighbors=count,
-                n_candidates=max(50, 2 * count),
+                n_neighbors=n_neighbors,
+                n_candidates=max(50, 2 * n_neighbors),
                 image_shape=images.format.shape,
                 n_threads=self.threads,
                 callback=StageProgress(bar),
             )
             return graph.neighbors(pixels)
 
+    def write(
+        self, images: ImageCollection, header: Sequence[str], rows: Iterator[tuple[object, ...]], summary: str
+    ) -> None:
+        """Write the table, on stdout or into the output; then a sentence sums it up."""
+        report_skipped(images)
+        if self.output is None:
+            print_rows(header, rows)
+        else:
+            write_assignments(self.output, header, rows, overwrite=self.force)
+            print_results(summary)
 
-def _rows(images: ImageCollection, found: ImageNeighbors) -> Iterator[tuple[object, ...]]:
+    def report_written(self, *, drawn: bool) -> None:
+        """Name the files that were written, unless the table is on stdout."""
+        if self.output is not None:
+            picture = self.picture if drawn else None
+            print_results(written([path for path in (self.output, picture) if path is not None]))
+
+
+def _rows(images: ImageCollection, neighbors: ImageNeighbors) -> Iterator[tuple[object, ...]]:
     from kmosaic.features.duplicates import first_rows
 
-    first = first_rows(found)
-    for row, node in enumerate(found.nodes):
-        pairs = zip(found.indices[node], found.distances[node], strict=True)
+    first = first_rows(neighbors)
+    for row, node in enumerate(neighbors.nodes):
+        pairs = zip(neighbors.indices[node], neighbors.distances[node], strict=True)
         for rank, (other, distance) in enumerate(pairs, start=1):
             yield images.ids[row], rank, images.ids[first[other]], f"{distance:.4f}"
 
 
-def _outliers(found: ImageNeighbors) -> NDArray[np.intp]:
+def _outliers(neighbors: ImageNeighbors) -> NDArray[np.intp]:
     import numpy as np
 
     from kmosaic.features.duplicates import nearest_distances
 
-    return np.argsort(-nearest_distances(found), kind="stable")[:_MAX_OUTLIERS]
+    return np.argsort(-nearest_distances(neighbors), kind="stable")[:_MAX_OUTLIERS]
 
 
-def _words(images: ImageCollection, found: ImageNeighbors) -> str:
-    names = ", ".join(images.ids[row] for row in _outliers(found))
-    return f"{plural(len(images), 'image')}; least like any other, the first least of all: {names}"
+def _summary(images: ImageCollection, neighbors: ImageNeighbors) -> str:
+    names = ", ".join(images.ids[row] for row in _outliers(neighbors))
+    return f"{count(len(images), 'image')}; least like any other, the first least of all: {names}"
 
 
-def _draw(images: ImageCollection, found: ImageNeighbors, path: Path, *, overwrite: bool) -> None:
+def _draw(images: ImageCollection, neighbors: ImageNeighbors, path: Path, *, overwrite: bool) -> None:
     from kmosaic.features.duplicates import first_rows
     from kmosaic.report import save_figure
     from kmosaic.report.rows import PictureRow, image_rows
 
-    first = first_rows(found)
+    first = first_rows(neighbors)
     rows = []
-    for row in _outliers(found):
-        node = found.nodes[row]
-        others = first[found.indices[node]].tolist()
-        rows.append(PictureRow([int(row), *others], [None, *found.distances[node].tolist()]))
+    for row in _outliers(neighbors):
+        node = neighbors.nodes[row]
+        others = first[neighbors.indices[node]].tolist()
+        rows.append(PictureRow([int(row), *others], [None, *neighbors.distances[node].tolist()]))
     explanation = "Each line: an image, then those most like it, with their distances from it."
-    title = f"The {plural(len(rows), 'image')} least like any other"
+    title = f"The {count(len(rows), 'image')} least like any other"
     save_figure(image_rows(images, rows, title, explanation), path, overwrite=overwrite)

@@ -20,74 +20,83 @@ CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_w
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class SizeType(click.ParamType):  # type: ignore[type-arg]
+class ParsedType(click.ParamType):  # type: ignore[type-arg]
+    """A value read from text by ``parse``, which raises ValueError with a message on what is wrong."""
+
+    def parse(self, text: str) -> Any:
+        """Return the value that ``text`` stands for."""
+        raise NotImplementedError
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse a text; a default has its type already."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class SizeType(ParsedType):
     """``WIDTHxHEIGHT`` in pixels, as image sizes are usually written; given on as (height, width)."""
 
     name = "WIDTHxHEIGHT"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int]:
+    def parse(self, text: str) -> tuple[int, int]:
         """Parse ``64x48`` (width 64, height 48) to (48, 64)."""
-        if isinstance(value, tuple):
-            return value
-        width, cross, height = str(value).lower().partition("x")
+        width, cross, height = text.lower().partition("x")
         if not (cross and width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-            self.fail(f"{value!r} is no size in pixels; write width x height, such as 64x64", param, ctx)
+            raise ValueError(f"{text!r} is no size in pixels; write width x height, such as 64x64")
         from kmosaic.images.collection import MAX_SIDE
 
         if max(int(width), int(height)) > MAX_SIDE:
-            self.fail(f"{value!r} is too large; no side may have more than {MAX_SIDE} pixels", param, ctx)
+            raise ValueError(f"{text!r} is too large; no side may have more than {MAX_SIDE} pixels")
         return int(height), int(width)
 
 
-class IsodataType(click.ParamType):  # type: ignore[type-arg]
+class IsodataType(ParsedType):
     """When to split and merge classes: three numbers with commas between."""
 
     name = "SIZE,SPREAD,DISTANCE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> IsodataOptions:
+    def parse(self, text: str) -> IsodataOptions:
         """Parse ``100,12,20``."""
         from kmosaic.errors import DataError
         from kmosaic.scenes import IsodataOptions
 
-        if isinstance(value, IsodataOptions):
-            return value
-        parts = [part.strip() for part in str(value).split(",")]
+        parts = [part.strip() for part in text.split(",")]
         if len(parts) != 3 or not (parts[0].isascii() and parts[0].isdecimal()):
-            self.fail(
-                f"{value!r} must be a number of pixels, a spread and a distance with commas between, such as "
-                "100,12,20",
-                param,
-                ctx,
+            raise ValueError(
+                f"{text!r} must be a number of pixels, a spread and a distance with commas between, such as "
+                "100,12,20"
             )
         try:
             return IsodataOptions(int(parts[0]), float(parts[1]), float(parts[2]))
         except DataError as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
+            raise ValueError(f"{text!r}: {error}") from error
         except ValueError:
-            self.fail(f"{parts[1]!r} and {parts[2]!r} must be numbers, such as 12 and 20", param, ctx)
+            raise ValueError(f"{parts[1]!r} and {parts[2]!r} must be numbers, such as 12 and 20") from None
 
 
-class WholeNumber(click.ParamType):  # type: ignore[type-arg]
-    """A whole number from ``least`` to ``most``."""
+class WholeNumber(ParsedType):
+    """A whole number from ``low`` to ``high``."""
 
     name = "N"
 
-    def __init__(self, least: int, most: int | None = None) -> None:
-        """Take the bounds; without ``most`` there is none above."""
-        self.least = least
-        self.most = most
+    def __init__(self, low: int, high: int | None = None) -> None:
+        """Take the bounds; without ``high`` there is none above."""
+        self.low = low
+        self.high = high
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def parse(self, text: str) -> int:
         """Parse ``12`` to 12."""
         try:
-            number = int(value)
+            number = int(text)
         except ValueError:
-            number = self.least - 1
-        if number < self.least or (self.most is not None and number > self.most):
-            bounds = f"of at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
-            self.fail(f"{value!r} must be a whole number {bounds}", param, ctx)
+            number = self.low - 1
+        if number < self.low or (self.high is not None and number > self.high):
+            bounds = f"of at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
+            raise ValueError(f"{text!r} must be a whole number {bounds}")
         return number
 
 
@@ -102,71 +111,59 @@ class RealRange(click.FloatRange):
         return number
 
 
-class NamesType(click.ParamType):  # type: ignore[type-arg]
+class NamesType(ParsedType):
     """Names with commas between them, quoted as in CSV where they hold commas; given on as a tuple."""
 
     name = "A,B"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
+    def parse(self, text: str) -> tuple[str, ...]:
         """Parse ``height,weight``."""
-        if isinstance(value, tuple):
-            return value
         try:
-            names = next(csv.reader([str(value)], skipinitialspace=True), [])
+            names = next(csv.reader([text], skipinitialspace=True), [])
         except csv.Error:  # a line break outside quotes
             names = []
         if not names or not all(name.strip() for name in names):
-            self.fail(f"{value!r} is not names with commas between, such as A,B; name columns", param, ctx)
+            raise ValueError(f"{text!r} is not names with commas between, such as A,B; name columns")
         return tuple(names)
 
 
-class NumbersType(click.ParamType):  # type: ignore[type-arg]
+class NumbersType(ParsedType):
     """Whole numbers with commas between them; given on as a tuple."""
 
     name = "K,K,..."
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
+    def parse(self, text: str) -> tuple[int, ...]:
         """Parse ``10,16,36`` to (10, 16, 36)."""
-        if isinstance(value, tuple):
-            return value
         try:
-            numbers = tuple(int(part) for part in str(value).split(","))
+            numbers = tuple(int(part) for part in text.split(","))
         except ValueError:
-            self.fail(f"{value!r} must be whole numbers with commas between, such as 10,16,36", param, ctx)
+            raise ValueError(
+                f"{text!r} must be whole numbers with commas between, such as 10,16,36"
+            ) from None
         if min(numbers) < 1:
-            self.fail(f"{min(numbers)} must be a whole number of at least 1", param, ctx)
+            raise ValueError(f"{min(numbers)} must be a whole number of at least 1")
         return numbers
 
 
-class ChannelNumbers(click.ParamType):  # type: ignore[type-arg]
-    """One number, or three with commas between, each of at least ``least``; given on as a tuple."""
+class ChannelNumbers(ParsedType):
+    """One number, or three with commas between, each of at least ``low``; given on as a tuple."""
 
     name = "X or R,G,B"
 
-    def __init__(self, least: float = -1e6) -> None:
+    def __init__(self, low: float = -1e6) -> None:
         """Take the least that a number may be."""
-        self.least = least
+        self.low = low
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
+    def parse(self, text: str) -> tuple[float, ...]:
         """Parse ``0.5`` to (0.5,), and ``0.485,0.456,0.406``."""
-        if isinstance(value, tuple):
-            return value
         try:
-            numbers = tuple(float(part) for part in str(value).split(","))
+            numbers = tuple(float(part) for part in text.split(","))
         except ValueError:
             numbers = ()
-        if len(numbers) not in (1, 3) or not all(self.least <= number <= 1e6 for number in numbers):
-            bound = "" if self.least < 0 else " above 0"
-            self.fail(
-                f"{value!r} must be one number{bound}, or three with commas between: 0.485,0.456,0.406",
-                param,
-                ctx,
+        if len(numbers) not in (1, 3) or not all(self.low <= number <= 1e6 for number in numbers):
+            bound = "" if self.low < 0 else " above 0"
+            raise ValueError(
+                f"{text!r} must be one number{bound}, or three with commas between: 0.485,0.456,0.406"
             )
         return numbers
 
@@ -298,6 +295,7 @@ picture_format_option = click.option(
     help="The format of those pictures.",
 )
 source_argument = click.argument("source")
+threads_option = click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 
 
 def test_fraction_option(default: float) -> Decorator:

@@ -13,20 +13,8 @@ from kmosaic.files import atomic_write, check_output, check_outputs
 if TYPE_CHECKING:
     from kmosaic.images import ImageCollection
 
-_NOT_FOR_MODELS = (
-    ".html",
-    ".htm",
-    ".csv",
-    ".json",
-    ".npy",
-    ".npz",
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".svg",
-    ".tif",
-    ".tiff",
-)
+_PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".tif", ".tiff")
+_NOT_FOR_MODELS = (".html", ".htm", ".csv", ".json", ".npy", ".npz", *_PICTURES)
 
 
 def check_report_name(path: Path | None) -> None:

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import note, note_skipped, plural, say, say_rows, written
+from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
 from kmosaic.cli.options import (
-    WholeNumber,
     data_dir_option,
     ending_options,
     labels_from_option,
     path_option,
     strict_option,
+    threads_option,
 )
 from kmosaic.cli.outputs import label_texts, write_assignments
-from kmosaic.cli.request import note_missing_data_folder
+from kmosaic.cli.request import warn_missing_data_folder
 from kmosaic.files import check_outputs
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.cluster import Model
@@ -71,7 +72,7 @@ class _Predicted:
     help="Take the clusters' names from this file, exported from the model's report. A cluster without one "
     "keeps the model's name for it, or has its number.",
 )
-@click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+@threads_option
 @labels_from_option
 @strict_option
 @data_dir_option
@@ -92,18 +93,20 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     """
     chosen = _Choices(**given)
     check_outputs([output], overwrite=chosen.force)
-    note_missing_data_folder(chosen.data_dir, source)
+    warn_missing_data_folder(chosen.data_dir, source)
     result = _predict(model, source, threads, chosen)
-    note_skipped(result.images)
-    _note_converted(result)
+    report_skipped(result.images)
+    _warn_converted(result)
     rows = _rows(result)
     if output is None:
-        say_rows(_HEADER, rows)
+        print_rows(_HEADER, rows)
         return
     write_assignments(output, _HEADER, rows, overwrite=chosen.force)
-    say(*_words(result), written([output]))
+    print_results(*_summary(result), written([output]))
     if not chosen.quiet:
-        say(f"Next: sort {output} by distance; the images far from every centroid are unlike those fitted on")
+        print_results(
+            f"Next: sort {output} by distance; the images far from every centroid are unlike those fitted on"
+        )
 
 
 def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> _Predicted:
@@ -130,7 +133,7 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     return _Predicted(model, images, summary, names)
 
 
-def _note_converted(result: _Predicted) -> None:
+def _warn_converted(result: _Predicted) -> None:
     """Warn where images are of another size or colour than those fitted on were, as far as that is known."""
     form, converted = result.model.image, result.images.converted
     if form is None:
@@ -139,14 +142,14 @@ def _note_converted(result: _Predicted) -> None:
     asked = shlex.split(result.model.command or "")
     parts = []
     if converted.n_resized and not any(word.startswith("--size") for word in asked):
-        parts.append(f"{plural(converted.n_resized, 'image')} of {converted.sizes} resized by {form.fit}")
+        parts.append(f"{count(converted.n_resized, 'image')} of {converted.sizes} resized by {form.fit}")
     if converted.n_greyed and "--grey" not in asked:
-        parts.append(f"{plural(converted.n_greyed, 'image')} in colour turned to grey")
+        parts.append(f"{count(converted.n_greyed, 'image')} in colour turned to grey")
     if parts:
         colour = "grey" if form.channels == 1 else "colour"
-        note(
+        print_notes(
             f"kmosaic: warning: the model was fitted on {form.width} x {form.height} images in {colour}, and "
-            f"of the {plural(len(result.images), 'image')} given, {' and '.join(parts)}; clusters mean "
+            f"of the {count(len(result.images), 'image')} given, {' and '.join(parts)}; clusters mean "
             "little where images are unlike those fitted on"
         )
 
@@ -167,10 +170,10 @@ def _rows(result: _Predicted) -> Iterator[tuple[object, ...]]:
         yield image, cluster, names[cluster], float(result.summary.distances[row])
 
 
-def _words(result: _Predicted) -> Iterator[str]:
+def _summary(result: _Predicted) -> Iterator[str]:
     n_used = int((result.summary.cluster_sizes > 0).sum())
-    n_images = plural(len(result.images), "image" if result.model.image is not None else "row")
-    yield f"{n_images} fell into {n_used:,} of {plural(result.model.n_clusters, 'cluster')}"
+    n_images = count(len(result.images), "image" if result.model.image is not None else "row")
+    yield f"{n_images} fell into {n_used:,} of {count(result.model.n_clusters, 'cluster')}"
     names = result.names
     if names is not None and result.images.labels is not None:
         labels = label_texts(result.images)

@@ -6,11 +6,11 @@ import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import click
 
-from kmosaic.cli.console import note
+from kmosaic.cli.console import print_notes
 
 if TYPE_CHECKING:
     from kmosaic.cluster import KMeans, MiniBatchKMeans
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from kmosaic.report import Provenance
 
 
+class Options:
+    """Base of options that belong together: a dataclass whose fields are called as on the command line."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Self:
+        """Take the options of these names out of ``given``."""
+        return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__ if name in given})
+
+
 @dataclass(frozen=True)
-class Reading:
+class Reading(Options):
     """The options about reading images."""
 
     size: tuple[int, int] | None
@@ -30,11 +41,6 @@ class Reading:
     strict: bool
     data_dir: Path | None
     test_fraction: float
-
-    @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> Self:
-        """Take the options of these names out of ``given``."""
-        return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
 
     def options(self) -> ReadOptions:
         """Return them as the readers take them."""
@@ -70,7 +76,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Fitting:
+class Fitting(Options):
     """The options about the algorithm."""
 
     algorithm: str
@@ -80,11 +86,6 @@ class Fitting:
     tol: float | None
     threads: int | None
     empty_clusters: str | None
-
-    @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> Self:
-        """Take the options of these names out of ``given``."""
-        return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
 
     def estimator(self, n_clusters: int, seed: int | None = None) -> KMeans | MiniBatchKMeans:
         """Return the estimator they describe, not fitted; what was not given keeps its default."""
@@ -127,7 +128,7 @@ def data_dir_option_again(data_dir: Path | None) -> str:
     return "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
 
 
-def note_missing_data_folder(data_dir: Path | None, source: str | None = None) -> None:
+def warn_missing_data_folder(data_dir: Path | None, source: str | None = None) -> None:
     """Warn of a data folder that was named and is not there: a slip, or about to be made by a download.
 
     With a ``source``, only if that is a data set which lives in a data folder.
@@ -140,7 +141,7 @@ def note_missing_data_folder(data_dir: Path | None, source: str | None = None) -
     if folder is None:
         named, folder = DATA_VARIABLE, os.environ.get(DATA_VARIABLE)
     if folder and not os.path.isdir(folder):
-        note(f"kmosaic: warning: {named} names {folder}, which is no folder here")
+        print_notes(f"kmosaic: warning: {named} names {folder}, which is no folder here")
 
 
 def provenance(command: str, seeds: tuple[int, ...]) -> Provenance:

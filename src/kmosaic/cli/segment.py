@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import Column, in_seconds, plural, say, show_table, written
+from kmosaic.cli.console import Column, in_seconds, print_results, print_table, written
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.options import Decorator, IsodataType, WholeNumber, ending_options, in_order, path_option
+from kmosaic.cli.options import (
+    Decorator,
+    IsodataType,
+    ParsedType,
+    WholeNumber,
+    ending_options,
+    in_order,
+    path_option,
+)
 from kmosaic.cli.outputs import check_model_name, check_report_name
+from kmosaic.cli.request import Options
 from kmosaic.files import check_outputs
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.scenes import ReadOptions, Segmentation
@@ -28,40 +38,34 @@ _UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)")
 
 
-class BytesType(click.ParamType):  # type: ignore[type-arg]
+class BytesType(ParsedType):
     """An amount of memory, such as 512MB or 2GiB; given on in bytes."""
 
     name = "SIZE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def parse(self, text: str) -> int:
         """Parse ``1GB`` to 1000000000."""
-        if isinstance(value, int):
-            return value
-        found = _SIZE.fullmatch(str(value).strip().lower())
-        if found is None or found[2] not in _UNITS or not float(found[1]):
-            self.fail(f"{value!r} is no amount of memory; write 512MB, 1GB or 2GiB", param, ctx)
-        return int(float(found[1]) * _UNITS[found[2]])
+        size = _SIZE.fullmatch(text.strip().lower())
+        if size is None or size[2] not in _UNITS or not float(size[1]):
+            raise ValueError(f"{text!r} is no amount of memory; write 512MB, 1GB or 2GiB")
+        return int(float(size[1]) * _UNITS[size[2]])
 
 
-class BandsType(click.ParamType):  # type: ignore[type-arg]
+class BandsType(ParsedType):
     """Bands with commas between, by number from 1 or by description; given on as a tuple."""
 
     name = "B,B,..."
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int | str, ...]:
+    def parse(self, text: str) -> tuple[int | str, ...]:
         """Parse ``4,nir`` to (4, "nir")."""
-        if isinstance(value, tuple):
-            return value
-        parts = [part.strip() for part in str(value).split(",")]
+        parts = [part.strip() for part in text.split(",")]
         if not all(parts):
-            self.fail(f"{value!r} must be bands with commas between, such as 4,3,2 or red,nir", param, ctx)
+            raise ValueError(f"{text!r} must be bands with commas between, such as 4,3,2 or red,nir")
         return tuple(int(part) if part.isascii() and part.isdecimal() else part for part in parts)
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _Reading(Options):
     """The options about reading the scene."""
 
     bands: tuple[int | str, ...] | None
@@ -70,11 +74,6 @@ class _Reading:
     missing: str
     use_scale_offset: bool
     network: bool
-
-    @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> _Reading:
-        """Take the options of these names out of ``given``."""
-        return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__})
 
     def options(self) -> ReadOptions:
         """Return them as the readers take them."""
@@ -96,7 +95,7 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Request:
+class _Request(Options):
     """Everything that was asked for, besides how to read."""
 
     sources: tuple[str, ...]
@@ -287,20 +286,20 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
       kmosaic segment huge.vrt --clusters 20 --dask tcp://scheduler:8786 -o classes.tif
     """
     reading = _Reading.taken_from(given)
-    asked = {name: given.pop(name) for name in _Request.__dataclass_fields__ if name in given}
-    request = _Request(**asked, command=given_command(ctx), reading=reading)
+    given |= {"command": given_command(ctx), "reading": reading}
+    request = _Request.taken_from(given)
     _check(request, given)
     result = _run(request, given)
     if request.report is not None:
         _write_report(request, request.report, result, given)
-    say(*_words(result, len(request.sources)))
+    print_results(*_summary(result, len(request.sources)))
     if result.model.n_classes <= _MAX_CLASSES_LISTED:
         _show_classes(result)
     else:
-        say(f"(table of classes left out: more than {_MAX_CLASSES_LISTED}; --statistics has it)")
-    say(written(list(_written(request, given))))
+        print_results(f"(table of classes left out: more than {_MAX_CLASSES_LISTED}; --statistics has it)")
+    print_results(written(list(_written(request, given))))
     if not request.quiet:
-        say(f"Next: {_next(request)}")
+        print_results(f"Next: {_next(request)}")
 
 
 def _check(request: _Request, given: dict[str, Any]) -> None:
@@ -336,6 +335,10 @@ def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
 
     options = {name: value for name, value in given.items() if value is not None}
     options["nodata"] = int(options["nodata"])
+    if request.report is not None:
+        from kmosaic.report import N_PIXELS
+
+        options["quicklook"] = N_PIXELS
     source = request.sources[0] if len(request.sources) == 1 else list(request.sources)
     model: Path | SceneModel | None = request.model
     if request.names is not None:
@@ -348,18 +351,11 @@ def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
             read=request.reading.options(),
             model=model,
             statistics=request.statistics or request.report is not None,
-            quicklook=None if request.report is None else _pixels_of_report(),
             overwrite=request.force,
             command=request.command,
             progress=bar,
             **options,
         )
-
-
-def _pixels_of_report() -> int:
-    from kmosaic.report import N_PIXELS
-
-    return N_PIXELS
 
 
 def _write_report(request: _Request, path: Path, result: Segmentation, given: dict[str, Any]) -> None:
@@ -387,12 +383,10 @@ def _named(request: _Request, nodata: int) -> tuple[tuple[str, ...], Path | Scen
     return read_class_names(request.names, Coding(model.n_classes, nodata).values), model
 
 
-def _words(result: Segmentation, n_files: int) -> Iterator[str]:
+def _summary(result: Segmentation, n_files: int) -> Iterator[str]:
     present, missing = int(result.sizes.pixels.sum()), result.sizes.missing
-    left_out = f", {plural(missing, 'pixel')} left out as missing" if missing else ""
-    scene = (
-        f"{_name(result, n_files)}: {plural(present, 'pixel')} of {plural(len(result.model.bands), 'band')}"
-    )
+    left_out = f", {count(missing, 'pixel')} left out as missing" if missing else ""
+    scene = f"{_name(result, n_files)}: {count(present, 'pixel')} of {count(len(result.model.bands), 'band')}"
     classes = "1 class" if result.model.n_classes == 1 else f"{result.model.n_classes:,} classes"
     if result.fit is None:
         yield f"{scene} in {classes} of a model, mapped in {in_seconds(result.map_seconds)} s{left_out}"
@@ -416,8 +410,8 @@ def _words(result: Segmentation, n_files: int) -> Iterator[str]:
 
 def _iterations(fit: SceneFit) -> str:
     if fit.sampled is not None:
-        return plural(fit.n_iter, "iteration")
-    return f"{plural(fit.n_start, 'iteration')} on pixels drawn and {fit.n_iter:,} on all"
+        return count(fit.n_iter, "iteration")
+    return f"{count(fit.n_start, 'iteration')} on pixels drawn and {fit.n_iter:,} on all"
 
 
 def _name(result: Segmentation, n_files: int) -> str:
@@ -435,7 +429,7 @@ def _isodata_words(fit: SceneFit) -> Iterator[str]:
     wide = "1 class stays" if fit.n_wide == 1 else f"{fit.n_wide:,} classes stay"
     ended = f"; {wide} wider, since splitting led back to what there was" if fit.n_wide else ""
     yield (
-        f"Started from {fit.rounds[0].n_classes:,}, in {plural(len(fit.rounds), 'round')}: "
+        f"Started from {fit.rounds[0].n_classes:,}, in {count(len(fit.rounds), 'round')}: "
         f"{', '.join(changes) or 'none dissolved, split or merged'}{ended}"
     )
 
@@ -446,7 +440,7 @@ def _sample_words(fit: SceneFit) -> Iterator[str]:
     expected = fit.sample_inertia * fit.n_pixels / fit.sampled
     share = f", {fit.inertia / expected - 1:+.2%} from" if expected else ", beside"
     yield (
-        f"The classes are those of a sample of {plural(fit.sampled, 'pixel')}; J is of all pixels{share} the "
+        f"The classes are those of a sample of {count(fit.sampled, 'pixel')}; J is of all pixels{share} the "
         f"{expected:,.6g} that the sample led to expect"
     )
 
@@ -464,7 +458,7 @@ def _show_classes(result: Segmentation) -> None:
         columns.append(Column("hectares"))
         for row, area in zip(rows, sizes.areas, strict=True):
             row.append(f"{area / 10_000:,.1f}" if area < 1e8 else f"{area / 10_000:,.0f}")
-    show_table(columns, rows)
+    print_table(columns, rows)
 
 
 def _written(request: _Request, given: dict[str, Any]) -> Iterator[Path]:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmosaic.cli.console import inertia_words, plural, say, written
+from kmosaic.cli.console import inertia_words, print_results, written
 from kmosaic.cli.options import ending_options, path_option
 from kmosaic.cli.outputs import check_picture
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.cluster import Model
@@ -40,12 +41,12 @@ def show(model: Path, output: Path | None, force: bool, quiet: bool, **drawn: bo
     from kmosaic.cluster import load_model
 
     loaded = load_model(model)
-    say(*_facts(loaded))
+    print_results(*_facts(loaded))
     if output is not None:
         _draw(loaded, output, overwrite=force, **drawn)
-        say(written([output]))
+        print_results(written([output]))
     elif not quiet and loaded.image is not None:
-        say(f"Next: kmosaic show {shlex.quote(str(model))} -o centroids.png")
+        print_results(f"Next: kmosaic show {shlex.quote(str(model))} -o centroids.png")
 
 
 def _facts(model: Model) -> list[str]:
@@ -57,8 +58,8 @@ def _facts(model: Model) -> list[str]:
     pixels = model.image is not None and recipe.keeps_pixels
     words = None if pixels else str(recipe) if recipe.steps else "the rows"
     lines = [
-        f"{plural(model.n_clusters, 'cluster')} of {_rows_in_words(model)}",
-        f"{model.algorithm}, {seed}, {plural(model.n_iter, 'iteration')}, {ended}, "
+        f"{count(model.n_clusters, 'cluster')} of {_rows_in_words(model)}",
+        f"{model.algorithm}, {seed}, {count(model.n_iter, 'iteration')}, {ended}, "
         f"{inertia_words(model.inertia, words)}, by kmosaic {model.kmosaic_version}",
     ]
     if recipe.steps:
@@ -75,10 +76,10 @@ def _facts(model: Model) -> list[str]:
 def _rows_in_words(model: Model) -> str:
     image, n_rows = model.image, int(model.cluster_sizes.sum())
     if image is None:
-        numbers = plural(model.cluster_centers.shape[1], "number")
-        return f"{plural(n_rows, 'row')} of {numbers}, which are no images: there is no picture to draw"
+        numbers = count(model.cluster_centers.shape[1], "number")
+        return f"{count(n_rows, 'row')} of {numbers}, which are no images: there is no picture to draw"
     colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
-    return f"{plural(n_rows, 'image')}, {image.size}, {colour}, {image.dtype}, white is {image.max_value:g}"
+    return f"{count(n_rows, 'image')}, {image.size}, {colour}, {image.dtype}, white is {image.max_value:g}"
 
 
 def _draw(model: Model, path: Path, *, dark: bool, medoids: bool, overwrite: bool) -> None:
@@ -91,7 +92,7 @@ def _draw(model: Model, path: Path, *, dark: bool, medoids: bool, overwrite: boo
         if model.representation is None:
             raise click.UsageError("--medoids: the model's centroids are images themselves; leave it out")
         pictures = model.representation.medoid_images
-        title = f"{plural(model.n_clusters, 'medoid')}, each the image nearest its centroid"
+        title = f"{count(model.n_clusters, 'medoid')}, each the image nearest its centroid"
     texts = MosaicText(names=model.cluster_names, sizes=model.cluster_sizes, title=title)
     figure = centroid_mosaic(pictures, image, texts, theme=DARK if dark else LIGHT)
     save_figure(figure, path, overwrite=overwrite)

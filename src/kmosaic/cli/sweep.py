@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import (
-    note_crowded,
-    note_skipped,
-    plural,
-    say,
-    scaled_inertia_units,
-    show_table,
-    written,
-)
+from kmosaic.cli.console import print_results, print_table, report_skipped, warn_crowded, written
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.features import Seeing, Seen, features_options
+from kmosaic.cli.features import FeatureMatrix, FeatureOptions, features_options
 from kmosaic.cli.options import (
     NumbersType,
     RealRange,
@@ -34,8 +26,9 @@ from kmosaic.cli.options import (
     test_fraction_option,
 )
 from kmosaic.cli.outputs import check_pictures_folder, check_report_name
-from kmosaic.cli.request import Fitting, Reading, note_missing_data_folder, provenance
+from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
 from kmosaic.files import check_outputs
+from kmosaic.text import count, scaled_units
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,7 +81,7 @@ class _Finished:
     """A sweep's result, and what is said about it."""
 
     dataset: Dataset
-    seen: Seen
+    matrix: FeatureMatrix
     result: SweepResult
     recommendation: Recommendation
     starting_document: tuple[StartingDocumentRow, ...]
@@ -150,21 +143,21 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
       kmosaic sweep photos/ --clusters 5,10,20 --size 64x64 --csv runs.csv
     """
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
-    seeing = Seeing.taken_from(given)
+    feature_options = FeatureOptions.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
-    note_missing_data_folder(reading.data_dir, request.source)
-    finished = _run(request, reading, fitting, seeing)
+    warn_missing_data_folder(reading.data_dir, request.source)
+    finished = _run(request, reading, fitting, feature_options)
     paths = _write(request, finished)
-    _say_result(request, finished)
+    _print_result(request, finished)
     if paths:
-        say(written(paths))
+        print_results(written(paths))
     if not request.quiet:
-        given_again = [*reading.given_again(), *fitting.given_again(), *seeing.given_again()]
-        say(f"Next: {_next(request, finished, given_again)}")
+        given_again = [*reading.given_again(), *fitting.given_again(), *feature_options.given_again()]
+        print_results(f"Next: {_next(request, finished, given_again)}")
 
 
-def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) -> _Finished:
+def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options: FeatureOptions) -> _Finished:
     from kmosaic.cli.progress import ProgressBar, SweepProgress
     from kmosaic.evaluate import STARTING_DOCUMENT, SweepOptions
     from kmosaic.evaluate import sweep as run_sweep
@@ -176,11 +169,11 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
         train = dataset.train
         n_samples = len(train)
         n_clusters = request.clusters or default_clusters(n_samples)
-        recipe = seeing.recipe(request.source, train, request.seed, max(n_clusters))
-        seen = Seen.by(recipe, train, fitting.threads, bar)
+        recipe = feature_options.recipe(request.source, train, request.seed, max(n_clusters))
+        matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar)
         progress = SweepProgress(bar, n_samples, n_clusters, request.seeds)
         options = SweepOptions(
-            max_value=train.format.max_value if seen.words is None else 1.0,
+            max_value=train.format.max_value if matrix.feature_name is None else 1.0,
             algorithm=estimator,
             n_leading=recipe.n_clustered,
             keep_models=request.report is not None,
@@ -189,22 +182,24 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, seeing: Seeing) 
             on_run=progress.on_run,
         )
         result = run_sweep(
-            seen.rows,
+            matrix.rows,
             train.labels,
             n_clusters=n_clusters,
             seeds=request.all_seeds,
-            test=_test_rows(dataset, seen, fitting.threads, bar),
+            test=_test_rows(dataset, matrix, fitting.threads, bar),
             options=options,
         )
     # The starting document clustered pixels: its inertia says nothing beside another.
-    beside = STARTING_DOCUMENT if dataset.name == "mnist" and not seen.recipe.steps else ()
-    return _Finished(dataset, seen, result, result.recommend(request.tolerance), beside)
+    beside = STARTING_DOCUMENT if dataset.name == "mnist" and not matrix.recipe.steps else ()
+    return _Finished(dataset, matrix, result, result.recommend(request.tolerance), beside)
 
 
-def _test_rows(dataset: Dataset, seen: Seen, threads: int | None, bar: ProgressBar) -> tuple[Any, Any] | None:
+def _test_rows(
+    dataset: Dataset, matrix: FeatureMatrix, threads: int | None, bar: ProgressBar
+) -> tuple[Any, Any] | None:
     if dataset.test is None or dataset.test.labels is None:
         return None
-    return seen.test_rows(dataset.test, threads, bar), dataset.test.labels
+    return matrix.test_rows(dataset.test, threads, bar), dataset.test.labels
 
 
 def default_clusters(n_samples: int) -> tuple[int, ...]:
@@ -227,35 +222,35 @@ def default_clusters(n_samples: int) -> tuple[int, ...]:
     return tuple(range(1, min(3, n_samples) + 1))
 
 
-def _say_result(request: _Request, finished: _Finished) -> None:
+def _print_result(request: _Request, finished: _Finished) -> None:
     from kmosaic.cli.sweep_table import sweep_columns, sweep_rows
 
-    note_skipped(finished.dataset.train)
-    say(_heading(request, finished))
-    finished.seen.tell(finished.dataset.train)
+    report_skipped(finished.dataset.train)
+    print_results(_heading(request, finished))
+    finished.matrix.report(finished.dataset.train)
     table = finished.result.table()
-    show_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
+    print_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
     crowded = max(finished.result.runs, key=lambda run: (run.n_clusters > 2) * (run.largest_share or 0.0))
-    note_crowded(
+    warn_crowded(
         crowded.largest_share or 0.0, crowded.n_clusters, f"with K = {crowded.n_clusters}, one cluster"
     )
-    say("")
+    print_results("")
     if finished.starting_document:
-        say(*_about_the_starting_document(finished))
-    say(f"Recommended: {finished.recommendation.reason}")
+        print_results(*_about_the_starting_document(finished))
+    print_results(f"Recommended: {finished.recommendation.reason}")
 
 
 def _heading(request: _Request, finished: _Finished) -> str:
     dataset = finished.dataset
-    text = f"{dataset.name}: {plural(len(dataset.train), 'training image')}"
+    text = f"{dataset.name}: {count(len(dataset.train), 'training image')}"
     if dataset.test is not None:
-        text += f", {plural(len(dataset.test), 'test image')} ({dataset.test_origin})"
+        text += f", {count(len(dataset.test), 'test image')} ({dataset.test_origin})"
     over = (
         f"mean ± standard deviation over {request.seeds} seeds"
         if request.seeds > 1
         else f"seed {request.seed}"
     )
-    return f"{text}; {over}; J in {scaled_inertia_units(finished.seen.words)}"
+    return f"{text}; {over}; J in {scaled_units(finished.matrix.feature_name)}"
 
 
 def _about_the_starting_document(finished: _Finished) -> list[str]:
@@ -308,7 +303,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         provenance=provenance(request.command, request.all_seeds),
         recommendation=finished.recommendation,
         starting_document=finished.starting_document,
-        features=finished.seen.words,
+        features=finished.matrix.feature_name,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
@@ -317,13 +312,12 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
 
 def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> list[Path]:
     from kmosaic.report import CurveOptions, first_images, save_figure, sweep_curve
-    from kmosaic.report.wording import squared_units
+    from kmosaic.report.curves import has_scores
 
-    words = finished.seen.words
     options = CurveOptions(
         starting_document=finished.starting_document,
         recommended=finished.recommendation.n_clusters,
-        units=CurveOptions.units if words is None else squared_units(words),
+        units=scaled_units(finished.matrix.feature_name),
     )
     figures: tuple[Callable[[], Figure], ...] = (
         lambda: first_images(finished.dataset.train),
@@ -334,16 +328,10 @@ def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> lis
     drawn: list[Path] = []
     folder.mkdir(exist_ok=True)
     for name, figure in zip(request.picture_names, figures, strict=True):
-        if name.startswith("scores") and not _has_scores(finished.result):
+        if name.startswith("scores") and not has_scores(finished.result):
             continue
         drawn.append(save_figure(figure(), folder / name, overwrite=request.force))
     return drawn
-
-
-def _has_scores(result: SweepResult) -> bool:
-    from kmosaic.report.curves import has_scores
-
-    return has_scores(result)
 
 
 def _next(request: _Request, finished: _Finished, given: list[str]) -> str:

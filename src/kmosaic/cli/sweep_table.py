@@ -1,4 +1,4 @@
-"""The table of a sweep as text: a row for every number of clusters, the starting document's own below it."""
+"""The table of a sweep as text: a row for every number of clusters, the reference notebook's below it."""
 
 from __future__ import annotations
 
@@ -34,33 +34,23 @@ def _seconds(spread: Spread, many: bool) -> str:
 
 @dataclass(frozen=True)
 class _Shown:
-    """One column: where it is measured, its heading, how to write it, and the starting document's number."""
+    """One column: where it is measured, its heading, how to write it, its name in the notebook."""
 
     key: str
     heading: str
     write: Callable[[Spread, bool], str]
-    beside: Callable[[StartingDocumentRow], str]
-
-
-def _nothing(row: StartingDocumentRow) -> str:
-    del row
-    return ""
+    notebook: str = ""
 
 
 _SHOWN = (
-    _Shown("inertia_scaled", "inertia J", _inertia, lambda row: f"{row.inertia:,.0f}"),
-    _Shown("homogeneity", "homogeneity", _score, lambda row: f"{row.homogeneity:.3f}"),
-    _Shown("accuracy_train", "train acc.", _score, lambda row: f"{row.accuracy_train:.3f}"),
-    _Shown(
-        "accuracy_test",
-        "test acc.",
-        _score,
-        lambda row: "" if row.accuracy_test is None else f"{row.accuracy_test:.3f}",
-    ),
-    _Shown("silhouette", "silhouette", _score, _nothing),
-    _Shown("stability", "stability", _score, _nothing),
-    _Shown("n_iter", "iter.", _mean_count, _nothing),
-    _Shown("fit_seconds", "fit s", _seconds, _nothing),
+    _Shown("inertia_scaled", "inertia J", _inertia, "inertia"),
+    _Shown("homogeneity", "homogeneity", _score, "homogeneity"),
+    _Shown("accuracy_train", "train acc.", _score, "accuracy_train"),
+    _Shown("accuracy_test", "test acc.", _score, "accuracy_test"),
+    _Shown("silhouette", "silhouette", _score),
+    _Shown("stability", "stability", _score),
+    _Shown("n_iter", "iter.", _mean_count),
+    _Shown("fit_seconds", "fit s", _seconds),
 )
 
 
@@ -70,15 +60,15 @@ def sweep_columns(table: Sequence[SweepTableRow]) -> list[Column]:
 
 
 def sweep_rows(table: Sequence[SweepTableRow], beside: Sequence[StartingDocumentRow]) -> list[list[str]]:
-    """Return the cells: mean and standard deviation over seeds, and below them the starting document's."""
+    """Return the cells: mean and standard deviation over seeds, and below them the reference notebook's."""
     columns = _measured(table)
     by_n_clusters = {row.n_clusters: row for row in beside}
     rows = []
     for row in table:
         rows.append([f"{row.n_clusters}", *(_cell(row, shown) for shown in columns)])
-        document = by_n_clusters.get(row.n_clusters)
-        if document is not None:
-            rows.append(["notebook", *(shown.beside(document) for shown in columns)])
+        notebook = by_n_clusters.get(row.n_clusters)
+        if notebook is not None:
+            rows.append(["notebook", *(_notebook_cell(notebook, shown) for shown in columns)])
     return rows
 
 
@@ -89,3 +79,10 @@ def _measured(table: Sequence[SweepTableRow]) -> list[_Shown]:
 def _cell(row: SweepTableRow, shown: _Shown) -> str:
     spread = row[shown.key]
     return "" if spread is None else shown.write(spread, row.n_seeds > 1)
+
+
+def _notebook_cell(row: StartingDocumentRow, shown: _Shown) -> str:
+    from kmosaic.evaluate import Spread
+
+    value = getattr(row, shown.notebook, None)
+    return "" if value is None else shown.write(Spread(value, value, value, 0.0), False)

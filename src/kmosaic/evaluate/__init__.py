@@ -3,7 +3,7 @@
 from kmosaic.evaluate.names_file import read_names
 from kmosaic.evaluate.naming import ClusterClassifier, Votes, count_votes
 from kmosaic.evaluate.recommend import Knee, Recommendation, find_knee, recommend
-from kmosaic.evaluate.runs import TABLE_COLUMNS, Spread, SweepResult, SweepRun, SweepTableRow
+from kmosaic.evaluate.runs import TABLE_COLUMNS, SweepResult, SweepRun
 from kmosaic.evaluate.starting_document import (
     STARTING_DOCUMENT,
     StartingDocumentRow,
@@ -11,6 +11,7 @@ from kmosaic.evaluate.starting_document import (
 )
 from kmosaic.evaluate.summary import ClusterSummary, summarise
 from kmosaic.evaluate.sweep import N_CLUSTERS, SweepOptions, sweep
+from kmosaic.evaluate.table import Spread, SweepTableRow
 
 __all__ = [
     "N_CLUSTERS",

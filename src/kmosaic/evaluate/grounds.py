@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+
+from kmosaic.evaluate.table import Spread, SweepTableRow
 
 # Half way between chance and the same clusters every time. Few clusters are nearly always more stable than
 # many, so stability only rules numbers out; it does not rank them.
@@ -15,60 +16,14 @@ MIN_STABILITY = 0.5
 _IMAGES_OF = {"accuracy_test": "n_test", "accuracy_train": "n_train"}
 
 
-class Spread(Protocol):
-    """A column over the seeds."""
-
-    @property
-    def mean(self) -> float:
-        """The mean."""
-
-    @property
-    def min(self) -> float:
-        """The least."""
-
-    @property
-    def max(self) -> float:
-        """The most."""
-
-    @property
-    def std(self) -> float:
-        """The sample standard deviation, 0 for one seed."""
-
-    @property
-    def count(self) -> int:
-        """The number of seeds it was measured for."""
-
-
-class TableRow(Protocol):
-    """One number of clusters, with the spread of every column or None where it was not measured."""
-
-    @property
-    def n_clusters(self) -> int:
-        """The number of clusters."""
-
-    @property
-    def n_seeds(self) -> int:
-        """The number of fits."""
-
-    def __getitem__(self, column: str, /) -> Spread | None: ...
-
-
-def column(row: TableRow, name: str) -> Spread:
-    """Give a column that must have been measured; ValueError where it was not."""
-    spread = row[name]
-    if spread is None:
-        raise ValueError(f"{name} is not measured for n_clusters={row.n_clusters}")
-    return spread
-
-
-def standard_error(row: TableRow, basis: str) -> float | None:
+def standard_error(row: SweepTableRow, basis: str) -> float | None:
     """Give the standard error of a mean score, as far as it is known; None where nothing of it is.
 
     An accuracy p on n images is binomial, p (1 - p) / n, and as all seeds are scored on the same images, more
     seeds do not lessen that; their own part is their variance over their number. The silhouette has only
     the seeds' part.
     """
-    score = column(row, basis)
+    score = row.measured(basis)
     n_images = _n_images(row, basis)
     if n_images is None and score.count < 2:
         return None
@@ -80,12 +35,12 @@ def standard_error(row: TableRow, basis: str) -> float | None:
     return math.sqrt(variance)
 
 
-def _n_images(row: TableRow, basis: str) -> int | None:
+def _n_images(row: SweepTableRow, basis: str) -> int | None:
     images = row[_IMAGES_OF[basis]] if basis in _IMAGES_OF else None
     return None if images is None else int(images.min)
 
 
-def as_good_as(best: TableRow, rows: Sequence[TableRow], basis: str) -> list[TableRow]:
+def as_good_as(best: SweepTableRow, rows: Sequence[SweepTableRow], basis: str) -> list[SweepTableRow]:
     """Return those of ``rows`` whose score is less than two standard errors of the difference from the best.
 
     The two errors are added as if independent. Scores on the same images go up and down together, so
@@ -98,7 +53,7 @@ def as_good_as(best: TableRow, rows: Sequence[TableRow], basis: str) -> list[Tab
     found = []
     for row in rows:
         error = min(standard_error(row, basis) or 0.0, best_error)
-        difference = column(best, basis).mean - column(row, basis).mean
+        difference = best.measured(basis).mean - row.measured(basis).mean
         if row is not best and difference <= 2 * math.hypot(best_error, error):
             found.append(row)
     return found
@@ -112,11 +67,11 @@ class Grounds:
     them that were chosen from.
     """
 
-    tried: Sequence[TableRow]
-    measured: Sequence[TableRow]
-    compared: Sequence[TableRow]
-    chosen: TableRow
-    best: TableRow
+    tried: Sequence[SweepTableRow]
+    measured: Sequence[SweepTableRow]
+    compared: Sequence[SweepTableRow]
+    chosen: SweepTableRow
+    best: SweepTableRow
     basis: str
 
     def sentences(self, tolerance: float) -> list[str]:
@@ -135,12 +90,12 @@ class Grounds:
             sentences.append(f"{self.best.n_clusters} is the most that was tried; more may do better still.")
         return sentences
 
-    def as_good_as_best(self) -> list[TableRow]:
+    def as_good_as_best(self) -> list[SweepTableRow]:
         """Give the other rows that cannot be told from the best."""
         return as_good_as(self.best, self.compared, self.basis)
 
-    def _score(self, row: TableRow) -> Spread:
-        return column(row, self.basis)
+    def _score(self, row: SweepTableRow) -> Spread:
+        return row.measured(self.basis)
 
     def _chosen_sentence(self, tolerance: float) -> str:
         n_clusters, what = self.chosen.n_clusters, self._what()

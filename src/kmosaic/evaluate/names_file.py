@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kmosaic.errors import DataError
-from kmosaic.files import read_at_most
+from kmosaic.files import read_text
 from kmosaic.models.validation import printable_text
 
 VERSION = 1
@@ -33,7 +33,11 @@ def read_names(path: str | os.PathLike[str], n_clusters: int) -> tuple[str, ...]
     >>> read_names(file, n_clusters=2)
     ('cat', '')
     """
-    content = _parsed(Path(path))
+    text = read_text(Path(path), MAX_BYTES, _REMEDY)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); {_REMEDY}") from error
     if not isinstance(content, dict) or content.get("kmosaic_names") != VERSION:
         raise DataError(f"{path}: not a file of names for clusters (version {VERSION}); {_REMEDY}")
     names = content.get("names")
@@ -42,21 +46,6 @@ def read_names(path: str | os.PathLike[str], n_clusters: int) -> tuple[str, ...]
     if len(names) != n_clusters:
         raise DataError(f"{path}: names for {len(names)} clusters, and the model has {n_clusters}; {_REMEDY}")
     return tuple(_name(name, f"{path}: name of cluster {cluster}") for cluster, name in enumerate(names))
-
-
-def _parsed(path: Path) -> Any:
-    try:
-        data = read_at_most(path, MAX_BYTES)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); name a file of exported names"
-        ) from error
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: more than {MAX_BYTES:,} bytes, too large for names; {_REMEDY}")
-    try:
-        return json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON in UTF-8 ({error}); {_REMEDY}") from error
 
 
 def _name(name: Any, where: str) -> str:

@@ -9,14 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kmosaic.evaluate.grounds import (
-    MIN_STABILITY,
-    Grounds,
-    TableRow,
-    as_good_as,
-    column,
-    standard_error,
-)
+from kmosaic.evaluate.grounds import MIN_STABILITY, Grounds, as_good_as, standard_error
+from kmosaic.evaluate.table import SweepTableRow
 
 # Measured on log-log axes for k = 2..20: data without clusters (uniform and Gaussian, in 2, 10 and 64
 # dimensions) bends by at most 0.05, six clusters that touch by 0.13 to 0.20, and six that lie apart by 0.29
@@ -101,7 +95,7 @@ def find_knee(n_clusters: ArrayLike, inertia: ArrayLike, noise: float = 0.0) -> 
     return Knee(int(k[deepest]), strength, "clear" if strength >= _CLEAR_KNEE else "weak")
 
 
-def recommend(table: Sequence[TableRow], *, tolerance: float = 0.01) -> Recommendation:
+def recommend(table: Sequence[SweepTableRow], *, tolerance: float = 0.01) -> Recommendation:
     """Recommend the smallest number of clusters that does nearly as well as the best one tried.
 
     With labels, "well" is the mean accuracy over seeds of naming clusters, on the test set where there is
@@ -126,19 +120,19 @@ def recommend(table: Sequence[TableRow], *, tolerance: float = 0.01) -> Recommen
     return _by_knee(rows, tolerance, knee)
 
 
-def _knee_of(rows: Sequence[TableRow]) -> Knee | None:
-    spreads = [column(row, "inertia_raw") for row in rows]
+def _knee_of(rows: Sequence[SweepTableRow]) -> Knee | None:
+    spreads = [row.measured("inertia_raw") for row in rows]
     noise = max((math.log(spread.max / spread.min) for spread in spreads if spread.min > 0), default=0.0)
     return find_knee([row.n_clusters for row in rows], [spread.mean for spread in spreads], noise)
 
 
-def _by_score(rows: list[TableRow], basis: str, tolerance: float, knee: Knee | None) -> Recommendation:
+def _by_score(rows: list[SweepTableRow], basis: str, tolerance: float, knee: Knee | None) -> Recommendation:
     measured = [row for row in rows if row[basis] is not None]
     compared = _stable(measured) if basis == "silhouette" else measured
-    best = max(compared, key=lambda row: column(row, basis).mean)
-    least = column(best, basis).mean - tolerance - 1e-12
+    best = max(compared, key=lambda row: row.measured(basis).mean)
+    least = best.measured(basis).mean - tolerance - 1e-12
     as_good = as_good_as(best, compared, basis)
-    chosen = next(row for row in compared if row in as_good or column(row, basis).mean >= least)
+    chosen = next(row for row in compared if row in as_good or row.measured(basis).mean >= least)
     grounds = Grounds(rows, measured, compared, chosen, best, basis)
     return Recommendation(
         n_clusters=chosen.n_clusters,
@@ -148,15 +142,15 @@ def _by_score(rows: list[TableRow], basis: str, tolerance: float, knee: Knee | N
         knee=knee.n_clusters if knee else None,
         knee_strength=knee.strength if knee else None,
         knee_word=knee.word if knee else "none",
-        score=column(chosen, basis).mean,
+        score=chosen.measured(basis).mean,
         best_n_clusters=best.n_clusters,
-        best_score=column(best, basis).mean,
+        best_score=best.measured(basis).mean,
         standard_error=standard_error(chosen, basis),
         as_good_as_best=tuple(row.n_clusters for row in as_good),
     )
 
 
-def _by_knee(rows: list[TableRow], tolerance: float, knee: Knee | None) -> Recommendation:
+def _by_knee(rows: list[SweepTableRow], tolerance: float, knee: Knee | None) -> Recommendation:
     chosen, basis = rows[0].n_clusters, "nothing"
     if len(rows) == 1:
         grounds = f"Only one number of clusters was tried, {chosen}; nothing to compare."
@@ -178,13 +172,13 @@ def _by_knee(rows: list[TableRow], tolerance: float, knee: Knee | None) -> Recom
     )
 
 
-def _stable(rows: list[TableRow]) -> list[TableRow]:
+def _stable(rows: list[SweepTableRow]) -> list[SweepTableRow]:
     """The rows that are stable over seeds; all of them where none is, or only one seed was run."""
     stable = [row for row in rows if (spread := row["stability"]) and spread.mean >= MIN_STABILITY]
     return stable or rows
 
 
-def _knee_sentences(rows: list[TableRow], knee: Knee | None) -> list[str]:
+def _knee_sentences(rows: list[SweepTableRow], knee: Knee | None) -> list[str]:
     if len(rows) == 1:
         return []
     if knee is None:

@@ -18,8 +18,8 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from kmosaic import cluster, engines
-from kmosaic.evaluate.memory import PeakMemory
 from kmosaic.evaluate.naming import count_votes
+from kmosaic.evaluate.peak_memory import PeakMemory
 from kmosaic.evaluate.runs import SweepResult, SweepRun
 from kmosaic.evaluate.unlabelled import LabelSample, stabilities
 from kmosaic.tensors import readable

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from kmosaic.cluster import KMeans
 from kmosaic.evaluate import ClusterSummary, summarise
+from kmosaic.explain.trace import fit_from
 from kmosaic.images import ImageCollection
 from kmosaic.models.image_model import ImageFormat
 
@@ -116,11 +115,10 @@ def _film(collection: ImageCollection) -> Film:
     shown = [n for n in _SHOWN_ITERATIONS if n < whole.n_iter_] + [whole.n_iter_]
     frames, inertia, at = [centers], [float(whole.inertia_history_[0])], 0
     for iteration in shown:
-        centers = (
-            whole.cluster_centers_
-            if iteration == whole.n_iter_
-            else _gone_on(collection, centers, iteration - at)
-        )
+        if iteration == whole.n_iter_:
+            centers = whole.cluster_centers_
+        else:
+            centers = fit_from(collection.pixels, centers, max_iter=iteration - at).cluster_centers_
         frames.append(centers)
         inertia.append(float(whole.inertia_history_[min(2 * iteration, len(whole.inertia_history_) - 1)]))
         at = iteration
@@ -129,10 +127,3 @@ def _film(collection: ImageCollection) -> Film:
 
 def _in_pixel_units(inertia: float, collection: ImageCollection) -> float:
     return inertia / collection.format.max_value**2
-
-
-def _gone_on(collection: ImageCollection, centers: NDArray[np.float64], n_iter: int) -> NDArray[np.float64]:
-    model = KMeans(len(centers), init=centers, n_init=1, max_iter=n_iter)
-    with warnings.catch_warnings():  # it is stopped on purpose
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(collection.pixels).cluster_centers_

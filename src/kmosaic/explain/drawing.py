@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmosaic.explain.points import Points, PointSet
 from kmosaic.explain.trace import Step, Trace
-from kmosaic.report.theme import LIGHT, finish, new_figure, style_axes
+from kmosaic.report.theme import LIGHT, new_figure, style_axes
 
 WIDTH, HEIGHT = 960, 540
 
@@ -119,11 +119,6 @@ def draw_curve(axes: Axes, fit: Trace, at: int) -> None:
 def caption(axes: Axes, text: str) -> None:
     """Write ``text`` above a panel."""
     axes.set_title(text, loc="left", fontsize=11.5, fontweight="bold", color=LIGHT.text)
-
-
-def finished(figure: Figure) -> Figure:
-    """Set the fonts of all texts, and take each letter by letter."""
-    return finish(figure)
 
 
 def _draw_points(axes: Axes, points: Points, colour: str, shape: str) -> None:

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 
 from kmosaic.evaluate import ClusterSummary
-from kmosaic.explain.choosing import Photo, Scores, Sizes
+from kmosaic.explain.choosing import Photo, Sizes
 from kmosaic.explain.digits import PIXEL_UNITS, Pictures
 from kmosaic.explain.lesson import Lesson
 from kmosaic.explain.points import PointSet
-from kmosaic.explain.scaling import UNLIKE_SPREADS, Rescaled
+from kmosaic.explain.scaling import UNLIKE_SPREADS
 from kmosaic.explain.starts import EmptyCluster, Restarts, Starts
 from kmosaic.explain.trace import Trace
-from kmosaic.files import atomic_write, check_output
 from kmosaic.report import Provenance
-from kmosaic.report.page import render_page
+from kmosaic.report.page import render_page, write_page
 from kmosaic.report.parts import making_facts
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import data_uri, display_range, tiles
@@ -37,18 +36,8 @@ def write_lesson(
     provenance: Provenance | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the lesson's page, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        When ``path`` exists and ``overwrite`` is false, or cannot be written.
-    """
-    target = check_output(path, overwrite=overwrite)
-    page = render_lesson(lesson, provenance or Provenance())
-    with atomic_write(target, overwrite=overwrite) as temporary:
-        temporary.write_bytes(page.encode("utf-8"))
-    return target
+    """Write the lesson's page; OutputError where ``path`` exists or cannot be written."""
+    return write_page(path, lambda: render_lesson(lesson, provenance or Provenance()), overwrite)
 
 
 def render_lesson(lesson: Lesson, provenance: Provenance) -> str:
@@ -93,21 +82,14 @@ def lesson_data(lesson: Lesson) -> dict[str, Any]:
         "starts": _starts(lesson.starts),
         "empty": _empty(lesson.empty),
         "sizes": _sizes(lesson.sizes),
-        "scores": [_scores(found) for found in lesson.scores],
+        "scores": [asdict(scores) for scores in lesson.scores],
         "photo": _photo(lesson.photo),
         "pictures": _pictures(lesson.pictures),
     }
 
 
 def _point_set(data: PointSet) -> dict[str, Any]:
-    return {
-        "key": data.key,
-        "title": data.title,
-        "about": data.about,
-        "columns": list(data.columns),
-        "n_clusters": data.n_clusters,
-        "points": data.points.tolist(),
-    }
+    return {**vars(data), "points": data.points.tolist()}
 
 
 def _steps(trace: Trace) -> list[dict[str, Any]]:
@@ -122,10 +104,6 @@ def _steps(trace: Trace) -> list[dict[str, Any]]:
         }
         for step in trace.steps
     ]
-
-
-def _end(trace: Trace) -> dict[str, Any]:
-    return _steps(trace)[-1]
 
 
 def _starts(part: Starts) -> dict[str, Any]:
@@ -160,19 +138,17 @@ def _empty(part: EmptyCluster) -> dict[str, Any]:
 def _sizes(part: Sizes) -> dict[str, Any]:
     return {
         **_point_set(part.data),
-        "fits": {k: _end(fit) for k, fit in part.fits.items()},
+        "fits": {k: _steps(fit)[-1] for k, fit in part.fits.items()},
         "misfit": {k: np.round(misfit, 3).tolist() for k, misfit in part.misfit.items()},
-        "units": [_rescaled(found) for found in part.units],
-        "stuck": {**_point_set(part.stuck_data), "five": _end(part.stuck), "three": _end(part.fewer)},
+        "units": [
+            {**_point_set(unit.data), "title": unit.title, "end": _steps(unit.fit)[-1]} for unit in part.units
+        ],
+        "stuck": {
+            **_point_set(part.stuck_data),
+            "five": _steps(part.stuck)[-1],
+            "three": _steps(part.fewer)[-1],
+        },
     }
-
-
-def _rescaled(found: Rescaled) -> dict[str, Any]:
-    return {**_point_set(found.data), "title": found.title, "end": _end(found.fit)}
-
-
-def _scores(found: Scores) -> dict[str, Any]:
-    return asdict(found)
 
 
 def _photo(part: Photo) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kmosaic.errors import DataError
 from kmosaic.explain.points import PointSet
-from kmosaic.files import read_at_most
+from kmosaic.files import read_text
 from kmosaic.report.wording import clean
 
 MAX_BYTES = 1 << 20
@@ -77,22 +77,12 @@ def read_points(
 
 def _rows(path: Path) -> list[_Row]:
     """The lines that hold anything, with their numbers."""
+    text = read_text(path, MAX_BYTES, "give a CSV file of two columns, a sample where it is large")
     try:
-        data = read_at_most(path, MAX_BYTES)
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); name a CSV file of two columns"
-        ) from error
-    if len(data) > MAX_BYTES:
-        raise DataError(
-            f"{path}: more than {MAX_BYTES:,} bytes; give a CSV file of two columns and a sample of rows"
-        )
-    try:
-        text = data.decode("utf-8-sig")
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a CSV text in UTF-8 ({error}); give two columns of numbers") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV text ({error}); give two columns of numbers") from error
 
 
 def _delimiter(text: str) -> str:

@@ -21,7 +21,6 @@ from kmosaic.explain.drawing import (
     draw_chances,
     draw_curve,
     draw_step,
-    finished,
     panels,
     set_limits,
     slide,
@@ -32,9 +31,10 @@ from kmosaic.explain.scaling import Rescaled
 from kmosaic.explain.starts import EmptyCluster, Starts
 from kmosaic.explain.trace import Policy, Step, Trace
 from kmosaic.report.pictures import figure_bytes
-from kmosaic.report.theme import LIGHT
+from kmosaic.report.theme import LIGHT, finish
 from kmosaic.report.tiles import display_range, tiles
-from kmosaic.report.wording import clean, count, percent, shorten
+from kmosaic.report.wording import clean, percent, shorten
+from kmosaic.text import count
 
 PARTS = {
     1: "two-steps",
@@ -107,7 +107,7 @@ def _two_steps(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
             left, right = panels(figure, 2)
             draw_step(left, data, step)
             draw_curve(right, fit, at)
-            return finished(figure)
+            return finish(figure)
 
         yield draw
 
@@ -144,7 +144,7 @@ def _side_by_side(title: str, data: PointSet, fits: dict[str, Trace], at: int) -
             else f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
         )
         caption(axes, f"{name}:{line_break}{state}")
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_picks(part: Starts, number: int) -> Figure:
@@ -160,7 +160,7 @@ def _draw_picks(part: Starts, number: int) -> Figure:
     draw_chances(axes, part.data.points, None if is_end else part.picks[number].squared_distances)
     chosen = part.data.points[[pick.row for pick in part.picks[:number]]]
     draw_centroids(axes, chosen, range(number))
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_restarts(part: Starts) -> Figure:
@@ -173,7 +173,7 @@ def _draw_restarts(part: Starts) -> Figure:
         axes.hist(found.inertia, bins=edges, color=LIGHT.series[0])
         axes.set(xlabel="J at the end", ylabel="restarts", ylim=(0, len(found.inertia)))
         caption(axes, f"from {name}: best {found.inertia.min():,.4g}, worst {found.inertia.max():,.4g}")
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_spread(part: Starts) -> Figure:
@@ -196,7 +196,7 @@ def _draw_spread(part: Starts) -> Figure:
     axes.minorticks_off()
     axes.set(xlabel="clusters K", ylim=(0, None))
     axes.legend(frameon=False, labelcolor=LIGHT.text)
-    return finished(figure)
+    return finish(figure)
 
 
 def _empty(part: EmptyCluster) -> Iterator[Callable[[], Figure]]:
@@ -225,7 +225,7 @@ def _draw_sizes(part: Sizes, k: int) -> Figure:
         misfit, bins=np.linspace(0, part.misfit[min(part.misfit)].max(), 25).tolist(), color=LIGHT.series[0]
     )
     right.set(xlabel="misfit: distance to one's size", ylabel="people")
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_units(units: Sequence[Rescaled]) -> Figure:
@@ -236,7 +236,7 @@ def _draw_units(units: Sequence[Rescaled]) -> Figure:
     for axes, found in zip(panels(figure, len(units)), units, strict=True):
         draw_step(axes, found.data, found.fit.steps[-1])
         caption(axes, found.title)
-    return finished(figure)
+    return finish(figure)
 
 
 def _choosing(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
@@ -259,7 +259,7 @@ def _draw_scores(found: Scores) -> Figure:
         axes.set(xlabel="clusters K", ylim=(0, None))
         axes.set_xticks(found.n_clusters)
         caption(axes, name)
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_photo(photo: Photo, version: FewColours) -> Figure:
@@ -270,7 +270,7 @@ def _draw_photo(photo: Photo, version: FewColours) -> Figure:
         with Image.open(io.BytesIO(content)) as image:
             axes.imshow(np.asarray(image.convert("RGB")))
         axes.axis("off")
-    return finished(figure)
+    return finish(figure)
 
 
 def _pictures(part: Pictures) -> Iterator[Callable[[], Figure]]:
@@ -293,7 +293,7 @@ def _draw_numbers(part: Pictures) -> Figure:
         right.text(column, row, f"{value:g}", ha="center", va="center", fontsize=size, color=LIGHT.text)
     right.set(xlim=(-0.5, values.shape[1] - 0.5), ylim=(values.shape[0] - 0.5, -0.5), aspect="equal")
     right.axis("off")
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_film(part: Pictures, at: int) -> Figure:
@@ -301,7 +301,7 @@ def _draw_film(part: Pictures, at: int) -> Figure:
     when = "the start: ten images" if at == 0 else f"after {count(film.iterations[at], 'iteration')}"
     figure = slide("Centroids forming", f"{when}, J = {film.inertia[at]:,.4g} {PIXEL_UNITS}")
     _draw_tiles(figure, part, film.centers[at], [""] * len(film.centers[at]), 5)
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_mosaic(part: Pictures, number: int) -> Figure:
@@ -313,7 +313,7 @@ def _draw_mosaic(part: Pictures, number: int) -> Figure:
         shorten(clean(name), 8) if k <= _MAX_TITLED else "" for name in summary.cluster_names or [""] * k
     ]
     _draw_tiles(figure, part, summary.cluster_centers, names, -(-k // max(2, round((k / 2) ** 0.5))))
-    return finished(figure)
+    return finish(figure)
 
 
 def _draw_tiles(

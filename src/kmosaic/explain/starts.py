@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -134,12 +134,8 @@ def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restar
 
 def best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
     """Return the start, of ten by k-means++, whose fit has the lowest J."""
-    engine = make_engine(data.points)
-    drawn = [
-        starting_centers(engine, n_clusters, "k-means++", np.random.RandomState(seed)) for seed in range(10)
-    ]
-    ends = [KMeans(n_clusters, init=start, n_threads=1).fit(data.points).inertia_ for start in drawn]
-    return drawn[int(np.argmin(ends))]
+    ten = restarts(replace(data, n_clusters=n_clusters), "k-means++", 10)
+    return np.array(ten.starts[ten.best])
 
 
 def picks(points: Points, start: NDArray[np.float64]) -> tuple[Pick, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,10 +82,13 @@ def trace(
     """
     centers = np.array(start, dtype=np.float64)
     random_state = np.random.RandomState(seed)
-    history = _whole_history(X, centers, empty_clusters, seed, max_iter)
+    whole = fit_from(
+        X, centers, max_iter=max_iter, empty_clusters=empty_clusters, random_state=seed, n_threads=1
+    )
+    policy = "random" if empty_clusters == "random" else "relocate"
     ids = tuple(range(len(centers)))
     steps = [Step("start", centers, None, None, ids)]
-    for number, inertia in enumerate(history):
+    for number, inertia in enumerate(whole.inertia_history_.tolist()):
         if number % 2 == 0:
             labels = nearest_centers(X, centers, 1)
             steps.append(Step("assign", centers, labels, inertia, ids))
@@ -97,59 +100,29 @@ def trace(
             labels = (np.cumsum(~empty) - 1)[labels].astype(np.int32)
         elif empty.any():
             filled = tuple(np.flatnonzero(empty).tolist())
-        centers = _one_iteration(
-            X, centers, "random" if empty_clusters == "random" else "relocate", random_state
-        )
+        step = fit_from(X, centers, max_iter=1, empty_clusters=policy, random_state=random_state, n_threads=1)
+        centers = step.cluster_centers_
         steps.append(
-            Step("update", centers, _with_founders(X, labels, centers, filled), inertia, ids, filled)
+            Step("update", centers, _with_relocated(X, labels, centers, filled), inertia, ids, filled)
         )
     return Trace(tuple(steps))
 
 
-def _whole_history(
-    X: NDArray[np.float64], start: NDArray[np.float64], policy: Policy, seed: int, max_iter: int
-) -> list[float]:
-    model = KMeans(
-        len(start),
-        init=start,
-        n_init=1,
-        max_iter=max_iter,
-        empty_clusters=policy,
-        random_state=seed,
-        n_threads=1,
-    )
+def fit_from(X: NDArray[Any], start: NDArray[np.float64], **parameters: Any) -> KMeans:
+    """Fit ``KMeans`` from ``start``, without a warning where ``max_iter`` stops it on purpose."""
+    model = KMeans(len(start), init=start, n_init=1, **parameters)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return [float(value) for value in model.fit(X).inertia_history_]
+        return model.fit(X)
 
 
-def _one_iteration(
-    X: NDArray[np.float64],
-    centers: NDArray[np.float64],
-    policy: Literal["relocate", "random"],
-    random_state: np.random.RandomState,
-) -> NDArray[np.float64]:
-    model = KMeans(
-        len(centers),
-        init=centers,
-        n_init=1,
-        max_iter=1,
-        empty_clusters=policy,
-        random_state=random_state,
-        n_threads=1,
-    )
-    with warnings.catch_warnings():  # it is stopped on purpose
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(X).cluster_centers_
-
-
-def _with_founders(
+def _with_relocated(
     X: NDArray[np.float64],
     labels: NDArray[np.int32],
     centers: NDArray[np.float64],
     filled: tuple[int, ...],
 ) -> NDArray[np.int32]:
-    """The labels with the one point that founds each filled cluster: its centroid lies on it."""
+    """The labels with the one point that a filled cluster was relocated to: its centroid lies on it."""
     labels = labels.copy()
     for cluster in filled:
         labels[np.flatnonzero((centers[cluster] == X).all(axis=1))[:1]] = cluster

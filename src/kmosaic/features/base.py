@@ -186,28 +186,13 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         Where blocks are cut depends on the images' size alone, and inside of them BLAS has one thread; so the
         bits do not depend on how many threads there are.
         """
-        step = block or max(1, _BLOCK_VALUES // rows.shape[1])
         out = np.empty((len(rows), self._n_features_out), dtype)
 
-        def one(start: int) -> int:
-            part = rows[start : start + step]
-            images = part.reshape(len(part), *self.image_shape_)
-            out[start : start + len(part)] = work(images).reshape(len(part), -1)
-            return len(part)
+        def of_rows(part: NDArray[Any]) -> NDArray[Any]:
+            return work(part.reshape(len(part), *self.image_shape_)).reshape(len(part), -1)
 
-        over_threads(one, range(0, len(rows), step), self.n_threads, self._counting(len(rows)))
-        return out
-
-    def _counting(self, total: int) -> Callable[[int], None]:
-        done = 0
-
-        def count(n_rows: int) -> None:
-            nonlocal done
-            done += n_rows
-            if self.callback is not None:
-                self.callback(done, total)
-
-        return count
+        step = block or max(1, _BLOCK_VALUES // rows.shape[1])
+        return fill_blocks(of_rows, rows, out, step, self.n_threads, self.callback)
 
 
 class OneBlasThread:
@@ -256,6 +241,39 @@ def over_threads(
             pool.shutdown(cancel_futures=True)
 
 
+def fill_blocks(
+    work: Callable[[NDArray[Any]], NDArray[Any]],
+    rows: NDArray[Any],
+    out: NDArray[Any],
+    step: int,
+    n_threads: int | None,
+    progress: Progress | None = None,
+) -> NDArray[Any]:
+    """Set ``out`` to what ``work`` makes of ``step`` rows at a time, over threads; return it."""
+    done = 0
+
+    def one(start: int) -> int:
+        part = rows[start : start + step]
+        out[start : start + len(part)] = work(part)
+        return len(part)
+
+    def finished(n_rows: int) -> None:
+        nonlocal done
+        done += n_rows
+        if progress is not None:
+            progress(done, len(rows))
+
+    over_threads(one, range(0, len(rows), step), n_threads, finished)
+    return out
+
+
+def with_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return each row with its entry of largest magnitude positive: eigenvectors come with either sign."""
+    largest = np.abs(vectors).argmax(axis=1)
+    signs = np.sign(vectors[np.arange(len(vectors)), largest])
+    return vectors * np.where(signs == 0, 1, signs)[:, None]
+
+
 def resolved_shape(image_shape: Any, n_features: int) -> ImageShape:
     """Return (height, width, channels) of images of ``n_features`` values.
 
@@ -294,6 +312,14 @@ def check_real(name: str, value: Any, low: float, high: float) -> None:
     """Refuse a parameter that is no number from ``low`` to ``high``."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not low <= value <= high:
         raise ValueError(f"{name}={value!r} must be a number from {low:g} to {high:g}")
+
+
+def check_pair(name: str, value: Any, what: str, high: int) -> None:
+    """Refuse a parameter that is no pair of whole numbers from 1 to ``high``."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{name}={value!r} must be ({what})")
+    for number in value:
+        check_whole(name, number, 1, high)
 
 
 def check_flag(name: str, value: Any) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.engines import LARGEST_GRADIENT, MAX_WARP, DistortionOptions, distortions, resolve_n_threads
-from kmosaic.features.base import ImageShape, Progress, check_whole, over_threads
+from kmosaic.features.base import ImageShape, Progress, check_whole, fill_blocks
 from kmosaic.features.gradients import unit_range
 from kmosaic.features.pixels import Pixels
 
@@ -114,21 +114,11 @@ def edge_levels(
     height, width, _ = image_shape
     out = np.empty((len(rows), 2, height, width), np.int8)
     step = max(1, _BLOCK_VALUES // rows.shape[1])
-    done = 0
 
-    def one(start: int) -> int:
-        part = rows[start : start + step]
-        out[start : start + len(part)] = _edge_levels(part.reshape(len(part), *image_shape))
-        return len(part)
+    def levels(part: NDArray[Any]) -> NDArray[np.int8]:
+        return _edge_levels(part.reshape(len(part), *image_shape))
 
-    def finished(n_rows: int) -> None:
-        nonlocal done
-        done += n_rows
-        if progress is not None:
-            progress(done, len(rows))
-
-    over_threads(one, range(0, len(rows), step), n_threads, finished)
-    return out
+    return fill_blocks(levels, rows, out, step, n_threads, progress)
 
 
 def _edge_levels(images: NDArray[Any]) -> NDArray[np.int8]:

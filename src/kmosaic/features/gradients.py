@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.features.base import ImageShape, ImageTransformer, Progress, check_flag, check_real, check_whole
+from kmosaic.features.base import (
+    ImageShape,
+    ImageTransformer,
+    Progress,
+    check_flag,
+    check_pair,
+    check_real,
+    check_whole,
+)
 
 _MIN_BLUR = 0.1  # exp(-0.5 / 0.1^2) is 2e-22 of a pixel's own weight: nothing in float32
 _MAX_CELLS = 1024
@@ -83,10 +91,7 @@ class OrientedGradients(ImageTransformer):
 
     def _check_parameters(self) -> None:
         check_whole("n_orientations", self.n_orientations, 1, 360)
-        if not isinstance(self.cells, tuple | list) or len(self.cells) != 2:
-            raise ValueError(f"cells={self.cells!r} must be (rows, columns)")
-        for count in self.cells:
-            check_whole("cells", count, 1, _MAX_CELLS)
+        check_pair("cells", self.cells, "rows, columns", _MAX_CELLS)
         check_flag("signed", self.signed)
         check_flag("square_root", self.square_root)
         check_real("blur", self.blur, 0, 100)

@@ -10,6 +10,8 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import LinearOperator, eigsh
 from threadpoolctl import threadpool_limits
 
+from kmosaic.features.base import with_signs
+
 # Fewer nodes than this are solved whole, which is exact and takes less than a second.
 _DENSE_NODES = 600
 # Relative to the mean degree: what joins each node with all others. A component that stands apart is then
@@ -119,7 +121,7 @@ def diffuse(graph: NeighbourGraph, n_components: int, time: float) -> Diffusion:
         values, vectors = np.maximum(values[1:], 0), vectors[:, 1:] * roots[:, None]
         vectors *= np.sqrt(float((degrees + bridge).sum()))
         eigenvalues[:found] = values
-        coordinates[:, :found] = _with_signs(vectors) * values**time
+        coordinates[:, :found] = with_signs(vectors.T).T * values**time
     return Diffusion(coordinates, eigenvalues)
 
 
@@ -142,10 +144,3 @@ def _leading(
     values, vectors = eigsh(operator, k=n_vectors, which="LA", tol=_TOLERANCE, v0=start)
     order = np.argsort(-values, kind="stable")
     return values[order], vectors[:, order]
-
-
-def _with_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each column with its entry of largest magnitude positive: eigenvectors come with either sign."""
-    largest = np.abs(vectors).argmax(axis=0)
-    signs = np.sign(vectors[largest, np.arange(vectors.shape[1])])
-    return vectors * np.where(signs == 0, 1, signs)

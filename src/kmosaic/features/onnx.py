@@ -17,6 +17,7 @@ from kmosaic.features.base import (
     ImageTransformer,
     Progress,
     check_array,
+    check_pair,
     check_real,
     check_whole,
 )
@@ -131,10 +132,7 @@ class OnnxEmbedding(ImageTransformer):
         if self.layout not in (None, *_LAYOUTS):
             raise ValueError(f"layout={self.layout!r} must be NCHW or NHWC, or None: the model's own")
         if self.input_size is not None:
-            if not isinstance(self.input_size, tuple | list) or len(self.input_size) != 2:
-                raise ValueError(f"input_size={self.input_size!r} must be (height, width)")
-            for side in self.input_size:
-                check_whole("input_size", side, 1, 4096)
+            check_pair("input_size", self.input_size, "height, width", 4096)
         self._check_normalisation()
         if self.white is not None:
             check_real("white", self.white, 1e-6, 1e100)

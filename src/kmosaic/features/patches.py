@@ -17,8 +17,9 @@ from kmosaic.features.base import (
     Progress,
     check_array,
     check_flag,
+    check_pair,
     check_whole,
-    over_threads,
+    fill_blocks,
 )
 from kmosaic.features.whiten import Whiten
 
@@ -132,10 +133,7 @@ class LearnedPatches(ImageTransformer):
         check_whole("patch_size", self.patch_size, 1, 1024)
         if self.stride is not None:
             check_whole("stride", self.stride, 1, 65_535)
-        if not isinstance(self.pools, tuple | list) or len(self.pools) != 2:
-            raise ValueError(f"pools={self.pools!r} must be (rows, columns)")
-        for count in self.pools:
-            check_whole("pools", count, 1, 64)
+        check_pair("pools", self.pools, "rows, columns", 64)
         check_flag("square_root", self.square_root)
         check_whole("n_patches", self.n_patches, 1, 1 << 32)
         check_whole("random_state", self.random_state, 0, (1 << 32) - 1)
@@ -196,15 +194,10 @@ class LearnedPatches(ImageTransformer):
         return scaled.reshape(len(rows), *self.image_shape_)
 
     def _whitened(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-        whitened = np.empty_like(patches)
+        def whitened(part: NDArray[np.float32]) -> NDArray[Any]:
+            return np.asarray((part - self.whitening_mean_) @ self.whitening_)
 
-        def work(start: int) -> int:
-            part = patches[start : start + _POSITIONS]
-            np.matmul(part - self.whitening_mean_, self.whitening_, out=whitened[start : start + len(part)])
-            return len(part)
-
-        over_threads(work, range(0, len(patches), _POSITIONS), self.n_threads, lambda _: None)
-        return whitened
+        return fill_blocks(whitened, patches, np.empty_like(patches), _POSITIONS, self.n_threads)
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[Any]:
         layout = self._layout()

@@ -16,6 +16,7 @@ from kmosaic.features.base import (
     check_whole,
     one_blas_thread,
     over_threads,
+    with_signs,
 )
 
 # A covariance of 1.6 GB, and as much for its eigenvectors; more is a slip.
@@ -129,7 +130,7 @@ class Whiten(ImageTransformer):
             variance, vectors = np.linalg.eigh(covariance)
         kept = slice(None, None if self.n_components is None else -self.n_components - 1, -1)
         self.variance_ = np.maximum(variance[kept], 0)
-        self.components_ = _with_signs(np.ascontiguousarray(vectors.T[kept]))
+        self.components_ = with_signs(np.ascontiguousarray(vectors.T[kept]))
         # Directions without variance, apart from rounding's, stay at 0.
         damped = self.variance_ + self.regularization * (np.trace(covariance) / d)
         varies = self.variance_ > d * np.finfo(np.float64).eps * self.variance_[0]
@@ -169,10 +170,3 @@ def moments(
     for group in range(1, n_groups):
         total += sums[group]
     return mean, total / max(1, n - 1)
-
-
-def _with_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each row with its entry of largest magnitude positive: eigenvectors come with either sign."""
-    largest = np.abs(vectors).argmax(axis=1)
-    signs = np.sign(vectors[np.arange(len(vectors)), largest])
-    return vectors * np.where(signs == 0, 1, signs)[:, None]

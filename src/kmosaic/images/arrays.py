@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import counted, printable
 from kmosaic.images.idx import read_idx
-from kmosaic.images.memory import check_memory
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.registry import IdxDataset, find_file
 from kmosaic.images.stream import MAX_DEFLATE_RATIO, fill
+from kmosaic.text import count, printable
 
 _IMAGE_KEYS = ("images", "X", "x", "data")
 _LABEL_KEYS = ("labels", "y", "target", "targets")
@@ -90,7 +90,7 @@ def read_idx_file(path: Path) -> StoredArrays:
     images = read_idx(path)
     if images.ndim == 1:
         raise DataError(
-            f"{printable(str(path))} holds {counted(len(images), 'single value')}, labels perhaps; "
+            f"{printable(str(path))} holds {count(len(images), 'single value')}, labels perhaps; "
             "name the images"
         )
     labels = _find_idx_labels(path)

@@ -10,20 +10,13 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays
-from kmosaic.images.collection import ImageCollection, ReadOptions, counted
+from kmosaic.images.collection import ImageCollection, ReadOptions
 from kmosaic.images.labels import EncodedLabels, encode_labels
 from kmosaic.images.values import as_image_shape, as_pixel_dtype, bring_to, full_brightness
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.text import count
 
 _CHANNELS = {"grey": 1, "rgb": 3}
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What stored arrays are called: ``name`` for the collection, ``where`` for messages and sources."""
-
-    name: str
-    where: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +28,11 @@ class Parts:
 
 
 def assemble(
-    stored: StoredArrays, given: Provenance, options: ReadOptions, model: ImageFormat | None = None
+    stored: StoredArrays, name: str, where: str, options: ReadOptions, model: ImageFormat | None = None
 ) -> Parts:
     """The stored arrays as collections of the size and mode of ``options``.
+
+    ``name`` is that of the collections; messages and sources say ``where`` the arrays are.
 
     For images that are to meet a ``model`` they are left in their own form, and the model only helps to tell
     what shape and brightness their numbers mean.
@@ -48,19 +43,17 @@ def assemble(
         When shapes, dtypes, values or numbers of labels are not those of images.
     """
     raw = [stored.train] if stored.test is None else [stored.train, stored.test]
-    images = [as_image_shape(array, options, given.where, model) for array in raw]
+    images = [as_image_shape(array, options, where, model) for array in raw]
     if len({array.shape[1:] for array in images}) > 1:
         shapes = " and ".join(str(array.shape) for array in images)
-        raise DataError(
-            f"{given.where} has training and test images of unlike shapes {shapes}; make them alike"
-        )
-    images = as_pixel_dtype(images, given.where)
+        raise DataError(f"{where} has training and test images of unlike shapes {shapes}; make them alike")
+    images = as_pixel_dtype(images, where)
     own = _own_format(images, stored.max_value or full_brightness(images, model), options)
     form = _target(own, options) if model is None else own
-    encoded = _encode(stored, given.where)
+    encoded = _encode(stored, where)
     parts = []
     for place, array in enumerate(images):
-        collection = _collection(array, own, encoded, place, given)
+        collection = _collection(array, own, encoded, place, name, where)
         parts.append(bring_to(_with_ids(collection, place, len(images)), form))
     return Parts(parts[0], parts[1] if len(parts) > 1 else None)
 
@@ -86,22 +79,21 @@ def _encode(stored: StoredArrays, where: str) -> EncodedLabels:
 
 
 def _collection(
-    images: NDArray[Any], own: ImageFormat, encoded: EncodedLabels, place: int, given: Provenance
+    images: NDArray[Any], own: ImageFormat, encoded: EncodedLabels, place: int, name: str, where: str
 ) -> ImageCollection:
     codes = encoded.codes[place]
     if codes is not None and len(codes) != len(images):
         raise DataError(
-            f"{given.where} has {counted(len(images), 'image')} and {counted(len(codes), 'label')}; "
-            "one each is needed"
+            f"{where} has {count(len(images), 'image')} and {count(len(codes), 'label')}; one each is needed"
         )
     return ImageCollection(
-        name=given.name,
+        name=name,
         pixels=images.reshape(len(images), own.n_features),
         format=own,
         labels=codes,
         label_names=None if codes is None else encoded.names,
         ids=tuple(str(row) for row in range(len(images))),
-        source=f"{counted(len(images), 'image')} from {given.where}",
+        source=f"{count(len(images), 'image')} from {where}",
     )
 
 

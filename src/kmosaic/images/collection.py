@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,6 @@ LABELS_FROM = ("folders", "none")
 DTYPES = ("uint8", "uint16", "float32", "float64")
 # The longest side JPEG, WebP and GIF can store is 65,535 or less; a larger target is a slip of the finger.
 MAX_SIDE = 65_535
-
-# Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class Progress(Protocol):
@@ -184,32 +180,3 @@ class Dataset:
     train: ImageCollection
     test: ImageCollection | None
     test_origin: str
-
-
-def printable(text: str) -> str:
-    r"""``text`` with control characters and undecodable bytes written as escapes.
-
-    Examples
-    --------
-    >>> printable("new\nline")
-    'new\\x0aline'
-    """
-    return _UNPRINTABLE.sub(_escape, text)
-
-
-def counted(n: int, noun: str) -> str:
-    """A count with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "image"), counted(60000, "image")
-    ('1 image', '60,000 images')
-    """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    # os.fsdecode maps the undecodable byte 0xNN to U+DCNN.
-    code = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -13,17 +13,8 @@ from sklearn.datasets import load_digits
 
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays, read_idx_file, read_idx_folder, read_npy, read_npz
-from kmosaic.images.assemble import Parts, Provenance, assemble
-from kmosaic.images.collection import (
-    DTYPES,
-    Converted,
-    Dataset,
-    ImageCollection,
-    Progress,
-    ReadOptions,
-    counted,
-    printable,
-)
+from kmosaic.images.assemble import Parts, assemble
+from kmosaic.images.collection import DTYPES, Converted, Dataset, ImageCollection, Progress, ReadOptions
 from kmosaic.images.fetch import download
 from kmosaic.images.folder import read_folder, read_image_file
 from kmosaic.images.idx import GZIP_MAGIC
@@ -32,6 +23,7 @@ from kmosaic.images.registry import DATASET_NAMES, IDX_DATASETS, find_dataset, f
 from kmosaic.images.split import hold_out
 from kmosaic.images.values import as_pixel_dtype, bring_to
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.text import count, printable
 
 DEFAULT_OPTIONS = ReadOptions()
 _READERS: dict[str, Callable[[Path], StoredArrays]] = {"npy": read_npy, "npz": read_npz, "idx": read_idx_file}
@@ -169,7 +161,7 @@ def load_rows(source: str | os.PathLike[str], n_features: int) -> ImageCollectio
         labels=encoded.codes[0],
         label_names=encoded.names,
         ids=tuple(str(row) for row in range(len(rows))),
-        source=f"{counted(len(rows), 'row')} from {found.where}",
+        source=f"{count(len(rows), 'row')} from {found.where}",
     )
 
 
@@ -226,21 +218,17 @@ def _not_found(text: str) -> str:
 def _read_arrays(
     found: _Source, options: ReadOptions, progress: Progress | None, model: ImageFormat | None = None
 ) -> Parts:
-    if found.kind == "named" and found.name == "digits":
-        return assemble(_digits(), Provenance("digits", "scikit-learn's digits"), options, model)
-    if found.kind == "named":
-        folder = find_dataset(found.name, options.data_dir)
-        if folder is None:
-            folder = download(found.name, options.data_dir, progress=progress)
-        stored = read_idx_folder(folder, IDX_DATASETS[found.name])
-        return assemble(
-            stored, Provenance(found.name, f"{found.name} in {printable(str(folder))}"), options, model
-        )
-    if found.kind == "idx folder":
+    name, where = found.name, found.where
+    if found.kind == "named" and name == "digits":
+        stored, where = _digits(), "scikit-learn's digits"
+    elif found.kind == "named":
+        folder = find_dataset(name, options.data_dir) or download(name, options.data_dir, progress=progress)
+        stored, where = read_idx_folder(folder, IDX_DATASETS[name]), f"{name} in {printable(str(folder))}"
+    elif found.kind == "idx folder":
         stored = read_idx_folder(found.path, _IDX_LAYOUT, published=False)
     else:
         stored = _READERS[found.kind](found.path)
-    return assemble(stored, Provenance(found.name, found.where), options, model)
+    return assemble(stored, name, where, options, model)
 
 
 def _digits() -> StoredArrays:

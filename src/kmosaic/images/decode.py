@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError, _imaging
 
-from kmosaic.images.collection import printable
 from kmosaic.images.formats import FORMATS_IN_WORDS, MissingDecoderError, open_picture
 from kmosaic.images.resize import resize_array, resize_picture
 from kmosaic.libtiff import silence_libtiff
+from kmosaic.text import printable
 
 # Where Pillow begins to warn of decompression bombs; 256 MB a picture as RGB.
 MAX_PIXELS = 89_478_485

@@ -15,15 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import (
-    Converted,
-    ImageCollection,
-    Progress,
-    ReadOptions,
-    SkippedFile,
-    counted,
-    printable,
-)
+from kmosaic.images.collection import Converted, ImageCollection, Progress, ReadOptions, SkippedFile
 from kmosaic.images.decode import (
     ImageHeader,
     PixelForm,
@@ -34,9 +26,10 @@ from kmosaic.images.decode import (
 )
 from kmosaic.images.formats import FORMATS_IN_WORDS
 from kmosaic.images.listing import FoundFile, list_folder, path_key
-from kmosaic.images.memory import check_memory
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import padded_size
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.text import count, printable
 
 # Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
 _DECODERS = 4
@@ -165,13 +158,13 @@ def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> st
     named = "; ".join(f"{file.path} ({file.reason})" for file in skipped[:_NAMED_IN_MESSAGES])
     left = len(skipped) - _NAMED_IN_MESSAGES
     named += f"; and {left:,} more" if left > 0 else ""
-    count = counted(len(skipped), "file")
+    files = count(len(skipped), "file")
     if strict:
         return (
-            f"{where} has {count} that cannot be used: {named}; remove what is listed, "
+            f"{where} has {files} that cannot be used: {named}; remove what is listed, "
             "or read without --strict (strict=False in Python)"
         )
-    return f"{where} has no usable image, but {count} that cannot be used: {named}"
+    return f"{where} has no usable image, but {files} that cannot be used: {named}"
 
 
 def _are_labelled(where: str, images: Sequence[_Image], lenient: bool) -> bool:
@@ -180,7 +173,7 @@ def _are_labelled(where: str, images: Sequence[_Image], lenient: bool) -> bool:
         return not bare
     folders = len({image.file.label for image in images} - {None})
     raise DataError(
-        f"{where} has {counted(len(bare), 'image')} beside its {counted(folders, 'sub-folder')} of images "
+        f"{where} has {count(len(bare), 'image')} beside its {count(folders, 'sub-folder')} of images "
         f"(first: {bare[0]}); sub-folders are labels, so move these images into one, "
         "or read all without labels (--labels-from none; labels_from='none' in Python)"
     )
@@ -223,7 +216,7 @@ def _common_size(headers: Sequence[ImageHeader]) -> tuple[int, int]:
 def _sizes_in_words(sizes: Counter[tuple[int, int]]) -> str:
     named = ", ".join(f"{w} x {h} ({n:,})" for (h, w), n in sizes.most_common(_NAMED_IN_MESSAGES))
     left = len(sizes) - _NAMED_IN_MESSAGES
-    return f"{named} and {counted(left, 'other size')}" if left > 0 else named
+    return f"{named} and {count(left, 'other size')}" if left > 0 else named
 
 
 def _converted(headers: Sequence[ImageHeader], form: PixelForm) -> Converted:
@@ -238,7 +231,7 @@ def _decode_all(
 ) -> _Decoded:
     n_bytes = len(images) * form.n_features * np.dtype(form.dtype).itemsize
     height, width = form.size
-    what = f"{counted(len(images), 'image')} of {width} x {height} x {form.channels} ({form.dtype})"
+    what = f"{count(len(images), 'image')} of {width} x {height} x {form.channels} ({form.dtype})"
     check_memory(n_bytes * copies, what, "choose a smaller size, grey, or fewer images")
     pixels = np.empty((len(images), form.n_features), form.dtype)
 
@@ -284,7 +277,7 @@ def _collection(
     if label_names is not None:
         codes = {name: code for code, name in enumerate(label_names)}
         labels = np.array([codes[file.label] for file in decoded.kept if file.label is not None], np.int64)
-    source = f"{counted(len(decoded.kept), 'image')} from {printable(str(place))}"
+    source = f"{count(len(decoded.kept), 'image')} from {printable(str(place))}"
     return ImageCollection(
         name=printable(place.resolve().name),
         pixels=decoded.pixels,

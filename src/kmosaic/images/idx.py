@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import printable
-from kmosaic.images.memory import check_memory
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.stream import MAX_DEFLATE_RATIO, ByteReader, fill
+from kmosaic.text import printable
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 4

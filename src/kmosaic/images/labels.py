@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import printable
 from kmosaic.images.listing import path_key
+from kmosaic.text import printable
 
 
 @dataclass(frozen=True, eq=False)

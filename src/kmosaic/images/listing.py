@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import SkippedFile, printable
+from kmosaic.images.collection import SkippedFile
+from kmosaic.text import printable
 
 # Left behind by file managers; like hidden files they are nobody's images and not worth a word.
 _DEBRIS = ("thumbs.db", "desktop.ini", "__macosx")

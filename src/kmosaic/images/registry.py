@@ -39,6 +39,10 @@ class IdxDataset:
     test_labels: DataFile
     mirrors: tuple[str, ...]
     handwriting: bool = False
+    title: str = ""
+    licence: str = ""
+    homepage: str = ""
+    citation: str = ""
 
     @property
     def files(self) -> tuple[DataFile, ...]:
@@ -106,6 +110,11 @@ _MNIST = IdxDataset(
         "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset/mnist",
     ),
     handwriting=True,
+    title="Handwritten digits, 28 x 28 grey",
+    licence="CC BY-SA 3.0",
+    homepage="http://yann.lecun.com/exdb/mnist/",
+    citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document "
+    "recognition. Proceedings of the IEEE 86(11), 1998",
 )
 
 # MD5 of the unpacked content, as several independent projects publish it beside the MD5 of the gzip files on
@@ -138,6 +147,11 @@ _FASHION_MNIST = IdxDataset(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets",
         "https://apache-mxnet.s3-accelerate.dualstack.amazonaws.com/gluon/dataset/fashion-mnist",
     ),
+    title="Photographs of clothes, 28 x 28 grey",
+    licence="MIT",
+    homepage="https://github.com/zalandoresearch/fashion-mnist",
+    citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST: a novel image dataset for benchmarking machine "
+    "learning algorithms. arXiv:1708.07747, 2017",
 )
 
 IDX_DATASETS = {entry.name: entry for entry in (_MNIST, _FASHION_MNIST)}
@@ -152,25 +166,7 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> tuple[DatasetCa
     >>> [card.name for card in catalogue()]
     ['digits', 'mnist', 'fashion-mnist']
     """
-    mnist = _idx_card(
-        _MNIST,
-        data_dir,
-        title="Handwritten digits, 28 x 28 grey",
-        licence="CC BY-SA 3.0",
-        homepage="http://yann.lecun.com/exdb/mnist/",
-        citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document "
-        "recognition. Proceedings of the IEEE 86(11), 1998",
-    )
-    fashion = _idx_card(
-        _FASHION_MNIST,
-        data_dir,
-        title="Photographs of clothes, 28 x 28 grey",
-        licence="MIT",
-        homepage="https://github.com/zalandoresearch/fashion-mnist",
-        citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST: a novel image dataset for benchmarking "
-        "machine learning algorithms. arXiv:1708.07747, 2017",
-    )
-    return _digits_card(), mnist, fashion
+    return _digits_card(), *(_idx_card(entry, data_dir) for entry in (_MNIST, _FASHION_MNIST))
 
 
 def is_handwriting(source: str) -> bool:
@@ -232,7 +228,7 @@ def dataset_entry(name: str) -> IdxDataset:
         raise DataError(f"{name!r} is no data set that can be downloaded; those are {names}") from None
 
 
-def _idx_card(entry: IdxDataset, data_dir: str | os.PathLike[str] | None, **facts: str) -> DatasetCard:
+def _idx_card(entry: IdxDataset, data_dir: str | os.PathLike[str] | None) -> DatasetCard:
     location = find_dataset(entry.name, data_dir)
     return DatasetCard(
         name=entry.name,
@@ -244,7 +240,10 @@ def _idx_card(entry: IdxDataset, data_dir: str | os.PathLike[str] | None, **fact
         status="downloadable" if location is None else "found",
         mirrors=entry.mirrors,
         handwriting=entry.handwriting,
-        **facts,
+        title=entry.title,
+        licence=entry.licence,
+        homepage=entry.homepage,
+        citation=entry.citation,
     )
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions, counted
-from kmosaic.images.memory import check_memory
+from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions
+from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import resize_array
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.text import count
 
 _INTEGER_MAX = {"uint8": 255.0, "uint16": 65535.0}
 # A block's float64 values stay in the cache's neighbourhood: 64 images of 28 x 28 are 400 kB.
@@ -123,7 +124,7 @@ def bring_to(collection: ImageCollection, form: ImageFormat) -> ImageCollection:
         return replace(collection, format=form)
     n_bytes = len(collection) * form.n_features * np.dtype(form.dtype).itemsize
     shape_in_words = f"{form.width} x {form.height} x {form.channels} ({form.dtype})"
-    what = f"bringing {counted(len(collection), 'image')} to {shape_in_words}"
+    what = f"bringing {count(len(collection), 'image')} to {shape_in_words}"
     check_memory(n_bytes, what, "choose a smaller size, or fewer images")
     shape = (len(collection), *collection.format.shape)
     images = collection.pixels.reshape(shape)
@@ -141,7 +142,7 @@ def _check_finite(array: NDArray[Any], where: str) -> None:
     if array.size and not (math.isfinite(array.min()) and math.isfinite(array.max())):
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
         raise DataError(
-            f"{where} has NaN or infinity in {counted(len(bad), 'image')}, first in image {bad[0]}; "
+            f"{where} has NaN or infinity in {count(len(bad), 'image')}, first in image {bad[0]}; "
             "replace these values first"
         )
 

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from kmosaic.report.theme import DPI, LIGHT, Theme, finish, new_figure, set_title, style_axes
-from kmosaic.report.wording import clean, count, shorten, text_pixels
+from kmosaic.report.theme import LIGHT, Theme, finish, new_figure, set_title, style_axes
+from kmosaic.report.wording import clean, shorten, text_pixels
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
@@ -60,7 +61,9 @@ def cluster_sizes(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure:
         axes.set_xlabel('Cluster, and its "name"')
     set_title(axes, f"Sizes of {count(k, 'cluster')}, largest first", theme)
     if summary.cluster_purity is not None:
-        _purity_scale(figure, axes, summary, theme)
+        box = axes.get_position()
+        beside = (box.x1 + 22 / 820, box.y0, 14 / 820, box.height)
+        _colour_scale(figure, _purity_mappable(summary, theme), beside, "Purity", theme)
     return finish(figure)
 
 
@@ -122,17 +125,16 @@ def _purity_mappable(summary: ClusterSummary, theme: Theme) -> ScalarMappable:
     return ScalarMappable(Normalize(least_purity(summary), 1), cmap=theme.colormap)
 
 
-def _purity_scale(figure: Figure, axes: Axes, summary: ClusterSummary, theme: Theme) -> None:
-    box = axes.get_position()
-    width = figure.get_figwidth() * DPI
-    scale = figure.add_axes((box.x1 + 22 / width, box.y0, 14 / width, box.height))
-    bar = figure.colorbar(_purity_mappable(summary, theme), cax=scale)
-    bar.outline.set_visible(False)
-    style_axes(scale, theme, grid=None)
-    for spine in scale.spines.values():
-        spine.set_visible(False)
-    scale.set_ylabel("Purity")
-    scale.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+def _colour_scale(
+    figure: Figure, colours: ScalarMappable, box: tuple[float, float, float, float], label: str, theme: Theme
+) -> None:
+    """Draw the scale of shares beside the axes, in ``box``, without a frame."""
+    axes = figure.add_axes(box)
+    figure.colorbar(colours, cax=axes).outline.set_visible(False)
+    style_axes(axes, theme, grid=None)
+    axes.spines[:].set_visible(False)
+    axes.set_ylabel(label)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 
 
 def confusion_matrix(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure:
@@ -164,20 +166,15 @@ def confusion_matrix(summary: ClusterSummary, *, theme: Theme = LIGHT) -> Figure
     if cell:
         _annotate(axes, confusion, shares)
     set_title(axes, "True label against name given", theme)
-    scale = figure.add_axes(((room + side + 20) / width, room / height, 14 / width, side / height))
-    bar = figure.colorbar(mappable, cax=scale)
-    bar.outline.set_visible(False)
-    style_axes(scale, theme, grid=None)
-    scale.set_ylabel("Share of the row")
-    scale.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    beside = ((room + side + 20) / width, room / height, 14 / width, side / height)
+    _colour_scale(figure, mappable, beside, "Share of the row", theme)
     return finish(figure)
 
 
 def _label_matrix(axes: Axes, names: list[str], cell: float) -> None:
     axes.set(xlabel="Name of the image's cluster", ylabel="True label")
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     if len(names) > _MAX_NAMED_LABELS:
         axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from kmosaic.report.theme import LIGHT, Theme, finish, new_figure, set_title, style_axes
-from kmosaic.report.wording import SCALED_UNITS, text_pixels
+from kmosaic.report.wording import text_pixels
+from kmosaic.text import scaled_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import StartingDocumentRow, SweepResult, SweepTableRow
@@ -47,7 +48,7 @@ class CurveOptions:
     theme: Theme = LIGHT
     starting_document: Sequence[StartingDocumentRow] = ()
     recommended: int | None = None
-    units: str = SCALED_UNITS
+    units: str = scaled_units()
 
 
 @dataclass(frozen=True)

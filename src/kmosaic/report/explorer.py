@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.features.base import with_signs
 from kmosaic.report.members import MemberRows
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import display_range, tiles
@@ -236,8 +237,7 @@ class _Plane:
         axes = np.zeros((2, centers.shape[1]))
         axes[: min(2, len(directions))] = directions[:2]
         # A direction is as good as its opposite: the same picture on every machine.
-        signs = np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])
-        return cls(origin, axes * np.where(signs == 0, 1, signs)[:, None])
+        return cls(origin, with_signs(axes))
 
     def places(self, rows: NDArray[Any]) -> NDArray[np.float64]:
         return (rows.astype(np.float64) - self.origin) @ self.axes.T

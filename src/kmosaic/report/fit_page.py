@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from kmosaic.report.clusters import least_purity
 from kmosaic.report.explorer import Sampled, explorer_data
 from kmosaic.report.parts import (
+    N_FIRST,
     Fact,
-    TileGrid,
     TileMaker,
     collection_facts,
+    first_tiles,
     making_facts,
     number_columns,
 )
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import largest_side
-from kmosaic.report.wording import clean, count, duration, inertia_text, memory, percent, squared_units
+from kmosaic.report.wording import clean, duration, inertia_text, memory, percent
+from kmosaic.text import count, squared_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.images.collection import ImageCollection
-
-N_FIRST = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "number_columns": number_columns(len(numbers)),
         "data": collection_facts(collection),
         "skipped": collection.skipped,
-        "first": _first(maker),
+        "first": first_tiles(maker),
         "centroids_note": _centroids_note(report),
         "units": report.features or "pixel values",
         "lines": _lines(summary),
@@ -193,13 +193,6 @@ def _centroids_note(report: FitReport) -> str:
         f"Each tile is the mean of all images in a cluster{sharper} The centroid itself is one of {seen}, "
         "and no picture."
     )
-
-
-def _first(maker: TileMaker) -> TileGrid:
-    n = min(N_FIRST, len(maker.collection))
-    what = "with their labels" if maker.collection.labels is not None else "as they were read"
-    caption = f"The first {n:,} of {len(maker.collection):,} images, {what}.{maker.scale_note()}"
-    return TileGrid(maker.members(range(n)), 10, maker.aspect, caption)
 
 
 def _lines(summary: ClusterSummary) -> list[_ClusterLine]:

@@ -27,7 +27,8 @@ from kmosaic.report.layout import Grid, grid_of
 from kmosaic.report.mosaic import image_titles, range_line
 from kmosaic.report.theme import LIGHT, Theme
 from kmosaic.report.tiles import display_range, tile_size, tiles
-from kmosaic.report.wording import clean, count, percent, text_pixels
+from kmosaic.report.wording import clean, percent, text_pixels
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary

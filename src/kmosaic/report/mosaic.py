@@ -15,7 +15,8 @@ from kmosaic.report.canvas import Header, Tile, draw_mosaic, title_width
 from kmosaic.report.layout import grid_of
 from kmosaic.report.theme import LIGHT, Theme
 from kmosaic.report.tiles import DisplayRange, display_range, tile_size, tiles
-from kmosaic.report.wording import clean, count
+from kmosaic.report.wording import clean
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.images.collection import ImageCollection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,39 +22,18 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_fit_report(path: str | os.PathLike[str], report: FitReport, overwrite: bool = False) -> Path:
-    """Write the report of one fit, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        When ``path`` exists and ``overwrite`` is false, or cannot be written.
-    """
-    target = check_output(path, overwrite=overwrite)
-    return _write(target, render_fit_report(report), overwrite)
+    """Write the report of one fit; OutputError where ``path`` exists or cannot be written."""
+    return write_page(path, lambda: render_fit_report(report), overwrite)
 
 
 def write_sweep_report(path: str | os.PathLike[str], report: SweepReport, overwrite: bool = False) -> Path:
-    """Write the report of a sweep, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        When ``path`` exists and ``overwrite`` is false, or cannot be written.
-    """
-    target = check_output(path, overwrite=overwrite)
-    return _write(target, render_sweep_report(report), overwrite)
+    """Write the report of a sweep; OutputError as :func:`write_fit_report`."""
+    return write_page(path, lambda: render_sweep_report(report), overwrite)
 
 
 def write_scene_report(path: str | os.PathLike[str], report: SceneReport, overwrite: bool = False) -> Path:
-    """Write the report of a scene's classes, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        When ``path`` exists and ``overwrite`` is false, or cannot be written.
-    """
-    target = check_output(path, overwrite=overwrite)
-    return _write(target, render_scene_report(report), overwrite)
+    """Write the report of a scene's classes; OutputError as :func:`write_fit_report`."""
+    return write_page(path, lambda: render_scene_report(report), overwrite)
 
 
 def render_fit_report(report: FitReport) -> str:
@@ -72,7 +51,16 @@ def render_scene_report(report: SceneReport) -> str:
     return render_page(_TEMPLATES / "scene.html.j2", scene_context(report), SCRIPTS / "scene.js")
 
 
-def _write(target: Path, page: str, overwrite: bool) -> Path:
+def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrite: bool) -> Path:
+    """Render a page and write it, whole or not at all; check ``path`` first, because rendering takes long.
+
+    Raises
+    ------
+    OutputError
+        When ``path`` exists and ``overwrite`` is false, or cannot be written.
+    """
+    target = check_output(path, overwrite=overwrite)
+    page = render()
     with atomic_write(target, overwrite=overwrite) as temporary:
         temporary.write_bytes(page.encode("utf-8"))
     return target

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from kmosaic.report.mosaic import image_titles
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import DisplayRange, data_uri, display_range, png, reduced, tile_size, tiles
-from kmosaic.report.wording import clean, count
+from kmosaic.report.wording import clean
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.images.collection import ImageCollection
+
+
+N_FIRST = 40  # images shown before any result
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,14 @@ class TileMaker:
             if form.dtype == "uint8" and self.shown.high == 255
             else f"{note} Pixel values: {self.shown}."
         )
+
+
+def first_tiles(maker: TileMaker) -> TileGrid:
+    """Return the first images of the collection, with a caption."""
+    n = min(N_FIRST, len(maker.collection))
+    what = "with their labels" if maker.collection.labels is not None else "as they were read"
+    caption = f"The first {n:,} of {len(maker.collection):,} images, {what}.{maker.scale_note()}"
+    return TileGrid(maker.members(range(n)), 10, maker.aspect, caption)
 
 
 def collection_facts(collection: ImageCollection) -> list[Fact]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from dataclasses import dataclass, field
@@ -10,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+
+from kmosaic.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Versions:
     def here(cls, instruction_set: str | None = None) -> Versions:
         """Return those of this process; ``instruction_set`` names the kernels in use, if known."""
         return cls(
-            kmosaic=_own_version(),
+            kmosaic=VERSION,
             python=platform.python_version(),
             numpy=np.__version__,
             cpu=f"{_cpu_name()}, {os.cpu_count() or 1} logical cores",
@@ -44,13 +45,6 @@ class Provenance:
     seeds: tuple[int, ...] = ()
     versions: Versions = field(default_factory=Versions.here)
     created: datetime = field(default_factory=lambda: datetime.now().astimezone())
-
-
-def _own_version() -> str:
-    try:
-        return importlib.metadata.version("kmosaic")
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _cpu_name() -> str:

@@ -14,7 +14,8 @@ from kmosaic.errors import DataError
 from kmosaic.report.parts import Fact, making_facts, number_columns
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.scene_pixels import MAX_CLASSES, labels_plane, picture, values_planes
-from kmosaic.report.wording import clean, count, duration, inertia_text, percent
+from kmosaic.report.wording import clean, duration, inertia_text, percent
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.report.scene_pixels import Picture

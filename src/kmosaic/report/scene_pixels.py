@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from kmosaic.report.tiles import data_uri, png
+from kmosaic.report.tiles import data_uri, jpeg, png
 
 if TYPE_CHECKING:
     from kmosaic.scenes.preview import Quicklook
@@ -104,11 +102,4 @@ def picture(look: Quicklook) -> Picture:
     exact = png(shown)
     if len(exact) <= _PNG_BYTES:
         return Picture(data_uri(exact, "image/png"), tuple(ranges), lossy=False)
-    return Picture(data_uri(_jpeg(shown), "image/jpeg"), tuple(ranges), lossy=True)
-
-
-def _jpeg(pixels: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    # Without optimize: on noise, Pillow then runs out of its buffer.
-    Image.fromarray(pixels).save(buffer, format="JPEG", quality=_QUALITY, subsampling=0)
-    return buffer.getvalue()
+    return Picture(data_uri(jpeg(shown, _QUALITY), "image/jpeg"), tuple(ranges), lossy=True)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from kmosaic.report.tiles import data_uri, png, reduced
+from kmosaic.report.tiles import data_uri, jpeg, png, reduced
 
 _WIDEST = 2_000  # pixels; every browser decodes this
 _QUALITY = 85
@@ -46,12 +44,5 @@ def sheet(tiles: NDArray[np.uint8], side: int, *, lossy: bool = False) -> Sheet:
     rest = smaller.shape[3:]
     grid = whole.reshape(n_rows, n_columns, height, width, *rest).swapaxes(1, 2)
     picture = np.ascontiguousarray(grid.reshape(n_rows * height, n_columns * width, *rest))
-    uri = data_uri(_jpeg(picture), "image/jpeg") if lossy else data_uri(png(picture), "image/png")
+    uri = data_uri(jpeg(picture, _QUALITY), "image/jpeg") if lossy else data_uri(png(picture), "image/png")
     return Sheet(uri, n_columns, n_rows, f"{width} / {height}")
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    # Colours at half the resolution would run from one tile into the next.
-    Image.fromarray(picture).save(buffer, format="JPEG", quality=_QUALITY, subsampling=0)
-    return buffer.getvalue()

@@ -10,27 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.report.curves import has_scores
-from kmosaic.report.fit_page import N_FIRST
 from kmosaic.report.parts import (
+    N_FIRST,
     Fact,
-    TileGrid,
     TileMaker,
     collection_facts,
+    first_tiles,
     making_facts,
     number_columns,
 )
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import DisplayRange, largest_side, tiles
-from kmosaic.report.wording import (
-    SCALED_UNITS,
-    clean,
-    count,
-    duration,
-    inertia_text,
-    memory,
-    squared_units,
-)
+from kmosaic.report.wording import clean, duration, inertia_text, memory
+from kmosaic.text import count, scaled_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import (
@@ -111,7 +104,7 @@ def _score(value: float) -> str:
 
 
 _COLUMNS = (
-    _Column("inertia_scaled", "Inertia J", SCALED_UNITS, inertia_text, lambda row: row.inertia),
+    _Column("inertia_scaled", "Inertia J", scaled_units(), inertia_text, lambda row: row.inertia),
     _Column("homogeneity", "Homogeneity", "", _score, lambda row: row.homogeneity),
     _Column("accuracy_train", "Accuracy", "training", _score, lambda row: row.accuracy_train),
     _Column("accuracy_test", "Accuracy", "test", _score, lambda row: row.accuracy_test),
@@ -139,7 +132,6 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
     columns = _measured(result, _in_units(_COLUMNS, report.features))
     run_columns = _measured(result, _in_units(_RUN_COLUMNS, report.features))
     maker = TileMaker(train, largest_side(N_FIRST))
-    n_first = min(N_FIRST, len(train))
     return {
         "title": f"{clean(report.dataset.name)}: a sweep over the number of clusters",
         "kind": "Sweep report",
@@ -154,12 +146,7 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
         "has_models": bool(result.models),
         "data": [*collection_facts(train), *_test_facts(report)],
         "skipped": train.skipped,
-        "first": TileGrid(
-            maker.members(range(n_first)),
-            10,
-            maker.aspect,
-            f"The first {n_first:,} of {len(train):,} images.{maker.scale_note()}",
-        ),
+        "first": first_tiles(maker),
         "run_columns": run_columns,
         "runs": [_run_line(run, run_columns) for run in result.runs],
         "facts": making_facts(report.provenance),
@@ -222,7 +209,7 @@ def _test_facts(report: SweepReport) -> list[Fact]:
 
 def _in_units(columns: Sequence[_Column], features: str | None) -> list[_Column]:
     """The columns with the unit of J; features have no brightness to scale by."""
-    units = SCALED_UNITS if features is None else squared_units(features)
+    units = scaled_units(features)
     return [replace(column, unit=units) if column.key == "inertia_scaled" else column for column in columns]
 
 
@@ -301,7 +288,7 @@ def _page_data(report: SweepReport, recommendation: Recommendation, shown: Displ
     return {
         "runs": [asdict(run) for run in report.result.runs],
         "recommended": recommendation.n_clusters,
-        "units": squared_units(report.features) if report.features else SCALED_UNITS,
+        "units": scaled_units(report.features),
         "beside": [asdict(row) for row in report.starting_document],
         "pictured": "Mean image" if report.features else "Centroid",
         "mosaics": _mosaics(report, shown),

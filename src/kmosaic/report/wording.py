@@ -64,17 +64,6 @@ def shorten(text: str, n_columns: int) -> str:
     return kept.rstrip() + "…"
 
 
-def count(n: float, one: str, many: str | None = None) -> str:
-    """Return ``n`` with its noun.
-
-    Examples
-    --------
-    >>> count(1, "image"), count(60000, "image"), count(0, "box", "boxes")
-    ('1 image', '60,000 images', '0 boxes')
-    """
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
 def duration(seconds: float) -> str:
     """Return a time span as a reader says it.
 
@@ -131,18 +120,3 @@ def inertia_text(value: float) -> str:
         return f"{value:,.0f}"
     digits = max(0, 5 - math.floor(math.log10(abs(value))))
     return f"{value:.6g}" if digits > 10 else f"{value:,.{digits}f}"
-
-
-SCALED_UNITS = "squared pixel values, scaled to 0..1"
-"""What ``SweepRun.inertia_scaled`` is in."""
-
-
-def squared_units(features: str | None) -> str:
-    """Return what inertia is in: squared pixel values, or squared distances of ``features`` in words.
-
-    Examples
-    --------
-    >>> squared_units(None), squared_units("gradients")
-    ('squared pixel values', 'squared distances of gradients')
-    """
-    return "squared pixel values" if features is None else f"squared distances of {features}"

@@ -1,0 +1,59 @@
+"""Texts that several layers write: counts, units of inertia, and names made safe to print."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters act on terminals, and lone surrogates (file names that are not UTF-8) cannot be written.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def count(n: float, one: str, many: str | None = None) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> count(1, "image"), count(60000, "image"), count(0, "box", "boxes")
+    ('1 image', '60,000 images', '0 boxes')
+    """
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with control characters and undecodable bytes written as escapes.
+
+    Examples
+    --------
+    >>> printable("new\nline")
+    'new\\x0aline'
+    """
+    return UNPRINTABLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    # os.fsdecode maps the undecodable byte 0xNN to U+DCNN.
+    code = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def squared_units(features: str | None) -> str:
+    """Return the unit of inertia: squared pixel values, or squared distances of ``features``.
+
+    Examples
+    --------
+    >>> squared_units(None), squared_units("gradients")
+    ('squared pixel values', 'squared distances of gradients')
+    """
+    return "squared pixel values" if features is None else f"squared distances of {features}"
+
+
+def scaled_units(features: str | None = None) -> str:
+    """Return the unit of inertia in a sweep, where pixel values are divided by that of full brightness.
+
+    Examples
+    --------
+    >>> scaled_units(), scaled_units("gradients")
+    ('squared pixel values, scaled to 0..1', 'squared distances of gradients')
+    """
+    return squared_units(features) + (", scaled to 0..1" if features is None else "")
