@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from PIL import Image
 
@@ -10,9 +12,9 @@ from PIL import Image
 def test_tells_what_the_model_is(run):
     text = run("show", "digits.kmosaic").stdout
 
-    assert "12 clusters of 1,797 images, 8 x 8 pixels, grey, uint8, white is 16" in text
+    assert re.search("12 clusters.*1,797 images.*8 x 8 pixels.*grey.*uint8.*16", text)
     assert "KMeans, seed 0" in text
-    assert "Made by: kmosaic fit digits --clusters 12" in text
+    assert "kmosaic fit digits --clusters 12" in text
 
 
 @pytest.mark.usefixtures("digits_model")
@@ -36,9 +38,9 @@ def test_draws_an_svg(run, folder):
 
 
 class TestBadInput:
-    @pytest.mark.parametrize("name", ["centroids.jpg", "centroids"])
-    def test_suffix_is_checked_first(self, fail, name):
-        assert "must end in .png or .svg" in fail("show", "none.kmosaic", "-o", name)
+    def test_suffix_is_checked_first(self, fail):
+        for name in ["centroids.jpg", "centroids"]:
+            assert ".png or .svg" in fail("show", "none.kmosaic", "-o", name)
 
     @pytest.mark.usefixtures("digits_model")
     def test_existing_output(self, fail, folder):
@@ -53,4 +55,4 @@ class TestBadInput:
     def test_foreign_file(self, fail, folder):
         (folder / "notes.txt").write_text("These are notes, and no model.")
 
-        assert "not a kmosaic model file" in fail("show", "notes.txt")
+        assert "not a kmosaic" in fail("show", "notes.txt")
