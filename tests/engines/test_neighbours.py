@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,6 +18,7 @@ def slow_neighbours(rows: NDArray[np.float64], references: NDArray[np.float64], 
     return np.argsort(squares, axis=1, kind="stable")[:, :k]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["uint8", "uint16", "float32", "float64"]), st.data())
 def test_as_brute_force_has_it(seed: int, dtype: str, data: st.DataObject) -> None:
     random = np.random.default_rng(seed)
