@@ -148,12 +148,12 @@ def test_points_of_ones_own_are_read_by_the_page(opened: Opener, lesson_file: Pa
     press(page, "steps", "end")
     assert inertia(page) == pytest.approx(0.375, rel=0.01)
     for text, complaint in (
-        ("1,2\n3,x\n", "Row 2 is no point: 3, x"),
-        ("1,2\n3\n", "Row 2 is no point"),
-        ("1,2\n1,2\n", "not even two different points"),
-        ("1,1e13\n2,2\n", "Row 1 is no point"),
-        ("1,2\n" * 2001, "2001 points are too many"),
-        ("1,2\n" * 300_000, "larger than 1 MB"),
+        ("1,2\n3,x\n", re.compile("Row 2.*3, x")),
+        ("1,2\n3\n", "Row 2"),
+        ("1,2\n1,2\n", "two different points"),
+        ("1,1e13\n2,2\n", "Row 1"),
+        ("1,2\n" * 2001, "2001 points"),
+        ("1,2\n" * 300_000, "1 MB"),
     ):
         bad = tmp_path / "bad.csv"
         bad.write_text(text)
@@ -176,7 +176,7 @@ def test_two_columns_of_a_file_are_chosen_on_the_page(
     page.get_by_label("Up", exact=True).select_option("3")
     assert names.all_text_contents() == ["height", "weight"]
     page.get_by_label("Across", exact=True).select_option("0")
-    assert "Row 1 is no point: ann, 61" in page.inner_text("#steps-file-words")
+    assert re.search("Row 1.*ann, 61", page.inner_text("#steps-file-words"))
     assert names.all_text_contents() == ["height", "weight"]
     assert page.get_by_label("Points", exact=True).locator("option", has_text="people.csv").count() == 1
     one = tmp_path / "one.csv"

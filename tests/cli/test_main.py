@@ -123,7 +123,7 @@ class TestUnexpectedErrors:
                 "KMOSAIC_CPU=avx2",
             ),
             (MemoryError(), "not enough memory"),
-            (ImportError("lib.so: failed to map segment from shared object"), "not enough memory to load"),
+            (ImportError("lib.so: failed to map segment from shared object"), "not enough memory"),
             (RuntimeError("can't start new thread"), "not enough memory (can't start new thread)"),
             (ImportError("no such symbol"), "unexpected ImportError"),
             (RuntimeError("x"), "RuntimeError: x"),

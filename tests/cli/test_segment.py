@@ -187,12 +187,12 @@ def test_what_cannot_be_done_is_one_line(fail: Fail) -> None:
         assert not Path("map.tif").exists()
 
 
-@pytest.mark.parametrize("name", ["map.png", "map.jpg", "map.npy", "map", "map.tif.gz"])
-def test_a_map_is_no_other_kind_of_file_than_a_tiff(fail: Fail, folder: Path, name: str) -> None:
-    message = fail("segment", "gone.tif", "--clusters", "4", "-o", name)
+def test_a_map_is_no_other_kind_of_file_than_a_tiff(fail: Fail, folder: Path) -> None:
+    for name in ["map.png", "map.jpg", "map.npy", "map", "map.tif.gz"]:
+        message = fail("segment", "gone.tif", "--clusters", "4", "-o", name)
 
-    assert f"{name} must end in .tif or .tiff" in message
-    assert [path.name for path in folder.iterdir()] == ["scene.tif"]
+        assert f"{name} must end in .tif" in message
+        assert [path.name for path in folder.iterdir()] == ["scene.tif"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
@@ -259,7 +259,7 @@ def test_models_of_images_and_of_scenes_are_told_apart(run: Run, fail: Fail, dig
     assert "`kmosaic segment" in fail("show", "scene.kmosaic")
     assert "scene's classes" in fail("predict", "scene.kmosaic", "digits")
     message = fail("segment", "scene.tif", "--model", str(digits_model), "-o", "other.tif")
-    assert "`kmosaic predict` and `kmosaic show`" in message
+    assert re.search("kmosaic predict.*kmosaic show", message)
 
 
 def test_a_model_of_other_bands_is_refused(run: Run, fail: Fail) -> None:

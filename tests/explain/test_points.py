@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -92,23 +91,18 @@ def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path):
 PEOPLE = "name,height,bmi,weight,2020\nann,170,21,61,1\nbob,180,25,81,2\n"
 
 
-@pytest.mark.parametrize(
-    ("asked", "columns", "points"),
-    [
+def test_two_of_many_columns_are_chosen(tmp_path: Path):
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    for asked, columns, points in [
         (("height", "weight"), ("height", "weight"), [[170, 61], [180, 81]]),
         (("4", "3"), ("weight", "bmi"), [[61, 21], [81, 25]]),
         ((" weight ", "3"), ("weight", "bmi"), [[61, 21], [81, 25]]),
         (("2020", "2"), ("2020", "height"), [[1, 170], [2, 180]]),
-    ],
-)
-def test_two_of_many_columns_are_chosen(
-    tmp_path: Path, asked: tuple[str, str], columns: tuple[str, str], points: list[list[float]]
-):
-    path = tmp_path / "people.csv"
-    path.write_text(PEOPLE)
-    own = read_points(path, 2, asked)
-    assert own.columns == columns
-    assert own.points.tolist() == points
+    ]:
+        own = read_points(path, 2, asked)
+        assert own.columns == columns
+        assert own.points.tolist() == points
 
 
 def test_columns_without_names_have_numbers(tmp_path: Path):
@@ -119,30 +113,27 @@ def test_columns_without_names_have_numbers(tmp_path: Path):
     assert own.points.tolist() == [[2, 3], [5, 6]]
 
 
-@pytest.mark.parametrize(
-    ("asked", "message"),
-    [
-        (None, "5 columns in line 1 (name, height, bmi, weight, 2020), and a lesson takes two"),
-        (("height",), "--columns names 1"),
-        (("height", "weight", "bmi"), "--columns names 3"),
-        (("height", "width"), "'width' is none of them"),
-        (("height", "6"), "'6' is none of them; give a number from 1 to 5"),
-        (("1.5", "0"), "'1.5' is none of them"),
-        (("height", "height"), "one column twice"),
-        (("name", "height"), "line 2: 'ann,170' is no point"),
-    ],
-)
-def test_columns_that_are_not_there_are_named(tmp_path: Path, asked: tuple[str, ...] | None, message: str):
+def test_columns_that_are_not_there_are_named(tmp_path: Path):
     path = tmp_path / "people.csv"
     path.write_text(PEOPLE)
-    with pytest.raises(DataError, match=re.escape(message)):
-        read_points(path, 2, asked)
+    for asked, message in [
+        (None, r"5 columns.*line 1.*\(name, height, bmi, weight, 2020\)"),
+        (("height",), "--columns.* 1"),
+        (("height", "weight", "bmi"), "--columns.* 3"),
+        (("height", "width"), "'width'"),
+        (("height", "6"), "'6'.*1 to 5"),
+        (("1.5", "0"), r"'1\.5'"),
+        (("height", "height"), "twice"),
+        (("name", "height"), "line 2.*'ann,170'"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            read_points(path, 2, asked)
 
 
 def test_names_of_two_columns_are_ambiguous(tmp_path: Path):
     path = tmp_path / "twice.csv"
     path.write_text("a,b,a\n1,2,3\n4,5,6\n")
-    with pytest.raises(DataError, match="'a' is more than one column"):
+    with pytest.raises(DataError, match="'a'.*more than one"):
         read_points(path, 2, ("a", "b"))
 
 

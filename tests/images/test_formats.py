@@ -107,5 +107,5 @@ def test_other_formats_keep_to_the_limit_on_pixels(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(decode, "MAX_PIXELS", 20)
     for suffix in ("jp2", "ppm", "qoi"):
         Image.fromarray(COLOUR).save(tmp_path / f"a.{suffix}")
-    with pytest.raises(DataError, match="3 files that cannot be used: .*more than 20"):
+    with pytest.raises(DataError, match="3 files.*more than 20"):
         read_all(tmp_path)

@@ -391,7 +391,7 @@ class TestRowsThatAreNoImages:
             _ = model.pictures
 
     def test_need_rows_of_as_many_features(self, model: Model) -> None:
-        with pytest.raises(ValueError, match="X has 2 features, but the model was fitted on 3"):
+        with pytest.raises(ValueError, match="2 features.* 3"):
             model.predict(np.zeros((2, 2)))
 
     def test_are_of_the_newest_schema(self, tmp_path: Path, model: Model) -> None:
@@ -402,5 +402,5 @@ class TestRowsThatAreNoImages:
         with pytest.raises(ModelFileError, match="image format"):
             load_model(path)
         forge(path, {"schema_version": 5})
-        with pytest.raises(ModelFileError, match="schema version 5, .* up to 4"):
+        with pytest.raises(ModelFileError, match="version 5.* 4"):
             load_model(path)

@@ -63,7 +63,7 @@ def test_a_file_that_changes_is_named_and_nothing_is_written(
             done.append(now[2])
             change(tmp_path / name)
 
-    with pytest.raises(DataError, match=f"{name} changed while it was read"):
+    with pytest.raises(DataError, match=f"{name} changed"):
         segment(
             virtual,
             3,
