@@ -54,7 +54,7 @@ def test_a_case_is_what_it_says() -> None:
     assert graph.name == "graph"
 
 
-@pytest.mark.parametrize(("hits", "n"), [(0, 10), (993, 1000), (9950, 10_000)])
-def test_the_interval_is_wilsons(hits: int, n: int) -> None:
-    expected = binomtest(hits, n).proportion_ci(method="wilson")
-    assert accuracy.wilson_interval(hits / n, n) == pytest.approx((expected.low, expected.high), abs=1e-6)
+def test_the_interval_is_wilsons() -> None:
+    for hits, n in [(0, 10), (993, 1000), (9950, 10_000)]:
+        expected = binomtest(hits, n).proportion_ci(method="wilson")
+        assert accuracy.wilson_interval(hits / n, n) == pytest.approx((expected.low, expected.high), abs=1e-6)

@@ -68,21 +68,19 @@ def test_variants_of_kmosaic_are_no_peers() -> None:
         "kmosaic, KMeans stopped there",
     ]
     (outcome,) = outcomes([run("kmosaic", 1.0), run("kmosaic, AVX2 only", 2.0)], [Target("mnist-256", 1)])
-    assert (outcome.value, outcome.reached, outcome.verdict) == (None, False, "not measured: no peer ran")
+    assert (outcome.value, outcome.reached) == (None, False)
+    assert "no peer" in outcome.verdict
 
 
-@pytest.mark.parametrize(
-    ("peer_inertia", "n_iter", "verdict"),
-    [
+def test_a_worse_inertia_is_told() -> None:
+    for peer_inertia, n_iter, verdict in [
         (1000.0, 100, "20"),
         (1000.0 / (1 + 2e-6), 100, "20, but its inertia is 2e-06 worse"),
         (1000.0 / (1 + 2e-6), 101, "20"),
         (1000.0 / 1.003, 101, "20, but its inertia is 0.003 worse"),
-    ],
-)
-def test_a_worse_inertia_is_told(peer_inertia: float, n_iter: int, verdict: str) -> None:
-    runs = [run("kmosaic", 1.0), run("FAISS", 20.0, inertia=peer_inertia, n_iter=n_iter)]
-    assert outcomes(runs, [Target("mnist-256", 20)])[0].verdict == verdict
+    ]:
+        runs = [run("kmosaic", 1.0), run("FAISS", 20.0, inertia=peer_inertia, n_iter=n_iter)]
+        assert outcomes(runs, [Target("mnist-256", 20)])[0].verdict == verdict
 
 
 def test_a_target_missed_is_told() -> None:
@@ -90,15 +88,15 @@ def test_a_target_missed_is_told() -> None:
     assert outcome.verdict == "19.9 (not reached)"
 
 
-@pytest.mark.parametrize(("added", "reached"), [(299, True), (301, False)])
-def test_memory_is_a_part_of_the_data(added: int, reached: bool) -> None:
-    (outcome,) = outcomes([run("kmosaic", 1.0, added_bytes=added)], [Target("mnist-256", 0.3, "memory")])
-    assert (outcome.value, outcome.reached) == (added / 1000, reached)
+def test_memory_is_a_part_of_the_data() -> None:
+    for added, reached in [(299, True), (301, False)]:
+        (outcome,) = outcomes([run("kmosaic", 1.0, added_bytes=added)], [Target("mnist-256", 0.3, "memory")])
+        assert (outcome.value, outcome.reached) == (added / 1000, reached)
 
 
 def test_an_inertia_not_reached_counts_for_nothing() -> None:
     runs = [run("kmosaic", 1.0, note="did not reach it"), run("FAISS", 20.0)]
-    assert outcomes(runs, [Target("mnist-256", 5)])[0].verdict == "not measured: did not reach it"
+    assert outcomes(runs, [Target("mnist-256", 5)])[0].verdict.startswith("not measured")
 
 
 def test_the_steepest_growth_is_found_in_any_order() -> None:
@@ -141,15 +139,16 @@ def test_every_target_names_a_workload_and_libraries_that_take_part() -> None:
             assert workload.kind in LIBRARIES[name].kinds
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
-def test_every_workload_builds(name: str, shared_data: Path, tmp_path: Path) -> None:
-    workload = WORKLOADS[name]
-    rows = workload.rows(DataOptions(shared_data, scale=1e-9))
-    write_inputs(tmp_path, rows, n_clusters(workload, len(rows)), converged=workload.kind == "predict")
-    centers = np.load(tmp_path / "centers.npy")
-    assert len(np.load(tmp_path / "rows.npy")) == 2000
-    assert len(np.unique(centers, axis=0)) == len(centers) == min(workload.k, 200)
-    assert np.array_equal(rows, workload.rows(DataOptions(shared_data, scale=1e-9)))
+def test_every_workload_builds(shared_data: Path, tmp_path: Path) -> None:
+    options = DataOptions(shared_data, scale=1e-9)
+    made = {make: (make(options), make(options)) for make in {work.rows for work in WORKLOADS.values()}}
+    for name, workload in WORKLOADS.items():
+        rows, again = made[workload.rows]
+        write_inputs(tmp_path, rows, n_clusters(workload, len(rows)), converged=workload.kind == "predict")
+        centers = np.load(tmp_path / "centers.npy")
+        assert len(np.load(tmp_path / "rows.npy")) == 2000, name
+        assert len(np.unique(centers, axis=0)) == len(centers) == min(workload.k, 200)
+        assert np.array_equal(rows, again)
 
 
 def test_absent_data_are_skipped_with_a_reason(tmp_path: Path) -> None:
@@ -195,7 +194,7 @@ def test_a_hidden_fallback_is_told() -> None:
         pytest.skip(library.missing())
     rows = np.random.default_rng(2).random((8, 2), dtype=np.float32)
     centers = rows[:8].astype(np.float64)
-    assert library.fit(rows, Task(8, centers, 2)).note == "fell back to scikit-learn"
+    assert library.fit(rows, Task(8, centers, 2)).note.endswith("scikit-learn")
     assert library.fit(rows, Task(2, centers[:2], 2)).note == ""
 
 
@@ -203,10 +202,12 @@ def test_a_run_over_the_limit_is_told_and_not_made_again(tmp_path: Path) -> None
     options = Options(DataOptions(tmp_path, scale=1e-9, stand_ins=True), rounds=2, limit_seconds=0)
     schedule = Schedule(options)
     schedule.run([replace(WORKLOADS["mnist-10"], libraries=("kmosaic", "scikit-learn lloyd"))])
-    assert [(run.library, run.status, run.reason) for run in schedule.runs] == [
-        ("kmosaic", "over limit", "> 0 s"),
-        ("scikit-learn lloyd", "skipped", "what it is compared with did not run"),
+    assert [(run.library, run.status) for run in schedule.runs] == [
+        ("kmosaic", "over limit"),
+        ("scikit-learn lloyd", "skipped"),
     ]
+    assert schedule.runs[0].reason == "> 0 s"
+    assert "did not run" in schedule.runs[1].reason
 
 
 def test_a_small_run_from_end_to_end_and_its_resumption(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,14 +17,14 @@ def written(*rows: tuple[object, ...]) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("first", "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-def test_what_would_be_run_is_guarded(first: str) -> None:
-    assert guarded(f"{first}cmd()") == f"'{first}cmd()"
+def test_what_would_be_run_is_guarded() -> None:
+    for first in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20":
+        assert guarded(f"{first}cmd()") == f"'{first}cmd()"
 
 
-@pytest.mark.parametrize("text", ["", "water", "a=b", "'t Veld", "-1", "+2.5", "-.5e-3", "-1E5", "12-3"])
-def test_numbers_and_other_texts_stay(text: str) -> None:
-    assert guarded(text) == text
+def test_numbers_and_other_texts_stay() -> None:
+    for text in ["", "water", "a=b", "'t Veld", "-1", "+2.5", "-.5e-3", "-1E5", "12-3"]:
+        assert guarded(text) == text
 
 
 @given(st.text(alphabet="'=+-@\t1e.a\uff1d"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,33 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from estimator_checks import assert_passes_all_checks
 from kmosaic import KMeans, MiniBatchKMeans
 
 ESTIMATORS = [KMeans, MiniBatchKMeans]
 
 
+RANDOM_BATCHES = MiniBatchKMeans(n_clusters=3, batch_size=16, init="random")
+DRAWN = "batches drawn from more rows than they hold: weighting a row is not repeating it"
+
+
 @pytest.mark.filterwarnings("ignore:X has only .* distinct rows")
-@parametrize_with_checks(
+@pytest.mark.parametrize(
+    "estimator",
     [
         KMeans(),
         KMeans(n_clusters=3, init="random", empty_clusters="random"),
         KMeans(n_clusters=3, empty_clusters="drop"),
         KMeans(n_clusters=3, tol=1e-4),
         MiniBatchKMeans(),
-        MiniBatchKMeans(n_clusters=3, batch_size=16, init="random"),
-    ]
+        RANDOM_BATCHES,
+    ],
+    ids=repr,
 )
-def test_estimator_checks(
-    estimator: Any, check: Callable[[Any], None], request: pytest.FixtureRequest
-) -> None:
-    random_batches = isinstance(estimator, MiniBatchKMeans) and estimator.batch_size == 16
-    if random_batches and "sample_weight_equivalence" in request.node.name:
-        pytest.skip("batches drawn from more rows than they hold: weighting a row is not repeating it")
-    check(estimator)
+def test_estimator_checks(estimator: Any) -> None:
+    cannot_hold = {"check_sample_weight_equivalence_on_dense_data": DRAWN}
+    assert_passes_all_checks(estimator, cannot_hold if estimator is RANDOM_BATCHES else None)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -57,12 +59,11 @@ def test_feature_names_and_pipelines(estimator: Any) -> None:
     assert names.tolist() == [f"{estimator.__name__.lower()}{j}" for j in range(4)]
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_rows_are_read_in_place(estimator: Any, dtype: str) -> None:
-    X = load_digits().data.astype(dtype)
-    model = estimator(n_clusters=3, random_state=0)
-    assert np.shares_memory(model._rows(X, reset=True), X)
+def test_rows_are_read_in_place() -> None:
+    for estimator, dtype in product(ESTIMATORS, ["uint8", "uint16", "float32", "float64"]):
+        X = load_digits().data.astype(dtype)
+        model = estimator(n_clusters=3, random_state=0)
+        assert np.shares_memory(model._rows(X, reset=True), X)
 
 
 def test_transform_is_the_distance() -> None:

@@ -66,7 +66,7 @@ def test_partial_fit_follows_a_drift() -> None:
 def test_partial_fit_wants_enough_rows_to_start_and_then_any() -> None:
     X = load_digits().data
     model = MiniBatchKMeans(10, random_state=0)
-    with pytest.raises(ValueError, match=r"n_samples=9 must be >= n_clusters=10"):
+    with pytest.raises(ValueError, match="n_samples=9.*n_clusters=10"):
         model.partial_fit(X[:9])
     model.partial_fit(X[:50]).partial_fit(X[50:51])
     assert model.n_steps_ == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,58 +30,57 @@ def rows(n: int, d: int, dtype: str, seed: int = 0) -> Array:
     return random.normal(size=(n, d)).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("n", "d", "k"), [(1, 1, 1), (7, 3, 2), (65, 17, 16), (40, 64, 33), (9, 257, 50)])
-def test_random_rows(cpu: str, dtype: str, n: int, d: int, k: int) -> None:
-    X = rows(n, d, dtype)
-    centers = rows(k, d, dtype, seed=1) + 0.25
-    assert (assign(X, centers) == nearest(X, centers)).all(), cpu
+def test_random_rows(cpu: str) -> None:
+    for dtype, (n, d, k) in product(DTYPES, [(1, 1, 1), (7, 3, 2), (65, 17, 16), (40, 64, 33), (9, 257, 50)]):
+        X = rows(n, d, dtype)
+        centers = rows(k, d, dtype, seed=1) + 0.25
+        assert (assign(X, centers) == nearest(X, centers)).all(), (cpu, dtype, n, d, k)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_every_row_on_a_tie(cpu: str, dtype: str) -> None:
-    # Each row lies halfway between two centres; the lower number must win whatever the order.
-    left = rows(20, 5, dtype, seed=2).astype(np.float64) // 4
-    right = left + 2
-    X = (left + 1).astype(dtype)
-    centers = np.concatenate([right, left])
-    labels = assign(X, centers)
-    assert (labels == nearest(X, centers)).all(), cpu
-    assert (labels < 20).any()
+def test_every_row_on_a_tie(cpu: str) -> None:
+    for dtype in DTYPES:
+        # Each row lies halfway between two centres; the lower number must win whatever the order.
+        left = rows(20, 5, dtype, seed=2).astype(np.float64) // 4
+        right = left + 2
+        X = (left + 1).astype(dtype)
+        centers = np.concatenate([right, left])
+        labels = assign(X, centers)
+        assert (labels == nearest(X, centers)).all(), (cpu, dtype)
+        assert (labels < 20).any()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_centres_a_rounding_apart(cpu: str, dtype: str) -> None:
-    # Inside the screening radius of float32, and most inside that of float64: only exact arithmetic can tell.
-    X = rows(30, 12, dtype, seed=3)
-    random = np.random.default_rng(4)
-    base = X[:6].astype(np.float64) + 1
-    centers = np.concatenate([base * (1 + s * 2.0**-e) for e in (20, 26, 40, 50, 52) for s in (-1, 1)])
-    random.shuffle(centers)
-    assert (assign(X, centers) == nearest(X, centers)).all(), cpu
+def test_centres_a_rounding_apart(cpu: str) -> None:
+    for dtype in DTYPES:
+        # Inside the rounding error of float32, and most inside that of float64: only exact sums can tell.
+        X = rows(30, 12, dtype, seed=3)
+        random = np.random.default_rng(4)
+        base = X[:6].astype(np.float64) + 1
+        centers = np.concatenate([base * (1 + s * 2.0**-e) for e in (20, 26, 40, 50, 52) for s in (-1, 1)])
+        random.shuffle(centers)
+        assert (assign(X, centers) == nearest(X, centers)).all(), (cpu, dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_duplicated_and_constant_rows(cpu: str, dtype: str) -> None:
-    X = np.repeat(rows(3, 4, dtype), 5, axis=0)
-    assert (assign(X, X.astype(np.float64)) == np.repeat([0, 5, 10], 5)).all(), cpu
-    constant = np.zeros((10, 3), dtype=dtype)
-    assert (assign(constant, np.zeros((4, 3))) == 0).all()
+def test_duplicated_and_constant_rows(cpu: str) -> None:
+    for dtype in DTYPES:
+        X = np.repeat(rows(3, 4, dtype), 5, axis=0)
+        assert (assign(X, X.astype(np.float64)) == np.repeat([0, 5, 10], 5)).all(), (cpu, dtype)
+        constant = np.zeros((10, 3), dtype=dtype)
+        assert (assign(constant, np.zeros((4, 3))) == 0).all()
 
 
-@pytest.mark.parametrize("offset", [1e4, 1e8, -1e12])
-def test_far_from_zero(cpu: str, offset: float) -> None:
-    X = offset + rows(50, 6, "float64")
-    centers = offset + rows(9, 6, "float64", seed=1)
-    assert (assign(X, centers) == nearest(X, centers)).all(), cpu
+def test_far_from_zero(cpu: str) -> None:
+    for offset in [1e4, 1e8, -1e12]:
+        X = offset + rows(50, 6, "float64")
+        centers = offset + rows(9, 6, "float64", seed=1)
+        assert (assign(X, centers) == nearest(X, centers)).all(), (cpu, offset)
 
 
-@pytest.mark.parametrize("scale", [1e-30, 1e30, 1e-160, 1e200])
-def test_extreme_magnitudes(cpu: str, scale: float) -> None:
-    X = scale * rows(30, 5, "float64")
-    centers = scale * rows(8, 5, "float64", seed=1)
-    unscaled = nearest(X / scale, centers / scale)
-    assert (assign(X, centers) == unscaled).all(), cpu
+def test_extreme_magnitudes(cpu: str) -> None:
+    for scale in [1e-30, 1e30, 1e-160, 1e200]:
+        X = scale * rows(30, 5, "float64")
+        centers = scale * rows(8, 5, "float64", seed=1)
+        unscaled = nearest(X / scale, centers / scale)
+        assert (assign(X, centers) == unscaled).all(), (cpu, scale)
 
 
 def test_a_row_that_float32_cannot_square(cpu: str) -> None:
@@ -105,18 +106,17 @@ def in_parts(X: Array, centers: Array) -> Array:
     return np.concatenate([assign(X[s : s + FEW_ROWS], centers) for s in range(0, len(X), FEW_ROWS)])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", ["spread", "ties", "magnitudes"])
-def test_so_many_rows_that_they_become_bytes(cpu: str, dtype: str, kind: str) -> None:
-    X = rows(MANY_ROWS, 40, dtype)
-    if kind == "ties":
-        X = (X.astype(np.float64) % 3 // 1).astype(dtype)
-    elif kind == "magnitudes" and np.dtype(dtype).kind == "f":  # bytes cannot tell such rows apart
-        X *= (10.0 ** np.random.default_rng(5).integers(-9, 9, (len(X), 1))).astype(dtype)
-    centers = np.concatenate([X[: MANY_CENTERS - 8], X[:8]]).astype(np.float64)
-    labels = assign(X, centers, n_threads=2)
-    assert (labels == in_parts(X, centers)).all(), cpu
-    assert (labels[::64] == nearest(X[::64], centers)).all(), cpu
+def test_so_many_rows_that_they_become_bytes(cpu: str) -> None:
+    for dtype, kind in product(DTYPES, ["spread", "ties", "magnitudes"]):
+        X = rows(MANY_ROWS, 40, dtype)
+        if kind == "ties":
+            X = (X.astype(np.float64) % 3 // 1).astype(dtype)
+        elif kind == "magnitudes" and np.dtype(dtype).kind == "f":  # bytes cannot tell such rows apart
+            X *= (10.0 ** np.random.default_rng(5).integers(-9, 9, (len(X), 1))).astype(dtype)
+        centers = np.concatenate([X[: MANY_CENTERS - 8], X[:8]]).astype(np.float64)
+        labels = assign(X, centers, n_threads=2)
+        assert (labels == in_parts(X, centers)).all(), (cpu, dtype, kind)
+        assert (labels[::64] == nearest(X[::64], centers)).all(), (cpu, dtype, kind)
 
 
 def test_more_rows_than_become_bytes_at_a_time() -> None:
@@ -126,19 +126,19 @@ def test_more_rows_than_become_bytes_at_a_time() -> None:
     assert (assign(X, centers, n_threads=2) == in_parts(X, centers)).all()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_labels_from_before_change_nothing(cpu: str, dtype: str) -> None:
-    # Screens may start from a row's previous centroid; however wrong it is, the answer is the same.
-    random = np.random.default_rng(7)
-    X = rows(300, 30, dtype)
-    centers = np.concatenate([rows(40, 30, dtype, seed=1) + 0.25, X[:20] + 0.5, X[:4] * 1.0])
-    expected = nearest(X, centers)
-    for low in (-1, 0):
-        labels = random.integers(low, 64, 300).astype(np.int32)
-        before = labels.copy()
-        n_changed = _core.assign(X, centers, labels, 2)
-        assert (labels == expected).all(), cpu
-        assert n_changed == (before != expected).sum()
+def test_labels_from_before_change_nothing(cpu: str) -> None:
+    for dtype in DTYPES:
+        # Screens may start from a row's previous centroid; however wrong it is, the answer is the same.
+        random = np.random.default_rng(7)
+        X = rows(300, 30, dtype)
+        centers = np.concatenate([rows(40, 30, dtype, seed=1) + 0.25, X[:20] + 0.5, X[:4] * 1.0])
+        expected = nearest(X, centers)
+        for low in (-1, 0):
+            labels = random.integers(low, 64, 300).astype(np.int32)
+            before = labels.copy()
+            n_changed = _core.assign(X, centers, labels, 2)
+            assert (labels == expected).all(), (cpu, dtype)
+            assert n_changed == (before != expected).sum()
 
 
 def test_centres_far_outside_the_range_of_bytes(cpu: str) -> None:
@@ -157,15 +157,15 @@ def test_sums_beyond_float32_stay_exact(cpu: str) -> None:
     assert assign(X, centers).tolist() == [0, 1, 2, 3], cpu
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_any_start_in_memory(cpu: str, dtype: str) -> None:
-    X = rows(50, 7, dtype)
-    centers = rows(5, 7, dtype, seed=1).astype(np.float64)
-    whole = assign(X, centers)
-    for first in (1, 2, 3, 13):
-        part = np.empty(X[first:].size + first, dtype=dtype)[first:].reshape(-1, 7)
-        part[:] = X[first:]
-        assert (assign(part, centers) == whole[first:]).all(), cpu
+def test_any_start_in_memory(cpu: str) -> None:
+    for dtype in DTYPES:
+        X = rows(50, 7, dtype)
+        centers = rows(5, 7, dtype, seed=1).astype(np.float64)
+        whole = assign(X, centers)
+        for first in (1, 2, 3, 13):
+            part = np.empty(X[first:].size + first, dtype=dtype)[first:].reshape(-1, 7)
+            part[:] = X[first:]
+            assert (assign(part, centers) == whole[first:]).all(), (cpu, dtype)
 
 
 def test_unaligned_and_strided_rows_are_copied() -> None:
@@ -176,18 +176,18 @@ def test_unaligned_and_strided_rows_are_copied() -> None:
         assert (nearest_centers(same, centers) == nearest(X, centers)).all()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_gaps_below_any_fixed_precision(cpu: str, dtype: str) -> None:
-    # Distances that agree to more digits than double-double has; only sums without rounding tell them apart.
-    row = np.array([[255, 0]]).astype(dtype)
-    for tiny in (1e-13, 1e-40, 1e-100):
-        assert assign(row, np.array([[0.0, tiny], [0.0, 0.0]])).tolist() == [1], cpu
-        assert assign(row, np.array([[0.0, 0.0], [0.0, tiny]])).tolist() == [0], cpu
-        assert assign(row, np.array([[0.0, tiny], [0.0, -tiny]])).tolist() == [0], cpu
-    if dtype[0] == "f":
-        far = np.array([[1e16, 0.0], [1e20, 0.0], [-1e30, 1.0]]).astype(dtype)
-        for centers in (np.array([[0.0, 0.1], [0.0, 0.0]]), np.array([[0.1, 0.0], [0.3, 1e-9]])):
-            assert (assign(far, centers) == nearest(far, centers)).all(), cpu
+def test_gaps_below_any_fixed_precision(cpu: str) -> None:
+    for dtype in DTYPES:
+        # Distances that agree to more digits than double-double has; only exact sums tell them apart.
+        row = np.array([[255, 0]]).astype(dtype)
+        for tiny in (1e-13, 1e-40, 1e-100):
+            assert assign(row, np.array([[0.0, tiny], [0.0, 0.0]])).tolist() == [1], (cpu, dtype)
+            assert assign(row, np.array([[0.0, 0.0], [0.0, tiny]])).tolist() == [0], (cpu, dtype)
+            assert assign(row, np.array([[0.0, tiny], [0.0, -tiny]])).tolist() == [0], (cpu, dtype)
+        if dtype[0] == "f":
+            far = np.array([[1e16, 0.0], [1e20, 0.0], [-1e30, 1.0]]).astype(dtype)
+            for centers in (np.array([[0.0, 0.1], [0.0, 0.0]]), np.array([[0.1, 0.0], [0.3, 1e-9]])):
+                assert (assign(far, centers) == nearest(far, centers)).all(), (cpu, dtype)
 
 
 @st.composite

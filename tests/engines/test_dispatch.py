@@ -24,13 +24,15 @@ def ask(cpu: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", [name for name, supported in _core.cpu()["variants"].items() if supported])
 def test_the_environment_forces_an_instruction_set(name: str) -> None:
-    assert ask(name).stdout.strip() == f"{name}|named by KMOSAIC_CPU"
+    variant, reason = ask(name).stdout.strip().split("|")
+    assert variant == name
+    assert "KMOSAIC_CPU" in reason
 
 
 def test_an_unknown_instruction_set_is_an_error() -> None:
     answer = ask("z80")
     assert answer.returncode != 0
-    assert "KMOSAIC_CPU=z80 is not an instruction set of this build" in answer.stderr
+    assert "KMOSAIC_CPU=z80" in answer.stderr
 
 
 def test_scalar_and_a_vector_set_are_there() -> None:
@@ -55,7 +57,7 @@ def test_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert resolve_n_threads(None) == 1
 
 
-@pytest.mark.parametrize("wrong", [0, 1.5, True, "two"])
-def test_wrong_numbers_of_threads(wrong: object) -> None:
-    with pytest.raises(ValueError, match="n_threads"):
-        resolve_n_threads(wrong)  # type: ignore[arg-type]
+def test_wrong_numbers_of_threads() -> None:
+    for wrong in [0, 1.5, True, "two"]:
+        with pytest.raises(ValueError, match="n_threads"):
+            resolve_n_threads(wrong)  # type: ignore[arg-type]

@@ -41,7 +41,7 @@ def test_drop_ends_with_fewer() -> None:
 
 
 def test_error_names_the_cluster() -> None:
-    with pytest.raises(DataError, match="cluster 3 has lost all its rows"):
+    with pytest.raises(DataError, match="cluster 3"):
         fit("error")
 
 
@@ -77,9 +77,7 @@ def test_fewer_distinct_rows_than_clusters_is_told(policy: str) -> None:
     from sklearn.exceptions import ConvergenceWarning
 
     data = np.repeat(np.array([[1, 2], [3, 4], [9, 9]], dtype=np.uint8), 4, axis=0)
-    with pytest.warns(
-        ConvergenceWarning, match="X has only 3 distinct rows for n_clusters=5: 2 .* lower n_clusters to 3"
-    ):
+    with pytest.warns(ConvergenceWarning, match="3 distinct.*n_clusters=5.*n_clusters.*3"):
         model = KMeans(5, empty_clusters=policy, random_state=0).fit(data)
     assert model.cluster_centers_.shape == (5, 2)
     assert model.inertia_ == 0
@@ -92,7 +90,7 @@ def test_a_stop_before_clusters_are_filled_is_told() -> None:
     # The one update step leaves the first centre without rows.
     data = np.array([[1, 8], [7, 6], [1, 9], [9, 6], [3, 9]], dtype=np.uint8)
     start = np.array([[6.0, 11.0], [3.0, 4.0], [9.0, 2.0]])
-    with pytest.warns(ConvergenceWarning, match="only 2 of n_clusters=3 clusters have rows.*raise max_iter"):
+    with pytest.warns(ConvergenceWarning, match="2 of n_clusters=3.*max_iter"):
         KMeans(3, init=start, max_iter=1).fit(data)
     assert len(np.unique(KMeans(3, init=start).fit(data).labels_)) == 3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -18,6 +18,7 @@ def slow_neighbours(rows: NDArray[np.float64], references: NDArray[np.float64], 
     return np.argsort(squares, axis=1, kind="stable")[:, :k]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["uint8", "uint16", "float32", "float64"]), st.data())
 def test_as_brute_force_has_it(seed: int, dtype: str, data: st.DataObject) -> None:
     random = np.random.default_rng(seed)
@@ -55,10 +56,8 @@ def test_slabs_of_the_references_are_not_their_own_neighbours() -> None:
         assert (slab.indices == whole[start : start + 83]).all()
 
 
-@pytest.mark.parametrize(
-    ("k", "own", "match"), [(0, None, "at most"), (4, None, "at most"), (3, 0, "at most"), (1, 2, "among")]
-)
-def test_more_neighbours_than_there_are(k: int, own: int | None, match: str) -> None:
-    references = np.zeros((3, 2))
-    with pytest.raises(ValueError, match=match):
-        nearest_rows(references, references, k, 1, own=own)
+def test_more_neighbours_than_there_are() -> None:
+    for k, own, match in [(0, None, "at most"), (4, None, "at most"), (3, 0, "at most"), (1, 2, "among")]:
+        references = np.zeros((3, 2))
+        with pytest.raises(ValueError, match=match):
+            nearest_rows(references, references, k, 1, own=own)

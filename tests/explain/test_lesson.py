@@ -83,12 +83,12 @@ def test_part_3_begins_with_an_empty_cluster(lesson: Lesson):
     assert len(traces["random"].centers) == len(traces["relocate"].centers) == 5
 
 
-@pytest.mark.parametrize("n_points", [3, 4, 40])
-def test_any_points_give_an_empty_cluster(n_points: int):
-    points = np.random.default_rng(n_points).normal(size=(n_points, 2))
-    part = empty_cluster(PointSet("own", "", "", points, 3))
-    first = part.traces["relocate"].steps[1]
-    assert 0 in np.bincount(first.labels, minlength=3)
+def test_any_points_give_an_empty_cluster():
+    for n_points in [3, 4, 40]:
+        points = np.random.default_rng(n_points).normal(size=(n_points, 2))
+        part = empty_cluster(PointSet("own", "", "", points, 3))
+        first = part.traces["relocate"].steps[1]
+        assert 0 in np.bincount(first.labels, minlength=3)
 
 
 def test_part_4_five_sizes_fit_better_and_a_bad_start_does_not(lesson: Lesson):
@@ -155,7 +155,7 @@ def test_more_clusters_are_named_more_rightly(lesson: Lesson):
 def test_images_without_labels_or_too_few_are_refused(digits: ImageCollection):
     with pytest.raises(ValueError, match="has no labels"):
         pictures(replace(digits, labels=None, label_names=None))
-    with pytest.raises(ValueError, match="has 49 images; give at least 50"):
+    with pytest.raises(ValueError, match="49 images.*50"):
         pictures(digits.take(range(49)))
 
 

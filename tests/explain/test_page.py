@@ -85,10 +85,10 @@ def test_nothing_is_said_that_these_points_do_not_show(page: str, digits: ImageC
     alike = make_lesson(digits.take(range(60)), own)
     assert not alike.starts.unlike_ends
     mine = render_lesson(alike, Provenance())
-    assert "one ends in a worse place" in page
-    assert "one ends in a worse place" not in mine
+    assert "a worse place" in page
+    assert "a worse place" not in mine
     assert "none was unlucky" in mine
-    assert "none of the starts that were tried was unlucky" in speaker_notes(alike, frames(alike, [2]))
+    assert "was unlucky" in speaker_notes(alike, frames(alike, [2]))
 
 
 def test_the_page_is_written_once(lesson: Lesson, tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from itertools import product
 
 import numpy as np
 import pytest
@@ -12,38 +13,37 @@ from kmosaic import KMeans
 from kmosaic.explain import trace
 
 
-@pytest.mark.parametrize("policy", ["relocate", "random", "drop"])
-@pytest.mark.parametrize("seed", range(8))
-def test_steps_lead_where_one_fit_leads(policy: str, seed: int):
-    random = np.random.default_rng(seed)
-    k = int(random.integers(2, 8))
-    X = random.normal(size=(90, 2))
-    start = X[random.choice(90, k, replace=False)]
-    if seed % 2:
-        start[0] = [40.0, 40.0]  # loses every point at once
-    steps = trace(X, start, empty_clusters=policy, seed=seed).steps
-    model = KMeans(k, init=start, empty_clusters=policy, random_state=seed).fit(X)
+def test_steps_lead_where_one_fit_leads():
+    for policy, seed in product(["relocate", "random", "drop"], range(8)):
+        random = np.random.default_rng(seed)
+        k = int(random.integers(2, 8))
+        X = random.normal(size=(90, 2))
+        start = X[random.choice(90, k, replace=False)]
+        if seed % 2:
+            start[0] = [40.0, 40.0]  # loses every point at once
+        steps = trace(X, start, empty_clusters=policy, seed=seed).steps
+        model = KMeans(k, init=start, empty_clusters=policy, random_state=seed).fit(X)
 
-    assert [step.inertia for step in steps[1:]] == model.inertia_history_.tolist()
-    assert steps[-1].centers.tolist() == model.cluster_centers_.tolist()
-    assert steps[-1].labels.tolist() == model.labels_.tolist()
-    assert [step.kind for step in steps] == ["start", *(["assign", "update"] * model.n_iter_)[:-1]]
+        assert [step.inertia for step in steps[1:]] == model.inertia_history_.tolist()
+        assert steps[-1].centers.tolist() == model.cluster_centers_.tolist()
+        assert steps[-1].labels.tolist() == model.labels_.tolist()
+        assert [step.kind for step in steps] == ["start", *(["assign", "update"] * model.n_iter_)[:-1]]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_every_half_step_is_what_it_is_called(seed: int):
-    random = np.random.default_rng(seed)
-    X = random.normal(size=(60, 2))
-    steps = trace(X, X[:4]).steps
+def test_every_half_step_is_what_it_is_called():
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        X = random.normal(size=(60, 2))
+        steps = trace(X, X[:4]).steps
 
-    for before, step in itertools.pairwise(steps):
-        if step.kind == "assign":
-            assert step.centers is before.centers
-            assert step.labels.tolist() == reference.nearest(X, step.centers).tolist()
-        else:
-            assert step.labels.tolist() == before.labels.tolist()
-            assert step.centers.tolist() == reference.means(X, step.labels, before.centers).tolist()
-        assert step.inertia == pytest.approx(reference.inertia(X, step.centers, step.labels), rel=1e-12)
+        for before, step in itertools.pairwise(steps):
+            if step.kind == "assign":
+                assert step.centers is before.centers
+                assert step.labels.tolist() == reference.nearest(X, step.centers).tolist()
+            else:
+                assert step.labels.tolist() == before.labels.tolist()
+                assert step.centers.tolist() == reference.means(X, step.labels, before.centers).tolist()
+            assert step.inertia == pytest.approx(reference.inertia(X, step.centers, step.labels), rel=1e-12)
 
 
 def test_a_dropped_cluster_leaves_the_numbers_of_the_others():

@@ -42,12 +42,12 @@ def test_work_over_threads_has_one_blas_thread_and_gives_it_back_when_it_fails()
 
 def test_shapes_that_are_none() -> None:
     for shape in (3, (1, 2), (0, 2, 2), (1.5, 2, 2), (True, 2, 2), "abc"):
-        with pytest.raises(ValueError, match="must be \\(height, width, channels\\), each at least 1"):
+        with pytest.raises(ValueError, match=r"\(height, width, channels\)"):
             resolved_shape(shape, 4)
     assert resolved_shape([np.int64(2), 2, 1], 4) == (2, 2, 1)
 
 
 def test_a_fitted_transformer_refuses_rows_of_another_length() -> None:
     fitted = OrientedGradients().fit(np.zeros((3, 16)))
-    with pytest.raises(ValueError, match="X has 9 features, but OrientedGradients is expecting 16"):
+    with pytest.raises(ValueError, match="9 features.*16"):
         fitted.transform(np.zeros((3, 9)))

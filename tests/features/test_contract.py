@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from estimator_checks import assert_passes_all_checks
 from kmosaic.features import Deskew, GraphEmbedding, LearnedPatches, OrientedGradients, Pixels, Whiten
 
 TRANSFORMERS = [
@@ -32,25 +31,27 @@ def images(dtype: str = "uint8", n: int = 300, n_features: int = 64) -> NDArray[
     return values.astype(dtype) if dtype != "float64" else values / 255 - 0.5
 
 
-@parametrize_with_checks(
+@pytest.mark.parametrize(
+    "transformer",
     [
         *TRANSFORMERS,
         OrientedGradients(n_orientations=1, cells=(1, 2), blur=0.7),
         Whiten(1, regularization=0),
         LearnedPatches(3, pools=(1, 3), n_patches=20, stride=2),
-    ]
+    ],
+    ids=repr,
 )
-def test_estimator_checks(estimator: Any, check: Callable[[Any], None]) -> None:
-    check(estimator)
+def test_estimator_checks(transformer: Any) -> None:
+    assert_passes_all_checks(transformer)
 
 
 @every_transformer
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_the_number_of_threads_changes_no_bit(transformer: Any, dtype: str) -> None:
-    X = images(dtype, n=3300)
-    one = clone(transformer).set_params(n_threads=1).fit_transform(X)
-    three = clone(transformer).set_params(n_threads=3).fit_transform(X)
-    assert one.tobytes() == three.tobytes()
+def test_the_number_of_threads_changes_no_bit(transformer: Any) -> None:
+    for dtype in ["uint8", "uint16", "float32", "float64"]:
+        X = images(dtype, n=3300)
+        one = clone(transformer).set_params(n_threads=1).fit_transform(X)
+        three = clone(transformer).set_params(n_threads=3).fit_transform(X)
+        assert one.tobytes() == three.tobytes()
 
 
 @every_transformer
@@ -77,9 +78,9 @@ def test_state_that_no_fit_left_is_refused(transformer: Any) -> None:
     fitted = clone(transformer).fit(images())
     parameters, state = fitted.parameters(), fitted.state()
     for bad in ({}, {**state, "another": np.zeros(1)}, {**state, "image_shape": np.zeros(3, np.int64)}):
-        with pytest.raises(ValueError, match="fields missing or unknown|image_shape must be"):
+        with pytest.raises(ValueError, match="fields|image_shape"):
             type(fitted).from_state(parameters, bad)
-    with pytest.raises(ValueError, match="fields missing or unknown: 'n_threads'"):
+    with pytest.raises(ValueError, match="unknown.*'n_threads'"):
         type(fitted).from_state({**parameters, "n_threads": 2}, state)
 
 
@@ -106,32 +107,29 @@ def test_an_interrupt_ends_it(transformer: Any) -> None:
 
 
 @every_transformer
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
+def test_values_that_are_no_pixels_are_refused(transformer: Any) -> None:
+    for X, message in [
         (np.array([[0.0, np.nan]]), "NaN"),
         (np.array([[0.0, np.inf]]), "infinity"),
-        (np.array([[0.0, 1e200]]), r"X has values up to 1e\+200, too large to square; divide X by them"),
-    ],
-)
-def test_values_that_are_no_pixels_are_refused(transformer: Any, X: NDArray[Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        clone(transformer).fit(X)
+        (np.array([[0.0, 1e200]]), r"1e\+200.*too large"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            clone(transformer).fit(X)
 
 
 @every_transformer
 def test_the_shape_must_go_with_the_rows(transformer: Any) -> None:
     shaped = clone(transformer).set_params(image_shape=(4, 4, 3))
-    with pytest.raises(ValueError, match=r"64 features, but images of image_shape=\(4, 4, 3\) have 48"):
+    with pytest.raises(ValueError, match=r"64 features.*image_shape=\(4, 4, 3\).*48"):
         shaped.fit(images())
-    with pytest.raises(ValueError, match=r"image_shape=\(8, 8\) must be \(height, width, channels\)"):
+    with pytest.raises(ValueError, match=r"image_shape=\(8, 8\)"):
         clone(transformer).set_params(image_shape=(8, 8)).fit(images())
 
 
 @every_transformer
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 3), (1, 9, 1), (9, 1, 3), (5, 7, 3)])
-def test_images_of_any_shape(transformer: Any, shape: tuple[int, int, int]) -> None:
-    X = np.random.default_rng(1).random((40, int(np.prod(shape))))
-    out = clone(transformer).set_params(image_shape=shape).fit_transform(X)
-    assert len(out) == 40
-    assert np.isfinite(out).all()
+def test_images_of_any_shape(transformer: Any) -> None:
+    for shape in [(1, 1, 1), (1, 1, 3), (1, 9, 1), (9, 1, 3), (5, 7, 3)]:
+        X = np.random.default_rng(1).random((40, int(np.prod(shape))))
+        out = clone(transformer).set_params(image_shape=shape).fit_transform(X)
+        assert len(out) == 40
+        assert np.isfinite(out).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -22,14 +24,13 @@ def covariance(row: np.ndarray, size: int = 21) -> float:
     return float((ink * (x - (ink * x).sum()) * (y - (ink * y).sum())).sum())
 
 
-@pytest.mark.parametrize("slant", [-0.6, -0.3, 0.25, 0.6])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_a_slanted_stroke_is_set_upright(slant: float, dtype: str) -> None:
-    slanted = stroke(slant, dtype)
-    straight = Deskew().fit_transform(slanted)
-    assert straight.dtype == slanted.dtype
-    assert abs(covariance(straight)) < 0.02 * abs(covariance(slanted))
-    assert straight.sum(dtype=float) == pytest.approx(slanted.sum(dtype=float), rel=0.01)
+def test_a_slanted_stroke_is_set_upright() -> None:
+    for slant, dtype in product([-0.6, -0.3, 0.25, 0.6], ["uint8", "uint16", "float32", "float64"]):
+        slanted = stroke(slant, dtype)
+        straight = Deskew().fit_transform(slanted)
+        assert straight.dtype == slanted.dtype
+        assert abs(covariance(straight)) < 0.02 * abs(covariance(slanted))
+        assert straight.sum(dtype=float) == pytest.approx(slanted.sum(dtype=float), rel=0.01)
 
 
 def test_as_a_slow_shear_says() -> None:
@@ -46,11 +47,11 @@ def test_as_a_slow_shear_says() -> None:
     assert out.reshape(9, 8) == pytest.approx(expected + image.min(), abs=1e-12)
 
 
-@pytest.mark.parametrize("value", [0, 7, 255])
-def test_blank_images_stay(value: int) -> None:
-    blank = np.full((3, 64), value, np.uint8)
-    assert (Deskew().fit_transform(blank) == blank).all()
-    assert (Deskew(centre=True).fit_transform(blank) == blank).all()
+def test_blank_images_stay() -> None:
+    for value in [0, 7, 255]:
+        blank = np.full((3, 64), value, np.uint8)
+        assert (Deskew().fit_transform(blank) == blank).all()
+        assert (Deskew(centre=True).fit_transform(blank) == blank).all()
 
 
 def test_a_level_line_stays() -> None:
@@ -86,7 +87,7 @@ def test_the_slant_is_bounded() -> None:
     steep = stroke(2.5)
     assert (Deskew(max_slant=0).fit_transform(steep) == steep).all()
     assert abs(covariance(Deskew(max_slant=0.5).fit_transform(steep))) < abs(covariance(steep))
-    with pytest.raises(ValueError, match="max_slant=-1 must be a number from 0 to 100"):
+    with pytest.raises(ValueError, match="max_slant=-1.*0.*100"):
         Deskew(max_slant=-1).fit(steep)
 
 

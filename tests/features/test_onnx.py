@@ -63,20 +63,17 @@ def channel_means(rows: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(rows.reshape(len(rows), 64, 3).mean(axis=1))
 
 
-@pytest.mark.parametrize(
-    ("shape", "axes"), [(["n", 3, 8, 8], [2, 3]), (["n", 8, 8, 3], [1, 2]), ([16, 3, 8, 8], [2, 3])]
-)
-def test_layout_size_and_batch_are_read_from_the_model(
-    tmp_path: Path, colour: NDArray[np.uint8], shape: list[Any], axes: list[int]
-) -> None:
-    file = means(tmp_path / "m.onnx", shape, axes=axes)
-    seen: list[tuple[int, int]] = []
-    embedding = OnnxEmbedding(file, image_shape=(8, 8, 3), callback=lambda *told: seen.append(told))
-    out = embedding.fit_transform(colour)
-    assert out.dtype == np.float32
-    assert out == pytest.approx(channel_means(colour / 255), rel=1e-4)
-    assert seen[-1] == (70, 70)
-    assert embedding.get_feature_names_out().tolist() == [f"onnxembedding{i}" for i in range(3)]
+def test_layout_size_and_batch_are_read_from_the_model(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    for shape, axes in [(["n", 3, 8, 8], [2, 3]), (["n", 8, 8, 3], [1, 2]), ([16, 3, 8, 8], [2, 3])]:
+        file = means(tmp_path / "m.onnx", shape, axes=axes)
+        seen: list[tuple[int, int]] = []
+        embedding = OnnxEmbedding(file, image_shape=(8, 8, 3))
+        embedding.set_params(callback=lambda *told, seen=seen: seen.append(told))
+        out = embedding.fit_transform(colour)
+        assert out.dtype == np.float32
+        assert out == pytest.approx(channel_means(colour / 255), rel=1e-4)
+        assert seen[-1] == (70, 70)
+        assert embedding.get_feature_names_out().tolist() == [f"onnxembedding{i}" for i in range(3)]
 
 
 def test_what_the_metadata_says(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
@@ -89,16 +86,15 @@ def test_what_the_metadata_says(tmp_path: Path, colour: NDArray[np.uint8]) -> No
     assert given == pytest.approx(channel_means(colour / 255)[:, ::-1], rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("values", "low", "high"),
-    [("NominalRange_0_255", 0, 255), ("Normalized_0_1", 0, 1), ("Normalized_1_1", -1, 1)],
-)
-def test_the_range_of_pixels(
-    tmp_path: Path, colour: NDArray[np.uint8], values: str, low: float, high: float
-) -> None:
-    file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata={"Image.NominalPixelRange": values})
-    out = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit_transform(colour)
-    assert out == pytest.approx(low + channel_means(colour / 255) * (high - low), rel=1e-4, abs=1e-5)
+def test_the_range_of_pixels(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    for values, low, high in [
+        ("NominalRange_0_255", 0, 255),
+        ("Normalized_0_1", 0, 1),
+        ("Normalized_1_1", -1, 1),
+    ]:
+        file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata={"Image.NominalPixelRange": values})
+        out = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit_transform(colour)
+        assert out == pytest.approx(low + channel_means(colour / 255) * (high - low), rel=1e-4, abs=1e-5)
 
 
 def test_models_of_bytes(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
@@ -111,12 +107,12 @@ def test_models_of_bytes(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
     assert out == pytest.approx(channel_means(colour), rel=1e-5)
 
 
-@pytest.mark.parametrize(("dtype", "white"), [("uint16", None), ("float64", None), ("uint8", 16.0)])
-def test_white_is_white(tmp_path: Path, dtype: str, white: float | None) -> None:
-    full = {"uint16": 65535, "float64": 1.0, "uint8": 16}[dtype]
-    X = np.full((3, 64), full, dtype)
-    file = means(tmp_path / "m.onnx", ["n", 1, 8, 8])
-    assert OnnxEmbedding(file, white=white).fit_transform(X) == pytest.approx(np.ones((3, 1)))
+def test_white_is_white(tmp_path: Path) -> None:
+    for dtype, white in [("uint16", None), ("float64", None), ("uint8", 16.0)]:
+        full = {"uint16": 65535, "float64": 1.0, "uint8": 16}[dtype]
+        X = np.full((3, 64), full, dtype)
+        file = means(tmp_path / "m.onnx", ["n", 1, 8, 8])
+        assert OnnxEmbedding(file, white=white).fit_transform(X) == pytest.approx(np.ones((3, 1)))
 
 
 def test_other_sizes_and_channels_are_brought_to_the_models(tmp_path: Path) -> None:
@@ -155,32 +151,29 @@ def test_another_file_than_the_one_fitted_with(tmp_path: Path, colour: NDArray[n
     restored = OnnxEmbedding.from_state(fitted.parameters(), fitted.state())
     assert restored.transform(colour).tobytes() == fitted.transform(colour).tobytes()
     means(tmp_path / "m.onnx", ["n", 3, 8, 8])
-    with pytest.raises(DataError, match=r"m\.onnx is not the ONNX file fitted with; name that one, or fit"):
+    with pytest.raises(DataError, match=r"m\.onnx.*fitted"):
         restored.transform(colour)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
+def test_files_that_are_no_models(tmp_path: Path) -> None:
+    for content, message in [
         (b"", "has 0 bytes"),
-        (b"\x08\x01 no model", "is no ONNX model that can be run"),
-        (b"PK\x03\x04" + bytes(100), "is no ONNX model that can be run"),
-    ],
-)
-def test_files_that_are_no_models(tmp_path: Path, content: bytes, message: str) -> None:
-    (tmp_path / "m.onnx").write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        OnnxEmbedding(str(tmp_path / "m.onnx")).fit(np.zeros((2, 16)))
+        (b"\x08\x01 no model", "ONNX model"),
+        (b"PK\x03\x04" + bytes(100), "ONNX model"),
+    ]:
+        (tmp_path / "m.onnx").write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            OnnxEmbedding(str(tmp_path / "m.onnx")).fit(np.zeros((2, 16)))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.onnx cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"none\.onnx.*No such file"):
         OnnxEmbedding(str(tmp_path / "none.onnx")).fit(np.zeros((2, 16)))
-    with pytest.raises(DataError, match=r"cannot be read \(not a plain file\); name an ONNX model"):
+    with pytest.raises(DataError, match="plain file"):
         OnnxEmbedding(str(tmp_path)).fit(np.zeros((2, 16)))
     with (tmp_path / "huge.onnx").open("wb") as stream:
         os.truncate(stream.fileno(), 1 << 31)
-    with pytest.raises(DataError, match="has 2,147,483,648 bytes; an ONNX model has some, up to 2 GiB"):
+    with pytest.raises(DataError, match="2,147,483,648 bytes.*2 GiB"):
         OnnxEmbedding(str(tmp_path / "huge.onnx")).fit(np.zeros((2, 16)))
 
 
@@ -188,7 +181,7 @@ def test_weights_in_other_files_are_refused(tmp_path: Path) -> None:
     model = onnx.load(network(tmp_path / "m.onnx"))
     options = {"save_as_external_data": True, "location": "weights.bin", "size_threshold": 0}
     onnx.save(model, str(tmp_path / "outside.onnx"), **options)
-    with pytest.raises(DataError, match="keeps its weights in other files; save it again as one file"):
+    with pytest.raises(DataError, match="weights.*files"):
         OnnxEmbedding(str(tmp_path / "outside.onnx"), image_shape=(4, 4, 1)).fit(np.zeros((2, 16)))
 
 
@@ -201,19 +194,16 @@ def test_metadata_may_be_called_location(tmp_path: Path) -> None:
         OnnxEmbedding(str(tmp_path / "told.onnx"), image_shape=(4, 4, 1)).fit(np.zeros((2, 16)))
 
 
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        (["n", 16], r"a model of images takes one batch"),
-        (["n", 5, 8, 8], "does not tell where its channels are"),
-        (["n", 3, 3, 3], "does not tell where its channels are"),
-        (["n", 3, 8000, 8], "no side may have more than 4096 pixels"),
-    ],
-)
-def test_models_that_take_no_images(tmp_path: Path, shape: list[Any], message: str) -> None:
-    file = save(tmp_path / "m.onnx", shape, [onnx.helper.make_node("Flatten", ["x"], ["y"])])
-    with pytest.raises(DataError, match=message):
-        OnnxEmbedding(file).fit(np.zeros((2, 16)))
+def test_models_that_take_no_images(tmp_path: Path) -> None:
+    for shape, message in [
+        (["n", 16], "one batch"),
+        (["n", 5, 8, 8], "channels"),
+        (["n", 3, 3, 3], "channels"),
+        (["n", 3, 8000, 8], "4096 pixels"),
+    ]:
+        file = save(tmp_path / "m.onnx", shape, [onnx.helper.make_node("Flatten", ["x"], ["y"])])
+        with pytest.raises(DataError, match=message):
+            OnnxEmbedding(file).fit(np.zeros((2, 16)))
 
 
 def test_a_layout_that_cannot_be_told_may_be_given(tmp_path: Path) -> None:
@@ -223,39 +213,36 @@ def test_a_layout_that_cannot_be_told_may_be_given(tmp_path: Path) -> None:
     assert last == pytest.approx(X, rel=1e-6)
 
 
-@pytest.mark.parametrize("value", ["none", "[1, 2]", "[" * 9999, "[NaN, 1, 1]"])
-def test_metadata_that_cannot_be_used(tmp_path: Path, value: str) -> None:
-    file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata={"mean": value})
-    with pytest.raises(DataError, match=r"which is not a number for each channel; give OnnxEmbedding\(mean="):
-        OnnxEmbedding(file).fit(np.zeros((2, 64)))
+def test_metadata_that_cannot_be_used(tmp_path: Path) -> None:
+    for value in ["none", "[1, 2]", "[" * 9999, "[NaN, 1, 1]"]:
+        file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata={"mean": value})
+        with pytest.raises(DataError, match=r"channel.*OnnxEmbedding\(mean="):
+            OnnxEmbedding(file).fit(np.zeros((2, 64)))
 
 
 def test_outputs_that_are_no_embedding(tmp_path: Path) -> None:
     node = onnx.helper.make_node("ReduceMean", ["x"], ["y"], keepdims=0)
     file = save(tmp_path / "scalar.onnx", ["n", 3, 8, 8], [node])
-    with pytest.raises(DataError, match="a row of floats for each is needed: choose another output"):
+    with pytest.raises(DataError, match="floats"):
         OnnxEmbedding(file).fit(np.zeros((2, 64)))
-    with pytest.raises(DataError, match="has no output 'z'; it has y"):
+    with pytest.raises(DataError, match="'z'"):
         OnnxEmbedding(file, output="z").fit(np.zeros((2, 64)))
     file = save(tmp_path / "log.onnx", ["n", 1, 8, 8], [onnx.helper.make_node("Log", ["x"], ["y"])])
-    with pytest.raises(DataError, match="gives NaN, infinity or too many numbers"):
+    with pytest.raises(DataError, match="NaN"):
         OnnxEmbedding(file).fit(np.zeros((2, 64)))
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"layout": "CHW"}, "layout='CHW' must be NCHW or NHWC"),
-        ({"input_size": 8}, r"input_size=8 must be \(height, width\)"),
-        ({"mean": (1.0, 2.0)}, "must be a number for each channel"),
-        ({"deviation": (0.0,)}, "deviation=0.0 must be a number from 1e-06"),
-        ({"white": 0}, "white=0 must be a number"),
-        ({"batch_size": 0}, "batch_size=0 must be a whole number from 1"),
-    ],
-)
-def test_parameters_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        OnnxEmbedding("m.onnx", **options).fit(np.zeros((2, 16)))
+def test_parameters_out_of_range_are_refused() -> None:
+    for options, message in [
+        ({"layout": "CHW"}, "layout='CHW'.*NCHW.*NHWC"),
+        ({"input_size": 8}, "input_size=8"),
+        ({"mean": (1.0, 2.0)}, "each channel"),
+        ({"deviation": (0.0,)}, "deviation=0.0.*1e-06"),
+        ({"white": 0}, "white=0"),
+        ({"batch_size": 0}, "batch_size=0.*1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            OnnxEmbedding("m.onnx", **options).fit(np.zeros((2, 16)))
 
 
 def test_without_onnxruntime_one_line_says_what_to_install(
@@ -263,7 +250,7 @@ def test_without_onnxruntime_one_line_says_what_to_install(
 ) -> None:
     file = means(tmp_path / "m.onnx", ["n", 3, 8, 8])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingLibraryError, match=r"need onnxruntime; pip install onnxruntime"):
+    with pytest.raises(MissingLibraryError, match="pip install onnxruntime"):
         OnnxEmbedding(file).fit(np.zeros((2, 64)))
 
 

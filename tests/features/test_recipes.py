@@ -80,24 +80,21 @@ def test_progress_of_a_graph_names_its_stages(digits: NDArray[np.uint8]) -> None
         assert [told[:2] for told in seen if told[2] == stage][-1] == (400, 400)
 
 
-@pytest.mark.parametrize(("n_clusters", "n"), [(1, 1), (2, 1), (10, 9), (101, 100), (400, 100)])
-def test_as_many_coordinates_as_clusters_need(n_clusters: int, n: int) -> None:
-    recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=n_clusters))
-    assert recipe.n_clustered(n_clusters) == n
-    assert recipe.steps[-1].get_params()["n_components"] == n
-    assert Recipe.named("gradients", RecipeOptions(FORM.shape)).n_clustered(n_clusters) is None
+def test_as_many_coordinates_as_clusters_need() -> None:
+    for n_clusters, n in [(1, 1), (2, 1), (10, 9), (101, 100), (400, 100)]:
+        recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=n_clusters))
+        assert recipe.n_clustered(n_clusters) == n
+        assert recipe.steps[-1].get_params()["n_components"] == n
+        assert Recipe.named("gradients", RecipeOptions(FORM.shape)).n_clustered(n_clusters) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("pixel", "features 'pixel' are not known; choose one of pixels, gradients, "),
-        ("gradients:8", "features 'gradients:8': nothing follows gradients; write gradients"),
-    ],
-)
-def test_names_that_are_none(name: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        Recipe.named(name, RecipeOptions((8, 8, 1)))
+def test_names_that_are_none() -> None:
+    for name, message in [
+        ("pixel", "'pixel'.*pixels.*gradients"),
+        ("gradients:8", "'gradients:8'.*gradients"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            Recipe.named(name, RecipeOptions((8, 8, 1)))
 
 
 def test_gradients_tell_digits_apart_better_than_pixels() -> None:
@@ -119,9 +116,7 @@ def changed(model: Model, **changes: Any) -> Model:
 
 def test_a_step_that_is_not_known_asks_for_an_upgrade(digits: NDArray[np.uint8]) -> None:
     model = fitted_model(digits, "gradients")
-    with pytest.raises(
-        ModelFileError, match="a step 'Telescope' that this kmosaic does not know; upgrade it"
-    ):
+    with pytest.raises(ModelFileError, match="'Telescope'.*upgrade"):
         Recipe.of(changed(model, steps=(FeatureStep("Telescope", {}, {}),)))
 
 
@@ -129,23 +124,23 @@ def test_steps_that_do_not_fit_each_other_are_refused(digits: NDArray[np.uint8])
     model = fitted_model(digits, "gradients")
     assert model.representation is not None
     first, second = model.representation.steps
-    with pytest.raises(ModelFileError, match="the model's Whiten takes 784 features and gets 64"):
+    with pytest.raises(ModelFileError, match="Whiten.*784 features.*64"):
         Recipe.of(changed(model, steps=(second,)))
-    with pytest.raises(ModelFileError, match="features are 784, and its centroids have 128"):
+    with pytest.raises(ModelFileError, match="784.*128"):
         Recipe.of(changed(model, steps=(first,)))
     damaged = replace(first, parameters={**first.parameters, "cells": "many"})
-    with pytest.raises(ModelFileError, match="the model's OrientedGradients is damaged"):
+    with pytest.raises(ModelFileError, match="OrientedGradients.*damaged"):
         Recipe.of(changed(model, steps=(damaged, second)))
     huge = replace(first, parameters={**first.parameters, "n_orientations": 1 << 40})
-    with pytest.raises(ModelFileError, match="n_orientations=1099511627776 must be a whole number from 1 to"):
+    with pytest.raises(ModelFileError, match="n_orientations=1099511627776.*1"):
         Recipe.of(changed(model, steps=(huge, second)))
 
 
 def test_a_recipe_by_a_false_name_is_refused(digits: NDArray[np.uint8]) -> None:
     model = fitted_model(digits, "gradients")
-    with pytest.raises(ModelFileError, match="features 'telescope' are not known to this kmosaic"):
+    with pytest.raises(ModelFileError, match="'telescope'"):
         Recipe.of(changed(model, name="telescope"))
-    with pytest.raises(ModelFileError, match="features are not the patches it says they are"):
+    with pytest.raises(ModelFileError, match="patches"):
         Recipe.of(changed(model, name="patches"))
 
 
@@ -161,7 +156,7 @@ def test_a_huge_parameter_is_not_echoed_whole(digits: NDArray[np.uint8]) -> None
 
 def test_pixels_given_where_features_are_needed(digits: NDArray[np.uint8]) -> None:
     model = fitted_model(digits, "gradients")
-    with pytest.raises(ValueError, match=r"X has 64 features, .* 128, .* as gradients; pass .*Recipe\.of"):
+    with pytest.raises(ValueError, match=r"64 features.*128.*Recipe\.of"):
         model.predict(digits)
 
 

@@ -31,12 +31,10 @@ def test_regularization_keeps_noise_small(correlated: NDArray[np.float64]) -> No
     assert damped.transform(correlated).var(axis=0, ddof=1) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "out"), [("uint8", "float32"), ("float32", "float32"), ("float64", "float64")]
-)
-def test_dtypes(dtype: str, out: str) -> None:
-    X = np.random.default_rng(0).integers(0, 256, (50, 9)).astype(dtype)
-    assert Whiten().fit_transform(X).dtype == out
+def test_dtypes() -> None:
+    for dtype, out in [("uint8", "float32"), ("float32", "float32"), ("float64", "float64")]:
+        X = np.random.default_rng(0).integers(0, 256, (50, 9)).astype(dtype)
+        assert Whiten().fit_transform(X).dtype == out
 
 
 def test_directions_without_variance_stay_at_zero() -> None:
@@ -53,9 +51,9 @@ def test_components_have_one_sign(correlated: NDArray[np.float64]) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="n_components=0 must be a whole number from 1"):
+    with pytest.raises(ValueError, match="n_components=0.*1"):
         Whiten(0).fit(np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="regularization=-1 must be a number from 0"):
+    with pytest.raises(ValueError, match="regularization=-1.*0"):
         Whiten(regularization=-1).fit(np.zeros((3, 4)))
-    with pytest.raises(ValueError, match="20,000 features, and whitening needs the covariance"):
+    with pytest.raises(ValueError, match="20,000 features"):
         Whiten().fit(np.zeros((2, 20_000), np.uint8))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def test_digits() -> None:
         np.testing.assert_array_equal(part.pixels, bunch.data[rows])
         np.testing.assert_array_equal(part.labels, bunch.target[rows])
     assert dataset.train.label_names == tuple("0123456789")
-    assert dataset.train.source == "1,797 images from scikit-learn's digits"
+    assert re.match("1,797 images.*digits", dataset.train.source)
 
 
 @pytest.mark.parametrize("direct", [False, True])
@@ -97,19 +99,17 @@ def test_fashion_mnist_files_right_in_the_data_folder_are_taken_for_mnist_and_re
         load_dataset("mnist", ReadOptions(data_dir=tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("minst", r"'minst' is neither a file or folder here.*did you mean mnist\?"),
-        ("no/such/place", "is neither a file or folder here"),
+def test_no_such_source() -> None:
+    for source, message in [
+        ("minst", r"'minst'.*mnist\?"),
+        ("no/such/place", "neither.*folder"),
         ("a\0b", "cannot be read|neither"),
         ("x" * 5000, "cannot be read|neither"),
-    ],
-)
-def test_no_such_source(source: str, message: str) -> None:
-    for call in (lambda: load_dataset(source), lambda: load_images(source, DIGITS)):
+    ]:
         with pytest.raises(DataError, match=message):
-            call()
+            load_dataset(source)
+        with pytest.raises(DataError, match=message):
+            load_images(source, DIGITS)
 
 
 def test_a_path_is_never_taken_for_a_name(
@@ -126,9 +126,9 @@ def test_files_that_are_no_data_set(tmp_path: Path, save_image: Save) -> None:
     (tmp_path / "a.csv").write_text("1,2,3")
     (tmp_path / "empty").write_bytes(b"")
     for path, message in (
-        (tmp_path / "a.csv", "is no .npy, .npz or IDX file"),
+        (tmp_path / "a.csv", ".npy.*.npz.*IDX"),
         (tmp_path / "empty", "is empty"),
-        (save_image("one.png", GREY), "or a folder of images"),
+        (save_image("one.png", GREY), "folder of images"),
     ):
         with pytest.raises(DataError, match=message):
             load_dataset(path)
@@ -145,35 +145,32 @@ def test_new_images_from_a_folder_take_the_models_form(save_image: Save, tmp_pat
     np.testing.assert_array_equal(found.as_images(), [GREY, GREY])
 
 
-@pytest.mark.parametrize(
-    ("form", "expected"),
-    [
-        (ImageFormat(1, 3, 1, "uint8", 255), [0, 128, 255]),
-        (ImageFormat(1, 3, 1, "uint16", 65535), [0, 128 * 257, 65535]),
-        (ImageFormat(1, 3, 1, "uint8", 16), [0, 8, 16]),
-        (ImageFormat(1, 3, 1, "float32", 1.0), [0, np.float32(128 / 255), 1]),
-        (ImageFormat(1, 3, 1, "float64", 255.0), [0, 128, 255]),
-        (ImageFormat(1, 3, 3, "float64", 1.0), [0, 0, 0, 128 / 255, 128 / 255, 128 / 255, 1, 1, 1]),
-    ],
-)
-@pytest.mark.parametrize("kind", ["png", "deep.png", "npy", "rgb.png"])
-def test_white_is_white_in_every_form(
-    form: ImageFormat, expected: list[float], kind: str, save_image: Save, tmp_path: Path
-) -> None:
-    values = np.array([[0, 128, 255]], np.uint8)
-    if kind == "npy":
-        np.save(tmp_path / "one.npy", values[np.newaxis])
-        path = tmp_path / "one.npy"
-    else:
-        stored = {
-            "png": values,
-            "deep.png": values.astype(np.uint16) * 257,
-            "rgb.png": np.repeat(values[:, :, np.newaxis], 3, axis=2),
-        }[kind]
-        path = save_image(f"one.{kind}", stored)
-    found = load_images(path, form)
-    assert found.pixels.dtype == form.dtype
-    assert found.pixels[0].tolist() == expected
+def test_white_is_white_in_every_form(save_image: Save, tmp_path: Path) -> None:
+    for (form, expected), kind in product(
+        [
+            (ImageFormat(1, 3, 1, "uint8", 255), [0, 128, 255]),
+            (ImageFormat(1, 3, 1, "uint16", 65535), [0, 128 * 257, 65535]),
+            (ImageFormat(1, 3, 1, "uint8", 16), [0, 8, 16]),
+            (ImageFormat(1, 3, 1, "float32", 1.0), [0, np.float32(128 / 255), 1]),
+            (ImageFormat(1, 3, 1, "float64", 255.0), [0, 128, 255]),
+            (ImageFormat(1, 3, 3, "float64", 1.0), [0, 0, 0, 128 / 255, 128 / 255, 128 / 255, 1, 1, 1]),
+        ],
+        ["png", "deep.png", "npy", "rgb.png"],
+    ):
+        values = np.array([[0, 128, 255]], np.uint8)
+        if kind == "npy":
+            np.save(tmp_path / "one.npy", values[np.newaxis])
+            path = tmp_path / "one.npy"
+        else:
+            stored = {
+                "png": values,
+                "deep.png": values.astype(np.uint16) * 257,
+                "rgb.png": np.repeat(values[:, :, np.newaxis], 3, axis=2),
+            }[kind]
+            path = save_image(f"one.{kind}", stored)
+        found = load_images(path, form)
+        assert found.pixels.dtype == form.dtype
+        assert found.pixels[0].tolist() == expected
 
 
 def test_one_image_does_not_depend_on_its_companions(save_image: Save, tmp_path: Path) -> None:
@@ -188,9 +185,8 @@ def test_one_image_does_not_depend_on_its_companions(save_image: Save, tmp_path:
         (tmp_path / "new" / "b.png").unlink()
 
 
-@pytest.mark.parametrize(
-    ("values", "form", "expected"),
-    [
+def test_the_units_of_new_arrays(tmp_path: Path) -> None:
+    for values, form, expected in [
         ([0.0, 16.0], DIGITS, [0, 16]),
         ([0.0, 1.0], DIGITS, [0, 16]),
         ([0.0, 255.0], DIGITS, [0, 16]),
@@ -198,15 +194,11 @@ def test_one_image_does_not_depend_on_its_companions(save_image: Save, tmp_path:
         ([0.0, 1.0], replace(DIGITS, max_value=255), [0, 255]),
         ([0.0, 200.0], ImageFormat(8, 8, 1, "float32", 1.0), [0, np.float32(200 / 255)]),
         ([-1.0, 0.5], ImageFormat(8, 8, 1, "float32", 3.0), [-1, 0.5]),
-    ],
-)
-def test_the_units_of_new_arrays(
-    values: list[float], form: ImageFormat, expected: list[float], tmp_path: Path
-) -> None:
-    images = np.zeros((2, 8, 8))
-    images[:, 0, :2] = values
-    np.save(tmp_path / "new.npy", images)
-    assert load_images(tmp_path / "new.npy", form).pixels[0, :2].tolist() == expected
+    ]:
+        images = np.zeros((2, 8, 8))
+        images[:, 0, :2] = values
+        np.save(tmp_path / "new.npy", images)
+        assert load_images(tmp_path / "new.npy", form).pixels[0, :2].tolist() == expected
 
 
 def test_integer_arrays_in_the_models_own_units(tmp_path: Path) -> None:
@@ -243,7 +235,7 @@ def test_strict_holds_for_new_images(save_image: Save, tmp_path: Path) -> None:
     save_image("a.png", GREY)
     (tmp_path / "b.txt").write_text("no image")
     assert [file.path for file in load_images(tmp_path, DIGITS).skipped] == ["b.txt"]
-    with pytest.raises(DataError, match="1 file that cannot be used"):
+    with pytest.raises(DataError, match="1 file"):
         load_images(tmp_path, DIGITS, ReadOptions(strict=True))
 
 
@@ -254,7 +246,7 @@ def test_a_model_of_many_channels_takes_no_pictures() -> None:
 
 def test_one_image_file_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_text("no image")
-    with pytest.raises(DataError, match=r"one\.png is no usable image: no PNG"):
+    with pytest.raises(DataError, match=r"one\.png.*PNG"):
         load_images(tmp_path / "one.png", DIGITS)
 
 

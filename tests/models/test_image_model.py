@@ -221,13 +221,15 @@ FORGERIES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "arrays"), [pytest.param(c, a, id=name) for name, c, a in FORGERIES])
-def test_a_signed_forgery_is_refused(saved: Path, changes: dict[str, Any], arrays: dict[str, Any]) -> None:
-    forge(saved, changes, arrays)
-    with pytest.raises(ModelFileError, match="damaged model file") as caught:
-        load_model(saved)
-    assert "checksum" not in str(caught.value), "the forgery must fail for its own fault"
-    str(caught.value).encode()
+def test_a_signed_forgery_is_refused(saved: Path) -> None:
+    whole = saved.read_bytes()
+    for name, changes, arrays in FORGERIES:
+        saved.write_bytes(whole)
+        forge(saved, changes, arrays)
+        with pytest.raises(ModelFileError, match="damaged") as caught:
+            load_model(saved)
+        assert "checksum" not in str(caught.value), f"{name}: must be refused for a fault of its own"
+        str(caught.value).encode()
 
 
 def test_the_forger_itself_makes_files_that_load(saved: Path) -> None:
@@ -246,47 +248,36 @@ def _write_raw(header: str, path: Path) -> None:
     path.write_bytes(len(encoded).to_bytes(8, "little") + encoded)
 
 
-@pytest.mark.parametrize(
-    ("write", "message"),
-    [
-        pytest.param(lambda path: path.write_bytes(b""), "not a kmosaic model file", id="empty"),
-        pytest.param(
-            lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" * 9), "not a kmosaic model file", id="png"
-        ),
-        pytest.param(
-            lambda path: path.write_bytes((1 << 60).to_bytes(8, "little") + b"{"),
-            "not a kmosaic",
-            id="huge header",
-        ),
-        pytest.param(
-            lambda path: path.write_bytes(safetensors.numpy.save({"w": np.zeros(3)})),
-            "not a kmosaic",
-            id="foreign",
-        ),
-        pytest.param(lambda path: path.mkdir(), "not a kmosaic model file", id="folder"),
-        pytest.param(lambda path: os.mkfifo(path), "not a kmosaic model file", id="pipe"),
-        pytest.param(lambda _: None, "No such file", id="missing"),
-        pytest.param(lambda path: _write_raw('{"a":' * 200_000, path), "damaged", id="deep nesting"),
-        pytest.param(lambda path: _write_raw('{"a":1,"a":2}', path), "twice", id="one key twice"),
-        pytest.param(
-            lambda path: _write_raw(json.dumps({"__metadata__": {"kmosaic": '{"a":' * 100_000}}), path),
-            "damaged",
-            id="deep nesting inside",
-        ),
-    ],
-)
-def test_foreign_files_are_refused(tmp_path: Path, write: Callable[[Path], Any], message: str) -> None:
-    path = tmp_path / "model.kmosaic"
-    write(path)
-    with pytest.raises(ModelFileError, match=message):
-        load_model(path)
+FOREIGN: list[tuple[Callable[[Path], Any], str]] = [
+    (lambda path: path.write_bytes(b""), "not a kmosaic"),
+    (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" * 9), "not a kmosaic"),
+    (lambda path: path.write_bytes((1 << 60).to_bytes(8, "little") + b"{"), "not a kmosaic"),
+    (lambda path: path.write_bytes(safetensors.numpy.save({"w": np.zeros(3)})), "not a kmosaic"),
+    (lambda path: path.mkdir(), "not a kmosaic"),
+    (lambda path: os.mkfifo(path), "not a kmosaic"),
+    (lambda _: None, "No such file"),
+    (lambda path: _write_raw('{"a":' * 200_000, path), "damaged"),
+    (lambda path: _write_raw('{"a":1,"a":2}', path), "twice"),
+    (
+        lambda path: _write_raw(json.dumps({"__metadata__": {"kmosaic": '{"a":' * 100_000}}), path),
+        "damaged",
+    ),
+]
+
+
+def test_foreign_files_are_refused(tmp_path: Path) -> None:
+    for number, (write, message) in enumerate(FOREIGN):
+        path = tmp_path / f"{number}.kmosaic"
+        write(path)
+        with pytest.raises(ModelFileError, match=message):
+            load_model(path)
 
 
 def test_a_file_past_the_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "model.kmosaic"
     with path.open("wb") as stream:
         stream.truncate((1 << 32) + 1)
-    with pytest.raises(ModelFileError, match="more than a model file may have"):
+    with pytest.raises(ModelFileError, match="more than"):
         load_model(path)
 
 
@@ -330,40 +321,36 @@ def test_from_fit_refuses_clusterers_that_do_not_take_the_nearest_centroid() -> 
         Model.from_fit(fitted, ImageFormat(1, 1, 1, "float64", 1.0))
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-def test_predict_is_the_nearest_centroid(dtype: str) -> None:
-    rng = np.random.default_rng(0)
-    model = tiny_model(cluster_centers=rng.integers(0, 255, (2, 6)).astype(np.float64))
-    X = rng.integers(0, 255, (40, 6)).astype(dtype)
-    expected = []
-    for row in X:
-        squared = [
-            sum((float(x) - float(c)) ** 2 for x, c in zip(row, center, strict=True))
-            for center in model.cluster_centers
-        ]
-        expected.append(squared.index(min(squared)))
-    labels = model.predict(X, n_threads=1)
-    assert labels.dtype == np.int32
-    assert labels.tolist() == expected
+def test_predict_is_the_nearest_centroid() -> None:
+    for dtype in ["uint8", "uint16", "float32", "float64"]:
+        rng = np.random.default_rng(0)
+        model = tiny_model(cluster_centers=rng.integers(0, 255, (2, 6)).astype(np.float64))
+        X = rng.integers(0, 255, (40, 6)).astype(dtype)
+        expected = []
+        for row in X:
+            squared = [
+                sum((float(x) - float(c)) ** 2 for x, c in zip(row, center, strict=True))
+                for center in model.cluster_centers
+            ]
+            expected.append(squared.index(min(squared)))
+        labels = model.predict(X, n_threads=1)
+        assert labels.dtype == np.int32
+        assert labels.tolist() == expected
 
 
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
+def test_predict_refuses_other_rows() -> None:
+    for X, message in [
         (np.zeros((3, 5)), "5 features.*fitted on 6"),
         (np.zeros(6), "1D array"),
         (np.full((1, 6), np.nan), "NaN"),
         (np.zeros((0, 6)), "0 sample"),
-    ],
-)
-def test_predict_refuses_other_rows(X: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        tiny_model().predict(X)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            tiny_model().predict(X)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
+def test_image_format_refuses() -> None:
+    for changes, message in [
         ({"height": 0}, "height"),
         ({"height": True}, "height"),
         ({"width": 1.5}, "width"),
@@ -371,11 +358,9 @@ def test_predict_refuses_other_rows(X: Any, message: str) -> None:
         ({"max_value": float("inf")}, "max_value"),
         ({"max_value": -1}, "max_value"),
         ({"fit": "zoom"}, "fit"),
-    ],
-)
-def test_image_format_refuses(changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        replace(TINY, **changes)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            replace(TINY, **changes)
 
 
 def test_image_format_takes_numpy_numbers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +16,23 @@ from kmosaic.scenes.segment import false_colour
 from scene_files import patches, write_raster
 
 
-@pytest.mark.parametrize("block", [1, 16, 64])
-@pytest.mark.parametrize("n_pixels", [10**9, 2000, 37, 1])
-def test_pixels_are_those_of_the_scene_and_the_map(tmp_path: Path, block: int, n_pixels: int) -> None:
-    values = patches(150, 70)
-    values[:40, :30] = 0
-    layout = {"tiled": True, "blockxsize": block, "blockysize": block} if block > 1 else {"blockysize": 1}
-    path = write_raster(tmp_path / "scene.tif", values, nodata=0, **layout)
-    look = segment(path, 4, tmp_path / "map.tif", quicklook=n_pixels).quicklook
-    labels = segment(path, 4).labels
+def test_pixels_are_those_of_the_scene_and_the_map(tmp_path: Path) -> None:
+    for block, n_pixels in product([1, 16, 64], [10**9, 2000, 37, 1]):
+        values = patches(150, 70)
+        values[:40, :30] = 0
+        layout = {"tiled": True, "blockxsize": block, "blockysize": block} if block > 1 else {"blockysize": 1}
+        path = write_raster(tmp_path / "scene.tif", values, nodata=0, **layout)
+        look = segment(path, 4, tmp_path / "map.tif", quicklook=n_pixels, overwrite=True).quicklook
+        labels = segment(path, 4).labels
 
-    assert look is not None
-    assert labels is not None
-    picked = slice(look.first, None, look.step)
-    assert look.labels.size <= n_pixels
-    np.testing.assert_array_equal(look.labels, labels[picked, picked])
-    present = look.labels >= 0
-    np.testing.assert_array_equal(look.values[present], values[picked, picked][present])
-    assert look.bands == (0, 1, 2)
+        assert look is not None
+        assert labels is not None
+        picked = slice(look.first, None, look.step)
+        assert look.labels.size <= n_pixels
+        np.testing.assert_array_equal(look.labels, labels[picked, picked])
+        present = look.labels >= 0
+        np.testing.assert_array_equal(look.values[present], values[picked, picked][present])
+        assert look.bands == (0, 1, 2)
 
 
 @pytest.mark.parametrize("nodata", [0, 255])

@@ -66,31 +66,28 @@ def assert_same(found: KMeans, expected: KMeans) -> None:
 
 
 @pytest.mark.usefixtures("where")
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "int16"])
-def test_the_fit_is_that_of_rows_in_memory_to_the_bit(dtype: str) -> None:
-    X = rows_of(dtype)
-    expected = KMeans(6, random_state=3, max_iter=15).fit(X)
-    assert_same(KMeans(6, random_state=3, max_iter=15).fit(da.from_array(X, chunks=(310, 4))), expected)
+def test_the_fit_is_that_of_rows_in_memory_to_the_bit() -> None:
+    for dtype in ["uint8", "uint16", "float32", "int16"]:
+        X = rows_of(dtype)
+        expected = KMeans(6, random_state=3, max_iter=15).fit(X)
+        assert_same(KMeans(6, random_state=3, max_iter=15).fit(da.from_array(X, chunks=(310, 4))), expected)
 
 
-@pytest.mark.parametrize(
-    "parameters",
-    [
+@pytest.mark.usefixtures("where")
+def test_parameters_mean_the_same() -> None:
+    for parameters in [
         {"init": "random", "n_init": 3},
         {"init": rows_of("uint8")[:6].astype(float) + 0.5, "tol": 0.01},
         {"init": np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000, "empty_clusters": "relocate"},
         {"init": np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000, "empty_clusters": "drop"},
         {"init": lambda X, k, _: X[:k], "max_iter": 2},
-    ],
-)
-@pytest.mark.usefixtures("where")
-def test_parameters_mean_the_same(parameters: dict[str, Any]) -> None:
-    X = rows_of("uint8")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        expected = KMeans(6, random_state=1, **parameters).fit(X)
-        found = KMeans(6, random_state=1, **parameters).fit(da.from_array(X, chunks=(500, 6)))
-    assert_same(found, expected)
+    ]:
+        X = rows_of("uint8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            expected = KMeans(6, random_state=1, **parameters).fit(X)
+            found = KMeans(6, random_state=1, **parameters).fit(da.from_array(X, chunks=(500, 6)))
+        assert_same(found, expected)
 
 
 @pytest.mark.usefixtures("where")
@@ -124,30 +121,30 @@ def test_callbacks_hear_of_iterations() -> None:
 
 
 @pytest.mark.usefixtures("where")
-@pytest.mark.parametrize("value", [np.nan, np.inf, -1e200])
-def test_values_that_cannot_be_clustered(value: float) -> None:
-    X = rows_of("float64")
-    model = KMeans(4, random_state=0).fit(X)
-    X[700, 2] = value
-    lazy = da.from_array(X, chunks=(300, 6))
-    with pytest.raises(ValueError, match="NaN|infinity|too large"):
-        KMeans(4).fit(lazy)
-    with pytest.raises(DataError, match="X has NaN, infinity or values above 1e"):
-        model.predict(lazy).compute()
+def test_values_that_cannot_be_clustered() -> None:
+    for value in [np.nan, np.inf, -1e200]:
+        X = rows_of("float64")
+        model = KMeans(4, random_state=0).fit(X)
+        X[700, 2] = value
+        lazy = da.from_array(X, chunks=(300, 6))
+        with pytest.raises(ValueError, match="NaN|infinity|too large"):
+            KMeans(4).fit(lazy)
+        with pytest.raises(DataError, match="NaN.*1e"):
+            model.predict(lazy).compute()
 
 
 def test_where_the_value_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kmosaic.cluster.kmeans.fits_here", lambda _: False)
     X = rows_of("float64")
     X[700, 2] = np.nan
-    with pytest.raises(DataError, match="rows 600 to 899 of X have NaN"):
+    with pytest.raises(DataError, match="rows 600.*899.*NaN"):
         KMeans(4).fit(da.from_array(X, chunks=(300, 6)))
 
 
 @pytest.mark.usefixtures("where")
 def test_fewer_distinct_rows_than_clusters_are_told() -> None:
     lazy = da.from_array(np.repeat(rows_of("uint8")[:3], 5, axis=0), chunks=(4, 6))
-    with pytest.warns(ConvergenceWarning, match="X has only 3 distinct rows for n_clusters=5"):
+    with pytest.warns(ConvergenceWarning, match="3 distinct.*n_clusters=5"):
         KMeans(5, random_state=0).fit(lazy)
 
 
@@ -174,25 +171,22 @@ def test_each_chunk_is_computed_once_a_pass(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(computed) == 3 * n_passes
 
 
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
-        (da.ones(9), r"shape \(9,\); rows are needed"),
-        (da.ones((9, 2))[da.ones(9) > 0], "unknown sizes; call X.compute_chunk_sizes"),
+def test_arrays_that_are_refused() -> None:
+    for X, message in [
+        (da.ones(9), r"shape \(9,\)"),
+        (da.ones((9, 2))[da.ones(9) > 0], "X.compute_chunk_sizes"),
         (da.ones((9, 2), dtype=complex), "values of complex128"),
-        (da.ones((3, 2)), "n_samples=3 must be >= n_clusters=4"),
-    ],
-)
-def test_arrays_that_are_refused(X: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        KMeans(4).fit(X)
+        (da.ones((3, 2)), "n_samples=3.*n_clusters=4"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            KMeans(4).fit(X)
 
 
 def test_what_does_not_go_with_dask_arrays() -> None:
     X = da.from_array(rows_of("uint8"), chunks=(300, 6))
-    with pytest.raises(ValueError, match="sample_weight does not go"):
+    with pytest.raises(ValueError, match="sample_weight"):
         KMeans(4).fit(X, sample_weight=np.ones(900))
-    with pytest.raises(ValueError, match="'random' does not go"):
+    with pytest.raises(ValueError, match="'random'"):
         KMeans(4, empty_clusters="random").fit(X)
     model = KMeans(4, random_state=0).fit(X)
     with pytest.raises(ValueError, match="6 features"):
@@ -236,19 +230,17 @@ def test_mini_batches_are_the_same_wherever_chunks_are_computed(
 
 
 @pytest.mark.usefixtures("where")
-@pytest.mark.parametrize(
-    ("chunk", "size"), [(70, 100), (100, 100), (450, 100), (900, 100), (35, 899), (70, 900)]
-)
-def test_every_row_is_in_one_batch_of_a_pass(chunk: int, size: int) -> None:
-    X = np.arange(900, dtype=np.uint16)[:, None]
-    batches = DaskBatches(lazy := da.from_array(X, chunks=(chunk, 1)), block_engine(lazy, None), 1)
-    random_state = np.random.RandomState(0)
-    passes = [[engine.rows[:, 0] for engine in batches.once(size, random_state)] for _ in range(2)]
+def test_every_row_is_in_one_batch_of_a_pass() -> None:
+    for chunk, size in [(70, 100), (100, 100), (450, 100), (900, 100), (35, 899), (70, 900)]:
+        X = np.arange(900, dtype=np.uint16)[:, None]
+        batches = DaskBatches(lazy := da.from_array(X, chunks=(chunk, 1)), block_engine(lazy, None), 1)
+        random_state = np.random.RandomState(0)
+        passes = [[engine.rows[:, 0] for engine in batches.once(size, random_state)] for _ in range(2)]
 
-    for one in passes:
-        assert [len(rows) for rows in one] == [size] * (900 // size) + [900 % size] * (900 % size > 0)
-        assert sorted(np.concatenate(one)) == list(range(900))
-    assert (passes[0][0] != passes[1][0]).any()
+        for one in passes:
+            assert [len(rows) for rows in one] == [size] * (900 // size) + [900 % size] * (900 % size > 0)
+            assert sorted(np.concatenate(one)) == list(range(900))
+        assert (passes[0][0] != passes[1][0]).any()
 
 
 def test_mini_batches_hold_a_few_chunks_only() -> None:
@@ -266,14 +258,14 @@ def test_mini_batches_hold_a_few_chunks_only() -> None:
 def test_what_mini_batches_refuse() -> None:
     X = rows_of("float32")
     X[250, 3] = np.nan
-    with pytest.raises(DataError, match="rows 200 to 299 of X have NaN"):
+    with pytest.raises(DataError, match="rows 200.*299.*NaN"):
         MiniBatchKMeans(4).fit(da.from_array(X, chunks=(100, 6)))
     lazy = da.from_array(rows_of("uint8"), chunks=(100, 6))
-    with pytest.raises(DataError, match="sample_weight does not go with a Dask array"):
+    with pytest.raises(DataError, match="sample_weight"):
         MiniBatchKMeans(4).fit(lazy, sample_weight=np.ones(900))
-    with pytest.raises(ValueError, match="n_samples=3 must be >= n_clusters=4"):
+    with pytest.raises(ValueError, match="n_samples=3.*n_clusters=4"):
         MiniBatchKMeans(4).fit(lazy[:3])
-    with pytest.warns(ConvergenceWarning, match="only 1 distinct rows for n_clusters=4"):
+    with pytest.warns(ConvergenceWarning, match="1 distinct.*n_clusters=4"):
         MiniBatchKMeans(4, random_state=0).fit(da.ones((50, 6), chunks=(20, 6)))
 
 
@@ -287,7 +279,7 @@ def test_partial_fit_takes_an_array_as_one_batch(monkeypatch: pytest.MonkeyPatch
     assert found.n_steps_ == 3
     assert (found.cluster_centers_ == expected.cluster_centers_).all()
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=2 * X.nbytes - 1))
-    with pytest.raises(DataError, match="as one batch, more than half of .*; give its chunks one at a time"):
+    with pytest.raises(DataError, match="one batch.*chunks"):
         found.partial_fit(lazy)
 
 

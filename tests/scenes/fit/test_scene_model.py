@@ -92,9 +92,9 @@ def test_every_truncation_and_every_flipped_byte_is_refused(saved: Path) -> None
             load_scene_model(saved)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
+def test_fields_of_the_wrong_kind_are_refused(saved: Path) -> None:
+    whole = saved.read_bytes()
+    for changes in [
         {"bands": ["green", "red"]},
         {"bands": ["green", "red", "n\x1bir"]},
         {"bands": "abc"},
@@ -115,18 +115,16 @@ def test_every_truncation_and_every_flipped_byte_is_refused(saved: Path) -> None
         {"kind": "forest"},
         {"kind": ["scene"]},
         {"schema_version": "3"},
-    ],
-    ids=str,
-)
-def test_fields_of_the_wrong_kind_are_refused(saved: Path, changes: dict[str, Any]) -> None:
-    forge(saved, changes)
-    with pytest.raises(ModelFileError, match="damaged model file"):
-        load_scene_model(saved)
+    ]:
+        saved.write_bytes(whole)
+        forge(saved, changes)
+        with pytest.raises(ModelFileError, match="damaged"):
+            load_scene_model(saved)
 
 
-@pytest.mark.parametrize(
-    "arrays",
-    [
+def test_arrays_of_the_wrong_kind_are_refused(saved: Path) -> None:
+    whole = saved.read_bytes()
+    for arrays in [
         {"centers": np.zeros((2, 3), np.float32)},
         {"centers": np.full((2, 3), np.nan)},
         {"centers": np.full((2, 3), 1e150)},
@@ -138,13 +136,11 @@ def test_fields_of_the_wrong_kind_are_refused(saved: Path, changes: dict[str, An
         {"colours": np.zeros((2, 4), np.uint8)},
         {"colours": None},
         {"more": np.zeros(1)},
-    ],
-    ids=lambda arrays: "-".join(f"{name}-{getattr(array, 'shape', '')}" for name, array in arrays.items()),
-)
-def test_arrays_of_the_wrong_kind_are_refused(saved: Path, arrays: dict[str, Any]) -> None:
-    forge(saved, {}, arrays)
-    with pytest.raises(ModelFileError, match="damaged model file"):
-        load_scene_model(saved)
+    ]:
+        saved.write_bytes(whole)
+        forge(saved, {}, arrays)
+        with pytest.raises(ModelFileError, match="damaged"):
+            load_scene_model(saved)
 
 
 def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
@@ -155,40 +151,35 @@ def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
 
 def test_models_of_scenes_are_told_from_those_of_images(tmp_path: Path, saved: Path) -> None:
     assert document_of(saved)["kind"] == "scene"
-    with pytest.raises(
-        ModelFileError, match="a model of a scene's classes; use it with `kmosaic segment SCENE"
-    ):
+    with pytest.raises(ModelFileError, match="scene.*`kmosaic segment SCENE"):
         load_model(saved)
     pixels = np.arange(12, dtype=np.uint8).reshape(4, 3)
     fitted = KMeans(2, random_state=0).fit(pixels)
     save_model(Model.from_fit(fitted, ImageFormat(1, 3, 1, "uint8", 255)), tmp_path / "images")
-    with pytest.raises(ModelFileError, match="a model of images; use it with `kmosaic predict`"):
+    with pytest.raises(ModelFileError, match="images.*`kmosaic predict`"):
         load_scene_model(tmp_path / "images")
 
 
-@pytest.mark.parametrize("descriptions", [("green", "red", "nir"), ("", "", ""), ("green", "", "nir")])
-def test_a_scene_of_the_same_bands_is_taken(descriptions: tuple[str, ...]) -> None:
-    model().check_scene(FakeScene(*descriptions))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("descriptions", "words"),
-    [
-        (("green", "red"), r"has 2 bands \(green, red\), and the model was fitted on 3 bands"),
-        (("", "", "", ""), r"has 4 bands, and the model was fitted on 3 bands \(green, red, nir\)"),
-        (("nir", "green", "red"), r"another order; read them in the model's \(--bands 2,3,1\)"),
-        (("green", "red", "swir"), r"band 3 differs"),
-    ],
-)
-def test_a_scene_of_other_bands_is_refused(descriptions: tuple[str, ...], words: str) -> None:
-    with pytest.raises(DataError, match=words):
+def test_a_scene_of_the_same_bands_is_taken() -> None:
+    for descriptions in [("green", "red", "nir"), ("", "", ""), ("green", "", "nir")]:
         model().check_scene(FakeScene(*descriptions))  # type: ignore[arg-type]
+
+
+def test_a_scene_of_other_bands_is_refused() -> None:
+    for descriptions, words in [
+        (("green", "red"), "2 bands.*green.*red.*3 bands"),
+        (("", "", "", ""), "4 bands.*3 bands.*green.*red.*nir"),
+        (("nir", "green", "red"), "order.*--bands 2,3,1"),
+        (("green", "red", "swir"), r"band 3 differs"),
+    ]:
+        with pytest.raises(DataError, match=words):
+            model().check_scene(FakeScene(*descriptions))  # type: ignore[arg-type]
 
 
 def test_a_model_without_descriptions_counts_bands_only() -> None:
     plain = replace(model(), bands=("", "", ""))
     plain.check_scene(FakeScene("a", "b", "c"))  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="has 1 band, and the model was fitted on 3 bands;"):
+    with pytest.raises(DataError, match="1 band.*3 bands"):
         plain.check_scene(FakeScene(""))  # type: ignore[arg-type]
 
 

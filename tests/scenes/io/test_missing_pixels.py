@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,31 +27,28 @@ def test_each_band_has_its_own_nodata(write: Write) -> None:
     assert np.argwhere(~read_all(paths, nodata=255)[1]).tolist() == [[0, 0], [1, 1]]
     assert np.argwhere(~read_all(paths, nodata=("none", "-32768"))[1]).tolist() == [[2, 3]]
     assert read_all(paths, nodata="none")[1].all()
-    with pytest.raises(DataError, match="3 nodata values for the 2 bands"):
+    with pytest.raises(DataError, match="3 nodata.*2 bands"):
         read_all(paths, nodata=(1, 2, 3))
 
 
-@pytest.mark.parametrize("nodata", [-1, 300, 0.5, float("nan")])
-def test_nodata_that_a_dtype_does_not_hold_is_no_pixel(write: Write, nodata: float) -> None:
-    bands = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    assert read_all(write("a.tif", bands), nodata=nodata)[1].all()
+def test_nodata_that_a_dtype_does_not_hold_is_no_pixel(write: Write) -> None:
+    for nodata in [-1, 300, 0.5, float("nan")]:
+        bands = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
+        assert read_all(write("a.tif", bands), nodata=nodata)[1].all()
 
 
-@pytest.mark.parametrize(
-    ("nodata", "value"),
-    [
+def test_float_nodata_is_found_though_its_tag_is_rounded(write: Write) -> None:
+    for nodata, value in [
         (-9999.0, -9999.0),
         (0.1, np.float32(0.1)),
         (-3.40282e38, np.finfo("f4").min),
         (-np.inf, -np.inf),
         (0.0, -0.0),
-    ],
-)
-def test_float_nodata_is_found_though_its_tag_is_rounded(write: Write, nodata: float, value: float) -> None:
-    bands = some("float32", (1, 5, 6))
-    bands[0, 3, 2] = value
-    _, valid = read_all(write("a.tif", bands), nodata=nodata)
-    assert np.argwhere(~valid).tolist() == [[3, 2]]
+    ]:
+        bands = some("float32", (1, 5, 6))
+        bands[0, 3, 2] = value
+        _, valid = read_all(write("a.tif", bands), nodata=nodata)
+        assert np.argwhere(~valid).tolist() == [[3, 2]]
 
 
 def test_nan_is_missing(write: Write) -> None:
@@ -94,7 +92,7 @@ def test_a_band_may_have_a_mask_of_its_own(write: Write) -> None:
     virtual.write_text(f"{head}{own}</VRTRasterBand>{tail}")
     assert read_all(virtual, bands=(1, 2))[1].all()
     np.testing.assert_array_equal(read_all(virtual)[1], present[0] != 0)
-    with pytest.raises(DataError, match="lacks band 3 of scene.vrt"):
+    with pytest.raises(DataError, match="band 3.*scene.vrt"):
         read_all(virtual, missing="all")
 
 
@@ -134,7 +132,7 @@ def test_a_marker_is_never_taken_for_a_measurement(write: Write, marker: float) 
     path = write("a.tif", bands, nodata=-9999)
     assert np.argwhere(~read_all(path, missing="all")[1]).tolist() == [[3, 3]]
     bands[1, 7, 2] = marker
-    with pytest.raises(DataError, match="line 8, column 3 lacks band 2 of b.tif; .*missing='any'"):
+    with pytest.raises(DataError, match="line 8.*column 3.*band 2.*b.tif.*missing='any'"):
         read_all(write("b.tif", bands, nodata=-9999), missing="all")
 
 
@@ -145,29 +143,28 @@ def test_a_pixel_masked_in_some_files_lacks_their_bands(write: Write) -> None:
     b = write("b.tif", some())
     assert np.argwhere(~read_all([a, b])[1]).tolist() == [[4, 4]]
     assert np.argwhere(~read_all(a, missing="all")[1]).tolist() == [[4, 4]]
-    with pytest.raises(DataError, match="line 5, column 5 lacks band 1 of a.tif"):
+    with pytest.raises(DataError, match="line 5.*column 5.*band 1.*a.tif"):
         read_all([a, b], missing="all")
 
 
-@pytest.mark.parametrize("value", [np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_infinity_is_refused_where_a_pixel_is_present(write: Write, dtype: str, value: float) -> None:
-    bands = some(dtype)
-    bands[2, 17, 4] = value
-    path = write("a.tif", bands)
-    with open_scene(path) as scene:
-        scene.read(0, 17)
-        with pytest.raises(DataError, match="line 18, column 5 holds infinity .* band 3 of a.tif"):
-            scene.read(10, 10)
-    mask = np.ones((1, 20, 14), np.uint8)
-    mask[0, 17, 4] = 0
-    assert not read_all(path, mask=write("m.tif", mask))[1][17, 4]
+def test_infinity_is_refused_where_a_pixel_is_present(write: Write) -> None:
+    for value, dtype in product([np.inf, -np.inf], ["float32", "float64"]):
+        bands = some(dtype)
+        bands[2, 17, 4] = value
+        path = write("a.tif", bands)
+        with open_scene(path) as scene:
+            scene.read(0, 17)
+            with pytest.raises(DataError, match="line 18.*column 5.*band 3.*a.tif"):
+                scene.read(10, 10)
+        mask = np.ones((1, 20, 14), np.uint8)
+        mask[0, 17, 4] = 0
+        assert not read_all(path, mask=write("m.tif", mask))[1][17, 4]
 
 
 def test_values_beyond_what_squares_hold_are_refused(write: Write) -> None:
     bands = some("float64")
     bands[0, 0, 0] = -1.7976931348623157e308
-    with pytest.raises(DataError, match="line 1, column 1 holds infinity or a value beyond 1e100"):
+    with pytest.raises(DataError, match="line 1.*column 1.*1e100"):
         read_all(write("a.tif", bands))
     assert not read_all(write("a.tif", bands, nodata=-1.7976931348623157e308))[1][0, 0]
 

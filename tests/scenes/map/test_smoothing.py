@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from itertools import product
 
 import numpy as np
 import pytest
@@ -45,16 +46,17 @@ def test_the_filter_is_the_slow_one(height: int, width: int, n_classes: int, siz
     np.testing.assert_array_equal(majority_filter(labels, size), slow_majority(labels, size))
 
 
-@pytest.mark.parametrize("size", [3, 7, 15])
-@pytest.mark.parametrize("n_lines", [7, 16, 20, 50, 64])
-def test_strips_leave_no_seams(size: int, n_lines: int) -> None:
-    labels = some_labels(50, 13, 3, seed=5)
-    strips = ((top, labels[top : top + n_lines]) for top in range(0, 50, n_lines))
+def test_strips_leave_no_seams() -> None:
+    for size, n_lines in product([3, 7, 15], [7, 16, 20, 50, 64]):
+        labels = some_labels(50, 13, 3, seed=5)
+        strips = ((top, labels[top : top + n_lines]) for top in range(0, 50, n_lines))
 
-    found = list(majority_by_strips(strips, size))
+        found = list(majority_by_strips(strips, size))
 
-    assert [top for top, _ in found] == list(range(0, 50, n_lines))
-    np.testing.assert_array_equal(np.concatenate([part for _, part in found]), majority_filter(labels, size))
+        assert [top for top, _ in found] == list(range(0, 50, n_lines))
+        np.testing.assert_array_equal(
+            np.concatenate([part for _, part in found]), majority_filter(labels, size)
+        )
 
 
 def test_a_tie_keeps_the_pixels_own_class() -> None:
@@ -71,10 +73,10 @@ def test_what_is_missing_stays_so_and_does_not_count() -> None:
     assert (majority_filter(labels, 5) == labels).all()
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, 17, -3])
-def test_windows_that_have_no_middle_or_are_too_large_are_refused(size: int) -> None:
-    with pytest.raises(DataError, match="odd number of pixels from 3 to 15"):
-        check_window(size)
+def test_windows_that_have_no_middle_or_are_too_large_are_refused() -> None:
+    for size in [1, 2, 4, 17, -3]:
+        with pytest.raises(DataError, match="odd.*3.*15"):
+            check_window(size)
 
 
 @needs_rasterio
