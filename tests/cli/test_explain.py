@@ -28,7 +28,7 @@ def test_the_lesson_on_made_up_points(run, folder):
     result = run("explain", "-o", "lesson.html")
 
     assert "Written: lesson.html" in result.stdout
-    assert "Next: open lesson.html in a browser" in result.stdout
+    assert re.search("Next: .*lesson.html", result.stdout)
     assert result.stderr == ""
     data = data_of(folder / "lesson.html")
     assert [points["key"] for points in data["steps"]] == ["separated", "shirts", "rings", "unlike"]
@@ -87,40 +87,37 @@ def test_images_of_ones_own(run, folder):
 
     run("explain", "--images", "pets", "--size", "12x9", "-o", "lesson.html", "--quiet")
 
-    assert "A picture of 12 x 9 pixels (width x height) is 108 numbers" in (folder / "lesson.html").read_text(
-        encoding="utf-8"
+    assert re.search(
+        "12 x 9 pixels.*width x height.*108", (folder / "lesson.html").read_text(encoding="utf-8")
     )
 
 
 @pytest.mark.usefixtures("points", "photos")
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        ((), 2, "name what to write: -o HTML, --frames DIR or --animation FILE"),
-        (("-o", "lesson.pdf"), 2, "must end in .html or .htm"),
-        (("-o", "a.html", "--clusters", "3"), 2, "--clusters goes with --data"),
-        (("-o", "a.html", "--columns", "1,2"), 2, "--columns goes with --data"),
+def test_what_cannot_be_is_refused_before_any_work(fail, folder):
+    for arguments, code, message in [
+        ((), 2, "-o HTML"),
+        (("-o", "lesson.pdf"), 2, ".html"),
+        (("-o", "a.html", "--clusters", "3"), 2, "--data"),
+        (("-o", "a.html", "--columns", "1,2"), 2, "--data"),
         (("-o", "a.html", "--data", "points.csv", "--columns", "1,,2"), 2, "--columns"),
         (("-o", "a.html", "--data", "points.csv", "--columns", "a\rb,c"), 2, "--columns"),
-        (("-o", "a.html", "--data", "points.csv", "--columns", "1,depth"), 1, "'depth' is none of them"),
-        (("-o", "a.html", "--parts", "1"), 2, "--parts goes with --frames or --animation"),
-        (("--frames", "f", "--parts", "7"), 2, "--parts 7 must be from 1 to 6"),
-        (("--frames", ""), 2, "an empty name; name what to write, or '.' for the current folder"),
-        (("-o", ""), 2, "an empty name"),
-        (("--animation", "a.mp4"), 1, "must end in .gif"),
-        (("-o", "a.html", "--data", "none.csv"), 1, "none.csv: cannot be read"),
+        (("-o", "a.html", "--data", "points.csv", "--columns", "1,depth"), 1, "'depth'"),
+        (("-o", "a.html", "--parts", "1"), 2, "--parts"),
+        (("--frames", "f", "--parts", "7"), 2, "--parts 7"),
+        (("--frames", ""), 2, "empty name"),
+        (("-o", ""), 2, "empty"),
+        (("--animation", "a.mp4"), 1, ".gif"),
+        (("-o", "a.html", "--data", "none.csv"), 1, "none.csv"),
         (
             ("-o", "a.html", "--data", "points.csv", "--clusters", "9"),
             2,
-            "must be a whole number from 2 to 8",
+            "from 2 to 8",
         ),
-        (("-o", "a.html", "--images", "photos"), 1, "give one size (--size 64x64"),
-    ],
-)
-def test_what_cannot_be_is_refused_before_any_work(fail, folder, arguments, code, message):
-    assert message in fail("explain", *arguments, code=code)
-    assert not (folder / "a.html").exists()
-    assert not (folder / "f").exists()
+        (("-o", "a.html", "--images", "photos"), 1, "--size 64x64"),
+    ]:
+        assert message in fail("explain", *arguments, code=code)
+        assert not (folder / "a.html").exists()
+        assert not (folder / "f").exists()
 
 
 def test_images_without_labels_are_refused(fail, folder):

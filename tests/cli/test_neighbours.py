@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_duplicates_writes_and_draws(run, copies, folder):
         "-o", "list.csv", "--picture", "groups.png",
     ).stdout  # fmt: skip
 
-    assert "2 groups of nearly equal images, with 4 of 20 images in them" in text
+    assert re.search("2 groups.*4 of 20 images", text)
     assert "without" not in text
     assert "Written: list.csv, groups.png" in text
     assert len(table((folder / "list.csv").read_text())) == 4
@@ -70,7 +71,7 @@ def test_the_help_of_duplicates_says_what_the_default_distance_is_for(run):
 def test_no_duplicates_is_said_and_not_drawn(run, folder):
     text = run("duplicates", "digits", "--distance", "0", "-o", "list.csv", "--picture", "groups.png").stdout
 
-    assert "No two of 1,797 images are nearly the same" in text
+    assert re.search("No .*1,797 images", text)
     assert (folder / "list.csv").read_text() == "group,id,distance\n"
     assert not (folder / "groups.png").exists()
 
@@ -107,10 +108,10 @@ class TestBadInput:
         (folder / "one").mkdir()
         Image.fromarray(np.eye(9, dtype=np.uint8)).save(folder / "one" / "1.png")
 
-        assert "one has one image; neighbours need at least two" in fail("neighbours", "one")
+        assert re.search("one image.*at least two", fail("neighbours", "one"))
 
     def test_a_picture_of_another_kind(self, fail):
-        assert "must end in .png or .svg" in fail("duplicates", "digits", "--picture", "groups.jpg")
+        assert ".png or .svg" in fail("duplicates", "digits", "--picture", "groups.jpg")
 
     def test_a_distance_out_of_range(self, fail):
         assert "--distance" in fail("duplicates", "digits", "--distance", "2", code=2)

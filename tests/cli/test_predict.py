@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_one_image(run):
 def test_labelled_images_are_compared_with_the_names(run):
     text = run("predict", "digits.kmosaic", "digits", "-o", "p.csv").stdout
 
-    assert "The clusters' names are the images' own labels for " in text
+    assert "own labels for " in text
 
 
 class TestBadInput:
@@ -123,7 +124,7 @@ def test_names_for_another_model_are_refused(fail, folder):
 
     message = fail("predict", "digits.kmosaic", "new-images/", "--names", "names.json")
 
-    assert "names.json: names for 1 clusters, and the model has 12" in message
+    assert re.search("names.json.*1 clusters.*12", message)
 
 
 @pytest.mark.usefixtures("digits_model")

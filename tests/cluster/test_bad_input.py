@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -21,31 +22,30 @@ def estimator(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_nan_and_infinity(estimator: Any, bad: float, dtype: str) -> None:
-    spoilt = X.astype(dtype)
-    spoilt[3, 5] = bad
-    with pytest.raises(ValueError, match="NaN|infinity"):
-        estimator(3).fit(spoilt)
-    model = estimator(3, random_state=0).fit(X)
-    for method in (model.predict, model.transform, model.score):
+def test_nan_and_infinity(estimator: Any) -> None:
+    for bad, dtype in product([np.nan, np.inf, -np.inf], ["float32", "float64"]):
+        spoilt = X.astype(dtype)
+        spoilt[3, 5] = bad
         with pytest.raises(ValueError, match="NaN|infinity"):
-            method(spoilt)
+            estimator(3).fit(spoilt)
+        model = estimator(3, random_state=0).fit(X)
+        for method in (model.predict, model.transform, model.score):
+            with pytest.raises(ValueError, match="NaN|infinity"):
+                method(spoilt)
 
 
-@pytest.mark.parametrize("n_clusters", [0, -3, 2.5, "8", None, True])
-def test_number_of_clusters(estimator: Any, n_clusters: object) -> None:
-    with pytest.raises(ValueError, match=r"'n_clusters' .* int in the range \[1, inf\)"):
-        estimator(n_clusters).fit(X)
+def test_number_of_clusters(estimator: Any) -> None:
+    for n_clusters in [0, -3, 2.5, "8", None, True]:
+        with pytest.raises(ValueError, match=r"'n_clusters'.*\[1, inf\)"):
+            estimator(n_clusters).fit(X)
 
 
 def test_values_too_large_to_square(estimator: Any) -> None:
-    with pytest.raises(ValueError, match="X has values up to 1.6e.*too large to square and sum"):
+    with pytest.raises(ValueError, match=r"1\.6e.*too large"):
         estimator(3).fit(X * 1e160)
-    with pytest.raises(ValueError, match="sample_weight has values up to 1e.308"):
+    with pytest.raises(ValueError, match="sample_weight.*1e.308"):
         estimator(3).fit(X, sample_weight=np.full(len(X), 1e308))
-    with pytest.raises(ValueError, match="init has NaN, infinity or values above"):
+    with pytest.raises(ValueError, match="init.*NaN"):
         estimator(3, init=np.full((3, 64), 1e155)).fit(X)
     model = estimator(3, random_state=0).fit(X * 1e95)
     assert np.isfinite(model.inertia_)
@@ -53,9 +53,7 @@ def test_values_too_large_to_square(estimator: Any) -> None:
 
 
 def test_more_clusters_than_rows(estimator: Any) -> None:
-    with pytest.raises(
-        ValueError, match="n_samples=8 must be >= n_clusters=10; lower n_clusters or add images"
-    ):
+    with pytest.raises(ValueError, match="n_samples=8.*n_clusters=10"):
         estimator(10).fit(X[:8])
 
 
@@ -63,7 +61,7 @@ def test_empty_and_flat_arrays(estimator: Any) -> None:
     for empty in (np.empty((0, 4)), np.empty((4, 0)), np.empty((0, 0), np.uint8)):
         with pytest.raises(ValueError, match="0 (sample|feature)"):
             estimator(1).fit(empty)
-    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+    with pytest.raises(ValueError, match="2D.*1D"):
         estimator(1).fit(X[0])
     with pytest.raises(ValueError, match="dim 3"):
         estimator(1).fit(X.reshape(-1, 8, 8))
@@ -72,12 +70,12 @@ def test_empty_and_flat_arrays(estimator: Any) -> None:
 def test_feature_count_in_predict(estimator: Any) -> None:
     model = estimator(3, random_state=0).fit(X)
     for method in (model.predict, model.transform, model.score):
-        with pytest.raises(ValueError, match="X has 63 features, but .* is expecting 64 features"):
+        with pytest.raises(ValueError, match="63 features.*64 features"):
             method(X[:, :63])
 
 
 def test_objects_and_complex_numbers(estimator: Any) -> None:
-    with pytest.raises(ValueError, match="Complex data not supported"):
+    with pytest.raises(ValueError, match="Complex.*supported"):
         estimator(2).fit(X + 1j)
     with pytest.raises((TypeError, ValueError), match="float|number"):
         estimator(2).fit(np.array([[{}], [[]], ["a"]], dtype=object))
@@ -86,9 +84,9 @@ def test_objects_and_complex_numbers(estimator: Any) -> None:
 
 
 def test_weights(estimator: Any) -> None:
-    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+    with pytest.raises(ValueError, match="Negative.*sample_weight"):
         estimator(2).fit(X, sample_weight=-np.ones(len(X)))
-    with pytest.raises(ValueError, match=r"every sample_weight is 0|[Ss]ample weights.*zero"):
+    with pytest.raises(ValueError, match=r"sample_weight is 0|weights.*zero"):
         estimator(2).fit(X, sample_weight=np.zeros(len(X)))
     with pytest.raises(ValueError, match="NaN"):
         estimator(2).fit(X, sample_weight=np.full(len(X), np.nan))
@@ -96,42 +94,36 @@ def test_weights(estimator: Any) -> None:
         estimator(2).fit(X, sample_weight=np.ones(3))
 
 
-@pytest.mark.parametrize(
-    ("parameter", "value", "message"),
-    [
-        ("init", "forgy", "'init'.*'k-means\\+\\+'.*'forgy'"),
+def test_parameters(estimator: Any) -> None:
+    for parameter, value, message in [
+        ("init", "forgy", r"'init'.*'k-means\+\+'.*'forgy'"),
         ("init", None, "'init'.*None"),
-        ("init", np.zeros((2, 64)), r"init has shape \(2, 64\); it must have one row a cluster, \(3, 64\)"),
-        ("init", np.full((3, 64), np.nan), "init has NaN, infinity"),
+        ("init", np.zeros((2, 64)), r"\(2, 64\).*\(3, 64\)"),
+        ("init", np.full((3, 64), np.nan), "init.*NaN"),
         ("n_init", 0, "'n_init'.*Got 0"),
         ("max_iter", 0, "'max_iter'.*Got 0"),
-        ("tol", -1.0, r"'tol'.*\[0\.?0?, inf\).*Got -1.0"),
+        ("tol", -1.0, "'tol'.*Got -1.0"),
         ("tol", np.inf, "'tol'.*Got inf"),
         ("tol", True, "'tol'.*Got True"),
         ("n_threads", 0, "n_threads=0"),
-    ],
-)
-def test_parameters(estimator: Any, parameter: str, value: object, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        estimator(3, **{parameter: value}).fit(X)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            estimator(3, **{parameter: value}).fit(X)
 
 
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
+def test_parameters_of_one() -> None:
+    for model, message in [
         (
             KMeans(3, empty_clusters="keep"),
             "'empty_clusters'.*'drop'.*'keep'",
         ),
         (MiniBatchKMeans(3, batch_size=0), "'batch_size'.*Got 0"),
-        (MiniBatchKMeans(3, init_size=2), "init_size=2 must be >= n_clusters=3"),
+        (MiniBatchKMeans(3, init_size=2), "init_size=2.*n_clusters=3"),
         (MiniBatchKMeans(3, max_no_improvement=0), "'max_no_improvement'.*Got 0"),
         (MiniBatchKMeans(3, reassignment_ratio=-1), "'reassignment_ratio'.*Got -1"),
-    ],
-)
-def test_parameters_of_one(model: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        model.fit(X)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.fit(X)
 
 
 def complex_zeros(X: Any, n_clusters: int, random_state: Any) -> np.ndarray:  # noqa: ARG001

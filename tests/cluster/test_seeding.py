@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -62,68 +64,67 @@ DATASETS = datasets()
 
 
 @pytest.mark.usefixtures("cpu")
-@pytest.mark.parametrize("name", DATASETS)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_the_seeds_of_the_slow_oracle(name: str, weighted: bool) -> None:
-    X = DATASETS[name].astype(np.uint8)
-    # Whole weights: every sum is exact, in whatever order it is added.
-    weights = np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1) if weighted else None
-    order = engine(X).hash_order()
-    k = min(20, len(X))
-    ones = np.ones(len(X)) if weights is None else weights
-    expected = slow_greedy_seeds(X, ones, order, k, np.random.RandomState(3))
-    for dtype in ("uint8", "uint16", "float32", "float64"):
-        for n_threads in (1, 3):
-            given = MemoryEngine(X.astype(dtype), weights, n_threads)
-            assert (given.hash_order() == order).all()
-            seeds = greedy_kmeans_plus_plus(given, k, np.random.RandomState(3))
-            assert seeds.tolist() == expected, (dtype, n_threads)
+def test_the_seeds_of_the_slow_oracle() -> None:
+    for name, weighted in product(DATASETS, [False, True]):
+        X = DATASETS[name].astype(np.uint8)
+        # Whole weights: every sum is exact, in whatever order it is added.
+        weights = np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1) if weighted else None
+        order = engine(X).hash_order()
+        k = min(20, len(X))
+        ones = np.ones(len(X)) if weights is None else weights
+        expected = slow_greedy_seeds(X, ones, order, k, np.random.RandomState(3))
+        for dtype in ("uint8", "uint16", "float32", "float64"):
+            for n_threads in (1, 3):
+                given = MemoryEngine(X.astype(dtype), weights, n_threads)
+                assert (given.hash_order() == order).all()
+                seeds = greedy_kmeans_plus_plus(given, k, np.random.RandomState(3))
+                assert seeds.tolist() == expected, (dtype, n_threads)
 
 
 @pytest.mark.usefixtures("cpu")
-@pytest.mark.parametrize("n_features", [1, 2, 16, 40])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_as_many_seeds_as_distinct_rows(n_features: int, weighted: bool) -> None:
-    random = np.random.default_rng(n_features)
-    X = np.clip(random.normal(128, 40, (330, n_features)), 0, 255).astype(np.uint8)
-    X[-30:] = X[:30]
-    weights = random.integers(0, 5, len(X)).astype(float) if weighted else None
-    order = engine(X).hash_order()
-    ones = np.ones(len(X)) if weights is None else weights
-    expected = slow_greedy_seeds(X, ones, order, len(X), np.random.RandomState(2))
-    assert len(expected) == len(np.unique(X[ones > 0], axis=0))
-    for dtype in ("uint8", "uint16", "float32", "float64"):
-        given = MemoryEngine(X.astype(dtype), weights, 2)
-        seeds = greedy_kmeans_plus_plus(given, len(X), np.random.RandomState(2))
-        assert seeds.tolist() == expected, dtype
+def test_as_many_seeds_as_distinct_rows() -> None:
+    for n_features, weighted in product([1, 2, 16, 40], [False, True]):
+        random = np.random.default_rng(n_features)
+        X = np.clip(random.normal(128, 40, (330, n_features)), 0, 255).astype(np.uint8)
+        X[-30:] = X[:30]
+        weights = random.integers(0, 5, len(X)).astype(float) if weighted else None
+        order = engine(X).hash_order()
+        ones = np.ones(len(X)) if weights is None else weights
+        expected = slow_greedy_seeds(X, ones, order, len(X), np.random.RandomState(2))
+        assert len(expected) == len(np.unique(X[ones > 0], axis=0))
+        for dtype in ("uint8", "uint16", "float32", "float64"):
+            given = MemoryEngine(X.astype(dtype), weights, 2)
+            seeds = greedy_kmeans_plus_plus(given, len(X), np.random.RandomState(2))
+            assert seeds.tolist() == expected, (dtype, n_features, weighted)
 
 
 @pytest.mark.usefixtures("cpu")
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e60, 1e-150])
-@pytest.mark.parametrize("shape", [(4500, 200), (700, 45), (900, 3)])
-def test_what_seeds_take_off_real_rows(shape: tuple[int, int], scale: float) -> None:
+def test_what_seeds_take_off_real_rows() -> None:
     # Squares are in the units of scaled rows, where they keep their digits.
-    random = np.random.default_rng(5)
-    middles = random.normal(0, 1, (8, shape[1]))
-    X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
-    weights = random.uniform(0, 2, len(X))
-    given = engine(X, weights)
-    seeder, screened = given.seeder(12), np.full(len(X), np.inf)
-    X = np.ldexp(X, given.exponent)
-    unscreened = _core.Seeder(X, weights, given.hash_order(), None)
-    for step in range(12):
-        tried = random.integers(0, len(X), 7).tolist()
-        gains = seeder.gains(tried, 2)
-        assert gains.tobytes() == unscreened.gains(tried, 3).tobytes()
-        if step:
-            taken = [(np.maximum(screened - squared_distances(X, row), 0) * weights).sum() for row in tried]
-            np.testing.assert_allclose(gains, taken, rtol=1e-9)
-        best = seeder.add_best(tried, 1)
-        assert best == unscreened.add_best(tried, 2) == tried[int(np.argmax(gains))]
-        screened = np.minimum(screened, squared_distances(X, best))
-        np.testing.assert_allclose(seeder.nearest, screened, rtol=1e-12)
-        assert seeder.nearest.tobytes() == unscreened.nearest.tobytes()
-        assert (seeder.labels == unscreened.labels).all()
+    for scale, shape in product([1e-3, 1.0, 1e60, 1e-150], [(4500, 200), (700, 45), (900, 3)]):
+        random = np.random.default_rng(5)
+        middles = random.normal(0, 1, (8, shape[1]))
+        X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
+        weights = random.uniform(0, 2, len(X))
+        given = engine(X, weights)
+        seeder, screened = given.seeder(12), np.full(len(X), np.inf)
+        X = np.ldexp(X, given.exponent)
+        unscreened = _core.Seeder(X, weights, given.hash_order(), None)
+        for step in range(12):
+            tried = random.integers(0, len(X), 7).tolist()
+            gains = seeder.gains(tried, 2)
+            assert gains.tobytes() == unscreened.gains(tried, 3).tobytes()
+            if step:
+                taken = [
+                    (np.maximum(screened - squared_distances(X, row), 0) * weights).sum() for row in tried
+                ]
+                np.testing.assert_allclose(gains, taken, rtol=1e-9)
+            best = seeder.add_best(tried, 1)
+            assert best == unscreened.add_best(tried, 2) == tried[int(np.argmax(gains))]
+            screened = np.minimum(screened, squared_distances(X, best))
+            np.testing.assert_allclose(seeder.nearest, screened, rtol=1e-12)
+            assert seeder.nearest.tobytes() == unscreened.nearest.tobytes()
+            assert (seeder.labels == unscreened.labels).all()
 
 
 def test_labels_name_the_nearest_seed() -> None:
@@ -165,20 +166,20 @@ def potential(X: Array, seeds: Array) -> float:
     return float(np.square(X[:, None, :] - X[seeds].astype(float)).sum(axis=2).min(axis=1).sum())
 
 
-@pytest.mark.parametrize("draw", [greedy_kmeans_plus_plus, distinct_rows])
-def test_seeds_are_distinct_rows(draw: object) -> None:
-    X = np.repeat(load_digits().data.astype(np.uint8)[:40], 6, axis=0)
-    rows = draw(engine(X), 40, np.random.RandomState(0))  # type: ignore[operator]
-    assert len(np.unique(X[rows], axis=0)) == 40
+def test_seeds_are_distinct_rows() -> None:
+    for draw in [greedy_kmeans_plus_plus, distinct_rows]:
+        X = np.repeat(load_digits().data.astype(np.uint8)[:40], 6, axis=0)
+        rows = draw(engine(X), 40, np.random.RandomState(0))  # type: ignore[operator]
+        assert len(np.unique(X[rows], axis=0)) == 40
 
 
-@pytest.mark.parametrize("draw", [greedy_kmeans_plus_plus, distinct_rows])
-def test_too_few_distinct_rows_give_them_all(draw: object) -> None:
-    X = np.array([[1, 2], [3, 4], [1, 2], [5, 5], [5, 5]], dtype=np.float32)
-    rows = draw(engine(X), 5, np.random.RandomState(0))  # type: ignore[operator]
-    assert sorted(X[rows].tolist()) == [[1, 2], [3, 4], [5, 5]]
-    signed = np.array([[0.0], [-0.0], [1.0]])
-    assert len(draw(engine(signed), 3, np.random.RandomState(0))) == 2  # type: ignore[operator]
+def test_too_few_distinct_rows_give_them_all() -> None:
+    for draw in [greedy_kmeans_plus_plus, distinct_rows]:
+        X = np.array([[1, 2], [3, 4], [1, 2], [5, 5], [5, 5]], dtype=np.float32)
+        rows = draw(engine(X), 5, np.random.RandomState(0))  # type: ignore[operator]
+        assert sorted(X[rows].tolist()) == [[1, 2], [3, 4], [5, 5]]
+        signed = np.array([[0.0], [-0.0], [1.0]])
+        assert len(draw(engine(signed), 3, np.random.RandomState(0))) == 2  # type: ignore[operator]
 
 
 def test_the_same_rows_however_they_are_ordered() -> None:

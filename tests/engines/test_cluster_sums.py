@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -32,18 +34,16 @@ def partial_of(
     return engine.sums(n_clusters)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("offset", [0.0, 1e6, -1e12])
-def test_means_and_inertia(cpu: str, dtype: str, weighted: bool, offset: float) -> None:
-    X, labels = data(dtype, offset)
-    weights = np.random.default_rng(6).uniform(0, 3, 60) if weighted else None
-    sums = partial_of(X, labels, weights)
-    start = np.zeros((5, 4))
-    moved = sums.means(start)
-    assert (moved == means(X, labels, start, weights)).all(), cpu
-    for centers in (moved, moved + 0.125):
-        assert sums.inertia(centers)[0] == pytest.approx(inertia(X, centers, labels, weights), rel=4e-16)
+def test_means_and_inertia(cpu: str) -> None:
+    for dtype, weighted, offset in product(DTYPES, [False, True], [0.0, 1e6, -1e12]):
+        X, labels = data(dtype, offset)
+        weights = np.random.default_rng(6).uniform(0, 3, 60) if weighted else None
+        sums = partial_of(X, labels, weights)
+        start = np.zeros((5, 4))
+        moved = sums.means(start)
+        assert (moved == means(X, labels, start, weights)).all(), (cpu, dtype, weighted, offset)
+        for centers in (moved, moved + 0.125):
+            assert sums.inertia(centers)[0] == pytest.approx(inertia(X, centers, labels, weights), rel=4e-16)
 
 
 def test_centers_move_in_place() -> None:
@@ -56,11 +56,11 @@ def test_centers_move_in_place() -> None:
     assert (centers[5] == start[5]).all()  # it has no rows
 
 
-@pytest.mark.parametrize("shape", [(5, 4), (6, 3)])
-def test_centers_of_another_shape_do_not_move(shape: tuple[int, int]) -> None:
-    sums = partial_of(*data("uint8", 0.0), n_clusters=6)
-    with pytest.raises(ValueError, match="centers.*shape"):
-        sums.update(np.zeros(shape))
+def test_centers_of_another_shape_do_not_move() -> None:
+    for shape in [(5, 4), (6, 3)]:
+        sums = partial_of(*data("uint8", 0.0), n_clusters=6)
+        with pytest.raises(ValueError, match="centers.*shape"):
+            sums.update(np.zeros(shape))
 
 
 def test_inertia_of_rows_on_their_centre_is_zero() -> None:
@@ -91,14 +91,14 @@ def test_integer_partials_add_up_to_the_bit_in_any_split(dtype: str, cuts: list[
     assert (total.counts == whole.counts).all()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_moving_a_row_equals_adding_it_there(dtype: str) -> None:
-    X, labels = data(dtype)
-    sums = partial_of(X, labels)
-    sums.move(X, None, 7, (int(labels[7]), 4 - int(labels[7])))
-    labels[7] = 4 - labels[7]
-    start = np.zeros((5, 4))
-    assert (sums.means(start) == means(X, labels, start)).all()
+def test_moving_a_row_equals_adding_it_there() -> None:
+    for dtype in DTYPES:
+        X, labels = data(dtype)
+        sums = partial_of(X, labels)
+        sums.move(X, None, 7, (int(labels[7]), 4 - int(labels[7])))
+        labels[7] = 4 - labels[7]
+        start = np.zeros((5, 4))
+        assert (sums.means(start) == means(X, labels, start)).all()
 
 
 def test_unlike_partials_do_not_add_up() -> None:
@@ -153,39 +153,41 @@ def test_sums_follow_the_rows(data: tuple[Array, Array | None], k: int, steps: s
         centers = sums.means(centers)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_counts_are_equal_rows(cpu: str, dtype: str) -> None:
-    X, labels = data(dtype)
-    counts = np.random.default_rng(2).integers(1, 5, 60, dtype=np.uint32)
-    merged, repeated = MemoryEngine(X, None, 1, counts), MemoryEngine(np.repeat(X, counts, axis=0), None, 2)
-    merged.labels, repeated.labels = labels, np.repeat(labels, counts)
-    assert told(merged.sums(5)) == told(repeated.sums(5)), cpu
-    sums = merged.sums(5)
-    assert (sums.means(np.zeros((5, 4))) == means(X, labels, np.zeros((5, 4)), counts)).all()
-    merged.move(sums, merged.donor(0), 4 - int(labels[0]))  # one of them
-    repeated.move(repeated.sums(5), repeated.donor(0), 4 - int(labels[0]))
-    assert told(sums) == told(repeated.sums(5))
+def test_counts_are_equal_rows(cpu: str) -> None:
+    for dtype in ["uint8", "uint16"]:
+        X, labels = data(dtype)
+        counts = np.random.default_rng(2).integers(1, 5, 60, dtype=np.uint32)
+        merged, repeated = (
+            MemoryEngine(X, None, 1, counts),
+            MemoryEngine(np.repeat(X, counts, axis=0), None, 2),
+        )
+        merged.labels, repeated.labels = labels, np.repeat(labels, counts)
+        assert told(merged.sums(5)) == told(repeated.sums(5)), (cpu, dtype)
+        sums = merged.sums(5)
+        assert (sums.means(np.zeros((5, 4))) == means(X, labels, np.zeros((5, 4)), counts)).all()
+        merged.move(sums, merged.donor(0), 4 - int(labels[0]))  # one of them
+        repeated.move(repeated.sums(5), repeated.donor(0), 4 - int(labels[0]))
+        assert told(sums) == told(repeated.sums(5))
 
 
-@pytest.mark.parametrize("keeps_bounds", [False, True])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_changes_count_as_often_as_rows(cpu: str, dtype: str, keeps_bounds: bool) -> None:
-    X, _ = data(dtype)
-    counts = np.random.default_rng(2).integers(1, 5, len(X), dtype=np.uint32)
-    merged = MemoryEngine(X, None, 1, counts, keeps_bounds=keeps_bounds)
-    repeated = MemoryEngine(np.repeat(X, counts, axis=0), None, 2, keeps_bounds=keeps_bounds)
-    first_of = np.cumsum(counts) - counts
-    for step in range(6):
-        centers = X[step : step + 5].astype(np.float64)
-        changed, expected = merged.assign(centers), repeated.assign(centers)
-        assert changed.n_changed == expected.n_changed, cpu
-        if step >= 3:  # one of a row's equals goes ahead of the others
-            assert (np.repeat(merged.labels, counts) == repeated.labels).all(), cpu
-            row = 7 * step + 1
-            cluster = (int(merged.labels[row]) + 1) % 5
-            merged.move(changed.sums, merged.donor(row), cluster)
-            repeated.move(expected.sums, repeated.donor(int(first_of[row])), cluster)
-    assert merged.assign(centers).n_changed == repeated.assign(centers).n_changed
+def test_changes_count_as_often_as_rows(cpu: str) -> None:
+    for keeps_bounds, dtype in product([False, True], ["uint8", "uint16"]):
+        X, _ = data(dtype)
+        counts = np.random.default_rng(2).integers(1, 5, len(X), dtype=np.uint32)
+        merged = MemoryEngine(X, None, 1, counts, keeps_bounds=keeps_bounds)
+        repeated = MemoryEngine(np.repeat(X, counts, axis=0), None, 2, keeps_bounds=keeps_bounds)
+        first_of = np.cumsum(counts) - counts
+        for step in range(6):
+            centers = X[step : step + 5].astype(np.float64)
+            changed, expected = merged.assign(centers), repeated.assign(centers)
+            assert changed.n_changed == expected.n_changed, (cpu, keeps_bounds, dtype)
+            if step >= 3:  # one of a row's equals goes ahead of the others
+                assert (np.repeat(merged.labels, counts) == repeated.labels).all(), (cpu, dtype)
+                row = 7 * step + 1
+                cluster = (int(merged.labels[row]) + 1) % 5
+                merged.move(changed.sums, merged.donor(row), cluster)
+                repeated.move(expected.sums, repeated.donor(int(first_of[row])), cluster)
+        assert merged.assign(centers).n_changed == repeated.assign(centers).n_changed
 
 
 def test_a_founder_is_forgotten_with_its_label() -> None:
@@ -200,9 +202,9 @@ def test_a_founder_is_forgotten_with_its_label() -> None:
 
 def test_counts_are_of_whole_numbers_and_few_features() -> None:
     X = np.zeros((2, 33), dtype=np.uint8)
-    with pytest.raises(ValueError, match="counts must be uint32"):
+    with pytest.raises(ValueError, match="counts.*uint32"):
         _core.Assigner(X[:, :3].copy(), np.ones(2), 1)
-    with pytest.raises(ValueError, match="counts are for rows of at most 32 features"):
+    with pytest.raises(ValueError, match="counts.*32 features"):
         _core.Assigner(X, np.ones(2, dtype=np.uint32), 1)
 
 
@@ -242,32 +244,32 @@ def test_an_interrupted_assignment_is_not_counted(monkeypatch: pytest.MonkeyPatc
     assert told(engine.assign(centers).sums) == expected
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_no_other_array_is_taken_for_weights_or_counts(dtype: str) -> None:
-    X, labels = data(dtype)
-    sums = _core.ClusterSums(5, np.zeros(4), [] if dtype[0] == "u" else [2.0**-60])
-    with pytest.raises(TypeError, match="weights must be float64, or uint32"):
-        sums.add(X, np.ones(60, np.int64), labels, 1)
-    with pytest.raises(ValueError, match="one value a row"):
-        sums.add(X, np.ones(59, np.uint32), labels, 1)
-    if dtype[0] == "f":
-        with pytest.raises(ValueError, match="for integer rows"):
-            sums.add(X, np.ones(60, np.uint32), labels, 1)
-    for bad in (-1, 5):
-        labels[11] = bad
-        with pytest.raises(ValueError, match="labels must be cluster numbers"):
-            sums.add(X, None, labels, 1)
+def test_no_other_array_is_taken_for_weights_or_counts() -> None:
+    for dtype in DTYPES:
+        X, labels = data(dtype)
+        sums = _core.ClusterSums(5, np.zeros(4), [] if dtype[0] == "u" else [2.0**-60])
+        with pytest.raises(TypeError, match="weights.*float64.*uint32"):
+            sums.add(X, np.ones(60, np.int64), labels, 1)
+        with pytest.raises(ValueError, match="row"):
+            sums.add(X, np.ones(59, np.uint32), labels, 1)
+        if dtype[0] == "f":
+            with pytest.raises(ValueError, match="integer"):
+                sums.add(X, np.ones(60, np.uint32), labels, 1)
+        for bad in (-1, 5):
+            labels[11] = bad
+            with pytest.raises(ValueError, match="labels"):
+                sums.add(X, None, labels, 1)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_sums_of_floats_do_not_depend_on_the_order_of_rows(cpu: str, dtype: str) -> None:
-    random = np.random.default_rng(8)
-    X = (random.normal(size=(500, 6)) * 10.0 ** random.integers(-4, 5, (500, 6))).astype(dtype)
-    labels, order = random.integers(0, 5, 500), random.permutation(500)
-    start = np.zeros((5, 6))
-    expected = partial_of(X, labels).means(start)
-    assert (partial_of(X[order], labels[order]).means(start) == expected).all(), cpu
-    assert (expected == means(X, labels, start)).all()
+def test_sums_of_floats_do_not_depend_on_the_order_of_rows(cpu: str) -> None:
+    for dtype in ["float32", "float64"]:
+        random = np.random.default_rng(8)
+        X = (random.normal(size=(500, 6)) * 10.0 ** random.integers(-4, 5, (500, 6))).astype(dtype)
+        labels, order = random.integers(0, 5, 500), random.permutation(500)
+        start = np.zeros((5, 6))
+        expected = partial_of(X, labels).means(start)
+        assert (partial_of(X[order], labels[order]).means(start) == expected).all(), (cpu, dtype)
+        assert (expected == means(X, labels, start)).all()
 
 
 def test_large_sums() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,19 +17,18 @@ from kmosaic.engines import LloydOptions, lloyd, make_engine
 from reference import Array
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_equals_the_oracle(cpu: str, dtype: str, weighted: bool) -> None:
-    X = (make_blobs(150, 3, centers=6, random_state=1)[0] * 8 + 128).astype(dtype)
-    weights = np.random.default_rng(0).uniform(0.5, 2, 150) if weighted else None
-    start = X[[0, 30, 60, 90]].astype(np.float64)
-    expected = reference.lloyd(X, start, weights)
-    found = KMeans(4, init=start).fit(X, sample_weight=weights)
-    assert (found.labels_ == expected.labels).all(), cpu
-    assert (found.cluster_centers_ == expected.centers).all()
-    assert found.inertia_ == pytest.approx(expected.inertia, rel=4e-16)
-    assert found.n_iter_ == expected.n_iter
-    assert found.converged_
+def test_equals_the_oracle(cpu: str) -> None:
+    for dtype, weighted in product(["uint8", "uint16", "float32", "float64"], [False, True]):
+        X = (make_blobs(150, 3, centers=6, random_state=1)[0] * 8 + 128).astype(dtype)
+        weights = np.random.default_rng(0).uniform(0.5, 2, 150) if weighted else None
+        start = X[[0, 30, 60, 90]].astype(np.float64)
+        expected = reference.lloyd(X, start, weights)
+        found = KMeans(4, init=start).fit(X, sample_weight=weights)
+        assert (found.labels_ == expected.labels).all(), (cpu, dtype, weighted)
+        assert (found.cluster_centers_ == expected.centers).all()
+        assert found.inertia_ == pytest.approx(expected.inertia, rel=4e-16)
+        assert found.n_iter_ == expected.n_iter
+        assert found.converged_
 
 
 def rises(history: Array) -> Array:
@@ -60,14 +60,14 @@ def test_inertia_never_rises(
     assert len(history) in (2 * model.n_iter_ - 1, 2 * model.n_iter_ + 1)
 
 
-@pytest.mark.parametrize("outlier", [1e15, 1e17, 1e30])
-def test_inertia_beside_an_outlier(outlier: float) -> None:
-    X = np.random.default_rng(0).uniform(0, 16, (60, 8))
-    X[0] = outlier
-    model = KMeans(4, random_state=0).fit(X)
-    exact = reference.inertia(X, model.cluster_centers_, model.labels_)
-    assert model.inertia_ == pytest.approx(exact, rel=1e-14)
-    assert not len(rises(model.inertia_history_))
+def test_inertia_beside_an_outlier() -> None:
+    for outlier in [1e15, 1e17, 1e30]:
+        X = np.random.default_rng(0).uniform(0, 16, (60, 8))
+        X[0] = outlier
+        model = KMeans(4, random_state=0).fit(X)
+        exact = reference.inertia(X, model.cluster_centers_, model.labels_)
+        assert model.inertia_ == pytest.approx(exact, rel=1e-14)
+        assert not len(rises(model.inertia_history_))
 
 
 def test_inertia_under_weights_of_unlike_size() -> None:
@@ -105,12 +105,12 @@ def test_a_fixed_point_is_one() -> None:
     assert (again.cluster_centers_ == model.cluster_centers_).all()
 
 
-@pytest.mark.parametrize("size", [1e-162, 1e-161, 1e-160, 1e-158])
-def test_labels_are_the_nearest_where_squares_lose_their_digits(size: float) -> None:
-    rows = np.random.default_rng(0).normal(size=(2000, 44)) * size
-    for seed in range(3):
-        model = KMeans(3, n_init=1, random_state=seed).fit(rows)
-        assert (model.predict(rows) == model.labels_).all()
+def test_labels_are_the_nearest_where_squares_lose_their_digits() -> None:
+    for size in [1e-162, 1e-161, 1e-160, 1e-158]:
+        rows = np.random.default_rng(0).normal(size=(2000, 44)) * size
+        for seed in range(3):
+            model = KMeans(3, n_init=1, random_state=seed).fit(rows)
+            assert (model.predict(rows) == model.labels_).all(), size
 
 
 def constrained(after_update: Callable[[Array], Array | None], max_iter: int = 100) -> LloydOptions:
@@ -140,20 +140,19 @@ def to_grid_in_place(centers: Array) -> None:
     centers[:] = to_grid(centers)
 
 
-@pytest.mark.parametrize("constraint", [to_grid, to_grid_in_place])
-@pytest.mark.parametrize("dtype", ["uint8", "float64"])
-def test_constrained_centres(dtype: str, constraint: Callable[[Array], Array | None]) -> None:
-    X = (make_blobs(300, 3, centers=6, random_state=1)[0] * 8 + 128).astype(dtype)
-    start = X[[0, 30, 60, 90]].astype(np.float64)
-    centers, history = slow_constrained(X.astype(np.float64), start, to_grid)
-    found = lloyd(make_engine(X, steps_expected=9), start, constrained(constraint))
-    assert found.converged
-    assert (found.centers == centers).all()
-    assert (found.centers % 4 == 0).all()
-    assert found.history == pytest.approx(history, rel=1e-12)
-    assert found.inertia == found.history[-1]
-    cut = lloyd(make_engine(X, steps_expected=9), start, constrained(constraint, max_iter=1))
-    assert cut.history == pytest.approx(history[:3], rel=1e-12)
+def test_constrained_centres() -> None:
+    for constraint, dtype in product([to_grid, to_grid_in_place], ["uint8", "float64"]):
+        X = (make_blobs(300, 3, centers=6, random_state=1)[0] * 8 + 128).astype(dtype)
+        start = X[[0, 30, 60, 90]].astype(np.float64)
+        centers, history = slow_constrained(X.astype(np.float64), start, to_grid)
+        found = lloyd(make_engine(X, steps_expected=9), start, constrained(constraint))
+        assert found.converged
+        assert (found.centers == centers).all(), (constraint, dtype)
+        assert (found.centers % 4 == 0).all()
+        assert found.history == pytest.approx(history, rel=1e-12)
+        assert found.inertia == found.history[-1]
+        cut = lloyd(make_engine(X, steps_expected=9), start, constrained(constraint, max_iter=1))
+        assert cut.history == pytest.approx(history[:3], rel=1e-12)
 
 
 def test_unit_centres_of_unit_rows_never_raise_inertia() -> None:

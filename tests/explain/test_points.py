@@ -14,15 +14,15 @@ from kmosaic.explain.points import islands, rings, separated, shirt_sizes, unlik
 from kmosaic.explain.points_file import MAX_BYTES, MAX_POINTS
 
 
-@pytest.mark.parametrize("make", [separated, islands, shirt_sizes, rings, unlike])
-def test_made_up_points_are_the_same_every_time(make):
-    first, again = make(), make()
+def test_made_up_points_are_the_same_every_time():
+    for make in [separated, islands, shirt_sizes, rings, unlike]:
+        first, again = make(), make()
 
-    assert first.points.tolist() == again.points.tolist()
-    assert first.points.dtype == np.float64
-    assert first.points.shape == (len(first.points), 2)
-    assert np.isfinite(first.points).all()
-    assert len(np.unique(first.points, axis=0)) > first.n_clusters
+        assert first.points.tolist() == again.points.tolist()
+        assert first.points.dtype == np.float64
+        assert first.points.shape == (len(first.points), 2)
+        assert np.isfinite(first.points).all()
+        assert len(np.unique(first.points, axis=0)) > first.n_clusters
 
 
 def test_coordinates_too_small_to_square_count_as_nothing(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_coordinates_too_small_to_square_count_as_nothing(tmp_path: Path) -> Non
     points = read_points(tmp_path / "tiny.csv", 2).points
     assert points.tolist() == [[0, 0], [0, 0], [0, 0], [0, 1], [3, 1e-99]]
     (tmp_path / "all.csv").write_text("1e-200,0\n2e-200,0\n3e-200,1e-200\n")
-    with pytest.raises(DataError, match="1 distinct points for 3 clusters"):
+    with pytest.raises(DataError, match="1 distinct.*3 clusters"):
         read_points(tmp_path / "all.csv", 3)
 
 
@@ -44,55 +44,49 @@ def test_shirts_are_for_people_as_they_are():
     assert np.corrcoef(height, weight)[0, 1] > 0.4
 
 
-@pytest.mark.parametrize(
-    ("text", "columns"),
-    [
+def test_csv_as_people_write_it(tmp_path: Path):
+    for text, columns in [
         ("1,2\n3,4.5\n-1e3,0\n", ("x", "y")),
         ("a;b\n1;2\n3;4.5\n-1e3;0\n", ("a", "b")),
         ("\ufeffwide\thigh\n1\t2\n\n3\t4.5\n-1e3\t0", ("wide", "high")),
         ('"a, b",c\n"1","2"\n3,4.5\n-1e3,0\n', ("a, b", "c")),
         ("name,\n1,2\n3,4.5\n-1e3,0\n", ("name", "y")),
-    ],
-)
-def test_csv_as_people_write_it(tmp_path: Path, text: str, columns: tuple[str, str]):
-    path = tmp_path / "points.csv"
-    path.write_text(text, encoding="utf-8")
+    ]:
+        path = tmp_path / "points.csv"
+        path.write_text(text, encoding="utf-8")
 
-    own = read_points(path, n_clusters=2)
+        own = read_points(path, n_clusters=2)
 
-    assert own.points.tolist() == [[1, 2], [3, 4.5], [-1000, 0]]
-    assert own.columns == columns
-    assert own.n_clusters == 2
+        assert own.points.tolist() == [[1, 2], [3, 4.5], [-1000, 0]]
+        assert own.columns == columns
+        assert own.n_clusters == 2
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "0 distinct points for 3 clusters"),
-        (b"1,2\n1,2\n1,2\n4,4\n", "2 distinct points for 3 clusters"),
-        (b"1,2\n3\n", r"line 2: '3' is no point; give two numbers a line"),
-        (b"1,2\n3,4,5\n", r"line 2: '3,4,5' is no point"),
-        (b"1,2\n3,x\n", r"line 2: '3,x' is no point"),
-        (b"1,2\n3,nan\n", r"line 2: '3,nan' is no point"),
-        (b"1,2\n3,inf\n", r"line 2: '3,inf' is no point"),
+def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path):
+    for content, message in [
+        (b"", "0 distinct.*3 clusters"),
+        (b"1,2\n1,2\n1,2\n4,4\n", "2 distinct.*3 clusters"),
+        (b"1,2\n3\n", "line 2.*'3'"),
+        (b"1,2\n3,4,5\n", "line 2.*'3,4,5'"),
+        (b"1,2\n3,x\n", "line 2.*'3,x'"),
+        (b"1,2\n3,nan\n", "line 2.*'3,nan'"),
+        (b"1,2\n3,inf\n", "line 2.*'3,inf'"),
         (b"1,2\n3,1e13\n", "none beyond 1e"),
-        (b"a,b,c\n1,2,3\n", r"3 columns in line 1 \(a, b, c\).*--columns"),
-        (b"1 2\n3 4\n", r"1 column in line 1 \(1 2\).*commas, semicolons or tabs"),
-        (b"a,b,c\n1,2\n", "3 columns in line 1"),
-        (b"\xff\xfe1,2\n", "not a CSV text in UTF-8"),
-        (b'1,"2\n', "not a CSV text"),
+        (b"a,b,c\n1,2,3\n", r"3 columns.*line 1.*\(a, b, c\).*--columns"),
+        (b"1 2\n3 4\n", r"1 column.*line 1.*\(1 2\).*semicolons"),
+        (b"a,b,c\n1,2\n", "3 columns.*line 1"),
+        (b"\xff\xfe1,2\n", "CSV.*UTF-8"),
+        (b'1,"2\n', "CSV"),
         (b"1,2\n" * (MAX_BYTES // 4 + 1), "more than 1,048,576 bytes"),
-    ],
-)
-def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str):
-    path = tmp_path / "points.csv"
-    path.write_bytes(content)
+    ]:
+        path = tmp_path / "points.csv"
+        path.write_bytes(content)
 
-    with pytest.raises(DataError, match=message) as refused:
-        read_points(path)
+        with pytest.raises(DataError, match=message) as refused:
+            read_points(path)
 
-    assert str(path) in str(refused.value)
-    assert "\n" not in str(refused.value)
+        assert str(path) in str(refused.value)
+        assert "\n" not in str(refused.value)
 
 
 PEOPLE = "name,height,bmi,weight,2020\nann,170,21,61,1\nbob,180,25,81,2\n"
@@ -156,12 +150,12 @@ def test_too_many_points_are_refused(tmp_path: Path):
     path = tmp_path / "points.csv"
     path.write_text("".join(f"{i},{i}\n" for i in range(MAX_POINTS + 1)))
 
-    with pytest.raises(DataError, match="2,001 points, and a lesson takes at most 2,000; give a sample"):
+    with pytest.raises(DataError, match="2,001 points.*2,000"):
         read_points(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(DataError, match=r"none.csv: cannot be read \(No such file"):
+    with pytest.raises(DataError, match="none.csv.*No such file"):
         read_points(tmp_path / "none.csv")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 import threading
 import zlib
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,30 +41,27 @@ def only(folder: Path, **options: Any) -> NDArray[Any]:
     return images[0]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "options"),
-    [
-        ("png", {}),
-        ("tif", {}),
-        ("webp", {"lossless": True}),
-        ("bmp", {}),
-        ("gif", {}),
-        ("jpg", {"quality": 95}),
-    ],
-)
-@pytest.mark.parametrize("values", [GREY, COLOUR], ids=["grey", "colour"])
-def test_every_format(
-    suffix: str, options: dict[str, Any], values: NDArray[np.uint8], save_image: Save, tmp_path: Path
-) -> None:
-    save_image(f"one.{suffix}", values, **options)
-    mode = "auto"
-    if suffix == "webp":
-        mode = "rgb" if values.ndim == 3 else "grey"  # WebP stores all images in colour
-    found = only(tmp_path, mode=mode)
-    assert found.dtype == np.uint8
-    assert found.shape == values.shape
-    # JPEG halves the resolution of colour, and GIF has a palette of 256.
-    assert np.abs(found.astype(int) - values).max() <= (60 if suffix == "jpg" and values.ndim == 3 else 3)
+def test_every_format(save_image: Save) -> None:
+    for (suffix, options), values in product(
+        [
+            ("png", {}),
+            ("tif", {}),
+            ("webp", {"lossless": True}),
+            ("bmp", {}),
+            ("gif", {}),
+            ("jpg", {"quality": 95}),
+        ],
+        [GREY, COLOUR],
+    ):
+        folder = save_image(f"{suffix} {values.ndim}/one.{suffix}", values, **options).parent
+        mode = "auto"
+        if suffix == "webp":
+            mode = "rgb" if values.ndim == 3 else "grey"  # WebP stores all images in colour
+        found = only(folder, mode=mode)
+        assert found.dtype == np.uint8
+        assert found.shape == values.shape
+        # JPEG halves the resolution of colour, and GIF has a palette of 256.
+        assert np.abs(found.astype(int) - values).max() <= (60 if suffix == "jpg" and values.ndim == 3 else 3)
 
 
 def test_formats_are_told_by_content_not_by_name(save_image: Save, tmp_path: Path) -> None:
@@ -186,28 +185,29 @@ def exif(orientation: int) -> Image.Exif:
     return tags
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif", "deep.tif", "deep.png", "late.png"])
-def test_exif_orientation(orientation: int, kind: str, save_image: Save, tmp_path: Path) -> None:
-    # Stored pixels are turned back from this upright image by the inverse of what the orientation asks for.
-    values = DEEP if kind.startswith("deep") else GREY
-    stored = {
-        1: values,
-        2: values[:, ::-1],
-        3: values[::-1, ::-1],
-        4: values[::-1],
-        5: values.T,
-        6: np.rot90(values, 1),
-        7: values[::-1, ::-1].T,
-        8: np.rot90(values, -1),
-    }[orientation]
-    exact = {"lossless": True} if kind == "webp" else {"quality": 100} if kind == "jpg" else {}
-    path = save_image(f"one.{kind}", np.ascontiguousarray(stored), exif=exif(orientation), **exact)
-    if kind == "late.png":
-        path.write_bytes(with_late_exif(path.read_bytes()))
-    found = only(tmp_path, mode="grey")
-    assert found.shape == values.shape
-    assert np.abs(found.astype(int) - values).max() <= (2 if kind == "jpg" else 0)
+def test_exif_orientation(save_image: Save) -> None:
+    for orientation, kind in product(
+        range(1, 9), ["jpg", "png", "webp", "tif", "deep.tif", "deep.png", "late.png"]
+    ):
+        # Stored pixels are turned back from this upright image, by the inverse of the orientation.
+        values = DEEP if kind.startswith("deep") else GREY
+        stored = {
+            1: values,
+            2: values[:, ::-1],
+            3: values[::-1, ::-1],
+            4: values[::-1],
+            5: values.T,
+            6: np.rot90(values, 1),
+            7: values[::-1, ::-1].T,
+            8: np.rot90(values, -1),
+        }[orientation]
+        exact = {"lossless": True} if kind == "webp" else {"quality": 100} if kind == "jpg" else {}
+        path = save_image(f"{kind}/a.{kind}", np.ascontiguousarray(stored), exif=exif(orientation), **exact)
+        if kind == "late.png":
+            path.write_bytes(with_late_exif(path.read_bytes()))
+        found = only(path.parent, mode="grey")
+        assert found.shape == values.shape
+        assert np.abs(found.astype(int) - values).max() <= (2 if kind == "jpg" else 0)
 
 
 def with_late_exif(png: bytes) -> bytes:
@@ -241,7 +241,7 @@ def test_sub_folders_are_labels_and_a_test_set_is_held_out(save_image: Save, tmp
             save_image(f"{label}/deeper/{number}.png", GREY)
     dataset = load_dataset(tmp_path)
     assert dataset.test is not None
-    assert dataset.test_origin == "held out: stratified 20%, seed 0"
+    assert re.search("stratified 20%, seed 0", dataset.test_origin)
     assert dataset.train.label_names == ("9", "10", "dog")
     assert dataset.train.labels is not None
     assert dataset.train.labels.dtype == np.int64
@@ -253,7 +253,7 @@ def test_sub_folders_are_labels_and_a_test_set_is_held_out(save_image: Save, tmp
 def test_images_beside_labelled_ones(save_image: Save, tmp_path: Path) -> None:
     save_image("a/one.png", GREY)
     save_image("two.png", GREY)
-    with pytest.raises(DataError, match=r"1 image beside its 1 sub-folder of.*two\.png"):
+    with pytest.raises(DataError, match=r"1 image.*1 sub-folder.*two\.png"):
         load_dataset(tmp_path)
     form = ImageFormat(4, 6, 1, "uint8", 255)
     assert load_images(tmp_path, form).labels is None
@@ -289,12 +289,12 @@ def test_links_and_pipes(save_image: Save, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     collection = read(tmp_path)
     assert collection.ids == ("link.png", "real.png")
-    assert {file.path: file.reason for file in collection.skipped} == {
-        "circle": "link to a folder; not followed",
-        "dangling": "link that leads to no file",
-        "device": "link that leads to no file",
-        "pipe": "neither a file nor a folder",
-    }
+    reasons = {file.path: file.reason for file in collection.skipped}
+    assert sorted(reasons) == ["circle", "dangling", "device", "pipe"]
+    assert "link to a folder" in reasons["circle"]
+    assert "no file" in reasons["dangling"]
+    assert reasons["device"] == reasons["dangling"]
+    assert "neither" in reasons["pipe"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows allows no such names")
@@ -346,36 +346,36 @@ BAD_FILES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_FILES)
 def test_a_bad_file_is_skipped_with_its_reason_or_fatal(
-    name: str, save_image: Save, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    save_image: Save, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    content, reason = BAD_FILES[name]
-    save_image("a.png", GREY)
-    save_image("z.png", 255 - GREY)
-    (tmp_path / name).write_bytes(content)
-    collection = read(tmp_path, size=(4, 6))
-    assert collection.ids == ("a.png", "z.png")
-    np.testing.assert_array_equal(collection.as_images(), [GREY, 255 - GREY])
-    assert [file.path for file in collection.skipped] == [name]
-    assert reason in collection.skipped[0].reason
-    assert collection.source == f"2 images from {tmp_path}, 1 skipped"
-    with pytest.raises(DataError, match=r"1 file that cannot be used: .*without --strict"):
-        read(tmp_path, size=(4, 6), strict=True)
-    with pytest.raises(DataError, match=r"is no usable image|is empty|IDX file"):
-        load_images(tmp_path / name, ImageFormat(4, 6, 1, "uint8", 255))
-    assert capfd.readouterr().err == ""
+    for name, (content, reason) in BAD_FILES.items():
+        save_image("a.png", GREY)
+        save_image("z.png", 255 - GREY)
+        (tmp_path / name).write_bytes(content)
+        collection = read(tmp_path, size=(4, 6))
+        assert collection.ids == ("a.png", "z.png")
+        np.testing.assert_array_equal(collection.as_images(), [GREY, 255 - GREY])
+        assert [file.path for file in collection.skipped] == [name]
+        assert reason in collection.skipped[0].reason
+        assert collection.source == f"2 images from {tmp_path}, 1 skipped"
+        with pytest.raises(DataError, match="1 file.*--strict"):
+            read(tmp_path, size=(4, 6), strict=True)
+        with pytest.raises(DataError, match=r"no usable image|is empty|IDX file"):
+            load_images(tmp_path / name, ImageFormat(4, 6, 1, "uint8", 255))
+        assert capfd.readouterr().err == "", name
+        (tmp_path / name).unlink()
 
 
 def test_all_files_bad(tmp_path: Path) -> None:
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text("no image")
-    with pytest.raises(DataError, match=r"no usable image, but 5 files .*0\.txt \(no PNG.*; and 2 more$"):
+    with pytest.raises(DataError, match=r"5 files.*0\.txt.*no PNG.*2 more"):
         load_dataset(tmp_path)
 
 
 def test_an_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is an empty folder"):
+    with pytest.raises(DataError, match="empty.*folder"):
         load_dataset(tmp_path)
 
 
@@ -385,7 +385,7 @@ def test_a_bomb_is_refused_even_where_pillow_was_told_not_to_mind(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     save_image("a.png", GREY)
     (tmp_path / "bomb.png").write_bytes(png_claiming(40_000, 40_000))
-    assert "more than 89,478,485 in all" in read(tmp_path).skipped[0].reason
+    assert "89,478,485" in read(tmp_path).skipped[0].reason
 
 
 FUZZED = {kind: as_bytes(GREY, kind) for kind in ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")}
@@ -407,7 +407,7 @@ def test_changed_bytes_give_an_image_or_a_skipped_file(data: st.DataObject, tmp_
 def test_unlike_sizes_need_a_size(save_image: Save, tmp_path: Path) -> None:
     for number, shape in enumerate([(4, 6), (4, 6), (5, 5), (1, 2), (3, 3)]):
         save_image(f"{number}.png", np.zeros(shape, np.uint8))
-    with pytest.raises(DataError, match=r"6 x 4 \(2\).*and 1 other size; .*--size 64x64"):
+    with pytest.raises(DataError, match=r"6 x 4 \(2\).*1 other.*--size 64x64"):
         read(tmp_path)
     assert read(tmp_path, size=(3, 2)).as_images().shape == (5, 3, 2)
 
@@ -425,23 +425,22 @@ def test_policies(save_image: Save, tmp_path: Path) -> None:
     assert np.ptp(stretched, axis=0).max() == 0
 
 
-@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
-@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1), (1, 1)])
-def test_extreme_proportions(fit: str, shape: tuple[int, int], save_image: Save, tmp_path: Path) -> None:
-    save_image("thin.png", np.full(shape, 90, np.uint8))
-    found = only(tmp_path, size=(7, 5), fit=fit)
-    assert set(np.unique(found).tolist()) <= {0, 90}
-    assert found.max() == 90
+def test_extreme_proportions(save_image: Save, tmp_path: Path) -> None:
+    for fit, shape in product(["pad", "crop", "stretch"], [(1, 5000), (5000, 1), (1, 1)]):
+        save_image("thin.png", np.full(shape, 90, np.uint8))
+        found = only(tmp_path, size=(7, 5), fit=fit)
+        assert set(np.unique(found).tolist()) <= {0, 90}
+        assert found.max() == 90
 
 
-@pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
-def test_16_bit_is_resized_as_8_bit(fit: str, save_image: Save, tmp_path: Path) -> None:
-    save_image("a/one.png", GREY)
-    save_image("b/one.png", GREY.astype(np.uint16) * 257)
-    shallow = only(tmp_path / "a", size=(3, 3), fit=fit).astype(int)
-    deep = only(tmp_path / "b", size=(3, 3), fit=fit)
-    assert deep.dtype == np.uint16
-    assert np.abs(deep / 257 - shallow).max() <= 1
+def test_16_bit_is_resized_as_8_bit(save_image: Save, tmp_path: Path) -> None:
+    for fit in ["pad", "crop", "stretch"]:
+        save_image("a/one.png", GREY)
+        save_image("b/one.png", GREY.astype(np.uint16) * 257)
+        shallow = only(tmp_path / "a", size=(3, 3), fit=fit).astype(int)
+        deep = only(tmp_path / "b", size=(3, 3), fit=fit)
+        assert deep.dtype == np.uint16
+        assert np.abs(deep / 257 - shallow).max() <= 1
 
 
 def test_a_collection_larger_than_memory(
@@ -453,7 +452,7 @@ def test_a_collection_larger_than_memory(
     save_image("a.png", GREY)
     save_image("b.png", GREY)
     monkeypatch.setattr(memory_check.psutil, "virtual_memory", Little)
-    with pytest.raises(DataError, match=r"2 images of 6 x 4 x 1 \(uint8\): 48 bytes"):
+    with pytest.raises(DataError, match="2 images.*6 x 4 x 1.*uint8.*48 bytes"):
         read(tmp_path)
 
 

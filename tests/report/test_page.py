@@ -168,14 +168,14 @@ def test_what_made_it_is_told(name: str, request: pytest.FixtureRequest) -> None
 def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
     assert "digits: 12 clusters" in fit.text
     assert f"{summary.inertia:,.7g}".split(".")[0] in fit.text
-    assert f"label for {summary.accuracy:.1%} of the images" in fit.text
+    assert f" {summary.accuracy:.1%} of the images" in fit.text
     assert f"Accuracy {summary.accuracy:.1%} these images" in fit.text
-    assert "Accuracy 87.7% 100 test images, held out" in fit.text
+    assert "Accuracy 87.7% 100 test images" in fit.text
     assert f"{summary.accuracy:.4f}" not in fit.text
     for cluster, name in enumerate(summary.cluster_names):
         assert fit.data["clusters"][cluster]["name"] == name
         assert fit.data["clusters"][cluster]["size"] == summary.cluster_sizes[cluster]
-    assert "from dark blue at 10.0%, the least there can be with 10 labels" in fit.text
+    assert re.search("10.0%.*10 labels", fit.text)
     assert "Fit time 2.5 s" in fit.text
     assert "Features time 7.2 s" in fit.text
 
@@ -209,7 +209,7 @@ def test_fit_holds_every_centroid_and_the_members_that_stand_for_it(
         assert [rows[i] for i in cluster["nearest"]] == summary.nearest(number, 24).tolist()
         assert {rows[i] for i in cluster["farthest"]} <= set(summary.farthest(number, 24).tolist())
         assert [rows[i] for i in cluster["wrong"]] == summary.wrongly_named(number, 24).tolist()
-    assert "up to 24 images nearest its centroid and the farthest" in fit.text
+    assert re.search("24 images nearest.*farthest", fit.text)
 
 
 def test_fit_holds_images_of_each_pair_of_label_and_name(fit: Page, summary: ClusterSummary) -> None:
@@ -257,7 +257,7 @@ def test_sweep_sets_the_starting_document_beside(sweep: Page, result: SweepResul
         told = f"starting document {row.inertia:,.0f} {row.homogeneity:.3f}" in sweep.text
         assert told == (row.n_clusters in (10, 36, 256))
     assert "0.894 0.899" in sweep.text
-    assert "the notebook project kmosaic began with" in sweep.text
+    assert "the notebook project" in sweep.text
     mean = result.table()[0]["inertia_scaled"].mean
     assert f"{mean:,.0f}" in sweep.text
     assert result.recommend().reason in sweep.text
@@ -270,19 +270,19 @@ def test_sweep_heads_with_the_mean_of_what_it_recommends(dataset: Dataset, resul
     mean, std = float(np.mean(seeds)), float(np.std(seeds, ddof=1))
     advice = replace(result.recommend(), n_clusters=36)
     page = Page(render_sweep_report(SweepReport(dataset, result, MADE, advice)))
-    assert f"Test accuracy {mean:.3f} ± {std:.3f} 36 clusters: mean ± standard deviation over 3" in page.text
+    assert f"{mean:.3f} ± {std:.3f} 36 clusters" in page.text
     assert "best run" not in page.text
     alone = Page(render_sweep_report(SweepReport(dataset, SweepResult((run(10, 0),)), MADE)))
-    assert f"Test accuracy {run(10, 0).accuracy_test:.3f} 10 clusters, one seed" in alone.text
+    assert f"{run(10, 0).accuracy_test:.3f} 10 clusters, one seed" in alone.text
 
 
 def test_features_are_told_and_medoids_given(digits: ImageCollection, summary: ClusterSummary) -> None:
     medoids = np.array([summary.farthest(cluster, 1)[0] for cluster in range(12)])
     page = fit_page(digits, summary, features="gradients", medoids=medoids)
-    assert "images of 8 x 8 pixels, seen as gradients, were grouped into 12 clusters" in page.text
-    assert f"Inertia J {summary.inertia:,.0f} squared distances of gradients" in page.text.replace(".00", "")
+    assert re.search("8 x 8 pixels, seen as gradients.*12 clusters", page.text)
+    assert f"{summary.inertia:,.0f} squared distances of gradients" in page.text.replace(".00", "")
     assert "Mean distance gradients" in page.text
-    assert "The centroid itself is one of gradients" in page.text
+    assert "one of gradients" in page.text
     assert page.data["pictured"] == "Mean image"
     shown = [page.data["images"][cluster["medoid"]]["id"] for cluster in page.data["clusters"]]
     assert shown == [digits.ids[row] for row in medoids]
@@ -296,8 +296,8 @@ def test_a_sweep_of_features_shows_mean_images(dataset: Dataset) -> None:
         options=SweepOptions(max_value=1, keep_models=True),
     )
     page = Page(render_sweep_report(SweepReport(dataset, swept, MADE, features="ten pixels")))
-    assert "500 images, seen as ten pixels, were clustered" in page.text
-    assert page.data["units"] == "squared distances of ten pixels"
+    assert "seen as ten pixels" in page.text
+    assert "ten pixels" in page.data["units"]
     assert page.data["pictured"] == "Mean image"
     mosaic = page.data["mosaics"]["4"]
     with Image.open(io.BytesIO(base64.b64decode(mosaic["sheet"]["uri"].partition(",")[2]))) as picture:
@@ -311,13 +311,13 @@ def test_sweep_without_a_starting_document_does_not_mention_it(dataset: Dataset,
     assert "document" not in Page(render_sweep_report(SweepReport(dataset, result, MADE))).text
 
 
-@pytest.mark.parametrize("n", range(1, 13))
-def test_key_numbers_fill_their_lines(n: int) -> None:
-    columns = number_columns(n)
-    assert columns <= 6
-    n_lines = -(-n // columns)
-    assert n_lines == -(-n // 6)
-    assert columns * n_lines - n < n_lines
+def test_key_numbers_fill_their_lines() -> None:
+    for n in range(1, 13):
+        columns = number_columns(n)
+        assert columns <= 6
+        n_lines = -(-n // columns)
+        assert n_lines == -(-n // 6)
+        assert columns * n_lines - n < n_lines
 
 
 def test_key_numbers_are_laid_out_by_their_count(fit: Page) -> None:
@@ -328,7 +328,7 @@ def test_key_numbers_are_laid_out_by_their_count(fit: Page) -> None:
 def test_sweep_tells_of_fits_that_did_not_converge(dataset: Dataset, result: SweepResult) -> None:
     runs = (replace(result.runs[0], converged=False), *result.runs[1:])
     page = Page(render_sweep_report(SweepReport(dataset, SweepResult(runs), MADE)))
-    assert "1 of 9 fits stopped before they converged" in page.text
+    assert re.search("1 of 9 fits.*converged", page.text)
 
 
 def test_without_labels_sections_adapt(unlabelled: ImageCollection) -> None:
@@ -336,7 +336,7 @@ def test_without_labels_sections_adapt(unlabelled: ImageCollection) -> None:
     assert "Names and labels" not in page.text
     assert page.data["confusion"] is None
     assert "Accuracy" not in page.text
-    assert "No labels were known" in page.text
+    assert "No labels" in page.text
     runs = SweepResult(tuple(run(k, seed, labelled=False) for k in (5, 9) for seed in (0, 1)))
     dataset = Dataset("plain", unlabelled, None, "no labels to stratify by")
     swept = Page(render_sweep_report(SweepReport(dataset, runs, MADE)))
@@ -372,7 +372,7 @@ def test_skipped_files_are_listed_with_their_reasons(
     page = fit_page(replace(digits, skipped=skipped), summary)
     assert "1,200 skipped files" in page.text
     assert "folder/999.png reason 999" in page.text
-    assert "The other 200 are left out" in page.text
+    assert "other 200" in page.text
 
 
 def test_clusters_without_images_do_no_harm(digits: ImageCollection, summary: ClusterSummary) -> None:
@@ -406,7 +406,7 @@ def test_beyond_a_thousand_clusters_the_largest_are_in_the_page() -> None:
     page = fit_page(pixels, plain)
     assert len(page.data["clusters"]) == 1000
     assert {cluster["size"] for cluster in page.data["clusters"]} == {2}
-    assert "The 1,100 smallest clusters are left out" in page.text
+    assert "1,100 smallest" in page.text
 
 
 def test_images_that_are_vectors(digits: ImageCollection) -> None:
@@ -487,7 +487,7 @@ def test_reports_are_written_once(
 def test_reports_that_cannot_be_are_refused(
     digits: ImageCollection, summary: ClusterSummary, dataset: Dataset
 ) -> None:
-    with pytest.raises(ValueError, match="599 images and the summary 600"):
+    with pytest.raises(ValueError, match="599 images.*600"):
         FitReport(digits.take(range(599)), summary)
     with pytest.raises(ValueError, match="no runs"):
         SweepReport(dataset, SweepResult(()))

