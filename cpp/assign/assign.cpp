@@ -109,15 +109,16 @@ std::size_t assign_exactly(const Kernels& table, const Rows& rows, const Centers
                            std::int32_t* labels, const Parallel& parallel, LabelChanges* changes) {
     std::atomic<std::size_t> changed{0};
     parallel_blocks(rows.n_rows, 1, parallel, [&] {
-        return [&, exact_nearest = ExactNearest(rows, centers, table), candidates = std::vector<std::size_t>(),
-                log = changes ? &changes->open_log() : nullptr](std::size_t row, std::size_t) mutable {
-            candidates.clear();  // every centroid
-            const std::int32_t label = exact_nearest(row, candidates);
-            if (label == labels[row]) return;
-            ++changed;
-            if (log) log->add(row, labels[row], label);
-            labels[row] = label;
-        };
+        return
+            [&, exact_nearest = ExactNearest(rows, centers, table), candidates = std::vector<std::size_t>(),
+             log = changes ? &changes->open_log() : nullptr](std::size_t row, std::size_t) mutable {
+                candidates.clear();  // every centroid
+                const std::int32_t label = exact_nearest(row, candidates);
+                if (label == labels[row]) return;
+                ++changed;
+                if (log) log->add(row, labels[row], label);
+                labels[row] = label;
+            };
     });
     return changed;
 }
@@ -127,8 +128,8 @@ std::size_t assign_in_float32(const Kernels& table, const Rows& rows, const Cent
     const Task task{rows, centers, table, changes};
     const Float32Filter float32(centers, rows.dtype);
     const std::size_t values_per_row = rows.n_features + float32.n_panels() * kPanelWidth;
-    return assign_blocks(task, float32, block_rows(values_per_row, table.float32->row_group),
-                                        labels, parallel);
+    return assign_blocks(task, float32, block_rows(values_per_row, table.float32->row_group), labels,
+                         parallel);
 }
 
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,

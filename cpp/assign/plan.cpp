@@ -7,7 +7,7 @@
 #include "assign/low_dim_assigner.hpp"
 #include "assign/low_dim_bounds.hpp"
 #include "assign/row_bounds.hpp"
-#include "extras/distinct_rows.hpp"
+#include "core/distinct_rows.hpp"
 #include "filters/int16_filter.hpp"
 #include "filters/pca_codes.hpp"
 #include "filters/quantized_rows.hpp"
@@ -153,7 +153,7 @@ void choose_bounded(Plan& plan, const Rows& rows, std::size_t n_clusters, bool p
 
 const char* name_of(Path path) {
     constexpr const char* kNames[kPaths] = {"low_dim_int16", "low_dim_float32", "one_pass_int8",
-                                            "bounded_int8", "float32", "exact"};
+                                            "bounded_int8",  "float32",         "exact"};
     return kNames[static_cast<std::size_t>(path)];
 }
 

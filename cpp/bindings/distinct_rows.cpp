@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "bindings/arrays.hpp"
-#include "extras/distinct_rows.hpp"
+#include "core/distinct_rows.hpp"
 
 namespace kmosaic {
 

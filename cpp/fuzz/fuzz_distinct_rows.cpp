@@ -1,7 +1,7 @@
 // Equal rows merged and expanded again.
 #include <map>
 
-#include "extras/distinct_rows.hpp"
+#include "core/distinct_rows.hpp"
 #include "input.hpp"
 
 using namespace kmosaic;

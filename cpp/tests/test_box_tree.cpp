@@ -53,7 +53,7 @@ class BruteForce {
     std::vector<double> wide_;
 
   public:
-    Nearest nearest;
+    NearestSeeds nearest;
 };
 
 void check_searches(const Rows& rows, Random& random) {

@@ -1,5 +1,5 @@
 // Merged colours against a sorted map of the rows, of every kind, on every instruction set.
-#include "extras/distinct_rows.hpp"
+#include "core/distinct_rows.hpp"
 
 #include <array>
 #include <map>

@@ -183,7 +183,10 @@ void check_everything_else(const Shape& shape, Random& random) {
 
     const HashOrder order = hash_order(rows, threads(2));
     CHECK(order.rows.size() == shape.n_rows);
-    const X
+    Assigner assigner(rows);
+    const std::optional<CodedRows> coded = assigner.code_for_seeds(3, threads(2));
+    for (const CodedRows* codes : {coded ? &*coded : nullptr, static_cast<const CodedRows*>(nullptr)}) {
+        Seeder seeder(rows, order.rows.data(), codes);
         const std::vector<std::size_t> candidates = {0, shape.n_rows / 2, shape.n_rows - 1};
         for (int seed = 0; seed < 3; ++seed) CHECK(seeder.add_best(candidates, threads(2)) < shape.n_rows);
         for (const std::size_t row : seeder.draw({0.0, 0.5, 1.0, kNaN, -1.0, kInfinity}))

@@ -172,7 +172,7 @@ TEST(codes_that_tell_no_rows_apart_are_dropped) {
     Random random(3);
     constexpr std::size_t d = 40, n = 600;
     std::vector<double> numbers(n * d);
-    for (double& value : numbers) value = std::pow(1 - uniform(random), -8);
+    for (double& value : numbers) value = std::pow(1 - uniform(random), -4);
     const Values<double> values(numbers);
     const Rows rows = rows_of(values, d);
     Assigner assigner(rows);

@@ -69,7 +69,7 @@ deskew_option = _deskew_option("[default: where the data set is known to be hand
 def deskewed(
     images: ImageCollection, source: str, deskew: bool | None, threads: int | None, bar: ProgressBar
 ) -> NDArray[Any]:
-    """Return the images' pixels, deskewed where that is asked for, or where ``source`` is known handwriting."""
+    """Return the images' pixels, deskewed if asked for, or if ``source`` is known handwriting."""
     from kmosaic.features import Deskew, StageProgress
     from kmosaic.images.registry import is_handwriting
 

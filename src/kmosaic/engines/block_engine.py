@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
-from kmosaic.engines.factory import make_engine
 from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.in_memory import (
     SUM_BATCH,

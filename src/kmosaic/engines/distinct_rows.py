@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.in_memory import Rows
 
 
 class MergedRows:
@@ -17,7 +18,7 @@ class MergedRows:
     stand in for it.
     """
 
-    rows: Rows
+    rows: NDArray[Any]
     counts: NDArray[np.uint32]
 
     def __init__(self, distinct: _core.DistinctRows, n_rows: int, n_threads: int) -> None:
@@ -34,7 +35,7 @@ class MergedRows:
         return expanded
 
 
-def merge_equal_rows(rows: Rows, plan: _core.MergePlan, n_threads: int) -> MergedRows | None:
+def merge_equal_rows(rows: NDArray[Any], plan: _core.MergePlan, n_threads: int) -> MergedRows | None:
     """Merge equal rows, or return None where that would not pay: ``plan`` says so, before or once they are
     counted.
 

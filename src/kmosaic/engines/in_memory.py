@@ -5,20 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
+from kmosaic.engines.distinct_rows import MergedRows
 from kmosaic.engines.from_sums import FromSums
 from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.engines.summable import Summable, summable
 from kmosaic.engines.threads import resolve_n_threads
-
-if TYPE_CHECKING:
-    from kmosaic.engines.distinct_rows import MergedRows
 
 SUM_BATCH = 1 << 16
 
@@ -285,9 +283,7 @@ class MemoryEngine(FromSums):
     def seeder(self, n_seeds: int) -> _core.Seeder:
         """Start k-means++ over the rows, drawn along the hash order, for about so many seeds."""
         order = self.hash_order()
-        return _core.Seeder(
-            self._scaled.rows, self._weights, order, self._steps(), n_seeds, self.n_threads
-        )
+        return _core.Seeder(self._scaled.rows, self._weights, order, self._steps(), n_seeds, self.n_threads)
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""

@@ -1,4 +1,4 @@
-#include "extras/distinct_rows.hpp"
+#include "core/distinct_rows.hpp"
 
 #include <algorithm>
 #include <atomic>
