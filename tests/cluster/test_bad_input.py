@@ -130,9 +130,9 @@ def complex_zeros(X: Any, n_clusters: int, random_state: Any) -> np.ndarray:  # 
     return np.zeros((n_clusters, X.shape[1]), complex)
 
 
-@pytest.mark.parametrize(
-    ("init", "word"),
-    [
+@pytest.mark.filterwarnings("error")
+def test_starts_that_are_no_centres(estimator: Any) -> None:
+    starts: list[tuple[Any, str]] = [
         (np.zeros((3, 64)) + 1j, "Complex"),
         ([[0j] * 64] * 3, "Complex"),
         (complex_zeros, "Complex"),
@@ -140,12 +140,10 @@ def complex_zeros(X: Any, n_clusters: int, random_state: Any) -> np.ndarray:  # 
         (lambda *_: 5.0, "shape"),
         (lambda X, *_: np.where(X[:3] > 0, np.nan, X[:3]), "NaN"),
         (lambda *_: None, "init|float|shape"),
-    ],
-)
-@pytest.mark.filterwarnings("error")
-def test_starts_that_are_no_centres(estimator: Any, init: Any, word: str) -> None:
-    with pytest.raises((ValueError, TypeError), match=word):
-        estimator(3, init=init).fit(X)
+    ]
+    for init, word in starts:
+        with pytest.raises((ValueError, TypeError), match=word):
+            estimator(3, init=init).fit(X)
 
 
 @pytest.mark.filterwarnings("error")
@@ -155,32 +153,25 @@ def test_complex_weights(estimator: Any) -> None:
             estimator(2).fit(X, sample_weight=weights)
 
 
-@pytest.mark.parametrize(
-    ("spoil", "word"),
-    [
-        (lambda centers: np.where(centers == centers.max(), np.nan, centers), "NaN"),
-        (lambda centers: np.where(centers == centers.max(), np.inf, centers), "infinity"),
-        (lambda centers: centers * 1e200, "values above"),
-        (lambda centers: centers + 0j, "real"),
-        (lambda centers: centers[:, :1], "shape"),
-        (lambda centers: centers[0], "shape"),
-    ],
-)
 @pytest.mark.parametrize("n_features", [1, 5, 64])
-def test_centroids_spoilt_since_the_fit(estimator: Any, n_features: int, spoil: Any, word: str) -> None:
+def test_centroids_spoilt_since_the_fit(estimator: Any, n_features: int) -> None:
     rows = np.ascontiguousarray(X[:, 10 : 10 + n_features])
     classifier = ClusterClassifier(estimator(3, random_state=0)).fit(rows, np.arange(len(X)) % 2)
-    for holder, methods in (
-        (classifier.clusterer_, ["predict", "transform", "score"]),
-        (classifier, ["predict"]),
-    ):
-        model = classifier.clusterer_
-        kept, model.cluster_centers_ = model.cluster_centers_, spoil(model.cluster_centers_)
-        for method in methods:
-            if n_features > 1 or word != "shape" or model.cluster_centers_.ndim != 2:
-                with pytest.raises(DataError, match=word):
-                    getattr(holder, method)(rows)
-        model.cluster_centers_ = kept
+    model = classifier.clusterer_
+    sound = model.cluster_centers_
+    spoilt = [
+        (np.where(sound == sound.max(), np.nan, sound), "NaN"),
+        (np.where(sound == sound.max(), np.inf, sound), "infinity"),
+        (sound * 1e200, "values above"),
+        (sound + 0j, "real"),
+        (sound[0], "shape"),
+    ]
+    if n_features > 1:
+        spoilt.append((sound[:, :1], "shape"))
+    for model.cluster_centers_, word in spoilt:
+        for method in (model.predict, model.transform, model.score, classifier.predict):
+            with pytest.raises(DataError, match=word):
+                method(rows)
 
 
 def test_centroids_set_since_the_fit_may_lie_in_any_way(estimator: Any) -> None:

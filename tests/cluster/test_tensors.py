@@ -65,10 +65,10 @@ UNREADABLE = {
     "estimator", [KMeans(3), MiniBatchKMeans(3), ClusterClassifier(KMeans(3)), Whiten(3)]
 )
 def test_fit_says_what_was_given_and_what_to_do(estimator: Any, kind: str) -> None:
-    tensor, int16_range = UNREADABLE[kind]
+    tensor, words = UNREADABLE[kind]
     with pytest.raises(DataError) as caught:
         estimator.fit(tensor, np.arange(60) % 3)
-    for word in (type(tensor).__name__, *int16_range):
+    for word in (type(tensor).__name__, *words):
         assert word in str(caught.value)
 
 

