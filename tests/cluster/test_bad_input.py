@@ -168,7 +168,8 @@ def test_centroids_spoilt_since_the_fit(estimator: Any, n_features: int) -> None
     ]
     if n_features > 1:
         spoilt.append((sound[:, :1], "shape"))
-    for model.cluster_centers_, word in spoilt:
+    for centers, word in spoilt:
+        model.cluster_centers_ = centers
         for method in (model.predict, model.transform, model.score, classifier.predict):
             with pytest.raises(DataError, match=word):
                 method(rows)
