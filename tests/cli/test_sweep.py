@@ -47,7 +47,7 @@ def test_says_what_it_did_and_what_to_do_next(swept):
 
     assert re.search("1,438 training images, 359 test images.*20%, seed 0", text)
     assert "over 2 seeds" in text
-    assert "squared pixel values, scaled to 0..1" in text
+    assert re.search(r"squared pixel values.* 0\.\.1", text)
     assert "Recommended: " in text
     assert "Written: out.json, out.csv, out.html, pictures" in text
     assert "kmosaic fit digits --clusters " in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,7 +238,7 @@ def test_an_interrupted_assignment_is_not_counted(monkeypatch: pytest.MonkeyPatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_core, "assign", interrupted)
+        patch.setattr(engine, "_assigner", SimpleNamespace(assign=interrupted))
         with pytest.raises(KeyboardInterrupt):
             engine.assign(centers)
     expected = told(MemoryEngine(X, None, 1).assign(centers).sums)

@@ -94,7 +94,7 @@ def test_constant_rows(cpu: str) -> None:
 def test_only_changed_labels_count(cpu: str) -> None:
     for dtype in DTYPES:
         X = rows(3000, 3, dtype)
-        centers = rows(9, 3, dtype, seed=1) + 0.5
+        centers = rows(9, 3, dtype, seed=1).astype(np.float64) + 0.5
         expected = assign(X, centers)
         labels = expected.copy()
         wrong = np.random.default_rng(6).permutation(3000)[:123]
@@ -168,7 +168,7 @@ def test_a_range_that_is_known_is_not_sought(cpu: str) -> None:
     for dtype in ["uint8", "uint16", "float32"]:
         X = rows(3000, 5, dtype)
         some = X[1000:1100]
-        centers = some[::7] * 0.5 + 3.0
+        centers = some[::7].astype(np.float64) * 0.5 + 3.0
         known = _core.int16_range(X, 2)
         if known is not None and dtype == "uint16":
             assert known == (X.min(axis=0).tolist(), X.max(axis=0).tolist()), (cpu, dtype)
