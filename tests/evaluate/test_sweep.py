@@ -216,7 +216,8 @@ def test_the_peak_since_the_start_counts_what_is_freed_again() -> None:
     block = np.ones(1 << 24)
     seen_inside = psutil.Process().memory_info().rss
     del block
-    assert seen_inside <= peak_resident_bytes() < psutil.virtual_memory().total
+    kept_back = 1 << 20  # Linux adds pages to its counts in batches.
+    assert seen_inside - kept_back <= peak_resident_bytes() < psutil.virtual_memory().total
 
 
 ROWS = np.arange(24.0).reshape(12, 2)

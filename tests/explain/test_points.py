@@ -74,7 +74,7 @@ def test_what_is_no_points_is_refused_in_one_line(tmp_path: Path):
         (b"a,b,c\n1,2,3\n", r"3 columns.*line 1.*\(a, b, c\).*--columns"),
         (b"1 2\n3 4\n", r"1 column.*line 1.*\(1 2\).*semicolons"),
         (b"a,b,c\n1,2\n", "3 columns.*line 1"),
-        (b"\xff\xfe1,2\n", "CSV.*UTF-8"),
+        (b"\xff\xfe1,2\n", "UTF-8"),
         (b'1,"2\n', "CSV"),
         (b"1,2\n" * (MAX_BYTES // 4 + 1), "more than 1,048,576 bytes"),
     ]:
