@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,12 +232,13 @@ def test_an_interrupted_assignment_is_not_counted(monkeypatch: pytest.MonkeyPatc
     engine = MemoryEngine(X, None, 1)
     engine.assign(centers)
 
-    def interrupted(*_: object) -> None:
-        engine._labels[:7] = 0
-        raise KeyboardInterrupt
+    class Interrupted:
+        def assign(self, *_: object) -> None:
+            engine._labels[:7] = 0
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_assigner", SimpleNamespace(assign=interrupted))
+        patch.setattr(engine, "_steps", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             engine.assign(centers)
     expected = told(MemoryEngine(X, None, 1).assign(centers).sums)
