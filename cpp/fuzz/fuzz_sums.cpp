@@ -1,4 +1,6 @@
 // Sums by cluster, added, moved, merged and sent: means are those of brute force, and J does not depend on how it came.
+#include <stdexcept>
+
 #include "input.hpp"
 #include "kmeans/assign.hpp"
 #include "kmeans/moves.hpp"
