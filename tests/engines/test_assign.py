@@ -131,7 +131,7 @@ def test_labels_from_before_change_nothing(cpu: str, dtype: str) -> None:
     # Screens may start from a row's previous centroid; however wrong it is, the answer is the same.
     random = np.random.default_rng(7)
     X = rows(300, 30, dtype)
-    centers = np.concatenate([rows(40, 30, dtype, seed=1) + 0.25, X[:20] + 0.5, X[:4] * 1.0])
+    centers = np.concatenate([rows(40, 30, dtype, seed=1) + 0.25, X[:20] + 0.5, X[:4]], dtype=np.float64)
     expected = nearest(X, centers)
     for low in (-1, 0):
         labels = random.integers(low, 64, 300).astype(np.int32)

@@ -91,7 +91,7 @@ def test_constant_rows(cpu: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_only_changed_labels_count(cpu: str, dtype: str) -> None:
     X = rows(3000, 3, dtype)
-    centers = rows(9, 3, dtype, seed=1) + 0.5
+    centers = rows(9, 3, dtype, seed=1).astype(np.float64) + 0.5
     expected = assign(X, centers)
     labels = expected.copy()
     wrong = np.random.default_rng(6).permutation(3000)[:123]
@@ -167,7 +167,7 @@ def test_labels_of_a_byte_step_after_step(cpu: str, dtype: str, d: int, n: int) 
 def test_a_range_that_is_known_is_not_sought(cpu: str, dtype: str) -> None:
     X = rows(3000, 5, dtype)
     some = X[1000:1100]
-    centers = some[::7] * 0.5 + 3.0
+    centers = some[::7].astype(np.float64) * 0.5 + 3.0
     known = _core.word_range(X, 2)
     if known is not None and dtype == "uint16":
         assert known == (X.min(axis=0).tolist(), X.max(axis=0).tolist()), cpu
