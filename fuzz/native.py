@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-TARGETS = ("assign", "distinct_rows", "distances", "nearest_rows", "seeding", "sums")
+TARGETS = ("assign", "distances", "distinct_rows", "nearest_rows", "seeding", "sums")
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "fuzz" / "native"
 
