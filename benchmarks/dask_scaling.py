@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks.scene_data import north_carolina, write_scene
 from kmosaic.cluster.dask.rows import ArrayRows
-from kmosaic.engines import BlockEngine, MemoryEngine
+from kmosaic.engines import BlockEngine, make_engine
 from kmosaic.engines.dask.blocks import DaskBlocks
 from kmosaic.scenes.io.array_scene import as_scene
 from kmosaic.scenes.passes.dask_strips import SceneStrips
@@ -118,7 +118,7 @@ def spread_centers(engine: BlockEngine, n_clusters: int) -> NDArray[np.float64]:
     random = np.random.default_rng(0)
     if len(rows) < n_clusters:
         return random.uniform(0, 255, (n_clusters, rows.shape[1]))
-    fit = MemoryEngine(rows, None, 1)
+    fit = make_engine(rows)
     centers = rows[random.choice(len(rows), n_clusters, replace=False)].astype(np.float64)
     for _ in range(_STEPS):
         fit.update(fit.assign(centers).sums, centers)

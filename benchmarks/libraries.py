@@ -142,9 +142,9 @@ class Kmosaic(_Estimator):
 
     def seed(self, rows: Rows, k: int, seed: int) -> NDArray[Any]:
         from kmosaic.cluster.seeding import greedy_kmeans_plus_plus
-        from kmosaic.engines import MemoryEngine, resolve_n_threads
+        from kmosaic.engines import make_engine, resolve_n_threads
 
-        engine = MemoryEngine(rows, None, resolve_n_threads(None))
+        engine = make_engine(rows, None, resolve_n_threads(None))
         chosen = greedy_kmeans_plus_plus(engine, k, np.random.RandomState(seed))
         return rows[chosen]
 

@@ -14,14 +14,14 @@ from sklearn import cluster
 from sklearn.datasets import load_digits, make_blobs
 
 from kmosaic import MiniBatchKMeans
-from kmosaic.engines import MemoryEngine, resolve_n_threads
+from kmosaic.engines import make_engine, resolve_n_threads
 from kmosaic.images import ReadOptions, load_dataset
 
 
 def inertia(rows: np.ndarray, centers: np.ndarray) -> float:
     """J of all rows at these centroids, whoever found them."""
     centers = np.ascontiguousarray(centers, dtype=np.float64)
-    engine = MemoryEngine(rows, None, resolve_n_threads(None))
+    engine = make_engine(rows, None, resolve_n_threads(None))
     return engine.inertia(engine.assign(centers).sums, centers)
 
 

@@ -60,9 +60,9 @@ def measure(library: str, shape: tuple[str, int, int, int, str]) -> dict[str, fl
     X = rows(kind, n, d, dtype)
     if library == "kmosaic":
         from kmosaic.cluster.seeding import greedy_kmeans_plus_plus
-        from kmosaic.engines import MemoryEngine
+        from kmosaic.engines import make_engine
 
-        engine = MemoryEngine(X, None, 2)
+        engine = make_engine(X, None, 2)
         wall, processor = time.perf_counter(), time.process_time()
         drawn = greedy_kmeans_plus_plus(engine, k, np.random.RandomState(0))
     else:

@@ -1,4 +1,6 @@
 // Seeds drawn and added: distances to the nearest of them are those of brute force.
+#include <optional>
+
 #include "assign/assigner.hpp"
 #include "core/hash_order.hpp"
 #include "input.hpp"
@@ -13,8 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Parallel parallel = fuzzing::threads(in);
     const Rows rows = c.rows();
     Assigner assigner(rows);
-    std::optional<CodedRows> coded;
-    if (in.below(2)) coded = assigner.code_for_seeds(8, parallel);
+    const bool with_codes = in.below(2) == 1;
+    const std::optional<CodedRows> coded = with_codes ? assigner.code_for_seeds(8, parallel) : std::nullopt;
     const HashOrder order = hash_order(rows, parallel);
     Seeder seeder(rows, order.rows.data(), coded ? &*coded : nullptr);
     std::vector<std::size_t> seeds;
