@@ -106,4 +106,4 @@ def test_a_model_of_a_scene(tmp_path: Path) -> None:
     Image.fromarray(gradient.astype(np.uint8)).save(tmp_path / "scene.png")
     result = segment(tmp_path / "scene.png", output=tmp_path / "map.tif", model=STORED / "scene.kmosaic")
 
-    assert result.sizes.tolist() == [64, 63, 65]
+    assert result.sizes.pixels.tolist() == [64, 63, 65]
