@@ -94,6 +94,7 @@ class LowDimWorker {
           moved_(n_rows + kInt16ListSpare),
           margins_(n_rows),
           undecided_(n_rows),
+          scratch_(lane_scratch(task.rows.n_features, task.float32.centroids().n_groups)),
           nearest_of_all_(task) {}
 
     std::size_t operator()(std::size_t first, std::size_t count) {
@@ -142,7 +143,7 @@ class LowDimWorker {
         const auto row = [&](std::size_t i) { return first + (list ? list[i] : i); };
         const std::size_t n_undecided = task_.table.low_dim->nearest[task_.rows.dtype](
             list ? gather(first, n, list) : task_.rows.row(first), n, task_.float32.centroids(), label,
-            undecided_.data(), task_.bounds ? margins_.data() : nullptr);
+            undecided_.data(), task_.bounds ? margins_.data() : nullptr, scratch_.data());
         for (std::size_t u = 0; u < n_undecided; ++u) {
             label[undecided_[u]] = nearest_of_all_(row(undecided_[u]));
             margins_[undecided_[u]] = 0;
@@ -184,6 +185,7 @@ class LowDimWorker {
     std::vector<MovedRow> moved_;           // the same from the int16 filter
     std::vector<float> margins_;
     std::vector<std::uint32_t> undecided_;
+    std::vector<float> scratch_;
     std::vector<std::uint8_t> gathered_;
     NearestOfAll nearest_of_all_;
 };

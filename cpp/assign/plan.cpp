@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
+#include <cstdlib>
 
 #include "assign/low_dim_assigner.hpp"
 #include "assign/low_dim_bounds.hpp"
@@ -102,9 +103,9 @@ std::string outside_words(double outside_share) {
 
 void choose_low_dim(Plan& plan, const Rows& rows, std::size_t n_clusters, bool repeated,
                     const Kernels& table) {
-    plan.small_labels = n_clusters <= kMaxSmallLabels;
+    plan.small_labels = n_clusters <= kMaxSmallLabels && rows.n_features <= kLowDimFeatures;
     plan.reason += number(rows.n_features) + " features are no more than " + number(kLowDimFeatures) + "; ";
-    if (rows.integer() && table.int16 && n_clusters <= kMaxInt16Clusters) {
+    if (rows.integer() && rows.n_features <= kLowDimFeatures && table.int16 && n_clusters <= kMaxInt16Clusters) {
         plan.path = Path::kLowDimInt16;
         plan.reason += "integers of at most " + number(kMaxInt16Clusters) + " clusters, int16 kernels of " +
                        table.name + ", which cost hardly more than bounds would";
@@ -162,7 +163,7 @@ Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_exp
     Plan plan;
     plan.reason = shape_of(rows) + ", " + number(n_clusters) + " clusters: ";
     const bool repeated = steps_expected > 1;
-    if (rows.n_features <= kLowDimFeatures)
+    if (rows.n_features <= kLowDimFeatures || (std::getenv("KM_F32") && rows.n_features <= kMaxByteFeatures))
         choose_low_dim(plan, rows, n_clusters, repeated, table);
     else if (rows.n_features > kMaxByteFeatures)
         choose_of_long_rows(plan, rows, n_clusters);

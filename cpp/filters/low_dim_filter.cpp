@@ -66,7 +66,9 @@ void LowDimFilter::set_coefficients(const Centers& centers) {
         largest_square = std::max(largest_square, square);
     }
     const auto n = static_cast<double>(d);
-    const double g = (n + 1) * kU32 / (1 - (n + 1) * kU32);
+    const double additions = std::min(n, static_cast<double>(kLaneChunk)) +
+                             std::ceil(n / static_cast<double>(kLaneChunk));
+    const double g = additions * kU32 / (1 - additions * kU32);
     // L5
     view_.row_factor = static_cast<float>((2 * g + 6 * kU32) * kSecondOrder);
     view_.constant = static_cast<float>((4 * g + 10 * kU32 + 4 * n * kU64) * largest_square * kSecondOrder +

@@ -260,6 +260,15 @@ struct ByteKernels {
 constexpr std::size_t kLowDimTile = 64;
 constexpr std::size_t kLowDimGroup = 4;
 constexpr std::size_t kMaxLowDimFeatures = 32;
+// Features of longer rows are scored in chunks, whose sums are added.
+constexpr std::size_t kLaneChunk = 128;
+
+// The floats that scoring rows of so many features against so many groups of centroids works in, besides.
+constexpr std::size_t lane_scratch(std::size_t n_features, std::size_t n_groups) {
+    if (n_features <= kMaxLowDimFeatures) return 0;
+    const std::size_t scores = n_features > kLaneChunk ? n_groups * kLowDimGroup : 0;
+    return kLowDimTile * (2 * kLaneChunk + scores);
+}
 
 // Centroids for rows of few features: see filters/low_dim_filter.hpp.
 struct LowDimCenters {
@@ -278,8 +287,10 @@ struct LowDimKernels {
     // the least are listed in `undecided` (capacity n_rows); returns how many. margins[i], unless null: every
     // other centroid, copies excepted, is at least margins[i] / scale farther from row i (L6); undefined for
     // undecided rows.
+    // `scratch`: lane_scratch floats.
     std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const LowDimCenters& centroids,
-                                    std::int32_t* labels, std::uint32_t* undecided, float* margins);
+                                    std::int32_t* labels, std::uint32_t* undecided, float* margins,
+                                    float* scratch);
 
     // Lists (capacity n + 1) the indices at which the two differ; returns how many.
     std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n,

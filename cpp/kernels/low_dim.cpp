@@ -28,15 +28,10 @@ struct Best {
     IntLanes label[kVectors];
 };
 
-// Scores of one group of centroids, for kPass rows.
-inline void score_group(const float* rows, const LowDimCenters& c, std::size_t group, Best& best) {
-    Lanes scores[kLowDimGroup][kVectors];
-    const float* coefficients = c.coefficients + group * c.n_features * kLowDimGroup;
-#pragma GCC unroll 4
-    for (std::size_t i = 0; i < kLowDimGroup; ++i)
-#pragma GCC unroll 4
-        for (std::size_t v = 0; v < kVectors; ++v) scores[i][v] = splat(c.norms[group * kLowDimGroup + i]);
-    for (std::size_t f = 0; f < c.n_features; ++f) {
+// Adds the products of some features of kPass rows and a group of centroids.
+inline void add_products(const float* rows, std::size_t n_features, const float* coefficients,
+                         Lanes (&scores)[kLowDimGroup][kVectors]) {
+    for (std::size_t f = 0; f < n_features; ++f) {
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < kVectors; ++v) {
             const Lanes x = load(rows + f * kLowDimTile + v * kLanes);
@@ -45,6 +40,9 @@ inline void score_group(const float* rows, const LowDimCenters& c, std::size_t g
                 scores[i][v] += x * splat(coefficients[f * kLowDimGroup + i]);
         }
     }
+}
+
+inline void take_best(const Lanes (&scores)[kLowDimGroup][kVectors], std::size_t group, Best& best) {
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
 #pragma GCC unroll 4
@@ -58,24 +56,38 @@ inline void score_group(const float* rows, const LowDimCenters& c, std::size_t g
     }
 }
 
-// Labels kPass rows, -1 for undecided ones, and computes the parts of their margins unless null. Returns
-// whether all are decided.
-bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels, float* margins) {
-    Best best;
+inline void start(Best& best) {
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
         best.score[v] = best.second[v] = splat(kInfinity);
         best.label[v] = splat(std::int32_t{0});
     }
-    for (std::size_t group = 0; group < c.n_groups; ++group) score_group(rows, c, group, best);
+}
+
+inline void start(const float* norms, Lanes (&scores)[kLowDimGroup][kVectors]) {
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < kLowDimGroup; ++i)
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < kVectors; ++v) scores[i][v] = splat(norms[i]);
+}
+
+inline Lanes sum_of_squares(const float* rows, std::size_t n_features) {
+    Lanes square{};
+    for (std::size_t f = 0; f < n_features; ++f) {
+        const Lanes x = load(rows + f * kLowDimTile);
+        square += x * x;
+    }
+    return square;
+}
+
+// Labels kPass rows, -1 for undecided ones, and computes the parts of their margins unless null. Returns
+// whether all are decided.
+inline bool decide(const Best& best, const Lanes (&squares)[kVectors], const LowDimCenters& c,
+                   std::int32_t* labels, float* margins) {
     bool all_decided = true;
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
-        Lanes square{};
-        for (std::size_t f = 0; f < c.n_features; ++f) {
-            const Lanes x = load(rows + f * kLowDimTile + v * kLanes);
-            square += x * x;
-        }
+        const Lanes square = squares[v];
         const Lanes slack = square * c.row_factor + c.constant;
         const Mask decided =
             both(below(best.score[v] + slack, best.second[v]), below(slack, splat(kMaxSlack)));
@@ -88,6 +100,20 @@ bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels,
         }
     }
     return all_decided;
+}
+
+bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels, float* margins) {
+    Best best;
+    start(best);
+    for (std::size_t group = 0; group < c.n_groups; ++group) {
+        Lanes scores[kLowDimGroup][kVectors];
+        start(c.norms + group * kLowDimGroup, scores);
+        add_products(rows, c.n_features, c.coefficients + group * c.n_features * kLowDimGroup, scores);
+        take_best(scores, group, best);
+    }
+    Lanes squares[kVectors];
+    for (std::size_t v = 0; v < kVectors; ++v) squares[v] = sum_of_squares(rows + v * kLanes, c.n_features);
+    return decide(best, squares, c, labels, margins);
 }
 
 // (second - best) / sqrt(2 (second + best)) of squared distances, from below (L6).
@@ -114,16 +140,101 @@ struct Output {
     float* margins;  // or null
 };
 
-template <class Reader>
-std::size_t label_rows(Reader& reader, std::size_t n_rows, const LowDimCenters& c, const Output& output) {
+// Rows of few features.
+template <class T>
+class TileLabeller {
+  public:
+    TileLabeller(const T* rows, const LowDimCenters& c, float*) : c_(c), reader_(rows, 0, c) {}
+
+    bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
+        return label_tile(reader_.lanes(first, count), c_, labels, parts);
+    }
+
+  private:
+    const LowDimCenters& c_;
+    TileReader<T> reader_;
+};
+
+// Longer rows: a chunk of features of all rows of a tile at a time.
+template <class T>
+class ChunkLabeller {
+  public:
+    ChunkLabeller(const T* rows, const LowDimCenters& c, float* scratch)
+        : c_(c), reader_(rows, c, scratch), scores_(scratch + 2 * kLowDimTile * kLaneChunk) {}
+
+    bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
+        if (c_.n_features <= kLaneChunk)
+            return label_tile(reader_.lanes(first, count, 0, c_.n_features), c_, labels, parts);
+        for (std::size_t i = 0; i < kLowDimTile; ++i) squares_[i] = 0;
+        for (std::size_t f = 0; f < c_.n_features;) {
+            const std::size_t width = chunk_at(f);
+            const float* lanes = reader_.lanes(first, count, f, width);
+            for (std::size_t r = 0; r < kLowDimTile; r += kPass) add_chunk(lanes + r, r, f, width);
+            f += width;
+        }
+        bool all_decided = true;
+        for (std::size_t r = 0; r < kLowDimTile; r += kPass)
+            all_decided = label_pass_of_scores(r, labels + r, parts ? parts + r : nullptr) && all_decided;
+        return all_decided;
+    }
+
+  private:
+    // All of a chunk, but the last two share what is left, so that none is too short to transpose.
+    [[nodiscard]] std::size_t chunk_at(std::size_t f) const {
+        const std::size_t left = c_.n_features - f;
+        return left <= kLaneChunk ? left : left < kLaneChunk + 4 ? left - 4 : kLaneChunk;
+    }
+
+    void add_chunk(const float* lanes, std::size_t r, std::size_t f, std::size_t width) {
+        for (std::size_t v = 0; v < kVectors; ++v) {
+            float* square = squares_ + r + v * kLanes;
+            store(square, load(square) + sum_of_squares(lanes + v * kLanes, width));
+        }
+        for (std::size_t group = 0; group < c_.n_groups; ++group) {
+            Lanes scores[kLowDimGroup][kVectors] = {};
+            add_products(lanes, width, c_.coefficients + (group * c_.n_features + f) * kLowDimGroup, scores);
+            for (std::size_t i = 0; i < kLowDimGroup; ++i) {
+                float* total = scores_ + (group * kLowDimGroup + i) * kLowDimTile + r;
+                for (std::size_t v = 0; v < kVectors; ++v) {
+                    const Lanes before =
+                        f ? load(total + v * kLanes) : splat(c_.norms[group * kLowDimGroup + i]);
+                    store(total + v * kLanes, before + scores[i][v]);
+                }
+            }
+        }
+    }
+
+    bool label_pass_of_scores(std::size_t r, std::int32_t* labels, float* margins) const {
+        Best best;
+        start(best);
+        for (std::size_t group = 0; group < c_.n_groups; ++group) {
+            Lanes scores[kLowDimGroup][kVectors];
+            for (std::size_t i = 0; i < kLowDimGroup; ++i)
+                for (std::size_t v = 0; v < kVectors; ++v)
+                    scores[i][v] =
+                        load(scores_ + (group * kLowDimGroup + i) * kLowDimTile + r + v * kLanes);
+            take_best(scores, group, best);
+        }
+        Lanes squares[kVectors];
+        for (std::size_t v = 0; v < kVectors; ++v) squares[v] = load(squares_ + r + v * kLanes);
+        return decide(best, squares, c_, labels, margins);
+    }
+
+    const LowDimCenters& c_;
+    ChunkReader<T> reader_;
+    float* scores_;  // [centroid][row of the tile]
+    alignas(64) float squares_[kLowDimTile];
+};
+
+template <class Labeller>
+std::size_t label_rows(Labeller label, std::size_t n_rows, const Output& output) {
     alignas(64) std::int32_t last_labels[kLowDimTile];
     alignas(64) float parts[2 * kLowDimTile];
     std::size_t n_undecided = 0;
     for (std::size_t first = 0; first < n_rows; first += kLowDimTile) {
         const std::size_t count = n_rows - first < kLowDimTile ? n_rows - first : kLowDimTile;
         std::int32_t* own = count == kLowDimTile ? output.labels + first : last_labels;
-        const bool all_decided =
-            label_tile(reader.lanes(first, count), c, own, output.margins ? parts : nullptr);
+        const bool all_decided = label(first, count, own, output.margins ? parts : nullptr);
         if (output.margins) finish_margins(parts, count, output.margins + first);
         for (std::size_t i = 0; own == last_labels && i < count; ++i) output.labels[first + i] = own[i];
         for (std::size_t i = 0; !all_decided && i < count; ++i)
@@ -134,10 +245,12 @@ std::size_t label_rows(Reader& reader, std::size_t n_rows, const LowDimCenters& 
 
 template <class T>
 std::size_t nearest(const void* data, std::size_t n_rows, const LowDimCenters& c, std::int32_t* labels,
-                    std::uint32_t* undecided, float* margins) {
+                    std::uint32_t* undecided, float* margins, float* scratch) {
     const T* rows = static_cast<const T*>(data);
-    TileReader<T> reader(rows, n_rows, c);
-    return label_rows(reader, n_rows, c, {labels, undecided, margins});
+    const Output output{labels, undecided, margins};
+    if (c.n_features <= kMaxLowDimFeatures)
+        return label_rows(TileLabeller<T>(rows, c, scratch), n_rows, output);
+    return label_rows(ChunkLabeller<T>(rows, c, scratch), n_rows, output);
 }
 
 // Compares whole chunks, since in most steps most labels are unchanged.

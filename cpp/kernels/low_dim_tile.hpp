@@ -118,4 +118,44 @@ class TileReader {
     alignas(64) float lanes_[kTileValues];
 };
 
+// Reads a chunk of features of a tile of longer rows: [feature][row].
+template <class T>
+class ChunkReader {
+  public:
+    ChunkReader(const T* rows, const LowDimCenters& c, float* scratch)
+        : data_(rows),
+          origin_(c.origin),
+          n_features_(c.n_features),
+          scale_(static_cast<Real>(c.scale)),
+          rows_(scratch),
+          lanes_(scratch + kLowDimTile * kLaneChunk) {}
+
+    // Features `feature` to `feature + width` of `count` rows from `first`; values beyond the rows are
+    // undefined. `width` is at least 4.
+    const float* lanes(std::size_t first, std::size_t count, std::size_t feature, std::size_t width) {
+        Real origin[kLaneChunk];
+        for (std::size_t f = 0; f < width; ++f) origin[f] = static_cast<Real>(origin_[feature + f]);
+        for (std::size_t r = 0; r < count; ++r) {
+            const T* x = data_ + (first + r) * n_features_ + feature;
+            float* out = rows_ + r * width;
+            for (std::size_t f = 0; f < width; ++f) {
+                const Real difference = static_cast<Real>(x[f]) - origin[f];
+                out[f] = static_cast<float>(std::is_integral_v<T> ? difference : difference * scale_);
+            }
+        }
+        transpose(rows_, width, lanes_);
+        return lanes_;
+    }
+
+  private:
+    using Real = std::conditional_t<sizeof(T) == 8, double, float>;
+
+    const T* data_;
+    const double* origin_;
+    std::size_t n_features_;
+    Real scale_;
+    float* rows_;
+    float* lanes_;
+};
+
 }  // namespace kmosaic::KMOSAIC_ISA
