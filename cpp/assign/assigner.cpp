@@ -65,6 +65,11 @@ std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Paral
         case Path::kLowDimFloat32: return low_dim_.assign(plan_, centers, labels, parallel, changes);
         case Path::kBoundedInt8: return bounded_->assign(centers, labels.wide(), parallel, changes);
         case Path::kOnePassInt8:
+            if (steps_expected_ > 1) {
+                if (const PcaCodes* made = codes(false, parallel))
+                    return assign_in_one_pass({table_, *quantized_, *made}, rows_, 0, centers, labels.wide(), parallel, changes);
+                break;
+            }
             if (const auto changed =
                     assign_in_one_pass(plan_, table_, rows_, centers, labels.wide(), parallel, changes))
                 return *changed;

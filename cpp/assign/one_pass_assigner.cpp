@@ -120,25 +120,33 @@ class OnePassWorker {
 
 }  // namespace
 
+std::size_t assign_in_one_pass(const CodedRows& coded, const Rows& rows, std::size_t begin,
+                               const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                               LabelChanges* changes) {
+    QuantizedCenters centroids(coded.quantized, coded.pca_codes, coded.table, centers.n_clusters, 1);
+    centroids.update(centers, parallel);
+    const Task task{begin, rows, centers, coded.quantized, coded.pca_codes, centroids, coded.table};
+    std::atomic<std::size_t> changed{0};
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&, worker = OnePassWorker(task, labels, changes)](
+                   std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
+    });
+    return changed;
+}
+
 std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, const Rows& rows,
                                               const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes) {
     const std::size_t n_chunk =
         rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinChunk);
-    std::atomic<std::size_t> changed{0};
+    std::size_t changed = 0;
     for (std::size_t begin = 0; begin < rows.n_rows; begin += n_chunk) {
         const Rows chunk = part_of(rows, begin, n_chunk);
         const QuantizedRows codes(chunk, table, parallel);
         const PcaCodes pca_codes(codes, table, parallel);
         if (begin == 0) record_error_share(plan, codes.error_share(pca_codes.norms()));
         if (plan.path != Path::kOnePassInt8) return std::nullopt;
-        QuantizedCenters centroids(codes, pca_codes, table, centers.n_clusters, 1);
-        centroids.update(centers, parallel);
-        const Task task{begin, chunk, centers, codes, pca_codes, centroids, table};
-        parallel_blocks(chunk.n_rows, kBlock, parallel, [&] {
-            return [&, worker = OnePassWorker(task, labels, changes)](
-                       std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
-        });
+        changed += assign_in_one_pass({table, codes, pca_codes}, chunk, begin, centers, labels, parallel, changes);
     }
     return changed;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "assign/plan.hpp"
+#include "filters/quantized_centers.hpp"
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
 #include "update/label_changes.hpp"
@@ -19,5 +20,9 @@ namespace kmosaic {
 std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, const Rows& rows,
                                               const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes);
+
+std::size_t assign_in_one_pass(const CodedRows& coded, const Rows& rows, std::size_t begin,
+                               const Centers& centers, std::int32_t* labels, const Parallel& parallel,
+                               LabelChanges* changes);
 
 }  // namespace kmosaic

@@ -167,6 +167,8 @@ Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_exp
         choose_low_dim(plan, rows, n_clusters, repeated, table);
     else if (rows.n_features > kMaxByteFeatures)
         choose_of_long_rows(plan, rows, n_clusters);
+    else if (repeated && std::getenv("KM_ONE"))
+        plan.path = Path::kOnePassInt8;
     else if (repeated)
         choose_bounded(plan, rows, n_clusters, pca_codes_made);
     else
