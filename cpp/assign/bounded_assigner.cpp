@@ -26,14 +26,14 @@ constexpr std::size_t kSettledShare = 128;
 
 }  // namespace
 
-// Adds the centroids' moves to the drifts.
+// Adds how far the centroids moved to the drifts.
 void BoundedAssigner::follow(const std::vector<double>& moved) {
     BoundState& s = state_;
     const CenterGroups& groups = s.centers.front().center_groups();
     choose_fast_centers(moved);
     std::vector<double> largest(groups.n_groups, 0.0);
     for (std::size_t j = 0; j < moved.size(); ++j) {
-        s.center_drift[j] = static_cast<float>(moved[j] * kUp32);
+        s.center_drift[j] = static_cast<float>(moved[j] * kUp32);  // L14
         s.center_drift_totals[j] += moved[j];
         if (s.fast_centers.any() && s.fast_centers.bit(static_cast<std::int32_t>(j))) continue;
         double& drift = largest[groups.group_of_lane(static_cast<std::size_t>(groups.lane_of[j]))];
@@ -47,7 +47,7 @@ void BoundedAssigner::follow(const std::vector<double>& moved) {
     if (farthest > static_cast<double>(s.unit) * kMaxUnits / 2) s.reset_groups();
 }
 
-// Selects the fastest-moving centroids, if they move much farther than the rest and groups hold several
+// Selects the fastest-moving centroids, if they move much farther than the others and groups hold several
 // centroids.
 void BoundedAssigner::choose_fast_centers(const std::vector<double>& moved) {
     const QuantizedCenters& centers = state_.centers.front();

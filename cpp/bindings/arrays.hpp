@@ -21,8 +21,8 @@ namespace kmosaic {
 
 namespace nb = nanobind;
 
-// An array as it is given: never a copy in another type or layout, which would be gone while its values are still read, or would
-// take what is written. Values lie where their type may lie.
+// An array that is never converted: a copy of another type or layout might be freed while its values are
+// still read, and results written to it would be lost. Its values are aligned to their type.
 template <class... Args>
 class Array : public nb::ndarray<Args..., nb::c_contig, nb::device::cpu> {
   public:

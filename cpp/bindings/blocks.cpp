@@ -104,8 +104,8 @@ Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& p
 
 }  // namespace
 
-void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& partial) {
-    partial
+void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& cluster_sums) {
+    cluster_sums
         .def("equal_sums", &ClusterSums::equal_sums, "other"_a,
              "Whether another has the same sums and counts.")
         .def_prop_ro("few", &ClusterSums::few,

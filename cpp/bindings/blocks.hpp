@@ -6,8 +6,7 @@
 
 namespace kmosaic {
 
-// What fits over blocks of rows need in addition: pickling of sums, spacings for rows of many blocks, random
-// rows.
-void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& partial);
+// For fits over blocks of rows: pickling of sums, spacings for the rows of many blocks, and random rows.
+void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
 
 }  // namespace kmosaic

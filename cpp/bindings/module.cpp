@@ -223,11 +223,11 @@ ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin,
     return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, spacings, weight_spacings};
 }
 
-void check_rows(const ClusterSums& partial, const Rows& rows) {
-    require(rows.n_features == partial.n_features(), "rows must have as many features as the ClusterSums");
-    require(partial.integer() == (rows.integer() && !rows.weights),
+void check_rows(const ClusterSums& sums, const Rows& rows) {
+    require(rows.n_features == sums.n_features(), "rows must have as many features as the ClusterSums");
+    require(sums.integer() == (rows.integer() && !rows.weights),
             "an integer ClusterSums takes unweighted integer rows, and no others");
-    require(partial.weighted() == (rows.weights != nullptr),
+    require(sums.weighted() == (rows.weights != nullptr),
             "a ClusterSums with spacings for weights takes weighted rows, and no others");
 }
 
@@ -269,7 +269,7 @@ void cluster_sums_move(ClusterSums& self, const AnyRows& array, const std::optio
     self.move(rows, row, clusters.first, clusters.second);
 }
 
-ClusterSums partial_emptied(const ClusterSums& self, std::size_t n_clusters) {
+ClusterSums cluster_sums_emptied(const ClusterSums& self, std::size_t n_clusters) {
     require_clusters(n_clusters);
     return self.emptied(n_clusters);
 }
@@ -280,7 +280,7 @@ Result<double, nb::ndim<1>> cluster_sums_counts(const ClusterSums& self) {
     return {out.data, {self.n_clusters()}, out.owner};
 }
 
-bool partial_outweighs(const ClusterSums& self, std::size_t cluster, double weight) {
+bool cluster_sums_outweighs(const ClusterSums& self, std::size_t cluster, double weight) {
     require(cluster < self.n_clusters(), "cluster out of range");
     return self.outweighs(cluster, weight);
 }
@@ -379,12 +379,12 @@ NB_MODULE(_core, m) {
         .def(
             "__init__",
             [](LabelChanges* self, const AnyRows& array, const std::optional<Weights>& weights,
-               const ClusterSums& partial) {
+               const ClusterSums& sums) {
                 const Rows rows = view(array, weights);
-                check_rows(partial, rows);
-                new (self) LabelChanges(rows, partial);
+                check_rows(sums, rows);
+                new (self) LabelChanges(rows, sums.sums());
             },
-            "rows"_a, "weights"_a.none(), "partial"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
+            "rows"_a, "weights"_a.none(), "sums"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
             nb::keep_alive<1, 4>());
     m.def(
         "assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
@@ -469,9 +469,9 @@ NB_MODULE(_core, m) {
             "labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
             nb::rv_policy::automatic, "Which seed that is (ties: the first); -1 before there is one.");
 
-    nb::class_<ClusterSums> partial(m, "ClusterSums",
-                                    "Sums of rows by cluster: what a block contributes to the update step.");
-    partial
+    nb::class_<ClusterSums> cluster_sums(
+        m, "ClusterSums", "Sums of rows by cluster: what a block contributes to the update step.");
+    cluster_sums
         .def(
             "__init__",
             [](ClusterSums* self, std::size_t n_clusters, const Values& origin,
@@ -480,7 +480,7 @@ NB_MODULE(_core, m) {
             },
             "n_clusters"_a, "origin"_a, "spacings"_a = std::vector<double>(),
             "weight_spacings"_a = std::vector<double>(),
-            "Of unweighted integer rows where there are no grids.")
+            "Of unweighted integer rows if there are no spacings.")
         .def("add", &cluster_sums_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
         .def("apply", &cluster_sums_apply, "changes"_a, "labels"_a.none(), "n_threads"_a,
@@ -489,7 +489,7 @@ NB_MODULE(_core, m) {
         .def("add_squares", &cluster_sums_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
         .def("merge", &ClusterSums::merge, "other"_a, "Add another ClusterSums of the same shape.")
-        .def("emptied", &partial_emptied, "n_clusters"_a,
+        .def("emptied", &cluster_sums_emptied, "n_clusters"_a,
              "A ClusterSums of the same rows in n_clusters clusters: their squares, and no sums yet.")
         .def("move", &cluster_sums_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
              "Take a row, or one of the equal rows it stands for, from clusters[0] and give it to "
@@ -499,7 +499,7 @@ NB_MODULE(_core, m) {
         .def_prop_ro("n_features", &ClusterSums::n_features, "How many features rows have.")
         .def_prop_ro("counts", &cluster_sums_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
-        .def("outweighs", &partial_outweighs, "cluster"_a, "weight"_a,
+        .def("outweighs", &cluster_sums_outweighs, "cluster"_a, "weight"_a,
              "Whether a cluster has more weight than this, one of its rows', decided without rounding.")
         .def("means", &cluster_sums_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
@@ -508,7 +508,7 @@ NB_MODULE(_core, m) {
              "inertia returns there.")
         .def("inertia", &cluster_sums_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
-    bind_blocks(m, partial);
+    bind_blocks(m, cluster_sums);
 }
 
 }  // namespace kmosaic

@@ -42,8 +42,8 @@ struct Centers {
     [[nodiscard]] const double* row(std::size_t j) const { return data + j * n_features; }
 };
 
-// What is nearest to a row means nothing where a centroid is no point. Rows are not looked at: one with such a value is equally far
-// from all centroids.
+// No centroid is nearest if one has values that are not finite. Rows are not checked: such a row is equally
+// far from all centroids.
 inline void check_finite(const Centers& centers) {
     const double* end = centers.data + centers.n_clusters * centers.n_features;
     if (!std::all_of(centers.data, end, [](double value) { return std::isfinite(value); }))

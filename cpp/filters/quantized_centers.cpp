@@ -125,7 +125,7 @@ const std::vector<double>& QuantizedCenters::update(const Centers& centers, cons
     largest_norm_ = 0;
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
-    largest_norm_ *= kUp64;
+    largest_norm_ *= kUp64;  // L12
     if (grouped)
         find_slack();
     else

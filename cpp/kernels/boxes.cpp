@@ -1,15 +1,15 @@
-// Which of a node's boxes or points candidates may be within reach of: entries are the lanes. Compiled with fused
-// multiply-add where there is one; the bound in seeding/box_tree.hpp holds with and without.
+// Finds the boxes or points of a node that candidates may be within reach of; the entries are the lanes.
+// Compiled with fused multiply-add where there is one; L23 holds with and without.
 #include "kernels/kernels.hpp"
 #include "kernels/lanes.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-// Candidates whose sums are under way together.
+// Candidates compared at a time, so that no sum waits for the one before.
 constexpr std::size_t kTogether = 4;
 
-// Less zeros, which compilers drop, and not `splat`, whose sum with them they compute.
+// Compilers drop the subtraction of zeros, but compute the addition in `splat`.
 inline Lanes broadcast(float x) {
     return x - Lanes{};
 }

@@ -53,7 +53,7 @@ void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int6
 }
 
 // Features is the number of features, or 0 for any: loops of known length over so few values are faster
-// (three bytes a row: 1.5 ns a move instead of 2.5).
+// (three bytes a row: 1.5 ns a row instead of 2.5).
 template <class T, std::size_t Features>
 void move_single_of(const void* rows, const MovedRow* moved, std::size_t n_moved, const SumTable& table) {
     const std::size_t n = Features > 0 ? Features : table.n_features;
@@ -87,7 +87,7 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
     }
 }
 
-// Many moves between few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
+// For many rows and few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
 // Width values a row. The values after a shorter row are added, too, and ignored.
 constexpr std::size_t kMaxClustersOfMany = 64;
 constexpr std::size_t kMaxWidth = 32;
@@ -248,17 +248,17 @@ bool values(const std::int64_t* sums, std::size_t n, const double* spacings, std
     return bits != 0;
 }
 
-// Where a sum or a mean is so small that its low half, or a rest, would vanish below float64's least bit.
+// The low half of a smaller sum, or the remainder of its division, may underflow (L20).
 constexpr double kSmallSum = 0x1p-800;
 
-// The mean of a small sum, in float64's nearest: q 2^-200 where that is a normal number, else the nearest multiple of
-// 2^-1074, which what q's high half rounds away decides where that half lies amid two of them.
+// The mean of a small sum: the quotient q times 2^-200 if that is a normal number, else the nearest multiple
+// of 2^-1074. If the high half of q lies midway between two of them, the low half decides.
 double small_mean(DoubleDouble sum, DoubleDouble count, double origin) {
     const DoubleDouble q = DoubleDouble{sum.high * 0x1p200, sum.low * 0x1p200} / count + origin * 0x1p200;
     if (std::fabs(q.high) >= 0x1p-822) return q.high * 0x1p-200;
     double whole = std::nearbyint(q.high * 0x1p874);
-    const double rest = q.high * 0x1p874 - whole;
-    if (std::fabs(rest) == 0.5 && (rest > 0 ? q.low > 0 : q.low < 0)) whole += 2 * rest;
+    const double fraction = q.high * 0x1p874 - whole;
+    if (std::fabs(fraction) == 0.5 && (fraction > 0 ? q.low > 0 : q.low < 0)) whole += 2 * fraction;
     return whole * 0x1p-1074;
 }
 
@@ -288,14 +288,14 @@ struct CostLanes {
     double magnitude[kCostLanes] = {};
 };
 
-// x (x count - 2 sum) for doubles x, sum and count: the roundings of the product and of the difference are
-// known.
+// x (x count - 2 sum) for doubles x, sum and count: the rounding errors of the product and of the difference
+// are known.
 inline DoubleDouble plain_term(double x, double sum, double count) {
     const DoubleDouble product = two_product(x, count);
     const DoubleDouble difference = two_sum(product.high, -2 * sum);
-    const DoubleDouble rest = fast_two_sum(difference.high, difference.low + product.low);
-    const DoubleDouble term = two_product(x, rest.high);
-    return {term.high, std::fma(x, rest.low, term.low)};
+    const DoubleDouble factor = fast_two_sum(difference.high, difference.low + product.low);
+    const DoubleDouble term = two_product(x, factor.high);
+    return {term.high, std::fma(x, factor.low, term.low)};
 }
 
 // A compensated sum (Ogita, Rump and Oishi 2005, "Accurate sum and dot product", Sum2), whose error L18

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/numerics.hpp"
 #include "kernels/dispatch.hpp"
 #include "seeding/kd_order.hpp"
 
@@ -12,19 +13,23 @@ namespace kmosaic {
 
 namespace {
 
-constexpr float kNoReach = -0x1p60F;
-constexpr int kLargestExponent = 40;
-constexpr int kMostScaleExponent = 1000;
-constexpr double kErrorShare = 0x1p-23;  // 2u
-constexpr double kLeastError = 0x1p-100;
-constexpr double kMore = 1 + 1e-9;
+// Scaled coordinates are below 2^41.
+constexpr int kMaxExponent = 40;
+constexpr int kMaxScaleExponent = 1000;
+// The parts of L23 that cover rounding and underflow.
+constexpr double kErrorShare = 2 * kU32;
+constexpr double kMinError = 0x1p-100;
 constexpr double kUnderflowDistance = 0x1p-520;
-constexpr double kLeastReach = 0x1p-40;
+constexpr double kMinReach = 0x1p-40;
+// The reach of a row that no candidate can be nearer to.
+constexpr float kNoReach = -0x1p60F;
+
 constexpr std::size_t kOriginRows = 1024;
 constexpr std::size_t kBlock = 512;
-// Nodes of level 1 that a thread takes together; fewer are not worth waking one.
+// Nodes of level 1 in a task: fewer are not worth waking a thread.
 constexpr std::size_t kTask = 16;
 
+// A float32 that is not below a positive value (L2).
 float rounded_up(double x) {
     return static_cast<float>(x * (1 + 0x1p-23));
 }
@@ -35,7 +40,7 @@ std::size_t n_nodes(std::size_t n_entries) {
 
 }  // namespace
 
-// One set of candidates on its way through the tree.
+// The candidates of one search.
 struct BoxTree::Search {
     [[nodiscard]] BoxCandidates candidates(std::uint32_t chosen) const {
         return {values.data(), slacks.data(), chosen};
@@ -43,24 +48,24 @@ struct BoxTree::Search {
 
     std::vector<float> values;  // [candidate][feature], in units of the tree
     std::vector<float> slacks;
-    std::vector<double> wide;  // as they are
+    std::vector<double> wide;  // in float64, as they are
 };
 
 bool BoxTree::possible(const Rows& rows) {
-    return rows.n_features <= kMostTreeFeatures && rows.n_rows < std::numeric_limits<std::uint32_t>::max();
+    return rows.n_features <= kMaxTreeFeatures && rows.n_rows < std::numeric_limits<std::uint32_t>::max();
 }
 
 BoxTree::BoxTree(const Rows& rows, const NearestSeeds& nearest, const Parallel& parallel)
     : rows_(rows),
       table_(kernels()),
       nearest_(nearest),
-      margin_((1 + 0x1p-20) / std::sqrt(1 - static_cast<double>(rows.n_features + 4) * 0x1p-24)) {
+      margin_((1 + 0x1p-20) / std::sqrt(1 - static_cast<double>(rows.n_features + 4) * kU32)) {
     place_origin();
     place_rows(parallel);
     add_levels(parallel);
 }
 
-// A mean of some of the rows, and a scale by the value farthest from it.
+// The origin is the mean of some of the rows, and the scale follows from the value farthest from it.
 void BoxTree::place_origin() {
     const std::size_t d = rows_.n_features;
     const auto widen = table_.exact->widen[rows_.dtype];
@@ -76,11 +81,10 @@ void BoxTree::place_origin() {
         widen(rows_.row(i), d, wide.data());
         for (std::size_t f = 0; f < d; ++f) largest = std::max(largest, std::fabs(wide[f] - origin_[f]));
     }
-    if (largest > 0)
-        scale_ = std::ldexp(1, std::min(kLargestExponent - std::ilogb(largest), kMostScaleExponent));
+    if (largest > 0) scale_ = std::ldexp(1, std::min(kMaxExponent - std::ilogb(largest), kMaxScaleExponent));
 }
 
-// The row in units of the tree; returns e_x.
+// Writes the row in units of the tree, and as it is; returns e_x.
 float BoxTree::convert(std::size_t row, float* out, double* wide) const {
     table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, wide);
     double square = 0;
@@ -88,14 +92,14 @@ float BoxTree::convert(std::size_t row, float* out, double* wide) const {
         out[f] = static_cast<float>((wide[f] - origin_[f]) * scale_);
         square += static_cast<double>(out[f]) * static_cast<double>(out[f]);
     }
-    return rounded_up(kErrorShare * std::sqrt(square) + kLeastError);
+    return rounded_up(kErrorShare * std::sqrt(square) + kMinError);
 }
 
 float BoxTree::reach(std::size_t position) const {
     const double nearest = nearest_.squares[row_at_[position]];
     if (!(nearest > 0)) return kNoReach;
-    const double distance = scale_ * (std::sqrt(nearest) * kMore + kUnderflowDistance);
-    return rounded_up((distance + static_cast<double>(errors_[position]) + kLeastReach) * margin_);
+    const double distance = scale_ * (std::sqrt(nearest) * kUp64 + kUnderflowDistance);
+    return rounded_up((distance + static_cast<double>(errors_[position]) + kMinReach) * margin_);
 }
 
 void BoxTree::place_rows(const Parallel& parallel) {
@@ -120,8 +124,7 @@ void BoxTree::place_rows(const Parallel& parallel) {
         return [&](std::size_t block) {
             const std::size_t end = std::min((block + 1) * kBlock, levels_[0].n_nodes) * kBoxFanOut;
             for (std::size_t p = block * kBlock * kBoxFanOut; p < end; ++p) {
-                const std::size_t row =
-                    row_at_[std::min(p, n - 1)];  // the last again where there are no more
+                const std::size_t row = row_at_[std::min(p, n - 1)];  // spare lanes repeat the last row
                 float* node = levels_[0].entries.data() + p / kBoxFanOut * d * kBoxFanOut + p % kBoxFanOut;
                 for (std::size_t f = 0; f < d; ++f) node[f * kBoxFanOut] = values[row * d + f];
                 if (p >= n) continue;
@@ -152,7 +155,7 @@ void BoxTree::add_level(const Parallel& parallel) {
     levels_.push_back(std::move(level));
 }
 
-// Fill a node with the boxes of its entries, which are nodes of the last level.
+// Fills a node with the boxes of its entries, which are nodes of the last level.
 void BoxTree::bound(Level& level, std::size_t node) const {
     const std::size_t d = rows_.n_features;
     const Level& below = levels_.back();
@@ -196,7 +199,7 @@ BoxTree::Search BoxTree::start(const std::vector<std::size_t>& candidates) const
     return search;
 }
 
-// The nodes below that the visit's candidates may reach into.
+// Appends the entries of the visited node that its candidates may be within reach of.
 void BoxTree::children(const Search& search, std::size_t level, const Visit& visit,
                        std::vector<Visit>& out) const {
     const std::size_t d = rows_.n_features;
@@ -208,7 +211,7 @@ void BoxTree::children(const Search& search, std::size_t level, const Visit& vis
         if (near[l]) out.push_back({visit.node * static_cast<std::uint32_t>(kBoxFanOut) + l, near[l]});
 }
 
-// One thread's part of a search: nodes of level 1 and their rows.
+// Searches nodes of level 1 and their rows, for one thread.
 class BoxTree::Worker {
   public:
     Worker(const BoxTree& tree, const Search& search)

@@ -1,7 +1,8 @@
-// Which rows a few candidate seeds would come nearer to than the row's nearest seed, and by how much.
+// Finds the rows that a few candidate seeds are nearer to than the row's nearest seed.
 //
-// Most pairs of a row and a candidate are ruled out by a bound; the rest are measured by ExactKernels::squared_distance
-// in float64, whatever ruled the others out. So neither bounds, instruction set nor dtype change what is found.
+// Bounds rule out most pairs of a row and a candidate (L22 in docs/developer/proof.md). The others are
+// measured by ExactKernels::squared_distance in float64, so that the result depends neither on bounds nor on
+// instruction set or dtype.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +16,10 @@
 
 namespace kmosaic {
 
-// Candidates measured together: those a panel holds.
+// Candidates compared at a time: as many as a panel holds.
 constexpr std::size_t kMaxCandidates = kPanelWidth;
 
-// What is known of each row: its squared distance to its nearest seed, and which seed that is (ties: the first).
+// Each row's squared distance to its nearest seed, and the number of that seed (ties: the first).
 struct NearestSeeds {
     explicit NearestSeeds(std::size_t n_rows)
         : squares(n_rows, std::numeric_limits<double>::infinity()), seeds(n_rows, -1) {}
@@ -27,7 +28,7 @@ struct NearestSeeds {
     std::vector<std::int32_t> seeds;
 };
 
-// A pair whose squared distance is below the row's nearest.
+// A pair whose squared distance is less than that of the row's nearest seed.
 struct CloserPair {
     double square;
     std::uint32_t row;  // within the block of rows
@@ -40,21 +41,21 @@ class CandidatePairs {
     class Finder {
       public:
         virtual ~Finder() = default;
-        // Appends the pairs of rows first .. first + count - 1 and those candidates whose bit is set; by row.
+        // Appends the pairs of rows first .. first + count - 1 and of candidates whose bit is set, ordered by
+        // row.
         virtual void find(std::size_t first, std::size_t count, std::uint32_t candidates,
                           std::vector<CloserPair>& found) = 0;
     };
 
     virtual ~CandidatePairs() = default;
-    // The next rows to be tried, at most kMaxCandidates.
+    // Sets the candidates, at most kMaxCandidates row numbers.
     virtual void take(const std::vector<std::size_t>& candidates, const Parallel& parallel) = 0;
-    // The candidate taken at this place has become a seed.
+    // The candidate of this index has become a seed.
     virtual void accept(std::size_t candidate) = 0;
     [[nodiscard]] virtual std::unique_ptr<Finder> finder() const = 0;
 };
 
-// By certified scores of the rows' codes (quantized_centers.hpp) where there are any, and else, where they are null, by the
-// triangle inequality and tiles of distances.
+// FilteredPairs if there are codes, else (null) TiledPairs.
 std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const CodedRows* coded,
                                                 const NearestSeeds& nearest);
 

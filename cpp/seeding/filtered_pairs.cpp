@@ -4,14 +4,14 @@
 #include <bit>
 #include <cmath>
 
+#include "core/numerics.hpp"
+
 namespace kmosaic {
 
 namespace {
 
-// Rows to fetch ahead of the one in work.
+// Rows to prefetch ahead of the present one.
 constexpr std::size_t kAhead = 4;
-// Covers the rounding of squared distances and square roots.
-constexpr double kMore = 1 + 1e-9;
 constexpr std::size_t kBlock = 512;
 constexpr int kLargestInt8 = 127;
 
@@ -121,14 +121,13 @@ class FilteredFinder : public CandidatePairs::Finder {
             if (masks_[r]) unpruned_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r])});
     }
 
-    // What a candidate's score must not be above: |X - c|^2 <= nearest / scale^2, less |X - m|^2.
+    // An upper bound of the score of a candidate that is nearer to the row than its nearest seed (L22).
     [[nodiscard]] float limit_of(std::size_t row) const {
         const double error = static_cast<double>(all_.codes_.error(row));
-        const double norm =
-            std::max(static_cast<double>(all_.pca_codes_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
-        const double limit = all_.nearest_.squares[row] * all_.inverse_square_ * kMore - norm * norm +
+        const double norm = std::max(static_cast<double>(all_.pca_codes_.norm(row)) * kNormDown - error, 0.0);
+        const double limit = all_.nearest_.squares[row] * all_.inverse_square_ * kUp64 - norm * norm +
                              all_.panel_->coarse_slack(row);
-        return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));
+        return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));  // L2
     }
 
     // A bit for each candidate, given one for each lane.
@@ -145,7 +144,8 @@ class FilteredFinder : public CandidatePairs::Finder {
             __builtin_prefetch(line);
     }
 
-    // Lists the survivor's candidates, and the squared distances of their codes from the row's.
+    // Fills close_ with the candidates, and squares_ with the squared distances of their codes from the
+    // row's.
     void compare_codes(std::size_t row, std::uint32_t candidates) {
         n_close_ = 0;
         for (; candidates; candidates &= candidates - 1)
@@ -174,15 +174,15 @@ class FilteredFinder : public CandidatePairs::Finder {
                 found.push_back({static_cast<double>(squares_[i]), unpruned.row, close_[i]});
     }
 
-    // |X - Y| >= |v_X - v_Y| - |delta_X| - |delta_Y|: those candidates that this does not rule out.
+    // The candidates that |X - Y| >= |v_X - v_Y| - |delta_X| - |delta_Y| does not rule out (L22).
     [[nodiscard]] std::uint32_t close_codes(std::size_t row, std::uint32_t candidates) {
-        const double reach = std::sqrt(all_.nearest_.squares[row]) * all_.inverse_ * kMore +
+        const double reach = std::sqrt(all_.nearest_.squares[row]) * all_.inverse_ * kUp64 +
                              static_cast<double>(all_.codes_.error(row));
         compare_codes(row, candidates);
         std::uint32_t close = 0;
         for (std::size_t i = 0; i < n_close_; ++i) {
             const double limit =
-                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[close_[i]]))) * kMore;
+                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[close_[i]]))) * kUp64;
             if (!(static_cast<double>(squares_[i]) > limit * limit)) close |= 1U << close_[i];
         }
         return close;

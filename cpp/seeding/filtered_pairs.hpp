@@ -1,4 +1,5 @@
-// Candidate seeds as centroids of one panel: sketches rule out nearly all rows, codes nearly all of the rest.
+// Candidate pairs by quantised pruning: the candidates are the centroids of a panel. Coarse scores rule out
+// nearly all rows, distances of the rows' codes nearly all others.
 #pragma once
 
 #include "seeding/candidate_pairs.hpp"
@@ -27,7 +28,7 @@ class AlignedCodes {
 
 class FilteredPairs : public CandidatePairs {
   public:
-    // Codes must stay as long as this does.
+    // The codes must outlive this.
     FilteredPairs(const Rows& rows, const CodedRows& coded, const NearestSeeds& nearest);
 
     void take(const std::vector<std::size_t>& candidates, const Parallel& parallel) override;

@@ -7,10 +7,10 @@ namespace kmosaic {
 
 namespace {
 
-// Points whose spread decides where a part is split.
+// Points of a part that decide along which feature it is split.
 constexpr std::size_t kSample = 64;
-// Parts up to this are split by one thread to the end.
-constexpr std::size_t kLeastShared = 8192;
+// A part of at most so many points is split to the end by one thread.
+constexpr std::size_t kMaxUnshared = 8192;
 
 struct Part {
     std::size_t begin;
@@ -29,7 +29,7 @@ class Splitter {
 
     [[nodiscard]] bool divisible(const Part& part) const { return part.end - part.begin > fan_out_; }
 
-    // Splits the part at a whole number of the largest runs in it; returns where.
+    // Splits the part at a whole number of the largest runs in it; returns the position.
     std::size_t split(const Part& part) {
         const std::size_t n = part.end - part.begin;
         std::size_t run = fan_out_;
@@ -47,11 +47,11 @@ class Splitter {
         return part.begin + middle;
     }
 
-    void split_up(const Part& part) {
+    void split_to_end(const Part& part) {
         if (!divisible(part)) return;
         const std::size_t middle = split(part);
-        split_up({part.begin, middle});
-        split_up({middle, part.end});
+        split_to_end({part.begin, middle});
+        split_to_end({middle, part.end});
     }
 
   private:
@@ -89,12 +89,12 @@ std::vector<std::uint32_t> kd_order(const float* values, std::size_t n, std::siz
     std::vector<Part> parts{{0, n}};
     while (true) {
         const bool large = std::any_of(parts.begin(), parts.end(),
-                                       [](const Part& part) { return part.end - part.begin > kLeastShared; });
+                                       [](const Part& part) { return part.end - part.begin > kMaxUnshared; });
         std::vector<Part> halves(large ? 2 * parts.size() : 0);
         parallel_for(parts.size(), parallel, [&] {
             return
                 [&, splitter = Splitter(values, n_features, fan_out, order.data())](std::size_t p) mutable {
-                    if (!large) return splitter.split_up(parts[p]);
+                    if (!large) return splitter.split_to_end(parts[p]);
                     const Part part = parts[p];
                     const std::size_t middle = splitter.divisible(part) ? splitter.split(part) : part.end;
                     halves[2 * p] = {part.begin, middle};

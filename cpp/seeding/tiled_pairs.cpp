@@ -3,17 +3,19 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/numerics.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-// Below this, squares may have underflowed and no relative error bound holds.
+// Squares below this may have lost bits to underflow (L22).
 constexpr double kMinSquare = 1e-290;
-// Whole numbers of 16 bits: their squared distances are exact in float64 up to this many features.
+// Squared distances of rows of uint16 are exact in float64 up to this many features.
 constexpr std::size_t kMaxExactFeatures = std::size_t{1} << 21;
-// Of longer rows, tiles of eight would take many times the memory of a few rows: pairs are measured one by one.
+// Pairs of longer rows are measured one by one: tiles of eight would take many times the memory of a few
+// rows.
 constexpr std::size_t kMaxTiledFeatures = std::size_t{1} << 16;
 
 }  // namespace
@@ -41,7 +43,7 @@ void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel
             for (std::size_t c = 0; c < n_candidates_; ++c) {
                 const double square =
                     table_.exact->squared_distance(seeds_.data() + s * d, wide_.data() + c * d, d);
-                reaches_[s] = std::min(reaches_[s], square < kMinSquare ? 0 : square / 4 * (1 - 1e-9));
+                reaches_[s] = std::min(reaches_[s], square < kMinSquare ? 0 : square / 4 * kDown64);
             }
         };
     });
@@ -57,10 +59,10 @@ class TiledFinder : public CandidatePairs::Finder {
     explicit TiledFinder(const TiledPairs& all)
         : all_(all),
           d_(all.rows_.n_features),
-          // Few rows at a time where they are long, so that they stay in cache while the panels pass.
+          // Few long rows at a time, so that they stay in cache for all panels.
           n_step_(d_ > kMaxTiledFeatures ? 1 : std::clamp<std::size_t>(16384 / d_ / 8 * 8, 8, 512)),
           exact_(all.rows_.integer() && d_ <= kMaxExactFeatures),
-          shrink_(1 - 4 * static_cast<double>(d_ + 16) * 0x1p-53),
+          shrink_(1 - 4 * static_cast<double>(d_ + 16) * kU64),
           wide_(n_step_ * d_),
           tile_(n_step_ * kExactPanelWidth) {}
 
@@ -92,7 +94,7 @@ class TiledFinder : public CandidatePairs::Finder {
         std::size_t candidate;  // of lane 0
     };
 
-    // The rows that the triangle inequality leaves.
+    // Fills rows_ with the rows that the triangle inequality does not rule out.
     void list_rows(std::size_t first, std::size_t count) {
         rows_.resize(count);
         std::size_t n = 0;
@@ -115,7 +117,7 @@ class TiledFinder : public CandidatePairs::Finder {
         for (std::size_t i = 0; i < n; ++i) widen(all.row(first + rows[i]), d_, wide_.data() + i * d_);
     }
 
-    // Of one row, without tiles.
+    // Measures one row's pairs without tiles.
     void measure(const Place& place, std::uint32_t candidates, std::vector<CloserPair>& found) const {
         const double nearest = all_.nearest_.squares[place.first + place.row];
         for (std::uint32_t near = candidates; near; near &= near - 1) {
@@ -148,8 +150,8 @@ class TiledFinder : public CandidatePairs::Finder {
     const TiledPairs& all_;
     std::size_t d_;
     std::size_t n_step_;
-    bool exact_;     // tiles are the squared distances themselves
-    double shrink_;  // what a tile's rounding may have added
+    bool exact_;     // whether tiles are exact squared distances
+    double shrink_;  // covers the rounding of tiles (L22)
     std::vector<std::uint32_t> rows_;
     std::vector<double> wide_;
     std::vector<double> tile_;

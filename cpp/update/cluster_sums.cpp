@@ -13,16 +13,16 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task sums the squares of: a constant, since real sums are added task by task.
+// Rows of a task that sums squares. A constant, since sums of real squares are added task by task and round.
 constexpr std::size_t kSquaresBlock = 4096;
-// Up to here 64 bits hold a block's sum of squares, of 32 bits each.
+// Up to so many features 64 bits hold the sum of a block's squares, of 32 bits each.
 constexpr std::size_t kMaxBlockFeatures = std::size_t{1} << 20;
 static_assert(kSquaresBlock * kMaxBlockFeatures <= std::size_t{1} << 32);
 
-// Clusters whose sums take less than a thread costs are one task.
+// Values of a task's clusters: fewer are not worth another thread.
 constexpr std::size_t kValuesWorthTask = 4096;
 
-// Features of rows whose squares are added side by side: fewer leave vectors empty and wait for each other.
+// Values whose squares are added side by side: several short rows fill the registers.
 constexpr std::size_t kSquaresWidth = 32;
 
 void accumulate(double* high_low, DoubleDouble value) {
@@ -31,13 +31,14 @@ void accumulate(double* high_low, DoubleDouble value) {
     high_low[1] = sum.low;
 }
 
-// value times weight, which is a whole number of 32 bits: exactly.
+// value times weight, a whole number of 32 bits, exactly.
 DoubleDouble times(std::uint64_t value, double weight) {
     return two_product(static_cast<double>(value >> 32) * 0x1p32, weight) +
            two_product(static_cast<double>(value & UINT32_MAX), weight);
 }
 
-// Merged rows have no more bytes; and 64 bits hold a block's sum, however often each counts.
+// Merged rows have at most so many bytes, for which 64 bits hold a block's sum, however often each row
+// counts.
 constexpr std::size_t kMaxCountedBytes = 4;
 static_assert(kMaxCountedBytes * 255 * 255 * kSquaresBlock <= std::size_t{1} << 32);
 
@@ -52,8 +53,7 @@ std::uint64_t sum_of_counted_squares(const std::uint8_t* rows, std::size_t n_fea
     return total;
 }
 
-// The sums are integers below 2^104, which double-double adds without rounding: an addition is within 3 2^-106 of its
-// result, and what it returns is a sum of integers.
+// Integers below 2^104 are added in double-double without rounding (L20).
 DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::size_t last) {
     if (rows.counts && rows.dtype == kUint8 && rows.n_features <= kMaxCountedBytes)
         return times(sum_of_counted_squares(static_cast<const std::uint8_t*>(rows.row(first)),
@@ -68,7 +68,7 @@ DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::si
     return total;
 }
 
-// One thread's sums of squares, feature by feature. Narrow rows are added several at a time, as one wide row.
+// One thread's sums of squares, feature by feature. Several short rows are added as one long row.
 class SquareSums {
   public:
     SquareSums(const Rows& rows, const std::vector<double>& origin)
@@ -121,7 +121,7 @@ ClusterSums::ClusterSums(const ClusterSumsState& state)
                       : ClusterSums(state.n_clusters, state.origin, state.spacings, state.weight_spacings)) {
     const bool whole = state.squares.size() == 2 && (state.integer || !state.spacings.empty()) &&
                        sums_.set(state.sums, state.counts);
-    if (!whole) throw std::invalid_argument("the state of a Partial has arrays of wrong sizes");
+    if (!whole) throw std::invalid_argument("the state of a ClusterSums has arrays of wrong sizes");
     std::copy_n(state.squares.begin(), 2, squares_);
     n_rows_ = state.n_rows;
 }
@@ -172,19 +172,18 @@ void ClusterSums::merge(const ClusterSums& other) {
     if (other.n_clusters_ != n_clusters_ || other.origin_ != origin_ || other.integer_ != integer_ ||
         other.sums_.spacings() != sums_.spacings() ||
         other.sums_.weight_spacings() != sums_.weight_spacings())
-        throw std::invalid_argument("Partials of unlike shape, type, origin or grids do not add up");
+        throw std::invalid_argument("sums of different shape, type, origin or spacings cannot be merged");
     sums_.merge(other.sums_);
     accumulate(squares_, {other.squares_[0], other.squares_[1]});
     n_rows_ += other.n_rows_;
 }
 
 ClusterSums ClusterSums::emptied(std::size_t n_clusters) const {
-    ClusterSums partial = integer_
-                              ? ClusterSums(n_clusters, n_features())
-                              : ClusterSums(n_clusters, origin_, sums_.spacings(), sums_.weight_spacings());
-    std::copy_n(squares_, 2, partial.squares_);
-    partial.n_rows_ = n_rows_;
-    return partial;
+    ClusterSums sums = integer_ ? ClusterSums(n_clusters, n_features())
+                                : ClusterSums(n_clusters, origin_, sums_.spacings(), sums_.weight_spacings());
+    std::copy_n(squares_, 2, sums.squares_);
+    sums.n_rows_ = n_rows_;
+    return sums;
 }
 
 void ClusterSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
@@ -195,26 +194,26 @@ void ClusterSums::clear() {
     sums_.clear();
 }
 
-// Hands out clusters' sums in double-double; what it gave before is overwritten.
+// Reads the sums of one cluster after the other in double-double; each call overwrites what the last one
+// returned.
 class ClusterSums::SumsReader {
   public:
-    explicit SumsReader(const ClusterSums& partial)
-        : all_(partial),
-          at_zero_(
-              std::all_of(partial.origin_.begin(), partial.origin_.end(), [](double o) { return o == 0; })),
-          high_(partial.n_features()),
-          low_(partial.n_features()) {}
+    explicit SumsReader(const ClusterSums& all)
+        : all_(all),
+          at_zero_(std::all_of(all.origin_.begin(), all.origin_.end(), [](double o) { return o == 0; })),
+          high_(all.n_features()),
+          low_(all.n_features()) {}
 
     ClusterSumView operator()(std::size_t cluster) {
         const bool low = all_.sums_.values(cluster, high_.data(), low_.data());
-        const auto [count, rest] = all_.sums_.count(cluster);
-        const bool plain = at_zero_ && !low && rest == 0;
-        return {high_.size(), all_.origin_.data(), high_.data(), low_.data(), {count, rest}, plain};
+        const auto [count, low_count] = all_.sums_.count(cluster);
+        const bool plain = at_zero_ && !low && low_count == 0;
+        return {high_.size(), all_.origin_.data(), high_.data(), low_.data(), {count, low_count}, plain};
     }
 
   private:
     const ClusterSums& all_;
-    bool at_zero_;  // the origin is
+    bool at_zero_;  // whether the origin is
     std::vector<double> high_, low_;
 };
 
@@ -255,8 +254,9 @@ Inertia ClusterSums::inertia_within(const Centers& centers, const Parallel& para
     return inertia_of(costs);
 }
 
-// A bound of what products below float64's least number may have lost: a few times 2^-1074 a product, weighted.
-double ClusterSums::vanished() const {
+// A bound of what products below the normal numbers have lost: a few times 2^-1074 each, times the weight
+// (L18).
+double ClusterSums::underflow_error() const {
     double terms = static_cast<double>(n_rows_ + n_clusters_);
     for (std::size_t j = 0; j < n_clusters_; ++j) terms += count(j);
     return 8 * static_cast<double>(n_features()) * terms * 0x1p-1074;
@@ -269,12 +269,12 @@ Inertia ClusterSums::inertia_of(const std::vector<ClusterCost>& costs) const {
         total = total + DoubleDouble{cost.high, cost.low};
         magnitude += cost.magnitude;
     }
-    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53; within clusters, see kernels.hpp.
+    // L18
     const std::size_t more_slices = std::max<std::size_t>(sums_.spacings().size(), 3) - 3;
     const std::size_t additions = n_features() + n_clusters_ + 8 + more_slices + (integer_ ? 0 : n_rows_);
     const std::size_t steps = std::min((n_features() + kCostLanes - 1) / kCostLanes, kCostSteps);
     double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
-    if (!integer_) error += vanished();
+    if (!integer_) error += underflow_error();
     return {total.high <= error ? 0.0 : total.high, error};
 }
 

@@ -16,12 +16,12 @@ namespace {
 // 64 KB of sums: a table that stays in a core's L2 cache beside the rows.
 constexpr std::size_t kSmallTable = 8192;
 
-// Rows a task of a small table sums.
+// Rows that a task adds to a small table.
 constexpr std::size_t kBlock = 4096;
 
-// Rows sorted by cluster at a time, a slab: enough that a cluster's make it worth to write its sum back; otherwise 8 MB,
-// since rows read in any order from more memory miss the processor's page tables (MNIST, k = 256: a sixth of the time);
-// and what sorting them takes, all threads together, is 2 MB.
+// Rows are sorted by cluster one slab at a time. A slab holds enough rows of each cluster to be worth writing
+// the cluster's sum back, and at least 8 MB: rows read in any order from more memory miss the translation
+// buffers (MNIST, k = 256: a sixth of the time). Sorting takes 2 MB, all threads together.
 constexpr std::size_t kRowsOfCluster = 16;
 constexpr std::size_t kSlabBytes = std::size_t{1} << 23;
 constexpr std::size_t kSortedRows = std::size_t{1} << 18;
@@ -95,7 +95,7 @@ void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const Su
         kernel.move_reals[rows.dtype - kFloat32](rows.data, slices(), moved.data(), moved.size(), table);
 }
 
-// One thread's sums of groups of rows, added to those of all once a group is done.
+// Sums one group of rows after the other, for one thread, and adds each to the cluster's sum.
 class ExactSums::GroupAdder {
   public:
     GroupAdder(ExactSums& sums, const Rows& rows, std::array<std::mutex, 64>& locks)
@@ -103,16 +103,16 @@ class ExactSums::GroupAdder {
 
     void operator()(const RowGroup& group) {
         const SumKernels& kernel = *kernels().sums;
-        const bool narrow = sums_.integer_ && !rows_.counts;
+        const bool in_32_bits = sums_.integer_ && !rows_.counts;
         const std::size_t count_size = sums_.count_size();
         count_.assign(count_size, 0);
-        narrow ? sum_low_dim(group) : sum_wide(group);
+        in_32_bits ? sum_in_32_bits(group) : sum_in_64_bits(group);
         if (!sums_.weighted())
             for (const std::size_t row : group.rows) count_[0] += rows_.count(row);
         const std::lock_guard lock(locks_[group.cluster % locks_.size()]);
         std::int64_t* totals = sums_.sums_.data() + group.cluster * sums_.row_size();
-        if (narrow)
-            kernel.add_sums(low_dim_.data(), low_dim_.size(), group.leaves, totals);
+        if (in_32_bits)
+            kernel.add_sums(narrow_.data(), narrow_.size(), group.leaves, totals);
         else
             kernel.add_totals(wide_.data(), wide_.size(), group.leaves, totals);
         kernel.add_totals(count_.data(), count_size, group.leaves,
@@ -125,15 +125,15 @@ class ExactSums::GroupAdder {
         for (const std::size_t row : group.rows) found_.push_back(rows_.row(row));
     }
 
-    void sum_low_dim(const RowGroup& group) {
+    void sum_in_32_bits(const RowGroup& group) {
         static_assert(kMaxRowsInGroup * 65535 < std::size_t{1} << 32);
         find_rows(group);
-        low_dim_.assign(sums_.row_size(), 0);
-        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), low_dim_.size(),
-                                                      low_dim_.data());
+        narrow_.assign(sums_.row_size(), 0);
+        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), narrow_.size(),
+                                                      narrow_.data());
     }
 
-    void sum_wide(const RowGroup& group) {
+    void sum_in_64_bits(const RowGroup& group) {
         const SumKernels& kernel = *kernels().sums;
         find_rows(group);
         wide_.assign(sums_.row_size(), 0);
@@ -153,7 +153,7 @@ class ExactSums::GroupAdder {
     const Rows& rows_;
     std::array<std::mutex, 64>& locks_;
     std::vector<const void*> found_;
-    std::vector<std::uint32_t> low_dim_;
+    std::vector<std::uint32_t> narrow_;
     std::vector<std::int64_t> wide_;
     std::vector<std::int64_t> count_;
 };
@@ -250,11 +250,11 @@ bool ExactSums::outweighs(std::size_t cluster, double weight) const {
     const double less = -weight;
     const void* row = &less;
     const auto at = counts_.begin() + static_cast<std::ptrdiff_t>(cluster * count_size());
-    std::vector<std::int64_t> rest(at, at + static_cast<std::ptrdiff_t>(count_size()));
+    std::vector<std::int64_t> remainder(at, at + static_cast<std::ptrdiff_t>(count_size()));
     const Slices of_weights{&kZero, weight_spacings_.data(), weight_spacings_.size()};
-    kernels().sums->add_real_rows[kFloat64 - kFloat32](&row, 1, 1, of_weights, rest.data());
+    kernels().sums->add_real_rows[kFloat64 - kFloat32](&row, 1, 1, of_weights, remainder.data());
     double high = 0, low = 0;
-    kernels().sums->values(rest.data(), 1, weight_spacings_.data(), rest.size(), &high, &low);
+    kernels().sums->values(remainder.data(), 1, weight_spacings_.data(), remainder.size(), &high, &low);
     return high > 0;
 }
 

@@ -2,20 +2,20 @@
 
 #include <algorithm>
 
-#include "update/cluster_sums.hpp"
+#include "update/exact_sums.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-// Rows that wait until they are added to a table: a few KB.
+// Rows that wait until they are added to a table together: a few KB.
 constexpr std::size_t kWaiting = 256;
 
-// Rows listed before the limit is looked at.
+// Rows listed between two comparisons with the limit.
 constexpr std::size_t kListStep = 1024;
 
-// Taking a row from one cluster and giving it to another costs twice what summing it anew does. Listed and sorted, a
-// move takes 32 bytes: no more than an eighth of the data together.
+// Moving a row from one cluster to another costs twice what summing it anew does. A listed and sorted row
+// takes 32 bytes; all together may take an eighth of the data.
 std::size_t max_listed(const Rows& rows) {
     return std::min(rows.n_rows / 2, rows.n_rows * rows.row_bytes() / (8 * 32));
 }
@@ -28,9 +28,6 @@ LabelChanges::LabelChanges(const Rows& rows, const ExactSums& sums)
       sums_(sums),
       kind_(sums.small() ? kTable : kList),
       max_listed_(max_listed(rows)) {}
-
-LabelChanges::LabelChanges(const Rows& rows, const ClusterSums& partial)
-    : LabelChanges(rows, partial.sums()) {}
 
 bool LabelChanges::fit(const ExactSums& sums) const {
     return sums.size() == sums_.size() && sums.spacings() == sums_.spacings() &&
