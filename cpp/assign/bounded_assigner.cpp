@@ -1,7 +1,6 @@
 #include "assign/bounded_assigner.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <numeric>
 
 #include "assign/bounded_worker.hpp"
@@ -98,11 +97,9 @@ void BoundedAssigner::prepare(const Centers& centers, const Parallel& parallel) 
 
 std::size_t BoundedAssigner::step(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                                   LabelChanges* changes) {
-    std::atomic<std::size_t> changed{0};
-    parallel_blocks(state_.rows.n_rows, state_.n_calls > 1 ? kBlock : kFirstBlock, parallel, [&] {
-        return [&, worker = BoundedWorker(state_, centers, labels, changes ? &changes->open_log() : nullptr)](
-                   std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
-    });
+    const std::size_t changed =
+        count_in_blocks(state_.rows.n_rows, state_.n_calls > 1 ? kBlock : kFirstBlock, parallel,
+                        [&] { return BoundedWorker(state_, centers, labels, changes); });
     state_.settled = changed < state_.rows.n_rows / kSettledShare;
     return changed;
 }

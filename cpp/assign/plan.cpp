@@ -86,8 +86,7 @@ std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::
 }
 
 void choose_of_long_rows(Plan& plan, const Rows& rows, std::size_t n_clusters) {
-    const std::size_t n_panels = (n_clusters + kPanelWidth - 1) / kPanelWidth;
-    const std::size_t filter_bytes = n_panels * kPanelWidth * rows.n_features * sizeof(float);
+    const std::size_t filter_bytes = round_up(n_clusters, kPanelWidth) * rows.n_features * sizeof(float);
     plan.reason += "more features than the " + number(kMaxByteFeatures) + " of int8 products";
     if (filter_bytes <= rows.n_rows * rows.row_bytes()) return;
     plan.path = Path::kExact;

@@ -4,14 +4,10 @@
 #include <limits>
 #include <vector>
 
+#include "core/parallel.hpp"
 #include "core/rows.hpp"
 
 namespace kmosaic {
-
-// How many groups of `size` hold n.
-constexpr std::size_t ceil_div(std::size_t n, std::size_t size) {
-    return (n + size - 1) / size;
-}
 
 // Spare lanes of the last panel are infinitely far from every row.
 inline std::vector<double> exact_panels(const Centers& centers) {

@@ -34,12 +34,8 @@ Float32Filter::Float32Filter(const Centers& centers, Dtype dtype, Duplicates cop
 
 // The power of two that keeps real rows within the range of float32.
 void Float32Filter::set_scale(const Centers& centers) {
-    double largest = 0;
-    for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < n_features_; ++f)
-            largest = std::max(largest, std::fabs(centers.row(j)[f] - origin_[f]));
     int exponent = 0;
-    std::frexp(largest, &exponent);
+    std::frexp(largest_offset(centers, origin_), &exponent);
     scale_ = std::ldexp(1.0, std::clamp(-exponent, -1000, 1000));
 }
 

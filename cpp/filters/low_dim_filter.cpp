@@ -42,10 +42,7 @@ LowDimFilter::LowDimFilter(const Centers& centers, Dtype dtype)
 
 // The power of two that keeps real rows within the range of float32, in which float32 rows are scaled.
 void LowDimFilter::set_scale(const Centers& centers, Dtype dtype) {
-    double largest = 0;
-    for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < centers.n_features; ++f)
-            largest = std::max(largest, std::fabs(centers.row(j)[f] - origin_[f]));
+    const double largest = largest_offset(centers, origin_);
     if (!(largest > 0)) return;
     const int max_exponent = dtype == kFloat32 ? 120 : 1000;
     view_.scale = std::ldexp(1.0, std::clamp(-std::ilogb(largest), -max_exponent, max_exponent));

@@ -142,7 +142,7 @@ double eigenvalue_bound(std::vector<double> matrix) {
 // P' = the basis in int8, its Gram matrix, and tau.
 PcaProjection quantised(const Basis& basis, std::size_t width, int largest_code) {
     PcaProjection projection;
-    const std::size_t n_quads = quads(width);
+    const std::size_t n_quads = ceil_div(width, 4);
     const double largest = std::fabs(*std::max_element(
         basis.begin(), basis.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); }));
     if (!(largest > 0)) return projection;

@@ -63,8 +63,7 @@ class QuantizedCenters::Updater {
         : all_(all),
           centers_(centers),
           grouped_(grouped),
-          step_((kBlock + all.table_.float32->row_group - 1) / all.table_.float32->row_group *
-                all.table_.float32->row_group),
+          step_(round_up(kBlock, all.table_.float32->row_group)),
           center_(all.codes_.n_features()),
           rows_(all.pca_codes_.projected() ? step_ * center_.size() : 0),
           products_(step_ * kP) {}
@@ -98,9 +97,8 @@ class QuantizedCenters::Updater {
     // points = P' w
     void project() {
         const std::size_t d = center_.size();
-        const std::size_t group = all_.table_.float32->row_group;
-        all_.table_.float32->products(rows_.data(), (moved_.size() + group - 1) / group * group, d,
-                                      all_.pca_codes_.projection().float_panels.data(), kPcaPanels,
+        all_.table_.float32->products(rows_.data(), round_up(moved_.size(), all_.table_.float32->row_group),
+                                      d, all_.pca_codes_.projection().float_panels.data(), kPcaPanels,
                                       products_.data());
         for (std::size_t i = 0; i < moved_.size(); ++i)
             std::copy_n(products_.data() + i * kP, kP, all_.points_.data() + moved_[i] * kP);

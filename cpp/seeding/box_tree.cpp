@@ -34,10 +34,6 @@ float rounded_up(double x) {
     return static_cast<float>(x * (1 + 0x1p-23));
 }
 
-std::size_t n_nodes(std::size_t n_entries) {
-    return (n_entries + kBoxFanOut - 1) / kBoxFanOut;
-}
-
 }  // namespace
 
 // The candidates of one search.
@@ -51,6 +47,14 @@ struct BoxTree::Search {
     std::vector<double> wide;  // in float64, as they are
 };
 
+// A level of nodes without boxes; each entry has so many values.
+BoxTree::Level BoxTree::empty_level(std::size_t n_entries, std::size_t n_values) {
+    Level level{ceil_div(n_entries, kBoxFanOut), {}, {}};
+    level.entries.resize(level.n_nodes * n_values * kBoxFanOut);
+    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
+    return level;
+}
+
 bool BoxTree::possible(const Rows& rows) {
     return rows.n_features <= kMaxTreeFeatures && rows.n_rows < std::numeric_limits<std::uint32_t>::max();
 }
@@ -62,7 +66,8 @@ BoxTree::BoxTree(const Rows& rows, const NearestSeeds& nearest, const Parallel& 
       margin_((1 + 0x1p-20) / std::sqrt(1 - static_cast<double>(rows.n_features + 4) * kU32)) {
     place_origin();
     place_rows(parallel);
-    add_levels(parallel);
+    do add_level(parallel);
+    while (levels_.back().n_nodes > 1);
 }
 
 // The origin is the mean of some of the rows, and the scale follows from the value farthest from it.
@@ -84,12 +89,11 @@ void BoxTree::place_origin() {
     if (largest > 0) scale_ = std::ldexp(1, std::min(kMaxExponent - std::ilogb(largest), kMaxScaleExponent));
 }
 
-// Writes the row in units of the tree, and as it is; returns e_x.
-float BoxTree::convert(std::size_t row, float* out, double* wide) const {
-    table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, wide);
+// Writes a row in units of the tree; returns e_x.
+float BoxTree::convert(const double* row, float* out) const {
     double square = 0;
     for (std::size_t f = 0; f < rows_.n_features; ++f) {
-        out[f] = static_cast<float>((wide[f] - origin_[f]) * scale_);
+        out[f] = static_cast<float>((row[f] - origin_[f]) * scale_);
         square += static_cast<double>(out[f]) * static_cast<double>(out[f]);
     }
     return rounded_up(kErrorShare * std::sqrt(square) + kMinError);
@@ -107,23 +111,21 @@ void BoxTree::place_rows(const Parallel& parallel) {
     const std::size_t n = rows_.n_rows;
     std::vector<float> values(n * d);
     std::vector<float> errors(n);
-    parallel_for((n + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, wide = std::vector<double>(d)](std::size_t block) mutable {
-            for (std::size_t i = block * kBlock; i < std::min((block + 1) * kBlock, n); ++i)
-                errors[i] = convert(i, values.data() + i * d, wide.data());
+    parallel_blocks(n, kBlock, parallel, [&] {
+        return [&, wide = std::vector<double>(d)](std::size_t first, std::size_t count) mutable {
+            for (std::size_t i = first; i < first + count; ++i) {
+                table_.exact->widen[rows_.dtype](rows_.row(i), d, wide.data());
+                errors[i] = convert(wide.data(), values.data() + i * d);
+            }
         };
     });
-    row_at_ = kd_order(values.data(), n, d, kBoxFanOut, parallel);
+    row_at_ = kd_order(values.data(), n, d, parallel);
     position_.resize(n);
     errors_.resize(n);
-    Level level{n_nodes(n), {}, {}};
-    level.entries.resize(level.n_nodes * d * kBoxFanOut);
-    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
-    levels_.push_back(std::move(level));
-    parallel_for((levels_[0].n_nodes + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t end = std::min((block + 1) * kBlock, levels_[0].n_nodes) * kBoxFanOut;
-            for (std::size_t p = block * kBlock * kBoxFanOut; p < end; ++p) {
+    levels_.push_back(empty_level(n, d));
+    parallel_blocks(levels_[0].n_nodes, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t p = first * kBoxFanOut; p < (first + count) * kBoxFanOut; ++p) {
                 const std::size_t row = row_at_[std::min(p, n - 1)];  // spare lanes repeat the last row
                 float* node = levels_[0].entries.data() + p / kBoxFanOut * d * kBoxFanOut + p % kBoxFanOut;
                 for (std::size_t f = 0; f < d; ++f) node[f * kBoxFanOut] = values[row * d + f];
@@ -136,20 +138,11 @@ void BoxTree::place_rows(const Parallel& parallel) {
     });
 }
 
-void BoxTree::add_levels(const Parallel& parallel) {
-    do add_level(parallel);
-    while (levels_.back().n_nodes > 1);
-}
-
 void BoxTree::add_level(const Parallel& parallel) {
-    const std::size_t n_entries = levels_.back().n_nodes;
-    Level level{n_nodes(n_entries), {}, {}};
-    level.entries.resize(level.n_nodes * rows_.n_features * 2 * kBoxFanOut);
-    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
-    parallel_for((level.n_nodes + kTask - 1) / kTask, parallel, [&] {
-        return [&](std::size_t task) {
-            for (std::size_t i = task * kTask; i < std::min((task + 1) * kTask, level.n_nodes); ++i)
-                bound(level, i);
+    Level level = empty_level(levels_.back().n_nodes, 2 * rows_.n_features);
+    parallel_blocks(level.n_nodes, kTask, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i) bound(level, i);
         };
     });
     levels_.push_back(std::move(level));
@@ -191,9 +184,9 @@ void BoxTree::lower(std::size_t row) {
 BoxTree::Search BoxTree::start(const std::vector<std::size_t>& candidates) const {
     const std::size_t d = rows_.n_features;
     const std::size_t n = candidates.size();
-    Search search{std::vector<float>(n * d), std::vector<float>(n), std::vector<double>(n * d)};
+    Search search{std::vector<float>(n * d), std::vector<float>(n), widened(rows_, candidates, table_)};
     for (std::size_t c = 0; c < n; ++c) {
-        const float error = convert(candidates[c], search.values.data() + c * d, search.wide.data() + c * d);
+        const float error = convert(search.wide.data() + c * d, search.values.data() + c * d);
         search.slacks[c] = rounded_up(static_cast<double>(error) * margin_);
     }
     return search;
@@ -236,15 +229,10 @@ class BoxTree::Worker {
     }
 
     void measure(std::uint32_t row, std::uint32_t candidates, Found& found) {
-        const std::size_t d = wide_.size();
-        tree_.table_.exact->widen[tree_.rows_.dtype](tree_.rows_.row(row), d, wide_.data());
+        tree_.table_.exact->widen[tree_.rows_.dtype](tree_.rows_.row(row), wide_.size(), wide_.data());
         found.n_measured += static_cast<std::size_t>(std::popcount(candidates));
-        for (; candidates; candidates &= candidates - 1) {
-            const auto c = static_cast<std::uint32_t>(std::countr_zero(candidates));
-            const double square =
-                tree_.table_.exact->squared_distance(wide_.data(), search_.wide.data() + c * d, d);
-            if (square < tree_.nearest_.squares[row]) found.pairs.push_back({square, row, c});
-        }
+        measure_pairs(tree_.table_, wide_.data(), search_.wide, wide_.size(),
+                      {row, candidates, tree_.nearest_.squares[row]}, found.pairs);
     }
 
     const BoxTree& tree_;
@@ -266,14 +254,14 @@ void BoxTree::find(const std::vector<std::size_t>& candidates, std::vector<std::
                    const Parallel& parallel) {
     const Search search = start(candidates);
     descend(search, candidates.size());
-    const std::size_t n_tasks = (visits_.size() + kTask - 1) / kTask;
+    const std::size_t n_tasks = ceil_div(visits_.size(), kTask);
     if (found_.size() < n_tasks) found_.resize(n_tasks);
-    parallel_for(n_tasks, parallel, [&] {
-        return [&, worker = Worker(*this, search)](std::size_t task) mutable {
-            found_[task].pairs.clear();
-            found_[task].n_measured = 0;
-            for (std::size_t v = task * kTask; v < std::min((task + 1) * kTask, visits_.size()); ++v)
-                worker.visit(visits_[v], found_[task]);
+    parallel_blocks(visits_.size(), kTask, parallel, [&] {
+        return [&, worker = Worker(*this, search)](std::size_t first, std::size_t count) mutable {
+            Found& found = found_[first / kTask];
+            found.pairs.clear();
+            found.n_measured = 0;
+            for (std::size_t v = first; v < first + count; ++v) worker.visit(visits_[v], found);
         };
     });
     nearer.resize(candidates.size());

@@ -62,10 +62,10 @@ class BoxTree {
 
     void place_origin();
     void place_rows(const Parallel& parallel);
-    void add_levels(const Parallel& parallel);
+    static Level empty_level(std::size_t n_entries, std::size_t n_values);
     void add_level(const Parallel& parallel);
     void bound(Level& level, std::size_t node) const;
-    float convert(std::size_t row, float* out, double* wide) const;
+    float convert(const double* row, float* out) const;
     [[nodiscard]] float reach(std::size_t position) const;
     [[nodiscard]] Search start(const std::vector<std::size_t>& candidates) const;
     void descend(const Search& search, std::size_t n_candidates);

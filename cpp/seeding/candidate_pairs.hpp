@@ -5,6 +5,7 @@
 // instruction set or dtype.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -28,12 +29,41 @@ struct NearestSeeds {
     std::vector<std::int32_t> seeds;
 };
 
+// The candidates (bits) that may be nearer to a row than its nearest seed.
+struct RowCandidates {
+    std::uint32_t row;
+    std::uint32_t candidates;
+    double nearest;  // the squared distance to that seed
+};
+
 // A pair whose squared distance is less than that of the row's nearest seed.
 struct CloserPair {
     double square;
     std::uint32_t row;  // within the block of rows
     std::uint32_t candidate;
 };
+
+// The rows of these numbers in float64, one after the other.
+inline std::vector<double> widened(const Rows& rows, const std::vector<std::size_t>& numbers,
+                                   const Kernels& table) {
+    std::vector<double> wide(numbers.size() * rows.n_features);
+    for (std::size_t c = 0; c < numbers.size(); ++c)
+        table.exact->widen[rows.dtype](rows.row(numbers[c]), rows.n_features,
+                                       wide.data() + c * rows.n_features);
+    return wide;
+}
+
+// Appends the pairs of a row and those candidates (bits) whose squared distance is below `nearest`.
+inline void measure_pairs(const Kernels& table, const double* row, const std::vector<double>& candidates,
+                          std::size_t n_features, const RowCandidates& pairs,
+                          std::vector<CloserPair>& found) {
+    for (std::uint32_t bits = pairs.candidates; bits; bits &= bits - 1) {
+        const auto c = static_cast<std::uint32_t>(std::countr_zero(bits));
+        const double square =
+            table.exact->squared_distance(row, candidates.data() + c * n_features, n_features);
+        if (square < pairs.nearest) found.push_back({square, pairs.row, c});
+    }
+}
 
 class CandidatePairs {
   public:

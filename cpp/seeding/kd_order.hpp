@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "kernels/kernels.hpp"
 
 namespace kmosaic {
 
-// The numbers of n points, values[point][feature], in that order. Every run of fan_out, fan_out^2, ... points
+// The numbers of n points, values[point][feature], in that order. Every run of kBoxFanOut, kBoxFanOut^2, ... points
 // that starts at a multiple of its length is a part of the tree. n is below 2^32.
 std::vector<std::uint32_t> kd_order(const float* values, std::size_t n, std::size_t n_features,
-                                    std::size_t fan_out, const Parallel& parallel);
+                                    const Parallel& parallel);
 
 }  // namespace kmosaic

@@ -1,7 +1,6 @@
 #include "seeding/kmeans_plus_plus.hpp"
 
 #include <algorithm>
-#include <atomic>
 
 namespace kmosaic {
 
@@ -17,10 +16,6 @@ constexpr std::size_t kMaxFewChanged = 8192;
 // A tree is built after so many seeds.
 constexpr std::int32_t kSeedsBeforeTree = 64;
 
-std::size_t n_blocks(std::size_t n, std::size_t block) {
-    return (n + block - 1) / block;
-}
-
 }  // namespace
 
 Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* coded)
@@ -28,10 +23,10 @@ Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* cod
       order_(order),
       place_(rows.n_rows),
       masses_(rows.n_rows),
-      mass_sums_(n_blocks(rows.n_rows, kMasses)),
+      mass_sums_(ceil_div(rows.n_rows, kMasses)),
       nearest_(rows.n_rows),
       pairs_(candidate_pairs(rows, coded, nearest_)),
-      blocks_(n_blocks(rows.n_rows, kBlock)),
+      blocks_(ceil_div(rows.n_rows, kBlock)),
       has_codes_(coded != nullptr) {
     for (std::size_t p = 0; p < rows.n_rows; ++p) {
         const auto row = static_cast<std::size_t>(order[p]);
@@ -69,14 +64,13 @@ std::vector<std::size_t> Seeder::draw(const std::vector<double>& numbers) const 
 void Seeder::find(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
     pairs_->take(candidates, parallel);
     const std::uint32_t all = (1U << candidates.size()) - 1;
-    parallel_for(blocks_.size(), parallel, [&] {
-        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](std::size_t b) mutable {
-            const std::size_t first = b * kBlock;
-            const std::size_t count = std::min(kBlock, rows_.n_rows - first);
+    parallel_blocks(rows_.n_rows, kBlock, parallel, [&] {
+        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](std::size_t first,
+                                                                                 std::size_t count) mutable {
             found.clear();
             finder->find(first, count, all, found);
-            add_gains(b, candidates.size(), found);
-            Block& block = blocks_[b];
+            add_gains(first / kBlock, candidates.size(), found);
+            Block& block = blocks_[first / kBlock];
             block.complete = found.size() <= kMaxPairsPerRow * count;
             block.pairs.clear();
             if (block.complete) block.pairs.assign(found.begin(), found.end());
@@ -162,24 +156,19 @@ void Seeder::lower_nearer(std::size_t candidate, const Parallel& parallel) {
 
 // Makes the candidate the nearest seed of its rows; returns how many there are.
 std::size_t Seeder::lower(std::size_t candidate, const Parallel& parallel) {
-    std::atomic<std::size_t> n_changed{0};
-    parallel_for(blocks_.size(), parallel, [&] {
-        return [&, finder = pairs_->finder()](std::size_t b) mutable {
-            Block& block = blocks_[b];
-            const std::size_t first = b * kBlock;
-            if (!block.complete)
-                finder->find(first, std::min(kBlock, rows_.n_rows - first), 1U << candidate, block.pairs);
+    return count_in_blocks(rows_.n_rows, kBlock, parallel, [&] {
+        return [&, finder = pairs_->finder()](std::size_t first, std::size_t count) {
+            Block& block = blocks_[first / kBlock];
+            if (!block.complete) finder->find(first, count, 1U << candidate, block.pairs);
             std::size_t changed = 0;
             for (const CloserPair& pair : block.pairs) {
                 if (pair.candidate != candidate) continue;
-                const std::size_t row = first + pair.row;
-                take_over(row, pair.square);
+                take_over(first + pair.row, pair.square);
                 ++changed;
             }
-            n_changed += changed;
+            return changed;
         };
     });
-    return n_changed;
 }
 
 void Seeder::sum_masses(std::size_t block) {
@@ -191,10 +180,9 @@ void Seeder::sum_masses(std::size_t block) {
 
 void Seeder::sum_all_masses(const Parallel& parallel) {
     constexpr std::size_t kTask = 1024;
-    parallel_for(n_blocks(mass_sums_.size(), kTask), parallel, [&] {
-        return [&](std::size_t task) {
-            for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, mass_sums_.size()); ++b)
-                sum_masses(b);
+    parallel_blocks(mass_sums_.size(), kTask, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t b = first; b < first + count; ++b) sum_masses(b);
         };
     });
 }

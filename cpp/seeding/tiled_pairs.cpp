@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "core/numerics.hpp"
+#include "core/panels.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace kmosaic {
@@ -26,16 +27,8 @@ TiledPairs::TiledPairs(const Rows& rows, const NearestSeeds& nearest)
 void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
     const std::size_t d = rows_.n_features;
     n_candidates_ = candidates.size();
-    wide_.resize(n_candidates_ * d);
-    for (std::size_t c = 0; c < n_candidates_; ++c)
-        table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
-    const bool tiled = d <= kMaxTiledFeatures;
-    const std::size_t n_panels = tiled ? (n_candidates_ + kExactPanelWidth - 1) / kExactPanelWidth : 0;
-    panels_.assign(n_panels * kExactPanelWidth * d, 0.0);
-    for (std::size_t c = 0; tiled && c < n_candidates_; ++c) {
-        double* lane = panels_.data() + c / kExactPanelWidth * kExactPanelWidth * d + c % kExactPanelWidth;
-        for (std::size_t f = 0; f < d; ++f) lane[f * kExactPanelWidth] = wide_[c * d + f];
-    }
+    wide_ = widened(rows_, candidates, table_);
+    if (d <= kMaxTiledFeatures) panels_ = exact_panels({wide_.data(), n_candidates_, d});
     const std::size_t n_seeds = seeds_.size() / d;
     reaches_.assign(n_seeds, std::numeric_limits<double>::infinity());
     parallel_for(n_seeds, n_seeds * d < 4096 ? Parallel{1, parallel.interrupted} : parallel, [&] {
@@ -73,7 +66,9 @@ class TiledFinder : public CandidatePairs::Finder {
             const std::size_t n = std::min(n_step_, rows_.size() - begin);
             load(first, rows_.data() + begin, n);
             if (d_ > kMaxTiledFeatures) {
-                measure({first, rows_[begin], 0, 0}, candidates, found);
+                const std::uint32_t row = rows_[begin];
+                measure_pairs(all_.table_, wide_.data(), all_.wide_, d_,
+                              {row, candidates, all_.nearest_.squares[first + row]}, found);
                 continue;
             }
             for (std::size_t c = 0; c < all_.n_candidates_; c += kExactPanelWidth) {
@@ -117,21 +112,6 @@ class TiledFinder : public CandidatePairs::Finder {
         for (std::size_t i = 0; i < n; ++i) widen(all.row(first + rows[i]), d_, wide_.data() + i * d_);
     }
 
-    // Measures one row's pairs without tiles.
-    void measure(const Place& place, std::uint32_t candidates, std::vector<CloserPair>& found) const {
-        const double nearest = all_.nearest_.squares[place.first + place.row];
-        for (std::uint32_t near = candidates; near; near &= near - 1) {
-            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(near));
-            const double square = square_of(place, candidate);
-            if (square < nearest) found.push_back({square, place.row, candidate});
-        }
-    }
-
-    [[nodiscard]] double square_of(const Place& place, std::size_t candidate) const {
-        return all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
-                                                   all_.wide_.data() + candidate * d_, d_);
-    }
-
     void check_row(const Place& place, std::uint32_t lanes, std::vector<CloserPair>& found) const {
         const double nearest = all_.nearest_.squares[place.first + place.row];
         const double* tile = tile_.data() + place.loaded * kExactPanelWidth;
@@ -142,7 +122,10 @@ class TiledFinder : public CandidatePairs::Finder {
         for (near &= lanes; near; near &= near - 1) {
             const auto l = static_cast<std::uint32_t>(std::countr_zero(near));
             const std::size_t candidate = place.candidate + l;
-            const double square = exact_ ? tile[l] : square_of(place, candidate);
+            const double square =
+                exact_ ? tile[l]
+                       : all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
+                                                             all_.wide_.data() + candidate * d_, d_);
             if (square < nearest) found.push_back({square, place.row, static_cast<std::uint32_t>(candidate)});
         }
     }

@@ -147,7 +147,7 @@ TEST(an_order_holds_every_point_once_and_neighbours_together) {
     for (const std::size_t n : {1U, 16U, 100U, 30000U}) {
         std::vector<float> points(n);
         for (float& x : points) x = static_cast<float>(uniform(random));
-        const std::vector<std::uint32_t> order = kd_order(points.data(), n, 1, 16, threads(3));
+        const std::vector<std::uint32_t> order = kd_order(points.data(), n, 1, threads(3));
         std::vector<std::uint32_t> sorted = order;
         std::sort(sorted.begin(), sorted.end());
         for (std::uint32_t i = 0; i < n; ++i) CHECK(sorted[i] == i);

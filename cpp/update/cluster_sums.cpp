@@ -72,7 +72,7 @@ DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::si
 class SquareSums {
   public:
     SquareSums(const Rows& rows, const std::vector<double>& origin)
-        : rows_(rows), tile_(rows.weights ? 1 : (kSquaresWidth + origin.size() - 1) / origin.size()) {
+        : rows_(rows), tile_(rows.weights ? 1 : ceil_div(kSquaresWidth, origin.size())) {
         for (std::size_t t = 0; t < tile_; ++t) origin_.insert(origin_.end(), origin.begin(), origin.end());
     }
 
@@ -105,15 +105,11 @@ std::vector<double> exact_origin(const std::vector<double>& low, const std::vect
     return origin;
 }
 
-ClusterSums::ClusterSums(std::size_t n_clusters, std::size_t n_features)
-    : n_clusters_(n_clusters), origin_(n_features, 0.0), integer_(true), sums_(n_clusters, n_features) {}
+ClusterSums::ClusterSums(std::size_t n_clusters, std::size_t n_features) : sums_(n_clusters, n_features) {}
 
 ClusterSums::ClusterSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> spacings,
                          std::vector<double> weight_spacings)
-    : n_clusters_(n_clusters),
-      origin_(std::move(origin)),
-      integer_(false),
-      sums_(n_clusters, origin_, std::move(spacings), std::move(weight_spacings)) {}
+    : sums_(n_clusters, std::move(origin), std::move(spacings), std::move(weight_spacings)) {}
 
 ClusterSums::ClusterSums(const ClusterSumsState& state)
     : ClusterSums(state.integer
@@ -127,25 +123,20 @@ ClusterSums::ClusterSums(const ClusterSumsState& state)
 }
 
 ClusterSumsState ClusterSums::state() const {
-    ClusterSumsState state{n_clusters_,
-                           origin_,
-                           integer_,
-                           {},
-                           sums_.weight_spacings(),
-                           sums_.sums(),
-                           sums_.counts(),
-                           {squares_[0], squares_[1]},
-                           n_rows_};
-    if (!integer_) state.spacings = sums_.spacings();
-    return state;
+    const auto spacings = integer() ? std::vector<double>() : sums_.spacings();
+    return {n_clusters(),
+            sums_.origin(),
+            integer(),
+            spacings,
+            sums_.weight_spacings(),
+            sums_.sums(),
+            sums_.counts(),
+            {squares_[0], squares_[1]},
+            n_rows_};
 }
 
 bool ClusterSums::equal_sums(const ClusterSums& other) const {
     return sums_.sums() == other.sums_.sums() && sums_.counts() == other.sums_.counts();
-}
-
-void ClusterSums::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
-    sums_.add(rows, labels, parallel);
 }
 
 void ClusterSums::apply(LabelChanges& changes, const std::int32_t* labels, const Parallel& parallel) {
@@ -155,13 +146,11 @@ void ClusterSums::apply(LabelChanges& changes, const std::int32_t* labels, const
 }
 
 void ClusterSums::add_squares(const Rows& rows, const Parallel& parallel) {
-    const std::size_t n_blocks = (rows.n_rows + kSquaresBlock - 1) / kSquaresBlock;
-    std::vector<DoubleDouble> blocks(n_blocks);
-    parallel_for(n_blocks, parallel, [&] {
-        return [&, sums = SquareSums(rows, origin_)](std::size_t block) mutable {
-            const std::size_t first = block * kSquaresBlock;
-            const std::size_t last = std::min(first + kSquaresBlock, rows.n_rows);
-            blocks[block] = integer_ ? sum_of_integer_squares(rows, first, last) : sums(first, last);
+    std::vector<DoubleDouble> blocks(ceil_div(rows.n_rows, kSquaresBlock));
+    parallel_blocks(rows.n_rows, kSquaresBlock, parallel, [&] {
+        return [&, sums = SquareSums(rows, sums_.origin())](std::size_t first, std::size_t count) mutable {
+            blocks[first / kSquaresBlock] =
+                integer() ? sum_of_integer_squares(rows, first, first + count) : sums(first, first + count);
         };
     });
     for (const DoubleDouble& block : blocks) accumulate(squares_, block);
@@ -169,8 +158,8 @@ void ClusterSums::add_squares(const Rows& rows, const Parallel& parallel) {
 }
 
 void ClusterSums::merge(const ClusterSums& other) {
-    if (other.n_clusters_ != n_clusters_ || other.origin_ != origin_ || other.integer_ != integer_ ||
-        other.sums_.spacings() != sums_.spacings() ||
+    if (other.n_clusters() != n_clusters() || other.sums_.origin() != sums_.origin() ||
+        other.integer() != integer() || other.sums_.spacings() != sums_.spacings() ||
         other.sums_.weight_spacings() != sums_.weight_spacings())
         throw std::invalid_argument("sums of different shape, type, origin or spacings cannot be merged");
     sums_.merge(other.sums_);
@@ -179,19 +168,12 @@ void ClusterSums::merge(const ClusterSums& other) {
 }
 
 ClusterSums ClusterSums::emptied(std::size_t n_clusters) const {
-    ClusterSums sums = integer_ ? ClusterSums(n_clusters, n_features())
-                                : ClusterSums(n_clusters, origin_, sums_.spacings(), sums_.weight_spacings());
+    ClusterSums sums =
+        integer() ? ClusterSums(n_clusters, n_features())
+                  : ClusterSums(n_clusters, sums_.origin(), sums_.spacings(), sums_.weight_spacings());
     std::copy_n(squares_, 2, sums.squares_);
     sums.n_rows_ = n_rows_;
     return sums;
-}
-
-void ClusterSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
-    sums_.move(rows, i, from, to);
-}
-
-void ClusterSums::clear() {
-    sums_.clear();
 }
 
 // Reads the sums of one cluster after the other in double-double; each call overwrites what the last one
@@ -200,7 +182,8 @@ class ClusterSums::SumsReader {
   public:
     explicit SumsReader(const ClusterSums& all)
         : all_(all),
-          at_zero_(std::all_of(all.origin_.begin(), all.origin_.end(), [](double o) { return o == 0; })),
+          at_zero_(std::all_of(all.sums_.origin().begin(), all.sums_.origin().end(),
+                               [](double o) { return o == 0; })),
           high_(all.n_features()),
           low_(all.n_features()) {}
 
@@ -208,7 +191,8 @@ class ClusterSums::SumsReader {
         const bool low = all_.sums_.values(cluster, high_.data(), low_.data());
         const auto [count, low_count] = all_.sums_.count(cluster);
         const bool plain = at_zero_ && !low && low_count == 0;
-        return {high_.size(), all_.origin_.data(), high_.data(), low_.data(), {count, low_count}, plain};
+        return {high_.size(), all_.sums_.origin().data(), high_.data(),
+                low_.data(),  {count, low_count},         plain};
     }
 
   private:
@@ -221,10 +205,9 @@ class ClusterSums::SumsReader {
 template <class Visit>
 void ClusterSums::for_each_cluster(const Parallel& parallel, Visit visit) const {
     const std::size_t n_together = std::max<std::size_t>(kValuesWorthTask / n_features(), 1);
-    parallel_for((n_clusters_ + n_together - 1) / n_together, parallel, [&] {
-        return [&, sums_of = SumsReader(*this)](std::size_t task) mutable {
-            const std::size_t last = std::min((task + 1) * n_together, n_clusters_);
-            for (std::size_t j = task * n_together; j < last; ++j)
+    parallel_blocks(n_clusters(), n_together, parallel, [&] {
+        return [&, sums_of = SumsReader(*this)](std::size_t first, std::size_t n) mutable {
+            for (std::size_t j = first; j < first + n; ++j)
                 if (count(j) > 0) visit(j, sums_of(j));
         };
     });
@@ -237,7 +220,7 @@ void ClusterSums::means(double* centers, const Parallel& parallel) const {
 }
 
 Inertia ClusterSums::update(double* centers, const Parallel& parallel) const {
-    std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
+    std::vector<ClusterCost> costs(n_clusters(), ClusterCost{0, 0, 0});
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSumView& sums) {
         double* centre = centers + j * n_features();
         kernels().sums->mean(sums, centre);
@@ -247,7 +230,7 @@ Inertia ClusterSums::update(double* centers, const Parallel& parallel) const {
 }
 
 Inertia ClusterSums::inertia_within(const Centers& centers, const Parallel& parallel) const {
-    std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
+    std::vector<ClusterCost> costs(n_clusters(), ClusterCost{0, 0, 0});
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSumView& sums) {
         costs[j] = kernels().sums->cost(sums, centers.row(j));
     });
@@ -257,8 +240,8 @@ Inertia ClusterSums::inertia_within(const Centers& centers, const Parallel& para
 // A bound of what products below the normal numbers have lost: a few times 2^-1074 each, times the weight
 // (L18).
 double ClusterSums::underflow_error() const {
-    double terms = static_cast<double>(n_rows_ + n_clusters_);
-    for (std::size_t j = 0; j < n_clusters_; ++j) terms += count(j);
+    double terms = static_cast<double>(n_rows_ + n_clusters());
+    for (std::size_t j = 0; j < n_clusters(); ++j) terms += count(j);
     return 8 * static_cast<double>(n_features()) * terms * 0x1p-1074;
 }
 
@@ -271,10 +254,10 @@ Inertia ClusterSums::inertia_of(const std::vector<ClusterCost>& costs) const {
     }
     // L18
     const std::size_t more_slices = std::max<std::size_t>(sums_.spacings().size(), 3) - 3;
-    const std::size_t additions = n_features() + n_clusters_ + 8 + more_slices + (integer_ ? 0 : n_rows_);
-    const std::size_t steps = std::min((n_features() + kCostLanes - 1) / kCostLanes, kCostSteps);
+    const std::size_t additions = n_features() + n_clusters() + 8 + more_slices + (integer() ? 0 : n_rows_);
+    const std::size_t steps = std::min(ceil_div(n_features(), kCostLanes), kCostSteps);
     double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
-    if (!integer_) error += underflow_error();
+    if (!integer()) error += underflow_error();
     return {total.high <= error ? 0.0 : total.high, error};
 }
 

@@ -46,16 +46,18 @@ class ClusterSums {
     explicit ClusterSums(const ClusterSumsState& state);
     [[nodiscard]] ClusterSumsState state() const;
 
-    [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
-    [[nodiscard]] std::size_t n_features() const { return origin_.size(); }
-    [[nodiscard]] bool integer() const { return integer_; }
-    [[nodiscard]] bool weighted() const { return !sums_.weight_spacings().empty(); }
+    [[nodiscard]] std::size_t n_clusters() const { return sums_.n_clusters(); }
+    [[nodiscard]] std::size_t n_features() const { return sums_.n_features(); }
+    [[nodiscard]] bool integer() const { return sums_.integer(); }
+    [[nodiscard]] bool weighted() const { return sums_.weighted(); }
     // Whether there are so few sums that any number of label changes can be applied to them.
     [[nodiscard]] bool few() const { return sums_.small(); }
     [[nodiscard]] const ExactSums& sums() const { return sums_; }
 
     // Adds rows to the clusters of their labels.
-    void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
+    void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
+        sums_.add(rows, labels, parallel);
+    }
     // Updates the sums from the labels before an assignment step to those after it.
     void apply(LabelChanges& changes, const std::int32_t* labels, const Parallel& parallel);
     // Adds the weighted sum of squares of rows. It is constant over a fit, and therefore not part of `add`.
@@ -64,11 +66,13 @@ class ClusterSums {
     // Sums of the same rows in n_clusters clusters: with their squares, but no rows added yet.
     [[nodiscard]] ClusterSums emptied(std::size_t n_clusters) const;
     // Moves row i, or one of the equal rows that it stands for, from one cluster to another.
-    void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
+    void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
+        sums_.move(rows, i, from, to);
+    }
     // Whether the clusters of `other` have the same sums and counts.
     [[nodiscard]] bool equal_sums(const ClusterSums& other) const;
     // Sets sums and counts to 0; the sum of squares stays.
-    void clear();
+    void clear() { sums_.clear(); }
 
     // The total weight of a cluster's rows, rounded.
     [[nodiscard]] double count(std::size_t cluster) const { return sums_.count(cluster).first; }
@@ -93,9 +97,6 @@ class ClusterSums {
     [[nodiscard]] double underflow_error() const;
     [[nodiscard]] Inertia inertia_of(const std::vector<ClusterCost>& costs) const;
 
-    std::size_t n_clusters_;
-    std::vector<double> origin_;
-    bool integer_;
     ExactSums sums_;
     double squares_[2] = {0, 0};
     std::size_t n_rows_ = 0;  // of squares_

@@ -170,10 +170,9 @@ void ExactSums::add_slabs(const Rows& rows, const std::int32_t* labels, const Pa
     std::array<std::mutex, 64> locks;
     const Parallel worth = threads_for(rows, rows.n_rows, parallel);
     const std::size_t n_together = slab_rows(rows, n_clusters(), worth.n_threads);
-    parallel_for((rows.n_rows + n_together - 1) / n_together, worth, [&] {
-        return [&, adder = GroupAdder(*this, rows, locks)](std::size_t slab) mutable {
-            const std::size_t last = std::min((slab + 1) * n_together, rows.n_rows);
-            const RowGroups sorted = groups_of_labels(labels, slab * n_together, last, n_clusters());
+    parallel_blocks(rows.n_rows, n_together, worth, [&] {
+        return [&, adder = GroupAdder(*this, rows, locks)](std::size_t first, std::size_t count) mutable {
+            const RowGroups sorted = groups_of_labels(labels, first, first + count, n_clusters());
             for (const RowGroup& group : sorted.groups) adder(group);
         };
     });
@@ -182,11 +181,9 @@ void ExactSums::add_slabs(const Rows& rows, const std::int32_t* labels, const Pa
 void ExactSums::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
     if (!small()) return add_slabs(rows, labels, parallel);
     LabelChanges changes(rows, *this);
-    const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
-    parallel_for(n_blocks, threads_for(rows, rows.n_rows, parallel), [&] {
-        return [&, &log = changes.open_log()](std::size_t block) {
-            const std::size_t last = std::min((block + 1) * kBlock, rows.n_rows);
-            for (std::size_t i = block * kBlock; i < last; ++i) log.add(i, -1, labels[i]);
+    parallel_blocks(rows.n_rows, kBlock, threads_for(rows, rows.n_rows, parallel), [&] {
+        return [&, &log = changes.open_log()](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i) log.add(i, -1, labels[i]);
         };
     });
     apply(changes, parallel);
@@ -195,15 +192,12 @@ void ExactSums::add(const Rows& rows, const std::int32_t* labels, const Parallel
 void ExactSums::apply(LabelChanges& changes, const Parallel& parallel) {
     if (!small())
         return add_groups(changes.rows(), groups_of_changes(changes.lists(), n_clusters()), parallel);
-    for (const SumTable& table : changes.tables()) {
-        for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += table.sums[i];
-        for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += table.counts[j];
-    }
+    for (const SumTable& table : changes.tables()) add(table.sums, table.counts);
 }
 
-void ExactSums::merge(const ExactSums& other) {
-    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
-    for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += other.counts_[j];
+void ExactSums::add(const std::int64_t* sums, const std::int64_t* counts) {
+    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += sums[i];
+    for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += counts[j];
 }
 
 bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
@@ -214,21 +208,10 @@ bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std
 }
 
 void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
-    const SumKernels& kernel = *kernels().sums;
-    std::vector<std::int64_t> sum(row_size(), 0);
-    if (weighted()) {
-        const MovedRow moved{i, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)};
-        return move(rows, {&moved, 1}, table(sums_, counts_));
-    }
-    const void* row = rows.row(i);
-    if (integer_)
-        kernel.add_integers[rows.dtype](row, n_features_, 1, sum.data());
-    else
-        kernel.add_real_rows[rows.dtype - kFloat32](&row, 1, n_features_, slices(), sum.data());
-    kernel.add_totals(sum.data(), sum.size(), false, sums_.data() + to * sum.size());
-    kernel.add_totals(sum.data(), sum.size(), true, sums_.data() + from * sum.size());
-    ++counts_[to];
-    --counts_[from];
+    Rows single = rows;
+    single.counts = nullptr;
+    const MovedRow moved{i, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)};
+    move(single, {&moved, 1}, table(sums_, counts_));
 }
 
 void ExactSums::clear() {

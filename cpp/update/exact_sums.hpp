@@ -31,7 +31,7 @@ class ExactSums {
 
     void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     void apply(LabelChanges& changes, const Parallel& parallel);
-    void merge(const ExactSums& other);
+    void merge(const ExactSums& other) { add(other.sums_.data(), other.counts_.data()); }
     // Moves one of the rows that row i stands for from one cluster to another.
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
     void clear();
@@ -52,6 +52,10 @@ class ExactSums {
     [[nodiscard]] bool small() const;
     [[nodiscard]] std::size_t size() const { return sums_.size(); }
     [[nodiscard]] std::size_t n_clusters() const { return counts_.size() / count_size(); }
+    [[nodiscard]] std::size_t n_features() const { return n_features_; }
+    [[nodiscard]] bool integer() const { return integer_; }
+    [[nodiscard]] bool weighted() const { return !weight_spacings_.empty(); }
+    [[nodiscard]] const std::vector<double>& origin() const { return origin_; }
     [[nodiscard]] const std::vector<double>& spacings() const { return spacings_; }
     [[nodiscard]] const std::vector<double>& weight_spacings() const { return weight_spacings_; }
     // Moves rows from cluster to cluster of a table of this shape.
@@ -60,12 +64,12 @@ class ExactSums {
 
   private:
     class GroupAdder;
+    void add(const std::int64_t* sums, const std::int64_t* counts);
     void add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     void add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel);
     // Adds a row, times the weight, to a cluster's sum, and the weight to its count.
     void add_weighted(const Rows& rows, std::size_t i, double weight, std::int64_t* sum,
                       std::int64_t* count) const;
-    [[nodiscard]] bool weighted() const { return !weight_spacings_.empty(); }
     [[nodiscard]] std::size_t count_size() const { return weighted() ? weight_spacings_.size() : 1; }
     [[nodiscard]] std::size_t row_size() const { return spacings_.size() * n_features_; }
     [[nodiscard]] Slices slices() const { return {origin_.data(), spacings_.data(), spacings_.size()}; }

@@ -77,4 +77,21 @@ class LabelChanges {
     std::deque<ThreadLog> logs_;  // a deque, so that references to them stay valid
 };
 
+// Writes labels, and records those that change in a log, unless that is null.
+struct LabelWriter {
+    std::int32_t* labels;
+    LabelChanges::ThreadLog* log;
+
+    LabelWriter(std::int32_t* all, LabelChanges* changes)
+        : labels(all), log(changes ? &changes->open_log() : nullptr) {}
+
+    // Returns whether the label has changed.
+    bool operator()(std::size_t row, std::int32_t label) {
+        if (labels[row] == label) return false;
+        if (log) log->add(row, labels[row], label);
+        labels[row] = label;
+        return true;
+    }
+};
+
 }  // namespace kmosaic

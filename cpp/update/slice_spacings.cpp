@@ -19,59 +19,25 @@ constexpr std::size_t kBlock = 4096;
 // Values whose last bits are compared side by side: several short rows at a time.
 constexpr std::size_t kBitsWidth = 256;
 
-// Calls worker.scan(first, last) for each block of rows and then, one thread at a time, worker.merge().
-template <class MakeWorker>
-void scan_rows(const Rows& rows, const Parallel& parallel, MakeWorker make_worker) {
-    std::mutex finishing;
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, worker = make_worker()](std::size_t block) mutable {
-            worker.scan(block * kBlock, std::min((block + 1) * kBlock, rows.n_rows));
-            const std::lock_guard lock(finishing);
-            worker.merge();
-        };
-    });
-}
-
-struct RangeWorker {
-    const Rows& rows;
-    ValueRange& whole;
-    ValueRange own;
-
-    void scan(std::size_t first, std::size_t last) {
-        const auto widen = kernels().sums->widen_range[rows.dtype - kFloat32];
-        for (std::size_t i = first; i < last; ++i)
-            widen(rows.row(i), rows.n_features, own.low.data(), own.high.data());
-    }
-    void merge() {
-        for (std::size_t f = 0; f < rows.n_features; ++f) {
-            whole.low[f] = std::min(whole.low[f], own.low[f]);
-            whole.high[f] = std::max(whole.high[f], own.high[f]);
-        }
-    }
-};
-
-struct BitWorker {
-    const Rows& rows;
-    const std::vector<double>& origin;  // of several rows, one after the other
-    double& whole;
-    double own = std::numeric_limits<double>::infinity();
-
-    void scan(std::size_t first, std::size_t last) {
-        const std::size_t tile = origin.size() / rows.n_features;
-        const auto least = kernels().sums->least_bit[rows.dtype - kFloat32];
-        for (std::size_t i = first; i < last; i += tile)
-            own =
-                std::min(own, least(rows.row(i), std::min(tile, last - i) * rows.n_features, origin.data()));
-    }
-    void merge() { whole = std::min(whole, own); }
-};
-
 // The least power of two that a last bit of a value x - origin stands for; infinity if all values are 0.
 double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
-    double least = std::numeric_limits<double>::infinity();
-    std::vector<double> origins;
+    const auto least_bit_of = kernels().sums->least_bit[rows.dtype - kFloat32];
+    std::vector<double> origins;  // of several rows, one after the other
     while (origins.size() < kBitsWidth) origins.insert(origins.end(), origin.begin(), origin.end());
-    scan_rows(rows, parallel, [&] { return BitWorker{rows, origins, least}; });
+    const std::size_t tile = origins.size() / rows.n_features;
+    double least = std::numeric_limits<double>::infinity();
+    std::mutex merging;
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            double own = std::numeric_limits<double>::infinity();
+            for (std::size_t i = first; i < first + count; i += tile) {
+                const std::size_t n = std::min(tile, first + count - i);
+                own = std::min(own, least_bit_of(rows.row(i), n * rows.n_features, origins.data()));
+            }
+            const std::lock_guard lock(merging);
+            least = std::min(least, own);
+        };
+    });
     return least;
 }
 
@@ -91,10 +57,22 @@ int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
 
 ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    const std::vector<double> above(rows.n_features, kInfinity);
-    const std::vector<double> below(rows.n_features, -kInfinity);
-    ValueRange range{above, below};
-    scan_rows(rows, parallel, [&] { return RangeWorker{rows, range, {above, below}}; });
+    const auto widen = kernels().sums->widen_range[rows.dtype - kFloat32];
+    const ValueRange none{std::vector<double>(rows.n_features, kInfinity),
+                          std::vector<double>(rows.n_features, -kInfinity)};
+    ValueRange range = none;
+    std::mutex merging;
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&, own = none](std::size_t first, std::size_t count) mutable {
+            for (std::size_t i = first; i < first + count; ++i)
+                widen(rows.row(i), rows.n_features, own.low.data(), own.high.data());
+            const std::lock_guard lock(merging);
+            for (std::size_t f = 0; f < rows.n_features; ++f) {
+                range.low[f] = std::min(range.low[f], own.low[f]);
+                range.high[f] = std::max(range.high[f], own.high[f]);
+            }
+        };
+    });
     return range;
 }
 
