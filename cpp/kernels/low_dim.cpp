@@ -136,7 +136,7 @@ template <class T>
 std::size_t nearest(const void* data, std::size_t n_rows, const LowDimCenters& c, std::int32_t* labels,
                     std::uint32_t* undecided, float* margins) {
     const T* rows = static_cast<const T*>(data);
-    TileReader<T> reader(rows, n_rows, c);
+    TileReader<T> reader(rows, c);
     return label_rows(reader, n_rows, c, {labels, undecided, margins});
 }
 

@@ -36,7 +36,8 @@ inline std::int64_t take_slice(double& value, double shift) {
                                      __builtin_bit_cast(std::uint64_t, shift));
 }
 
-template <class T, std::size_t NSlices, std::size_t NRows>
+// Adds NRows rows or, if Sign is -1, subtracts them.
+template <class T, std::size_t NSlices, std::size_t NRows, int Sign = 1>
 void add_group(const void* const* rows, std::size_t n, const Slices& slices, std::int64_t* __restrict sums) {
     const double* origin = slices.origin;
     double shifts[NSlices];
@@ -52,7 +53,7 @@ void add_group(const void* const* rows, std::size_t n, const Slices& slices, std
             std::int64_t part = 0;
 #pragma GCC unroll 8
             for (std::size_t r = 0; r < NRows; ++r) part += take_slice(value[r], shifts[l]);
-            sums[l * n + f] += part;
+            sums[l * n + f] += Sign * part;
         }
     }
 }
@@ -137,14 +138,7 @@ void move_reals_of(const void* rows, const Slices& slices, const MovedRow* moved
         add_group<T, NSlices, 1>(&row, n, slices, table.sums + moved[m].to * NSlices * n);
         ++table.counts[moved[m].to];
         if (moved[m].from == table.n_clusters) continue;
-        std::int64_t* __restrict from = table.sums + moved[m].from * NSlices * n;
-        const T* x = static_cast<const T*>(row);
-        for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - slices.origin[f];
-#pragma GCC unroll 3
-            for (std::size_t l = 0; l < NSlices; ++l)
-                from[l * n + f] -= take_slice(value, shift_of(slices.spacings[l]));
-        }
+        add_group<T, NSlices, 1, -1>(&row, n, slices, table.sums + moved[m].from * NSlices * n);
         --table.counts[moved[m].from];
     }
 }

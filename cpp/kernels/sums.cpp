@@ -1,5 +1,6 @@
 // Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors
 // change the speed, never a bit.
+#include <iterator>
 #include <type_traits>
 
 #include "kernels/double_double.hpp"
@@ -52,31 +53,15 @@ void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int6
     for (std::size_t f = 0; f < n; ++f) sums[f] += factor * x[f];
 }
 
-// Features is the number of features, or 0 for any: loops of known length over so few values are faster
-// (three bytes a row: 1.5 ns a row instead of 2.5).
-template <class T, std::size_t Features>
-void move_single_of(const void* rows, const MovedRow* moved, std::size_t n_moved, const SumTable& table) {
+// Moves rows, each as often as counts says if Counted. Features is the number of features, or 0 for any: loops of known
+// length over so few values are faster (three bytes a row: 1.5 ns a row instead of 2.5).
+template <class T, std::size_t Features, bool Counted>
+void move_rows_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved, std::size_t n_moved,
+                  const SumTable& table) {
     const std::size_t n = Features > 0 ? Features : table.n_features;
     for (std::size_t m = 0; m < n_moved; ++m) {
         const T* x = static_cast<const T*>(rows) + moved[m].row * n;
-        std::int64_t* to = table.sums + moved[m].to * n;
-        for (std::size_t f = 0; f < n; ++f) to[f] += x[f];
-        ++table.counts[moved[m].to];
-        if (moved[m].from == table.n_clusters) continue;
-        std::int64_t* from = table.sums + moved[m].from * n;
-        for (std::size_t f = 0; f < n; ++f) from[f] -= x[f];
-        --table.counts[moved[m].from];
-    }
-}
-
-template <class T, std::size_t Features>
-void move_integers_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
-                      std::size_t n_moved, const SumTable& table) {
-    if (!counts) return move_single_of<T, Features>(rows, moved, n_moved, table);
-    const std::size_t n = Features > 0 ? Features : table.n_features;
-    for (std::size_t m = 0; m < n_moved; ++m) {
-        const T* x = static_cast<const T*>(rows) + moved[m].row * n;
-        const std::int64_t count = counts[moved[m].row];
+        const std::int64_t count = Counted ? counts[moved[m].row] : 1;
         std::int64_t* to = table.sums + moved[m].to * n;
         for (std::size_t f = 0; f < n; ++f) to[f] += count * x[f];
         table.counts[moved[m].to] += count;
@@ -85,6 +70,13 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
         for (std::size_t f = 0; f < n; ++f) from[f] -= count * x[f];
         table.counts[moved[m].from] -= count;
     }
+}
+
+template <class T, std::size_t Features>
+void move_integers_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
+                      std::size_t n_moved, const SumTable& table) {
+    (counts ? move_rows_of<T, Features, true> : move_rows_of<T, Features, false>)(rows, counts, moved,
+                                                                                  n_moved, table);
 }
 
 // For many rows and few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
@@ -125,7 +117,7 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     LowDimSums<Width> left(table.n_clusters);
     for (std::size_t m = 0; m < n_moved; ++m) {
         if (moved[m].row >= n_wide) {
-            move_single_of<T, 0>(rows, moved + m, 1, table);
+            move_rows_of<T, 0, false>(rows, nullptr, moved + m, 1, table);
             continue;
         }
         const T* row = rows + moved[m].row * n;
@@ -159,8 +151,7 @@ void move_integers(const void* data, std::size_t n_rows, const std::uint32_t* co
         move_integers_of<T, 8>,  move_integers_of<T, 9>,  move_integers_of<T, 10>, move_integers_of<T, 11>,
         move_integers_of<T, 12>, move_integers_of<T, 13>,
     };
-    const bool few = table.n_features < sizeof kOfFeatures / sizeof kOfFeatures[0];
-    kOfFeatures[few ? table.n_features : 0](data, counts, moved, n_moved, table);
+    kOfFeatures[d < std::size(kOfFeatures) ? d : 0](data, counts, moved, n_moved, table);
 }
 
 template <class T>
