@@ -22,8 +22,8 @@ std::size_t block_rows(std::size_t values_per_row, std::size_t row_group) {
     return round_up(std::clamp<std::size_t>(kBlockValues / values_per_row, 16, 1024), row_group);
 }
 
-// One thread's work on a block of rows of any type: the float32 filter. The kernels' table is one throughout, since
-// another thread may select another.
+// One thread's work on a block of rows of any type: the float32 filter. The kernels' table is one throughout,
+// since another thread may select another.
 class FloatAssigner {
   public:
     FloatAssigner(const Kernels& table, const Rows& rows, const Centers& centers,

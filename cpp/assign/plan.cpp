@@ -63,13 +63,8 @@ std::string percent(double share) {
     return text;
 }
 
-const char* dtype_name(Dtype dtype) {
-    constexpr const char* kNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
-    return kNames[dtype];
-}
-
 std::string shape_of(const Rows& rows) {
-    return number(rows.n_rows) + " x " + number(rows.n_features) + " " + dtype_name(rows.dtype);
+    return number(rows.n_rows) + " x " + number(rows.n_features) + " " + kDtypeNames[rows.dtype];
 }
 
 std::size_t groups_for(const Rows& rows) {
@@ -97,9 +92,13 @@ std::string error_words(double error_share) {
     return "errors are " + percent(error_share) + " of distances, limit " + percent(kMaxErrorShare);
 }
 
-std::string outside_words(double outside_share) {
-    return percent(outside_share) + " of the squares lie outside " + number(kPcaFeatures) +
-           " directions, limit " + percent(kMaxOutsideShare);
+// In a Plan or a SeedingPlan.
+template <class AnyPlan>
+void record_outside(AnyPlan& plan, double outside_share) {
+    plan.pca_codes = !(outside_share > kMaxOutsideShare);
+    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
+    plan.reason += percent(outside_share) + " of the squares lie outside " + number(kPcaFeatures) +
+                   " directions, limit " + percent(kMaxOutsideShare);
 }
 
 void choose_low_dim(Plan& plan, const Rows& rows, std::size_t n_clusters, bool repeated,
@@ -195,9 +194,7 @@ void record_error_share(Plan& plan, double error_share) {
 }
 
 void record_outside_share(Plan& plan, double outside_share) {
-    plan.pca_codes = !(outside_share > kMaxOutsideShare);
-    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
-    plan.reason += outside_words(outside_share);
+    record_outside(plan, outside_share);
 }
 
 SeedingPlan choose_seeding_plan(const Rows& rows, std::size_t n_seeds) {
@@ -224,9 +221,7 @@ void record_error_share(SeedingPlan& plan, double error_share, double scale) {
 }
 
 void record_outside_share(SeedingPlan& plan, double outside_share) {
-    plan.pca_codes = !(outside_share > kMaxOutsideShare);
-    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
-    plan.reason += outside_words(outside_share);
+    record_outside(plan, outside_share);
 }
 
 MergePlan choose_merge_plan(const Rows& rows) {

@@ -12,6 +12,8 @@
 
 namespace kmosaic {
 
+constexpr const char* kDtypeNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
+
 struct Rows {
     const void* data;
     Dtype dtype;

@@ -131,24 +131,24 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
 
 }  // namespace
 
-std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
-                    std::vector<double>& distances) {
-    const auto d = static_cast<double>(centers.n_features);
-    const double relative = (d / 16 + 8) * kU64;  // L15
+std::int32_t ExactNearest::operator()(std::size_t row, std::vector<std::size_t>& candidates) {
+    const double* wide = widen(row);
+    const double relative = (static_cast<double>(centers_.n_features) / 16 + 8) * kU64;  // L15
     if (candidates.empty()) {
-        candidates.resize(centers.n_clusters);
+        candidates.resize(centers_.n_clusters);
         std::iota(candidates.begin(), candidates.end(), std::size_t{0});
     }
-    distances.clear();
+    distances_.clear();
     for (const std::size_t j : candidates)
-        distances.push_back(kernels().exact->squared_distance(row, centers.row(j), centers.n_features));
-    const double least = *std::min_element(distances.begin(), distances.end());
+        distances_.push_back(table_.exact->squared_distance(wide, centers_.row(j), centers_.n_features));
+    const double least = *std::min_element(distances_.begin(), distances_.end());
     const double limit = std::max(least * (1 + 3 * relative), kUnderflow);  // L15
     std::size_t kept = 0;
     for (std::size_t i = 0; i < candidates.size(); ++i)
-        if (distances[i] <= limit) candidates[kept++] = candidates[i];
+        if (distances_[i] <= limit) candidates[kept++] = candidates[i];
     candidates.resize(std::max<std::size_t>(kept, 1));
-    return candidates.size() == 1 ? candidates[0] : nearest_in_extended_precision(row, centers, candidates);
+    return static_cast<std::int32_t>(
+        candidates.size() == 1 ? candidates[0] : nearest_in_extended_precision(wide, centers_, candidates));
 }
 
 }  // namespace kmosaic

@@ -42,11 +42,10 @@ void Float32Filter::set_scale(const Centers& centers) {
 void Float32Filter::set_panels(const Centers& centers) {
     double largest_square = 0;
     for (std::size_t j = 0; j < centers.n_clusters; ++j) {
-        float* lane = panels_.data() + (j / kPanelWidth) * kPanelWidth * n_features_ + j % kPanelWidth;
         double square = 0;
         for (std::size_t f = 0; f < n_features_; ++f) {
             const double value = (centers.row(j)[f] - origin_[f]) * scale_;
-            lane[f * kPanelWidth] = static_cast<float>(value);
+            panels_[in_panels(j, f, n_features_, kPanelWidth)] = static_cast<float>(value);
             square += value * value;
         }
         norms_[j] = static_cast<float>(square);

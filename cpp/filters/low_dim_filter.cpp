@@ -52,11 +52,10 @@ void LowDimFilter::set_coefficients(const Centers& centers) {
     const std::size_t d = centers.n_features;
     double largest_square = 0;
     for (std::size_t j = 0; j < centers.n_clusters; ++j) {
-        float* lane = coefficients_.data() + j / kLowDimGroup * d * kLowDimGroup + j % kLowDimGroup;
         double square = 0;
         for (std::size_t f = 0; f < d; ++f) {
             const double value = (centers.row(j)[f] - origin_[f]) * view_.scale;
-            lane[f * kLowDimGroup] = -2 * static_cast<float>(value);
+            coefficients_[in_panels(j, f, d, kLowDimGroup)] = -2 * static_cast<float>(value);
             square += value * value;
         }
         norms_[j] = static_cast<float>(square);

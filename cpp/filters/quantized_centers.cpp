@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/numerics.hpp"
+#include "core/panels.hpp"
 #include "exact/duplicate_centers.hpp"
 
 namespace kmosaic {
@@ -166,8 +167,7 @@ void QuantizedCenters::set_lane(std::size_t centroid) {
 void QuantizedCenters::set_fine_lane(std::size_t centroid) {
     const auto lane = static_cast<std::size_t>(center_groups_.lane_of[centroid]);
     const std::size_t n_quads = codes_.n_quads();
-    std::int8_t* panel =
-        panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+    std::int8_t* panel = panels_.data() + in_panels(lane, 0, n_quads, kPanelWidth) * 4;
     const std::int8_t* codes = fine_codes(centroid);
     for (std::size_t q = 0; q < n_quads; ++q) std::memcpy(panel + q * 4 * kPanelWidth, codes + q * 4, 4);
     const Fine& fine = fine_[centroid];
@@ -206,7 +206,7 @@ void QuantizedCenters::set_coarse_lane(std::size_t centroid) {
     double codes[kP];
     double sum = 0;
     double code_square = 0;
-    std::int8_t* panel = panels_.data() + lane / kPanelWidth * kP * kPanelWidth + lane % kPanelWidth * 4;
+    std::int8_t* panel = panels_.data() + in_panels(lane, 0, kP / 4, kPanelWidth) * 4;
     for (std::size_t p = 0; p < kP; ++p) {
         const double code = (wanted[p] * inverse + kRounder) - kRounder;
         codes[p] =
@@ -282,8 +282,7 @@ void QuantizedCenters::gather(const std::vector<std::size_t>& centroids, FastCen
     for (std::size_t l = 0; l < centroids.size(); ++l) {
         const std::size_t j = centroids[l];
         const auto lane = static_cast<std::size_t>(center_groups_.lane_of[j]);
-        const std::int8_t* from =
-            panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+        const std::int8_t* from = panels_.data() + in_panels(lane, 0, n_quads, kPanelWidth) * 4;
         for (std::size_t q = 0; q < n_quads; ++q)
             std::memcpy(fast_centers.codes.data() + (q * kPanelWidth + l) * 4, from + q * 4 * kPanelWidth, 4);
         fast_centers.constants[l] = constants_[lane];

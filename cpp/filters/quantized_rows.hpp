@@ -49,7 +49,7 @@ class QuantizedRows {
 
   private:
     void copy_tail();
-    void choose_scale();
+    void choose_scale(const ExactKernels& table);
     bool fit_bounded(const std::vector<double>& sample);
     void fit_unbounded(std::vector<double>& sample, std::size_t n_sample);
     void encode(std::size_t row, const ByteKernels& table);

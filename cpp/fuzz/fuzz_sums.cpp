@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         assign(rows, c.centers(), labels.data(), parallel, &changes);
         sums.apply(changes, labels.data(), parallel);
         if (c.exact()) check_means(c, sums, labels, parallel);
-        REQUIRE(!(sums.inertia(c.centers()) < 0));
+        REQUIRE(!(sums.inertia(c.centers()).value < 0));
         const std::size_t row = in.below(rows.n_rows), to = in.below(c.shape.n_clusters);
         sums.move(rows, row, static_cast<std::size_t>(labels[row]), to);
         labels[row] = static_cast<std::int32_t>(to);

@@ -57,7 +57,9 @@ inline void compare(const Node& node, std::size_t first, const BoxCandidates& ca
 }
 
 template <class Entries>
-void near_entries(const Node& node, const BoxCandidates& candidates, std::uint32_t* near) {
+void near_entries(const float* entries, const float* reaches, std::size_t n_features,
+                  const BoxCandidates& candidates, std::uint32_t* near) {
+    const Node node{entries, reaches, n_features};
     std::uint32_t numbers[32];
     std::size_t n = 0;
     for (std::uint32_t chosen = candidates.chosen; chosen; chosen &= chosen - 1)
@@ -72,19 +74,9 @@ void near_entries(const Node& node, const BoxCandidates& candidates, std::uint32
     }
 }
 
-void near_points(const float* points, const float* reaches, std::size_t n_features,
-                 const BoxCandidates& candidates, std::uint32_t* near) {
-    near_entries<Points>({points, reaches, n_features}, candidates, near);
-}
-
-void near_boxes(const float* boxes, const float* reaches, std::size_t n_features,
-                const BoxCandidates& candidates, std::uint32_t* near) {
-    near_entries<Boxes>({boxes, reaches, n_features}, candidates, near);
-}
-
 }  // namespace
 
 extern const BoxKernels box_kernels;
-const BoxKernels box_kernels = {near_points, near_boxes};
+const BoxKernels box_kernels = {near_entries<Points>, near_entries<Boxes>};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -129,31 +129,25 @@ void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, c
     for (std::size_t r = 0; r < n_rows; ++r) add_slices<T, false>(rows[r], n, 1, slices, sums);
 }
 
+// Adds one row or, if Sign is -1, subtracts it. NSlices is the number of slices, or 0 for any.
+template <class T, std::size_t NSlices, int Sign>
+void add_one(const void* row, std::size_t n, const Slices& slices, std::int64_t* sums) {
+    if constexpr (NSlices > 0)
+        add_group<T, NSlices, 1, Sign>(&row, n, slices, sums);
+    else
+        add_slices<T, Sign == -1>(row, n, Sign, slices, sums);
+}
+
 template <class T, std::size_t NSlices>
 void move_reals_of(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                    const SumTable& table) {
-    const std::size_t n = table.n_features;
-    for (std::size_t m = 0; m < n_moved; ++m) {
-        const void* row = static_cast<const T*>(rows) + moved[m].row * n;
-        add_group<T, NSlices, 1>(&row, n, slices, table.sums + moved[m].to * NSlices * n);
-        ++table.counts[moved[m].to];
-        if (moved[m].from == table.n_clusters) continue;
-        add_group<T, NSlices, 1, -1>(&row, n, slices, table.sums + moved[m].from * NSlices * n);
-        --table.counts[moved[m].from];
-    }
-}
-
-// For any number of slices: subtracts a row by adding its negative.
-template <class T>
-void move_wide_reals(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
-                     const SumTable& table) {
     const std::size_t n = table.n_features, size = slices.n_slices * n;
     for (std::size_t m = 0; m < n_moved; ++m) {
-        const T* row = static_cast<const T*>(rows) + moved[m].row * n;
-        add_slices<T, false>(row, n, 1, slices, table.sums + moved[m].to * size);
+        const void* row = static_cast<const T*>(rows) + moved[m].row * n;
+        add_one<T, NSlices, 1>(row, n, slices, table.sums + moved[m].to * size);
         ++table.counts[moved[m].to];
         if (moved[m].from == table.n_clusters) continue;
-        add_slices<T, true>(row, n, -1, slices, table.sums + moved[m].from * size);
+        add_one<T, NSlices, -1>(row, n, slices, table.sums + moved[m].from * size);
         --table.counts[moved[m].from];
     }
 }
@@ -161,7 +155,7 @@ void move_wide_reals(const void* rows, const Slices& slices, const MovedRow* mov
 template <class T>
 void move_reals(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                 const SumTable& table) {
-    if (slices.n_slices > 3) return move_wide_reals<T>(rows, slices, moved, n_moved, table);
+    if (slices.n_slices > 3) return move_reals_of<T, 0>(rows, slices, moved, n_moved, table);
     if (slices.n_slices == 1) return move_reals_of<T, 1>(rows, slices, moved, n_moved, table);
     if (slices.n_slices == 2) return move_reals_of<T, 2>(rows, slices, moved, n_moved, table);
     move_reals_of<T, 3>(rows, slices, moved, n_moved, table);

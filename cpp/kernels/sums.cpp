@@ -53,8 +53,8 @@ void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int6
     for (std::size_t f = 0; f < n; ++f) sums[f] += factor * x[f];
 }
 
-// Moves rows, each as often as counts says if Counted. Features is the number of features, or 0 for any: loops of known
-// length over so few values are faster (three bytes a row: 1.5 ns a row instead of 2.5).
+// Moves rows, each as often as counts says if Counted. Features is the number of features, or 0 for any:
+// loops of known length over so few values are faster (three bytes a row: 1.5 ns a row instead of 2.5).
 template <class T, std::size_t Features, bool Counted>
 void move_rows_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved, std::size_t n_moved,
                   const SumTable& table) {

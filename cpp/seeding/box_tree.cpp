@@ -196,50 +196,14 @@ BoxTree::Search BoxTree::start(const std::vector<std::size_t>& candidates) const
 void BoxTree::children(const Search& search, std::size_t level, const Visit& visit,
                        std::vector<Visit>& out) const {
     const std::size_t d = rows_.n_features;
+    const auto near_entries = level > 0 ? table_.boxes->near_boxes : table_.boxes->near_points;
     std::uint32_t near[kBoxFanOut];
-    table_.boxes->near_boxes(levels_[level].entries.data() + visit.node * d * 2 * kBoxFanOut,
-                             levels_[level].reaches.data() + visit.node * kBoxFanOut, d,
-                             search.candidates(visit.candidates), near);
+    near_entries(levels_[level].entries.data() + visit.node * (level > 0 ? 2 : 1) * d * kBoxFanOut,
+                 levels_[level].reaches.data() + visit.node * kBoxFanOut, d,
+                 search.candidates(visit.candidates), near);
     for (std::uint32_t l = 0; l < kBoxFanOut; ++l)
         if (near[l]) out.push_back({visit.node * static_cast<std::uint32_t>(kBoxFanOut) + l, near[l]});
 }
-
-// Searches nodes of level 1 and their rows, for one thread.
-class BoxTree::Worker {
-  public:
-    Worker(const BoxTree& tree, const Search& search)
-        : tree_(tree), search_(search), wide_(tree.rows_.n_features) {}
-
-    void visit(const Visit& visit, Found& found) {
-        nodes_.clear();
-        tree_.children(search_, 1, visit, nodes_);
-        for (const Visit& node : nodes_) check_row(node, found);
-    }
-
-  private:
-    void check_row(const Visit& visit, Found& found) {
-        const std::size_t d = wide_.size();
-        const Level& points = tree_.levels_[0];
-        std::uint32_t near[kBoxFanOut];
-        tree_.table_.boxes->near_points(points.entries.data() + visit.node * d * kBoxFanOut,
-                                        points.reaches.data() + visit.node * kBoxFanOut, d,
-                                        search_.candidates(visit.candidates), near);
-        for (std::size_t l = 0; l < kBoxFanOut; ++l)
-            if (near[l]) measure(tree_.row_at_[visit.node * kBoxFanOut + l], near[l], found);
-    }
-
-    void measure(std::uint32_t row, std::uint32_t candidates, Found& found) {
-        tree_.table_.exact->widen[tree_.rows_.dtype](tree_.rows_.row(row), wide_.size(), wide_.data());
-        found.n_measured += static_cast<std::size_t>(std::popcount(candidates));
-        measure_pairs(tree_.table_, wide_.data(), search_.wide, wide_.size(),
-                      {row, candidates, tree_.nearest_.squares[row]}, found.pairs);
-    }
-
-    const BoxTree& tree_;
-    const Search& search_;
-    std::vector<double> wide_;
-    std::vector<Visit> nodes_;
-};
 
 void BoxTree::descend(const Search& search, std::size_t n_candidates) {
     visits_.assign(1, {0, (1U << n_candidates) - 1});
@@ -252,16 +216,28 @@ void BoxTree::descend(const Search& search, std::size_t n_candidates) {
 
 void BoxTree::find(const std::vector<std::size_t>& candidates, std::vector<std::vector<NearerRow>>& nearer,
                    const Parallel& parallel) {
+    const std::size_t d = rows_.n_features;
     const Search search = start(candidates);
     descend(search, candidates.size());
     const std::size_t n_tasks = ceil_div(visits_.size(), kTask);
     if (found_.size() < n_tasks) found_.resize(n_tasks);
     parallel_blocks(visits_.size(), kTask, parallel, [&] {
-        return [&, worker = Worker(*this, search)](std::size_t first, std::size_t count) mutable {
+        return [&, wide = std::vector<double>(d), nodes = std::vector<Visit>(),
+                entries = std::vector<Visit>()](std::size_t first, std::size_t count) mutable {
             Found& found = found_[first / kTask];
             found.pairs.clear();
             found.n_measured = 0;
-            for (std::size_t v = first; v < first + count; ++v) worker.visit(visits_[v], found);
+            nodes.clear();
+            entries.clear();
+            for (std::size_t v = first; v < first + count; ++v) children(search, 1, visits_[v], nodes);
+            for (const Visit& node : nodes) children(search, 0, node, entries);
+            for (const Visit& entry : entries) {
+                const std::uint32_t row = row_at_[entry.node];
+                table_.exact->widen[rows_.dtype](rows_.row(row), d, wide.data());
+                found.n_measured += static_cast<std::size_t>(std::popcount(entry.candidates));
+                measure_pairs(table_, wide.data(), search.wide, d,
+                              {row, entry.candidates, nearest_.squares[row]}, found.pairs);
+            }
         };
     });
     nearer.resize(candidates.size());

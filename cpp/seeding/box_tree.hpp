@@ -48,7 +48,7 @@ class BoxTree {
         AlignedVector<float> entries;  // [node][feature][lane], or [node][feature][low, high][lane]
         AlignedVector<float> reaches;  // [node][lane]
     };
-    // A node, and a bit for each candidate that it must be searched for.
+    // A node or, of level 0, a row's position, and a bit for each candidate that may be within its reach.
     struct Visit {
         std::uint32_t node;
         std::uint32_t candidates;
@@ -58,7 +58,6 @@ class BoxTree {
         std::size_t n_measured = 0;
     };
     struct Search;
-    class Worker;
 
     void place_origin();
     void place_rows(const Parallel& parallel);

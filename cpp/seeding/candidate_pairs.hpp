@@ -85,8 +85,4 @@ class CandidatePairs {
     [[nodiscard]] virtual std::unique_ptr<Finder> finder() const = 0;
 };
 
-// FilteredPairs if there are codes, else (null) TiledPairs.
-std::unique_ptr<CandidatePairs> candidate_pairs(const Rows& rows, const CodedRows* coded,
-                                                const NearestSeeds& nearest);
-
 }  // namespace kmosaic

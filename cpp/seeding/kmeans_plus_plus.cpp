@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "seeding/filtered_pairs.hpp"
+#include "seeding/tiled_pairs.hpp"
+
 namespace kmosaic {
 
 namespace {
@@ -25,9 +28,12 @@ Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* cod
       masses_(rows.n_rows),
       mass_sums_(ceil_div(rows.n_rows, kMasses)),
       nearest_(rows.n_rows),
-      pairs_(candidate_pairs(rows, coded, nearest_)),
       blocks_(ceil_div(rows.n_rows, kBlock)),
       has_codes_(coded != nullptr) {
+    if (coded)
+        pairs_ = std::make_unique<FilteredPairs>(rows, *coded, nearest_);
+    else
+        pairs_ = std::make_unique<TiledPairs>(rows, nearest_);
     for (std::size_t p = 0; p < rows.n_rows; ++p) {
         const auto row = static_cast<std::size_t>(order[p]);
         place_[row] = p;

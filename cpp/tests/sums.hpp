@@ -37,11 +37,11 @@ inline ClusterSums sums_of(const Rows& rows, std::size_t k, const std::vector<st
 inline std::vector<double> facts(const ClusterSums& sums, std::size_t n_threads = 1) {
     const std::size_t k = sums.n_clusters(), d = sums.n_features();
     std::vector<double> centers(k * d, 7.5);
-    const double elsewhere = sums.inertia_within({centers.data(), k, d}, threads(n_threads)).value;
+    const double elsewhere = sums.inertia({centers.data(), k, d}, threads(n_threads)).value;
     sums.means(centers.data(), threads(n_threads));
     std::vector<double> result = centers;
     for (std::size_t j = 0; j < k; ++j) result.push_back(sums.count(j));
-    result.push_back(sums.inertia_within({centers.data(), k, d}, threads(n_threads)).value);
+    result.push_back(sums.inertia({centers.data(), k, d}, threads(n_threads)).value);
     result.push_back(elsewhere);
     return result;
 }

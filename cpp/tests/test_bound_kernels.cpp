@@ -18,7 +18,7 @@ std::vector<float> numbers(std::size_t n, double largest, Random& random) {
     return values;
 }
 
-// What bounds are compared with: numbers, none at all, and what is not a number.
+// Upper bounds to compare with: numbers, -1 (no bound), infinity and NaN.
 std::vector<float> uppers_of(std::size_t n, double largest, Random& random) {
     std::vector<float> uppers = numbers(n, largest, random);
     for (float& upper : uppers) {

@@ -128,7 +128,7 @@ TEST(integer_rows_are_found_as_by_brute_force) {
 }
 
 TEST(a_search_reads_few_rows_of_a_plane) {
-    // What the tree is for: most of a plane is out of reach once seeds are many.
+    // Once there are many seeds, most of a plane is out of a candidate's reach.
     Random random(4);
     const Values<float> values(values_of(0, 2 * 5000, random));
     const Rows rows = rows_of(values, 2);

@@ -46,9 +46,9 @@ std::uint64_t digest_of_fit() {
         assign(rows, view, labels.data(), parallel);
         sums.clear();
         sums.add(rows, labels.data(), parallel);
-        digest.add(sums.inertia(view));
+        digest.add(sums.inertia(view).value);
         sums.means(centers.data());
-        digest.add(sums.inertia(view));
+        digest.add(sums.inertia(view).value);
     }
     std::vector<double> matrix(n * k), own(n);
     std::vector<std::uint64_t> hashes(n);

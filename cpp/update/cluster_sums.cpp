@@ -161,7 +161,7 @@ void ClusterSums::merge(const ClusterSums& other) {
     if (other.n_clusters() != n_clusters() || other.sums_.origin() != sums_.origin() ||
         other.integer() != integer() || other.sums_.spacings() != sums_.spacings() ||
         other.sums_.weight_spacings() != sums_.weight_spacings())
-        throw std::invalid_argument("sums of different shape, type, origin or spacings cannot be merged");
+        throw std::invalid_argument("sums of unlike shape, type, origin or spacings cannot be merged");
     sums_.merge(other.sums_);
     accumulate(squares_, {other.squares_[0], other.squares_[1]});
     n_rows_ += other.n_rows_;
@@ -229,7 +229,7 @@ Inertia ClusterSums::update(double* centers, const Parallel& parallel) const {
     return inertia_of(costs);
 }
 
-Inertia ClusterSums::inertia_within(const Centers& centers, const Parallel& parallel) const {
+Inertia ClusterSums::inertia(const Centers& centers, const Parallel& parallel) const {
     std::vector<ClusterCost> costs(n_clusters(), ClusterCost{0, 0, 0});
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSumView& sums) {
         costs[j] = kernels().sums->cost(sums, centers.row(j));

@@ -87,8 +87,7 @@ class ClusterSums {
     Inertia update(double* centers, const Parallel& parallel = {}) const;
     // J of the summed rows at these centroids: sum w |x|^2 + sum_j c_j (c_j n_j - 2 S_j), in double-double.
     // `error` bounds its error (L18); a J that is not above it is 0.
-    [[nodiscard]] Inertia inertia_within(const Centers& centers, const Parallel& parallel = {}) const;
-    [[nodiscard]] double inertia(const Centers& centers) const { return inertia_within(centers).value; }
+    [[nodiscard]] Inertia inertia(const Centers& centers, const Parallel& parallel = {}) const;
 
   private:
     class SumsReader;

@@ -26,7 +26,7 @@ LabelChanges::LabelChanges(const Rows& rows, const ExactSums& sums)
     : rows_(rows),
       n_clusters_(sums.n_clusters()),
       sums_(sums),
-      kind_(sums.small() ? kTable : kList),
+      listed_(!sums.small()),
       max_listed_(max_listed(rows)) {}
 
 bool LabelChanges::fit(const ExactSums& sums) const {
@@ -42,22 +42,22 @@ LabelChanges::ThreadLog& LabelChanges::open_log() {
 LabelChanges::ThreadLog::ThreadLog(LabelChanges& changes)
     : changes_(changes),
       n_clusters_(static_cast<std::uint32_t>(changes.n_clusters_)),
-      capacity_(changes.kind_ == kList ? kListStep : kWaiting),
-      sums_(changes.kind_ == kTable ? changes.sums_.size() : 0, 0),
-      counts_(changes.kind_ == kTable ? changes.sums_.counts().size() : 0, 0) {
+      capacity_(changes.listed_ ? kListStep : kWaiting),
+      sums_(!changes.listed_ ? changes.sums_.size() : 0, 0),
+      counts_(!changes.listed_ ? changes.sums_.counts().size() : 0, 0) {
     moved_.reserve(capacity_);
 }
 
 void LabelChanges::ThreadLog::make_space() {
-    if (changes_.kind_ == kTable) flush();
-    if (changes_.kind_ == kList && (changes_.n_listed_ += kListStep) <= changes_.max_listed_)
+    if (!changes_.listed_) flush();
+    if (changes_.listed_ && (changes_.n_listed_ += kListStep) <= changes_.max_listed_)
         moved_.reserve(capacity_ += kListStep);  // no more than that: a vector would double
     else
         moved_.clear();
 }
 
 void LabelChanges::ThreadLog::add(std::span<const MovedRow> moved) {
-    if (changes_.kind_ == kTable)
+    if (!changes_.listed_)
         return changes_.sums_.move(changes_.rows_, moved, changes_.sums_.table(sums_, counts_));
     for (const MovedRow& row : moved) {
         if (moved_.size() == capacity_) make_space();

@@ -65,12 +65,10 @@ class LabelChanges {
     [[nodiscard]] std::vector<SumTable> tables();
 
   private:
-    enum Kind { kTable, kList };
-
     Rows rows_;
     std::size_t n_clusters_;
     const ExactSums& sums_;
-    Kind kind_;
+    bool listed_;
     std::size_t max_listed_;
     std::atomic<std::size_t> n_listed_{0};
     std::mutex opening_;
