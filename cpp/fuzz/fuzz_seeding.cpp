@@ -13,8 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Parallel parallel = fuzzing::threads(in);
     const Rows rows = c.rows();
     Assigner assigner(rows);
-    std::optional<CodedRows> coded;
-    if (in.below(2)) coded = assigner.code_for_seeds(8, parallel);
+    const std::optional<CodedRows> coded = in.below(2) ? assigner.code_for_seeds(8, parallel) : std::nullopt;
     const HashOrder order = hash_order(rows, parallel);
     Seeder seeder(rows, order.rows.data(), coded ? &*coded : nullptr);
     std::vector<std::size_t> seeds;
