@@ -1,4 +1,4 @@
-// Seeds drawn and added: distances to the nearest of them are those of brute force.
+// Draws and adds seeds: each row's distance to its nearest seed is that of brute force.
 #include <optional>
 
 #include "assign/assigner.hpp"

@@ -144,7 +144,7 @@ struct Output {
 template <class T>
 class TileLabeller {
   public:
-    TileLabeller(const T* rows, const LowDimCenters& c, float*) : c_(c), reader_(rows, 0, c) {}
+    TileLabeller(const T* rows, const LowDimCenters& c, float*) : c_(c), reader_(rows, c) {}
 
     bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
         return label_tile(reader_.lanes(first, count), c_, labels, parts);
@@ -238,7 +238,7 @@ std::size_t label_rows(Labeller label, std::size_t n_rows, const Output& output)
         if (output.margins) finish_margins(parts, count, output.margins + first);
         for (std::size_t i = 0; own == last_labels && i < count; ++i) output.labels[first + i] = own[i];
         for (std::size_t i = 0; !all_decided && i < count; ++i)
-            if (own[i] < 0) output.undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
+            if (own[i] < 0) undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
     }
     return n_undecided;
 }
