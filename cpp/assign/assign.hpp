@@ -17,10 +17,6 @@ namespace kmosaic {
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes = nullptr, const Int16Range* range = nullptr);
 
-// The same by float32 products with every centroid, for rows of any number of features.
-std::size_t assign_in_float32(const Kernels& table, const Rows& rows, const Centers& centers,
-                              std::int32_t* labels, const Parallel& parallel, LabelChanges* changes);
-
 // The same, each row decided against every centroid without a filter: it needs no memory but for a row.
 std::size_t assign_exactly(const Kernels& table, const Rows& rows, const Centers& centers,
                            std::int32_t* labels, const Parallel& parallel, LabelChanges* changes);

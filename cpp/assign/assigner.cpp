@@ -6,6 +6,13 @@
 
 namespace kmosaic {
 
+namespace {
+
+// Bounds are made once no more than one label in this many changes: until then most of them would fail.
+constexpr std::size_t kSettledShare = 512;
+
+}  // namespace
+
 Assigner::Assigner(const Rows& rows, std::size_t steps_expected, const Int16Range* range)
     : rows_(rows), table_(kernels()), steps_expected_(steps_expected), low_dim_(rows, table_, range) {}
 
@@ -14,13 +21,12 @@ std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Pa
     check_finite(centers);
     if (planned_clusters_ != centers.n_clusters || steps_expected_ == 1)
         plan_for(centers.n_clusters, parallel);
-    const std::size_t changed = run(centers, labels, parallel, changes);
-    ++n_steps_[static_cast<std::size_t>(plan_.path)];
-    return changed;
+    return run(centers, labels, parallel, changes);
 }
 
 void Assigner::plan_for(std::size_t n_clusters, const Parallel& parallel) {
     planned_clusters_ = 0;  // should a probe be interrupted
+    settled_ = false;
     plan_ = choose_plan(rows_, n_clusters, steps_expected_, table_, pca_codes_ != nullptr);
     if (plan_.path == Path::kBoundedInt8) {
         const bool with_pca = plan_.pca_codes;
@@ -60,24 +66,30 @@ const PcaCodes* Assigner::codes(bool with_pca, const Parallel& parallel) {
 
 std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Parallel& parallel,
                           LabelChanges* changes) {
-    switch (plan_.path) {
-        case Path::kLowDimInt16:
-        case Path::kLowDimFloat32: return low_dim_.assign(plan_, centers, labels, parallel, changes);
-        case Path::kBoundedInt8: return bounded_->assign(centers, labels.wide(), parallel, changes);
-        case Path::kOnePassInt8:
-            if (steps_expected_ > 1) {
-                if (const PcaCodes* made = codes(false, parallel))
-                    return assign_in_one_pass({table_, *quantized_, *made}, rows_, 0, centers, labels.wide(), parallel, changes);
-                break;
-            }
-            if (const auto changed =
-                    assign_in_one_pass(plan_, table_, rows_, centers, labels.wide(), parallel, changes))
-                return *changed;
-            break;
-        case Path::kExact: return assign_exactly(table_, rows_, centers, labels.wide(), parallel, changes);
-        case Path::kFloat32: break;
+    const auto count = [&](Path path) { ++n_steps_[static_cast<std::size_t>(path)]; };
+    if (plan_.path == Path::kOnePassInt8) {
+        if (const auto changed =
+                assign_in_one_pass(plan_, table_, rows_, centers, labels.wide(), parallel, changes)) {
+            count(Path::kOnePassInt8);
+            return *changed;
+        }
     }
-    return assign_in_float32(table_, rows_, centers, labels.wide(), parallel, changes);
+    if (plan_.path == Path::kBoundedInt8) {
+        if (!plan_.pca_codes && !settled_) {
+            const CodedRows coded{table_, *quantized_, bounded_->pca_codes()};
+            const std::size_t changed =
+                assign_in_one_pass(coded, rows_, 0, centers, labels.wide(), parallel, changes);
+            settled_ = changed <= rows_.n_rows / kSettledShare;
+            count(Path::kOnePassInt8);
+            return changed;
+        }
+        count(Path::kBoundedInt8);
+        return bounded_->assign(centers, labels.wide(), parallel, changes);
+    }
+    count(plan_.path);
+    if (plan_.path == Path::kExact)
+        return assign_exactly(table_, rows_, centers, labels.wide(), parallel, changes);
+    return low_dim_.assign(plan_, centers, labels, parallel, changes);
 }
 
 std::optional<CodedRows> Assigner::code_for_seeds(std::size_t n_seeds, const Parallel& parallel) {

@@ -57,6 +57,7 @@ class Assigner {
 
     LowDimAssigner low_dim_;
     std::unique_ptr<BoundedAssigner> bounded_;
+    bool settled_ = false;  // whether bounds are worth making
 };
 
 }  // namespace kmosaic

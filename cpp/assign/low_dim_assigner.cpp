@@ -40,7 +40,7 @@ struct Task {
     const Int16Filter* int16;  // or null
     LowDimBounds* bounds;      // or null
     const LowDimFilter& float32;
-    const std::vector<double>& panels;
+    const std::vector<double>& panels;  // none for long rows
     const Kernels& table;
 };
 
@@ -55,6 +55,8 @@ class NearestOfAll {
           all_(task.panels.size() / task.rows.n_features) {}
 
     std::int32_t operator()(std::size_t row) {
+        candidates_.clear();
+        if (all_.empty()) return exact_nearest_(row, candidates_);
         const std::size_t d = task_.rows.n_features;
         const ExactKernels& kernel = *task_.table.exact;
         const double* wide = exact_nearest_.widen(row);
@@ -64,7 +66,6 @@ class NearestOfAll {
             all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(task_.centers.n_clusters));
         const double limit =
             std::max(least * (1 + 4 * static_cast<double>(d + 2) * kU64), kUnderflow);  // L15
-        candidates_.clear();
         for (std::size_t j = 0; j < task_.centers.n_clusters; ++j)
             if (all_[j] <= limit) candidates_.push_back(j);
         return candidates_.size() == 1 ? static_cast<std::int32_t>(candidates_[0])
@@ -211,7 +212,7 @@ LowDimAssigner::LowDimAssigner(const Rows& rows, const Kernels& table, const Int
 std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, LabelArray labels,
                                    const Parallel& parallel, LabelChanges* changes) {
     std::optional<Int16Filter> int16;
-    if (plan.path == Path::kLowDimInt16 && Int16Filter::possible(centers)) {
+    if (plan.path == Path::kInt16 && Int16Filter::possible(centers)) {
         if (!range_) range_.emplace(int16_range(rows_, *table_.int16, parallel));
         int16.emplace(centers, rows_.dtype, *range_);
     }
@@ -219,7 +220,8 @@ std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, Lab
     if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
     if (bounded) bounds_->follow(centers);
     const LowDimFilter float32(centers, rows_.dtype);
-    const std::vector<double> panels = exact_panels(centers);
+    const std::vector<double> panels =
+        rows_.n_features <= kLowDimFeatures ? exact_panels(centers) : std::vector<double>();
     const Task task{rows_,  centers, int16 ? &*int16 : nullptr, bounded ? &*bounds_ : nullptr, float32,
                     panels, table_};
     const std::size_t n_together = block_rows(rows_.n_rows, int16.has_value(), parallel);

@@ -130,7 +130,8 @@ std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, 
         const PcaCodes pca_codes(codes, table, parallel);
         if (begin == 0) record_error_share(plan, codes.error_share(pca_codes.norms()));
         if (plan.path != Path::kOnePassInt8) return std::nullopt;
-        changed += assign_in_one_pass({table, codes, pca_codes}, chunk, begin, centers, labels, parallel, changes);
+        changed +=
+            assign_in_one_pass({table, codes, pca_codes}, chunk, begin, centers, labels, parallel, changes);
     }
     return changed;
 }

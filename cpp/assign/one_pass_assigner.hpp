@@ -8,9 +8,9 @@
 #include <optional>
 
 #include "assign/plan.hpp"
-#include "filters/quantized_centers.hpp"
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
+#include "filters/quantized_centers.hpp"
 #include "update/label_changes.hpp"
 
 namespace kmosaic {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdio>
-#include <cstdlib>
 
 #include "assign/low_dim_assigner.hpp"
 #include "assign/low_dim_bounds.hpp"
@@ -22,6 +21,12 @@ namespace {
 // choosing their scale from so many rows on.
 constexpr std::size_t kMinOnePassClusters = 512;
 constexpr std::size_t kMinOnePassRows = 8192;
+
+// A row's float32 products with all centroids, up to which they are faster than bounds, and than int8 products: on
+// Zen 4 with AVX-512, over 25 steps of blobs, noise and rows of low rank. Bytes cost more to bring to float32.
+constexpr std::size_t kMaxFloat32Products = 12288;
+constexpr std::size_t kMaxFloat32ByteProducts = 8192;
+constexpr std::size_t kMaxFloat32Bytes = 128;
 
 // PCA codes must be much shorter than the rows that they replace, and finding the directions costs as much as
 // some thousand rows. Few clusters do not make up for that: MNIST, k = 10, one thread, 25 steps take 283 ms
@@ -102,24 +107,34 @@ void record_outside(AnyPlan& plan, double outside_share) {
                    " directions, limit " + percent(kMaxOutsideShare);
 }
 
-void choose_low_dim(Plan& plan, const Rows& rows, std::size_t n_clusters, bool repeated,
+// Whether float32 products with every centroid cost less than bounds, or than int8 products without them, would.
+bool float32_pays(const Rows& rows, std::size_t n_clusters) {
+    if (rows.n_features <= kLowDimFeatures) return true;
+    if (rows.dtype == kUint8)
+        return rows.n_features <= kMaxFloat32Bytes && n_clusters * rows.n_features <= kMaxFloat32ByteProducts;
+    return n_clusters * rows.n_features <= kMaxFloat32Products;
+}
+
+void choose_float32(Plan& plan, const Rows& rows, std::size_t n_clusters, bool repeated,
                     const Kernels& table) {
-    plan.small_labels = n_clusters <= kMaxSmallLabels && rows.n_features <= kLowDimFeatures;
-    plan.reason += number(rows.n_features) + " features are no more than " + number(kLowDimFeatures) + "; ";
-    if (rows.integer() && rows.n_features <= kLowDimFeatures && table.int16 && n_clusters <= kMaxInt16Clusters) {
-        plan.path = Path::kLowDimInt16;
-        plan.reason += "integers of at most " + number(kMaxInt16Clusters) + " clusters, int16 kernels of " +
-                       table.name + ", which cost hardly more than bounds would";
-        return;
+    const bool low_dim = rows.n_features <= kLowDimFeatures;
+    plan.small_labels = low_dim && n_clusters <= kMaxSmallLabels;
+    plan.reason += low_dim ? number(rows.n_features) + " features are no more than " + number(kLowDimFeatures)
+                           : number(n_clusters * rows.n_features) + " products a row are few";
+    if (low_dim && rows.integer()) {
+        if (table.int16 && n_clusters <= kMaxInt16Clusters) {
+            plan.path = Path::kInt16;
+            plan.reason += "; integers of at most " + number(kMaxInt16Clusters) +
+                           " clusters, int16 kernels of " + table.name +
+                           ", which cost hardly more than bounds would";
+            return;
+        }
+        plan.reason += table.int16 ? "; " + number(n_clusters) + " clusters are more than int16's " +
+                                         number(kMaxInt16Clusters)
+                                   : std::string("; no int16 kernels of ") + table.name;
     }
-    plan.path = Path::kLowDimFloat32;
+    plan.path = Path::kFloat32;
     plan.bounds = repeated && n_clusters <= LowDimBounds::kMaxClusters;
-    if (!rows.integer())
-        plan.reason += "values are no integers";
-    else if (!table.int16)
-        plan.reason += std::string("no int16 kernels of ") + table.name;
-    else
-        plan.reason += number(n_clusters) + " clusters are more than int16's " + number(kMaxInt16Clusters);
     plan.reason += plan.bounds ? "; bounds from the second step on" : "; no bounds";
 }
 
@@ -154,8 +169,7 @@ void choose_bounded(Plan& plan, const Rows& rows, std::size_t n_clusters, bool p
 }  // namespace
 
 const char* name_of(Path path) {
-    constexpr const char* kNames[kPaths] = {"low_dim_int16", "low_dim_float32", "one_pass_int8",
-                                            "bounded_int8",  "float32",         "exact"};
+    constexpr const char* kNames[kPaths] = {"int16", "float32", "one_pass_int8", "bounded_int8", "exact"};
     return kNames[static_cast<std::size_t>(path)];
 }
 
@@ -164,12 +178,10 @@ Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_exp
     Plan plan;
     plan.reason = shape_of(rows) + ", " + number(n_clusters) + " clusters: ";
     const bool repeated = steps_expected > 1;
-    if (rows.n_features <= kLowDimFeatures || (std::getenv("KM_F32") && rows.n_features <= kMaxByteFeatures))
-        choose_low_dim(plan, rows, n_clusters, repeated, table);
+    if (float32_pays(rows, n_clusters))
+        choose_float32(plan, rows, n_clusters, repeated, table);
     else if (rows.n_features > kMaxByteFeatures)
         choose_of_long_rows(plan, rows, n_clusters);
-    else if (repeated && std::getenv("KM_ONE"))
-        plan.path = Path::kOnePassInt8;
     else if (repeated)
         choose_bounded(plan, rows, n_clusters, pca_codes_made);
     else

@@ -29,14 +29,13 @@ constexpr std::size_t kManySteps = 100;
 constexpr double kMaxOutsideShare = 0.22;
 
 enum class Path {
-    kLowDimInt16,    // int16 products, then float32, then exactly
-    kLowDimFloat32,  // float32 lanes, then exactly
-    kOnePassInt8,    // int8 products with every centroid, no bounds
-    kBoundedInt8,    // bounds, then int8 products, PCA codes first where they pay
-    kFloat32,        // float32 products with every centroid
-    kExact,          // no filter
+    kInt16,        // int16 products, then float32, then exactly
+    kFloat32,      // float32 products with every centroid, then exactly
+    kOnePassInt8,  // int8 products with every centroid, no bounds
+    kBoundedInt8,  // bounds, then int8 products, PCA codes first where they pay
+    kExact,        // no filter
 };
-constexpr std::size_t kPaths = 6;
+constexpr std::size_t kPaths = 5;
 const char* name_of(Path path);
 
 struct Plan {

@@ -90,7 +90,7 @@ using Int16Pair = std::pair<std::vector<std::uint16_t>, std::vector<std::uint16_
 std::optional<Int16Pair> int16_range_of(const AnyRows& array, std::size_t n_threads) {
     const Rows rows = rows_of(array);
     const Kernels& table = kernels();
-    if (choose_plan(rows, 1, 1, table).path != Path::kLowDimInt16) return std::nullopt;
+    if (choose_plan(rows, 1, 1, table).path != Path::kInt16) return std::nullopt;
     Int16Range range =
         without_gil(n_threads, [&](const Parallel& p) { return int16_range(rows, *table.int16, p); });
     return Int16Pair{std::move(range.low), std::move(range.high)};

@@ -211,8 +211,7 @@ class ChunkLabeller {
             Lanes scores[kLowDimGroup][kVectors];
             for (std::size_t i = 0; i < kLowDimGroup; ++i)
                 for (std::size_t v = 0; v < kVectors; ++v)
-                    scores[i][v] =
-                        load(scores_ + (group * kLowDimGroup + i) * kLowDimTile + r + v * kLanes);
+                    scores[i][v] = load(scores_ + (group * kLowDimGroup + i) * kLowDimTile + r + v * kLanes);
             take_best(scores, group, best);
         }
         Lanes squares[kVectors];
@@ -238,7 +237,7 @@ std::size_t label_rows(Labeller label, std::size_t n_rows, const Output& output)
         if (output.margins) finish_margins(parts, count, output.margins + first);
         for (std::size_t i = 0; own == last_labels && i < count; ++i) output.labels[first + i] = own[i];
         for (std::size_t i = 0; !all_decided && i < count; ++i)
-            if (own[i] < 0) undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
+            if (own[i] < 0) output.undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
     }
     return n_undecided;
 }

@@ -43,9 +43,9 @@ TEST(choices_by_shape) {
         {shape(kFloat64, 500, 33), 9, kManySteps, Path::kBoundedInt8, true, false, false},
         {shape(kUint8, 500, 65537), 9, kManySteps, Path::kFloat32, false, false, false},
         {shape(kUint8, 2, 65537), 2, kManySteps, Path::kExact, false, false, false},
-        {shape(kFloat32, 200000, 16), 255, kManySteps, Path::kLowDimFloat32, true, false, true},
-        {shape(kFloat32, 200000, 32), 256, 1, Path::kLowDimFloat32, false, false, false},
-        {shape(kFloat64, 200000, 1), 65535, kManySteps, Path::kLowDimFloat32, false, false, false},
+        {shape(kFloat32, 200000, 16), 255, kManySteps, Path::kFloat32, true, false, true},
+        {shape(kFloat32, 200000, 32), 256, 1, Path::kFloat32, false, false, false},
+        {shape(kFloat64, 200000, 1), 65535, kManySteps, Path::kFloat32, false, false, false},
     };
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
@@ -68,11 +68,11 @@ TEST(integers_of_few_features_by_instruction_set) {
         const bool int16 = kernels().int16 != nullptr;
         for (const Rows& rows : {shape(kUint8, 1000000, 3), shape(kUint16, 5000, 13)}) {
             const Plan plan = choose_plan(rows, 256, kManySteps);
-            CHECK(plan.path == (int16 ? Path::kLowDimInt16 : Path::kLowDimFloat32));
+            CHECK(plan.path == (int16 ? Path::kInt16 : Path::kFloat32));
             CHECK(plan.bounds == !int16);
             CHECK(says(plan.reason, cpu.c_str()));
             const Plan many = choose_plan(rows, 257, kManySteps);
-            CHECK(many.path == Path::kLowDimFloat32 && many.bounds);
+            CHECK(many.path == Path::kFloat32 && many.bounds);
         }
     }
     select_kernels("");
