@@ -112,9 +112,9 @@ class ExactSums::GroupAdder {
         const std::lock_guard lock(locks_[group.cluster % locks_.size()]);
         std::int64_t* totals = sums_.sums_.data() + group.cluster * sums_.row_size();
         if (in_32_bits)
-            kernel.add_sums(narrow_.data(), narrow_.size(), group.leaves, totals);
+            kernel.add_sums(sums32_.data(), sums32_.size(), group.leaves, totals);
         else
-            kernel.add_totals(wide_.data(), wide_.size(), group.leaves, totals);
+            kernel.add_totals(sums64_.data(), sums64_.size(), group.leaves, totals);
         kernel.add_totals(count_.data(), count_size, group.leaves,
                           sums_.counts_.data() + group.cluster * count_size);
     }
@@ -128,33 +128,34 @@ class ExactSums::GroupAdder {
     void sum_in_32_bits(const RowGroup& group) {
         static_assert(kMaxRowsInGroup * 65535 < std::size_t{1} << 32);
         find_rows(group);
-        narrow_.assign(sums_.row_size(), 0);
-        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), narrow_.size(),
-                                                      narrow_.data());
+        sums32_.assign(sums_.row_size(), 0);
+        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), sums32_.size(),
+                                                      sums32_.data());
     }
 
     void sum_in_64_bits(const RowGroup& group) {
         const SumKernels& kernel = *kernels().sums;
         find_rows(group);
-        wide_.assign(sums_.row_size(), 0);
+        sums64_.assign(sums_.row_size(), 0);
         if (sums_.weighted()) {
             for (const std::size_t row : group.rows)
-                sums_.add_weighted(rows_, row, rows_.weights[row], wide_.data(), count_.data());
+                sums_.add_weighted(rows_, row, rows_.weights[row], sums64_.data(), count_.data());
             return;
         }
         if (!sums_.integer_)
             return kernel.add_real_rows[rows_.dtype - kFloat32](
-                found_.data(), found_.size(), sums_.n_features_, sums_.slices(), wide_.data());
+                found_.data(), found_.size(), sums_.n_features_, sums_.slices(), sums64_.data());
         for (const std::size_t row : group.rows)
-            kernel.add_integers[rows_.dtype](rows_.row(row), wide_.size(), rows_.count(row), wide_.data());
+            kernel.add_integers[rows_.dtype](rows_.row(row), sums64_.size(), rows_.count(row),
+                                             sums64_.data());
     }
 
     ExactSums& sums_;
     const Rows& rows_;
     std::array<std::mutex, 64>& locks_;
     std::vector<const void*> found_;
-    std::vector<std::uint32_t> narrow_;
-    std::vector<std::int64_t> wide_;
+    std::vector<std::uint32_t> sums32_;
+    std::vector<std::int64_t> sums64_;
     std::vector<std::int64_t> count_;
 };
 
