@@ -8,8 +8,11 @@ namespace kmosaic {
 
 namespace {
 
-// Bounds are made once no more than one label in this many changes: until then most of them would fail.
-constexpr std::size_t kSettledShare = 512;
+// Without PCA codes a step with bounds that fail costs two or three without. So they are made once no more than one
+// label in this many changes (bytes, whose codes are exact, gain from the start), and where half of the rows' bounds
+// fail all the same, steps go without for a while, twice as long each time.
+constexpr std::size_t kSettledShare = 64;
+constexpr std::size_t kFirstPause = 8;
 
 }  // namespace
 
@@ -26,7 +29,9 @@ std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Pa
 
 void Assigner::plan_for(std::size_t n_clusters, const Parallel& parallel) {
     planned_clusters_ = 0;  // should a probe be interrupted
-    settled_ = false;
+    steps_without_bounds_ = rows_.dtype == kUint8 ? 0 : 1;
+    steps_with_bounds_ = 0;
+    pause_ = kFirstPause;
     plan_ = choose_plan(rows_, n_clusters, steps_expected_, table_, pca_codes_ != nullptr);
     if (plan_.path == Path::kBoundedInt8) {
         const bool with_pca = plan_.pca_codes;
@@ -75,16 +80,22 @@ std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Paral
         }
     }
     if (plan_.path == Path::kBoundedInt8) {
-        if (!plan_.pca_codes && !settled_) {
+        if (!plan_.pca_codes && steps_without_bounds_ > 0) {
             const CodedRows coded{table_, *quantized_, bounded_->pca_codes()};
             const std::size_t changed =
                 assign_in_one_pass(coded, rows_, 0, centers, labels.wide(), parallel, changes);
-            settled_ = changed <= rows_.n_rows / kSettledShare;
+            if (changed <= rows_.n_rows / kSettledShare) --steps_without_bounds_;
+            steps_with_bounds_ = 0;
             count(Path::kOnePassInt8);
             return changed;
         }
         count(Path::kBoundedInt8);
-        return bounded_->assign(centers, labels.wide(), parallel, changes);
+        const std::size_t changed = bounded_->assign(centers, labels.wide(), parallel, changes);
+        if (++steps_with_bounds_ > 1 && bounded_->n_failed() > rows_.n_rows / 2) {
+            steps_without_bounds_ = pause_;
+            pause_ *= 2;
+        }
+        return changed;
     }
     count(plan_.path);
     if (plan_.path == Path::kExact)

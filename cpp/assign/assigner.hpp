@@ -57,7 +57,9 @@ class Assigner {
 
     LowDimAssigner low_dim_;
     std::unique_ptr<BoundedAssigner> bounded_;
-    bool settled_ = false;  // whether bounds are worth making
+    std::size_t steps_without_bounds_ = 0;  // to come
+    std::size_t steps_with_bounds_ = 0;     // in a row
+    std::size_t pause_ = 0;
 };
 
 }  // namespace kmosaic

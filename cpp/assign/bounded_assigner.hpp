@@ -28,6 +28,8 @@ class BoundedAssigner {
     std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                        LabelChanges* changes = nullptr);
 
+    // Of how many rows a bound failed in the last call.
+    [[nodiscard]] std::size_t n_failed() const { return state_.n_failed; }
     [[nodiscard]] const PcaCodes& pca_codes() const { return state_.pca_codes; }
 
   private:

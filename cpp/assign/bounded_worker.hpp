@@ -34,6 +34,7 @@ class BoundedWorker {
         unpruned_.clear();
         update_bounds(first, count);
         for (std::size_t i = 0; i < count; ++i) activate_failed(first + i, i);
+        state_.n_failed += active_.size();
         guess_labels();
         measure_own();
         queue();
