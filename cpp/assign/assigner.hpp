@@ -58,8 +58,8 @@ class Assigner {
     LowDimAssigner low_dim_;
     std::unique_ptr<BoundedAssigner> bounded_;
     std::size_t steps_without_bounds_ = 0;  // to come
-    std::size_t steps_with_bounds_ = 0;     // in a row
-    std::size_t pause_ = 0;
+    std::size_t pause_ = 0;                 // the next one, in steps
+    std::size_t steps_in_vain_ = 0;         // in a row, whose bounds mostly failed
 };
 
 }  // namespace kmosaic

@@ -97,7 +97,7 @@ void BoundedAssigner::prepare(const Centers& centers, const Parallel& parallel) 
 
 std::size_t BoundedAssigner::step(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                                   LabelChanges* changes) {
-    state_.n_failed = 0;
+    state_.n_pruned = 0;
     const std::size_t changed =
         count_in_blocks(state_.rows.n_rows, state_.n_calls > 1 ? kBlock : kFirstBlock, parallel,
                         [&] { return BoundedWorker(state_, centers, labels, changes); });

@@ -28,8 +28,11 @@ class BoundedAssigner {
     std::size_t assign(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                        LabelChanges* changes = nullptr);
 
-    // Of how many rows a bound failed in the last call.
-    [[nodiscard]] std::size_t n_failed() const { return state_.n_failed; }
+    // The share of rows and panels that the last call had to multiply; 1 without bounds.
+    [[nodiscard]] double pruned_share() const {
+        const std::size_t n_panels = state_.centers.front().center_groups().n_panels();
+        return static_cast<double>(state_.n_pruned) / static_cast<double>(state_.rows.n_rows * n_panels);
+    }
     [[nodiscard]] const PcaCodes& pca_codes() const { return state_.pca_codes; }
 
   private:

@@ -52,7 +52,7 @@ struct BoundState {
     std::vector<double> group_drift;  // [group], since the last reset
 
     std::vector<float> center_drift;       // [centroid], in this call
-    std::atomic<std::size_t> n_failed{0};  // rows of which a bound failed in this call
+    std::atomic<std::size_t> n_pruned{0};  // products of rows and panels in this call
     bool settled = false;                  // whether few labels changed in the last call
     float lookahead_drift = 0;             // if so, the largest drift of a group in this call; else 0
 };

@@ -34,7 +34,6 @@ class BoundedWorker {
         unpruned_.clear();
         update_bounds(first, count);
         for (std::size_t i = 0; i < count; ++i) activate_failed(first + i, i);
-        state_.n_failed += active_.size();
         guess_labels();
         measure_own();
         queue();
@@ -294,6 +293,7 @@ class BoundedWorker {
         const std::size_t n = members.size();
         const std::size_t n_panels = center_groups_.panels_per_group();
         const std::size_t first_panel = q * n_panels;
+        state_.n_pruned += n * n_panels;
         excluded_.resize(n_panels * n);
         for (std::size_t p = 0; p < n_panels; ++p)
             std::fill_n(excluded_.data() + p * n, n, codes_.excluded(first_panel + p));
