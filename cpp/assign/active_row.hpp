@@ -59,9 +59,4 @@ struct RunnerUp {
     double score = 0;
 };
 
-struct Candidate {
-    std::int32_t centroid;
-    Interval score;
-};
-
 }  // namespace kmosaic

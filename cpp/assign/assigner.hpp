@@ -23,11 +23,11 @@ class Assigner {
     std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                        LabelChanges* changes = nullptr);
 
-    // The rows as a Seeder of so many seeds takes them, to be used while this lives; none where codes would not pay.
+    // The codes of the rows for a Seeder of so many seeds, valid as long as this; none if they do not pay.
     std::optional<CodedRows> code_for_seeds(std::size_t n_seeds, const Parallel& parallel);
 
     [[nodiscard]] const Rows& rows() const { return rows_; }
-    // Of the last call, with what its probes have found.
+    // The plan of the last call, with the results of its probes.
     [[nodiscard]] const Plan& plan() const { return plan_; }
     [[nodiscard]] const SeedingPlan& seeding_plan() const { return seeding_plan_; }
     // How many calls took each path.
@@ -35,7 +35,7 @@ class Assigner {
 
   private:
     void plan_for(std::size_t n_clusters, const Parallel& parallel);
-    // Null where codes do not tell rows apart.
+    // Null if quantised rows are not accurate enough.
     const PcaCodes* codes(bool with_pca, const Parallel& parallel);
     std::size_t run(const Centers& centers, LabelArray labels, const Parallel& parallel,
                     LabelChanges* changes);
@@ -48,8 +48,8 @@ class Assigner {
     SeedingPlan seeding_plan_;
     std::array<std::size_t, kPaths> n_steps_{};
 
-    double error_share_ = 0;  // of quantised rows, once there have been any
-    bool no_codes_ = false;   // since that was too large
+    double error_share_ = 0;  // of quantised rows, once they have been made
+    bool no_codes_ = false;   // because error_share_ is too large
     std::optional<double> outside_share_;
     std::unique_ptr<QuantizedRows> quantized_;
     std::unique_ptr<PcaCodes> norms_;  // without PCA codes

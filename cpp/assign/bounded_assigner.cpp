@@ -1,7 +1,6 @@
 #include "assign/bounded_assigner.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <numeric>
 
 #include "assign/bounded_worker.hpp"
@@ -26,14 +25,14 @@ constexpr std::size_t kSettledShare = 128;
 
 }  // namespace
 
-// Adds the centroids' moves to the drifts.
+// Adds how far the centroids moved to the drifts.
 void BoundedAssigner::follow(const std::vector<double>& moved) {
     BoundState& s = state_;
     const CenterGroups& groups = s.centers.front().center_groups();
     choose_fast_centers(moved);
     std::vector<double> largest(groups.n_groups, 0.0);
     for (std::size_t j = 0; j < moved.size(); ++j) {
-        s.center_drift[j] = static_cast<float>(moved[j] * kUp32);
+        s.center_drift[j] = static_cast<float>(moved[j] * kUp32);  // L14
         s.center_drift_totals[j] += moved[j];
         if (s.fast_centers.any() && s.fast_centers.bit(static_cast<std::int32_t>(j))) continue;
         double& drift = largest[groups.group_of_lane(static_cast<std::size_t>(groups.lane_of[j]))];
@@ -47,7 +46,7 @@ void BoundedAssigner::follow(const std::vector<double>& moved) {
     if (farthest > static_cast<double>(s.unit) * kMaxUnits / 2) s.reset_groups();
 }
 
-// Selects the fastest-moving centroids, if they move much farther than the rest and groups hold several
+// Selects the fastest-moving centroids, if they move much farther than the others and groups hold several
 // centroids.
 void BoundedAssigner::choose_fast_centers(const std::vector<double>& moved) {
     const QuantizedCenters& centers = state_.centers.front();
@@ -98,11 +97,9 @@ void BoundedAssigner::prepare(const Centers& centers, const Parallel& parallel) 
 
 std::size_t BoundedAssigner::step(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                                   LabelChanges* changes) {
-    std::atomic<std::size_t> changed{0};
-    parallel_blocks(state_.rows.n_rows, state_.n_calls > 1 ? kBlock : kFirstBlock, parallel, [&] {
-        return [&, worker = BoundedWorker(state_, centers, labels, changes ? &changes->open_log() : nullptr)](
-                   std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
-    });
+    const std::size_t changed =
+        count_in_blocks(state_.rows.n_rows, state_.n_calls > 1 ? kBlock : kFirstBlock, parallel,
+                        [&] { return BoundedWorker(state_, centers, labels, changes); });
     state_.settled = changed < state_.rows.n_rows / kSettledShare;
     return changed;
 }

@@ -31,7 +31,7 @@ struct BoundState {
     std::size_t max_groups;
     std::vector<QuantizedCenters> centers;       // one, once there are any
     std::vector<std::uint32_t> groups_of_panel;  // a bit for each group
-    FastCenters fast_centers;                    // of this step; their moves are not part of group_drift
+    FastCenters fast_centers;                    // of this step; group_drift leaves out how far they moved
     std::size_t n_calls = 0;
 
     // Upper bounds of d(row, own centroid): upper + upper_slack.

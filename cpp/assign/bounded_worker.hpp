@@ -16,14 +16,13 @@ namespace kmosaic {
 
 class BoundedWorker {
   public:
-    BoundedWorker(BoundState& state, const Centers& centers, std::int32_t* labels,
-                  LabelChanges::ThreadLog* log)
+    BoundedWorker(BoundState& state, const Centers& centers, std::int32_t* labels, LabelChanges* changes)
         : state_(state),
           codes_(state.centers.front()),
           center_groups_(codes_.center_groups()),
           n_clusters_(centers.n_clusters),
           labels_(labels),
-          log_(log),
+          write_label_(labels, changes),
           n_groups_(center_groups_.n_groups),
           bounds_(state),
           exact_nearest_(state.rows, centers, state.table) {}
@@ -112,7 +111,7 @@ class BoundedWorker {
             std::fill_n(bounds_.lower(row), n_groups_, std::uint16_t{0});
             const bool known = label >= 0 && static_cast<std::size_t>(label) < n_clusters_;
             std::fill_n(bounds_.neighbours(row), kNeighbours, Neighbour{});
-            activate(row, known ? label : -1).groups = (1U << n_groups_) - 1;
+            active_.emplace_back(row, known ? label : -1).groups = (1U << n_groups_) - 1;
             return;
         }
         const std::uint32_t groups = failed_groups_[i];
@@ -122,7 +121,7 @@ class BoundedWorker {
         // With PCA codes pruning need not read the row itself: a tight upper bound is used as it is, and the
         // row is read only if a candidate is left.
         const bool tight = state_.pca_codes.projected() && state_.upper_slack[row] <= kTight * upper;
-        ActiveRow& active = activate(row, label);
+        ActiveRow& active = active_.emplace_back(row, label);
         active.groups = groups;
         active.neighbours = failed;
         active.fast_centers = fast_centers;
@@ -131,8 +130,6 @@ class BoundedWorker {
             active.upper = upper;
         }
     }
-
-    ActiveRow& activate(std::size_t row, std::int32_t label) { return active_.emplace_back(row, label); }
 
     // Gives rows without a label the centroid of least coarse score. Uses members_, unlabelled_ and nearest_.
     void guess_labels() {
@@ -358,10 +355,7 @@ class BoundedWorker {
             state_.upper_slack[row] = 0;
         }
         state_.labels[row] = label;
-        if (labels_[row] == label) return false;
-        if (log_) log_->add(row, labels_[row], label);
-        labels_[row] = label;
-        return true;
+        return write_label_(row, label);
     }
 
     // Inserts into the nearest others, which are in order. The one that is left over lowers the bound of its
@@ -466,8 +460,8 @@ class BoundedWorker {
     const QuantizedCenters& codes_;
     const CenterGroups& center_groups_;
     std::size_t n_clusters_;
-    std::int32_t* labels_;
-    LabelChanges::ThreadLog* log_;
+    const std::int32_t* labels_;
+    LabelWriter write_label_;
     std::size_t n_groups_;
     RowBounds bounds_;
     std::vector<ActiveRow> active_;

@@ -33,7 +33,7 @@ std::string message(std::size_t row, const char* what, std::size_t which, double
     return text.str();
 }
 
-// Whether a lower bound holds: a float64 distance may be too small by a few roundings.
+// Whether a lower bound holds: a float64 distance may be too small by a few roundings (L2).
 bool holds(double bound, double distance) {
     return !(bound > distance * kUp64 + 1e-12);
 }

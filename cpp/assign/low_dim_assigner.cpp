@@ -1,7 +1,6 @@
 #include "assign/low_dim_assigner.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -161,16 +160,12 @@ class LowDimWorker {
         return gathered_.data();
     }
 
+    // Returns how often the row counts if its label changes, else 0.
     std::size_t update(std::size_t row, std::int32_t label) {
         const std::int32_t before = labels_.of(row);
         if (before == label) return 0;
         labels_.set(row, label);
-        return record(row, before, label);
-    }
-
-    // Records a change of label; returns how often the row counts.
-    std::size_t record(std::size_t row, std::int32_t before, std::int32_t now) {
-        if (log_) log_->add(row, before, now);
+        if (log_) log_->add(row, before, label);
         return task_.rows.count(row);
     }
 
@@ -225,12 +220,9 @@ std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, Lab
     const std::vector<double> panels = exact_panels(centers);
     const Task task{rows_,  centers, int16 ? &*int16 : nullptr, bounded ? &*bounds_ : nullptr, float32,
                     panels, table_};
-    std::atomic<std::size_t> changed{0};
     const std::size_t n_together = block_rows(rows_.n_rows, int16.has_value(), parallel);
-    parallel_blocks(rows_.n_rows, n_together, parallel, [&] {
-        return [&, worker = LowDimWorker(task, labels, changes, n_together)](
-                   std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
-    });
+    const std::size_t changed = count_in_blocks(
+        rows_.n_rows, n_together, parallel, [&] { return LowDimWorker(task, labels, changes, n_together); });
 #ifdef KMOSAIC_CHECK_BOUNDS
     if (bounded) abort_on(margin_violation(*bounds_, rows_, centers, labels));
 #endif

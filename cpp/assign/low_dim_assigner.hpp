@@ -49,8 +49,8 @@ class LabelArray {
 // Writes labels of n_rows rows in four bytes each. Threads share the cost of touching new memory.
 void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel);
 
-// For rows of at most kLowDimFeatures, call after call: in int16 first, or with bounds from the second call on,
-// as planned.
+// Assigns rows of at most kLowDimFeatures features, call after call: by the int16 filter first, or with
+// bounds from the second call on, as the plan says.
 class LowDimAssigner {
   public:
     // `range`: the int16_range of these rows where it is known, else null.

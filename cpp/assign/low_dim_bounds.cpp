@@ -38,7 +38,7 @@ void LowDimBounds::start(const Centers& centers) {
     std::fill(labels_.begin(), labels_.end(), kNoBound);
     cumulative_drift_.assign(centers.n_clusters, 0.0);
     const double units = kUnitsInSpread / spread(centers);
-    // With 0 units every row is always expired.
+    // With 0 units every row is always expired (L16).
     units_ = units < 1e30 && units > 1e-30 ? static_cast<float>(units * (1 - 0x1p-20)) : 0.0F;
 }
 
@@ -71,7 +71,7 @@ void LowDimBounds::follow(const Centers& centers) {
     drift_floor_.clear();
     for (const double drift : cumulative_drift_) {
         drift_ceil_.push_back(static_cast<std::uint16_t>(drift * units) + 1);
-        drift_floor_.push_back(std::floor(static_cast<float>(drift) * units_ * (1 - 0x1p-20F)));
+        drift_floor_.push_back(std::floor(static_cast<float>(drift) * units_ * (1 - 0x1p-20F)));  // L16
     }
     drift_ceil_.push_back(UINT16_MAX);  // for rows without a bound
 }

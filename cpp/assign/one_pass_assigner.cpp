@@ -1,7 +1,6 @@
 #include "assign/one_pass_assigner.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <limits>
 #include <vector>
 
@@ -41,8 +40,7 @@ class OnePassWorker {
     OnePassWorker(const Task& task, std::int32_t* labels, LabelChanges* changes)
         : task_(task),
           n_lanes_(task.centroids.center_groups().n_lanes()),
-          labels_(labels),
-          log_(changes ? &changes->open_log() : nullptr),
+          labels_(labels, changes),
           codes_(kBlock),
           products_(kBlock * n_lanes_),
           lanes_(n_lanes_),
@@ -55,12 +53,8 @@ class OnePassWorker {
                                     products_.data());
         std::size_t changed = 0;
         for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t row = task_.first + first + i;
             const std::int32_t label = nearest_of_all(first + i, all, products_.data() + i * n_lanes_);
-            if (labels_[row] == label) continue;
-            if (log_) log_->add(row, labels_[row], label);
-            labels_[row] = label;
-            ++changed;
+            changed += labels_(task_.first + first + i, label);
         }
         return changed;
     }
@@ -101,15 +95,9 @@ class OnePassWorker {
                                              residual_product);
     }
 
-    struct Candidate {
-        std::int32_t centroid;
-        Interval score;
-    };
-
     const Task& task_;
     std::size_t n_lanes_;
-    std::int32_t* labels_;
-    LabelChanges::ThreadLog* log_;
+    LabelWriter labels_;
     std::vector<const std::uint8_t*> codes_;
     std::vector<std::int32_t> products_;  // [row][lane]
     std::vector<std::uint32_t> lanes_;
@@ -125,7 +113,7 @@ std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, 
                                               const Parallel& parallel, LabelChanges* changes) {
     const std::size_t n_chunk =
         rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinChunk);
-    std::atomic<std::size_t> changed{0};
+    std::size_t changed = 0;
     for (std::size_t begin = 0; begin < rows.n_rows; begin += n_chunk) {
         const Rows chunk = part_of(rows, begin, n_chunk);
         const QuantizedRows codes(chunk, table, parallel);
@@ -135,10 +123,8 @@ std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, 
         QuantizedCenters centroids(codes, pca_codes, table, centers.n_clusters, 1);
         centroids.update(centers, parallel);
         const Task task{begin, chunk, centers, codes, pca_codes, centroids, table};
-        parallel_blocks(chunk.n_rows, kBlock, parallel, [&] {
-            return [&, worker = OnePassWorker(task, labels, changes)](
-                       std::size_t first, std::size_t count) mutable { changed += worker(first, count); };
-        });
+        changed += count_in_blocks(chunk.n_rows, kBlock, parallel,
+                                   [&] { return OnePassWorker(task, labels, changes); });
     }
     return changed;
 }

@@ -14,8 +14,8 @@
 
 namespace kmosaic {
 
-// As assign(). Records in the plan how large the errors of the first rows' codes are; does nothing if the plan
-// drops them.
+// As assign(). Records the error share of the first rows' codes in the plan; returns nothing, and has done
+// nothing, if the plan then drops the codes.
 std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, const Rows& rows,
                                               const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes);

@@ -17,35 +17,38 @@ namespace kmosaic {
 
 namespace {
 
-// Rows of other types than uint8 that are assigned once: so many centroids make up for quantising them, and so many rows
-// for choosing the scale.
+// For rows of other types than uint8 that are assigned once. Quantising them pays from so many centroids on,
+// choosing their scale from so many rows on.
 constexpr std::size_t kMinOnePassClusters = 512;
 constexpr std::size_t kMinOnePassRows = 8192;
 
-// PCA codes must be much shorter than the rows they stand for, and finding the directions costs as much as some thousand
-// rows. So few clusters do not make up for that: on MNIST, k = 10, one thread, 25 steps take 283 ms with or without. Where
-// the codes have been made for seeds, they save a twelfth.
+// PCA codes must be much shorter than the rows that they replace, and finding the directions costs as much as
+// some thousand rows. Few clusters do not make up for that: MNIST, k = 10, one thread, 25 steps take 283 ms
+// with and without. Codes that were made for seeding save a twelfth.
 constexpr std::size_t kMinPcaFeatures = 3 * kPcaFeatures;
 constexpr std::size_t kMinPcaRows = 4096;
 constexpr std::size_t kMaxClustersWithoutPca = 16;
-// Seeds, each the best of 2 + ln k candidates. MNIST, one thread, codes and all: 75 ms against 62 without for 5 seeds, 100
-// against 110 for 8, 109 against 129 for 10, 199 against 332 for 32.
+// For seeds, each the best of 2 + ln k candidates. MNIST, one thread, making the codes included: 75 ms with
+// codes against 62 without for 5 seeds, 100 against 110 for 8, 109 against 129 for 10, 199 against 332 for
+// 32.
 constexpr std::size_t kMaxSeedsWithoutPca = 6;
 
-// Bounds of groups take no more than a thirty-second of a row's size. Twice the groups gain nothing on MNIST.
+// The bounds of groups take at most a thirty-second of a row's size. Twice as many groups gain nothing on
+// MNIST.
 constexpr std::size_t kBytesPerGroup = 64;
 
 constexpr double kMaxErrorShare = 1.0 / 8;
 
-// Seeds are found in units of quantised rows: scales whose squares are far from float64's limits.
+// Seeds are found in units of quantised rows: the squares of distances must be far from the limits of float64
+// (L22).
 constexpr double kMinScale = 1e-120;
 constexpr double kMaxScale = 1e120;
 
-// Fewer rows are fitted before equal ones are counted.
+// A fit of fewer rows takes less time than counting the equal ones.
 constexpr std::size_t kMinRowsToMerge = std::size_t{1} << 15;
-// 4.2 million pixels on two cores take 13 ms to merge and expand where 5% of them are distinct, 18 ms at 22%; an iteration
-// over all of them takes 2 ms for 16 clusters and 6 ms for 64. At 22% merging pays after four to ten iterations, what
-// seeding saves not counted.
+// On two cores, merging and expanding 4.2 million pixels takes 13 ms if 5% of them are distinct and 18 ms if
+// 22% are. An iteration over all of them takes 2 ms for 16 clusters and 6 ms for 64: at 22% merging pays
+// after four to ten iterations, without what it saves in seeding.
 constexpr std::size_t kMinRowsPerDistinct = 3;
 
 std::string number(std::size_t value) {
@@ -60,20 +63,15 @@ std::string percent(double share) {
     return text;
 }
 
-const char* dtype_name(Dtype dtype) {
-    constexpr const char* kNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
-    return kNames[dtype];
-}
-
 std::string shape_of(const Rows& rows) {
-    return number(rows.n_rows) + " x " + number(rows.n_features) + " " + dtype_name(rows.dtype);
+    return number(rows.n_rows) + " x " + number(rows.n_features) + " " + kDtypeNames[rows.dtype];
 }
 
 std::size_t groups_for(const Rows& rows) {
     return std::bit_floor(std::clamp<std::size_t>(rows.row_bytes() / kBytesPerGroup, 1, kMaxGroups));
 }
 
-// Why there can be no PCA codes; empty where there can.
+// Why there are no PCA codes; empty if there are.
 std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::size_t most) {
     if (rows.n_features < kMinPcaFeatures)
         return number(rows.n_features) + " features are fewer than " + number(kMinPcaFeatures);
@@ -83,8 +81,7 @@ std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::
 }
 
 void choose_of_long_rows(Plan& plan, const Rows& rows, std::size_t n_clusters) {
-    const std::size_t n_panels = (n_clusters + kPanelWidth - 1) / kPanelWidth;
-    const std::size_t filter_bytes = n_panels * kPanelWidth * rows.n_features * sizeof(float);
+    const std::size_t filter_bytes = round_up(n_clusters, kPanelWidth) * rows.n_features * sizeof(float);
     plan.reason += "more features than the " + number(kMaxByteFeatures) + " of int8 products";
     if (filter_bytes <= rows.n_rows * rows.row_bytes()) return;
     plan.path = Path::kExact;
@@ -95,9 +92,13 @@ std::string error_words(double error_share) {
     return "errors are " + percent(error_share) + " of distances, limit " + percent(kMaxErrorShare);
 }
 
-std::string outside_words(double outside_share) {
-    return percent(outside_share) + " of the squares lie outside " + number(kPcaFeatures) +
-           " directions, limit " + percent(kMaxOutsideShare);
+// In a Plan or a SeedingPlan.
+template <class AnyPlan>
+void record_outside(AnyPlan& plan, double outside_share) {
+    plan.pca_codes = !(outside_share > kMaxOutsideShare);
+    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
+    plan.reason += percent(outside_share) + " of the squares lie outside " + number(kPcaFeatures) +
+                   " directions, limit " + percent(kMaxOutsideShare);
 }
 
 void choose_low_dim(Plan& plan, const Rows& rows, std::size_t n_clusters, bool repeated,
@@ -193,9 +194,7 @@ void record_error_share(Plan& plan, double error_share) {
 }
 
 void record_outside_share(Plan& plan, double outside_share) {
-    plan.pca_codes = !(outside_share > kMaxOutsideShare);
-    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
-    plan.reason += outside_words(outside_share);
+    record_outside(plan, outside_share);
 }
 
 SeedingPlan choose_seeding_plan(const Rows& rows, std::size_t n_seeds) {
@@ -222,9 +221,7 @@ void record_error_share(SeedingPlan& plan, double error_share, double scale) {
 }
 
 void record_outside_share(SeedingPlan& plan, double outside_share) {
-    plan.pca_codes = !(outside_share > kMaxOutsideShare);
-    plan.reason += plan.pca_codes ? "; PCA codes kept: " : "; PCA codes considered, dropped: ";
-    plan.reason += outside_words(outside_share);
+    record_outside(plan, outside_share);
 }
 
 MergePlan choose_merge_plan(const Rows& rows) {

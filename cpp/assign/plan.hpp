@@ -1,8 +1,10 @@
-// Decides how rows are merged, seeded and assigned. Nothing else does: the classes that do the work are told.
+// Decides how rows are merged, seeded and assigned. The classes that do the work follow the plan and decide
+// nothing.
 //
-// A plan follows from the type and shape of the rows, the number of clusters and how often the rows will be assigned. What
-// only the data can tell is measured when it is first met (a probe) and handed to the plan, which decides and records it:
-// the mean error of quantised rows, the share of the rows' squares outside the PCA directions, the number of distinct rows.
+// A plan follows from the type and shape of the rows, the number of clusters and how often the rows will be
+// assigned. Three properties of the data are measured when they are first needed (probes) and recorded in the
+// plan, which then decides: the mean error of quantised rows, the share of the rows' squares outside the PCA
+// directions, and the number of distinct rows.
 //
 // No choice changes a label, a sum or a seed. The measurements behind the limits are in docs/measurements/.
 #pragma once
@@ -15,14 +17,15 @@
 
 namespace kmosaic {
 
-// On Zen 4 with AVX-512 low-dimensional kernels were faster than panels of centroids for 16 to 1,000 clusters: 6 to 17
-// times at 8 features, 2.4 to 6 times at 32, uint8 (against integer products) and float32.
+// On Zen 4 with AVX-512 and 16 to 1,000 clusters, low-dimensional kernels were 6 to 17 times as fast as
+// panels of centroids at 8 features, and 2.4 to 6 times at 32, for uint8 (against integer products) and
+// float32.
 constexpr std::size_t kLowDimFeatures = kMaxLowDimFeatures;
 
-// For rows that are assigned again and again.
+// `steps_expected` of rows that are assigned again and again.
 constexpr std::size_t kManySteps = 100;
 
-// The largest share of the rows' squares outside the PCA directions with which codes rule out enough.
+// PCA codes rule out enough centroids up to this share of the rows' squares outside the PCA directions.
 constexpr double kMaxOutsideShare = 0.22;
 
 enum class Path {
@@ -45,22 +48,23 @@ struct Plan {
     std::string reason;
 };
 
-// `steps_expected`: how often the same rows will be assigned; 1: once. `pca_codes_made`: whether there are PCA codes of the
-// rows already, as those that k-means++ has made.
+// `steps_expected`: how often the same rows will be assigned. `pca_codes_made`: whether the rows already have
+// PCA codes, made by k-means++.
 Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected, const Kernels& table,
                  bool pca_codes_made = false);
 Plan choose_plan(const Rows& rows, std::size_t n_clusters, std::size_t steps_expected);
 
-// Whether quantised rows tell rows apart. `error_share`: their mean error, as a share of the mean distance to the mean row.
+// Whether quantised rows are accurate enough. `error_share`: their mean error, as a share of the rows' mean
+// distance from the mean row.
 bool quantized_rows_pay(double error_share);
 
-// What the probes of a plan have found.
+// Records the result of a probe in the plan, and changes the plan if need be.
 void record_error_share(Plan& plan, double error_share);
 void record_outside_share(Plan& plan, double outside_share);
 
 struct SeedingPlan {
     bool quantized =
-        false;  // candidates are ruled out by the rows' int8 codes; else by the triangle inequality
+        false;  // candidates are ruled out by int8 codes of the rows, else by the triangle inequality
     bool pca_codes = false;
     std::string reason;
 };
@@ -70,8 +74,8 @@ void record_error_share(SeedingPlan& plan, double error_share, double scale);
 void record_outside_share(SeedingPlan& plan, double outside_share);
 
 struct MergePlan {
-    bool merge = false;            // equal rows into one with a count
-    std::size_t max_distinct = 0;  // with more distinct rows merging does not pay
+    bool merge = false;            // whether equal rows become one row with a count
+    std::size_t max_distinct = 0;  // merging does not pay with more distinct rows
     std::string reason;
 };
 

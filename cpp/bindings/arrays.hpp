@@ -1,4 +1,4 @@
-// What the bindings share: arrays in and out, and work without the GIL that Ctrl-C ends.
+// Shared by the bindings: arrays in and out, and work without the GIL that Ctrl-C interrupts.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -11,6 +11,7 @@
 #include <functional>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "bindings/gil.hpp"
 #include "core/parallel.hpp"
@@ -21,8 +22,8 @@ namespace kmosaic {
 
 namespace nb = nanobind;
 
-// An array as it is given: never a copy in another type or layout, which would be gone while its values are still read, or would
-// take what is written. Values lie where their type may lie.
+// An array that is never converted: a copy of another type or layout might be freed while its values are
+// still read, and results written to it would be lost. Its values are aligned to their type.
 template <class... Args>
 class Array : public nb::ndarray<Args..., nb::c_contig, nb::device::cpu> {
   public:
@@ -59,6 +60,8 @@ namespace kmosaic {
 
 using AnyRows = Array<nb::ro, nb::ndim<2>>;
 using CenterArray = Array<const double, nb::ndim<2>>;
+using Labels = Array<const std::int32_t, nb::ndim<1>>;
+using MutableLabels = Array<std::int32_t, nb::ndim<1>>;
 
 template <class T, class... Shape>
 using Result = nb::ndarray<nb::numpy, T, Shape...>;
@@ -73,6 +76,13 @@ template <class T>
 Buffer<T> make_buffer(std::size_t size) {
     T* data = new T[size]();
     return {data, nb::capsule(data, [](void* p) noexcept { delete[] static_cast<T*>(p); })};
+}
+
+template <class T>
+Result<T, nb::ndim<1>> copied(const std::vector<T>& values) {
+    auto out = make_buffer<T>(values.size());
+    std::copy(values.begin(), values.end(), out.data);
+    return {out.data, {values.size()}, out.owner};
 }
 
 inline void require(bool condition, const char* message) {
@@ -93,9 +103,15 @@ inline Rows rows_of(const AnyRows& array) {
     return {array.data(), dtype_of(array), array.shape(0), array.shape(1), nullptr};
 }
 
-// As many clusters as labels can name.
+// Labels are int32, which limits the number of clusters.
 inline void require_clusters(std::size_t n_clusters) {
     require(n_clusters > 0 && n_clusters <= INT32_MAX, "from 1 to 2**31 - 1 clusters are needed");
+}
+
+inline Centers centers_of(const CenterArray& centers, const Rows& rows) {
+    require(centers.shape(1) == rows.n_features, "centers must have as many features as rows");
+    require_clusters(centers.shape(0));
+    return {centers.data(), centers.shape(0), centers.shape(1)};
 }
 
 // The calling thread checks for signals, at most every 50 ms.

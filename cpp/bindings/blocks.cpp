@@ -1,5 +1,3 @@
-#include "bindings/blocks.hpp"
-
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/vector.h>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "bindings/arrays.hpp"
+#include "bindings/parts.hpp"
 #include "core/sampling.hpp"
 #include "update/slice_spacings.hpp"
 
@@ -64,15 +63,10 @@ void unpickle(ClusterSums& self, const nb::tuple& t) {
     new (&self) ClusterSums(state);
 }
 
-Rows real_rows(const AnyRows& array) {
-    const Rows rows = rows_of(array);
-    require(!rows.integer(), "spacings are for float rows");
-    return rows;
-}
-
 std::size_t needed(const AnyRows& array, const Values& origin, const Values& spacings,
                    std::size_t n_threads) {
-    const Rows rows = real_rows(array);
+    const Rows rows = rows_of(array);
+    require(!rows.integer(), "spacings are for float rows");
     require(origin.size() == rows.n_features, "origin must have one value a feature");
     require(spacings.size() <= kMaxSlices, "there are too many spacings");
     return without_gil(n_threads,
@@ -93,19 +87,19 @@ Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& p
     const std::vector<DrawnRow> drawn = without_gil(n_threads, [&](const Parallel& p) {
         return draw_rows(first, n, mask, seed_and_limit.first, seed_and_limit.second, p);
     });
-    auto keys = make_buffer<std::uint64_t>(drawn.size());
-    auto positions = make_buffer<std::int64_t>(drawn.size());
-    for (std::size_t i = 0; i < drawn.size(); ++i) {
-        keys.data[i] = drawn[i].key;
-        positions.data[i] = drawn[i].position;
+    std::vector<std::uint64_t> keys;
+    std::vector<std::int64_t> positions;
+    for (const DrawnRow& row : drawn) {
+        keys.push_back(row.key);
+        positions.push_back(row.position);
     }
-    return {{keys.data, {drawn.size()}, keys.owner}, {positions.data, {drawn.size()}, positions.owner}};
+    return {copied(keys), copied(positions)};
 }
 
 }  // namespace
 
-void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& partial) {
-    partial
+void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& cluster_sums) {
+    cluster_sums
         .def("equal_sums", &ClusterSums::equal_sums, "other"_a,
              "Whether another has the same sums and counts.")
         .def_prop_ro("few", &ClusterSums::few,

@@ -1,8 +1,7 @@
-#include "bindings/distinct_rows.hpp"
-
 #include <algorithm>
 
 #include "bindings/arrays.hpp"
+#include "bindings/parts.hpp"
 #include "core/distinct_rows.hpp"
 
 namespace kmosaic {
@@ -11,19 +10,17 @@ using namespace nb::literals;
 
 namespace {
 
-using Labels = Array<const std::int32_t, nb::ndim<1>>;
-using MutableLabels = Array<std::int32_t, nb::ndim<1>>;
-
 // Distinct rows, and the rows that they were found in.
 struct MergedRows {
     AnyRows array;
     DistinctRows distinct_rows;
 };
 
-MergedRows merge_rows(const AnyRows& array, std::size_t most, std::size_t n_threads) {
+void make_merged_rows(MergedRows* self, const AnyRows& array, std::size_t most, std::size_t n_threads) {
     const Rows rows = rows_of(array);
     require(DistinctRows::mergeable(rows), "rows to merge must have at most 24 bits");
-    return {array, without_gil(n_threads, [&](const Parallel& p) { return DistinctRows(rows, most, p); })};
+    new (self) MergedRows{
+        array, without_gil(n_threads, [&](const Parallel& p) { return DistinctRows(rows, most, p); })};
 }
 
 template <class T>
@@ -41,11 +38,8 @@ nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
 
 Result<std::uint32_t, nb::ndim<1>> distinct_counts(const MergedRows& self, std::size_t n_threads) {
     const Rows rows = rows_of(self.array);
-    const auto counts =
-        without_gil(n_threads, [&](const Parallel& p) { return self.distinct_rows.counts(rows, p); });
-    auto out = make_buffer<std::uint32_t>(counts.size());
-    std::copy(counts.begin(), counts.end(), out.data);
-    return {out.data, {counts.size()}, out.owner};
+    return copied(
+        without_gil(n_threads, [&](const Parallel& p) { return self.distinct_rows.counts(rows, p); }));
 }
 
 void expand_labels(const MergedRows& self, const Labels& distinct_labels, const MutableLabels& labels,
@@ -63,12 +57,7 @@ void expand_labels(const MergedRows& self, const Labels& distinct_labels, const 
 
 void bind_distinct_rows(nb::module_& m) {
     nb::class_<MergedRows>(m, "DistinctRows", "The distinct rows among rows of at most 24 bits.")
-        .def(
-            "__init__",
-            [](MergedRows* self, const AnyRows& rows, std::size_t most, std::size_t n_threads) {
-                new (self) MergedRows(merge_rows(rows, most, n_threads));
-            },
-            "rows"_a, "most"_a, "n_threads"_a)
+        .def("__init__", &make_merged_rows, "rows"_a, "most"_a, "n_threads"_a)
         .def_prop_ro(
             "size", [](const MergedRows& self) { return self.distinct_rows.size(); },
             "How many distinct rows there are; if more than `most`, not all of them were counted.")

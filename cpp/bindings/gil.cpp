@@ -40,7 +40,7 @@ void leave_python() {
     leaver = std::this_thread::get_id();
     leaving = true;
     const nanobind::gil_scoped_release release;
-    // Not for ever: a forked child counts threads of its parent that it has not.
+    // For a limited time: the child of a fork counts threads of its parent that it does not have.
     for (int i = 0; i < 1000 && n_waiting > 0; ++i) std::this_thread::sleep_for(1ms);
 }
 

@@ -13,11 +13,8 @@
 #include "assign/assign.hpp"
 #include "assign/assigner.hpp"
 #include "bindings/arrays.hpp"
-#include "bindings/blocks.hpp"
-#include "bindings/distinct_rows.hpp"
 #include "bindings/gil.hpp"
-#include "bindings/nearest_rows.hpp"
-#include "bindings/plan.hpp"
+#include "bindings/parts.hpp"
 #include "bindings/thread_limit.hpp"
 #include "core/hash_order.hpp"
 #include "exact/distances.hpp"
@@ -35,15 +32,17 @@ namespace {
 
 // float64 weights, or uint32 counts of the equal rows that each integer row stands for.
 using Weights = Array<nb::ro, nb::ndim<1>>;
-using Labels = Array<const std::int32_t, nb::ndim<1>>;
 using MutableCenters = Array<double, nb::ndim<2>>;
-using MutableLabels = Array<std::int32_t, nb::ndim<1>>;
 // int32, or uint8 of few clusters and features.
 using LabelsOfAnySize = Array<nb::ndim<1>>;
 using Values = Array<const double, nb::ndim<1>>;
 using Order = Array<const std::int64_t, nb::ndim<1>>;
 
-Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
+std::vector<double> vector_of(const Values& values) {
+    return {values.data(), values.data() + values.shape(0)};
+}
+
+Rows rows_of(const AnyRows& array, const std::optional<Weights>& weights) {
     Rows rows = rows_of(array);
     if (!weights) return rows;
     require(weights->shape(0) == rows.n_rows, "weights must have one value a row");
@@ -56,12 +55,6 @@ Rows view(const AnyRows& array, const std::optional<Weights>& weights) {
     require(rows.integer(), "counts of equal rows are for integer rows");
     rows.counts = static_cast<const std::uint32_t*>(weights->data());
     return rows;
-}
-
-Centers view(const CenterArray& centers, const Rows& rows) {
-    require(centers.shape(1) == rows.n_features, "centers must have as many features as rows");
-    require_clusters(centers.shape(0));
-    return {centers.data(), centers.shape(0), centers.shape(1)};
 }
 
 // Without a branch per row, so that it costs little compared to any work on rows.
@@ -95,7 +88,7 @@ LabelArray checked_step(const Rows& rows, const Centers& centers, const LabelsOf
 using Int16Pair = std::pair<std::vector<std::uint16_t>, std::vector<std::uint16_t>>;
 
 std::optional<Int16Pair> int16_range_of(const AnyRows& array, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
+    const Rows rows = rows_of(array);
     const Kernels& table = kernels();
     if (choose_plan(rows, 1, 1, table).path != Path::kLowDimInt16) return std::nullopt;
     Int16Range range =
@@ -105,8 +98,8 @@ std::optional<Int16Pair> int16_range_of(const AnyRows& array, std::size_t n_thre
 
 std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const LabelsOfAnySize& labels,
                         std::size_t n_threads, LabelChanges* changes, const std::optional<Int16Pair>& int16) {
-    const Rows rows = view(array, std::nullopt);
-    const Centers c = view(centers, rows);
+    const Rows rows = rows_of(array);
+    const Centers c = centers_of(centers, rows);
     const LabelArray out = checked_step(rows, c, labels, changes);
     std::optional<Int16Range> range;
     if (int16) range.emplace(Int16Range{int16->first, int16->second});
@@ -119,7 +112,7 @@ std::size_t assign_rows(const AnyRows& array, const CenterArray& centers, const 
 
 std::size_t assign_again(Assigner& self, const CenterArray& centers, const LabelsOfAnySize& labels,
                          std::size_t n_threads, LabelChanges* changes) {
-    const Centers c = view(centers, self.rows());
+    const Centers c = centers_of(centers, self.rows());
     const LabelArray out = checked_step(self.rows(), c, labels, changes);
     return without_gil(n_threads, [&](const Parallel& p) { return self.assign(c, out, p, changes); });
 }
@@ -133,8 +126,8 @@ nb::dict steps_by_path(const Assigner& self) {
 
 Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterArray& centers,
                                             std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
-    const Centers c = view(centers, rows);
+    const Rows rows = rows_of(array);
+    const Centers c = centers_of(centers, rows);
     auto out = make_buffer<double>(rows.n_rows * c.n_clusters);
     without_gil(n_threads, [&](const Parallel& p) { squared_distances(rows, c, out.data, p); });
     return {out.data, {rows.n_rows, c.n_clusters}, out.owner};
@@ -142,8 +135,8 @@ Result<double, nb::ndim<2>> distance_matrix(const AnyRows& array, const CenterAr
 
 Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArray& centers,
                                           const Labels& labels, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
-    const Centers c = view(centers, rows);
+    const Rows rows = rows_of(array);
+    const Centers c = centers_of(centers, rows);
     check_labels(labels, rows, c.n_clusters);
     auto out = make_buffer<double>(rows.n_rows);
     without_gil(n_threads,
@@ -151,23 +144,16 @@ Result<double, nb::ndim<1>> own_distances(const AnyRows& array, const CenterArra
     return {out.data, {rows.n_rows}, out.owner};
 }
 
-template <class T>
-Result<T, nb::ndim<1>> copied(const std::vector<T>& values) {
-    auto out = make_buffer<T>(values.size());
-    std::copy(values.begin(), values.end(), out.data);
-    return {out.data, {values.size()}, out.owner};
-}
-
 std::pair<Result<std::int64_t, nb::ndim<1>>, Result<std::int64_t, nb::ndim<1>>> ordered(
     const AnyRows& array, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
+    const Rows rows = rows_of(array);
     const HashOrder order = without_gil(n_threads, [&](const Parallel& p) { return hash_order(rows, p); });
     return {copied(order.rows), copied(order.starts)};
 }
 
 void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights>& weights,
                  const Order& order, Assigner* assigner, std::size_t n_seeds, std::size_t n_threads) {
-    const Rows rows = view(array, weights);
+    const Rows rows = rows_of(array, weights);
     require(order.shape(0) == rows.n_rows, "order must have one value a row");
     std::vector<bool> met(rows.n_rows, false);
     for (std::size_t i = 0; i < rows.n_rows; ++i) {
@@ -182,7 +168,7 @@ void make_seeder(Seeder* self, const AnyRows& array, const std::optional<Weights
 }
 
 std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) {
-    return self.draw({numbers.data(), numbers.data() + numbers.shape(0)});
+    return self.draw(vector_of(numbers));
 }
 
 std::vector<std::size_t> checked_candidates(const Seeder& self, const std::vector<std::size_t>& candidates) {
@@ -212,23 +198,31 @@ void widen_labels(const SmallLabels& small, const MutableLabels& labels, std::si
     });
 }
 
-ClusterSums make_cluster_sums(std::size_t n_clusters, const Values& origin,
-                              const std::vector<double>& spacings,
-                              const std::vector<double>& weight_spacings) {
+void make_cluster_sums(ClusterSums* self, std::size_t n_clusters, const Values& origin,
+                       const std::vector<double>& spacings, const std::vector<double>& weight_spacings) {
     require_clusters(n_clusters);
     require(origin.shape(0) > 0, "origin must have one value a feature");
     require(spacings.size() <= kMaxSlices && weight_spacings.size() <= kMaxSlices,
             "there are too many spacings");
-    if (spacings.empty()) return {n_clusters, origin.shape(0)};
-    return {n_clusters, {origin.data(), origin.data() + origin.shape(0)}, spacings, weight_spacings};
+    if (spacings.empty())
+        new (self) ClusterSums(n_clusters, origin.shape(0));
+    else
+        new (self) ClusterSums(n_clusters, vector_of(origin), spacings, weight_spacings);
 }
 
-void check_rows(const ClusterSums& partial, const Rows& rows) {
-    require(rows.n_features == partial.n_features(), "rows must have as many features as the ClusterSums");
-    require(partial.integer() == (rows.integer() && !rows.weights),
+void check_rows(const ClusterSums& sums, const Rows& rows) {
+    require(rows.n_features == sums.n_features(), "rows must have as many features as the ClusterSums");
+    require(sums.integer() == (rows.integer() && !rows.weights),
             "an integer ClusterSums takes unweighted integer rows, and no others");
-    require(partial.weighted() == (rows.weights != nullptr),
+    require(sums.weighted() == (rows.weights != nullptr),
             "a ClusterSums with spacings for weights takes weighted rows, and no others");
+}
+
+void make_label_changes(LabelChanges* self, const AnyRows& array, const std::optional<Weights>& weights,
+                        const ClusterSums& sums) {
+    const Rows rows = rows_of(array, weights);
+    check_rows(sums, rows);
+    new (self) LabelChanges(rows, sums.sums());
 }
 
 void cluster_sums_apply(ClusterSums& self, LabelChanges& changes, const std::optional<Labels>& labels,
@@ -247,7 +241,7 @@ void cluster_sums_apply(ClusterSums& self, LabelChanges& changes, const std::opt
 
 void cluster_sums_add(ClusterSums& self, const AnyRows& array, const std::optional<Weights>& weights,
                       const Labels& labels, std::size_t n_threads) {
-    const Rows rows = view(array, weights);
+    const Rows rows = rows_of(array, weights);
     check_rows(self, rows);
     check_labels(labels, rows, self.n_clusters());
     without_gil(n_threads, [&](const Parallel& p) { self.add(rows, labels.data(), p); });
@@ -255,42 +249,47 @@ void cluster_sums_add(ClusterSums& self, const AnyRows& array, const std::option
 
 void cluster_sums_add_squares(ClusterSums& self, const AnyRows& array, const std::optional<Weights>& weights,
                               std::size_t n_threads) {
-    const Rows rows = view(array, weights);
+    const Rows rows = rows_of(array, weights);
     check_rows(self, rows);
     without_gil(n_threads, [&](const Parallel& p) { self.add_squares(rows, p); });
 }
 
 void cluster_sums_move(ClusterSums& self, const AnyRows& array, const std::optional<Weights>& weights,
                        std::size_t row, std::pair<std::size_t, std::size_t> clusters) {
-    const Rows rows = view(array, weights);
+    const Rows rows = rows_of(array, weights);
     check_rows(self, rows);
     require(row < rows.n_rows && clusters.first < self.n_clusters() && clusters.second < self.n_clusters(),
             "row or cluster out of range");
     self.move(rows, row, clusters.first, clusters.second);
 }
 
-ClusterSums partial_emptied(const ClusterSums& self, std::size_t n_clusters) {
+ClusterSums cluster_sums_emptied(const ClusterSums& self, std::size_t n_clusters) {
     require_clusters(n_clusters);
     return self.emptied(n_clusters);
 }
 
 Result<double, nb::ndim<1>> cluster_sums_counts(const ClusterSums& self) {
-    auto out = make_buffer<double>(self.n_clusters());
-    for (std::size_t j = 0; j < self.n_clusters(); ++j) out.data[j] = self.count(j);
-    return {out.data, {self.n_clusters()}, out.owner};
+    std::vector<double> counts;
+    for (std::size_t j = 0; j < self.n_clusters(); ++j) counts.push_back(self.count(j));
+    return copied(counts);
 }
 
-bool partial_outweighs(const ClusterSums& self, std::size_t cluster, double weight) {
+bool cluster_sums_outweighs(const ClusterSums& self, std::size_t cluster, double weight) {
     require(cluster < self.n_clusters(), "cluster out of range");
     return self.outweighs(cluster, weight);
 }
 
+Centers centers_of(const CenterArray& centers, const ClusterSums& sums) {
+    require(centers.shape(0) == sums.n_clusters() && centers.shape(1) == sums.n_features(),
+            "centers must have the shape of the sums");
+    return {centers.data(), centers.shape(0), centers.shape(1)};
+}
+
 Result<double, nb::ndim<2>> cluster_sums_means(const ClusterSums& self, const CenterArray& previous,
                                                std::size_t n_threads) {
-    require(previous.shape(0) == self.n_clusters() && previous.shape(1) == self.n_features(),
-            "previous centers must have the shape of the sums");
-    auto out = make_buffer<double>(self.n_clusters() * self.n_features());
-    std::copy_n(previous.data(), self.n_clusters() * self.n_features(), out.data);
+    const Centers centers = centers_of(previous, self);
+    auto out = make_buffer<double>(previous.size());
+    std::copy_n(centers.data, previous.size(), out.data);
     without_gil(n_threads, [&](const Parallel& p) { self.means(out.data, p); });
     return {out.data, {self.n_clusters(), self.n_features()}, out.owner};
 }
@@ -306,25 +305,18 @@ std::pair<double, double> cluster_sums_update(const ClusterSums& self, const Mut
 
 std::pair<double, double> cluster_sums_inertia(const ClusterSums& self, const CenterArray& centers,
                                                std::size_t n_threads) {
-    require(centers.shape(0) == self.n_clusters() && centers.shape(1) == self.n_features(),
-            "centers must have the shape of the sums");
-    const Centers c{centers.data(), centers.shape(0), centers.shape(1)};
-    const Inertia inertia =
-        without_gil(n_threads, [&](const Parallel& p) { return self.inertia_within(c, p); });
+    const Centers c = centers_of(centers, self);
+    const Inertia inertia = without_gil(n_threads, [&](const Parallel& p) { return self.inertia(c, p); });
     return {inertia.value, inertia.error};
 }
 
 Result<double, nb::ndim<1>> origin_of(const Values& low, const Values& high) {
     require(low.shape(0) == high.shape(0), "low and high must have one value a feature");
-    const std::vector<double> origin =
-        exact_origin({low.data(), low.data() + low.shape(0)}, {high.data(), high.data() + high.shape(0)});
-    auto out = make_buffer<double>(origin.size());
-    std::copy(origin.begin(), origin.end(), out.data);
-    return {out.data, {origin.size()}, out.owner};
+    return copied(exact_origin(vector_of(low), vector_of(high)));
 }
 
 std::pair<std::vector<double>, std::vector<double>> range_of(const AnyRows& array, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
+    const Rows rows = rows_of(array);
     require(!rows.integer(), "the range is for float rows");
     const ValueRange range =
         without_gil(n_threads, [&](const Parallel& p) { return range_of_reals(rows, p); });
@@ -333,28 +325,24 @@ std::pair<std::vector<double>, std::vector<double>> range_of(const AnyRows& arra
 
 std::vector<double> spacings_of(const AnyRows& array, const Values& origin, const Values& low,
                                 const Values& high, std::size_t n_threads) {
-    const Rows rows = view(array, std::nullopt);
+    const Rows rows = rows_of(array);
     require(!rows.integer(), "spacings are for float rows");
     for (const Values* values : {&origin, &low, &high})
         require(values->shape(0) == rows.n_features, "origin, low and high must have one value a feature");
-    const auto vector = [](const Values& values) {
-        return std::vector<double>(values.data(), values.data() + values.shape(0));
-    };
     return without_gil(n_threads, [&](const Parallel& p) {
-        return slice_spacings(rows, vector(origin), {vector(low), vector(high)}, p);
+        return slice_spacings(rows, vector_of(origin), {vector_of(low), vector_of(high)}, p);
     });
 }
 
 std::pair<std::vector<double>, std::vector<double>> weighted_spacings_of(
     const AnyRows& array, const Weights& weights, const Values& origin,
     const std::pair<std::vector<double>, std::vector<double>>& range, std::size_t n_threads) {
-    const Rows rows = view(array, weights);
+    const Rows rows = rows_of(array, weights);
     require(rows.weights != nullptr, "weights must be float64");
     for (const std::size_t n : {origin.shape(0), range.first.size(), range.second.size()})
         require(n == rows.n_features, "origin and range must have one value a feature");
     WeightedSpacings spacings = without_gil(n_threads, [&](const Parallel& p) {
-        return weighted_spacings(rows, {origin.data(), origin.data() + origin.shape(0)},
-                                 {range.first, range.second}, p);
+        return weighted_spacings(rows, vector_of(origin), {range.first, range.second}, p);
     });
     return {std::move(spacings.sums), std::move(spacings.weights)};
 }
@@ -376,16 +364,8 @@ NB_MODULE(_core, m) {
     nb::class_<LabelChanges>(
         m, "LabelChanges",
         "Label changes of an assignment step: assign records them, ClusterSums.apply applies them.")
-        .def(
-            "__init__",
-            [](LabelChanges* self, const AnyRows& array, const std::optional<Weights>& weights,
-               const ClusterSums& partial) {
-                const Rows rows = view(array, weights);
-                check_rows(partial, rows);
-                new (self) LabelChanges(rows, partial);
-            },
-            "rows"_a, "weights"_a.none(), "partial"_a, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
-            nb::keep_alive<1, 4>());
+        .def("__init__", &make_label_changes, "rows"_a, "weights"_a.none(), "sums"_a, nb::keep_alive<1, 2>(),
+             nb::keep_alive<1, 3>(), nb::keep_alive<1, 4>());
     m.def(
         "assign", &assign_rows, "rows"_a, "centers"_a, "labels"_a, "n_threads"_a,
         "changes"_a.none() = nb::none(), "int16_range"_a.none() = nb::none(),
@@ -400,7 +380,7 @@ NB_MODULE(_core, m) {
             "__init__",
             [](Assigner* self, const AnyRows& array, const std::optional<Weights>& counts,
                std::size_t steps_expected) {
-                const Rows rows = view(array, counts);
+                const Rows rows = rows_of(array, counts);
                 static_assert(kLowDimFeatures == 32);
                 require(steps_expected > 0, "steps_expected must be above 0");
                 require(!rows.weights, "counts must be uint32");
@@ -469,18 +449,12 @@ NB_MODULE(_core, m) {
             "labels", [](const Seeder& self) { return copied(self.nearest().seeds); },
             nb::rv_policy::automatic, "Which seed that is (ties: the first); -1 before there is one.");
 
-    nb::class_<ClusterSums> partial(m, "ClusterSums",
-                                    "Sums of rows by cluster: what a block contributes to the update step.");
-    partial
-        .def(
-            "__init__",
-            [](ClusterSums* self, std::size_t n_clusters, const Values& origin,
-               const std::vector<double>& spacings, const std::vector<double>& weight_spacings) {
-                new (self) ClusterSums(make_cluster_sums(n_clusters, origin, spacings, weight_spacings));
-            },
-            "n_clusters"_a, "origin"_a, "spacings"_a = std::vector<double>(),
-            "weight_spacings"_a = std::vector<double>(),
-            "Of unweighted integer rows where there are no grids.")
+    nb::class_<ClusterSums> cluster_sums(
+        m, "ClusterSums", "Sums of rows by cluster: what a block contributes to the update step.");
+    cluster_sums
+        .def("__init__", &make_cluster_sums, "n_clusters"_a, "origin"_a, "spacings"_a = std::vector<double>(),
+             "weight_spacings"_a = std::vector<double>(),
+             "Of unweighted integer rows if there are no spacings.")
         .def("add", &cluster_sums_add, "rows"_a, "weights"_a.none(), "labels"_a, "n_threads"_a,
              "Add rows to the clusters their labels name.")
         .def("apply", &cluster_sums_apply, "changes"_a, "labels"_a.none(), "n_threads"_a,
@@ -489,7 +463,7 @@ NB_MODULE(_core, m) {
         .def("add_squares", &cluster_sums_add_squares, "rows"_a, "weights"_a.none(), "n_threads"_a,
              "Add the rows' weighted sum of squares.")
         .def("merge", &ClusterSums::merge, "other"_a, "Add another ClusterSums of the same shape.")
-        .def("emptied", &partial_emptied, "n_clusters"_a,
+        .def("emptied", &cluster_sums_emptied, "n_clusters"_a,
              "A ClusterSums of the same rows in n_clusters clusters: their squares, and no sums yet.")
         .def("move", &cluster_sums_move, "rows"_a, "weights"_a.none(), "row"_a, "clusters"_a,
              "Take a row, or one of the equal rows it stands for, from clusters[0] and give it to "
@@ -499,7 +473,7 @@ NB_MODULE(_core, m) {
         .def_prop_ro("n_features", &ClusterSums::n_features, "How many features rows have.")
         .def_prop_ro("counts", &cluster_sums_counts, nb::rv_policy::automatic,
                      "The total weight of each cluster's rows.")
-        .def("outweighs", &partial_outweighs, "cluster"_a, "weight"_a,
+        .def("outweighs", &cluster_sums_outweighs, "cluster"_a, "weight"_a,
              "Whether a cluster has more weight than this, one of its rows', decided without rounding.")
         .def("means", &cluster_sums_means, "previous"_a, "n_threads"_a = 1,
              "Each cluster's mean; without weight, its row of previous.")
@@ -508,7 +482,7 @@ NB_MODULE(_core, m) {
              "inertia returns there.")
         .def("inertia", &cluster_sums_inertia, "centers"_a, "n_threads"_a = 1,
              "J of the added rows at these centers, and a bound of its error.");
-    bind_blocks(m, partial);
+    bind_blocks(m, cluster_sums);
 }
 
 }  // namespace kmosaic

@@ -1,11 +1,10 @@
-#include "bindings/nearest_rows.hpp"
-
 #include <nanobind/stl/optional.h>
 
 #include <algorithm>
 #include <optional>
 
 #include "bindings/arrays.hpp"
+#include "bindings/parts.hpp"
 #include "extras/image_distortion.hpp"
 #include "extras/nearest_rows.hpp"
 

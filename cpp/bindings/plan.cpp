@@ -1,5 +1,3 @@
-#include "bindings/plan.hpp"
-
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 
@@ -8,6 +6,7 @@
 
 #include "assign/plan.hpp"
 #include "bindings/arrays.hpp"
+#include "bindings/parts.hpp"
 
 namespace kmosaic {
 
@@ -16,9 +15,9 @@ using namespace nb::literals;
 namespace {
 
 Rows planned(const std::string& dtype, std::pair<std::size_t, std::size_t> shape) {
-    constexpr const char* kNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
     for (std::size_t d = 0; d < kDtypes; ++d)
-        if (dtype == kNames[d]) return {nullptr, static_cast<Dtype>(d), shape.first, shape.second, nullptr};
+        if (dtype == kDtypeNames[d])
+            return {nullptr, static_cast<Dtype>(d), shape.first, shape.second, nullptr};
     throw nb::type_error("rows must be uint8, uint16, float32 or float64");
 }
 

@@ -1,27 +1,27 @@
-// Centroids laid out for the exact kernels: kExactPanelWidth at a time, [panel][feature][lane].
+// Centroids laid out in panels, [panel][feature][lane].
 #pragma once
 
 #include <limits>
 #include <vector>
 
+#include "core/parallel.hpp"
 #include "core/rows.hpp"
 
 namespace kmosaic {
 
-// How many groups of `size` hold n.
-constexpr std::size_t ceil_div(std::size_t n, std::size_t size) {
-    return (n + size - 1) / size;
+// The place of a centroid's feature in panels of `width` lanes.
+constexpr std::size_t in_panels(std::size_t centroid, std::size_t feature, std::size_t n_features,
+                                std::size_t width) {
+    return (centroid / width * n_features + feature) * width + centroid % width;
 }
 
-// Spare lanes of the last panel are infinitely far from every row.
+// Panels for the exact kernels. Spare lanes of the last panel are infinitely far from every row.
 inline std::vector<double> exact_panels(const Centers& centers) {
     const std::size_t d = centers.n_features;
-    std::vector<double> panels(ceil_div(centers.n_clusters, kExactPanelWidth) * kExactPanelWidth * d,
+    std::vector<double> panels(round_up(centers.n_clusters, kExactPanelWidth) * d,
                                std::numeric_limits<double>::infinity());
     for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < d; ++f)
-            panels[(j / kExactPanelWidth * d + f) * kExactPanelWidth + j % kExactPanelWidth] =
-                centers.row(j)[f];
+        for (std::size_t f = 0; f < d; ++f) panels[in_panels(j, f, d, kExactPanelWidth)] = centers.row(j)[f];
     return panels;
 }
 

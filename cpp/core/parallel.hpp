@@ -17,6 +17,14 @@
 
 namespace kmosaic {
 
+// How many groups of `size` hold n, and how many items these groups hold.
+constexpr std::size_t ceil_div(std::size_t n, std::size_t size) {
+    return (n + size - 1) / size;
+}
+constexpr std::size_t round_up(std::size_t n, std::size_t size) {
+    return ceil_div(n, size) * size;
+}
+
 struct Interrupted : std::exception {
     [[nodiscard]] const char* what() const noexcept override { return "interrupted"; }
 };
@@ -129,7 +137,7 @@ void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make
 // count, checkpoint).
 template <class MakeWorker>
 void parallel_blocks(std::size_t n, std::size_t size, const Parallel& parallel, MakeWorker make_worker) {
-    parallel_for((n + size - 1) / size, parallel, [&] {
+    parallel_for(ceil_div(n, size), parallel, [&] {
         return [&, worker = make_worker()](std::size_t block, const Checkpoint& checkpoint) mutable {
             const std::size_t first = block * size;
             const std::size_t count = std::min(size, n - first);
@@ -139,6 +147,19 @@ void parallel_blocks(std::size_t n, std::size_t size, const Parallel& parallel, 
                 worker(first, count);
         };
     });
+}
+
+// The same, and returns the sum of what worker(first, count) returns.
+template <class MakeWorker>
+std::size_t count_in_blocks(std::size_t n, std::size_t size, const Parallel& parallel,
+                            MakeWorker make_worker) {
+    std::atomic<std::size_t> total{0};
+    parallel_blocks(n, size, parallel, [&] {
+        return [&, worker = make_worker()](std::size_t first, std::size_t count) mutable {
+            total += worker(first, count);
+        };
+    });
+    return total;
 }
 
 }  // namespace kmosaic

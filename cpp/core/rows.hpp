@@ -12,6 +12,8 @@
 
 namespace kmosaic {
 
+constexpr const char* kDtypeNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
+
 struct Rows {
     const void* data;
     Dtype dtype;
@@ -42,8 +44,8 @@ struct Centers {
     [[nodiscard]] const double* row(std::size_t j) const { return data + j * n_features; }
 };
 
-// What is nearest to a row means nothing where a centroid is no point. Rows are not looked at: one with such a value is equally far
-// from all centroids.
+// No centroid is nearest if one has values that are not finite. Rows are not checked: such a row is equally
+// far from all centroids.
 inline void check_finite(const Centers& centers) {
     const double* end = centers.data + centers.n_clusters * centers.n_features;
     if (!std::all_of(centers.data, end, [](double value) { return std::isfinite(value); }))

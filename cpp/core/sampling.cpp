@@ -13,7 +13,7 @@ constexpr std::size_t kBlock = std::size_t{1} << 16;
 std::vector<DrawnRow> draw_rows(std::int64_t first, std::size_t n, const std::uint8_t* present,
                                 std::uint64_t seed, std::uint64_t limit, const Parallel& parallel) {
     const std::uint64_t start = split_mix(seed + kSplitMixStep);
-    std::vector<std::vector<DrawnRow>> blocks((n + kBlock - 1) / kBlock);
+    std::vector<std::vector<DrawnRow>> blocks(ceil_div(n, kBlock));
     parallel_blocks(n, kBlock, parallel, [&] {
         return [&](std::size_t begin, std::size_t count) {
             for (std::size_t i = begin; i < begin + count; ++i) {

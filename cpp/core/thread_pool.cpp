@@ -37,11 +37,11 @@ struct Helper {
     Job job;
 };
 
-// Never destroyed: its threads may still sleep when the program ends.
+// Never destroyed, since its threads may still sleep when the program ends.
 struct Pool {
     std::mutex mutex;
     std::vector<Helper*> idle;
-    std::size_t n_started = 0;  // for which `idle` has space
+    std::size_t n_started = 0;  // `idle` has capacity for so many
 };
 
 Pool* pool = new Pool;
@@ -59,9 +59,10 @@ void wait_for_job(Helper& helper) {
     helper.given.wait(lock, [&] { return helper.has_job.load(); });
 }
 
-// The C++ runtime keeps a few bytes for each thread's exceptions, allocated where the thread first meets one; if there is no
-// memory for them then, glibc ends the process. So they are allocated before there is work, right after blocks of any such size
-// have been: what a thread frees of these, it gets again. False where there is no memory even for that.
+// The C++ runtime allocates a few bytes for each thread's exceptions when the thread throws or asks for the
+// first time; glibc ends the process if there is no memory for them. So they are allocated before any work,
+// right after blocks of all sizes that they may have were allocated and freed, of which the allocator reuses
+// one. Returns false if there is no memory.
 bool can_throw() {
     constexpr std::size_t kSizes = 64;
     std::array<void*, kSizes> blocks{};

@@ -5,9 +5,10 @@
 
 namespace kmosaic {
 
-// Runs `work` and then `finished` on another thread; the thread may have been given other work by the time
-// `finished` runs. Returns false if no thread can be started. A thread that finds no memory to work with finishes
-// without working: others must do its part. After a fork the child starts threads of its own. Throws nothing.
+// Runs `work` and then `finished` on another thread; the thread may have got other work by the time
+// `finished` runs. Returns false if no thread can be started. If the thread has no memory for exceptions, it
+// runs only `finished`: the caller must be able to do all work without it. After a fork the child starts
+// threads of its own. Throws nothing.
 bool run_on_thread(std::function<void()> work, std::function<void()> finished);
 
 }  // namespace kmosaic

@@ -45,30 +45,31 @@ DoubleDouble squared_distance(const double* a, const double* b, std::size_t n, d
 
 __extension__ typedef unsigned __int128 Product;
 
-// An exact sum of products of doubles: digits of 32 bits from below 2^-2148 to beyond 2^2048, each in 64 bits, so
-// that carries can wait.
+// An exact sum of products of doubles: digits of 32 bits, each in an int64, so that carries can wait (L15).
 class ExactSum {
   public:
-    // Add a product. What is not finite is left out.
+    // Adds a product, unless a factor is not finite.
     void add(double a, double b) {
         if (a == 0 || b == 0 || !std::isfinite(a) || !std::isfinite(b)) return;
         int exponent_a = 0, exponent_b = 0;
         const auto whole_a = static_cast<std::int64_t>(std::ldexp(std::frexp(a, &exponent_a), 53));
         const auto whole_b = static_cast<std::int64_t>(std::ldexp(std::frexp(b, &exponent_b), 53));
         const bool negative = (whole_a < 0) != (whole_b < 0);
-        auto rest = static_cast<Product>(std::abs(whole_a)) * static_cast<std::uint64_t>(std::abs(whole_b));
+        auto remainder =
+            static_cast<Product>(std::abs(whole_a)) * static_cast<std::uint64_t>(std::abs(whole_b));
         const auto place = static_cast<std::size_t>(exponent_a + exponent_b - 106 + kLowest);
-        auto low = static_cast<std::uint64_t>(rest) << place % 32 & UINT32_MAX;
-        rest >>= 32 - place % 32;
+        auto low = static_cast<std::uint64_t>(remainder) << place % 32 & UINT32_MAX;
+        remainder >>= 32 - place % 32;
         for (std::size_t digit = place / 32;; ++digit) {
             digits_[digit] += negative ? -static_cast<std::int64_t>(low) : static_cast<std::int64_t>(low);
-            if (rest == 0) break;
-            low = static_cast<std::uint64_t>(rest) & UINT32_MAX;
-            rest >>= 32;
+            if (remainder == 0) break;
+            low = static_cast<std::uint64_t>(remainder) & UINT32_MAX;
+            remainder >>= 32;
         }
         if (++n_terms_ == kMaxTerms) carry();
     }
 
+    // -1, 0 or 1.
     [[nodiscard]] int sign() {
         carry();
         if (digits_.back() < 0) return -1;
@@ -76,10 +77,10 @@ class ExactSum {
     }
 
   private:
-    static constexpr int kLowest = 2304;
+    static constexpr int kLowest = 2304;  // the first digit counts 2^-kLowest
     static constexpr std::size_t kMaxTerms = std::size_t{1} << 30;
 
-    // All digits but the last become 0 .. 2^32 - 1.
+    // Reduces all digits but the last to 0 .. 2^32 - 1.
     void carry() {
         for (std::size_t digit = 0; digit + 1 < digits_.size(); ++digit) {
             digits_[digit + 1] += digits_[digit] >> 32;
@@ -109,7 +110,7 @@ bool nearer(const double* row, const double* b, const double* a, std::size_t n) 
 std::size_t nearest_in_extended_precision(const double* row, const Centers& centers,
                                           const std::vector<std::size_t>& candidates) {
     const std::size_t d = centers.n_features;
-    constexpr double kVanished = 0x1p-900;  // more than products that underflow add up to
+    constexpr double kUnderflowError = 0x1p-900;  // more than underflow adds up to (L15)
     const double uncertain = 32.0 * static_cast<double>(d + 1) * kU64 * kU64;  // L15
     const double scale = scale_of(row, centers, candidates);
     if (scale == 0) return candidates[0];
@@ -121,7 +122,7 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
         if ((distance - least).high < 0) least = distance;
     std::size_t best = centers.n_clusters;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-        if ((distances[i] - least).high > uncertain * least.high + kVanished) continue;
+        if ((distances[i] - least).high > uncertain * least.high + kUnderflowError) continue;
         if (best == centers.n_clusters || nearer(row, centers.row(candidates[i]), centers.row(best), d))
             best = candidates[i];
     }
@@ -130,24 +131,24 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
 
 }  // namespace
 
-std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
-                    std::vector<double>& distances) {
-    const auto d = static_cast<double>(centers.n_features);
-    const double relative = (d / 16 + 8) * kU64;  // L15
+std::int32_t ExactNearest::operator()(std::size_t row, std::vector<std::size_t>& candidates) {
+    const double* wide = widen(row);
+    const double relative = (static_cast<double>(centers_.n_features) / 16 + 8) * kU64;  // L15
     if (candidates.empty()) {
-        candidates.resize(centers.n_clusters);
+        candidates.resize(centers_.n_clusters);
         std::iota(candidates.begin(), candidates.end(), std::size_t{0});
     }
-    distances.clear();
+    distances_.clear();
     for (const std::size_t j : candidates)
-        distances.push_back(kernels().exact->squared_distance(row, centers.row(j), centers.n_features));
-    const double least = *std::min_element(distances.begin(), distances.end());
-    const double limit = std::max(least * (1 + 3 * relative), kUnderflow);
+        distances_.push_back(table_.exact->squared_distance(wide, centers_.row(j), centers_.n_features));
+    const double least = *std::min_element(distances_.begin(), distances_.end());
+    const double limit = std::max(least * (1 + 3 * relative), kUnderflow);  // L15
     std::size_t kept = 0;
     for (std::size_t i = 0; i < candidates.size(); ++i)
-        if (distances[i] <= limit) candidates[kept++] = candidates[i];
+        if (distances_[i] <= limit) candidates[kept++] = candidates[i];
     candidates.resize(std::max<std::size_t>(kept, 1));
-    return candidates.size() == 1 ? candidates[0] : nearest_in_extended_precision(row, centers, candidates);
+    return static_cast<std::int32_t>(
+        candidates.size() == 1 ? candidates[0] : nearest_in_extended_precision(wide, centers_, candidates));
 }
 
 }  // namespace kmosaic

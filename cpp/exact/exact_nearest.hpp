@@ -11,11 +11,6 @@ namespace kmosaic {
 // Below this a float64 sum of squares may have lost its low bits to underflow (L15).
 constexpr double kUnderflow = 1e-280;
 
-// `candidates` in ascending order, or none for all centroids; `row` in float64. Fills `distances`, the
-// candidates' squared distances. If a value is NaN or a distance infinite, the first candidate wins.
-std::size_t nearest(const double* row, const Centers& centers, std::vector<std::size_t>& candidates,
-                    std::vector<double>& distances);
-
 // One thread's last stage of an assignment step. The kernels' table is one throughout: another thread may
 // select another.
 class ExactNearest {
@@ -29,11 +24,10 @@ class ExactNearest {
         return row_.data();
     }
 
-    // The nearest of the candidates, which are in ascending order. Keeps those that float64 cannot tell from
-    // it.
-    std::int32_t operator()(std::size_t row, std::vector<std::size_t>& candidates) {
-        return static_cast<std::int32_t>(nearest(widen(row), centers_, candidates, distances_));
-    }
+    // The nearest of the candidates, which are in ascending order; of all centroids if there are none. Keeps
+    // those that float64 cannot tell from it. If a value is NaN or a distance infinite, the first candidate
+    // wins.
+    std::int32_t operator()(std::size_t row, std::vector<std::size_t>& candidates);
 
     // The squared distances of the last call's candidates.
     [[nodiscard]] const std::vector<double>& distances() const { return distances_; }

@@ -14,45 +14,27 @@ constexpr std::size_t kBlock = 32;
 constexpr std::size_t kCacheLine = 64;
 constexpr std::size_t kMaxFetched = 64 * kCacheLine;
 
-// The `wanted` least of some numbers.
-class Least {
+// Writes the distortions of one image's pairs, and keeps the `wanted` least of them.
+class Ranking {
   public:
-    explicit Least(std::size_t wanted) : wanted_(wanted) {}
+    explicit Ranking(std::size_t wanted) : wanted_(wanted) {}
 
-    // A number above this is not among them.
+    void begin(std::int64_t* out) {
+        out_ = out;
+        heap_.clear();
+    }
+
+    // A distortion above this is not among the least.
     [[nodiscard]] std::uint64_t limit() const { return heap_.size() < wanted_ ? UINT64_MAX : heap_.front(); }
 
-    void clear() { heap_.clear(); }
-
-    void add(std::uint64_t number) {
-        if (number > limit()) return;
-        heap_.push_back(number);
+    void add(std::size_t c, std::uint64_t found) {
+        out_[c] = static_cast<std::int64_t>(found);
+        if (found > limit()) return;
+        heap_.push_back(found);
         std::push_heap(heap_.begin(), heap_.end());
         if (heap_.size() <= wanted_) return;
         std::pop_heap(heap_.begin(), heap_.end());
         heap_.pop_back();
-    }
-
-  private:
-    std::size_t wanted_;
-    std::vector<std::uint64_t> heap_;
-};
-
-// Writes the distortions of one image's pairs, and keeps the limit of the nearest ones.
-class Ranking {
-  public:
-    explicit Ranking(std::size_t wanted) : least_(wanted) {}
-
-    void begin(std::int64_t* out) {
-        out_ = out;
-        least_.clear();
-    }
-
-    [[nodiscard]] std::uint64_t limit() const { return least_.limit(); }
-
-    void add(std::size_t c, std::uint64_t found) {
-        least_.add(found);
-        out_[c] = static_cast<std::int64_t>(found);
     }
 
     void finish(std::size_t n) {
@@ -61,7 +43,8 @@ class Ranking {
     }
 
   private:
-    Least least_;
+    std::size_t wanted_;
+    std::vector<std::uint64_t> heap_;
     std::int64_t* out_ = nullptr;
 };
 

@@ -108,16 +108,15 @@ class Finder {
     void load(std::size_t first, std::size_t count) {
         const Rows& rows = search_.rows;
         for (std::size_t i = 0; i < count; ++i) {
-            const float square = search_.table.float32->widen[rows.dtype](
-                rows.row(first + i), rows.n_features, search_.float32.origin(), search_.float32.scale(),
-                block_.data() + i * rows.n_features);
+            const float square = search_.float32.widen(*search_.table.float32, rows, first + i,
+                                                       block_.data() + i * rows.n_features);
             shortlists_[i].start(search_.wanted.n_neighbours, square, search_.float32);
         }
     }
 
     void pass(std::size_t first, std::size_t count, std::size_t panel, std::size_t n_panels) {
         const Float32Kernels& kernel = *search_.table.float32;
-        const std::size_t padded = (count + kernel.row_group - 1) / kernel.row_group * kernel.row_group;
+        const std::size_t padded = round_up(count, kernel.row_group);
         const std::size_t n_features = search_.rows.n_features;
         const std::size_t n_scores = n_panels * kPanelWidth;
         kernel.products(block_.data(), padded, n_features,

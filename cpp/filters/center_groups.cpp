@@ -8,14 +8,10 @@ namespace kmosaic {
 
 namespace {
 
-std::size_t round_up(std::size_t n, std::size_t multiple) {
-    return (n + multiple - 1) / multiple * multiple;
-}
-
 // Whole panels, or a half, quarter, ... of one.
 std::size_t lanes_for(std::size_t n_clusters, std::size_t max_groups) {
-    const std::size_t lanes = std::bit_ceil((n_clusters + max_groups - 1) / max_groups);
-    return lanes <= kPanelWidth ? lanes : round_up((n_clusters + max_groups - 1) / max_groups, kPanelWidth);
+    const std::size_t n = ceil_div(n_clusters, max_groups);
+    return n <= kPanelWidth ? std::bit_ceil(n) : round_up(n, kPanelWidth);
 }
 
 class Bisection {
@@ -98,7 +94,7 @@ class Bisection {
 
 CenterGroups::CenterGroups(std::size_t n_clusters, std::size_t max_groups)
     : n_groups(0), lanes_per_group(lanes_for(n_clusters, max_groups)), lane_of(n_clusters, 0) {
-    n_groups = (n_clusters + lanes_per_group - 1) / lanes_per_group;
+    n_groups = ceil_div(n_clusters, lanes_per_group);
     centroid_of.assign(round_up(n_groups * lanes_per_group, kPanelWidth), -1);
 }
 

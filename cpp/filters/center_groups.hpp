@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/parallel.hpp"
 #include "core/rows.hpp"
 #include "kernels/kernels.hpp"
 
@@ -21,9 +22,7 @@ struct CenterGroups {
     [[nodiscard]] std::size_t n_lanes() const { return centroid_of.size(); }
     [[nodiscard]] std::size_t n_panels() const { return n_lanes() / kPanelWidth; }
     // Panels that share a bound; 1 where several groups share a panel.
-    [[nodiscard]] std::size_t panels_per_group() const {
-        return (lanes_per_group + kPanelWidth - 1) / kPanelWidth;
-    }
+    [[nodiscard]] std::size_t panels_per_group() const { return ceil_div(lanes_per_group, kPanelWidth); }
     [[nodiscard]] std::size_t group_of_lane(std::size_t lane) const { return lane / lanes_per_group; }
 
     std::size_t n_groups;

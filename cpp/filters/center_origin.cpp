@@ -26,4 +26,12 @@ std::vector<double> filter_origin(const Centers& centers, Dtype dtype) {
     return origin;
 }
 
+double largest_offset(const Centers& centers, const std::vector<double>& origin) {
+    double largest = 0;
+    for (std::size_t j = 0; j < centers.n_clusters; ++j)
+        for (std::size_t f = 0; f < centers.n_features; ++f)
+            largest = std::max(largest, std::fabs(centers.row(j)[f] - origin[f]));
+    return largest;
+}
+
 }  // namespace kmosaic

@@ -15,4 +15,7 @@ std::vector<double> mean_center(const Centers& centers);
 // of float32 values, so that x - o is rounded once.
 std::vector<double> filter_origin(const Centers& centers, Dtype dtype);
 
+// The largest |c - o| of any value of a centroid.
+double largest_offset(const Centers& centers, const std::vector<double>& origin);
+
 }  // namespace kmosaic

@@ -34,23 +34,18 @@ Float32Filter::Float32Filter(const Centers& centers, Dtype dtype, Duplicates cop
 
 // The power of two that keeps real rows within the range of float32.
 void Float32Filter::set_scale(const Centers& centers) {
-    double largest = 0;
-    for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < n_features_; ++f)
-            largest = std::max(largest, std::fabs(centers.row(j)[f] - origin_[f]));
     int exponent = 0;
-    std::frexp(largest, &exponent);
+    std::frexp(largest_offset(centers, origin_), &exponent);
     scale_ = std::ldexp(1.0, std::clamp(-exponent, -1000, 1000));
 }
 
 void Float32Filter::set_panels(const Centers& centers) {
     double largest_square = 0;
     for (std::size_t j = 0; j < centers.n_clusters; ++j) {
-        float* lane = panels_.data() + (j / kPanelWidth) * kPanelWidth * n_features_ + j % kPanelWidth;
         double square = 0;
         for (std::size_t f = 0; f < n_features_; ++f) {
             const double value = (centers.row(j)[f] - origin_[f]) * scale_;
-            lane[f * kPanelWidth] = static_cast<float>(value);
+            panels_[in_panels(j, f, n_features_, kPanelWidth)] = static_cast<float>(value);
             square += value * value;
         }
         norms_[j] = static_cast<float>(square);

@@ -25,6 +25,10 @@ class Float32Filter {
     [[nodiscard]] const float* norms() const { return norms_.data(); }
     [[nodiscard]] const double* origin() const { return origin_.data(); }
     [[nodiscard]] double scale() const { return scale_; }
+    // Writes a row's X in float32; returns |X|^2.
+    float widen(const Float32Kernels& table, const Rows& rows, std::size_t row, float* out) const {
+        return table.widen[rows.dtype](rows.row(row), rows.n_features, origin_.data(), scale_, out);
+    }
 
     // The score that no candidate exceeds, or infinity if the row cannot be filtered.
     [[nodiscard]] float limit(float least_score, float row_square) const;

@@ -55,7 +55,7 @@ Int16Range int16_range(const Rows& rows, const Int16Kernels& kernels, const Para
 }
 
 bool Int16Filter::possible(const Centers& centers) {
-    constexpr double kFarthest = 1e100;
+    constexpr double kFarthest = 1e100;  // L7
     return std::all_of(centers.data, centers.data + centers.n_clusters * centers.n_features,
                        [](double value) { return std::fabs(value) < kFarthest; });
 }

@@ -42,10 +42,7 @@ LowDimFilter::LowDimFilter(const Centers& centers, Dtype dtype)
 
 // The power of two that keeps real rows within the range of float32, in which float32 rows are scaled.
 void LowDimFilter::set_scale(const Centers& centers, Dtype dtype) {
-    double largest = 0;
-    for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        for (std::size_t f = 0; f < centers.n_features; ++f)
-            largest = std::max(largest, std::fabs(centers.row(j)[f] - origin_[f]));
+    const double largest = largest_offset(centers, origin_);
     if (!(largest > 0)) return;
     const int max_exponent = dtype == kFloat32 ? 120 : 1000;
     view_.scale = std::ldexp(1.0, std::clamp(-std::ilogb(largest), -max_exponent, max_exponent));
@@ -55,11 +52,10 @@ void LowDimFilter::set_coefficients(const Centers& centers) {
     const std::size_t d = centers.n_features;
     double largest_square = 0;
     for (std::size_t j = 0; j < centers.n_clusters; ++j) {
-        float* lane = coefficients_.data() + j / kLowDimGroup * d * kLowDimGroup + j % kLowDimGroup;
         double square = 0;
         for (std::size_t f = 0; f < d; ++f) {
             const double value = (centers.row(j)[f] - origin_[f]) * view_.scale;
-            lane[f * kLowDimGroup] = -2 * static_cast<float>(value);
+            coefficients_[in_panels(j, f, d, kLowDimGroup)] = -2 * static_cast<float>(value);
             square += value * value;
         }
         norms_[j] = static_cast<float>(square);

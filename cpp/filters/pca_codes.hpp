@@ -1,4 +1,5 @@
-// PCA codes: the part of each row in a subspace of 64 dimensions, in 64 bytes, and the norm of the rest.
+// PCA codes: the part of each row in a subspace of 64 dimensions, in 64 bytes, and the norm of the part
+// outside it.
 //
 // With m whole numbers near the mean row, u = v - m and P a 64 x n_features matrix with |P u| <= |u|:
 //
@@ -6,7 +7,7 @@
 //   |part of u outside the rows of P| <= outside_norm(row) = sqrt(|u|^2 - |P u|^2), rounded up
 //
 // L9 in docs/developer/proof.md. Any P is correct; the directions in which the rows differ most rule out the
-// most centroids. Where P does not pay (assign/plan.hpp) there are no PCA codes: the rows' own bytes take their
+// most centroids. If P does not pay (assign/plan.hpp), there are no PCA codes: the rows' own bytes take their
 // place, and outside_norm is |delta|.
 #pragma once
 

@@ -30,7 +30,7 @@ std::vector<float> times(const std::vector<float>& rows, std::size_t width, cons
     std::vector<float> panels(kP * width);
     for (std::size_t p = 0; p < kP; ++p)
         for (std::size_t f = 0; f < width; ++f)
-            panels[(p / kPanelWidth * width + f) * kPanelWidth + p % kPanelWidth] = basis[p * width + f];
+            panels[in_panels(p, f, width, kPanelWidth)] = basis[p * width + f];
     const std::size_t n = rows.size() / width;
     std::vector<float> out(n * kP);
     const std::size_t step = table.float32->row_group;
@@ -142,7 +142,7 @@ double eigenvalue_bound(std::vector<double> matrix) {
 // P' = the basis in int8, its Gram matrix, and tau.
 PcaProjection quantised(const Basis& basis, std::size_t width, int largest_code) {
     PcaProjection projection;
-    const std::size_t n_quads = quads(width);
+    const std::size_t n_quads = ceil_div(width, 4);
     const double largest = std::fabs(*std::max_element(
         basis.begin(), basis.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); }));
     if (!(largest > 0)) return projection;
@@ -153,11 +153,9 @@ PcaProjection quantised(const Basis& basis, std::size_t width, int largest_code)
     for (std::size_t p = 0; p < kP; ++p)
         for (std::size_t f = 0; f < width; ++f) {
             const double code = std::nearbyint(static_cast<double>(basis[p * width + f]) / step);
-            const std::size_t panel = p / kPanelWidth;
-            const std::size_t lane = p % kPanelWidth;
             codes[p * width + f] = static_cast<std::int16_t>(code);
-            projection.float_panels[(panel * width + f) * kPanelWidth + lane] = static_cast<float>(code);
-            projection.panels[((panel * n_quads + f / 4) * kPanelWidth + lane) * 4 + f % 4] =
+            projection.float_panels[in_panels(p, f, width, kPanelWidth)] = static_cast<float>(code);
+            projection.panels[in_panels(p, f / 4, n_quads, kPanelWidth) * 4 + f % 4] =
                 static_cast<std::int8_t>(code);
         }
     projection.gram.assign(kP * kP, 0.0);

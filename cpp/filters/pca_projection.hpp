@@ -5,9 +5,9 @@
 
 namespace kmosaic {
 
-// The projection for these rows, without panels where more than `max_outside_share` of their squares is outside
-// or where they have too few directions. Orthogonal iteration: Golub and Van Loan (2013), Matrix Computations, 4th
-// ed., section 8.2.4.
+// The projection for these rows. It has no panels if more than `max_outside_share` of their squares is
+// outside or if they have too few directions. Orthogonal iteration: Golub and Van Loan (2013), Matrix
+// Computations, 4th ed., section 8.2.4.
 PcaProjection make_pca_projection(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
                                   double max_outside_share, const Kernels& table, const Parallel& parallel);
 

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/numerics.hpp"
+#include "core/panels.hpp"
 #include "exact/duplicate_centers.hpp"
 
 namespace kmosaic {
@@ -63,8 +64,7 @@ class QuantizedCenters::Updater {
         : all_(all),
           centers_(centers),
           grouped_(grouped),
-          step_((kBlock + all.table_.float32->row_group - 1) / all.table_.float32->row_group *
-                all.table_.float32->row_group),
+          step_(round_up(kBlock, all.table_.float32->row_group)),
           center_(all.codes_.n_features()),
           rows_(all.pca_codes_.projected() ? step_ * center_.size() : 0),
           products_(step_ * kP) {}
@@ -98,9 +98,8 @@ class QuantizedCenters::Updater {
     // points = P' w
     void project() {
         const std::size_t d = center_.size();
-        const std::size_t group = all_.table_.float32->row_group;
-        all_.table_.float32->products(rows_.data(), (moved_.size() + group - 1) / group * group, d,
-                                      all_.pca_codes_.projection().float_panels.data(), kPcaPanels,
+        all_.table_.float32->products(rows_.data(), round_up(moved_.size(), all_.table_.float32->row_group),
+                                      d, all_.pca_codes_.projection().float_panels.data(), kPcaPanels,
                                       products_.data());
         for (std::size_t i = 0; i < moved_.size(); ++i)
             std::copy_n(products_.data() + i * kP, kP, all_.points_.data() + moved_[i] * kP);
@@ -125,7 +124,7 @@ const std::vector<double>& QuantizedCenters::update(const Centers& centers, cons
     largest_norm_ = 0;
     for (const EncodedCenter& center : encoded_)
         largest_norm_ = std::max(largest_norm_, std::sqrt(center.square));
-    largest_norm_ *= kUp64;
+    largest_norm_ *= kUp64;  // L12
     if (grouped)
         find_slack();
     else
@@ -168,8 +167,7 @@ void QuantizedCenters::set_lane(std::size_t centroid) {
 void QuantizedCenters::set_fine_lane(std::size_t centroid) {
     const auto lane = static_cast<std::size_t>(center_groups_.lane_of[centroid]);
     const std::size_t n_quads = codes_.n_quads();
-    std::int8_t* panel =
-        panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+    std::int8_t* panel = panels_.data() + in_panels(lane, 0, n_quads, kPanelWidth) * 4;
     const std::int8_t* codes = fine_codes(centroid);
     for (std::size_t q = 0; q < n_quads; ++q) std::memcpy(panel + q * 4 * kPanelWidth, codes + q * 4, 4);
     const Fine& fine = fine_[centroid];
@@ -208,7 +206,7 @@ void QuantizedCenters::set_coarse_lane(std::size_t centroid) {
     double codes[kP];
     double sum = 0;
     double code_square = 0;
-    std::int8_t* panel = panels_.data() + lane / kPanelWidth * kP * kPanelWidth + lane % kPanelWidth * 4;
+    std::int8_t* panel = panels_.data() + in_panels(lane, 0, kP / 4, kPanelWidth) * 4;
     for (std::size_t p = 0; p < kP; ++p) {
         const double code = (wanted[p] * inverse + kRounder) - kRounder;
         codes[p] =
@@ -284,8 +282,7 @@ void QuantizedCenters::gather(const std::vector<std::size_t>& centroids, FastCen
     for (std::size_t l = 0; l < centroids.size(); ++l) {
         const std::size_t j = centroids[l];
         const auto lane = static_cast<std::size_t>(center_groups_.lane_of[j]);
-        const std::int8_t* from =
-            panels_.data() + lane / kPanelWidth * n_quads * 4 * kPanelWidth + lane % kPanelWidth * 4;
+        const std::int8_t* from = panels_.data() + in_panels(lane, 0, n_quads, kPanelWidth) * 4;
         for (std::size_t q = 0; q < n_quads; ++q)
             std::memcpy(fast_centers.codes.data() + (q * kPanelWidth + l) * 4, from + q * 4 * kPanelWidth, 4);
         fast_centers.constants[l] = constants_[lane];

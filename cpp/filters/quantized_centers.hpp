@@ -37,6 +37,12 @@ struct Interval {
     double high;
 };
 
+// A centroid that may be nearest, with the interval of its score.
+struct Candidate {
+    std::int32_t centroid;
+    Interval score;
+};
+
 // The fastest-moving centroids, in a panel of their own.
 struct FastCenters {
     AlignedVector<std::int8_t> codes;

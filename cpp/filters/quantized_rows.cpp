@@ -19,16 +19,6 @@ constexpr std::size_t kBoundedShare = 2000;
 // The rounding of (x - origin) / scale, of all features together (L8).
 constexpr double kCodeRounding = 1e-9;
 
-double value_at(const Rows& rows, std::size_t row, std::size_t feature) {
-    const void* data = rows.row(row);
-    switch (rows.dtype) {
-        case kUint8: return static_cast<const std::uint8_t*>(data)[feature];
-        case kUint16: return static_cast<const std::uint16_t*>(data)[feature];
-        case kFloat32: return static_cast<const float*>(data)[feature];
-        default: return static_cast<const double*>(data)[feature];
-    }
-}
-
 // NaN has no place in an order.
 double finite(double value) {
     return std::isfinite(value) ? value : 0;
@@ -42,7 +32,7 @@ QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Paral
         copy_tail();
         return;
     }
-    choose_scale();
+    choose_scale(*table.exact);
     codes_.resize(rows.n_rows * n_bytes());
     errors_.resize(rows.n_rows);
     parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
@@ -61,12 +51,14 @@ void QuantizedRows::copy_tail() {
                     tail_.data() + i * n_bytes());
 }
 
-void QuantizedRows::choose_scale() {
+void QuantizedRows::choose_scale(const ExactKernels& table) {
     const std::size_t n_sample = std::min(rows_.n_rows, kSample);
     std::vector<double> sample(n_sample * rows_.n_features);  // [feature][row]
-    for (std::size_t i = 0; i < n_sample; ++i)
-        for (std::size_t f = 0; f < rows_.n_features; ++f)
-            sample[f * n_sample + i] = finite(value_at(rows_, i * rows_.n_rows / n_sample, f));
+    std::vector<double> row(rows_.n_features);
+    for (std::size_t i = 0; i < n_sample; ++i) {
+        table.widen[rows_.dtype](rows_.row(i * rows_.n_rows / n_sample), row.size(), row.data());
+        for (std::size_t f = 0; f < row.size(); ++f) sample[f * n_sample + i] = finite(row[f]);
+    }
     origin_.resize(rows_.n_features);
     if (!fit_bounded(sample)) fit_unbounded(sample, n_sample);
 }

@@ -18,21 +18,15 @@ namespace kmosaic {
 // Up to this many features 255 x 127 x n_features fits 32 bits.
 constexpr std::size_t kMaxByteFeatures = 65536;
 
-inline std::size_t quads(std::size_t n_features) {
-    return (n_features + 3) / 4;
-}
-
 class QuantizedRows {
   public:
     QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel);
 
     [[nodiscard]] std::size_t n_rows() const { return rows_.n_rows; }
     [[nodiscard]] std::size_t n_features() const { return rows_.n_features; }
-    [[nodiscard]] std::size_t n_quads() const { return quads(rows_.n_features); }
+    [[nodiscard]] std::size_t n_quads() const { return ceil_div(rows_.n_features, 4); }
     // n_features, rounded up to whole blocks of bytes.
-    [[nodiscard]] std::size_t n_bytes() const {
-        return (rows_.n_features + kByteBlock - 1) / kByteBlock * kByteBlock;
-    }
+    [[nodiscard]] std::size_t n_bytes() const { return round_up(rows_.n_features, kByteBlock); }
     // Readable for n_bytes(); the bytes beyond n_features may have any value.
     [[nodiscard]] const std::uint8_t* operator[](std::size_t row) const {
         if (!codes_.empty()) return codes_.data() + row * n_bytes();
@@ -55,7 +49,7 @@ class QuantizedRows {
 
   private:
     void copy_tail();
-    void choose_scale();
+    void choose_scale(const ExactKernels& table);
     bool fit_bounded(const std::vector<double>& sample);
     void fit_unbounded(std::vector<double>& sample, std::size_t n_sample);
     void encode(std::size_t row, const ByteKernels& table);

@@ -1,4 +1,4 @@
-// Assignment steps, one alone and one after the other: labels within the clusters, and those of brute force.
+// Assignment steps, single and repeated ones: labels are cluster numbers, and those of brute force.
 #include <stdexcept>
 
 #include "assign/assign.hpp"

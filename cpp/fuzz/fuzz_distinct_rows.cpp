@@ -1,4 +1,4 @@
-// Equal rows merged and expanded again.
+// Merges equal rows and expands them again.
 #include <map>
 
 #include "core/distinct_rows.hpp"

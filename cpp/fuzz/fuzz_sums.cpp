@@ -1,4 +1,4 @@
-// Sums by cluster, added, moved, merged and sent: means are those of brute force, and J does not depend on how it came.
+// Cluster sums after adding, moving and merging rows: means are those of brute force.
 #include "assign/assign.hpp"
 #include "input.hpp"
 #include "reference.hpp"
@@ -10,11 +10,11 @@ using namespace kmosaic;
 
 namespace {
 
-void check_means(const fuzzing::Case& c, const ClusterSums& partial, const std::vector<std::int32_t>& labels,
+void check_means(const fuzzing::Case& c, const ClusterSums& sums, const std::vector<std::int32_t>& labels,
                  const Parallel& parallel) {
     const std::size_t d = c.shape.n_features;
     std::vector<double> means = c.places;
-    partial.means(means.data(), parallel);
+    sums.means(means.data(), parallel);
     for (std::size_t j = 0; j < c.shape.n_clusters; ++j)
         for (std::size_t f = 0; f < d; ++f) {
             double sum = 0, count = 0;  // both exact
@@ -44,23 +44,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             return 0;  // not finite, or too large
         }
     }
-    ClusterSums partial = rows.integer() ? ClusterSums(c.shape.n_clusters, rows.n_features)
-                                         : ClusterSums(c.shape.n_clusters, origin, spacings);
-    partial.add_squares(rows, parallel);
+    ClusterSums sums = rows.integer() ? ClusterSums(c.shape.n_clusters, rows.n_features)
+                                      : ClusterSums(c.shape.n_clusters, origin, spacings);
+    sums.add_squares(rows, parallel);
     std::vector<std::int32_t> labels(rows.n_rows, -1);
     for (int step = 0; step < 3; ++step) {
         if (!fuzzing::finite(c.places)) return 0;
-        LabelChanges changes(rows, partial);
+        LabelChanges changes(rows, sums.sums());
         assign(rows, c.centers(), labels.data(), parallel, &changes);
-        partial.apply(changes, labels.data(), parallel);
-        if (c.exact()) check_means(c, partial, labels, parallel);
-        REQUIRE(!(partial.inertia(c.centers()) < 0));
+        sums.apply(changes, labels.data(), parallel);
+        if (c.exact()) check_means(c, sums, labels, parallel);
+        REQUIRE(!(sums.inertia(c.centers()).value < 0));
         const std::size_t row = in.below(rows.n_rows), to = in.below(c.shape.n_clusters);
-        partial.move(rows, row, static_cast<std::size_t>(labels[row]), to);
+        sums.move(rows, row, static_cast<std::size_t>(labels[row]), to);
         labels[row] = static_cast<std::int32_t>(to);
-        if (c.exact()) check_means(c, partial, labels, parallel);
-        ClusterSums twice(partial.state());
-        twice.merge(partial);
+        if (c.exact()) check_means(c, sums, labels, parallel);
+        ClusterSums twice(sums.state());
+        twice.merge(sums);
         REQUIRE(twice.n_clusters() == c.shape.n_clusters);
         c.move_centers(in);
     }

@@ -1,5 +1,5 @@
-// A few bytes as rows and centroids: the first say what kinds of them, the rest are values, and where they end a generator
-// goes on. Arrays end exactly where their memory ends.
+// Makes rows and centroids of the fuzzer's bytes: the first ones choose the kind, the others are values, and
+// a generator supplies values after the last byte. Arrays end exactly where their memory ends.
 #pragma once
 
 #include <array>
@@ -55,7 +55,8 @@ class Input {
     std::uint64_t state_ = 1;
 };
 
-// Whole numbers of few bits, times a power of two, have exact distances in float64. The others mean that nothing may crash.
+// Lattice and constant values, whole numbers of few bits times a power of two, have exact distances in
+// float64. For the other kinds the fuzzers check only that nothing crashes.
 enum Kind { kLattice, kConstant, kBits, kExtreme, kMixed, kKinds };
 
 struct Shape {
@@ -94,7 +95,7 @@ struct Case {
         return static_cast<const double*>(x)[feature];
     }
 
-    // Some centroids, at first all, go elsewhere: to rows, or anywhere.
+    // Moves some centroids, at first all, to rows or anywhere.
     void move_centers(Input& in) {
         const bool all = places.empty();
         places.resize(shape.n_clusters * shape.n_features);

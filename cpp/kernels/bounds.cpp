@@ -3,12 +3,7 @@
 #include "kernels/kernels.hpp"
 
 #if KMOSAIC_LANES == 16
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 sees these in its own _mm512_undefined_ps.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
+#include "kernels/intrinsics.hpp"
 #endif
 
 namespace kmosaic::KMOSAIC_ISA {

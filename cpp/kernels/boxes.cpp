@@ -1,15 +1,15 @@
-// Which of a node's boxes or points candidates may be within reach of: entries are the lanes. Compiled with fused
-// multiply-add where there is one; the bound in seeding/box_tree.hpp holds with and without.
+// Finds the boxes or points of a node that candidates may be within reach of; the entries are the lanes.
+// Compiled with fused multiply-add where there is one; L23 holds with and without.
 #include "kernels/kernels.hpp"
 #include "kernels/lanes.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-// Candidates whose sums are under way together.
+// Candidates compared at a time, so that no sum waits for the one before.
 constexpr std::size_t kTogether = 4;
 
-// Less zeros, which compilers drop, and not `splat`, whose sum with them they compute.
+// Compilers drop the subtraction of zeros, but compute the addition in `splat`.
 inline Lanes broadcast(float x) {
     return x - Lanes{};
 }
@@ -57,7 +57,9 @@ inline void compare(const Node& node, std::size_t first, const BoxCandidates& ca
 }
 
 template <class Entries>
-void near_entries(const Node& node, const BoxCandidates& candidates, std::uint32_t* near) {
+void near_entries(const float* entries, const float* reaches, std::size_t n_features,
+                  const BoxCandidates& candidates, std::uint32_t* near) {
+    const Node node{entries, reaches, n_features};
     std::uint32_t numbers[32];
     std::size_t n = 0;
     for (std::uint32_t chosen = candidates.chosen; chosen; chosen &= chosen - 1)
@@ -72,19 +74,9 @@ void near_entries(const Node& node, const BoxCandidates& candidates, std::uint32
     }
 }
 
-void near_points(const float* points, const float* reaches, std::size_t n_features,
-                 const BoxCandidates& candidates, std::uint32_t* near) {
-    near_entries<Points>({points, reaches, n_features}, candidates, near);
-}
-
-void near_boxes(const float* boxes, const float* reaches, std::size_t n_features,
-                const BoxCandidates& candidates, std::uint32_t* near) {
-    near_entries<Boxes>({boxes, reaches, n_features}, candidates, near);
-}
-
 }  // namespace
 
 extern const BoxKernels box_kernels;
-const BoxKernels box_kernels = {near_points, near_boxes};
+const BoxKernels box_kernels = {near_entries<Points>, near_entries<Boxes>};
 
 }  // namespace kmosaic::KMOSAIC_ISA

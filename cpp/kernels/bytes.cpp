@@ -414,7 +414,7 @@ inline void for_each_feature(std::size_t n, Visit visit) {
     for (std::size_t l = 0; f < n; ++f, ++l) visit(f, l);
 }
 
-// What has no code, where a step is 0 or infinite, is error.
+// 0 if the code is out of range, because the step is 0 or infinite: the value then belongs to the error.
 inline double code_within(double code) {
     return code > -128 && code < 128 ? code : 0.0;
 }

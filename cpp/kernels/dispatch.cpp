@@ -77,7 +77,7 @@ bool has_avx512vnni() {
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
-// Not a name __builtin_cpu_supports knows everywhere: leaf 7, subleaf 1, EAX bit 4.
+// Not all compilers' __builtin_cpu_supports know this name: leaf 7, subleaf 1, EAX bit 4.
 bool has_avxvnni() {
     unsigned a = 0;
     unsigned b = 0;

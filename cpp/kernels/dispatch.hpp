@@ -19,7 +19,7 @@ struct Variant {
     bool supported;
 };
 
-// What was compiled in, best first.
+// The instruction sets of this build, the best first.
 std::vector<Variant> kernel_variants();
 
 // One sentence: why the table in use is the one in use.

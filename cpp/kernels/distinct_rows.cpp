@@ -5,23 +5,14 @@
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-using Byte = std::uint8_t;
-
-struct OneByte {
-    static std::size_t key(const void* rows, std::size_t i) { return static_cast<const Byte*>(rows)[i]; }
-};
-
-struct TwoBytes {
+// Rows of NBytes uint8 values.
+template <std::size_t NBytes>
+struct Bytes {
     static std::size_t key(const void* rows, std::size_t i) {
-        const Byte* x = static_cast<const Byte*>(rows) + 2 * i;
-        return static_cast<std::size_t>(x[0]) << 8 | x[1];
-    }
-};
-
-struct ThreeBytes {
-    static std::size_t key(const void* rows, std::size_t i) {
-        const Byte* x = static_cast<const Byte*>(rows) + 3 * i;
-        return static_cast<std::size_t>(x[0]) << 16 | static_cast<std::size_t>(x[1]) << 8 | x[2];
+        const std::uint8_t* x = static_cast<const std::uint8_t*>(rows) + NBytes * i;
+        std::size_t key = 0;
+        for (std::size_t f = 0; f < NBytes; ++f) key = key << 8 | x[f];
+        return key;
     }
 };
 
@@ -73,10 +64,10 @@ void look_up(const void* rows, std::size_t n, const KeySet& set, const std::int3
 
 extern const DistinctRowKernels distinct_row_kernels;
 const DistinctRowKernels distinct_row_kernels = {
-    {mark<OneByte>, mark<TwoBytes>, mark<ThreeBytes>, mark<Uint16>},
+    {mark<Bytes<1>>, mark<Bytes<2>>, mark<Bytes<3>>, mark<Uint16>},
     rank_keys,
-    {count<OneByte>, count<TwoBytes>, count<ThreeBytes>, count<Uint16>},
-    {look_up<OneByte>, look_up<TwoBytes>, look_up<ThreeBytes>, look_up<Uint16>},
+    {count<Bytes<1>>, count<Bytes<2>>, count<Bytes<3>>, count<Uint16>},
+    {look_up<Bytes<1>>, look_up<Bytes<2>>, look_up<Bytes<3>>, look_up<Uint16>},
 };
 
 }  // namespace kmosaic::KMOSAIC_ISA

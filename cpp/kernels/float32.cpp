@@ -1,7 +1,6 @@
 // Kernels of the float32 filter, compiled once per instruction set: KMOSAIC_ISA names it, KMOSAIC_LANES is
 // its number of float32 lanes. Compiled with fused multiply-add where there is one; L3 holds with and
 // without.
-#include "kernels/isa.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
@@ -9,6 +8,20 @@ namespace {
 
 constexpr std::size_t kLanes = KMOSAIC_LANES;
 constexpr std::size_t kVectors = kPanelWidth / kLanes;
+
+// The register block keeps the multiply-add units busy without spilling: kRowGroup x kPanelGroup x 16 / lanes
+// accumulators.
+#if KMOSAIC_LANES == 16  // AVX-512: 32 registers, 24 accumulators
+constexpr std::size_t kRowGroup = 8, kPanelGroup = 3;
+#elif KMOSAIC_LANES == 8                          // AVX2: 16 registers, 12 accumulators
+constexpr std::size_t kRowGroup = 6, kPanelGroup = 1;
+#elif KMOSAIC_LANES == 4 && defined(KMOSAIC_ARM)  // NEON: 32 registers, 24 accumulators
+constexpr std::size_t kRowGroup = 6, kPanelGroup = 1;
+#elif KMOSAIC_LANES == 4                          // SSE2: 16 registers, 12 accumulators
+constexpr std::size_t kRowGroup = 3, kPanelGroup = 1;
+#else                                             // scalar: the compiler's own
+constexpr std::size_t kRowGroup = 2, kPanelGroup = 1;
+#endif
 
 #if KMOSAIC_LANES == 1
 using Vector = float;

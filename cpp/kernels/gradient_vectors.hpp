@@ -6,12 +6,7 @@
 #include <cstdint>
 
 #if defined(KMOSAIC_X86) && KMOSAIC_LANES > 1
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 sees these in its own _mm512_undefined_ps.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
+#include "kernels/intrinsics.hpp"
 #elif defined(KMOSAIC_ARM) && KMOSAIC_LANES > 1
 #include <arm_neon.h>
 #endif

@@ -1,16 +1,10 @@
 // The int16 filter for integer rows of few features, two features to a lane: AVX-512, with VNNI or without.
 // Scores and slack are explained in filters/int16_filter.hpp. (Narrower registers have no shuffle of int16
 // values across them, and gain nothing over float32.)
-#if defined(__GNUC__) && !defined(__clang__)
-// GCC 12 sees these in its own _mm512_undefined_epi32.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#endif
-#include <immintrin.h>
-
 #include <cstring>
 #include <iterator>
 
+#include "kernels/intrinsics.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {

@@ -62,7 +62,7 @@ struct ExactKernels {
     std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
 };
 
-constexpr std::size_t kMaxSlices = 128;  // more than float64 has bits for
+constexpr std::size_t kMaxSlices = 128;
 
 // How real rows are written in whole numbers, for exact sums (L17). Slice l of a value is the multiple of
 // spacings[l] nearest to what the slices before it leave of the value.
@@ -115,7 +115,7 @@ struct SumKernels {
     // sums[slice][feature] += each of the rows; float32 and float64.
     void (*add_real_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
                              const Slices& slices, std::int64_t* sums);
-    // [limb][feature] sums += weight row: the products' two halves, limb by limb.
+    // sums[slice][feature] += weight (row - origin): the slices of both halves of the products (L19).
     void (*add_weighted[kDtypes])(const void* row, std::size_t n, double weight, const Slices& slices,
                                   std::int64_t* sums);
     // totals += sums, or -= where negative.
@@ -454,19 +454,20 @@ struct BoundKernels {
                   const std::int32_t* group_of_lane, std::size_t n_rows, std::uint16_t* below);
 };
 
-// A node of a tree of boxes (seeding/box_tree.hpp): kBoxFanOut boxes in the lanes, or points where a box is one row.
+// A node of a tree of boxes (seeding/box_tree.hpp) has kBoxFanOut entries in the lanes: boxes, or points if
+// they are rows.
 constexpr std::size_t kBoxFanOut = 16;
 
-// Candidates in float32, each with what is added to every reach for it.
+// Candidates in float32, each with a slack that is added to every reach.
 struct BoxCandidates {
     const float* values;  // [candidate][feature]
     const float* slacks;
-    std::uint32_t chosen;  // a bit for each that is looked for
+    std::uint32_t chosen;  // a bit for each candidate to be compared
 };
 
 struct BoxKernels {
-    // Both: near[l] = a bit for each chosen candidate that may be within reach of entry l, reaches[l] + slack; no entry of
-    // negative reach is near. What rounds is covered by the reaches.
+    // Both: near[l] = a bit for each chosen candidate that may be within the distance reaches[l] + slack of
+    // entry l; none if the reach is negative. The reaches cover all rounding (L23).
     void (*near_points)(const float* points, const float* reaches, std::size_t n_features,
                         const BoxCandidates& candidates, std::uint32_t* near);  // points[feature][lane]
     // boxes[feature][0: low, 1: high][lane]

@@ -108,36 +108,23 @@ bool label_tile(const float* lanes, const LowDimCenters& c, std::int32_t* labels
     return all_decided;
 }
 
-struct Output {
-    std::int32_t* labels;
-    std::uint32_t* undecided;
-    float* margins;  // or null
-};
-
-template <class Reader>
-std::size_t label_rows(Reader& reader, std::size_t n_rows, const LowDimCenters& c, const Output& output) {
+template <class T>
+std::size_t nearest(const void* rows, std::size_t n_rows, const LowDimCenters& c, std::int32_t* labels,
+                    std::uint32_t* undecided, float* margins) {
+    TileReader<T> reader(static_cast<const T*>(rows), c);
     alignas(64) std::int32_t last_labels[kLowDimTile];
     alignas(64) float parts[2 * kLowDimTile];
     std::size_t n_undecided = 0;
     for (std::size_t first = 0; first < n_rows; first += kLowDimTile) {
         const std::size_t count = n_rows - first < kLowDimTile ? n_rows - first : kLowDimTile;
-        std::int32_t* own = count == kLowDimTile ? output.labels + first : last_labels;
-        const bool all_decided =
-            label_tile(reader.lanes(first, count), c, own, output.margins ? parts : nullptr);
-        if (output.margins) finish_margins(parts, count, output.margins + first);
-        for (std::size_t i = 0; own == last_labels && i < count; ++i) output.labels[first + i] = own[i];
+        std::int32_t* own = count == kLowDimTile ? labels + first : last_labels;
+        const bool all_decided = label_tile(reader.lanes(first, count), c, own, margins ? parts : nullptr);
+        if (margins) finish_margins(parts, count, margins + first);
+        for (std::size_t i = 0; own == last_labels && i < count; ++i) labels[first + i] = own[i];
         for (std::size_t i = 0; !all_decided && i < count; ++i)
-            if (own[i] < 0) output.undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
+            if (own[i] < 0) undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
     }
     return n_undecided;
-}
-
-template <class T>
-std::size_t nearest(const void* data, std::size_t n_rows, const LowDimCenters& c, std::int32_t* labels,
-                    std::uint32_t* undecided, float* margins) {
-    const T* rows = static_cast<const T*>(data);
-    TileReader<T> reader(rows, n_rows, c);
-    return label_rows(reader, n_rows, c, {labels, undecided, margins});
 }
 
 // Compares whole chunks, since in most steps most labels are unchanged.

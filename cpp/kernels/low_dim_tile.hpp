@@ -85,7 +85,7 @@ inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
 template <class T>
 class TileReader {
   public:
-    TileReader(const T* rows, std::size_t, const LowDimCenters& c)
+    TileReader(const T* rows, const LowDimCenters& c)
         : data_(rows), n_features_(c.n_features), scale_(static_cast<Real>(c.scale)) {
         for (std::size_t r = 0; r < kLowDimTile; ++r)
             for (std::size_t f = 0; f < n_features_; ++f)

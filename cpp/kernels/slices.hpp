@@ -1,4 +1,5 @@
-// Values cut into limbs, for exact sums of real and weighted rows: see update/exact_sums.hpp. A part of exact_sums.cpp.
+// Cuts values into slices, for exact sums of real and weighted rows (L17, L19): see update/exact_sums.hpp. A
+// part of sums.cpp.
 #pragma once
 
 #include <cmath>
@@ -9,11 +10,11 @@
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-// Rows summed at a time in narrow lanes: each sum is loaded and stored once for all of them.
+// Rows summed at a time: each sum is loaded and stored once for all of them.
 constexpr std::size_t kGroup = 8;
 
-// For a few rows that lie anywhere. Whole groups are read side by side, which keeps memory as busy without it (measured:
-// fetching a group ahead cost a sixth).
+// For a few scattered rows. Rows of whole groups are read side by side, which keeps the memory busy without
+// prefetching (prefetching a group ahead was a sixth slower).
 template <class T>
 void prefetch_rows(const void* const* rows, std::size_t n_rows, std::size_t n) {
     for (std::size_t r = 0; r < n_rows && r < kGroup; ++r)
@@ -21,11 +22,13 @@ void prefetch_rows(const void* const* rows, std::size_t n_rows, std::size_t n) {
             __builtin_prefetch(static_cast<const char*>(rows[r]) + byte);
 }
 
-// Adding 3/2 2^52 grid leaves a double whose last bit is worth one grid: its bits count the grids in the value.
+// A double near 3/2 2^52 spacing has a last bit that stands for one spacing. After adding this, the bits of a
+// value count its spacings.
 inline double shift_of(double spacing) {
     return 0x1.8p52 * spacing;
 }
 
+// The slice of a value; leaves the remainder.
 inline std::int64_t take_slice(double& value, double shift) {
     const double shifted = value + shift;
     value -= shifted - shift;
@@ -33,7 +36,8 @@ inline std::int64_t take_slice(double& value, double shift) {
                                      __builtin_bit_cast(std::uint64_t, shift));
 }
 
-template <class T, std::size_t NSlices, std::size_t NRows>
+// Adds NRows rows or, if Sign is -1, subtracts them.
+template <class T, std::size_t NSlices, std::size_t NRows, int Sign = 1>
 void add_group(const void* const* rows, std::size_t n, const Slices& slices, std::int64_t* __restrict sums) {
     const double* origin = slices.origin;
     double shifts[NSlices];
@@ -49,7 +53,7 @@ void add_group(const void* const* rows, std::size_t n, const Slices& slices, std
             std::int64_t part = 0;
 #pragma GCC unroll 8
             for (std::size_t r = 0; r < NRows; ++r) part += take_slice(value[r], shifts[l]);
-            sums[l * n + f] += part;
+            sums[l * n + f] += Sign * part;
         }
     }
 }
@@ -64,10 +68,11 @@ void add_real_rows_of(const void* const* rows, std::size_t n_rows, std::size_t n
     for (; r < n_rows; ++r) add_group<T, NSlices, 1>(rows + r, n, slices, sums);
 }
 
-// Features whose limbs are taken side by side.
+// Features whose slices are taken side by side.
 constexpr std::size_t kSliceChunk = 32;
 
-// Any number of limbs, of a row times a weight. Product has the exact product in two halves, or the value and nothing.
+// For any number of slices. The terms of a feature are the two halves of the exact product with the weight,
+// or the value alone.
 template <class T, bool Weighted>
 void add_slices(const void* row, std::size_t n, double weight, const Slices& slices, std::int64_t* sums) {
     const T* x = static_cast<const T*>(row);
@@ -91,7 +96,7 @@ void add_slices(const void* row, std::size_t n, double weight, const Slices& sli
     }
 }
 
-// The low half of a product is below 2^-53 of what the first limb's 50 bits are taken from: there it has none.
+// The low half of a product is too small for the first slice (L19).
 template <class T, std::size_t NSlices>
 void add_weighted_of(const void* row, std::size_t n, double weight, const Slices& slices,
                      std::int64_t* __restrict sums) {
@@ -124,38 +129,25 @@ void add_real_rows(const void* const* rows, std::size_t n_rows, std::size_t n, c
     for (std::size_t r = 0; r < n_rows; ++r) add_slices<T, false>(rows[r], n, 1, slices, sums);
 }
 
+// Adds one row or, if Sign is -1, subtracts it. NSlices is the number of slices, or 0 for any.
+template <class T, std::size_t NSlices, int Sign>
+void add_one(const void* row, std::size_t n, const Slices& slices, std::int64_t* sums) {
+    if constexpr (NSlices > 0)
+        add_group<T, NSlices, 1, Sign>(&row, n, slices, sums);
+    else
+        add_slices<T, Sign == -1>(row, n, Sign, slices, sums);
+}
+
 template <class T, std::size_t NSlices>
 void move_reals_of(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                    const SumTable& table) {
-    const std::size_t n = table.n_features;
-    for (std::size_t m = 0; m < n_moved; ++m) {
-        const void* row = static_cast<const T*>(rows) + moved[m].row * n;
-        add_group<T, NSlices, 1>(&row, n, slices, table.sums + moved[m].to * NSlices * n);
-        ++table.counts[moved[m].to];
-        if (moved[m].from == table.n_clusters) continue;
-        std::int64_t* __restrict from = table.sums + moved[m].from * NSlices * n;
-        const T* x = static_cast<const T*>(row);
-        for (std::size_t f = 0; f < n; ++f) {
-            double value = static_cast<double>(x[f]) - slices.origin[f];
-#pragma GCC unroll 3
-            for (std::size_t l = 0; l < NSlices; ++l)
-                from[l * n + f] -= take_slice(value, shift_of(slices.spacings[l]));
-        }
-        --table.counts[moved[m].from];
-    }
-}
-
-// Any number of limbs: a row is taken away as its negative is added.
-template <class T>
-void move_wide_reals(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
-                     const SumTable& table) {
     const std::size_t n = table.n_features, size = slices.n_slices * n;
     for (std::size_t m = 0; m < n_moved; ++m) {
-        const T* row = static_cast<const T*>(rows) + moved[m].row * n;
-        add_slices<T, false>(row, n, 1, slices, table.sums + moved[m].to * size);
+        const void* row = static_cast<const T*>(rows) + moved[m].row * n;
+        add_one<T, NSlices, 1>(row, n, slices, table.sums + moved[m].to * size);
         ++table.counts[moved[m].to];
         if (moved[m].from == table.n_clusters) continue;
-        add_slices<T, true>(row, n, -1, slices, table.sums + moved[m].from * size);
+        add_one<T, NSlices, -1>(row, n, slices, table.sums + moved[m].from * size);
         --table.counts[moved[m].from];
     }
 }
@@ -163,13 +155,14 @@ void move_wide_reals(const void* rows, const Slices& slices, const MovedRow* mov
 template <class T>
 void move_reals(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
                 const SumTable& table) {
-    if (slices.n_slices > 3) return move_wide_reals<T>(rows, slices, moved, n_moved, table);
+    if (slices.n_slices > 3) return move_reals_of<T, 0>(rows, slices, moved, n_moved, table);
     if (slices.n_slices == 1) return move_reals_of<T, 1>(rows, slices, moved, n_moved, table);
     if (slices.n_slices == 2) return move_reals_of<T, 2>(rows, slices, moved, n_moved, table);
     move_reals_of<T, 3>(rows, slices, moved, n_moved, table);
 }
 
-// What a value's last bit is worth, which is what it has more than without that bit; infinity for 0.
+// The power of two that a value's last bit stands for, its difference from the value without that bit;
+// infinity for 0.
 inline double last_bit(double value) {
     constexpr std::uint64_t kMantissa = (std::uint64_t{1} << 52) - 1;
     const auto bits = __builtin_bit_cast(std::uint64_t, value);

@@ -1,5 +1,6 @@
 // Kernels of the update step and of J, compiled once per instruction set and without contraction: vectors
 // change the speed, never a bit.
+#include <iterator>
 #include <type_traits>
 
 #include "kernels/double_double.hpp"
@@ -52,31 +53,15 @@ void add_integers(const void* row, std::size_t n, std::int64_t factor, std::int6
     for (std::size_t f = 0; f < n; ++f) sums[f] += factor * x[f];
 }
 
-// Features is the number of features, or 0 for any: loops of known length over so few values are faster
-// (three bytes a row: 1.5 ns a move instead of 2.5).
-template <class T, std::size_t Features>
-void move_single_of(const void* rows, const MovedRow* moved, std::size_t n_moved, const SumTable& table) {
+// Moves rows, each as often as counts says if Counted. Features is the number of features, or 0 for any:
+// loops of known length over so few values are faster (three bytes a row: 1.5 ns a row instead of 2.5).
+template <class T, std::size_t Features, bool Counted>
+void move_rows_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved, std::size_t n_moved,
+                  const SumTable& table) {
     const std::size_t n = Features > 0 ? Features : table.n_features;
     for (std::size_t m = 0; m < n_moved; ++m) {
         const T* x = static_cast<const T*>(rows) + moved[m].row * n;
-        std::int64_t* to = table.sums + moved[m].to * n;
-        for (std::size_t f = 0; f < n; ++f) to[f] += x[f];
-        ++table.counts[moved[m].to];
-        if (moved[m].from == table.n_clusters) continue;
-        std::int64_t* from = table.sums + moved[m].from * n;
-        for (std::size_t f = 0; f < n; ++f) from[f] -= x[f];
-        --table.counts[moved[m].from];
-    }
-}
-
-template <class T, std::size_t Features>
-void move_integers_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
-                      std::size_t n_moved, const SumTable& table) {
-    if (!counts) return move_single_of<T, Features>(rows, moved, n_moved, table);
-    const std::size_t n = Features > 0 ? Features : table.n_features;
-    for (std::size_t m = 0; m < n_moved; ++m) {
-        const T* x = static_cast<const T*>(rows) + moved[m].row * n;
-        const std::int64_t count = counts[moved[m].row];
+        const std::int64_t count = Counted ? counts[moved[m].row] : 1;
         std::int64_t* to = table.sums + moved[m].to * n;
         for (std::size_t f = 0; f < n; ++f) to[f] += count * x[f];
         table.counts[moved[m].to] += count;
@@ -87,7 +72,14 @@ void move_integers_of(const void* rows, const std::uint32_t* counts, const Moved
     }
 }
 
-// Many moves between few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
+template <class T, std::size_t Features>
+void move_integers_of(const void* rows, const std::uint32_t* counts, const MovedRow* moved,
+                      std::size_t n_moved, const SumTable& table) {
+    (counts ? move_rows_of<T, Features, true> : move_rows_of<T, Features, false>)(rows, counts, moved,
+                                                                                  n_moved, table);
+}
+
+// For many rows and few clusters: 32-bit sums of the rows that join each cluster and of those that leave it,
 // Width values a row. The values after a shorter row are added, too, and ignored.
 constexpr std::size_t kMaxClustersOfMany = 64;
 constexpr std::size_t kMaxWidth = 32;
@@ -125,7 +117,7 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     LowDimSums<Width> left(table.n_clusters);
     for (std::size_t m = 0; m < n_moved; ++m) {
         if (moved[m].row >= n_wide) {
-            move_single_of<T, 0>(rows, moved + m, 1, table);
+            move_rows_of<T, 0, false>(rows, nullptr, moved + m, 1, table);
             continue;
         }
         const T* row = rows + moved[m].row * n;
@@ -159,8 +151,7 @@ void move_integers(const void* data, std::size_t n_rows, const std::uint32_t* co
         move_integers_of<T, 8>,  move_integers_of<T, 9>,  move_integers_of<T, 10>, move_integers_of<T, 11>,
         move_integers_of<T, 12>, move_integers_of<T, 13>,
     };
-    const bool few = table.n_features < sizeof kOfFeatures / sizeof kOfFeatures[0];
-    kOfFeatures[few ? table.n_features : 0](data, counts, moved, n_moved, table);
+    kOfFeatures[d < std::size(kOfFeatures) ? d : 0](data, counts, moved, n_moved, table);
 }
 
 template <class T>
@@ -248,17 +239,17 @@ bool values(const std::int64_t* sums, std::size_t n, const double* spacings, std
     return bits != 0;
 }
 
-// Where a sum or a mean is so small that its low half, or a rest, would vanish below float64's least bit.
+// The low half of a smaller sum, or the remainder of its division, may underflow (L20).
 constexpr double kSmallSum = 0x1p-800;
 
-// The mean of a small sum, in float64's nearest: q 2^-200 where that is a normal number, else the nearest multiple of
-// 2^-1074, which what q's high half rounds away decides where that half lies amid two of them.
+// The mean of a small sum: the quotient q times 2^-200 if that is a normal number, else the nearest multiple
+// of 2^-1074. If the high half of q lies midway between two of them, the low half decides.
 double small_mean(DoubleDouble sum, DoubleDouble count, double origin) {
     const DoubleDouble q = DoubleDouble{sum.high * 0x1p200, sum.low * 0x1p200} / count + origin * 0x1p200;
     if (std::fabs(q.high) >= 0x1p-822) return q.high * 0x1p-200;
     double whole = std::nearbyint(q.high * 0x1p874);
-    const double rest = q.high * 0x1p874 - whole;
-    if (std::fabs(rest) == 0.5 && (rest > 0 ? q.low > 0 : q.low < 0)) whole += 2 * rest;
+    const double fraction = q.high * 0x1p874 - whole;
+    if (std::fabs(fraction) == 0.5 && (fraction > 0 ? q.low > 0 : q.low < 0)) whole += 2 * fraction;
     return whole * 0x1p-1074;
 }
 
@@ -288,14 +279,14 @@ struct CostLanes {
     double magnitude[kCostLanes] = {};
 };
 
-// x (x count - 2 sum) for doubles x, sum and count: the roundings of the product and of the difference are
-// known.
+// x (x count - 2 sum) for doubles x, sum and count: the rounding errors of the product and of the difference
+// are known.
 inline DoubleDouble plain_term(double x, double sum, double count) {
     const DoubleDouble product = two_product(x, count);
     const DoubleDouble difference = two_sum(product.high, -2 * sum);
-    const DoubleDouble rest = fast_two_sum(difference.high, difference.low + product.low);
-    const DoubleDouble term = two_product(x, rest.high);
-    return {term.high, std::fma(x, rest.low, term.low)};
+    const DoubleDouble factor = fast_two_sum(difference.high, difference.low + product.low);
+    const DoubleDouble term = two_product(x, factor.high);
+    return {term.high, std::fma(x, factor.low, term.low)};
 }
 
 // A compensated sum (Ogita, Rump and Oishi 2005, "Accurate sum and dot product", Sum2), whose error L18

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/numerics.hpp"
 #include "kernels/dispatch.hpp"
 #include "seeding/kd_order.hpp"
 
@@ -12,30 +13,30 @@ namespace kmosaic {
 
 namespace {
 
-constexpr float kNoReach = -0x1p60F;
-constexpr int kLargestExponent = 40;
-constexpr int kMostScaleExponent = 1000;
-constexpr double kErrorShare = 0x1p-23;  // 2u
-constexpr double kLeastError = 0x1p-100;
-constexpr double kMore = 1 + 1e-9;
+// Scaled coordinates are below 2^41.
+constexpr int kMaxExponent = 40;
+constexpr int kMaxScaleExponent = 1000;
+// The parts of L23 that cover rounding and underflow.
+constexpr double kErrorShare = 2 * kU32;
+constexpr double kMinError = 0x1p-100;
 constexpr double kUnderflowDistance = 0x1p-520;
-constexpr double kLeastReach = 0x1p-40;
+constexpr double kMinReach = 0x1p-40;
+// The reach of a row that no candidate can be nearer to.
+constexpr float kNoReach = -0x1p60F;
+
 constexpr std::size_t kOriginRows = 1024;
 constexpr std::size_t kBlock = 512;
-// Nodes of level 1 that a thread takes together; fewer are not worth waking one.
+// Nodes of level 1 in a task: fewer are not worth waking a thread.
 constexpr std::size_t kTask = 16;
 
+// A float32 that is not below a positive value (L2).
 float rounded_up(double x) {
     return static_cast<float>(x * (1 + 0x1p-23));
 }
 
-std::size_t n_nodes(std::size_t n_entries) {
-    return (n_entries + kBoxFanOut - 1) / kBoxFanOut;
-}
-
 }  // namespace
 
-// One set of candidates on its way through the tree.
+// The candidates of one search.
 struct BoxTree::Search {
     [[nodiscard]] BoxCandidates candidates(std::uint32_t chosen) const {
         return {values.data(), slacks.data(), chosen};
@@ -43,24 +44,33 @@ struct BoxTree::Search {
 
     std::vector<float> values;  // [candidate][feature], in units of the tree
     std::vector<float> slacks;
-    std::vector<double> wide;  // as they are
+    std::vector<double> wide;  // in float64, as they are
 };
 
+// A level of nodes without boxes; each entry has so many values.
+BoxTree::Level BoxTree::empty_level(std::size_t n_entries, std::size_t n_values) {
+    Level level{ceil_div(n_entries, kBoxFanOut), {}, {}};
+    level.entries.resize(level.n_nodes * n_values * kBoxFanOut);
+    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
+    return level;
+}
+
 bool BoxTree::possible(const Rows& rows) {
-    return rows.n_features <= kMostTreeFeatures && rows.n_rows < std::numeric_limits<std::uint32_t>::max();
+    return rows.n_features <= kMaxTreeFeatures && rows.n_rows < std::numeric_limits<std::uint32_t>::max();
 }
 
 BoxTree::BoxTree(const Rows& rows, const NearestSeeds& nearest, const Parallel& parallel)
     : rows_(rows),
       table_(kernels()),
       nearest_(nearest),
-      margin_((1 + 0x1p-20) / std::sqrt(1 - static_cast<double>(rows.n_features + 4) * 0x1p-24)) {
+      margin_((1 + 0x1p-20) / std::sqrt(1 - static_cast<double>(rows.n_features + 4) * kU32)) {
     place_origin();
     place_rows(parallel);
-    add_levels(parallel);
+    do add_level(parallel);
+    while (levels_.back().n_nodes > 1);
 }
 
-// A mean of some of the rows, and a scale by the value farthest from it.
+// The origin is the mean of some of the rows, and the scale follows from the value farthest from it.
 void BoxTree::place_origin() {
     const std::size_t d = rows_.n_features;
     const auto widen = table_.exact->widen[rows_.dtype];
@@ -76,26 +86,24 @@ void BoxTree::place_origin() {
         widen(rows_.row(i), d, wide.data());
         for (std::size_t f = 0; f < d; ++f) largest = std::max(largest, std::fabs(wide[f] - origin_[f]));
     }
-    if (largest > 0)
-        scale_ = std::ldexp(1, std::min(kLargestExponent - std::ilogb(largest), kMostScaleExponent));
+    if (largest > 0) scale_ = std::ldexp(1, std::min(kMaxExponent - std::ilogb(largest), kMaxScaleExponent));
 }
 
-// The row in units of the tree; returns e_x.
-float BoxTree::convert(std::size_t row, float* out, double* wide) const {
-    table_.exact->widen[rows_.dtype](rows_.row(row), rows_.n_features, wide);
+// Writes a row in units of the tree; returns e_x.
+float BoxTree::convert(const double* row, float* out) const {
     double square = 0;
     for (std::size_t f = 0; f < rows_.n_features; ++f) {
-        out[f] = static_cast<float>((wide[f] - origin_[f]) * scale_);
+        out[f] = static_cast<float>((row[f] - origin_[f]) * scale_);
         square += static_cast<double>(out[f]) * static_cast<double>(out[f]);
     }
-    return rounded_up(kErrorShare * std::sqrt(square) + kLeastError);
+    return rounded_up(kErrorShare * std::sqrt(square) + kMinError);
 }
 
 float BoxTree::reach(std::size_t position) const {
     const double nearest = nearest_.squares[row_at_[position]];
     if (!(nearest > 0)) return kNoReach;
-    const double distance = scale_ * (std::sqrt(nearest) * kMore + kUnderflowDistance);
-    return rounded_up((distance + static_cast<double>(errors_[position]) + kLeastReach) * margin_);
+    const double distance = scale_ * (std::sqrt(nearest) * kUp64 + kUnderflowDistance);
+    return rounded_up((distance + static_cast<double>(errors_[position]) + kMinReach) * margin_);
 }
 
 void BoxTree::place_rows(const Parallel& parallel) {
@@ -103,25 +111,22 @@ void BoxTree::place_rows(const Parallel& parallel) {
     const std::size_t n = rows_.n_rows;
     std::vector<float> values(n * d);
     std::vector<float> errors(n);
-    parallel_for((n + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, wide = std::vector<double>(d)](std::size_t block) mutable {
-            for (std::size_t i = block * kBlock; i < std::min((block + 1) * kBlock, n); ++i)
-                errors[i] = convert(i, values.data() + i * d, wide.data());
+    parallel_blocks(n, kBlock, parallel, [&] {
+        return [&, wide = std::vector<double>(d)](std::size_t first, std::size_t count) mutable {
+            for (std::size_t i = first; i < first + count; ++i) {
+                table_.exact->widen[rows_.dtype](rows_.row(i), d, wide.data());
+                errors[i] = convert(wide.data(), values.data() + i * d);
+            }
         };
     });
-    row_at_ = kd_order(values.data(), n, d, kBoxFanOut, parallel);
+    row_at_ = kd_order(values.data(), n, d, parallel);
     position_.resize(n);
     errors_.resize(n);
-    Level level{n_nodes(n), {}, {}};
-    level.entries.resize(level.n_nodes * d * kBoxFanOut);
-    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
-    levels_.push_back(std::move(level));
-    parallel_for((levels_[0].n_nodes + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            const std::size_t end = std::min((block + 1) * kBlock, levels_[0].n_nodes) * kBoxFanOut;
-            for (std::size_t p = block * kBlock * kBoxFanOut; p < end; ++p) {
-                const std::size_t row =
-                    row_at_[std::min(p, n - 1)];  // the last again where there are no more
+    levels_.push_back(empty_level(n, d));
+    parallel_blocks(levels_[0].n_nodes, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t p = first * kBoxFanOut; p < (first + count) * kBoxFanOut; ++p) {
+                const std::size_t row = row_at_[std::min(p, n - 1)];  // spare lanes repeat the last row
                 float* node = levels_[0].entries.data() + p / kBoxFanOut * d * kBoxFanOut + p % kBoxFanOut;
                 for (std::size_t f = 0; f < d; ++f) node[f * kBoxFanOut] = values[row * d + f];
                 if (p >= n) continue;
@@ -133,26 +138,17 @@ void BoxTree::place_rows(const Parallel& parallel) {
     });
 }
 
-void BoxTree::add_levels(const Parallel& parallel) {
-    do add_level(parallel);
-    while (levels_.back().n_nodes > 1);
-}
-
 void BoxTree::add_level(const Parallel& parallel) {
-    const std::size_t n_entries = levels_.back().n_nodes;
-    Level level{n_nodes(n_entries), {}, {}};
-    level.entries.resize(level.n_nodes * rows_.n_features * 2 * kBoxFanOut);
-    level.reaches.assign(level.n_nodes * kBoxFanOut, kNoReach);
-    parallel_for((level.n_nodes + kTask - 1) / kTask, parallel, [&] {
-        return [&](std::size_t task) {
-            for (std::size_t i = task * kTask; i < std::min((task + 1) * kTask, level.n_nodes); ++i)
-                bound(level, i);
+    Level level = empty_level(levels_.back().n_nodes, 2 * rows_.n_features);
+    parallel_blocks(level.n_nodes, kTask, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i) bound(level, i);
         };
     });
     levels_.push_back(std::move(level));
 }
 
-// Fill a node with the boxes of its entries, which are nodes of the last level.
+// Fills a node with the boxes of its entries, which are nodes of the last level.
 void BoxTree::bound(Level& level, std::size_t node) const {
     const std::size_t d = rows_.n_features;
     const Level& below = levels_.back();
@@ -188,67 +184,26 @@ void BoxTree::lower(std::size_t row) {
 BoxTree::Search BoxTree::start(const std::vector<std::size_t>& candidates) const {
     const std::size_t d = rows_.n_features;
     const std::size_t n = candidates.size();
-    Search search{std::vector<float>(n * d), std::vector<float>(n), std::vector<double>(n * d)};
+    Search search{std::vector<float>(n * d), std::vector<float>(n), widened(rows_, candidates, table_)};
     for (std::size_t c = 0; c < n; ++c) {
-        const float error = convert(candidates[c], search.values.data() + c * d, search.wide.data() + c * d);
+        const float error = convert(search.wide.data() + c * d, search.values.data() + c * d);
         search.slacks[c] = rounded_up(static_cast<double>(error) * margin_);
     }
     return search;
 }
 
-// The nodes below that the visit's candidates may reach into.
+// Appends the entries of the visited node that its candidates may be within reach of.
 void BoxTree::children(const Search& search, std::size_t level, const Visit& visit,
                        std::vector<Visit>& out) const {
     const std::size_t d = rows_.n_features;
+    const auto near_entries = level > 0 ? table_.boxes->near_boxes : table_.boxes->near_points;
     std::uint32_t near[kBoxFanOut];
-    table_.boxes->near_boxes(levels_[level].entries.data() + visit.node * d * 2 * kBoxFanOut,
-                             levels_[level].reaches.data() + visit.node * kBoxFanOut, d,
-                             search.candidates(visit.candidates), near);
+    near_entries(levels_[level].entries.data() + visit.node * (level > 0 ? 2 : 1) * d * kBoxFanOut,
+                 levels_[level].reaches.data() + visit.node * kBoxFanOut, d,
+                 search.candidates(visit.candidates), near);
     for (std::uint32_t l = 0; l < kBoxFanOut; ++l)
         if (near[l]) out.push_back({visit.node * static_cast<std::uint32_t>(kBoxFanOut) + l, near[l]});
 }
-
-// One thread's part of a search: nodes of level 1 and their rows.
-class BoxTree::Worker {
-  public:
-    Worker(const BoxTree& tree, const Search& search)
-        : tree_(tree), search_(search), wide_(tree.rows_.n_features) {}
-
-    void visit(const Visit& visit, Found& found) {
-        nodes_.clear();
-        tree_.children(search_, 1, visit, nodes_);
-        for (const Visit& node : nodes_) check_row(node, found);
-    }
-
-  private:
-    void check_row(const Visit& visit, Found& found) {
-        const std::size_t d = wide_.size();
-        const Level& points = tree_.levels_[0];
-        std::uint32_t near[kBoxFanOut];
-        tree_.table_.boxes->near_points(points.entries.data() + visit.node * d * kBoxFanOut,
-                                        points.reaches.data() + visit.node * kBoxFanOut, d,
-                                        search_.candidates(visit.candidates), near);
-        for (std::size_t l = 0; l < kBoxFanOut; ++l)
-            if (near[l]) measure(tree_.row_at_[visit.node * kBoxFanOut + l], near[l], found);
-    }
-
-    void measure(std::uint32_t row, std::uint32_t candidates, Found& found) {
-        const std::size_t d = wide_.size();
-        tree_.table_.exact->widen[tree_.rows_.dtype](tree_.rows_.row(row), d, wide_.data());
-        found.n_measured += static_cast<std::size_t>(std::popcount(candidates));
-        for (; candidates; candidates &= candidates - 1) {
-            const auto c = static_cast<std::uint32_t>(std::countr_zero(candidates));
-            const double square =
-                tree_.table_.exact->squared_distance(wide_.data(), search_.wide.data() + c * d, d);
-            if (square < tree_.nearest_.squares[row]) found.pairs.push_back({square, row, c});
-        }
-    }
-
-    const BoxTree& tree_;
-    const Search& search_;
-    std::vector<double> wide_;
-    std::vector<Visit> nodes_;
-};
 
 void BoxTree::descend(const Search& search, std::size_t n_candidates) {
     visits_.assign(1, {0, (1U << n_candidates) - 1});
@@ -261,16 +216,28 @@ void BoxTree::descend(const Search& search, std::size_t n_candidates) {
 
 void BoxTree::find(const std::vector<std::size_t>& candidates, std::vector<std::vector<NearerRow>>& nearer,
                    const Parallel& parallel) {
+    const std::size_t d = rows_.n_features;
     const Search search = start(candidates);
     descend(search, candidates.size());
-    const std::size_t n_tasks = (visits_.size() + kTask - 1) / kTask;
+    const std::size_t n_tasks = ceil_div(visits_.size(), kTask);
     if (found_.size() < n_tasks) found_.resize(n_tasks);
-    parallel_for(n_tasks, parallel, [&] {
-        return [&, worker = Worker(*this, search)](std::size_t task) mutable {
-            found_[task].pairs.clear();
-            found_[task].n_measured = 0;
-            for (std::size_t v = task * kTask; v < std::min((task + 1) * kTask, visits_.size()); ++v)
-                worker.visit(visits_[v], found_[task]);
+    parallel_blocks(visits_.size(), kTask, parallel, [&] {
+        return [&, wide = std::vector<double>(d), nodes = std::vector<Visit>(),
+                entries = std::vector<Visit>()](std::size_t first, std::size_t count) mutable {
+            Found& found = found_[first / kTask];
+            found.pairs.clear();
+            found.n_measured = 0;
+            nodes.clear();
+            entries.clear();
+            for (std::size_t v = first; v < first + count; ++v) children(search, 1, visits_[v], nodes);
+            for (const Visit& node : nodes) children(search, 0, node, entries);
+            for (const Visit& entry : entries) {
+                const std::uint32_t row = row_at_[entry.node];
+                table_.exact->widen[rows_.dtype](rows_.row(row), d, wide.data());
+                found.n_measured += static_cast<std::size_t>(std::popcount(entry.candidates));
+                measure_pairs(table_, wide.data(), search.wide, d,
+                              {row, entry.candidates, nearest_.squares[row]}, found.pairs);
+            }
         };
     });
     nearer.resize(candidates.size());

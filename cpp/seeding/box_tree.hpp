@@ -1,29 +1,12 @@
-// Which rows a few candidate seeds would come nearer to than the row's nearest seed, once seeds are many: a tree of
-// bounding boxes over the rows, sixteen entries a node, split as a k-d tree (Bentley 1975) and packed as an R-tree
-// (Guttman 1984, SIGMOD). Each entry has a reach, the largest distance of its rows to their nearest seed. A candidate
-// farther from a box than that is the nearest seed of none of its rows, so the whole entry is left alone: the exact
-// acceleration of k-means++ by filtering (Raff 2021, IJCAI), for groups of rows in place of single ones.
+// Finds the rows that a few candidate seeds are nearer to than the row's nearest seed, once there are many
+// seeds: by a tree of bounding boxes over the rows, sixteen entries a node, split as a k-d tree (Bentley
+// 1975) and packed as an R-tree (Guttman 1984, SIGMOD).
 //
-// Why this is certain. Let X = (x - o) s be a row and C a candidate in units of the tree: o is an origin, s a power of
-// two with |X_f|, |C_f| <= 2^41 (smaller still where s would overflow). x' and c' are X and C rounded to float32; with
-// u = 2^-24, |x' - X| <= e_x = 2u |x'| + 2^-100 in norm, and c' alike: one float32 rounding, two of float64 and what
-// underflows. Let r be the row's nearest distance as computed: squared distances in float64 are within one part in 10^9
-// up to kMostTreeFeatures features, but for what underflows, less than 2^-520 in distance. Then a candidate whose
-// computed squared distance is below r^2 has |X - C| <= R = s (r (1 + 10^-9) + 2^-520), so
-//
-//   |x' - c'| <= R + e_x + e_c,
-//
-// and no less than the distance of c' from any box that x' lies in. The kernels add d squares of differences, each
-// rounded, in any order and with or without FMA: what they get is at most the true sum times 1 / (1 - (d + 4) u), plus
-// less than d 2^-148 for underflow. They compare it with the square of reach + slack. So
-//
-//   reach = (R + e_x + 2^-40) m  and  slack = e_c m,  m = (1 + 2^-20) / sqrt(1 - (d + 4) u),
-//
-// rounded to float32, suffice: 2^-20 is sixteen roundings of float32, of which the two, their sum and its square are five,
-// and 2^-40 squared is more than all that underflows. The reach of a box is the largest of its entries'. A row whose
-// nearest distance is 0 gets nearer to nothing: its reach is negative, and below every slack.
-//
-// What the tree leaves is measured by ExactKernels::squared_distance, as everywhere: no bit depends on the tree.
+// Each entry has a reach, the largest distance of its rows to their nearest seed. A candidate farther from a
+// box is the nearest seed of none of its rows, and skips the box: the exact acceleration of k-means++ by
+// filtering (Raff 2021, IJCAI), for groups of rows instead of single rows. Coordinates are float32; reaches
+// and slacks cover the rounding (L23 in docs/developer/proof.md). ExactKernels::squared_distance measures
+// what remains, so that no bit depends on the tree.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +17,7 @@
 
 namespace kmosaic {
 
-constexpr std::size_t kMostTreeFeatures = std::size_t{1} << 16;
+constexpr std::size_t kMaxTreeFeatures = std::size_t{1} << 16;
 
 // A row that a candidate is nearer to than the row's nearest seed.
 struct NearerRow {
@@ -48,14 +31,14 @@ class BoxTree {
 
     BoxTree(const Rows& rows, const NearestSeeds& nearest, const Parallel& parallel);
 
-    // nearer[c] = the rows that candidate c is nearer to, ascending.
+    // nearer[c] = the rows that candidate c is nearer to than their nearest seeds, in ascending order.
     void find(const std::vector<std::size_t>& candidates, std::vector<std::vector<NearerRow>>& nearer,
               const Parallel& parallel);
 
-    // The row's nearest distance has become less.
+    // Updates the reaches after the row's nearest distance has become less.
     void lower(std::size_t row);
 
-    // How many pairs of a row and a candidate the last search measured.
+    // How many pairs of a row and a candidate the last search has measured.
     [[nodiscard]] std::size_t n_measured() const { return n_measured_; }
 
   private:
@@ -65,7 +48,7 @@ class BoxTree {
         AlignedVector<float> entries;  // [node][feature][lane], or [node][feature][low, high][lane]
         AlignedVector<float> reaches;  // [node][lane]
     };
-    // A node that some candidates (bits) may reach into.
+    // A node or, of level 0, a row's position, and a bit for each candidate that may be within its reach.
     struct Visit {
         std::uint32_t node;
         std::uint32_t candidates;
@@ -75,14 +58,13 @@ class BoxTree {
         std::size_t n_measured = 0;
     };
     struct Search;
-    class Worker;
 
     void place_origin();
     void place_rows(const Parallel& parallel);
-    void add_levels(const Parallel& parallel);
+    static Level empty_level(std::size_t n_entries, std::size_t n_values);
     void add_level(const Parallel& parallel);
     void bound(Level& level, std::size_t node) const;
-    float convert(std::size_t row, float* out, double* wide) const;
+    float convert(const double* row, float* out) const;
     [[nodiscard]] float reach(std::size_t position) const;
     [[nodiscard]] Search start(const std::vector<std::size_t>& candidates) const;
     void descend(const Search& search, std::size_t n_candidates);
@@ -92,14 +74,14 @@ class BoxTree {
     const Kernels& table_;
     const NearestSeeds& nearest_;
     double scale_ = 1;
-    double margin_;  // m
+    double margin_;  // m of L23
     std::vector<double> origin_;
     std::vector<std::uint32_t> row_at_;    // [position]
     std::vector<std::uint32_t> position_;  // [row]
-    std::vector<float> errors_;            // [position]: e_x, from above
+    std::vector<float> errors_;            // [position]: e_x of L23
     std::vector<Level> levels_;
     std::size_t n_measured_ = 0;
-    std::vector<Visit> visits_, next_;  // of the search under way
+    std::vector<Visit> visits_, next_;  // of the present search
     std::vector<Found> found_;          // by task
 };
 

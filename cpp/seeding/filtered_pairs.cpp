@@ -4,21 +4,16 @@
 #include <bit>
 #include <cmath>
 
+#include "core/numerics.hpp"
+
 namespace kmosaic {
 
 namespace {
 
-// Rows to fetch ahead of the one in work.
+// Rows to prefetch ahead of the present one.
 constexpr std::size_t kAhead = 4;
-// Covers the rounding of squared distances and square roots.
-constexpr double kMore = 1 + 1e-9;
 constexpr std::size_t kBlock = 512;
 constexpr int kLargestInt8 = 127;
-
-struct Unpruned {
-    std::uint32_t row;         // within the block
-    std::uint32_t candidates;  // bits
-};
 
 }  // namespace
 
@@ -36,9 +31,7 @@ void FilteredPairs::take(const std::vector<std::size_t>& candidates, const Paral
     if (!panel_ || candidates.size() != candidates_.size())
         panel_ = std::make_unique<QuantizedCenters>(codes_, pca_codes_, table_, candidates.size(), 1);
     candidates_ = candidates;
-    wide_.resize(candidates.size() * d);
-    for (std::size_t c = 0; c < candidates.size(); ++c)
-        table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
+    wide_ = widened(rows_, candidates, table_);
     panel_->update({wide_.data(), candidates.size(), d}, parallel);
     if (table_.bytes->largest_code < kLargestInt8) return;
     if (sizes_.empty()) measure_sizes(parallel);
@@ -50,9 +43,9 @@ void FilteredPairs::measure_sizes(const Parallel& parallel) {
     const std::size_t d = rows_.n_features;
     const std::vector<std::uint8_t> middle(d, 128);
     sizes_.resize(rows_.n_rows);
-    parallel_for((rows_.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&](std::size_t block) {
-            for (std::size_t i = block * kBlock; i < std::min((block + 1) * kBlock, rows_.n_rows); ++i)
+    parallel_blocks(rows_.n_rows, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i)
                 sizes_[i] = table_.bytes->squared_distance(codes_[i], middle.data(), d) -
                             128 * 128 * static_cast<std::int64_t>(d);
         };
@@ -90,12 +83,14 @@ class FilteredFinder : public CandidatePairs::Finder {
                 unpruned_[s].candidates = close_codes(first + unpruned_[s].row, unpruned_[s].candidates);
         }
         if (all_.codes_.exact()) return;
-        std::erase_if(unpruned_, [](const Unpruned& unpruned) { return unpruned.candidates == 0; });
+        std::erase_if(unpruned_, [](const RowCandidates& unpruned) { return unpruned.candidates == 0; });
         for (std::size_t s = 0; s < unpruned_.size(); ++s) {
             if (s + 1 < unpruned_.size())
                 fetch(all_.rows_.row(first + unpruned_[s + 1].row),
                       all_.rows_.row(first + unpruned_[s + 1].row + 1));
-            measure(first, unpruned_[s], found);
+            all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(first + unpruned_[s].row), wide_.size(),
+                                                       wide_.data());
+            measure_pairs(all_.table_, wide_.data(), all_.wide_, wide_.size(), unpruned_[s], found);
         }
     }
 
@@ -118,17 +113,18 @@ class FilteredFinder : public CandidatePairs::Finder {
                                  {batch_.data(), count, 1, excluded_.data(), masks_.data(), least_.data()});
         unpruned_.clear();
         for (std::size_t r = 0; r < count; ++r)
-            if (masks_[r]) unpruned_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r])});
+            if (masks_[r])
+                unpruned_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r]),
+                                     all_.nearest_.squares[first + r]});
     }
 
-    // What a candidate's score must not be above: |X - c|^2 <= nearest / scale^2, less |X - m|^2.
+    // An upper bound of the score of a candidate that is nearer to the row than its nearest seed (L22).
     [[nodiscard]] float limit_of(std::size_t row) const {
         const double error = static_cast<double>(all_.codes_.error(row));
-        const double norm =
-            std::max(static_cast<double>(all_.pca_codes_.norm(row)) * (1 - 0x1p-22) - error, 0.0);
-        const double limit = all_.nearest_.squares[row] * all_.inverse_square_ * kMore - norm * norm +
+        const double norm = std::max(static_cast<double>(all_.pca_codes_.norm(row)) * kNormDown - error, 0.0);
+        const double limit = all_.nearest_.squares[row] * all_.inverse_square_ * kUp64 - norm * norm +
                              all_.panel_->coarse_slack(row);
-        return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));
+        return static_cast<float>(limit + 0x1p-23 * std::fabs(limit));  // L2
     }
 
     // A bit for each candidate, given one for each lane.
@@ -145,7 +141,8 @@ class FilteredFinder : public CandidatePairs::Finder {
             __builtin_prefetch(line);
     }
 
-    // Lists the survivor's candidates, and the squared distances of their codes from the row's.
+    // Fills close_ with the candidates, and squares_ with the squared distances of their codes from the
+    // row's.
     void compare_codes(std::size_t row, std::uint32_t candidates) {
         n_close_ = 0;
         for (; candidates; candidates &= candidates - 1)
@@ -166,38 +163,25 @@ class FilteredFinder : public CandidatePairs::Finder {
                 all_.sizes_[row] + all_.squares_[close_[i]] - 2 * static_cast<std::int64_t>(products[i]);
     }
 
-    void measure_codes(std::size_t first, const Unpruned& unpruned, std::vector<CloserPair>& found) {
-        const double nearest = all_.nearest_.squares[first + unpruned.row];
+    void measure_codes(std::size_t first, const RowCandidates& unpruned, std::vector<CloserPair>& found) {
         compare_codes(first + unpruned.row, unpruned.candidates);
         for (std::size_t i = 0; i < n_close_; ++i)
-            if (static_cast<double>(squares_[i]) < nearest)
+            if (static_cast<double>(squares_[i]) < unpruned.nearest)
                 found.push_back({static_cast<double>(squares_[i]), unpruned.row, close_[i]});
     }
 
-    // |X - Y| >= |v_X - v_Y| - |delta_X| - |delta_Y|: those candidates that this does not rule out.
+    // The candidates that |X - Y| >= |v_X - v_Y| - |delta_X| - |delta_Y| does not rule out (L22).
     [[nodiscard]] std::uint32_t close_codes(std::size_t row, std::uint32_t candidates) {
-        const double reach = std::sqrt(all_.nearest_.squares[row]) * all_.inverse_ * kMore +
+        const double reach = std::sqrt(all_.nearest_.squares[row]) * all_.inverse_ * kUp64 +
                              static_cast<double>(all_.codes_.error(row));
         compare_codes(row, candidates);
         std::uint32_t close = 0;
         for (std::size_t i = 0; i < n_close_; ++i) {
             const double limit =
-                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[close_[i]]))) * kMore;
+                (reach + static_cast<double>(all_.codes_.error(all_.candidates_[close_[i]]))) * kUp64;
             if (!(static_cast<double>(squares_[i]) > limit * limit)) close |= 1U << close_[i];
         }
         return close;
-    }
-
-    void measure(std::size_t first, const Unpruned& unpruned, std::vector<CloserPair>& found) {
-        const std::size_t row = first + unpruned.row;
-        const std::size_t d = all_.rows_.n_features;
-        all_.table_.exact->widen[all_.rows_.dtype](all_.rows_.row(row), d, wide_.data());
-        for (std::uint32_t bits = unpruned.candidates; bits; bits &= bits - 1) {
-            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(bits));
-            const double square =
-                all_.table_.exact->squared_distance(wide_.data(), all_.wide_.data() + candidate * d, d);
-            if (square < all_.nearest_.squares[row]) found.push_back({square, unpruned.row, candidate});
-        }
     }
 
     const FilteredPairs& all_;
@@ -206,7 +190,7 @@ class FilteredFinder : public CandidatePairs::Finder {
     std::vector<std::uint16_t> excluded_;
     std::vector<std::uint16_t> masks_;
     std::vector<float> least_;
-    std::vector<Unpruned> unpruned_;
+    std::vector<RowCandidates> unpruned_;  // rows are counted within the block
     std::size_t n_close_ = 0;
     std::uint32_t close_[kMaxCandidates];
     std::int64_t squares_[kMaxCandidates];

@@ -1,33 +1,15 @@
-// Candidate seeds as centroids of one panel: sketches rule out nearly all rows, codes nearly all of the rest.
+// Candidate pairs by quantised pruning: the candidates are the centroids of a panel. Coarse scores rule out
+// nearly all rows, distances of the rows' codes nearly all others.
 #pragma once
 
+#include "core/aligned.hpp"
 #include "seeding/candidate_pairs.hpp"
 
 namespace kmosaic {
 
-// Codes that start on a cache line, so that none of their blocks straddles two.
-class AlignedCodes {
-  public:
-    AlignedCodes() = default;
-    AlignedCodes(AlignedCodes&&) = default;
-    AlignedCodes& operator=(AlignedCodes&&) = default;
-
-    void assign(std::size_t n, std::int8_t value) { memory_.assign(n + kByteBlock, value); }
-    [[nodiscard]] std::int8_t* data() { return memory_.data() + offset(); }
-    [[nodiscard]] const std::int8_t* data() const { return memory_.data() + offset(); }
-    std::int8_t& operator[](std::size_t i) { return data()[i]; }
-
-  private:
-    [[nodiscard]] std::size_t offset() const {
-        return (kByteBlock - reinterpret_cast<std::uintptr_t>(memory_.data()) % kByteBlock) % kByteBlock;
-    }
-
-    std::vector<std::int8_t> memory_;
-};
-
 class FilteredPairs : public CandidatePairs {
   public:
-    // Codes must stay as long as this does.
+    // The codes must outlive this.
     FilteredPairs(const Rows& rows, const CodedRows& coded, const NearestSeeds& nearest);
 
     void take(const std::vector<std::size_t>& candidates, const Parallel& parallel) override;
@@ -51,9 +33,9 @@ class FilteredPairs : public CandidatePairs {
     std::vector<double> wide_;                 // candidates in float64
     std::unique_ptr<QuantizedCenters> panel_;  // of the candidates
     // |v - c|^2 = (|v|^2 - 256 sum(v)) + |c|^2 - 2 v.(c - 128) for bytes v and c, c - 128 an int8.
-    std::vector<std::int64_t> sizes_;    // by row, the first term; none where int8 products may saturate
-    std::vector<AlignedCodes> signed_;   // by candidate, c - 128
-    std::vector<std::int64_t> squares_;  // by candidate, |c|^2
+    std::vector<std::int64_t> sizes_;  // by row, the first term; none where int8 products may saturate
+    std::vector<AlignedVector<std::int8_t>> signed_;  // by candidate, c - 128
+    std::vector<std::int64_t> squares_;               // by candidate, |c|^2
 };
 
 }  // namespace kmosaic

@@ -1,25 +1,23 @@
 #include "seeding/kmeans_plus_plus.hpp"
 
 #include <algorithm>
-#include <atomic>
+
+#include "seeding/filtered_pairs.hpp"
+#include "seeding/tiled_pairs.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-// Constants: gains are added block by block of rows, masses block by block along the order.
+// The sizes of the blocks in which gains and masses are added: constants, since these sums round.
 constexpr std::size_t kBlock = 504;
 constexpr std::size_t kMasses = 32;
-// A block keeps no more pairs than this for each of its rows: only the first seeds come nearer to so many.
-constexpr std::size_t kPairsARow = 1;
-// Fewer changed masses are summed again one by one.
-constexpr std::size_t kFewChanged = 8192;
-// A tree is planted after so many seeds.
+// A block keeps at most so many pairs for each of its rows; only for the first seeds there are more.
+constexpr std::size_t kMaxPairsPerRow = 1;
+// Up to so many changed masses only their blocks are summed again.
+constexpr std::size_t kMaxFewChanged = 8192;
+// A tree is built after so many seeds.
 constexpr std::int32_t kSeedsBeforeTree = 64;
-
-std::size_t n_blocks(std::size_t n, std::size_t block) {
-    return (n + block - 1) / block;
-}
 
 }  // namespace
 
@@ -28,11 +26,14 @@ Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* cod
       order_(order),
       place_(rows.n_rows),
       masses_(rows.n_rows),
-      mass_sums_(n_blocks(rows.n_rows, kMasses)),
+      mass_sums_(ceil_div(rows.n_rows, kMasses)),
       nearest_(rows.n_rows),
-      pairs_(candidate_pairs(rows, coded, nearest_)),
-      blocks_(n_blocks(rows.n_rows, kBlock)),
+      blocks_(ceil_div(rows.n_rows, kBlock)),
       has_codes_(coded != nullptr) {
+    if (coded)
+        pairs_ = std::make_unique<FilteredPairs>(rows, *coded, nearest_);
+    else
+        pairs_ = std::make_unique<TiledPairs>(rows, nearest_);
     for (std::size_t p = 0; p < rows.n_rows; ++p) {
         const auto row = static_cast<std::size_t>(order[p]);
         place_[row] = p;
@@ -54,7 +55,7 @@ std::vector<std::size_t> Seeder::draw(const std::vector<double>& numbers) const 
         const auto block = static_cast<std::size_t>(found - cumulated.begin());
         double sum = block > 0 ? cumulated[block - 1] : 0.0;
         std::size_t place = block * kMasses;
-        // Rounding may put the target past the block's end: then it is the last row there that has mass.
+        // Rounding may move the target past the block's end: then its last row with mass is drawn.
         for (std::size_t p = block * kMasses; p < std::min((block + 1) * kMasses, masses_.size()); ++p) {
             if (!(masses_[p] > 0)) continue;
             place = p;
@@ -69,15 +70,14 @@ std::vector<std::size_t> Seeder::draw(const std::vector<double>& numbers) const 
 void Seeder::find(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
     pairs_->take(candidates, parallel);
     const std::uint32_t all = (1U << candidates.size()) - 1;
-    parallel_for(blocks_.size(), parallel, [&] {
-        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](std::size_t b) mutable {
-            const std::size_t first = b * kBlock;
-            const std::size_t count = std::min(kBlock, rows_.n_rows - first);
+    parallel_blocks(rows_.n_rows, kBlock, parallel, [&] {
+        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](std::size_t first,
+                                                                                 std::size_t count) mutable {
             found.clear();
             finder->find(first, count, all, found);
-            add_gains(b, candidates.size(), found);
-            Block& block = blocks_[b];
-            block.complete = found.size() <= kPairsARow * count;
+            add_gains(first / kBlock, candidates.size(), found);
+            Block& block = blocks_[first / kBlock];
+            block.complete = found.size() <= kMaxPairsPerRow * count;
             block.pairs.clear();
             if (block.complete) block.pairs.assign(found.begin(), found.end());
         };
@@ -94,7 +94,7 @@ void Seeder::add_gains(std::size_t block, std::size_t n_candidates, const std::v
     }
 }
 
-// As add_gains(), for one candidate: blocks without a pair would add 0.
+// The same bits as those of add_gains(): blocks without a pair add 0.
 double Seeder::gain(const std::vector<NearerRow>& nearer) const {
     double gain = 0;
     for (std::size_t i = 0; i < nearer.size();) {
@@ -107,7 +107,7 @@ double Seeder::gain(const std::vector<NearerRow>& nearer) const {
     return gain;
 }
 
-void Seeder::plant_tree(const Parallel& parallel) {
+void Seeder::build_tree(const Parallel& parallel) {
     if (tree_ || has_codes_ || n_seeds_ < kSeedsBeforeTree || !BoxTree::possible(rows_)) return;
     tree_ = std::make_unique<BoxTree>(rows_, nearest_, parallel);
     pairs_.reset();
@@ -115,7 +115,7 @@ void Seeder::plant_tree(const Parallel& parallel) {
 }
 
 std::vector<double> Seeder::gains(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
-    plant_tree(parallel);
+    build_tree(parallel);
     if (tree_) {
         tree_->find(candidates, nearer_, parallel);
         std::vector<double> gains;
@@ -144,7 +144,7 @@ std::size_t Seeder::add_best(const std::vector<std::size_t>& candidates, const P
     return candidates[best];
 }
 
-// The next seed is nearer to the row than the others.
+// The next seed becomes the row's nearest.
 void Seeder::take_over(std::size_t row, double square) {
     nearest_.squares[row] = square;
     nearest_.seeds[row] = n_seeds_;
@@ -160,26 +160,21 @@ void Seeder::lower_nearer(std::size_t candidate, const Parallel& parallel) {
     for (const NearerRow& nearer : nearer_[candidate]) sum_masses(place_[nearer.row] / kMasses);
 }
 
-// Take the candidate's pairs over into `nearest`; returns how many there are.
+// Makes the candidate the nearest seed of its rows; returns how many there are.
 std::size_t Seeder::lower(std::size_t candidate, const Parallel& parallel) {
-    std::atomic<std::size_t> n_changed{0};
-    parallel_for(blocks_.size(), parallel, [&] {
-        return [&, finder = pairs_->finder()](std::size_t b) mutable {
-            Block& block = blocks_[b];
-            const std::size_t first = b * kBlock;
-            if (!block.complete)
-                finder->find(first, std::min(kBlock, rows_.n_rows - first), 1U << candidate, block.pairs);
+    return count_in_blocks(rows_.n_rows, kBlock, parallel, [&] {
+        return [&, finder = pairs_->finder()](std::size_t first, std::size_t count) {
+            Block& block = blocks_[first / kBlock];
+            if (!block.complete) finder->find(first, count, 1U << candidate, block.pairs);
             std::size_t changed = 0;
             for (const CloserPair& pair : block.pairs) {
                 if (pair.candidate != candidate) continue;
-                const std::size_t row = first + pair.row;
-                take_over(row, pair.square);
+                take_over(first + pair.row, pair.square);
                 ++changed;
             }
-            n_changed += changed;
+            return changed;
         };
     });
-    return n_changed;
 }
 
 void Seeder::sum_masses(std::size_t block) {
@@ -191,16 +186,15 @@ void Seeder::sum_masses(std::size_t block) {
 
 void Seeder::sum_all_masses(const Parallel& parallel) {
     constexpr std::size_t kTask = 1024;
-    parallel_for(n_blocks(mass_sums_.size(), kTask), parallel, [&] {
-        return [&](std::size_t task) {
-            for (std::size_t b = task * kTask; b < std::min((task + 1) * kTask, mass_sums_.size()); ++b)
-                sum_masses(b);
+    parallel_blocks(mass_sums_.size(), kTask, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t b = first; b < first + count; ++b) sum_masses(b);
         };
     });
 }
 
 void Seeder::sum_changed_masses(std::size_t candidate, std::size_t n_changed, const Parallel& parallel) {
-    if (n_changed > kFewChanged || n_changed > mass_sums_.size()) return sum_all_masses(parallel);
+    if (n_changed > kMaxFewChanged || n_changed > mass_sums_.size()) return sum_all_masses(parallel);
     for (std::size_t b = 0; b < blocks_.size(); ++b)
         for (const CloserPair& pair : blocks_[b].pairs)
             if (pair.candidate == candidate) sum_masses(place_[b * kBlock + pair.row] / kMasses);

@@ -1,14 +1,15 @@
-// Greedy k-means++: each seed is the best of a few rows drawn in proportion to their mass, weight times squared
-// distance to the nearest seed (before there is one: the weight). Arthur and Vassilvitskii (2007), SODA, section 5.
+// Greedy k-means++: each seed is the best of a few rows drawn in proportion to their mass, weight times
+// squared distance to the nearest seed (before there is one: the weight). Arthur and Vassilvitskii (2007),
+// SODA, section 5.
 //
-// A candidate's gain is what it would take off the weighted sum of squared distances,
+// A candidate's gain is the decrease of the weighted sum of squared distances if it becomes a seed,
 //
 //   sum_i w_i max(nearest_i - |x_i - c|^2, 0),
 //
-// so only pairs nearer than `nearest` count. While seeds are few, they are found block by block of rows
-// (candidate_pairs.hpp); later on, when a candidate is nearer to few rows, by a tree (box_tree.hpp). Gains are added row
-// by row in fixed blocks of rows, and masses in fixed blocks along the canonical order: no bit depends on the threads, nor
-// on how pairs were found.
+// to which only rows contribute that the candidate is nearer to. While there are few seeds,
+// candidate_pairs.hpp finds these rows, block by block; later, when a candidate is nearer to few rows, a tree
+// does (box_tree.hpp). Gains are added row by row in fixed blocks of rows, and masses in fixed blocks along
+// the hash order: no bit depends on the threads or on how the rows were found.
 #pragma once
 
 #include <cstdint>
@@ -22,31 +23,33 @@ namespace kmosaic {
 
 class Seeder {
   public:
-    // `order` holds n_rows row numbers, along which rows are drawn; `coded`, the rows as codes, may be null.
+    // Rows are drawn along `order`, which holds each row number once. `coded` are the codes of the rows, or
+    // null.
     Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* coded);
     Seeder(const Seeder&) = delete;
     Seeder& operator=(const Seeder&) = delete;
 
-    // A row for each number in [0, 1): its place in the cumulated masses. None where there is no mass.
+    // A row for each number in [0, 1), found in the cumulated masses. None if no row has mass.
     [[nodiscard]] std::vector<std::size_t> draw(const std::vector<double>& numbers) const;
 
-    // What each candidate would take off the sum; off infinity before there is a seed: minus what it would leave.
+    // Each candidate's gain. Before there is a seed: minus the weighted sum of squared distances to the
+    // candidate.
     std::vector<double> gains(const std::vector<std::size_t>& candidates, const Parallel& parallel);
 
-    // Make the candidate of largest gain (ties: the first) a seed; returns its row.
+    // Makes the candidate of largest gain (ties: the first) a seed; returns its row.
     std::size_t add_best(const std::vector<std::size_t>& candidates, const Parallel& parallel);
 
     [[nodiscard]] const NearestSeeds& nearest() const { return nearest_; }
 
   private:
-    // What the last candidates would change in a block of rows.
+    // The pairs and gains of the last candidates in a block of rows.
     struct Block {
         std::vector<CloserPair> pairs;
-        bool complete = true;  // otherwise there were too many pairs to keep
+        bool complete = true;  // else there were too many pairs, and none are kept
         double gains[kMaxCandidates] = {};
     };
 
-    void plant_tree(const Parallel& parallel);
+    void build_tree(const Parallel& parallel);
     [[nodiscard]] double gain(const std::vector<NearerRow>& nearer) const;
     void find(const std::vector<std::size_t>& candidates, const Parallel& parallel);
     void add_gains(std::size_t block, std::size_t n_candidates, const std::vector<CloserPair>& pairs);
@@ -65,8 +68,8 @@ class Seeder {
     NearestSeeds nearest_;
     std::unique_ptr<CandidatePairs> pairs_;
     std::vector<Block> blocks_;
-    bool has_codes_;                              // then those rule out more than a tree
-    std::unique_ptr<BoxTree> tree_;               // in place of pairs and blocks
+    bool has_codes_;                              // which rule out more rows than a tree
+    std::unique_ptr<BoxTree> tree_;               // replaces pairs_ and blocks_
     std::vector<std::vector<NearerRow>> nearer_;  // by candidate, found by the tree
     std::int32_t n_seeds_ = 0;
 };

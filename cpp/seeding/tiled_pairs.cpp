@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/numerics.hpp"
+#include "core/panels.hpp"
 #include "kernels/dispatch.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-// Below this, squares may have underflowed and no relative error bound holds.
+// Squares below this may have lost bits to underflow (L22).
 constexpr double kMinSquare = 1e-290;
-// Whole numbers of 16 bits: their squared distances are exact in float64 up to this many features.
+// Squared distances of rows of uint16 are exact in float64 up to this many features.
 constexpr std::size_t kMaxExactFeatures = std::size_t{1} << 21;
-// Of longer rows, tiles of eight would take many times the memory of a few rows: pairs are measured one by one.
+// Pairs of longer rows are measured one by one: tiles of eight would take many times the memory of a few
+// rows.
 constexpr std::size_t kMaxTiledFeatures = std::size_t{1} << 16;
 
 }  // namespace
@@ -24,16 +27,8 @@ TiledPairs::TiledPairs(const Rows& rows, const NearestSeeds& nearest)
 void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
     const std::size_t d = rows_.n_features;
     n_candidates_ = candidates.size();
-    wide_.resize(n_candidates_ * d);
-    for (std::size_t c = 0; c < n_candidates_; ++c)
-        table_.exact->widen[rows_.dtype](rows_.row(candidates[c]), d, wide_.data() + c * d);
-    const bool tiled = d <= kMaxTiledFeatures;
-    const std::size_t n_panels = tiled ? (n_candidates_ + kExactPanelWidth - 1) / kExactPanelWidth : 0;
-    panels_.assign(n_panels * kExactPanelWidth * d, 0.0);
-    for (std::size_t c = 0; tiled && c < n_candidates_; ++c) {
-        double* lane = panels_.data() + c / kExactPanelWidth * kExactPanelWidth * d + c % kExactPanelWidth;
-        for (std::size_t f = 0; f < d; ++f) lane[f * kExactPanelWidth] = wide_[c * d + f];
-    }
+    wide_ = widened(rows_, candidates, table_);
+    if (d <= kMaxTiledFeatures) panels_ = exact_panels({wide_.data(), n_candidates_, d});
     const std::size_t n_seeds = seeds_.size() / d;
     reaches_.assign(n_seeds, std::numeric_limits<double>::infinity());
     parallel_for(n_seeds, n_seeds * d < 4096 ? Parallel{1, parallel.interrupted} : parallel, [&] {
@@ -41,7 +36,7 @@ void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel
             for (std::size_t c = 0; c < n_candidates_; ++c) {
                 const double square =
                     table_.exact->squared_distance(seeds_.data() + s * d, wide_.data() + c * d, d);
-                reaches_[s] = std::min(reaches_[s], square < kMinSquare ? 0 : square / 4 * (1 - 1e-9));
+                reaches_[s] = std::min(reaches_[s], square < kMinSquare ? 0 : square / 4 * kDown64);
             }
         };
     });
@@ -57,10 +52,10 @@ class TiledFinder : public CandidatePairs::Finder {
     explicit TiledFinder(const TiledPairs& all)
         : all_(all),
           d_(all.rows_.n_features),
-          // Few rows at a time where they are long, so that they stay in cache while the panels pass.
+          // Few long rows at a time, so that they stay in cache for all panels.
           n_step_(d_ > kMaxTiledFeatures ? 1 : std::clamp<std::size_t>(16384 / d_ / 8 * 8, 8, 512)),
           exact_(all.rows_.integer() && d_ <= kMaxExactFeatures),
-          shrink_(1 - 4 * static_cast<double>(d_ + 16) * 0x1p-53),
+          shrink_(1 - 4 * static_cast<double>(d_ + 16) * kU64),
           wide_(n_step_ * d_),
           tile_(n_step_ * kExactPanelWidth) {}
 
@@ -71,7 +66,9 @@ class TiledFinder : public CandidatePairs::Finder {
             const std::size_t n = std::min(n_step_, rows_.size() - begin);
             load(first, rows_.data() + begin, n);
             if (d_ > kMaxTiledFeatures) {
-                measure({first, rows_[begin], 0, 0}, candidates, found);
+                const std::uint32_t row = rows_[begin];
+                measure_pairs(all_.table_, wide_.data(), all_.wide_, d_,
+                              {row, candidates, all_.nearest_.squares[first + row]}, found);
                 continue;
             }
             for (std::size_t c = 0; c < all_.n_candidates_; c += kExactPanelWidth) {
@@ -92,7 +89,7 @@ class TiledFinder : public CandidatePairs::Finder {
         std::size_t candidate;  // of lane 0
     };
 
-    // The rows that the triangle inequality leaves.
+    // Fills rows_ with the rows that the triangle inequality does not rule out.
     void list_rows(std::size_t first, std::size_t count) {
         rows_.resize(count);
         std::size_t n = 0;
@@ -115,21 +112,6 @@ class TiledFinder : public CandidatePairs::Finder {
         for (std::size_t i = 0; i < n; ++i) widen(all.row(first + rows[i]), d_, wide_.data() + i * d_);
     }
 
-    // Of one row, without tiles.
-    void measure(const Place& place, std::uint32_t candidates, std::vector<CloserPair>& found) const {
-        const double nearest = all_.nearest_.squares[place.first + place.row];
-        for (std::uint32_t near = candidates; near; near &= near - 1) {
-            const auto candidate = static_cast<std::uint32_t>(std::countr_zero(near));
-            const double square = square_of(place, candidate);
-            if (square < nearest) found.push_back({square, place.row, candidate});
-        }
-    }
-
-    [[nodiscard]] double square_of(const Place& place, std::size_t candidate) const {
-        return all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
-                                                   all_.wide_.data() + candidate * d_, d_);
-    }
-
     void check_row(const Place& place, std::uint32_t lanes, std::vector<CloserPair>& found) const {
         const double nearest = all_.nearest_.squares[place.first + place.row];
         const double* tile = tile_.data() + place.loaded * kExactPanelWidth;
@@ -140,7 +122,10 @@ class TiledFinder : public CandidatePairs::Finder {
         for (near &= lanes; near; near &= near - 1) {
             const auto l = static_cast<std::uint32_t>(std::countr_zero(near));
             const std::size_t candidate = place.candidate + l;
-            const double square = exact_ ? tile[l] : square_of(place, candidate);
+            const double square =
+                exact_ ? tile[l]
+                       : all_.table_.exact->squared_distance(wide_.data() + place.loaded * d_,
+                                                             all_.wide_.data() + candidate * d_, d_);
             if (square < nearest) found.push_back({square, place.row, static_cast<std::uint32_t>(candidate)});
         }
     }
@@ -148,8 +133,8 @@ class TiledFinder : public CandidatePairs::Finder {
     const TiledPairs& all_;
     std::size_t d_;
     std::size_t n_step_;
-    bool exact_;     // tiles are the squared distances themselves
-    double shrink_;  // what a tile's rounding may have added
+    bool exact_;     // whether tiles are exact squared distances
+    double shrink_;  // covers the rounding of tiles (L22)
     std::vector<std::uint32_t> rows_;
     std::vector<double> wide_;
     std::vector<double> tile_;

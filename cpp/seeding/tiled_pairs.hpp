@@ -1,8 +1,7 @@
-// Candidate seeds for rows without codes: what the triangle inequality does not rule out, a tile of distances does.
+// Candidate pairs of rows without codes, by the triangle inequality and then by tiles of distances.
 //
-// |x - c| >= |c - s| - |x - s| for the row's nearest seed s. So where |c - s| >= 2 |x - s|, c is no nearer than s:
-// rows whose nearest square is no more than the least |c - s|^2 / 4 over the candidates c are not even read.
-// Elkan (2003), ICML, lemma 1.
+// |x - c| >= |c - s| - |x - s| for the row's nearest seed s, so c is no nearer than s if |c - s| >= 2 |x - s|
+// (Elkan 2003, ICML, lemma 1). Rows for which this holds of all candidates are not read.
 #pragma once
 
 #include "seeding/candidate_pairs.hpp"
@@ -24,10 +23,11 @@ class TiledPairs : public CandidatePairs {
     const Kernels& table_;
     const NearestSeeds& nearest_;
     std::vector<double> wide_;    // candidates in float64
-    std::vector<double> panels_;  // and eight at a time, [panel][feature][lane]
+    std::vector<double> panels_;  // and in panels: see core/panels.hpp
     std::size_t n_candidates_ = 0;
-    std::vector<double> seeds_;    // in float64
-    std::vector<double> reaches_;  // by seed: nearest squares up to this are safe from all candidates
+    std::vector<double> seeds_;  // in float64
+    std::vector<double>
+        reaches_;  // [seed]: no candidate is nearer to a row whose nearest square is at most this
 };
 
 }  // namespace kmosaic

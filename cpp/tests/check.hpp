@@ -31,7 +31,7 @@ inline Tally& tally() {
     return counts;
 }
 
-// What is being tested just now: printed with a failure.
+// Describes the present case; printed with a failure.
 inline std::string& context() {
     static std::string text;
     return text;

@@ -1,4 +1,4 @@
-// SummedRows of rows, and all that a ClusterSums tells.
+// Sums of rows, and all results of a ClusterSums in one vector.
 #pragma once
 
 #include <cmath>
@@ -27,21 +27,21 @@ inline ClusterSums empty_sums(const Rows& rows, std::size_t k) {
 
 inline ClusterSums sums_of(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels,
                            std::size_t n_threads) {
-    ClusterSums partial = empty_sums(rows, k);
-    partial.add(rows, labels.data(), threads(n_threads));
-    partial.add_squares(rows, threads(n_threads));
-    return partial;
+    ClusterSums sums = empty_sums(rows, k);
+    sums.add(rows, labels.data(), threads(n_threads));
+    sums.add_squares(rows, threads(n_threads));
+    return sums;
 }
 
 // Counts, means and J at those means and at another place.
-inline std::vector<double> facts(const ClusterSums& partial, std::size_t n_threads = 1) {
-    const std::size_t k = partial.n_clusters(), d = partial.n_features();
+inline std::vector<double> facts(const ClusterSums& sums, std::size_t n_threads = 1) {
+    const std::size_t k = sums.n_clusters(), d = sums.n_features();
     std::vector<double> centers(k * d, 7.5);
-    const double elsewhere = partial.inertia_within({centers.data(), k, d}, threads(n_threads)).value;
-    partial.means(centers.data(), threads(n_threads));
+    const double elsewhere = sums.inertia({centers.data(), k, d}, threads(n_threads)).value;
+    sums.means(centers.data(), threads(n_threads));
     std::vector<double> result = centers;
-    for (std::size_t j = 0; j < k; ++j) result.push_back(partial.count(j));
-    result.push_back(partial.inertia_within({centers.data(), k, d}, threads(n_threads)).value);
+    for (std::size_t j = 0; j < k; ++j) result.push_back(sums.count(j));
+    result.push_back(sums.inertia({centers.data(), k, d}, threads(n_threads)).value);
     result.push_back(elsewhere);
     return result;
 }

@@ -158,7 +158,7 @@ double outside_share_for(const Rows& rows) {
     return choose_plan(rows, 100, kManySteps).pca_codes ? kMaxOutsideShare : -1;
 }
 
-// What a test of intervals needs: rows, their PCA codes, and quantised centroids.
+// Rows, their PCA codes and quantised centroids, for tests of intervals.
 struct Coded {
     Coded(const Rows& some_rows, const std::vector<double>& some_centers)
         : rows(some_rows),
@@ -230,7 +230,7 @@ double width(const Interval& interval) {
     return interval.high - interval.low;
 }
 
-// How far into the interval, 0 at its lower end.
+// The position within the interval, 0 at its lower end.
 double place_in(const Interval& interval, double score) {
     return (score - interval.low) / (interval.high - interval.low);
 }
@@ -367,7 +367,7 @@ TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
             codes.to_code_units(row.data(), coded.data());
             for (std::size_t f = 0; f < d; ++f) {
                 const double direction = 50 * (coded[f] - codes[i][f]) / static_cast<double>(codes.error(i));
-                // What to_code_units() takes there.
+                // The centre that to_code_units() maps there.
                 centers.push_back(row[f] + (pca_codes.mean()[f] + direction - coded[f]) * codes.scale());
             }
         }
@@ -415,7 +415,7 @@ TEST(steps_after_one_that_was_interrupted) {
     check_interrupted<std::uint8_t>(17000, 5, 9);
 }
 
-// So many centroids within the intervals' width of each other that every decision is the last stage's.
+// Many centroids closer to each other than the intervals are wide, so that the last stage decides every row.
 TEST(centroids_closer_together_than_any_interval) {
     Random random(6);
     for (const std::size_t d : {40U, 200U}) {

@@ -1,4 +1,5 @@
-// Kernels on rows' bounds, of every instruction set, against plain loops: the same answers, and never a bound too sharp.
+// Kernels on rows' bounds, of every instruction set, against plain loops: the same answers, and never a bound
+// too sharp.
 #include <cmath>
 #include <limits>
 
@@ -17,7 +18,7 @@ std::vector<float> numbers(std::size_t n, double largest, Random& random) {
     return values;
 }
 
-// What bounds are compared with: numbers, none at all, and what is not a number.
+// Upper bounds to compare with: numbers, -1 (no bound), infinity and NaN.
 std::vector<float> uppers_of(std::size_t n, double largest, Random& random) {
     std::vector<float> uppers = numbers(n, largest, random);
     for (float& upper : uppers) {
@@ -123,7 +124,8 @@ TEST(neighbours_are_open_where_their_bound_is_not_above) {
     });
 }
 
-// A centroid no more than `upper` away has a score of at most upper^2 - square, with any square from (norm - error)^2 on.
+// A centroid no more than `upper` away has a score of at most upper^2 - square, with any square from (norm -
+// error)^2 on.
 TEST(limits_of_coarse_scores_are_safe_and_not_far_off) {
     for_each_kernel([](const BoundKernels& kernels, std::size_t n, Random& random) {
         for (const bool errors : {false, true}) {

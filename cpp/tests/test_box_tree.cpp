@@ -128,7 +128,7 @@ TEST(integer_rows_are_found_as_by_brute_force) {
 }
 
 TEST(a_search_reads_few_rows_of_a_plane) {
-    // What the tree is for: most of a plane is out of reach once seeds are many.
+    // Once there are many seeds, most of a plane is out of a candidate's reach.
     Random random(4);
     const Values<float> values(values_of(0, 2 * 5000, random));
     const Rows rows = rows_of(values, 2);
@@ -147,7 +147,7 @@ TEST(an_order_holds_every_point_once_and_neighbours_together) {
     for (const std::size_t n : {1U, 16U, 100U, 30000U}) {
         std::vector<float> points(n);
         for (float& x : points) x = static_cast<float>(uniform(random));
-        const std::vector<std::uint32_t> order = kd_order(points.data(), n, 1, 16, threads(3));
+        const std::vector<std::uint32_t> order = kd_order(points.data(), n, 1, threads(3));
         std::vector<std::uint32_t> sorted = order;
         std::sort(sorted.begin(), sorted.end());
         for (std::uint32_t i = 0; i < n; ++i) CHECK(sorted[i] == i);

@@ -23,29 +23,29 @@ Rows some(const Rows& rows, std::size_t first, std::size_t n) {
 }
 
 void check_means(const Rows& rows, std::size_t k, const std::vector<std::int32_t>& labels) {
-    std::vector<Wide> sums(k * rows.n_features, 0), counts(k, 0);
+    std::vector<Wide> totals(k * rows.n_features, 0), counts(k, 0);
     for (std::size_t i = 0; i < rows.n_rows; ++i) {
         const auto j = static_cast<std::size_t>(labels[i]);
         counts[j] += rows.weight(i);
         for (std::size_t f = 0; f < rows.n_features; ++f)
-            sums[j * rows.n_features + f] += static_cast<Wide>(rows.weight(i)) * value_at(rows, i, f);
+            totals[j * rows.n_features + f] += static_cast<Wide>(rows.weight(i)) * value_at(rows, i, f);
     }
-    const ClusterSums partial = sums_of(rows, k, labels, 2);
+    const ClusterSums sums = sums_of(rows, k, labels, 2);
     std::vector<double> means(k * rows.n_features, -7.0);
-    partial.means(means.data());
+    sums.means(means.data());
     for (std::size_t j = 0; j < k; ++j) {
-        CHECK(partial.count(j) == static_cast<double>(counts[j]));
+        CHECK(sums.count(j) == static_cast<double>(counts[j]));
         for (std::size_t f = 0; f < rows.n_features; ++f) {
             const std::size_t i = j * rows.n_features + f;
-            CHECK(counts[j] > 0 ? correctly_rounded(means[i], sums[i], counts[j]) : means[i] == -7.0);
+            CHECK(counts[j] > 0 ? correctly_rounded(means[i], totals[i], counts[j]) : means[i] == -7.0);
         }
     }
     const Centers centers{means.data(), k, rows.n_features};
     const Wide exact = inertia(rows, labels, centers);
-    CHECK(absolute(partial.inertia(centers) - exact) <= exact * static_cast<Wide>(0x1p-52));
+    CHECK(absolute(sums.inertia(centers).value - exact) <= exact * static_cast<Wide>(0x1p-52));
     std::vector<double> moved(k * rows.n_features, -7.0);
-    const Inertia after = partial.update(moved.data(), threads(2));
-    const Inertia there = partial.inertia_within(centers);
+    const Inertia after = sums.update(moved.data(), threads(2));
+    const Inertia there = sums.inertia(centers);
     CHECK(moved == means && after.value == there.value && after.error == there.error);
 }
 
@@ -130,9 +130,9 @@ TEST(merged_splits_equal_the_whole) {
 
 TEST(unlike_partials_do_not_merge) {
     const std::vector<double> zeros = {0, 0}, ones = {1};
-    ClusterSums partial(3, 2);
+    ClusterSums sums(3, 2);
     for (const ClusterSums& other : {ClusterSums(2, 2), ClusterSums(3, 1), ClusterSums(3, zeros, ones)})
-        CHECK(!message_of<std::invalid_argument>([&] { partial.merge(other); }).empty());
+        CHECK(!message_of<std::invalid_argument>([&] { sums.merge(other); }).empty());
     ClusterSums real(3, zeros, ones);
     for (const ClusterSums& other :
          {ClusterSums(3, {0, 1}, ones), ClusterSums(3, zeros, {0.5}), ClusterSums(3, zeros, ones, ones)})
@@ -152,14 +152,14 @@ TEST(moving_rows_equals_adding_them_where_they_went) {
              {static_cast<const double*>(nullptr), static_cast<const double*>(weights.data())}) {
             const Rows rows = rows_of(values, d, w);
             std::vector<std::int32_t> labels = random_labels(n, k, random);
-            ClusterSums partial = sums_of(rows, k, labels, 2);
+            ClusterSums sums = sums_of(rows, k, labels, 2);
             for (std::size_t i = 0; i < n; i += 3) {
                 const std::size_t to = below(random, k);
-                partial.move(rows, i, static_cast<std::size_t>(labels[i]), to);
+                sums.move(rows, i, static_cast<std::size_t>(labels[i]), to);
                 labels[i] = static_cast<std::int32_t>(to);
             }
             context() = name_of(rows.dtype) + (w ? " weighted" : "");
-            CHECK(same_bits(facts(partial), facts(sums_of(rows, k, labels, 1))));
+            CHECK(same_bits(facts(sums), facts(sums_of(rows, k, labels, 1))));
         }
     });
 }
@@ -202,14 +202,15 @@ TEST(the_largest_counts_do_not_overflow) {
     const std::vector<std::uint32_t> counts = {UINT32_MAX, UINT32_MAX};
     Rows rows = rows_of(values, 2);
     rows.counts = counts.data();
-    const ClusterSums partial = sums_of(rows, 1, {0, 0}, 1);
+    const ClusterSums sums = sums_of(rows, 1, {0, 0}, 1);
     std::vector<double> centers(2, 0.0);
     const Centers view{centers.data(), 1, 2};
-    CHECK(partial.count(0) == 2.0 * UINT32_MAX);
-    CHECK(partial.inertia(view) == static_cast<double>(static_cast<Wide>(3.0 * UINT32_MAX) * 65535 * 65535));
-    partial.means(centers.data());
+    CHECK(sums.count(0) == 2.0 * UINT32_MAX);
+    CHECK(sums.inertia(view).value ==
+          static_cast<double>(static_cast<Wide>(3.0 * UINT32_MAX) * 65535 * 65535));
+    sums.means(centers.data());
     CHECK(centers == std::vector<double>({65535, 32767.5}));
-    CHECK(partial.inertia(view) == UINT32_MAX * 2.0 * 32767.5 * 32767.5);
+    CHECK(sums.inertia(view).value == UINT32_MAX * 2.0 * 32767.5 * 32767.5);
 }
 
 TEST(moving_a_counted_row_moves_one_of_the_rows_it_stands_for) {
@@ -217,9 +218,9 @@ TEST(moving_a_counted_row_moves_one_of_the_rows_it_stands_for) {
     const std::vector<std::uint32_t> counts = {1, 3, 1};
     Rows rows = rows_of(values, 1);
     rows.counts = counts.data();
-    ClusterSums partial = sums_of(rows, 2, {0, 0, 0}, 1);
-    partial.move(rows, 1, 0, 1);
-    CHECK(same_bits(facts(partial), facts(sums_of(rows_of(repeated, 1), 2, {0, 1, 0, 0, 0}, 1))));
+    ClusterSums sums = sums_of(rows, 2, {0, 0, 0}, 1);
+    sums.move(rows, 1, 0, 1);
+    CHECK(same_bits(facts(sums), facts(sums_of(rows_of(repeated, 1), 2, {0, 1, 0, 0, 0}, 1))));
 }
 
 TEST(adding_stops_amid_the_rows) {
@@ -227,11 +228,11 @@ TEST(adding_stops_amid_the_rows) {
     const Values<std::uint8_t> values(n);
     const std::vector<double> weights(n, 0.5);
     const std::vector<std::int32_t> labels(n, 0);
-    ClusterSums partial = empty_sums(rows_of(values, 1, weights.data()), 1);
+    ClusterSums sums = empty_sums(rows_of(values, 1, weights.data()), 1);
     int asked = 0;
     const Parallel parallel{1, [&] { return ++asked == 3; }};
     CHECK(!message_of<Interrupted>([&] {
-               partial.add(rows_of(values, 1, weights.data()), labels.data(), parallel);
+               sums.add(rows_of(values, 1, weights.data()), labels.data(), parallel);
            }).empty());
 }
 
@@ -239,13 +240,13 @@ TEST(a_cluster_outweighs_its_rows_but_the_last) {
     const Values<double> values({1, 1, 1});
     const std::vector<double> weights = {1e90, 0.1, 1e-90};
     const Rows rows = rows_of(values, 1, weights.data());
-    ClusterSums partial = sums_of(rows, 2, {0, 0, 0}, 1);
+    ClusterSums sums = sums_of(rows, 2, {0, 0, 0}, 1);
     for (const std::size_t row : {0U, 1U, 2U}) {
-        CHECK(partial.outweighs(0, weights[row]) == (row < 2));
-        CHECK(partial.outweighs(1, 0) == (row > 0));
-        partial.move(rows, row, 0, 1);
+        CHECK(sums.outweighs(0, weights[row]) == (row < 2));
+        CHECK(sums.outweighs(1, 0) == (row > 0));
+        sums.move(rows, row, 0, 1);
     }
-    CHECK(partial.count(0) == 0 && partial.count(1) == 1e90);
+    CHECK(sums.count(0) == 0 && sums.count(1) == 1e90);
 }
 
 TEST(a_mean_of_the_least_numbers_is_rounded_once) {
@@ -281,12 +282,12 @@ TEST(clear_forgets_all_but_the_squares) {
         const Rows rows = rows_of(values, 3);
         const std::vector<std::int32_t> before = random_labels(40, 4, random),
                                         after = random_labels(40, 4, random);
-        ClusterSums partial = sums_of(rows, 4, before, 1);
-        partial.clear();
-        for (std::size_t j = 0; j < 4; ++j) CHECK(partial.count(j) == 0);
-        partial.add(rows, after.data(), threads(1));
-        CHECK(same_bits(facts(partial), facts(sums_of(rows, 4, after, 1))));
-        ClusterSums emptied = partial.emptied(6);
+        ClusterSums sums = sums_of(rows, 4, before, 1);
+        sums.clear();
+        for (std::size_t j = 0; j < 4; ++j) CHECK(sums.count(j) == 0);
+        sums.add(rows, after.data(), threads(1));
+        CHECK(same_bits(facts(sums), facts(sums_of(rows, 4, after, 1))));
+        ClusterSums emptied = sums.emptied(6);
         emptied.add(rows, after.data(), threads(1));
         CHECK(same_bits(facts(emptied), facts(sums_of(rows, 6, after, 1))));
     });
@@ -302,16 +303,16 @@ void check_lloyd(const Rows& rows, std::size_t k, Random& random) {
     }
     const Centers view{centers.data(), k, d};
     std::vector<std::int32_t> labels(rows.n_rows, -1);
-    ClusterSums partial = empty_sums(rows, k);
-    partial.add_squares(rows, threads(2));
+    ClusterSums sums = empty_sums(rows, k);
+    sums.add_squares(rows, threads(2));
     double last = HUGE_VAL;
     for (int iteration = 0; iteration < 30; ++iteration) {
         const std::size_t changed = assign(rows, view, labels.data(), threads(2));
-        partial.clear();
-        partial.add(rows, labels.data(), threads(2));
+        sums.clear();
+        sums.add(rows, labels.data(), threads(2));
         for (int step = 0; step < 2; ++step) {
-            if (step == 1) partial.means(centers.data());
-            const double now = partial.inertia(view);
+            if (step == 1) sums.means(centers.data());
+            const double now = sums.inertia(view).value;
             CHECK(now >= 0 && now <= last);
             const Wide exact = inertia(rows, labels, view);
             CHECK(absolute(now - exact) <= exact * static_cast<Wide>(0x1p-52) + static_cast<Wide>(1e-20));
@@ -352,14 +353,14 @@ void check_largest(std::size_t n, std::size_t d) {
     std::fill_n(values.data(), values.size(), static_cast<T>(kLargest<T>));
     const std::vector<std::int32_t> labels(n, 0);
     const std::size_t k = d > 1024 ? 8 : 1;
-    const ClusterSums partial = sums_of(rows_of(values, d), k, labels, 2);
+    const ClusterSums sums = sums_of(rows_of(values, d), k, labels, 2);
     std::vector<double> centers(k * d, 0.0);
     const Centers view{centers.data(), k, d};
-    CHECK(partial.inertia(view) == kLargest<T> * kLargest<T> * static_cast<double>(n * d));
-    partial.means(centers.data());
+    CHECK(sums.inertia(view).value == kLargest<T> * kLargest<T> * static_cast<double>(n * d));
+    sums.means(centers.data());
     CHECK(std::vector<double>(centers.begin(), centers.begin() + static_cast<std::ptrdiff_t>(d)) ==
           std::vector<double>(d, kLargest<T>));
-    CHECK(partial.inertia(view) == 0);
+    CHECK(sums.inertia(view).value == 0);
 }
 
 TEST(the_largest_integers_do_not_overflow) {

@@ -36,7 +36,7 @@ TEST(the_best_supported_variant_is_the_default_and_scalar_is_always_there) {
     CHECK(kernels().name == supported_variants().front());
     CHECK(selection_reason() == "the best this processor has");
     CHECK(supported_variants().back() == "scalar");
-    // What an emulated processor must choose (make cross).
+    // The choice that an emulated processor must make (make cross).
     if (const char* best = std::getenv("KMOSAIC_BEST")) CHECK(kernels().name == std::string(best));
 }
 

@@ -1,4 +1,4 @@
-// Merged colours against a sorted map of the rows, of every kind, on every instruction set.
+// Distinct rows of every kind against a sorted map of the rows, on every instruction set.
 #include "core/distinct_rows.hpp"
 
 #include <array>
@@ -14,7 +14,7 @@ Parallel threads(std::size_t n) {
     return {n, [] { return false; }};
 }
 
-// A row's values, the absent ones zero: sorted as Colours sorts.
+// A row's values, absent ones zero, which sort as DistinctRows does.
 template <class T>
 using Key = std::array<T, 3>;
 
@@ -68,7 +68,7 @@ void check_sizes(std::size_t d, const std::string& what) {
     }
 }
 
-TEST(colours_are_the_distinct_rows) {
+TEST(distinct_rows_are_those_of_a_sorted_map) {
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
         for (const std::size_t d : {1U, 2U, 3U}) check_sizes<std::uint8_t>(d, name + " uint8");
@@ -87,7 +87,7 @@ TEST(rows_of_more_bits_or_with_weights_are_not_mergeable) {
     CHECK(DistinctRows::mergeable({row, kUint8, (std::size_t{1} << 32) - 1, 3, nullptr}));
 }
 
-TEST(too_many_colours_are_not_all_looked_for) {
+TEST(a_search_stops_after_too_many_distinct_rows) {
     Random random(4);
     Values<std::uint8_t> values(3 * 400000);
     fill_any(values, random);
@@ -98,7 +98,7 @@ TEST(too_many_colours_are_not_all_looked_for) {
     CHECK(DistinctRows(rows, all, threads(1)).size() == all);
 }
 
-// The room beyond the last colour is what rows find that were not merged.
+// Rows that were not merged read the spare element after the last distinct row.
 TEST(rows_that_were_not_merged_stay_within_the_tables) {
     const std::vector<std::uint8_t> merged = {1, 2, 3, 4, 5, 6};
     const std::vector<std::uint8_t> other = {255, 255, 255, 0, 0, 0};

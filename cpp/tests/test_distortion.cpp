@@ -113,7 +113,7 @@ struct Pairs {
     std::vector<std::int64_t> back;
 };
 
-// Those that are among the least of their row, so many as are wanted.
+// Keeps the `wanted` least of each row.
 std::vector<std::int64_t> nearest_of(std::vector<std::int64_t> rows, std::size_t length, std::size_t wanted) {
     for (auto row = rows.begin(); row != rows.end(); row += static_cast<std::ptrdiff_t>(length)) {
         const auto end = row + static_cast<std::ptrdiff_t>(length);

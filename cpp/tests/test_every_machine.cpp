@@ -39,16 +39,16 @@ std::uint64_t digest_of_fit() {
     std::vector<double> centers(values.data(), values.data() + k * d);
     const Centers view{centers.data(), k, d};
     std::vector<std::int32_t> labels(n, -1);
-    ClusterSums partial = empty_sums(rows, k);
-    partial.add_squares(rows, parallel);
+    ClusterSums sums = empty_sums(rows, k);
+    sums.add_squares(rows, parallel);
     Digest digest;
     for (int iteration = 0; iteration < 5; ++iteration) {
         assign(rows, view, labels.data(), parallel);
-        partial.clear();
-        partial.add(rows, labels.data(), parallel);
-        digest.add(partial.inertia(view));
-        partial.means(centers.data());
-        digest.add(partial.inertia(view));
+        sums.clear();
+        sums.add(rows, labels.data(), parallel);
+        digest.add(sums.inertia(view).value);
+        sums.means(centers.data());
+        digest.add(sums.inertia(view).value);
     }
     std::vector<double> matrix(n * k), own(n);
     std::vector<std::uint64_t> hashes(n);

@@ -44,7 +44,7 @@ Wide true_score(const Rows& rows, const double* center, const Float32Filter& flo
 }
 
 template <class T>
-void check_certificate(std::size_t d, std::size_t k, Random& random) {
+void check_margin(std::size_t d, std::size_t k, Random& random) {
     Values<T> row(d);
     fill_any(row, random);
     std::vector<double> centers(k * d);
@@ -75,7 +75,7 @@ TEST(every_score_is_within_the_proven_error) {
             for_each_dtype([&](auto zero) {
                 using T = decltype(zero);
                 context() = name + " " + name_of(dtype_of<T>()) + " n_features=" + std::to_string(d);
-                check_certificate<T>(d, k, random);
+                check_margin<T>(d, k, random);
             });
         }
     }

@@ -1,5 +1,5 @@
-// Kernels of the float32 filter of every instruction set against float64 loops, within the error that filters/float32_filter.hpp
-// assumes.
+// Kernels of the float32 filter of every instruction set against float64 loops, within the error that
+// filters/float32_filter.hpp assumes.
 #include <cmath>
 #include <limits>
 

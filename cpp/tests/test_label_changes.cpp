@@ -1,4 +1,4 @@
-// Sums that follow the rows from cluster to cluster equal sums from scratch, to the bit.
+// Incrementally updated sums equal sums from scratch, to the bit.
 #include "update/label_changes.hpp"
 
 #include <algorithm>
@@ -12,39 +12,39 @@
 namespace kmosaic::testing {
 namespace {
 
-// Some of the rows to other clusters, told to ledgers by several threads.
+// Moves some of the rows to other clusters; several threads record the changes in logs of their own.
 void relabel(std::vector<std::int32_t>& labels, std::size_t k, std::size_t one_in, LabelChanges& changes,
              Random& random) {
     std::vector<std::int32_t> after = labels;
     for (std::int32_t& label : after)
         if (below(random, one_in) == 0) label = static_cast<std::int32_t>(below(random, k));
-    std::vector<std::thread> tellers;
+    std::vector<std::thread> recorders;
     for (std::size_t t = 0; t < 3; ++t) {
-        tellers.emplace_back([&, t] {
+        recorders.emplace_back([&, t] {
             LabelChanges::ThreadLog& log = changes.open_log();
             for (std::size_t i = t; i < labels.size(); i += 3)
                 if (after[i] != labels[i]) log.add(i, labels[i], after[i]);
         });
     }
-    for (std::thread& teller : tellers) teller.join();
+    for (std::thread& recorder : recorders) recorder.join();
     labels = after;
 }
 
 void check_relabelings(const Rows& rows, std::size_t k, Random& random) {
-    ClusterSums partial = empty_sums(rows, k);
-    partial.add_squares(rows, threads(1));
+    ClusterSums sums = empty_sums(rows, k);
+    sums.add_squares(rows, threads(1));
     std::vector<std::int32_t> labels(rows.n_rows, -1);
     for (const std::size_t one_in :
          {1U, 2U, 9U, 60U, 1U, 1000000U, 30U}) {  // the first gives every row a label
-        LabelChanges changes(rows, partial);
+        LabelChanges changes(rows, sums.sums());
         relabel(labels, k, one_in, changes, random);
         const std::size_t n_threads = 1 + below(random, 4);
-        partial.apply(changes, labels.data(), threads(n_threads));
-        CHECK(same_bits(facts(partial, n_threads), facts(sums_of(rows, k, labels, 1))));
+        sums.apply(changes, labels.data(), threads(n_threads));
+        CHECK(same_bits(facts(sums, n_threads), facts(sums_of(rows, k, labels, 1))));
     }
 }
 
-// Sums few and many: in tables of each thread's own, and in lists.
+// Few sums (tables) and many (lists).
 template <class T>
 void check_shapes(const std::string& variant, Random& random) {
     struct Shape {
@@ -80,8 +80,8 @@ TEST(sums_that_follow_equal_sums_from_scratch) {
     }
 }
 
-// As many of the largest values as 32 bits hold the sum of, and some more.
-TEST(many_moves_at_once) {
+// More of the largest values than 32 bits hold the sum of.
+TEST(many_rows_move_at_once) {
     const std::size_t n = 70000, d = 2, k = 3;
     Values<std::uint16_t> values(n * d);
     std::fill_n(values.data(), n * d, std::uint16_t{UINT16_MAX});
@@ -91,27 +91,27 @@ TEST(many_moves_at_once) {
         select_kernels(name);
         context() = name;
         for (std::size_t i = 0; i < n; ++i) moved[i] = {i, static_cast<std::uint32_t>(k), 1};
-        ClusterSums partial = empty_sums(rows, k);
+        ClusterSums sums = empty_sums(rows, k);
         std::vector<std::int32_t> labels(n, 1);
-        LabelChanges changes(rows, partial);
+        LabelChanges changes(rows, sums.sums());
         changes.open_log().add(moved);
-        partial.apply(changes, labels.data(), threads(1));
-        partial.add_squares(rows, threads(1));
-        CHECK(same_bits(facts(partial), facts(sums_of(rows, k, labels, 1))));
-        CHECK(partial.state().sums[d] == static_cast<std::int64_t>(n) * UINT16_MAX);
+        sums.apply(changes, labels.data(), threads(1));
+        sums.add_squares(rows, threads(1));
+        CHECK(same_bits(facts(sums), facts(sums_of(rows, k, labels, 1))));
+        CHECK(sums.state().sums[d] == static_cast<std::int64_t>(n) * UINT16_MAX);
         for (MovedRow& row : moved) {
             row.from = 1;
             row.to = 2;
         }
         std::fill(labels.begin(), labels.end(), 2);
-        LabelChanges away(rows, partial);
+        LabelChanges away(rows, sums.sums());
         away.open_log().add(moved);
-        partial.apply(away, labels.data(), threads(1));
-        CHECK(same_bits(facts(partial), facts(sums_of(rows, k, labels, 1))));
+        sums.apply(away, labels.data(), threads(1));
+        CHECK(same_bits(facts(sums), facts(sums_of(rows, k, labels, 1))));
     }
 }
 
-TEST(sums_of_weighted_rows_and_of_many_limbs_follow_too) {
+TEST(sums_of_weighted_rows_and_of_many_slices_follow_too) {
     Random random(2);
     Values<double> values(400 * 5);
     fill_any(values, random);
@@ -128,19 +128,19 @@ TEST(sums_of_weighted_rows_and_of_many_limbs_follow_too) {
 TEST(labels_that_are_no_clusters_are_taken_for_none) {
     const Values<std::uint8_t> values({1, 2, 3});
     const Rows rows = rows_of(values, 1);
-    ClusterSums partial = empty_sums(rows, 2);
-    LabelChanges changes(rows, partial);
+    ClusterSums sums = empty_sums(rows, 2);
+    LabelChanges changes(rows, sums.sums());
     LabelChanges::ThreadLog& log = changes.open_log();
     log.add(0, INT32_MIN, 1);
     log.add(1, 2, 0);
     log.add(2, INT32_MAX, 1);
     const std::vector<std::int32_t> labels = {1, 0, 1};
-    partial.apply(changes, labels.data(), threads(1));
-    partial.add_squares(rows, threads(1));
-    CHECK(same_bits(facts(partial), facts(sums_of(rows, 2, labels, 1))));
+    sums.apply(changes, labels.data(), threads(1));
+    sums.add_squares(rows, threads(1));
+    CHECK(same_bits(facts(sums), facts(sums_of(rows, 2, labels, 1))));
 }
 
-TEST(an_assignment_step_tells_what_changed) {
+TEST(an_assignment_step_records_what_changed) {
     Random random(3);
     for_each_dtype([&](auto zero) {
         using T = decltype(zero);
@@ -151,15 +151,15 @@ TEST(an_assignment_step_tells_what_changed) {
         std::vector<double> centers(k * d);
         for (std::size_t i = 0; i < k * d; ++i) centers[i] = static_cast<double>(values[i]);
         std::vector<std::int32_t> labels(n, -1);
-        ClusterSums partial = empty_sums(rows, k);
-        partial.add_squares(rows, threads(1));
+        ClusterSums sums = empty_sums(rows, k);
+        sums.add_squares(rows, threads(1));
         for (int iteration = 0; iteration < 8; ++iteration) {
             context() = name_of(rows.dtype) + " iteration " + std::to_string(iteration);
-            LabelChanges changes(rows, partial);
+            LabelChanges changes(rows, sums.sums());
             assign(rows, {centers.data(), k, d}, labels.data(), threads(3), &changes);
-            partial.apply(changes, labels.data(), threads(2));
-            CHECK(same_bits(facts(partial), facts(sums_of(rows, k, labels, 1))));
-            partial.means(centers.data());
+            sums.apply(changes, labels.data(), threads(2));
+            CHECK(same_bits(facts(sums), facts(sums_of(rows, k, labels, 1))));
+            sums.means(centers.data());
         }
     });
 }

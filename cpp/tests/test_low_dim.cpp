@@ -1,4 +1,5 @@
-// Rows of few features: labels against brute force, the filter's bound at its edge, and the recorded label changes.
+// Rows of few features: labels against brute force, the filter's bound at its edge, and the recorded label
+// changes.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -192,7 +193,8 @@ Filtered<T> filtered_in_int16(const Rows& rows, const Centers& centers) {
     return result;
 }
 
-// Labels of any kind before, of whole registers of rows and less: lists and labels are those that comparing them gives.
+// Labels of any kind before, of whole registers of rows and less: lists and labels are those that comparing
+// them gives.
 template <class T, class Label>
 void check_int16_lists(std::size_t n, std::size_t d, Random& random) {
     constexpr std::size_t kFirst = 1000;
@@ -246,8 +248,8 @@ TEST(words_list_the_rows_whose_label_they_write) {
     }
 }
 
-// Centroids in mirror image round the first row, and one beside another, from far within the bound to far beyond it:
-// whatever the filter decides must be right.
+// Centroids in mirror image round the first row, and one beside another, from far within the bound to far
+// beyond it: whatever the filter decides must be right.
 template <class T>
 void check_edge(std::size_t d, Random& random) {
     std::size_t decided = 0;
@@ -297,8 +299,8 @@ TEST(what_the_filter_decides_at_the_edge_of_its_bound_is_right) {
     }
 }
 
-// Two centroids at -1 and 1 in every feature: a row of x in every feature has scores 4 d x s^2 apart. `share` is that gap
-// in units of what must separate a decided row's scores, which near zero is the constant alone.
+// Two centroids at -1 and 1 in every feature: a row of x in every feature has scores 4 d x s^2 apart. `share`
+// is that gap in units of what must separate a decided row's scores, which near zero is the constant alone.
 std::size_t undecided_at(double share, std::size_t d) {
     std::vector<double> centers(2 * d, 1.0);
     std::fill_n(centers.begin(), d, -1.0);
@@ -364,7 +366,8 @@ TEST(origins_are_whole_for_integers_and_float32_for_float32) {
     }
 }
 
-// Sums updated by label changes alone are those of all rows, and rows that stand for many change as many labels.
+// Sums updated by label changes alone are those of all rows, and rows that stand for many change as many
+// labels.
 TEST(moves_are_the_labels_that_changed) {
     Random random(9);
     const Case c = random_case<std::uint8_t>(5000, 3, 6, random);
@@ -374,22 +377,22 @@ TEST(moves_are_the_labels_that_changed) {
     Rows rows = rows_of(values, 3);
     for (const bool counted : {false, true}) {
         rows.counts = counted ? counts.data() : nullptr;
-        ClusterSums partial = empty_sums(rows, 6);
-        partial.add_squares(rows, threads(1));
+        ClusterSums sums = empty_sums(rows, 6);
+        sums.add_squares(rows, threads(1));
         std::vector<std::int32_t> labels(rows.n_rows, -1);
         for (const bool first : {true, false}) {
             std::vector<std::int32_t> before = labels;
             Case moved = c;
             if (!first) moved.centers[4] += 30;
-            LabelChanges changes(rows, partial);
+            LabelChanges changes(rows, sums.sums());
             const std::size_t changed =
                 Assigner(rows).assign(moved.view(), labels.data(), threads(3), &changes);
             std::size_t expected = 0;
             for (std::size_t i = 0; i < rows.n_rows; ++i)
                 expected += before[i] != labels[i] ? rows.count(i) : 0;
             CHECK(changed == expected && changed > 0);
-            partial.apply(changes, labels.data(), threads(2));
-            CHECK(same_bits(facts(partial, 1), facts(sums_of(rows, 6, labels, 1))));
+            sums.apply(changes, labels.data(), threads(2));
+            CHECK(same_bits(facts(sums, 1), facts(sums_of(rows, 6, labels, 1))));
         }
     }
 }

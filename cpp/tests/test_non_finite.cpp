@@ -1,5 +1,5 @@
-// Values that are no numbers: nothing is read or written out of bounds (AddressSanitizer), nothing is undefined
-// (UndefinedBehaviourSanitizer), finite rows have their labels, and the others the lowest.
+// Values that are not finite: nothing is read or written out of bounds (AddressSanitizer), nothing is
+// undefined (UndefinedBehaviourSanitizer), finite rows have their labels, and the others have the lowest.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-// Squares of the largest overflow, those of the least vanish.
+// The squares of the largest overflow, those of the least underflow.
 constexpr std::array kStrange = {kNaN, kInfinity, -kInfinity};
 constexpr std::array kExtreme = {1e308, -1e308, 1e200, 5e-324, 1e-310, -1e-200};
 
@@ -35,13 +35,13 @@ struct Shape {
     std::size_t n_rows, n_features, n_clusters;
 };
 
-// Narrow rows, and wide ones with bounds, with sketches, dense, and in float32.
+// Low-dimensional rows, rows with bounds, and rows of the float32 filter.
 constexpr std::array kShapes = {Shape{1, 1, 1},   Shape{40, 1, 3},   Shape{50, 3, 60},
                                 Shape{70, 8, 5},  Shape{90, 32, 7},  Shape{40, 33, 1},
                                 Shape{90, 40, 4}, Shape{60, 64, 40}, Shape{99, 100, 9}};
-// Rows with sketches, and so many rows and centroids that each row meets all of them once.
-constexpr Shape kSketched = {4200, 200, 20};
-constexpr Shape kDense = {8200, 33, 520};
+// Rows with PCA codes, and rows and centroids for one pass.
+constexpr Shape kWithPcaCodes = {4200, 200, 20};
+constexpr Shape kOnePass = {8200, 33, 520};
 
 template <class T>
 struct Case {
@@ -100,8 +100,8 @@ TEST(rows_with_nan_or_infinity_have_the_lowest_label_and_the_others_theirs) {
     }
 }
 
-// Rows become strange between one step and the next, after bounds and codes were made of them; and centroids are as far away as
-// float64 goes.
+// Rows become strange between one step and the next, after bounds and codes were made of them; and centroids
+// are as far away as float64 goes.
 template <class T>
 void check_changing_rows(const Shape& shape, Random& random) {
     Case<T> c(shape, random);
@@ -136,14 +136,14 @@ TEST(labels_stay_within_the_clusters_whatever_rows_and_centroids_turn_into) {
 TEST(rows_of_many_features_or_clusters_stay_within_them_too) {
     Random random(4);
     select_kernels("");
-    check_changing_rows<float>(kSketched, random);
-    Case<float> c(kDense, random);
-    spoil(c.values, kDense.n_features, random);
-    std::vector<std::int32_t> labels(kDense.n_rows, -1);
-    assign(rows_of(c.values, kDense.n_features), {c.centers.data(), kDense.n_clusters, kDense.n_features},
-           labels.data(), threads(2));
+    check_changing_rows<float>(kWithPcaCodes, random);
+    Case<float> c(kOnePass, random);
+    spoil(c.values, kOnePass.n_features, random);
+    std::vector<std::int32_t> labels(kOnePass.n_rows, -1);
+    assign(rows_of(c.values, kOnePass.n_features),
+           {c.centers.data(), kOnePass.n_clusters, kOnePass.n_features}, labels.data(), threads(2));
     CHECK(std::all_of(labels.begin(), labels.end(), [](std::int32_t label) {
-        return label >= 0 && static_cast<std::size_t>(label) < kDense.n_clusters;
+        return label >= 0 && static_cast<std::size_t>(label) < kOnePass.n_clusters;
     }));
 }
 
@@ -197,14 +197,14 @@ void check_everything_else(const Shape& shape, Random& random) {
     const std::vector<double> origin = exact_origin(range.low, range.high);
     for (const std::vector<double>& spacings :
          std::vector<std::vector<double>>{{0x1p-40}, {kNaN, 0.0, -1.0}}) {
-        ClusterSums partial(shape.n_clusters, origin, spacings);
+        ClusterSums sums(shape.n_clusters, origin, spacings);
         const std::vector<std::int32_t> labels(shape.n_rows, static_cast<std::int32_t>(shape.n_clusters - 1));
-        partial.add(rows, labels.data(), threads(2));
-        partial.add_squares(rows, threads(2));
-        partial.move(rows, 0, shape.n_clusters - 1, 0);
+        sums.add(rows, labels.data(), threads(2));
+        sums.add_squares(rows, threads(2));
+        sums.move(rows, 0, shape.n_clusters - 1, 0);
         std::vector<double> means = c.centers;
-        partial.update(means.data(), threads(2));
-        CHECK(!(partial.inertia_within(centers, threads(2)).value < 0));
+        sums.update(means.data(), threads(2));
+        CHECK(!(sums.inertia(centers, threads(2)).value < 0));
     }
 }
 

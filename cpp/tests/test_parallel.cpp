@@ -1,4 +1,5 @@
-// parallel_for: every task once, failures and interruptions reach the caller, and no task runs after its call.
+// parallel_for: every task once, failures and interruptions reach the caller, and no task runs after its
+// call.
 #include <atomic>
 #include <chrono>
 #include <limits>

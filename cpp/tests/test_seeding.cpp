@@ -1,4 +1,5 @@
-// Seeding and the canonical order: right, and the same bits whatever runs them.
+// Seeding and the hash order against brute force, with the same bits on every instruction set and for all
+// threads.
 #include "seeding/kmeans_plus_plus.hpp"
 
 #include <algorithm>
@@ -144,7 +145,7 @@ TEST(the_seeds_of_brute_force_for_every_dtype_variant_and_number_of_threads) {
     }
 }
 
-TEST(screening_changes_no_bit_of_real_rows) {
+TEST(pruning_changes_no_bit_of_real_rows) {
     Random random(2);
     for (const std::size_t d : {3U, 40U, 230U}) {
         std::vector<double> values = clustered(4300, d, random);
@@ -180,7 +181,7 @@ TEST(numbers_map_to_rows_by_cumulated_mass) {
     CHECK(empty.draw({0.5}).empty());
 }
 
-TEST(the_canonical_order_sorts_by_hash_and_finds_runs) {
+TEST(the_hash_order_sorts_by_hash_and_finds_runs) {
     Random random(4);
     for (const std::size_t n : {1U, 2U, 40U, 3000U, 70000U}) {
         Values<std::uint8_t> values(2 * n);

@@ -1,4 +1,4 @@
-// Exact sums of real rows at the edge of what their grids can hold.
+// The spacings of exact sums, and sums at the limits of what their slices hold.
 #include "update/slice_spacings.hpp"
 
 #include <bit>
@@ -23,8 +23,8 @@ std::size_t n_slices(const std::vector<double>& values) {
     return spacings_of(rows_of(Values<T>(values), 1)).size();
 }
 
-TEST(as_few_limbs_as_hold_every_value) {
-    // Four rows: w = 50, so limb l reaches down to 2^(E - 50 l).
+TEST(as_few_slices_as_represent_every_value) {
+    // Four rows: w = 50, so slice l reaches down to 2^(E - 50 l).
     CHECK(n_slices<float>({0, 255, 1, 17}) == 1);
     CHECK(n_slices<double>({0, 0, 0, -0.0}) == 1);
     CHECK(n_slices<double>({0x1.8p9, 1, -3, 0x1p-40}) == 1);  // E = 10
@@ -44,7 +44,7 @@ TEST(as_few_limbs_as_hold_every_value) {
     CHECK(!message_of<std::invalid_argument>([] { n_slices<double>({1e300, 1, 1, 1}); }).empty());
 }
 
-TEST(weighted_grids_hold_products_and_weights) {
+TEST(weighted_spacings_represent_products_and_weights) {
     const Values<double> values({0x1.8p9, 1, -3, 0x1p-40});
     const auto spacings_with = [&](std::vector<double> weights) {
         const Rows rows = rows_of(values, 1, weights.data());
@@ -75,8 +75,8 @@ TEST(ranges_are_those_of_the_features) {
     }
 }
 
-// Values whose bits reach from 2^E down to the last limb's grid, all of one sign, so that sums grow as large as they can.
-// An oracle in integers of 192 bits: the sum of n equal values v is n v.
+// Values whose bits reach from 2^E down to the last spacing, all of one sign, so that sums are as large as
+// possible. The sum of n equal values v is n v.
 template <std::size_t NSlices>
 void check_edge(std::size_t n, std::size_t d) {
     const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n)));
@@ -86,12 +86,12 @@ void check_edge(std::size_t n, std::size_t d) {
     for (std::size_t i = 0; i < n * d; ++i) values[i] = i / d % 2 == 0 ? -largest : -least;
     const Rows rows = rows_of(values, d);
     const std::size_t n_found = spacings_of(rows).size();
-    context() = "limbs " + std::to_string(NSlices) + " rows " + std::to_string(n);
+    context() = "slices " + std::to_string(NSlices) + " rows " + std::to_string(n);
     CHECK(n_found == NSlices);
     const std::vector<std::int32_t> labels(n, 0);
-    const ClusterSums partial = sums_of(rows, 1, labels, 2);
+    const ClusterSums sums = sums_of(rows, 1, labels, 2);
     std::vector<double> high(d), low(d);
-    partial.sums().values(0, high.data(), low.data());
+    sums.sums().values(0, high.data(), low.data());
     const auto pairs = static_cast<Wide>(static_cast<double>((n + 1) / 2));
     const auto others = static_cast<Wide>(static_cast<double>(n / 2));
     const Wide exact = -pairs * static_cast<Wide>(largest) - others * static_cast<Wide>(least);

@@ -81,11 +81,11 @@ void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random
             kernel.add_real_rows[dtype_of<T>() - kFloat32](rows.data(), n_rows, n, slices, sums.data());
             for (const void* row : rows) {
                 for (std::size_t f = 0; f < n; ++f) {
-                    double rest = static_cast<double>(static_cast<const T*>(row)[f]) - origin[f];
+                    double remainder = static_cast<double>(static_cast<const T*>(row)[f]) - origin[f];
                     for (std::size_t l = 0; l < n_slices; ++l) {
-                        const double slice = std::nearbyint(rest / spacings[l]);  // ties to even
+                        const double slice = std::nearbyint(remainder / spacings[l]);  // ties to even
                         expected[l * n + f] += static_cast<std::int64_t>(slice);
-                        rest -= slice * spacings[l];
+                        remainder -= slice * spacings[l];
                     }
                 }
             }
@@ -94,7 +94,7 @@ void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random
     }
 }
 
-TEST(real_rows_are_added_limb_by_limb) {
+TEST(real_rows_are_added_slice_by_slice) {
     Random random(2);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
         check_add_real_rows<float>(kernel, n, random);
@@ -193,7 +193,7 @@ TEST(squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
     });
 }
 
-// Products that `Wide` holds exactly, and grids that hold them.
+// `Wide` and the slices represent the products exactly.
 template <class T>
 void check_add_weighted(const SumKernels& kernel, std::size_t n, Random& random) {
     const double spacings[] = {0x1p-10, 0x1p-50, 0x1p-90, 0x1p-130};
@@ -222,7 +222,7 @@ void check_add_weighted(const SumKernels& kernel, std::size_t n, Random& random)
     CHECK(right);
 }
 
-TEST(weighted_rows_are_added_limb_by_limb) {
+TEST(weighted_rows_are_added_slice_by_slice) {
     Random random(8);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
         for_each_dtype([&](auto zero) { check_add_weighted<decltype(zero)>(kernel, n, random); });
@@ -246,7 +246,7 @@ TEST(the_least_bit_is_that_of_the_value_with_the_smallest) {
     }
 }
 
-TEST(values_are_those_of_the_limbs) {
+TEST(values_are_those_of_the_slices) {
     Random random(6);
     const double spacings[] = {0x1p3, 0x1p-40, 0x1p-83};
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
@@ -263,7 +263,7 @@ TEST(values_are_those_of_the_limbs) {
             CHECK(same_bits(high, scalar_high) && same_bits(low, scalar_low));
             bool right = true;
             for (std::size_t f = 0; f < n; ++f) {
-                Wide exact = 0;  // with one limb it is exact, and so must be the value
+                Wide exact = 0;  // with one slice it is exact, and so must be the value
                 for (std::size_t l = n_slices; l-- > 0;)
                     exact += static_cast<Wide>(sums[l * n + f]) * static_cast<Wide>(spacings[l]);
                 const Wide error = absolute(static_cast<Wide>(high[f]) + static_cast<Wide>(low[f]) - exact);

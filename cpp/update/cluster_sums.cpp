@@ -13,16 +13,16 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task sums the squares of: a constant, since real sums are added task by task.
+// Rows of a task that sums squares. A constant, since sums of real squares are added task by task and round.
 constexpr std::size_t kSquaresBlock = 4096;
-// Up to here 64 bits hold a block's sum of squares, of 32 bits each.
+// Up to so many features 64 bits hold the sum of a block's squares, of 32 bits each.
 constexpr std::size_t kMaxBlockFeatures = std::size_t{1} << 20;
 static_assert(kSquaresBlock * kMaxBlockFeatures <= std::size_t{1} << 32);
 
-// Clusters whose sums take less than a thread costs are one task.
+// Values of a task's clusters: fewer are not worth another thread.
 constexpr std::size_t kValuesWorthTask = 4096;
 
-// Features of rows whose squares are added side by side: fewer leave vectors empty and wait for each other.
+// Values whose squares are added side by side: several short rows fill the registers.
 constexpr std::size_t kSquaresWidth = 32;
 
 void accumulate(double* high_low, DoubleDouble value) {
@@ -31,13 +31,14 @@ void accumulate(double* high_low, DoubleDouble value) {
     high_low[1] = sum.low;
 }
 
-// value times weight, which is a whole number of 32 bits: exactly.
+// value times weight, a whole number of 32 bits, exactly.
 DoubleDouble times(std::uint64_t value, double weight) {
     return two_product(static_cast<double>(value >> 32) * 0x1p32, weight) +
            two_product(static_cast<double>(value & UINT32_MAX), weight);
 }
 
-// Merged rows have no more bytes; and 64 bits hold a block's sum, however often each counts.
+// Merged rows have at most so many bytes, for which 64 bits hold a block's sum, however often each row
+// counts.
 constexpr std::size_t kMaxCountedBytes = 4;
 static_assert(kMaxCountedBytes * 255 * 255 * kSquaresBlock <= std::size_t{1} << 32);
 
@@ -52,8 +53,7 @@ std::uint64_t sum_of_counted_squares(const std::uint8_t* rows, std::size_t n_fea
     return total;
 }
 
-// The sums are integers below 2^104, which double-double adds without rounding: an addition is within 3 2^-106 of its
-// result, and what it returns is a sum of integers.
+// Integers below 2^104 are added in double-double without rounding (L20).
 DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::size_t last) {
     if (rows.counts && rows.dtype == kUint8 && rows.n_features <= kMaxCountedBytes)
         return times(sum_of_counted_squares(static_cast<const std::uint8_t*>(rows.row(first)),
@@ -68,11 +68,11 @@ DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::si
     return total;
 }
 
-// One thread's sums of squares, feature by feature. Narrow rows are added several at a time, as one wide row.
+// One thread's sums of squares, feature by feature. Several short rows are added as one long row.
 class SquareSums {
   public:
     SquareSums(const Rows& rows, const std::vector<double>& origin)
-        : rows_(rows), tile_(rows.weights ? 1 : (kSquaresWidth + origin.size() - 1) / origin.size()) {
+        : rows_(rows), tile_(rows.weights ? 1 : ceil_div(kSquaresWidth, origin.size())) {
         for (std::size_t t = 0; t < tile_; ++t) origin_.insert(origin_.end(), origin.begin(), origin.end());
     }
 
@@ -105,15 +105,11 @@ std::vector<double> exact_origin(const std::vector<double>& low, const std::vect
     return origin;
 }
 
-ClusterSums::ClusterSums(std::size_t n_clusters, std::size_t n_features)
-    : n_clusters_(n_clusters), origin_(n_features, 0.0), integer_(true), sums_(n_clusters, n_features) {}
+ClusterSums::ClusterSums(std::size_t n_clusters, std::size_t n_features) : sums_(n_clusters, n_features) {}
 
 ClusterSums::ClusterSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> spacings,
                          std::vector<double> weight_spacings)
-    : n_clusters_(n_clusters),
-      origin_(std::move(origin)),
-      integer_(false),
-      sums_(n_clusters, origin_, std::move(spacings), std::move(weight_spacings)) {}
+    : sums_(n_clusters, std::move(origin), std::move(spacings), std::move(weight_spacings)) {}
 
 ClusterSums::ClusterSums(const ClusterSumsState& state)
     : ClusterSums(state.integer
@@ -121,31 +117,26 @@ ClusterSums::ClusterSums(const ClusterSumsState& state)
                       : ClusterSums(state.n_clusters, state.origin, state.spacings, state.weight_spacings)) {
     const bool whole = state.squares.size() == 2 && (state.integer || !state.spacings.empty()) &&
                        sums_.set(state.sums, state.counts);
-    if (!whole) throw std::invalid_argument("the state of a Partial has arrays of wrong sizes");
+    if (!whole) throw std::invalid_argument("the state of a ClusterSums has arrays of wrong sizes");
     std::copy_n(state.squares.begin(), 2, squares_);
     n_rows_ = state.n_rows;
 }
 
 ClusterSumsState ClusterSums::state() const {
-    ClusterSumsState state{n_clusters_,
-                           origin_,
-                           integer_,
-                           {},
-                           sums_.weight_spacings(),
-                           sums_.sums(),
-                           sums_.counts(),
-                           {squares_[0], squares_[1]},
-                           n_rows_};
-    if (!integer_) state.spacings = sums_.spacings();
-    return state;
+    const auto spacings = integer() ? std::vector<double>() : sums_.spacings();
+    return {n_clusters(),
+            sums_.origin(),
+            integer(),
+            spacings,
+            sums_.weight_spacings(),
+            sums_.sums(),
+            sums_.counts(),
+            {squares_[0], squares_[1]},
+            n_rows_};
 }
 
 bool ClusterSums::equal_sums(const ClusterSums& other) const {
     return sums_.sums() == other.sums_.sums() && sums_.counts() == other.sums_.counts();
-}
-
-void ClusterSums::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
-    sums_.add(rows, labels, parallel);
 }
 
 void ClusterSums::apply(LabelChanges& changes, const std::int32_t* labels, const Parallel& parallel) {
@@ -155,13 +146,11 @@ void ClusterSums::apply(LabelChanges& changes, const std::int32_t* labels, const
 }
 
 void ClusterSums::add_squares(const Rows& rows, const Parallel& parallel) {
-    const std::size_t n_blocks = (rows.n_rows + kSquaresBlock - 1) / kSquaresBlock;
-    std::vector<DoubleDouble> blocks(n_blocks);
-    parallel_for(n_blocks, parallel, [&] {
-        return [&, sums = SquareSums(rows, origin_)](std::size_t block) mutable {
-            const std::size_t first = block * kSquaresBlock;
-            const std::size_t last = std::min(first + kSquaresBlock, rows.n_rows);
-            blocks[block] = integer_ ? sum_of_integer_squares(rows, first, last) : sums(first, last);
+    std::vector<DoubleDouble> blocks(ceil_div(rows.n_rows, kSquaresBlock));
+    parallel_blocks(rows.n_rows, kSquaresBlock, parallel, [&] {
+        return [&, sums = SquareSums(rows, sums_.origin())](std::size_t first, std::size_t count) mutable {
+            blocks[first / kSquaresBlock] =
+                integer() ? sum_of_integer_squares(rows, first, first + count) : sums(first, first + count);
         };
     });
     for (const DoubleDouble& block : blocks) accumulate(squares_, block);
@@ -169,52 +158,46 @@ void ClusterSums::add_squares(const Rows& rows, const Parallel& parallel) {
 }
 
 void ClusterSums::merge(const ClusterSums& other) {
-    if (other.n_clusters_ != n_clusters_ || other.origin_ != origin_ || other.integer_ != integer_ ||
-        other.sums_.spacings() != sums_.spacings() ||
+    if (other.n_clusters() != n_clusters() || other.sums_.origin() != sums_.origin() ||
+        other.integer() != integer() || other.sums_.spacings() != sums_.spacings() ||
         other.sums_.weight_spacings() != sums_.weight_spacings())
-        throw std::invalid_argument("Partials of unlike shape, type, origin or grids do not add up");
+        throw std::invalid_argument("sums of unlike shape, type, origin or spacings cannot be merged");
     sums_.merge(other.sums_);
     accumulate(squares_, {other.squares_[0], other.squares_[1]});
     n_rows_ += other.n_rows_;
 }
 
 ClusterSums ClusterSums::emptied(std::size_t n_clusters) const {
-    ClusterSums partial = integer_
-                              ? ClusterSums(n_clusters, n_features())
-                              : ClusterSums(n_clusters, origin_, sums_.spacings(), sums_.weight_spacings());
-    std::copy_n(squares_, 2, partial.squares_);
-    partial.n_rows_ = n_rows_;
-    return partial;
+    ClusterSums sums =
+        integer() ? ClusterSums(n_clusters, n_features())
+                  : ClusterSums(n_clusters, sums_.origin(), sums_.spacings(), sums_.weight_spacings());
+    std::copy_n(squares_, 2, sums.squares_);
+    sums.n_rows_ = n_rows_;
+    return sums;
 }
 
-void ClusterSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
-    sums_.move(rows, i, from, to);
-}
-
-void ClusterSums::clear() {
-    sums_.clear();
-}
-
-// Hands out clusters' sums in double-double; what it gave before is overwritten.
+// Reads the sums of one cluster after the other in double-double; each call overwrites what the last one
+// returned.
 class ClusterSums::SumsReader {
   public:
-    explicit SumsReader(const ClusterSums& partial)
-        : all_(partial),
-          at_zero_(
-              std::all_of(partial.origin_.begin(), partial.origin_.end(), [](double o) { return o == 0; })),
-          high_(partial.n_features()),
-          low_(partial.n_features()) {}
+    explicit SumsReader(const ClusterSums& all)
+        : all_(all),
+          at_zero_(std::all_of(all.sums_.origin().begin(), all.sums_.origin().end(),
+                               [](double o) { return o == 0; })),
+          high_(all.n_features()),
+          low_(all.n_features()) {}
 
     ClusterSumView operator()(std::size_t cluster) {
         const bool low = all_.sums_.values(cluster, high_.data(), low_.data());
-        const auto [count, rest] = all_.sums_.count(cluster);
-        const bool plain = at_zero_ && !low && rest == 0;
-        return {high_.size(), all_.origin_.data(), high_.data(), low_.data(), {count, rest}, plain};
+        const auto [count, low_count] = all_.sums_.count(cluster);
+        const bool plain = at_zero_ && !low && low_count == 0;
+        return {high_.size(), all_.sums_.origin().data(), high_.data(),
+                low_.data(),  {count, low_count},         plain};
     }
 
   private:
     const ClusterSums& all_;
-    bool at_zero_;  // the origin is
+    bool at_zero_;  // whether the origin is
     std::vector<double> high_, low_;
 };
 
@@ -222,10 +205,9 @@ class ClusterSums::SumsReader {
 template <class Visit>
 void ClusterSums::for_each_cluster(const Parallel& parallel, Visit visit) const {
     const std::size_t n_together = std::max<std::size_t>(kValuesWorthTask / n_features(), 1);
-    parallel_for((n_clusters_ + n_together - 1) / n_together, parallel, [&] {
-        return [&, sums_of = SumsReader(*this)](std::size_t task) mutable {
-            const std::size_t last = std::min((task + 1) * n_together, n_clusters_);
-            for (std::size_t j = task * n_together; j < last; ++j)
+    parallel_blocks(n_clusters(), n_together, parallel, [&] {
+        return [&, sums_of = SumsReader(*this)](std::size_t first, std::size_t n) mutable {
+            for (std::size_t j = first; j < first + n; ++j)
                 if (count(j) > 0) visit(j, sums_of(j));
         };
     });
@@ -238,7 +220,7 @@ void ClusterSums::means(double* centers, const Parallel& parallel) const {
 }
 
 Inertia ClusterSums::update(double* centers, const Parallel& parallel) const {
-    std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
+    std::vector<ClusterCost> costs(n_clusters(), ClusterCost{0, 0, 0});
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSumView& sums) {
         double* centre = centers + j * n_features();
         kernels().sums->mean(sums, centre);
@@ -247,18 +229,19 @@ Inertia ClusterSums::update(double* centers, const Parallel& parallel) const {
     return inertia_of(costs);
 }
 
-Inertia ClusterSums::inertia_within(const Centers& centers, const Parallel& parallel) const {
-    std::vector<ClusterCost> costs(n_clusters_, ClusterCost{0, 0, 0});
+Inertia ClusterSums::inertia(const Centers& centers, const Parallel& parallel) const {
+    std::vector<ClusterCost> costs(n_clusters(), ClusterCost{0, 0, 0});
     for_each_cluster(parallel, [&](std::size_t j, const ClusterSumView& sums) {
         costs[j] = kernels().sums->cost(sums, centers.row(j));
     });
     return inertia_of(costs);
 }
 
-// A bound of what products below float64's least number may have lost: a few times 2^-1074 a product, weighted.
-double ClusterSums::vanished() const {
-    double terms = static_cast<double>(n_rows_ + n_clusters_);
-    for (std::size_t j = 0; j < n_clusters_; ++j) terms += count(j);
+// A bound of what products below the normal numbers have lost: a few times 2^-1074 each, times the weight
+// (L18).
+double ClusterSums::underflow_error() const {
+    double terms = static_cast<double>(n_rows_ + n_clusters());
+    for (std::size_t j = 0; j < n_clusters(); ++j) terms += count(j);
     return 8 * static_cast<double>(n_features()) * terms * 0x1p-1074;
 }
 
@@ -269,12 +252,12 @@ Inertia ClusterSums::inertia_of(const std::vector<ClusterCost>& costs) const {
         total = total + DoubleDouble{cost.high, cost.low};
         magnitude += cost.magnitude;
     }
-    // Each sum is of so many terms at most, each addition within 3 u^2, and u = 2^-53; within clusters, see kernels.hpp.
+    // L18
     const std::size_t more_slices = std::max<std::size_t>(sums_.spacings().size(), 3) - 3;
-    const std::size_t additions = n_features() + n_clusters_ + 8 + more_slices + (integer_ ? 0 : n_rows_);
-    const std::size_t steps = std::min((n_features() + kCostLanes - 1) / kCostLanes, kCostSteps);
+    const std::size_t additions = n_features() + n_clusters() + 8 + more_slices + (integer() ? 0 : n_rows_);
+    const std::size_t steps = std::min(ceil_div(n_features(), kCostLanes), kCostSteps);
     double error = static_cast<double>(8 * additions + 4 * steps * steps) * 0x1p-106 * magnitude;
-    if (!integer_) error += vanished();
+    if (!integer()) error += underflow_error();
     return {total.high <= error ? 0.0 : total.high, error};
 }
 

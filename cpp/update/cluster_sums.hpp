@@ -1,9 +1,9 @@
-// What a block of rows contributes to the update step: per cluster the sum of its rows and their number, and
-// the sum of squares of all rows. ClusterSums add up to the ClusterSums of the whole, and give its centroids and its
-// J.
+// What a block of rows contributes to the update step: of each cluster the sum of its rows and their weight,
+// and the sum of squares of all rows. The ClusterSums of several blocks are merged; centroids and J follow
+// from them.
 //
-// Rows are summed exactly (exact_sums.hpp). From reals `origin` is taken away first: a value with x - origin exact in float64,
-// which keeps J free of cancellation where the data is far from zero.
+// Rows are summed exactly (exact_sums.hpp). From real rows an origin is subtracted first, for which x -
+// origin is exact in float64: this avoids cancellation in J if the data lie far from zero.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@
 
 namespace kmosaic {
 
-// An origin with x - origin exact for every row: the smallest value of a feature whose values lie within a
-// factor of two of each other (Sterbenz's lemma), else 0. `low` and `high` are each feature's least and
-// greatest value.
+// An origin for which x - origin is exact for every row: the value of least size of a feature whose values
+// lie within a factor of two of each other (L17), else 0. `low` and `high` are the least and the greatest
+// value of each feature.
 std::vector<double> exact_origin(const std::vector<double>& low, const std::vector<double>& high);
 
 struct Inertia {
@@ -25,7 +25,7 @@ struct Inertia {
     double error;
 };
 
-// All that a ClusterSums holds, to be sent to another process.
+// The contents of a ClusterSums, to be sent to another process.
 struct ClusterSumsState {
     std::size_t n_clusters;
     std::vector<double> origin;
@@ -46,60 +46,59 @@ class ClusterSums {
     explicit ClusterSums(const ClusterSumsState& state);
     [[nodiscard]] ClusterSumsState state() const;
 
-    [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
-    [[nodiscard]] std::size_t n_features() const { return origin_.size(); }
-    [[nodiscard]] bool integer() const { return integer_; }
-    [[nodiscard]] bool weighted() const { return !sums_.weight_spacings().empty(); }
-    // Whether the sums are so few that any moves between clusters can be applied to them: never are too many listed, and
-    // all rows summed anew.
+    [[nodiscard]] std::size_t n_clusters() const { return sums_.n_clusters(); }
+    [[nodiscard]] std::size_t n_features() const { return sums_.n_features(); }
+    [[nodiscard]] bool integer() const { return sums_.integer(); }
+    [[nodiscard]] bool weighted() const { return sums_.weighted(); }
+    // Whether there are so few sums that any number of label changes can be applied to them.
     [[nodiscard]] bool few() const { return sums_.small(); }
     [[nodiscard]] const ExactSums& sums() const { return sums_; }
 
-    // Add rows to the clusters their labels name.
-    void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
-    // Bring the sums from the labels before an assignment step to the labels after it.
+    // Adds rows to the clusters of their labels.
+    void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
+        sums_.add(rows, labels, parallel);
+    }
+    // Updates the sums from the labels before an assignment step to those after it.
     void apply(LabelChanges& changes, const std::int32_t* labels, const Parallel& parallel);
-    // Add the sum of squares of rows, weighted: constant over a fit, so it is not part of `add`.
+    // Adds the weighted sum of squares of rows. It is constant over a fit, and therefore not part of `add`.
     void add_squares(const Rows& rows, const Parallel& parallel);
     void merge(const ClusterSums& other);
-    // A ClusterSums of the same rows in n_clusters clusters: their squares, and no sums yet.
+    // Sums of the same rows in n_clusters clusters: with their squares, but no rows added yet.
     [[nodiscard]] ClusterSums emptied(std::size_t n_clusters) const;
-    // Take row i, or one of the equal rows it stands for, from one cluster and give it to another.
-    void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
-    // Whether another ClusterSums's clusters have the same sums and counts, to the bit.
+    // Moves row i, or one of the equal rows that it stands for, from one cluster to another.
+    void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
+        sums_.move(rows, i, from, to);
+    }
+    // Whether the clusters of `other` have the same sums and counts.
     [[nodiscard]] bool equal_sums(const ClusterSums& other) const;
-    // Forget the clusters' sums and counts; keep the sum of squares.
-    void clear();
+    // Sets sums and counts to 0; the sum of squares stays.
+    void clear() { sums_.clear(); }
 
     // The total weight of a cluster's rows, rounded.
     [[nodiscard]] double count(std::size_t cluster) const { return sums_.count(cluster).first; }
-    // Whether a cluster has more weight than this, one of its rows': without rounding.
+    // Whether a cluster has more weight than `weight`, which is that of one of its rows: without rounding.
     [[nodiscard]] bool outweighs(std::size_t cluster, double weight) const {
         return sums_.outweighs(cluster, weight);
     }
-    // Each cluster's mean, correctly rounded in all but about one case in 2^50; a cluster without weight
-    // keeps its row of `centers`.
+    // Writes each cluster's mean, correctly rounded but for about one case in 2^50 (L20). A cluster without
+    // weight keeps its row of `centers`.
     void means(double* centers, const Parallel& parallel = {}) const;
-    // The same, and J there: sums that have been read for the means serve twice.
+    // The same, and returns J there; the sums are read once for both.
     Inertia update(double* centers, const Parallel& parallel = {}) const;
     // J of the summed rows at these centroids: sum w |x|^2 + sum_j c_j (c_j n_j - 2 S_j), in double-double.
-    // A J below what double-double can tell from zero is 0. `error` bounds what cancellation may have cost.
-    [[nodiscard]] Inertia inertia_within(const Centers& centers, const Parallel& parallel = {}) const;
-    [[nodiscard]] double inertia(const Centers& centers) const { return inertia_within(centers).value; }
+    // `error` bounds its error (L18); a J that is not above it is 0.
+    [[nodiscard]] Inertia inertia(const Centers& centers, const Parallel& parallel = {}) const;
 
   private:
     class SumsReader;
     template <class Visit>
     void for_each_cluster(const Parallel& parallel, Visit visit) const;
-    [[nodiscard]] double vanished() const;
+    [[nodiscard]] double underflow_error() const;
     [[nodiscard]] Inertia inertia_of(const std::vector<ClusterCost>& costs) const;
 
-    std::size_t n_clusters_;
-    std::vector<double> origin_;
-    bool integer_;
     ExactSums sums_;
     double squares_[2] = {0, 0};
-    std::size_t n_rows_ = 0;  // whose squares these are
+    std::size_t n_rows_ = 0;  // of squares_
 };
 
 }  // namespace kmosaic

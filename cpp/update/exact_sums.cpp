@@ -16,12 +16,12 @@ namespace {
 // 64 KB of sums: a table that stays in a core's L2 cache beside the rows.
 constexpr std::size_t kSmallTable = 8192;
 
-// Rows a task of a small table sums.
+// Rows that a task adds to a small table.
 constexpr std::size_t kBlock = 4096;
 
-// Rows sorted by cluster at a time, a slab: enough that a cluster's make it worth to write its sum back; otherwise 8 MB,
-// since rows read in any order from more memory miss the processor's page tables (MNIST, k = 256: a sixth of the time);
-// and what sorting them takes, all threads together, is 2 MB.
+// Rows are sorted by cluster one slab at a time. A slab holds enough rows of each cluster to be worth writing
+// the cluster's sum back, and at least 8 MB: rows read in any order from more memory miss the translation
+// buffers (MNIST, k = 256: a sixth of the time). Sorting takes 2 MB, all threads together.
 constexpr std::size_t kRowsOfCluster = 16;
 constexpr std::size_t kSlabBytes = std::size_t{1} << 23;
 constexpr std::size_t kSortedRows = std::size_t{1} << 18;
@@ -95,7 +95,7 @@ void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const Su
         kernel.move_reals[rows.dtype - kFloat32](rows.data, slices(), moved.data(), moved.size(), table);
 }
 
-// One thread's sums of groups of rows, added to those of all once a group is done.
+// Sums one group of rows after the other, for one thread, and adds each to the cluster's sum.
 class ExactSums::GroupAdder {
   public:
     GroupAdder(ExactSums& sums, const Rows& rows, std::array<std::mutex, 64>& locks)
@@ -103,18 +103,18 @@ class ExactSums::GroupAdder {
 
     void operator()(const RowGroup& group) {
         const SumKernels& kernel = *kernels().sums;
-        const bool narrow = sums_.integer_ && !rows_.counts;
+        const bool in_32_bits = sums_.integer_ && !rows_.counts;
         const std::size_t count_size = sums_.count_size();
         count_.assign(count_size, 0);
-        narrow ? sum_low_dim(group) : sum_wide(group);
+        in_32_bits ? sum_in_32_bits(group) : sum_in_64_bits(group);
         if (!sums_.weighted())
             for (const std::size_t row : group.rows) count_[0] += rows_.count(row);
         const std::lock_guard lock(locks_[group.cluster % locks_.size()]);
         std::int64_t* totals = sums_.sums_.data() + group.cluster * sums_.row_size();
-        if (narrow)
-            kernel.add_sums(low_dim_.data(), low_dim_.size(), group.leaves, totals);
+        if (in_32_bits)
+            kernel.add_sums(sums32_.data(), sums32_.size(), group.leaves, totals);
         else
-            kernel.add_totals(wide_.data(), wide_.size(), group.leaves, totals);
+            kernel.add_totals(sums64_.data(), sums64_.size(), group.leaves, totals);
         kernel.add_totals(count_.data(), count_size, group.leaves,
                           sums_.counts_.data() + group.cluster * count_size);
     }
@@ -125,36 +125,37 @@ class ExactSums::GroupAdder {
         for (const std::size_t row : group.rows) found_.push_back(rows_.row(row));
     }
 
-    void sum_low_dim(const RowGroup& group) {
+    void sum_in_32_bits(const RowGroup& group) {
         static_assert(kMaxRowsInGroup * 65535 < std::size_t{1} << 32);
         find_rows(group);
-        low_dim_.assign(sums_.row_size(), 0);
-        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), low_dim_.size(),
-                                                      low_dim_.data());
+        sums32_.assign(sums_.row_size(), 0);
+        kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), sums32_.size(),
+                                                      sums32_.data());
     }
 
-    void sum_wide(const RowGroup& group) {
+    void sum_in_64_bits(const RowGroup& group) {
         const SumKernels& kernel = *kernels().sums;
         find_rows(group);
-        wide_.assign(sums_.row_size(), 0);
+        sums64_.assign(sums_.row_size(), 0);
         if (sums_.weighted()) {
             for (const std::size_t row : group.rows)
-                sums_.add_weighted(rows_, row, rows_.weights[row], wide_.data(), count_.data());
+                sums_.add_weighted(rows_, row, rows_.weights[row], sums64_.data(), count_.data());
             return;
         }
         if (!sums_.integer_)
             return kernel.add_real_rows[rows_.dtype - kFloat32](
-                found_.data(), found_.size(), sums_.n_features_, sums_.slices(), wide_.data());
+                found_.data(), found_.size(), sums_.n_features_, sums_.slices(), sums64_.data());
         for (const std::size_t row : group.rows)
-            kernel.add_integers[rows_.dtype](rows_.row(row), wide_.size(), rows_.count(row), wide_.data());
+            kernel.add_integers[rows_.dtype](rows_.row(row), sums64_.size(), rows_.count(row),
+                                             sums64_.data());
     }
 
     ExactSums& sums_;
     const Rows& rows_;
     std::array<std::mutex, 64>& locks_;
     std::vector<const void*> found_;
-    std::vector<std::uint32_t> low_dim_;
-    std::vector<std::int64_t> wide_;
+    std::vector<std::uint32_t> sums32_;
+    std::vector<std::int64_t> sums64_;
     std::vector<std::int64_t> count_;
 };
 
@@ -170,10 +171,9 @@ void ExactSums::add_slabs(const Rows& rows, const std::int32_t* labels, const Pa
     std::array<std::mutex, 64> locks;
     const Parallel worth = threads_for(rows, rows.n_rows, parallel);
     const std::size_t n_together = slab_rows(rows, n_clusters(), worth.n_threads);
-    parallel_for((rows.n_rows + n_together - 1) / n_together, worth, [&] {
-        return [&, adder = GroupAdder(*this, rows, locks)](std::size_t slab) mutable {
-            const std::size_t last = std::min((slab + 1) * n_together, rows.n_rows);
-            const RowGroups sorted = groups_of_labels(labels, slab * n_together, last, n_clusters());
+    parallel_blocks(rows.n_rows, n_together, worth, [&] {
+        return [&, adder = GroupAdder(*this, rows, locks)](std::size_t first, std::size_t count) mutable {
+            const RowGroups sorted = groups_of_labels(labels, first, first + count, n_clusters());
             for (const RowGroup& group : sorted.groups) adder(group);
         };
     });
@@ -182,11 +182,9 @@ void ExactSums::add_slabs(const Rows& rows, const std::int32_t* labels, const Pa
 void ExactSums::add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel) {
     if (!small()) return add_slabs(rows, labels, parallel);
     LabelChanges changes(rows, *this);
-    const std::size_t n_blocks = (rows.n_rows + kBlock - 1) / kBlock;
-    parallel_for(n_blocks, threads_for(rows, rows.n_rows, parallel), [&] {
-        return [&, &log = changes.open_log()](std::size_t block) {
-            const std::size_t last = std::min((block + 1) * kBlock, rows.n_rows);
-            for (std::size_t i = block * kBlock; i < last; ++i) log.add(i, -1, labels[i]);
+    parallel_blocks(rows.n_rows, kBlock, threads_for(rows, rows.n_rows, parallel), [&] {
+        return [&, &log = changes.open_log()](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i) log.add(i, -1, labels[i]);
         };
     });
     apply(changes, parallel);
@@ -195,15 +193,12 @@ void ExactSums::add(const Rows& rows, const std::int32_t* labels, const Parallel
 void ExactSums::apply(LabelChanges& changes, const Parallel& parallel) {
     if (!small())
         return add_groups(changes.rows(), groups_of_changes(changes.lists(), n_clusters()), parallel);
-    for (const SumTable& table : changes.tables()) {
-        for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += table.sums[i];
-        for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += table.counts[j];
-    }
+    for (const SumTable& table : changes.tables()) add(table.sums, table.counts);
 }
 
-void ExactSums::merge(const ExactSums& other) {
-    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
-    for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += other.counts_[j];
+void ExactSums::add(const std::int64_t* sums, const std::int64_t* counts) {
+    for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += sums[i];
+    for (std::size_t j = 0; j < counts_.size(); ++j) counts_[j] += counts[j];
 }
 
 bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts) {
@@ -214,21 +209,10 @@ bool ExactSums::set(const std::vector<std::int64_t>& sums, const std::vector<std
 }
 
 void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
-    const SumKernels& kernel = *kernels().sums;
-    std::vector<std::int64_t> sum(row_size(), 0);
-    if (weighted()) {
-        const MovedRow moved{i, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)};
-        return move(rows, {&moved, 1}, table(sums_, counts_));
-    }
-    const void* row = rows.row(i);
-    if (integer_)
-        kernel.add_integers[rows.dtype](row, n_features_, 1, sum.data());
-    else
-        kernel.add_real_rows[rows.dtype - kFloat32](&row, 1, n_features_, slices(), sum.data());
-    kernel.add_totals(sum.data(), sum.size(), false, sums_.data() + to * sum.size());
-    kernel.add_totals(sum.data(), sum.size(), true, sums_.data() + from * sum.size());
-    ++counts_[to];
-    --counts_[from];
+    Rows single = rows;
+    single.counts = nullptr;
+    const MovedRow moved{i, static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to)};
+    move(single, {&moved, 1}, table(sums_, counts_));
 }
 
 void ExactSums::clear() {
@@ -250,11 +234,11 @@ bool ExactSums::outweighs(std::size_t cluster, double weight) const {
     const double less = -weight;
     const void* row = &less;
     const auto at = counts_.begin() + static_cast<std::ptrdiff_t>(cluster * count_size());
-    std::vector<std::int64_t> rest(at, at + static_cast<std::ptrdiff_t>(count_size()));
+    std::vector<std::int64_t> remainder(at, at + static_cast<std::ptrdiff_t>(count_size()));
     const Slices of_weights{&kZero, weight_spacings_.data(), weight_spacings_.size()};
-    kernels().sums->add_real_rows[kFloat64 - kFloat32](&row, 1, 1, of_weights, rest.data());
+    kernels().sums->add_real_rows[kFloat64 - kFloat32](&row, 1, 1, of_weights, remainder.data());
     double high = 0, low = 0;
-    kernels().sums->values(rest.data(), 1, weight_spacings_.data(), rest.size(), &high, &low);
+    kernels().sums->values(remainder.data(), 1, weight_spacings_.data(), remainder.size(), &high, &low);
     return high > 0;
 }
 

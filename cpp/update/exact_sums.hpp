@@ -1,35 +1,11 @@
-// Exact sums of rows by cluster, in 64-bit integers: any order, any partition of the rows and any history of rows that
-// changed cluster give the same bits.
+// Sums of rows by cluster in 64-bit integers, without rounding: neither the order of the rows, nor how they
+// are divided, nor which rows changed cluster before changes a bit.
 //
-// Integer rows are summed as they are. Real rows are written in limbs: with grids g_1 > g_2 > g_3, powers of two, a
-// value v is
-//
-//   v = g_1 a_1 + g_2 a_2 + g_3 a_3,    g_1 a_1 the multiple of g_1 nearest to v, g_2 a_2 that of g_2 nearest to the
-//                                       rest v - g_1 a_1, and so on,
-//
-// and the whole numbers a_l are summed. slice_spacings chooses n_slices and the grids from the data such that nothing
-// rounds. With N rows, w = min(50, 62 - ceil(log2 N)), 2^E > |v| for every v, and g_l = 2^(E - l w), or 2^-1074 where
-// that is more:
-//
-// - t = v + 3/2 2^52 g rounds v to a multiple of g, since |v| < 2^w g <= 2^50 g keeps t between 2^52 g and 2^53 g, where
-//   doubles lie g apart. So the bits of t, less those of 3/2 2^52 g, are the whole number a; and g a = t - 3/2 2^52 g is
-//   exact, being a multiple of g below 2^53 g.
-// - v - g a is exact. It is a multiple of v's last bit, as both are where v is no multiple of g (if v is, it is 0); and
-//   no larger than v, since 0 is a multiple of g, too, and no nearer. So it needs no more bits than v has.
-// - |v - g a| <= g/2, so the next limb, with g / 2^w, has its |v| < 2^w g again.
-// - |a| <= 2^w, so the sum over any of N rows is at most 2^62 in size: int64 cannot overflow.
-// - The rest after the last limb is 0: slice_spacings looks at every value's last bit, and no double has one below 2^-1074.
-//
-// A value times a weight is h + l without rounding, two doubles that are cut into limbs one after the other: two terms a row,
-// both below 2^E in size where the product is, both multiples of the product of the factors' last bits. Weights are summed
-// in limbs of their own.
-//
-// Read in double-double (`values`), limb by limb from the coarsest on, a sum keeps a relative error of 3 2^-106 a limb, however
-// its limbs cancel: what has been added up to g_l is a multiple of g_l, so that it is exact while it is below 2^104 g_l; and
-// once it is not, what is to come, less than 2^62 g_l, cannot cancel it.
-//
-// v = x - origin, which is exact by the choice of the origin. -v has the limbs of v negated (nearest, ties to even), so
-// leaving a cluster takes away what joining it had added, limb by limb.
+// Integer rows are summed as they are. Real rows are cut into slices, whole multiples of a few powers of two
+// (their spacings), and these whole numbers are summed (L17 in docs/developer/proof.md). The product of a
+// value and a weight is cut in the same way, and so are the weights themselves (L19). slice_spacings.hpp
+// chooses spacings with which nothing rounds or overflows. Sums are read in double-double, from the coarsest
+// slice to the finest (L20).
 #pragma once
 
 #include <cstdint>
@@ -49,46 +25,51 @@ class ExactSums {
   public:
     // Of integer rows.
     ExactSums(std::size_t n_clusters, std::size_t n_features);
-    // Of real rows or, with grids for the weights too, of weighted rows.
+    // Of real rows or, if there are spacings for weights, of weighted rows.
     ExactSums(std::size_t n_clusters, std::vector<double> origin, std::vector<double> spacings,
               std::vector<double> weight_spacings = {});
 
     void add(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     void apply(LabelChanges& changes, const Parallel& parallel);
-    void merge(const ExactSums& other);
-    // Take one of the rows that row i stands for from one cluster and give it to another.
+    void merge(const ExactSums& other) { add(other.sums_.data(), other.counts_.data()); }
+    // Moves one of the rows that row i stands for from one cluster to another.
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
     void clear();
 
-    // Take over the sums and counts of another of this shape and these grids; returns whether their sizes fit.
+    // Replaces sums and counts by those of sums of the same shape and spacings; returns whether their sizes
+    // fit.
     bool set(const std::vector<std::int64_t>& sums, const std::vector<std::int64_t>& counts);
     [[nodiscard]] const std::vector<std::int64_t>& sums() const { return sums_; }
     [[nodiscard]] const std::vector<std::int64_t>& counts() const { return counts_; }
     // A cluster's total weight in double-double: (high, low).
     [[nodiscard]] std::pair<double, double> count(std::size_t cluster) const;
-    // Whether a cluster has more weight than this, one of its rows'.
+    // Whether a cluster has more weight than `weight`, which is that of one of its rows.
     [[nodiscard]] bool outweighs(std::size_t cluster, double weight) const;
-    // A cluster's sum in double-double; returns whether some low is not 0.
+    // A cluster's sum in double-double; returns whether some `low` is not 0.
     bool values(std::size_t cluster, double* high, double* low) const;
 
-    // So few sums that every thread can have a table of its own.
+    // Whether there are so few sums that every thread can have a table of its own.
     [[nodiscard]] bool small() const;
     [[nodiscard]] std::size_t size() const { return sums_.size(); }
     [[nodiscard]] std::size_t n_clusters() const { return counts_.size() / count_size(); }
+    [[nodiscard]] std::size_t n_features() const { return n_features_; }
+    [[nodiscard]] bool integer() const { return integer_; }
+    [[nodiscard]] bool weighted() const { return !weight_spacings_.empty(); }
+    [[nodiscard]] const std::vector<double>& origin() const { return origin_; }
     [[nodiscard]] const std::vector<double>& spacings() const { return spacings_; }
     [[nodiscard]] const std::vector<double>& weight_spacings() const { return weight_spacings_; }
-    // LabelChanges rows from cluster to cluster of a table of this shape.
+    // Moves rows from cluster to cluster of a table of this shape.
     void move(const Rows& rows, std::span<const MovedRow> moved, const SumTable& table) const;
     [[nodiscard]] SumTable table(std::vector<std::int64_t>& sums, std::vector<std::int64_t>& counts) const;
 
   private:
     class GroupAdder;
+    void add(const std::int64_t* sums, const std::int64_t* counts);
     void add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     void add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel);
-    // Add a weighted row, as often as weight says, to a cluster's sum and count.
+    // Adds a row, times the weight, to a cluster's sum, and the weight to its count.
     void add_weighted(const Rows& rows, std::size_t i, double weight, std::int64_t* sum,
                       std::int64_t* count) const;
-    [[nodiscard]] bool weighted() const { return !weight_spacings_.empty(); }
     [[nodiscard]] std::size_t count_size() const { return weighted() ? weight_spacings_.size() : 1; }
     [[nodiscard]] std::size_t row_size() const { return spacings_.size() * n_features_; }
     [[nodiscard]] Slices slices() const { return {origin_.data(), spacings_.data(), spacings_.size()}; }
@@ -97,9 +78,9 @@ class ExactSums {
     bool integer_;
     std::vector<double> origin_;
     std::vector<double> spacings_;
-    std::vector<double> weight_spacings_;  // none where rows have no weights
-    std::vector<std::int64_t> sums_;       // [cluster][limb][feature]
-    std::vector<std::int64_t> counts_;     // [cluster][limb]
+    std::vector<double> weight_spacings_;  // empty if rows have no weights
+    std::vector<std::int64_t> sums_;       // [cluster][slice][feature]
+    std::vector<std::int64_t> counts_;     // [cluster][slice]
 };
 
 }  // namespace kmosaic

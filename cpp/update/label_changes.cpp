@@ -2,20 +2,20 @@
 
 #include <algorithm>
 
-#include "update/cluster_sums.hpp"
+#include "update/exact_sums.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-// Rows that wait until they are added to a table: a few KB.
+// Rows that wait until they are added to a table together: a few KB.
 constexpr std::size_t kWaiting = 256;
 
-// Rows listed before the limit is looked at.
+// Rows listed between two comparisons with the limit.
 constexpr std::size_t kListStep = 1024;
 
-// Taking a row from one cluster and giving it to another costs twice what summing it anew does. Listed and sorted, a
-// move takes 32 bytes: no more than an eighth of the data together.
+// Moving a row from one cluster to another costs twice what summing it anew does. A listed and sorted row
+// takes 32 bytes; all together may take an eighth of the data.
 std::size_t max_listed(const Rows& rows) {
     return std::min(rows.n_rows / 2, rows.n_rows * rows.row_bytes() / (8 * 32));
 }
@@ -26,11 +26,8 @@ LabelChanges::LabelChanges(const Rows& rows, const ExactSums& sums)
     : rows_(rows),
       n_clusters_(sums.n_clusters()),
       sums_(sums),
-      kind_(sums.small() ? kTable : kList),
+      listed_(!sums.small()),
       max_listed_(max_listed(rows)) {}
-
-LabelChanges::LabelChanges(const Rows& rows, const ClusterSums& partial)
-    : LabelChanges(rows, partial.sums()) {}
 
 bool LabelChanges::fit(const ExactSums& sums) const {
     return sums.size() == sums_.size() && sums.spacings() == sums_.spacings() &&
@@ -45,22 +42,22 @@ LabelChanges::ThreadLog& LabelChanges::open_log() {
 LabelChanges::ThreadLog::ThreadLog(LabelChanges& changes)
     : changes_(changes),
       n_clusters_(static_cast<std::uint32_t>(changes.n_clusters_)),
-      capacity_(changes.kind_ == kList ? kListStep : kWaiting),
-      sums_(changes.kind_ == kTable ? changes.sums_.size() : 0, 0),
-      counts_(changes.kind_ == kTable ? changes.sums_.counts().size() : 0, 0) {
+      capacity_(changes.listed_ ? kListStep : kWaiting),
+      sums_(!changes.listed_ ? changes.sums_.size() : 0, 0),
+      counts_(!changes.listed_ ? changes.sums_.counts().size() : 0, 0) {
     moved_.reserve(capacity_);
 }
 
 void LabelChanges::ThreadLog::make_space() {
-    if (changes_.kind_ == kTable) flush();
-    if (changes_.kind_ == kList && (changes_.n_listed_ += kListStep) <= changes_.max_listed_)
+    if (!changes_.listed_) flush();
+    if (changes_.listed_ && (changes_.n_listed_ += kListStep) <= changes_.max_listed_)
         moved_.reserve(capacity_ += kListStep);  // no more than that: a vector would double
     else
         moved_.clear();
 }
 
 void LabelChanges::ThreadLog::add(std::span<const MovedRow> moved) {
-    if (changes_.kind_ == kTable)
+    if (!changes_.listed_)
         return changes_.sums_.move(changes_.rows_, moved, changes_.sums_.table(sums_, counts_));
     for (const MovedRow& row : moved) {
         if (moved_.size() == capacity_) make_space();

@@ -1,7 +1,8 @@
-// What changed labels change in the sums: rows that went from one cluster to another, as an assignment step meets them.
+// Label changes recorded during an assignment step, so that cluster sums can be updated incrementally.
 //
-// Where the sums are few, each thread adds its rows at once to a table of its own, so that memory does not grow with the
-// rows that move. Else it lists them, up to a limit past which summing all rows anew is as quick.
+// If there are few sums, each thread adds its rows at once to a table of its own, so that memory does not
+// grow with the number of rows. Otherwise it lists them, up to a limit beyond which summing all rows anew is
+// as fast.
 #pragma once
 
 #include <atomic>
@@ -16,20 +17,18 @@
 namespace kmosaic {
 
 class ExactSums;
-class ClusterSums;
 
 class LabelChanges {
   public:
-    // Of rows whose sums the ClusterSums holds; both must outlive the LabelChanges.
-    LabelChanges(const Rows& rows, const ClusterSums& partial);
+    // `sums` are those of the rows; both must outlive this.
     LabelChanges(const Rows& rows, const ExactSums& sums);
 
-    // One thread's moves.
+    // What one thread records.
     class ThreadLog {
       public:
         explicit ThreadLog(LabelChanges& changes);
 
-        // Row went from one cluster to another; from < 0: it was in none yet.
+        // Records that a row changed cluster; from < 0: it was in none yet.
         void add(std::size_t row, std::int32_t from, std::int32_t to) {
             if (moved_.size() == capacity_) make_space();
             const auto left = static_cast<std::uint32_t>(from);
@@ -41,41 +40,56 @@ class LabelChanges {
       private:
         friend class LabelChanges;
         void make_space();
-        SumTable flush();  // the table, what was waiting added
+        SumTable flush();  // adds the waiting rows to the table, and returns it
 
         LabelChanges& changes_;
         std::uint32_t n_clusters_;
         std::size_t capacity_;
-        std::vector<MovedRow> moved_;  // waiting for the table, or the list
+        std::vector<MovedRow> moved_;  // waiting rows or, without a table, all rows
         std::vector<std::int64_t> sums_;
         std::vector<std::int64_t> counts_;
     };
 
-    // A ledger for the calling thread, alive as long as the LabelChanges. May be called by several threads at once.
+    // A log for the calling thread, valid as long as this. Several threads may call it at a time.
     ThreadLog& open_log();
 
     [[nodiscard]] const Rows& rows() const { return rows_; }
     [[nodiscard]] std::size_t n_clusters() const { return n_clusters_; }
-    // Whether sums can be made from the moves; if not, all rows must be summed anew: too many moved.
+    // Whether all changes are recorded. If not, there were too many, and all rows must be summed anew.
     [[nodiscard]] bool complete() const { return n_listed_ <= max_listed_; }
-    // Whether a table of the moves' sums is one of these.
+    // Whether these changes can be applied to such sums.
     [[nodiscard]] bool fit(const ExactSums& sums) const;
-    // What was listed, by ledger.
+    // The listed rows of each log.
     [[nodiscard]] std::vector<std::span<const MovedRow>> lists() const;
-    // Each ledger's table, where sums are few.
+    // The table of each log, if there are few sums.
     [[nodiscard]] std::vector<SumTable> tables();
 
   private:
-    enum Kind { kTable, kList };
-
     Rows rows_;
     std::size_t n_clusters_;
     const ExactSums& sums_;
-    Kind kind_;
+    bool listed_;
     std::size_t max_listed_;
     std::atomic<std::size_t> n_listed_{0};
     std::mutex opening_;
-    std::deque<ThreadLog> logs_;  // which stay where they are
+    std::deque<ThreadLog> logs_;  // a deque, so that references to them stay valid
+};
+
+// Writes labels, and records those that change in a log, unless that is null.
+struct LabelWriter {
+    std::int32_t* labels;
+    LabelChanges::ThreadLog* log;
+
+    LabelWriter(std::int32_t* all, LabelChanges* changes)
+        : labels(all), log(changes ? &changes->open_log() : nullptr) {}
+
+    // Returns whether the label has changed.
+    bool operator()(std::size_t row, std::int32_t label) {
+        if (labels[row] == label) return false;
+        if (log) log->add(row, labels[row], label);
+        labels[row] = label;
+        return true;
+    }
 };
 
 }  // namespace kmosaic

@@ -6,7 +6,8 @@ namespace kmosaic {
 
 namespace {
 
-// A counting sort by key 2 cluster + leaves. `visit` calls its argument with (key, row), the same ones each time.
+// A counting sort by key 2 cluster + leaves. `visit` calls its argument with (key, row), the same ones each
+// time.
 template <class Visit>
 RowGroups sorted(std::size_t n_clusters, Visit visit) {
     std::vector<std::size_t> ends(2 * n_clusters + 1, 0);

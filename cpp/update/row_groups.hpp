@@ -1,4 +1,4 @@
-// Rows sorted by the cluster they join or leave, so that each cluster's are summed together.
+// Rows sorted by the cluster that they join or leave, so that the rows of a cluster are summed together.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace kmosaic {
 
-// So few that 32 bits hold the sum of as many uint16 values, and enough for threads to share a large cluster.
+// 32 bits hold the sum of as many uint16 values, and several threads can share a large cluster.
 constexpr std::size_t kMaxRowsInGroup = 2048;
 
 struct RowGroup {
@@ -24,7 +24,7 @@ struct RowGroups {
     std::vector<RowGroup> groups;
 };
 
-// Rows first .. last - 1, as they join the clusters their labels name.
+// Rows first .. last - 1, which join the clusters of their labels.
 RowGroups groups_of_labels(const std::int32_t* labels, std::size_t first, std::size_t last,
                            std::size_t n_clusters);
 RowGroups groups_of_changes(const std::vector<std::span<const MovedRow>>& lists, std::size_t n_clusters);

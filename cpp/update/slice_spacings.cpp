@@ -13,69 +13,35 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task looks at.
+// Rows of a task.
 constexpr std::size_t kBlock = 4096;
 
-// Values whose last bits are looked at side by side: narrow rows, several at a time.
+// Values whose last bits are compared side by side: several short rows at a time.
 constexpr std::size_t kBitsWidth = 256;
 
-// Each thread's worker looks at blocks of rows, and after each adds what it saw to the whole, one at a time.
-template <class MakeWorker>
-void scan(const Rows& rows, const Parallel& parallel, MakeWorker make_worker) {
-    std::mutex finishing;
-    parallel_for((rows.n_rows + kBlock - 1) / kBlock, parallel, [&] {
-        return [&, worker = make_worker()](std::size_t block) mutable {
-            worker.look(block * kBlock, std::min((block + 1) * kBlock, rows.n_rows));
-            const std::lock_guard lock(finishing);
-            worker.merge();
+// The least power of two that a last bit of a value x - origin stands for; infinity if all values are 0.
+double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
+    const auto least_bit_of = kernels().sums->least_bit[rows.dtype - kFloat32];
+    std::vector<double> origins;  // of several rows, one after the other
+    while (origins.size() < kBitsWidth) origins.insert(origins.end(), origin.begin(), origin.end());
+    const std::size_t tile = origins.size() / rows.n_features;
+    double least = std::numeric_limits<double>::infinity();
+    std::mutex merging;
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            double own = std::numeric_limits<double>::infinity();
+            for (std::size_t i = first; i < first + count; i += tile) {
+                const std::size_t n = std::min(tile, first + count - i);
+                own = std::min(own, least_bit_of(rows.row(i), n * rows.n_features, origins.data()));
+            }
+            const std::lock_guard lock(merging);
+            least = std::min(least, own);
         };
     });
-}
-
-struct RangeWorker {
-    const Rows& rows;
-    ValueRange& whole;
-    ValueRange own;
-
-    void look(std::size_t first, std::size_t last) {
-        const auto widen = kernels().sums->widen_range[rows.dtype - kFloat32];
-        for (std::size_t i = first; i < last; ++i)
-            widen(rows.row(i), rows.n_features, own.low.data(), own.high.data());
-    }
-    void merge() {
-        for (std::size_t f = 0; f < rows.n_features; ++f) {
-            whole.low[f] = std::min(whole.low[f], own.low[f]);
-            whole.high[f] = std::max(whole.high[f], own.high[f]);
-        }
-    }
-};
-
-struct BitWorker {
-    const Rows& rows;
-    const std::vector<double>& origin;  // of several rows, one after the other
-    double& whole;
-    double own = std::numeric_limits<double>::infinity();
-
-    void look(std::size_t first, std::size_t last) {
-        const std::size_t tile = origin.size() / rows.n_features;
-        const auto least = kernels().sums->least_bit[rows.dtype - kFloat32];
-        for (std::size_t i = first; i < last; i += tile)
-            own =
-                std::min(own, least(rows.row(i), std::min(tile, last - i) * rows.n_features, origin.data()));
-    }
-    void merge() { whole = std::min(whole, own); }
-};
-
-// What the least last bit of a value x - origin is worth; infinity where all are 0.
-double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
-    double least = std::numeric_limits<double>::infinity();
-    std::vector<double> origins;
-    while (origins.size() < kBitsWidth) origins.insert(origins.end(), origin.begin(), origin.end());
-    scan(rows, parallel, [&] { return BitWorker{rows, origins, least}; });
     return least;
 }
 
-// The least E with every |x - origin| < 2^E; beyond all of float64's where there is none.
+// The least E with every |x - origin| < 2^E; above all exponents of float64 if there is none.
 int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
     double largest = 0;
     for (std::size_t f = 0; f < origin.size(); ++f)
@@ -91,22 +57,34 @@ int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
 
 ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    const std::vector<double> above(rows.n_features, kInfinity);
-    const std::vector<double> below(rows.n_features, -kInfinity);
-    ValueRange range{above, below};
-    scan(rows, parallel, [&] { return RangeWorker{rows, range, {above, below}}; });
+    const auto widen = kernels().sums->widen_range[rows.dtype - kFloat32];
+    const ValueRange none{std::vector<double>(rows.n_features, kInfinity),
+                          std::vector<double>(rows.n_features, -kInfinity)};
+    ValueRange range = none;
+    std::mutex merging;
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&, own = none](std::size_t first, std::size_t count) mutable {
+            for (std::size_t i = first; i < first + count; ++i)
+                widen(rows.row(i), rows.n_features, own.low.data(), own.high.data());
+            const std::lock_guard lock(merging);
+            for (std::size_t f = 0; f < rows.n_features; ++f) {
+                range.low[f] = std::min(range.low[f], own.low[f]);
+                range.high[f] = std::max(range.high[f], own.high[f]);
+            }
+        };
+    });
     return range;
 }
 
 namespace {
 
-// Each grid is of so many bits more than the next, so that n_terms terms add up to no more than 2^62 of them. The last is
-// worth float64's least bit.
+// Each spacing is 2^bits times the next, so that the slices of n_terms terms sum to at most 2^62 (L17). The
+// last is the least bit of float64.
 std::vector<double> spacings_below(int exponent, std::size_t n_terms) {
-    constexpr int kGreatestExponent = 950;  // 3/2 2^52 times a grid is finite
+    constexpr int kMaxExponent = 950;  // 3/2 2^52 times a spacing is finite
     constexpr int kMinExponent = -1074;
     const int bits = std::min(50, 62 - static_cast<int>(std::bit_width(n_terms)));
-    if (exponent > kGreatestExponent || bits < 1)
+    if (exponent > kMaxExponent || bits < 1)
         throw std::invalid_argument("values are too large, or rows too many, to be summed exactly");
     std::vector<double> spacings;
     for (int at = exponent; spacings.empty() || at > kMinExponent;) {
@@ -118,13 +96,14 @@ std::vector<double> spacings_below(int exponent, std::size_t n_terms) {
     return spacings;
 }
 
+// The number of spacings above `least`, and one more.
 std::size_t n_above(const std::vector<double>& spacings, double least) {
     const auto fine = [&](double spacing) { return spacing <= least; };
     const auto found = std::find_if(spacings.begin(), spacings.end(), fine);
     return static_cast<std::size_t>(found - spacings.begin()) + 1;
 }
 
-// As few of the grids as leave no rest of multiples of `least`.
+// As few spacings as represent all multiples of `least` exactly.
 std::vector<double> needed_spacings(int exponent, std::size_t n_terms, double least) {
     std::vector<double> spacings = spacings_below(exponent, n_terms);
     spacings.resize(std::min(n_above(spacings, least), spacings.size()));
@@ -165,7 +144,7 @@ WeightedSpacings weighted_spacings(const Rows& rows, const std::vector<double>& 
     const double value_bit = rows.integer() ? 1.0 : least_bit(rows, origin, parallel);
     WeightedSpacings spacings{{}, needed_spacings(weight_exponent, rows.n_rows, weight_bit)};
     const double product_bit = weight_bit * value_bit;
-    if (product_bit > 0)  // two halves a product: twice as many terms as rows
+    if (product_bit > 0)  // two terms a row (L19)
         spacings.sums = needed_spacings(weight_exponent + value_exponent, 2 * rows.n_rows, product_bit);
     return spacings;
 }

@@ -1,4 +1,4 @@
-// The grids in whose multiples real rows are summed exactly: see exact_sums.hpp.
+// Chooses the spacings of the slices that exact sums consist of (L17, L19): see exact_sums.hpp.
 #pragma once
 
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace kmosaic {
 
-// Each feature's least and greatest value.
+// The least and the greatest value of each feature.
 struct ValueRange {
     std::vector<double> low;
     std::vector<double> high;
@@ -16,27 +16,28 @@ struct ValueRange {
 
 ValueRange range_of_reals(const Rows& rows, const Parallel& parallel);
 
-// The grids that sums over no more than n_rows rows of this range can have, the coarsest first and the last of float64's
-// least bit; as many leading ones are to be used as slices_needed says. Throws std::invalid_argument for values or numbers of
-// rows beyond what int64 and float64 can hold.
+// All spacings of sums over at most n_rows rows of this range, the coarsest first, down to the least bit of
+// float64. Sums need only the first slices_needed() of them. Throws std::invalid_argument if the values are
+// too large or the rows too many to be summed in int64.
 std::vector<double> possible_spacings(std::size_t n_rows, const std::vector<double>& origin,
                                       const ValueRange& range);
 
-// How many of these grids leave no rest of any value of the rows.
+// The number of slices needed to represent every value exactly.
 std::size_t slices_needed(const Rows& rows, const std::vector<double>& origin,
                           const std::vector<double>& spacings, const Parallel& parallel);
 
-// As few grids as do, for sums over no more than these rows.
+// As few spacings as represent every value exactly, for sums over these rows or some of them.
 std::vector<double> slice_spacings(const Rows& rows, const std::vector<double>& origin,
                                    const ValueRange& range, const Parallel& parallel);
 
-// The grids of weighted sums, and of sums of the weights themselves. `range` is not looked at for integer rows. `sums` is
-// empty where a product may have bits below float64's least: rows times a power of two may do.
+// The spacings of weighted sums and of sums of the weights. `sums` is empty if a product may have bits below
+// the least of float64; the rows times a power of two may have spacings then (L21).
 struct WeightedSpacings {
     std::vector<double> sums;
     std::vector<double> weights;
 };
 
+// `range` is ignored for integer rows.
 WeightedSpacings weighted_spacings(const Rows& rows, const std::vector<double>& origin,
                                    const ValueRange& range, const Parallel& parallel);
 

@@ -1,0 +1,19 @@
+// The parts of the Python module.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+#include "update/cluster_sums.hpp"
+
+namespace kmosaic {
+
+// For fits over blocks of rows: pickling of sums, spacings for the rows of many blocks, and random rows.
+void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
+// Equal rows of few bits, merged into one.
+void bind_distinct_rows(nanobind::module_& m);
+// Nearest rows, and distances between images.
+void bind_neighbours(nanobind::module_& m);
+// The planner, to be asked and shown.
+void bind_plan(nanobind::module_& m);
+
+}  // namespace kmosaic
