@@ -12,8 +12,6 @@ from kmosaic import _core
 LARGEST_GRADIENT: int = _core.LARGEST_GRADIENT
 """Gradients are whole numbers from minus this to this."""
 MAX_WARP: int = _core.MAX_WARP
-FARTHER_THAN_NEAREST: int = np.iinfo(np.int64).max
-"""In the place of distortions that are not among the nearest asked for."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class BothWays:
 class DistortionOptions:
     """How far a pixel may move in each direction, 0 to 16; and how many of an image's candidates matter.
 
-    Those farther than the ``n_nearest``-th nearest get ``FARTHER_THAN_NEAREST``, and are measured no further
+    Those farther than the ``n_nearest``-th nearest get the largest int64, and are measured no further
     than it takes to know; less, the nearer the first candidates are. None: all matter.
     """
 

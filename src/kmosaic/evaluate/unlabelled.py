@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-MAX_SAMPLE_ROWS = 2_000
+_MAX_SAMPLE_ROWS = 2_000
 # Each labelling is compared with this many neighbours on either side, so 11 seeds and fewer are compared in
 # all pairs.
 _NEIGHBOURS = 5
@@ -28,15 +28,11 @@ class LabelSample:
     ----------
     X : array of shape (n_samples, n_features)
         Any real dtype; only the sampled rows are converted, a few features at a time.
-    seed : int
-        Which rows are drawn.
-    max_rows : int
-        The most rows drawn.
     """
 
-    def __init__(self, X: NDArray[Any], seed: int = 0, max_rows: int = MAX_SAMPLE_ROWS) -> None:
-        n_samples = X.shape[0]
-        drawn = np.random.default_rng(seed).choice(n_samples, min(n_samples, max_rows), replace=False)
+    def __init__(self, X: NDArray[Any]) -> None:
+        n_samples = len(X)
+        drawn = np.random.default_rng(0).choice(n_samples, min(n_samples, _MAX_SAMPLE_ROWS), replace=False)
         self.rows: NDArray[np.intp] = np.sort(drawn)
         self._distances = _pairwise_distances(X[self.rows])
 

@@ -22,7 +22,7 @@ _SHAPES = ("o", "s", "^", "D", "P", "*", "v", "X")
 _UNASSIGNED = "#868d98"  # as --unassigned on the page: of no cluster's colour
 _EQUAL_UP_TO = 4  # columns whose ranges are less unlike are drawn with one scale
 _POINT_AREA = 22.0
-_LEFT = 0.08
+_LEFT, _RIGHT = 0.08, 0.97
 
 
 def slide(title: str, words: str = "") -> Figure:
@@ -33,10 +33,10 @@ def slide(title: str, words: str = "") -> Figure:
     return figure
 
 
-def panels(figure: Figure, n: int, *, right: float = 0.97) -> list[Axes]:
+def panels(figure: Figure, n: int) -> list[Axes]:
     """Add ``n`` panels of equal width, side by side below the title."""
     gap = 0.075
-    width = (right - _LEFT - gap * (n - 1)) / n
+    width = (_RIGHT - _LEFT - gap * (n - 1)) / n
     found = []
     for number in range(n):
         axes = figure.add_axes((_LEFT + number * (width + gap), 0.115, width, 0.67))

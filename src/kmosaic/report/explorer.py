@@ -36,6 +36,7 @@ _MAX_MEMBERS = 24
 _ENOUGH_MEMBERS = 6  # fewer, and smaller tiles are tried
 _MAX_SAMPLED = 64  # tiles that tell how well the others compress
 _MAX_CLUSTERS = 1_000
+_MAX_SHARES = 8
 _CLOSEST = 6
 _MAP_POINTS = 1_500
 _MAX_LABELS = 40  # beyond, a matrix is no longer read cell by cell
@@ -203,12 +204,12 @@ def _medoid(
     return index.place(int(medoids[cluster["cluster"]]))
 
 
-def _shares(summary: ClusterSummary, cluster: int, most: int = 8) -> list[tuple[int, float]]:
+def _shares(summary: ClusterSummary, cluster: int) -> list[tuple[int, float]]:
     """The most common labels of a cluster: (label, share)."""
     if summary.label_shares is None or not summary.cluster_sizes[cluster]:
         return []
     shares = np.asarray(summary.label_shares[cluster])
-    common = np.argsort(-shares, kind="stable")[:most]
+    common = np.argsort(-shares, kind="stable")[:_MAX_SHARES]
     return [(int(label), round(float(shares[label]), 5)) for label in common if shares[label] > 0]
 
 

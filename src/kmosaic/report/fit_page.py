@@ -221,11 +221,11 @@ def _purity(summary: ClusterSummary, cluster: int) -> str:
     return percent(float(summary.cluster_purity[cluster]))
 
 
-def _common_labels(summary: ClusterSummary, cluster: int, most: int = 3) -> str:
+def _common_labels(summary: ClusterSummary, cluster: int) -> str:
     if summary.label_shares is None or summary.label_names is None or not summary.cluster_sizes[cluster]:
         return ""
     shares = np.asarray(summary.label_shares[cluster])
-    common = [label for label in np.argsort(-shares, kind="stable")[:most] if shares[label] > 0]
+    common = [label for label in np.argsort(-shares, kind="stable")[:3] if shares[label] > 0]
     return ", ".join(
         f"{clean(summary.label_names[label])} {percent(float(shares[label]))}" for label in common
     )

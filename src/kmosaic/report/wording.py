@@ -41,9 +41,9 @@ def columns(text: str) -> int:
     )
 
 
-def text_pixels(text: str, font_size: float, dpi: float = 100) -> float:
+def text_pixels(text: str, font_size: float) -> float:
     """Return about how many pixels wide ``text`` is at ``font_size`` points."""
-    return columns(text) * _TEXT_WIDTH * font_size * dpi / 72
+    return columns(text) * _TEXT_WIDTH * font_size * 100 / 72
 
 
 def shorten(text: str, n_columns: int) -> str:

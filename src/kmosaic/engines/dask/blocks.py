@@ -91,11 +91,6 @@ class DaskBlocks:
         if can_hold(client, source.n_bytes) if hold is None else hold:
             self._held = source.submit(client, range(source.n_blocks), None)
 
-    @property
-    def holds_rows(self) -> bool:
-        """Whether the workers hold all blocks, rather than read them each time."""
-        return self._held is not None
-
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``. Results come in lots of a few for each thread of the cluster, one lot ahead."""
         step = self._sent(task)
