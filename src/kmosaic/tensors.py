@@ -12,10 +12,8 @@ from kmosaic.errors import DataError
 def readable(X: Any) -> Any:
     """Return X, as a NumPy array where it is a tensor of another library (PyTorch, JAX, CuPy ...).
 
-    Raises
-    ------
-    DataError
-        When NumPy has no such dtype, or the tensor is on another device or keeps track of gradients.
+    Raises DataError when NumPy has no such dtype, or the tensor is on another device or keeps track of
+    gradients.
     """
     if isinstance(X, np.ndarray) or not (hasattr(X, "__dlpack__") or hasattr(X, "detach")):
         return X

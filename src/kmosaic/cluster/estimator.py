@@ -177,10 +177,7 @@ def all_or_nothing(fit: _Fit) -> _Fit:
 def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDArray[np.float64] | None:
     """Return float64 weights, or None where every row counts once.
 
-    Raises
-    ------
-    ValueError
-        For negative, infinite or all-zero weights, or where there is not one a row.
+    Raises ValueError for negative, infinite or all-zero weights, or where there is not one a row.
     """
     if sample_weight is None:
         return None

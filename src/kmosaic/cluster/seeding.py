@@ -27,10 +27,7 @@ def starting_centers(
     ``init`` is "k-means++", "random", an array, or a callable ``init(X, n_clusters, random_state)`` that
     returns one. Data with fewer distinct rows than ``n_clusters`` gives some rows twice.
 
-    Raises
-    ------
-    ValueError
-        Where an array has the wrong shape or is not finite.
+    Raises ValueError where an array has the wrong shape or is not finite.
     """
     if isinstance(init, str):
         draw = greedy_kmeans_plus_plus if init == "k-means++" else distinct_rows

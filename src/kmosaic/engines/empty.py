@@ -38,10 +38,7 @@ def repair_empty(
     A filled cluster gets one row, taken from a cluster that keeps others: that row then costs nothing, so J
     falls. Where there are fewer distinct rows than clusters, some stay empty.
 
-    Raises
-    ------
-    DataError
-        Where the policy is "error".
+    Raises DataError where the policy is "error".
     """
     empty = sums.counts == 0
     if policy in ("drop", "error"):
@@ -60,10 +57,7 @@ def drop_empty(
 ) -> NDArray[np.float64]:
     """Return the centres that have rows and renumber the labels, where the policy is "drop".
 
-    Raises
-    ------
-    DataError
-        Where the policy is "error".
+    Raises DataError where the policy is "error".
     """
     kept = sums.counts > 0
     _refuse(~kept, policy)

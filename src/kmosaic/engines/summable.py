@@ -31,10 +31,7 @@ class Summable:
 def summable(rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads: int) -> Summable:
     """Return rows as they are summed.
 
-    Raises
-    ------
-    DataError
-        Where values, times their weights, span more than float64 does.
+    Raises DataError where values, times their weights, span more than float64 does.
     """
     if rows.dtype.kind == "u":
         zeros = np.zeros(rows.shape[1])

@@ -220,10 +220,7 @@ class ClusterClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # 
 def label_codes(labels: ArrayLike, n_labels: int) -> NDArray[np.int64]:
     """Check that labels are whole numbers from 0 to ``n_labels`` - 1, and give them as int64.
 
-    Raises
-    ------
-    ValueError
-        When they are not.
+    Raises ValueError when they are not.
     """
     codes = np.asarray(labels)
     if codes.ndim != 1 or codes.dtype.kind not in "iu":

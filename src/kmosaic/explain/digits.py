@@ -62,10 +62,7 @@ class Pictures:
 def check_images(collection: ImageCollection) -> None:
     """Tell whether the lesson can be taught on these images.
 
-    Raises
-    ------
-    ValueError
-        When they have no labels, or are fewer than fifty.
+    Raises ValueError when they have no labels, or are fewer than fifty.
     """
     if collection.labels is None:
         raise ValueError(
@@ -82,10 +79,7 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
 
     ``on_fit(done, total)`` is called after every fit.
 
-    Raises
-    ------
-    ValueError
-        When the images have no labels, or are fewer than fifty.
+    Raises ValueError when the images have no labels, or are fewer than fifty.
     """
     check_images(collection)
     numbers = [k for k in _NUMBERS if k * _IMAGES_PER_CLUSTER <= len(collection)]

@@ -277,10 +277,7 @@ def with_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 def resolved_shape(image_shape: Any, n_features: int) -> ImageShape:
     """Return (height, width, channels) of images of ``n_features`` values.
 
-    Raises
-    ------
-    ValueError
-        Where ``image_shape`` is no such triple, or takes another number of values.
+    Raises ValueError where ``image_shape`` is no such triple, or takes another number of values.
 
     Examples
     --------

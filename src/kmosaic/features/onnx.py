@@ -205,10 +205,7 @@ class OnnxEmbedding(ImageTransformer):
 def read_model(file: str) -> bytes:
     """Return the bytes of an ONNX file, which may be anybody's.
 
-    Raises
-    ------
-    DataError
-        When it cannot be read, is too large, empty, or has weights elsewhere.
+    Raises DataError when it cannot be read, is too large, empty, or has weights elsewhere.
     """
     path = Path(file)
     try:

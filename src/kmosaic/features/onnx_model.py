@@ -69,10 +69,8 @@ class ModelInput:
     ) -> ModelInput:
         """Return what the model told of itself, with a size, and with what else was given.
 
-        Raises
-        ------
-        DataError
-            When there is not one number, or one a channel, or the model takes bytes, which stay as they are.
+        Raises DataError when there is not one number, or one a channel, or the model takes bytes, which stay
+        as they are.
         """
         for name, numbers in (("mean", mean), ("deviation", deviation)):
             if numbers is not None and told.dtype is np.uint8:
@@ -94,12 +92,8 @@ class ModelInput:
 def open_model(data: bytes, file: str) -> InferenceSession:
     """Return a session that runs the model on one thread at a time.
 
-    Raises
-    ------
-    MissingLibraryError
-        Without onnxruntime.
-    DataError
-        When it is no ONNX model that onnxruntime can run.
+    Raises MissingLibraryError without onnxruntime; DataError when it is no ONNX model that onnxruntime can
+    run.
     """
     try:
         import onnxruntime
@@ -122,13 +116,7 @@ def open_model(data: bytes, file: str) -> InferenceSession:
 
 
 def input_of(session: InferenceSession, file: str, layout: str | None) -> ModelInput:
-    """Return the image that a model says it takes.
-
-    Raises
-    ------
-    DataError
-        When it takes no single image.
-    """
+    """Return the image that a model says it takes. Raises DataError when it takes no single image."""
     inputs = session.get_inputs()
     shape = inputs[0].shape if inputs else []
     if len(inputs) != 1 or len(shape) != 4 or inputs[0].type not in _DTYPES:

@@ -260,10 +260,7 @@ _WORDS = {
 def split_name(text: str) -> tuple[str, str | None]:
     """Return the name of a recipe and its argument, if any.
 
-    Raises
-    ------
-    DataError
-        As ``Recipe.named``.
+    Raises DataError as ``Recipe.named``.
 
     Examples
     --------

@@ -47,10 +47,7 @@ class StoredArrays:
 def read_npy(path: Path) -> StoredArrays:
     """The one array of a .npy file.
 
-    Raises
-    ------
-    DataError
-        When the file is damaged, truncated, too large for memory or holds Python objects.
+    Raises DataError when the file is damaged, truncated, too large for memory or holds Python objects.
     """
     with _blaming(path), path.open("rb") as stream:
         return StoredArrays(_read_array(stream, os.fstat(stream.fileno()).st_size, printable(str(path))))
@@ -62,10 +59,7 @@ def read_npz(path: Path) -> StoredArrays:
     Images are called images, X, x or data (or anything, if there is one array alone) and labels labels, y,
     target or targets; or x_train, y_train, x_test and y_test as in Keras's mnist.npz.
 
-    Raises
-    ------
-    DataError
-        As :func:`read_npy`, and when no array is named so.
+    Raises DataError as :func:`read_npy`, and when no array is named so.
     """
     where = printable(str(path))
     with _blaming(path), zipfile.ZipFile(path) as archive:
@@ -82,10 +76,7 @@ def read_idx_file(path: Path) -> StoredArrays:
 
     For ``train-images-idx3-ubyte`` that is ``train-labels-idx1-ubyte``, either of them with or without .gz.
 
-    Raises
-    ------
-    DataError
-        When a file is damaged, or holds labels and not images.
+    Raises DataError when a file is damaged, or holds labels and not images.
     """
     images = read_idx(path)
     if images.ndim == 1:
@@ -100,10 +91,7 @@ def read_idx_file(path: Path) -> StoredArrays:
 def read_idx_folder(folder: Path, entry: IdxDataset, *, published: bool = True) -> StoredArrays:
     """The four IDX files of ``entry`` in ``folder``; ``published`` ones must have the known checksums.
 
-    Raises
-    ------
-    DataError
-        When a file is missing, damaged or has a wrong checksum.
+    Raises DataError when a file is missing, damaged or has a wrong checksum.
     """
     arrays = []
     for file in entry.files:

@@ -37,10 +37,7 @@ def assemble(
     For images that are to meet a ``model`` they are left in their own form, and the model only helps to tell
     what shape and brightness their numbers mean.
 
-    Raises
-    ------
-    DataError
-        When shapes, dtypes, values or numbers of labels are not those of images.
+    Raises DataError when shapes, dtypes, values or numbers of labels are not those of images.
     """
     raw = [stored.train] if stored.test is None else [stored.train, stored.test]
     images = [as_image_shape(array, options, where, model) for array in raw]

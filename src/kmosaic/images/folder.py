@@ -72,10 +72,8 @@ def read_folder(
     cannot be used are listed in ``skipped``, or with ``options.strict`` an error. Padding images of unlike
     proportions is a UserWarning, save ``for_model``, whose policy is settled.
 
-    Raises
-    ------
-    DataError
-        When there is no usable image, sizes differ and none is given, labels are mixed, or memory is short.
+    Raises DataError when there is no usable image, sizes differ and none is given, labels are mixed, or
+    memory is short.
     """
     listing = list_folder(folder)
     survey = _survey(listing.files, progress)
@@ -100,13 +98,7 @@ def read_folder(
 
 @pillow_warnings()
 def read_image_file(path: Path, options: ReadOptions) -> ImageCollection:
-    """One image file as a collection of one, without a label.
-
-    Raises
-    ------
-    DataError
-        When it cannot be used.
-    """
+    """One image file as a collection of one, without a label. Raises DataError when it cannot be used."""
     file = FoundFile(path, printable(path.name), None)
     try:
         image = _Image(file, read_header(path))

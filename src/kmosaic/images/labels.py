@@ -25,10 +25,8 @@ class EncodedLabels:
 def encode_labels(arrays: Sequence[NDArray[Any] | None], where: str) -> EncodedLabels:
     """Number the labels of several arrays together: numbers in ascending, text in natural order.
 
-    Raises
-    ------
-    DataError
-        When an array is not one label an image, or its labels are neither whole numbers nor text.
+    Raises DataError when an array is not one label an image, or its labels are neither whole numbers nor
+    text.
 
     Examples
     --------

@@ -39,10 +39,7 @@ def list_folder(folder: Path) -> Listing:
     circle of them never ends, and are listed as skipped, as are pipes, devices and folders that may not be
     entered.
 
-    Raises
-    ------
-    DataError
-        When ``folder`` itself cannot be listed.
+    Raises DataError when ``folder`` itself cannot be listed.
     """
     files: list[Path] = []
     skipped: list[SkippedFile] = []

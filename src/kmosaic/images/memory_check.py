@@ -10,10 +10,7 @@ from kmosaic.errors import DataError
 def check_memory(n_bytes: int, what: str, advice: str) -> None:
     """Refuse an allocation of ``n_bytes`` that is more than the memory available now.
 
-    Raises
-    ------
-    DataError
-        Saying what needs how much, how much there is, and ``advice`` on what to do.
+    Raises DataError saying what needs how much, how much there is, and ``advice`` on what to do.
 
     Examples
     --------

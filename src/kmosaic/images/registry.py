@@ -214,13 +214,7 @@ def data_folders(data_dir: str | os.PathLike[str] | None = None) -> tuple[Path, 
 
 
 def dataset_entry(name: str) -> IdxDataset:
-    """The record of a data set that can be downloaded.
-
-    Raises
-    ------
-    DataError
-        When there is none of that name.
-    """
+    """The record of a data set that can be downloaded. Raises DataError when there is none of that name."""
     try:
         return IDX_DATASETS[name]
     except KeyError:

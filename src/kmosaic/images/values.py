@@ -28,10 +28,7 @@ def as_pixel_dtype(arrays: Sequence[NDArray[Any]], where: str) -> list[NDArray[A
     Arrays that are so already are passed on, not copied. Other integers become uint8 if all lie in 0..255,
     else uint16; float16 becomes float32, booleans become 0 and 255.
 
-    Raises
-    ------
-    DataError
-        When the values are no numbers, not finite, or integers outside 0..65535.
+    Raises DataError when the values are no numbers, not finite, or integers outside 0..65535.
     """
     kinds = {"i" if array.dtype.kind == "u" else array.dtype.kind for array in arrays}
     if not kinds <= set("bif") or len(kinds) > 1:
@@ -92,10 +89,7 @@ def as_image_shape(
     Images are (n, h, w), (n, h, w, 1), (n, h, w, 3), or rows (n, d): of the model's shape if d fits it, else
     of ``options.size``, else square, grey before RGB.
 
-    Raises
-    ------
-    DataError
-        When there are no images or pixels, or the shape is none of these.
+    Raises DataError when there are no images or pixels, or the shape is none of these.
     """
     if array.ndim == 2:
         array = array.reshape(len(array), *_row_shape(array.shape[1], options, where, model))

@@ -40,10 +40,7 @@ def image_rows(
 ) -> Figure:
     """Return a picture of images of ``collection``, a line for each of ``rows``, titled with their names.
 
-    Raises
-    ------
-    ValueError
-        When there are no rows.
+    Raises ValueError when there are no rows.
     """
     if not rows:
         raise ValueError("there are no rows of images; give at least one to draw")

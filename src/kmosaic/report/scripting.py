@@ -54,10 +54,8 @@ def page_scripts(entry: Path) -> tuple[Script, ...]:
 def joined_modules(entry: Path) -> str:
     """Return ``entry`` and the modules it imports as one, those imported first.
 
-    Raises
-    ------
-    ValueError
-        When a module imports or exports in another way than named, or two have the same name at the top.
+    Raises ValueError when a module imports or exports in another way than named, or two have the same name at
+    the top.
     """
     texts: dict[Path, str] = {}
     _collect(entry.resolve(), texts)

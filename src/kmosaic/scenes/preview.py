@@ -73,10 +73,7 @@ def take_quicklook(
 ) -> Quicklook:
     """Reduce a scene and the map of its classes: ``labels``, or the file they were written to.
 
-    Raises
-    ------
-    DataError
-        Where the scene or the map cannot be read.
+    Raises DataError where the scene or the map cannot be read.
     """
     n_bands = len(scene.bands)
     bands = tuple(range(n_bands)) if n_bands <= _MAX_BANDS else tuple(dict.fromkeys(options.rgb))

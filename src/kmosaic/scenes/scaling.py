@@ -69,10 +69,7 @@ class Scaling:
 
         Under "none" they are returned themselves, and ``out`` is left alone.
 
-        Raises
-        ------
-        DataError
-            Where a value leaves float32's range.
+        Raises DataError where a value leaves float32's range.
         """
         if self.method == "none":
             return values
@@ -105,10 +102,7 @@ class Scaling:
     def from_dict(cls, given: Any) -> Scaling:
         """Return the scaling that ``to_dict`` gave, after checking every field.
 
-        Raises
-        ------
-        ValueError
-            Where it is anything else.
+        Raises ValueError where it is anything else.
         """
         if not isinstance(given, dict) or set(given) != {"method", "shift", "factor", "constant"}:
             raise ValueError("a scaling must have method, shift, factor and constant, and nothing else")

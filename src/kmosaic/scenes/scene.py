@@ -101,8 +101,5 @@ class Scene(Protocol):
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """Lines ``top`` to ``top + n_lines``.
 
-        Raises
-        ------
-        DataError
-            Where they cannot be read (a truncated file), or hold infinity.
+        Raises DataError where they cannot be read (a truncated file), or hold infinity.
         """

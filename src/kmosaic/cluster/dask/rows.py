@@ -36,10 +36,8 @@ def dask_rows(X: Array) -> Array:
 
     X may have more dimensions, as (n_images, height, width, channels) has: each sample is then one row.
 
-    Raises
-    ------
-    DataError
-        For fewer than two dimensions, none of whose sizes may be unknown, or values that are no numbers.
+    Raises DataError for fewer than two dimensions, none of whose sizes may be unknown, or values that are no
+    numbers.
     """
     if X.ndim < 2:
         raise DataError(f"X has shape {X.shape}; rows are needed, (n_samples, n_features): X.reshape(-1, 1)")
@@ -78,10 +76,7 @@ def _checked_chunk(chunk: Any, name: str, dtype: np.dtype[Any], block_info: Any 
 def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
     """Return a chunk as engines read it.
 
-    Raises
-    ------
-    DataError
-        For NaN, infinity, and values whose squares could leave float64's range.
+    Raises DataError for NaN, infinity, and values whose squares could leave float64's range.
     """
     rows = np.require(chunk, requirements=["C", "A"])
     if rows.dtype.kind == "f" and rows.size and not float(max(-rows.min(), rows.max())) <= LARGEST_VALUE:

@@ -36,11 +36,8 @@ def fit_scaling(
     between values; what lies beyond them is not clipped, so that centres can be scaled back. With a
     ``client``, the workers of its Dask cluster read strips of their own size, and compute the same bits.
 
-    Raises
-    ------
-    DataError
-        Where no pixel is valid, a band's values differ too little to be squared, there is no worker, or
-        workers have another version of kmosaic; or as ``Scene.read``.
+    Raises DataError where no pixel is valid, a band's values differ too little to be squared, there is no
+    worker, or workers have another version of kmosaic; or as ``Scene.read``.
     """
     check_one_of("method", method, METHODS)
     if method == "none":

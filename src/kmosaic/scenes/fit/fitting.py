@@ -108,12 +108,9 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions, client: Clien
     integers, centres and J are then the same to the bit; of floats, they may differ in the last bits, but not
     with the number of workers.
 
-    Raises
-    ------
-    DataError
-        Where no pixel is valid, fewer are distinct than there are to be clusters, the scene cannot be
-        read, or the memory is too small: then the message has the least that works; where there is no worker,
-        or workers have another version of kmosaic.
+    Raises DataError where no pixel is valid, fewer are distinct than there are to be clusters, the scene
+    cannot be read, or the memory is too small: then the message has the least that works; where there is no
+    worker, or workers have another version of kmosaic.
     """
     if client is not None:
         blocks = _blocks_of_workers(client, scene, scaling, options)

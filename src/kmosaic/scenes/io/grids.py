@@ -28,10 +28,7 @@ def check_same_grid(first: Grid, other: Grid, names: tuple[str, str], *, classes
     ``names`` are those of their files, for the command that brings the other to the grid of the first; where
     it holds ``classes``, values are not to be mixed.
 
-    Raises
-    ------
-    DataError
-        With what differs, and that command.
+    Raises DataError with what differs, and that command.
     """
     differences = [
         *(

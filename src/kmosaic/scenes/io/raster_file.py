@@ -114,10 +114,7 @@ class RasterFile:
     def read(self, numbers: list[int], top: int, out: NDArray[Any]) -> None:
         """Read lines of bands into ``out``, (n_bands, n_lines, width), strided as it may be.
 
-        Raises
-        ------
-        DataError
-            Where they cannot be read.
+        Raises DataError where they cannot be read.
         """
         self._read(self._dataset.read, numbers, top, out)
 

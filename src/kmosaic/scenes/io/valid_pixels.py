@@ -99,11 +99,8 @@ class ValidPixels:
     def find(self, values: NDArray[Any], top: int, masks: Sequence[Mask]) -> NDArray[np.bool_] | None:
         """Return which pixels of lines (n_lines, width, n_bands) are valid; None: all of them.
 
-        Raises
-        ------
-        DataError
-            Where a valid pixel holds infinity, a value beyond 1e100 or a whole number that float64
-            does not hold; under "all", where it lacks a band.
+        Raises DataError where a valid pixel holds infinity, a value beyond 1e100 or a whole number that
+        float64 does not hold; under "all", where it lacks a band.
         """
         if values.dtype.kind != "f" and not masks and all(band.missing is None for band in self._bands):
             return None

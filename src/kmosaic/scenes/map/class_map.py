@@ -26,10 +26,7 @@ MAX_CLASSES = 65535
 class Coding:
     """The codes of classes in a map: 1, 2, ... and ``nodata`` 0, or 0, 1, ... and ``nodata`` 255.
 
-    Raises
-    ------
-    DataError
-        For another nodata value, or more classes than there are values.
+    Raises DataError for another nodata value, or more classes than there are values.
 
     Examples
     --------
@@ -119,10 +116,7 @@ def class_map_output(
 
     The map and its sidecar, PATH.aux.xml, appear once both are complete.
 
-    Raises
-    ------
-    OutputError
-        When one of them exists and ``overwrite`` is false, or cannot be written.
+    Raises OutputError when one of them exists and ``overwrite`` is false, or cannot be written.
     """
     layout = class_map.layout(description)
     with (

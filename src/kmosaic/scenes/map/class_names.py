@@ -26,10 +26,8 @@ def read_class_names(path: str | os.PathLike[str], values: tuple[int, ...]) -> t
     over, so that the table of statistics will do. ``values`` are the classes' values, in order. A file of
     names exported from a report (JSON) is read, too.
 
-    Raises
-    ------
-    DataError
-        When the file cannot be read, has no such columns, or names a class that is not there, or one twice.
+    Raises DataError when the file cannot be read, has no such columns, or names a class that is not there, or
+    one twice.
 
     Examples
     --------

@@ -77,10 +77,7 @@ class MapPipeline:
         ``on_labels`` is called with the labels of the map from top to bottom, ``on_detail`` with the two
         nearest classes of the same pixels before any smoothing.
 
-        Raises
-        ------
-        DataError
-            Where the scene cannot be read, or the memory is too small.
+        Raises DataError where the scene cannot be read, or the memory is too small.
         """
         n_classes = len(self.classifier.centers)
         count = SizeCount(n_classes, pixel_areas(self.scene.grid))

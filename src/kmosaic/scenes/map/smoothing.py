@@ -21,10 +21,7 @@ T = TypeVar("T")
 def check_window(size: int) -> int:
     """Return ``size`` where a majority filter can have it.
 
-    Raises
-    ------
-    DataError
-        Where it is even, or not from 3 to 15.
+    Raises DataError where it is even, or not from 3 to 15.
     """
     if size % 2 == 0 or not 3 <= size <= LARGEST_WINDOW:
         raise DataError(f"majority={size} must be an odd number of pixels from 3 to {LARGEST_WINDOW}")

@@ -38,10 +38,7 @@ class Passes(Protocol):
     def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
         """Add all pixels to ``empty``, in pass ``number``, from 0, of ``n_passes``; return it.
 
-        Raises
-        ------
-        DataError
-            Where there is none.
+        Raises DataError where there is none.
         """
 
 

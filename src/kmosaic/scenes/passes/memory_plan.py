@@ -49,10 +49,8 @@ class Needs:
 def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -> MemoryPlan:
     """MemoryPlan a fit; a ``cap`` of None is half of the memory that is free.
 
-    Raises
-    ------
-    DataError
-        Where the cap, in bytes for the whole process, is too small to go through the scene line by line.
+    Raises DataError where the cap, in bytes for the whole process, is too small to go through the scene line
+    by line.
     """
     if cap is None:
         cap = resident_bytes() + psutil.virtual_memory().available // 2

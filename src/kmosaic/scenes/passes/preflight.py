@@ -32,12 +32,8 @@ class Output:
 def check_space(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None:
     """Refuse what certainly does not fit: ``held_bytes`` a pixel in memory, and outputs on their disks.
 
-    Raises
-    ------
-    DataError
-        Where less memory is free than is to be held.
-    OutputError
-        Where a disk has too little space for an output, however well that is compressed.
+    Raises DataError where less memory is free than is to be held; OutputError where a disk has too little
+    space for an output, however well that is compressed.
 
     Warns
     -----
