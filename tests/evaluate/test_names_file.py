@@ -26,7 +26,7 @@ def test_names_come_back_as_given(tmp_path: Path):
 def test_anything_else_is_refused_in_one_line(tmp_path: Path):
     for content, message in [
         (b"", "not JSON"),
-        (b"\xff", "not JSON"),
+        (b"\xff", "UTF-8"),
         (b"[" * 100_000, "not JSON"),
         (b"[1]", "names"),
         (json.dumps(good(kmosaic_names=2)).encode(), "names"),

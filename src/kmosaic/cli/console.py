@@ -33,7 +33,6 @@ class Column:
 
 
 def print_results(*lines: str) -> None:
-    """Write lines on stdout."""
     with _writing_stdout():
         for line in lines:
             click.echo(line)

@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -178,16 +178,8 @@ def _one_line(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as one line, without the file and line it came from."""
-    del category, filename, lineno, file, line
     click.echo(f"kmosaic: warning: {_one_line(str(message))}", err=True)
 
 

@@ -43,7 +43,6 @@ class Reading(Options):
     test_fraction: float
 
     def options(self) -> ReadOptions:
-        """Return them as the readers take them."""
         from kmosaic.images import ReadOptions
 
         if self.grey and self.rgb:

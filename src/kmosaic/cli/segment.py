@@ -76,7 +76,6 @@ class _Reading(Options):
     network: bool
 
     def options(self) -> ReadOptions:
-        """Return them as the readers take them."""
         from kmosaic.scenes import ReadOptions
 
         return ReadOptions(

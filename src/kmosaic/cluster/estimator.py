@@ -234,7 +234,6 @@ def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine) -> None:
 
 
 def check_enough_rows(n_samples: int, n_clusters: int) -> None:
-    """Refuse more clusters than rows."""
     if n_samples < n_clusters:
         raise ValueError(
             f"n_samples={n_samples} must be >= n_clusters={n_clusters}; lower n_clusters or add images"

@@ -92,7 +92,6 @@ class _ScaledBlocks:
         self.dtype = blocks.dtype
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         return self._blocks.map(partial(_on_scaled, task, self._exponent))
 
 
@@ -102,7 +101,6 @@ class _ScaledSpreadBlocks(_ScaledBlocks):
         self._merged = blocks.merged
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
-        """See ``SpreadBlocks``."""
         return self._merged(partial(_on_scaled, task, self._exponent))
 
 

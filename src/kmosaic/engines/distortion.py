@@ -46,13 +46,9 @@ def distortions(
 ) -> NDArray[np.int64]:
     """Return the image distortion of each image against the references that its row of candidates names.
 
-    Whole numbers, the same on every instruction set and for any number of threads.
-
-    Parameters
-    ----------
-    images, references : (n, 2, height, width) int8
-        Horizontal and vertical gradients, from -30 to 30: then 16 bits hold every sum of the model.
-    candidates : (n_images, n_candidates) int32
+    Whole numbers, the same on every instruction set and for any number of threads. ``images`` and
+    ``references``, (n, 2, height, width), are horizontal and vertical gradients from -30 to 30, so that 16
+    bits hold every sum of the model; ``candidates`` is (n_images, n_candidates).
     """
     return _distortions(images, references, candidates, options, n_threads, back=False).forth
 

@@ -80,7 +80,7 @@ def _kept(centers: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _fit_to_go(candidates: Iterable[Donor], sums: _core.ClusterSums) -> Iterator[Donor]:
-    """Those unlike each other that leave no cluster empty, as ``partial`` is when each is asked for."""
+    """Those unlike each other that leave no cluster empty, as ``sums`` are when each is asked for."""
     taken: set[bytes] = set()
     for donor in candidates:
         values = donor.values.tobytes()

@@ -12,7 +12,7 @@ from kmosaic.engines.magnitude import MIN_SAFE_INERTIA, SQUARES_EXPONENT, scaled
 
 
 class FromSums:
-    """The update step and J, for the engines to inherit."""
+    """The update step and J as ``Engine`` describes them, for the engines to inherit."""
 
     n_threads: int
 
@@ -23,7 +23,6 @@ class FromSums:
 
     @property
     def _dtype(self) -> np.dtype[Any]:
-        """That of rows."""
         raise NotImplementedError
 
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
@@ -33,10 +32,6 @@ class FromSums:
     def update(
         self, sums: _core.ClusterSums, centers: NDArray[np.float64], exponent: int = 0
     ) -> float | None:
-        """Move each centre, in place, to its cluster's mean; one without rows stays where it is.
-
-        Returns J there, as ``certified_inertia`` does.
-        """
         if not self.exponent:
             return _certified(*sums.update(centers, self.n_threads))
         centers[:] = self.means(sums, centers)
@@ -50,12 +45,11 @@ class FromSums:
         return np.where(sums.counts[:, None] > 0, means, centers)
 
     def squared_shift(self, before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-        """The centres' summed squared shift, in the units of ``mean_variance``."""
         with np.errstate(over="ignore"):
             return float(np.square(times_two_to(after - before, self.exponent)).sum())
 
     def inertia(self, sums: _core.ClusterSums, centers: NDArray[np.float64], exponent: int = 0) -> float:
-        """J of the rows, as ``partial`` sums them by their present labels, at these centres.
+        """J of the rows, as ``sums`` has them by their present labels, at these centres.
 
         From the sums alone, unless cancellation (an outlier, a weight of another magnitude) leaves fewer
         digits than float64 has: then from the rows' own distances. ``exponent`` is as for the latter.
@@ -66,7 +60,6 @@ class FromSums:
     def certified_inertia(
         self, sums: _core.ClusterSums, centers: NDArray[np.float64], exponent: int = 0
     ) -> float | None:
-        """J from the sums alone, or None where their error bound is not within float64's own rounding."""
         if not self.exponent:
             return _times(_certified(*sums.inertia(centers, self.n_threads)), exponent)
         scaled = scaled_centers(np.where(sums.counts[:, None] > 0, centers, 0), self.exponent)

@@ -63,16 +63,10 @@ class MemoryEngine(FromSums):
     They are summed exactly, so that the sums follow the rows that change cluster, in any order. The number of
     threads changes no bit.
 
-    Parameters
-    ----------
-    rows : (n_samples, n_features) uint8, uint16, float32 or float64
-    weights : (n_samples,) float64, or None where every row counts once
-    n_threads : how many threads to use
-    counts : (n_samples,) uint32, or None
-        How many equal rows each row stands for: for integer rows of few features, without weights.
-    keeps_bounds : bool
-        Whether ``assign`` will be called again and again: then what a call learns speeds up the next. Rows
-        with counts are always assigned so.
+    ``weights`` (n_samples,) is None where every row counts once; ``counts`` (n_samples,) is how many equal
+    rows each row stands for: for integer rows of few features, without weights. ``keeps_bounds`` says that
+    ``assign`` will be called again and again: then what a call learns speeds up the next. Rows with counts
+    are always assigned so.
     """
 
     def __init__(
@@ -128,7 +122,6 @@ class MemoryEngine(FromSums):
         self._pending_relocations.clear()
 
     def forget_labels(self) -> None:
-        """Go back to where no row has a label."""
         self._wide = self._small = None
         self._labelled = False
         self._in_step = False
@@ -166,7 +159,7 @@ class MemoryEngine(FromSums):
 
         The sums are the engine's own, and change with the next call.
         """
-        sums = self._partial(len(centers))
+        sums = self._own_sums(len(centers))
         if not self._labelled:
             sums.clear()
         scaled = scaled_centers(centers, self.exponent)
@@ -191,7 +184,7 @@ class MemoryEngine(FromSums):
 
     def sums(self, n_clusters: int) -> _core.ClusterSums:
         """Sum the rows by their present labels. The object is the engine's own: the next call reuses it."""
-        sums = self._partial(n_clusters)
+        sums = self._own_sums(n_clusters)
         if not self._in_step:
             sums.clear()
             sums.add(self._scaled.rows, self._weights, self._labels, self.n_threads)
@@ -335,7 +328,7 @@ class MemoryEngine(FromSums):
     def _dtype(self) -> np.dtype[Any]:
         return self.rows.dtype
 
-    def _partial(self, n_clusters: int) -> _core.ClusterSums:
+    def _own_sums(self, n_clusters: int) -> _core.ClusterSums:
         """The engine's ClusterSums, of that many clusters; its sums are the labels' where ``_in_step``."""
         if self._sums is None:
             self._sums = self._scaled.empty(n_clusters)
@@ -359,12 +352,7 @@ def nearest_centers(
 ) -> NDArray[np.int32]:
     """Return the index of the nearest centre of each row, decided exactly; ties go to the lowest index.
 
-    Parameters
-    ----------
-    rows : (n_samples, n_features) uint8, uint16, float32 or float64
-    centers : (n_clusters, n_features) float64
-    n_threads : None for all processors
-    int16_range : each feature's range in these rows, or in more, as ``Survey`` has it
+    ``int16_range`` is each feature's range in these rows, or in more, as ``Survey`` has it.
 
     Examples
     --------

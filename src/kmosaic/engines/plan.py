@@ -51,7 +51,6 @@ class FitPlan:
 def fit_plan(
     plan: _core.Plan, seeding: _core.SeedingPlan | None = None, merging: _core.MergePlan | None = None
 ) -> FitPlan:
-    """Put the core's plans together."""
     reasons = [each.reason for each in (merging, seeding, plan) if each is not None]
     return FitPlan(
         path=plan.path,

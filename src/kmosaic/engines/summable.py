@@ -15,7 +15,7 @@ from kmosaic.errors import DataError
 
 @dataclass(frozen=True)
 class Summable:
-    """Rows times two to the power of ``exponent``, and the origin and grids of their sums."""
+    """Rows times two to the power of ``exponent``, and the origin and the spacings of their sums."""
 
     rows: NDArray[Any]
     exponent: int
@@ -24,7 +24,6 @@ class Summable:
     weight_spacings: list[float]
 
     def empty(self, n_clusters: int) -> _core.ClusterSums:
-        """Sums without rows."""
         return _core.ClusterSums(n_clusters, self.origin, self.spacings, self.weight_spacings)
 
 

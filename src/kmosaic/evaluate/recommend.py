@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -139,9 +140,7 @@ def _by_score(rows: list[SweepTableRow], basis: str, tolerance: float, knee: Kne
         reason=" ".join([*grounds.sentences(tolerance), *_knee_sentences(rows, knee)]),
         basis=basis,
         tolerance=tolerance,
-        knee=knee.n_clusters if knee else None,
-        knee_strength=knee.strength if knee else None,
-        knee_word=knee.word if knee else "none",
+        **_knee_fields(knee),
         score=chosen.measured(basis).mean,
         best_n_clusters=best.n_clusters,
         best_score=best.measured(basis).mean,
@@ -166,10 +165,14 @@ def _by_knee(rows: list[SweepTableRow], tolerance: float, knee: Knee | None) -> 
         reason=" ".join([grounds, *_knee_sentences(rows, knee)]),
         basis=basis,
         tolerance=tolerance,
-        knee=knee.n_clusters if knee else None,
-        knee_strength=knee.strength if knee else None,
-        knee_word=knee.word if knee else "none",
+        **_knee_fields(knee),
     )
+
+
+def _knee_fields(knee: Knee | None) -> dict[str, Any]:
+    if knee is None:
+        return {"knee": None, "knee_strength": None, "knee_word": "none"}
+    return {"knee": knee.n_clusters, "knee_strength": knee.strength, "knee_word": knee.word}
 
 
 def _stable(rows: list[SweepTableRow]) -> list[SweepTableRow]:

@@ -22,12 +22,7 @@ class LabelSample:
 
     The silhouette (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of
     cluster analysis") of any number of labellings of the sample then costs at most four million additions
-    each.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-        Any real dtype; only the sampled rows are converted, a few features at a time.
+    each. X may be of any real dtype; only the sampled rows are converted, a few features at a time.
     """
 
     def __init__(self, X: NDArray[Any]) -> None:

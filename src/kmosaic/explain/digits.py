@@ -51,7 +51,6 @@ class Pictures:
 
     @property
     def format(self) -> ImageFormat:
-        """Size and dtype of the images."""
         return self.collection.format
 
     def inertia(self, summary: ClusterSummary) -> float:

@@ -30,7 +30,6 @@ class NeighbourGraph:
 
     @property
     def n_nodes(self) -> int:
-        """How many nodes there are."""
         return int(self.weights.shape[0])
 
 

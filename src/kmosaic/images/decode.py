@@ -68,7 +68,6 @@ class PixelForm:
 
     @property
     def n_features(self) -> int:
-        """Values in one image."""
         return self.size[0] * self.size[1] * self.channels
 
 

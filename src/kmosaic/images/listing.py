@@ -47,7 +47,8 @@ def list_folder(folder: Path) -> Listing:
     while waiting:
         here = waiting.pop()
         try:
-            entries = [entry for entry in os.scandir(here) if not _is_hidden(entry.name)]
+            visible = (entry for entry in os.scandir(here) if not entry.name.startswith("."))
+            entries = [entry for entry in visible if entry.name.lower() not in _DEBRIS]
         except OSError as error:
             if here == folder:
                 raise DataError(f"{printable(str(folder))} cannot be read: {error.strerror}") from error
@@ -81,10 +82,6 @@ def path_key(path: str) -> list[tuple[tuple[int, int, str], ...]]:
 def _natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     pieces = re.findall("[0-9]+|[^0-9]+", name)
     return tuple((0, int(piece), "") if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _DEBRIS
 
 
 def _why_unusable(entry: os.DirEntry[str]) -> str:

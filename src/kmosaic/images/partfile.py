@@ -23,7 +23,6 @@ class PartFile:
 
     @property
     def size(self) -> int:
-        """Bytes there so far."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def url(self) -> str:
@@ -40,7 +39,6 @@ class PartFile:
         self.note.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
 
     def discard(self) -> None:
-        """Remove the file and its note."""
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 

@@ -92,7 +92,6 @@ class TileIndex:
         return self._places[row]
 
     def places(self, rows: NDArray[np.int64]) -> list[int]:
-        """Return the tiles of several rows."""
         return [self.place(int(row)) for row in rows]
 
 

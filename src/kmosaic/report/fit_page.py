@@ -100,6 +100,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
     maker = TileMaker(collection, largest_side(N_FIRST))
     data, sampled = explorer_data(collection, summary, report.medoids)
     history = np.asarray(summary.inertia_history)
+    given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
     return {
         "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
         "kind": "Fit report",
@@ -117,7 +118,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
         "history_note": _history_note(report.algorithm),
-        "facts": making_facts(report.provenance, {"Algorithm": _algorithm(report)}),
+        "facts": making_facts(report.provenance, {"Algorithm": f"{report.algorithm}({given})"}),
         "page_data": {
             **data,
             "title": clean(collection.name),
@@ -127,11 +128,6 @@ def fit_context(report: FitReport) -> dict[str, Any]:
             "half_steps": _has_half_steps(report.algorithm),
         },
     }
-
-
-def _algorithm(report: FitReport) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
-    return f"{report.algorithm}({given})"
 
 
 def _lead(report: FitReport) -> str:

@@ -33,12 +33,7 @@ class Grid:
 def near_square(n_tiles: int, aspect: float = 1.0) -> int:
     """Return the number of columns that makes a mosaic near-square with few empty cells.
 
-    Parameters
-    ----------
-    n_tiles
-        How many tiles there are, at least one.
-    aspect
-        Width of a tile divided by its height.
+    ``aspect`` is a tile's width by its height.
 
     Examples
     --------

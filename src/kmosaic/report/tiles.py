@@ -69,19 +69,10 @@ def tile_size(format: ImageFormat) -> tuple[float, float]:
 
 
 def tiles(rows: ArrayLike, format: ImageFormat, shown: DisplayRange | None = None) -> NDArray[np.uint8]:
-    """Return rows of pixel values as 8-bit tiles.
+    """Return rows of pixel values, of any number type, as 8-bit tiles: (n, height, width[, 3]).
 
-    Parameters
-    ----------
-    rows
-        (n, height * width * channels), any number type; values outside ``shown`` are cut off.
-    shown
-        Values to show as black and white; by default those of :func:`display_range`.
-
-    Returns
-    -------
-    (n, height, width) uint8 for grey, (n, height, width, 3) for colour. One or two channels are shown as grey
-    (the first), four or more by their first three.
+    Values outside ``shown``, by default those of :func:`display_range`, are cut off. One or two channels are
+    shown as grey (the first), four or more by their first three.
 
     Examples
     --------

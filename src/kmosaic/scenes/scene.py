@@ -57,7 +57,6 @@ class Strip:
     valid: NDArray[np.bool_] | None
 
     def lines(self, lines: slice) -> Strip:
-        """Some of its lines."""
         return Strip(
             self.top + lines.start, self.values[lines], None if self.valid is None else self.valid[lines]
         )

@@ -46,13 +46,11 @@ class HeldBatches:
         self.exponent = exponent_of(rows) if rows.dtype == np.float64 else 0
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
-        """See ``Batches``."""
         if size >= self.n_rows:
             return self._engine(np.arange(self.n_rows))
         return self._engine(random_state.choice(self.n_rows, size, replace=False))
 
     def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
-        """See ``Batches``."""
         if size >= self.n_rows:
             yield self._engine(np.arange(self.n_rows))
             return
@@ -83,11 +81,9 @@ class DaskBatches:
         self.exponent = engine.exponent
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
-        """See ``Batches``."""
         return self._of(self._engine.sample(size, int(random_state.randint(1 << 31))))
 
     def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
-        """See ``Batches``."""
         rest = np.empty((0, self._rows.shape[1]), self._rows.dtype)
         for number in random_state.permutation(len(self._firsts) - 1):
             chunk = self._chunk(int(number))

@@ -95,7 +95,6 @@ def held_labels(labels: ArrayLike, rows: Array) -> Array:
 
 
 def inertia_of(rows: Array, centers: NDArray[np.float64], n_threads: int | None) -> float:
-    """Return J of rows at these centres."""
     engine = block_engine(rows, n_threads)
     return engine.inertia(engine.assign(centers).sums, centers)
 

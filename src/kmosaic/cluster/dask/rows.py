@@ -104,7 +104,6 @@ class ArrayRows:
         self.n_bytes = int(rows.nbytes)
 
     def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
-        """See ``Source``."""
         from dask.core import flatten
         from distributed import futures_of
 
@@ -131,7 +130,6 @@ class LocalRows:
         self.dtype: np.dtype[Any] = rows.dtype
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         firsts = [0, *accumulate(self._rows.chunks[0])][:-1]
         with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
             ahead = reader.submit(self._block, 0, firsts[0])

@@ -41,23 +41,11 @@ SEED_PIXELS = 1 << 18
 class FitOptions:
     """How to fit.
 
-    Parameters
-    ----------
-    n_clusters : int
-    seed : int
-        The same one gives the same classes.
-    max_iter : int
-        The most steps over all pixels.
-    n_threads : int or None
-        None: all processors. Changes no result.
-    memory : int or None
-        The most memory the process is to use, in bytes; None: half of what is free. Changes no result.
-    sample : int or None
-        Fit only this number of pixels, drawn by their positions; None: fit all.
-    isodata : IsodataOptions or None
-        Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
-    on_iteration : called with the iteration, ``max_iter`` and J
-    on_pass : called with the lines read in a pass over the scene, and all there are
+    ``max_iter`` is the most steps over all pixels. ``memory`` is the most memory the process is to use, in
+    bytes, None half of what is free; it changes no result, nor does ``n_threads``. ``sample`` fits only this
+    number of pixels, drawn by their positions. ``isodata`` says whether and when to split and merge classes:
+    ``n_clusters`` is then what to start from. ``on_iteration`` is called with the iteration, ``max_iter`` and
+    J, ``on_pass`` with the lines read in a pass over the scene, and all there are.
     """
 
     n_clusters: int

@@ -51,7 +51,6 @@ class ArrayScene(BandScene):
         return int(np.max(chunks[self._axes[1]])) if chunks else 1
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """See ``Scene.overhead_bytes``."""
         lines = int(max(n_lines, self.block_height))
         stored = len(self.bands) * (self._item_bytes + 1) + 2
         return lines * self.grid.width * (stored + (1 + self._mask.bytes_per_pixel if self._mask else 0))

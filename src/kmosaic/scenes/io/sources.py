@@ -180,14 +180,10 @@ def _is_description(name: str) -> bool:
 
 def _is_xml(path: str) -> bool:
     try:
-        return Path(path).is_file() and _first_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        with open(path, "rb") as stream:
+            return stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     except (OSError, ValueError):
         return False
-
-
-def _first_bytes(path: str) -> bytes:
-    with open(path, "rb") as stream:
-        return stream.read(64)
 
 
 def _sources_if_sound(path: str) -> Iterator[str]:

@@ -84,13 +84,7 @@ class BandValues:
 
 
 class ValidPixels:
-    """Finds the valid pixels of strips.
-
-    Parameters
-    ----------
-    bands : BandValues of each band
-    missing : "any" or "all", see ``ReadOptions``
-    """
+    """Finds the valid pixels of strips; ``missing`` is "any" or "all", see ``ReadOptions``."""
 
     def __init__(self, bands: Sequence[BandValues], missing: str) -> None:
         self._bands = tuple(bands)

@@ -49,7 +49,6 @@ class Coding:
 
     @property
     def first(self) -> int:
-        """The value of the first class."""
         return 1 if self.nodata == 0 else 0
 
     @property
@@ -59,7 +58,6 @@ class Coding:
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The value of each class."""
         return tuple(range(self.first, self.first + self.n_classes))
 
     def names(self, given: Sequence[str] | None) -> tuple[str, ...]:
@@ -91,7 +89,6 @@ class ClassMap:
         return Layout(self.coding.dtype, self.coding.nodata, (description,), "mode", table, self.cog)
 
     def legend(self) -> Legend:
-        """Return the code, name and colour of each class."""
         return Legend(self.coding.values, self.names, self.colours)
 
 

@@ -115,7 +115,7 @@ def _moved_by(colours: NDArray[np.uint8], order: NDArray[np.intp], gap: float) -
 
 @cache
 def _palette() -> NDArray[np.uint8]:
-    first = np.array([_parsed(colour) for colour in _FIRST], np.uint8)
+    first = np.array([list(bytes.fromhex(colour[1:])) for colour in _FIRST], np.uint8)
     grid = _grid(_STEPS)
     # Nearly black and nearly white are what surrounds a map.
     lightness = _views(grid)[0, :, 0]
@@ -133,10 +133,6 @@ def _palette() -> NDArray[np.uint8]:
 def _grid(n_steps: int) -> NDArray[np.uint8]:
     levels = np.floor(np.linspace(0, 255, n_steps)).astype(np.uint8)
     return np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
-
-
-def _parsed(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
 
 
 def _views(colours: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -55,7 +55,6 @@ class ScenePasses:
         """See ``Passes``."""
 
     def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
-        """See ``Passes``."""
         height = self._scene.grid.height
         not_empty = False
         for top in range(0, height, self._step):

@@ -99,7 +99,6 @@ def _lines(scene: Scene, max_lines: int, strip_pixels: int) -> int:
 
 
 def resident_bytes() -> int:
-    """Return the resident memory of this process."""
     return int(psutil.Process().memory_info().rss)
 
 
