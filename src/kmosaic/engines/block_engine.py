@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
-from kmosaic.engines.from_sums import FromSums
-from kmosaic.engines.in_memory import (
-    SUM_BATCH,
-    Assigned,
-    Donor,
-    Int16Range,
-    Rows,
-    nearest_centers,
-    sum_in_batches,
-)
+from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
+from kmosaic.engines.in_memory import SUM_BATCH, Int16Range, nearest_centers, sum_in_batches
 from kmosaic.engines.magnitude import exponent_of, near_centers, scaled_centers, times_two_to
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.errors import DataError
@@ -76,7 +68,7 @@ class NoRowsError(DataError):
     """Blocks that are all empty."""
 
 
-class BlockEngine(FromSums):
+class BlockEngine(Engine):
     """Assigns rows that come in blocks to centres, and sums them by cluster.
 
     ``keeps_labels`` says whether to keep a byte a row, or two, for its label: then only rows that change
@@ -177,8 +169,8 @@ class BlockEngine(FromSums):
         """By block, where in it the rows are that were moved, and to which cluster."""
         places: dict[int, dict[int, int]] = {}
         missing = dict(enumerate(self._moved))
-        for first, found in self._blocks.map(partial(_first_like, dict(missing))) if missing else ():
-            for number, row in found.items():
+        for first, matches in self._blocks.map(partial(_first_like, dict(missing))) if missing else ():
+            for number, row in matches.items():
                 if number in missing:
                     places.setdefault(first, {})[row] = missing.pop(number)[1]
         return places
@@ -389,12 +381,12 @@ def _own_distances(
 
 def _first_like(moved: dict[int, tuple[Rows, int]], block: Block) -> tuple[int, dict[int, int]]:
     """Of moved rows, the first in the block that equals each."""
-    found = {}
+    matches = {}
     for number, (values, _) in moved.items():
         like = np.flatnonzero((block.rows == values).all(axis=1))
         if len(like):
-            found[number] = int(like[0])
-    return block.first, found
+            matches[number] = int(like[0])
+    return block.first, matches
 
 
 def _batch_sums(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.in_memory import Rows
+from kmosaic.engines.engine import Rows
 from kmosaic.engines.magnitude import times_two_to
 
 T = TypeVar("T")

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.engine import Engine
-from kmosaic.engines.in_memory import Donor
+from kmosaic.engines.engine import Donor, Engine
 from kmosaic.errors import DataError
 
 EmptyClusters = Literal["relocate", "random", "drop", "error"]

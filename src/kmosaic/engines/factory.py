@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.distinct_rows import merge_equal_rows
-from kmosaic.engines.in_memory import MemoryEngine, Rows
+from kmosaic.engines.engine import Rows
+from kmosaic.engines.in_memory import MemoryEngine
 
 
 def make_engine(

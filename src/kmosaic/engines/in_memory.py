@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.distinct_rows import MergedRows
-from kmosaic.engines.from_sums import FromSums
+from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
 from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.engines.summable import Summable, summable
@@ -20,32 +20,8 @@ from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
 
-Rows = NDArray[Any]
-"""(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
-
 Int16Range = tuple[list[int], list[int]]
 """Each feature's least and greatest value, of integer rows that the int16 filter takes."""
-
-
-@dataclass(frozen=True)
-class Assigned:
-    """What one pass over the rows gives: the sums by cluster, and how many labels it changed.
-
-    ``n_changed`` is None where some have changed, and their number is not counted.
-    """
-
-    sums: _core.ClusterSums
-    n_changed: int | None
-
-
-@dataclass(frozen=True)
-class Donor:
-    """A row that may fill an empty cluster: number, cluster, values (1, n_features) and weight."""
-
-    row: int
-    cluster: int
-    values: Rows
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -56,7 +32,7 @@ class DistinctRows:
     weights: NDArray[np.float64]
 
 
-class MemoryEngine(FromSums):
+class MemoryEngine(Engine):
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
     Rows are read in place, whatever their dtype, unless they are of extreme magnitude: see ``magnitude``.

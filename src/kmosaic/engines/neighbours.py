@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.in_memory import Rows
+from kmosaic.engines.engine import Rows
 
 
 @dataclass(frozen=True)
