@@ -1,12 +1,23 @@
-"""Tensors of other libraries as arrays, or an error that says how to convert them."""
+"""Arrays and tensors of other libraries as rows for the engines, or an error on how to convert them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
 
 from kmosaic.errors import DataError
+
+NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+"""What engines read in place; float64 first, the dtype that scikit-learn turns any other into."""
+
+
+def native_rows(X: Any, name: str = "") -> NDArray[Any]:
+    """Return X, (n_samples, n_features), finite, of a native dtype and in C order: itself where it is so."""
+    rows: NDArray[Any] = check_array(readable(X), dtype=NATIVE_DTYPES, order="C", input_name=name)
+    return rows
 
 
 def readable(X: Any) -> Any:

@@ -214,9 +214,9 @@ def default_clusters(n_samples: int) -> tuple[int, ...]:
     """
     from kmosaic.evaluate import N_CLUSTERS
 
-    most = max(1, n_samples // _IMAGES_PER_CLUSTER)
+    max_clusters = max(1, n_samples // _IMAGES_PER_CLUSTER)
     for numbers in (N_CLUSTERS, _FEW_CLUSTERS):
-        possible = tuple(number for number in numbers if number <= most)
+        possible = tuple(number for number in numbers if number <= max_clusters)
         if len(possible) >= 3:
             return possible
     return tuple(range(1, min(3, n_samples) + 1))

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.engines.in_memory import MemoryEngine
+from kmosaic.models.validation import LARGEST_VALUE
 
-LARGEST_CENTER = 1e100
 MAX_CANDIDATES = 16  # the core measures no more together; 2 + ln k stays below up to a million clusters
 Init = str | ArrayLike | Callable[..., ArrayLike]
 
@@ -84,8 +84,8 @@ def _checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDAr
         raise ValueError(
             f"init has shape {centers.shape}; it must have one row a cluster, ({n_clusters}, {n_features})"
         )
-    if not np.abs(centers).max() <= LARGEST_CENTER:
+    if not np.abs(centers).max() <= LARGEST_VALUE:
         raise ValueError(
-            f"init has NaN, infinity or values above {LARGEST_CENTER:g}; give centres within that"
+            f"init has NaN, infinity or values above {LARGEST_VALUE:g}; give centres within that"
         )
     return centers

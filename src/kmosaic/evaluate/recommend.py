@@ -131,9 +131,9 @@ def _by_score(rows: list[SweepTableRow], basis: str, tolerance: float, knee: Kne
     measured = [row for row in rows if row[basis] is not None]
     compared = _stable(measured) if basis == "silhouette" else measured
     best = max(compared, key=lambda row: row.measured(basis).mean)
-    least = best.measured(basis).mean - tolerance - 1e-12
+    threshold = best.measured(basis).mean - tolerance - 1e-12
     as_good = as_good_as(best, compared, basis)
-    chosen = next(row for row in compared if row in as_good or row.measured(basis).mean >= least)
+    chosen = next(row for row in compared if row in as_good or row.measured(basis).mean >= threshold)
     grounds = Grounds(rows, measured, compared, chosen, best, basis)
     return Recommendation(
         n_clusters=chosen.n_clusters,

@@ -83,10 +83,10 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
     check_images(collection)
     numbers = [k for k in _NUMBERS if k * _IMAGES_PER_CLUSTER <= len(collection)]
     film = _film(collection)
-    found = []
+    summaries = []
     for done, k in enumerate(numbers, start=1):
         model = KMeans(k, random_state=0).fit(collection.pixels)
-        found.append(
+        summaries.append(
             summarise(
                 model,
                 collection.pixels,
@@ -97,7 +97,7 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
         )
         if on_fit is not None:
             on_fit(done, len(numbers))
-    return Pictures(collection, collection.pixels[0], film, tuple(found))
+    return Pictures(collection, collection.pixels[0], film, tuple(summaries))
 
 
 def _film(collection: ImageCollection) -> Film:

@@ -37,12 +37,12 @@ def panels(figure: Figure, n: int) -> list[Axes]:
     """Add ``n`` panels of equal width, side by side below the title."""
     gap = 0.075
     width = (_RIGHT - _LEFT - gap * (n - 1)) / n
-    found = []
+    added = []
     for number in range(n):
         axes = figure.add_axes((_LEFT + number * (width + gap), 0.115, width, 0.67))
         style_axes(axes, LIGHT, grid=None)
-        found.append(axes)
-    return found
+        added.append(axes)
+    return added
 
 
 def draw_step(axes: Axes, data: PointSet, step: Step, *, lines: bool = False) -> None:
@@ -94,8 +94,8 @@ def draw_centroids(axes: Axes, centers: NDArray[np.float64], ids: Sequence[int])
 
 def draw_chances(axes: Axes, points: Points, squared_distances: NDArray[np.float64] | None) -> None:
     """Draw points whose area is their chance to be picked."""
-    most = 1.0 if squared_distances is None else float(squared_distances.max()) or 1.0
-    areas = _POINT_AREA if squared_distances is None else 3 + 220 * squared_distances / most
+    largest = 1.0 if squared_distances is None else float(squared_distances.max()) or 1.0
+    areas = _POINT_AREA if squared_distances is None else 3 + 220 * squared_distances / largest
     axes.scatter(points[:, 0], points[:, 1], s=areas, color=_UNASSIGNED, alpha=0.75, linewidths=0, zorder=2)
 
 

@@ -229,8 +229,8 @@ class Recipe:
         rows: Any = X
         for step in self.steps:
             what = _WORDS.get(type(step).__name__, type(step).__name__)
-            told = None if progress is None else StageProgress(progress, what, f"{self.name}: ")
-            step.set_params(n_threads=n_threads, callback=told)
+            callback = None if progress is None else StageProgress(progress, what, f"{self.name}: ")
+            step.set_params(n_threads=n_threads, callback=callback)
             try:
                 rows = getattr(step, method)(rows)
             finally:

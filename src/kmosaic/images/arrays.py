@@ -65,9 +65,9 @@ def read_npz(path: Path) -> StoredArrays:
     with _blaming(path), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         keys = _choose_keys(members, where)
-        found = {part: _read_member(archive, members[key], where) for part, key in keys.items()}
+        parts = {part: _read_member(archive, members[key], where) for part, key in keys.items()}
     return StoredArrays(
-        found["train"], found.get("train_labels"), found.get("test"), found.get("test_labels")
+        parts["train"], parts.get("train_labels"), parts.get("test"), parts.get("test_labels")
     )
 
 
@@ -95,10 +95,10 @@ def read_idx_folder(folder: Path, entry: IdxDataset, *, published: bool = True) 
     """
     arrays = []
     for file in entry.files:
-        found = find_file(folder, file.name)
-        if found is None:
+        path = find_file(folder, file.name)
+        if path is None:
             raise DataError(f"{printable(str(folder))} lacks {file.name} or {file.name}.gz")
-        arrays.append(read_idx(found, checksum=file.checksum if published else None))
+        arrays.append(read_idx(path, checksum=file.checksum if published else None))
     train, train_labels, test, test_labels = arrays
     names = entry.label_names if published else None
     return StoredArrays(train, train_labels, test, test_labels, names)

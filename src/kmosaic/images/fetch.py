@@ -62,11 +62,11 @@ class _Job:
         return PartFile(self.folder / f"{self.file.name}.gz.part")
 
     @property
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """No gzip file of this content is larger: deflate stores what it cannot compress, 5 bytes a block."""
         return self.file.n_bytes + self.file.n_bytes // 100 + 4096
 
-    def tell(self, done: int, total: int | None) -> None:
+    def report(self, done: int, total: int | None) -> None:
         if self.progress is not None:
             self.progress(done, total, f"downloading {self.entry.name}: {self.file.name}")
 
@@ -119,11 +119,10 @@ def download(
 
 
 def _is_here(folder: Path, file: DataFile) -> bool:
-    found = find_file(folder, file.name)
-    if found is None:
-        return False
-    read_idx(found, checksum=file.checksum)
-    return True
+    path = find_file(folder, file.name)
+    if path is not None:
+        read_idx(path, checksum=file.checksum)
+    return path is not None
 
 
 def _download_folder(data_dir: str | os.PathLike[str] | None) -> Path:
@@ -245,18 +244,18 @@ def _begun_in_time(job: _Job, url: str, headers: Mapping[str, str]) -> Iterator[
 def _append(response: httpx.Response, offset: int, job: _Job) -> None:
     length = response.headers.get("Content-Length", "")
     total = offset + int(length) if length.isascii() and length.isdigit() else None
-    if total is not None and total > job.most_bytes:
+    if total is not None and total > job.max_bytes:
         raise _NotPublishedError(f"is {total} bytes long, more than {job.file.name} can be")
     since, had = time.monotonic(), offset
     with job.part.path.open("ab") as out:
-        job.tell(offset, total)
+        job.report(offset, total)
         # As it comes: gathering larger chunks would lose what was gathered when the connection breaks.
         for chunk in response.iter_raw():
             offset += len(chunk)
-            if offset > job.most_bytes:
+            if offset > job.max_bytes:
                 raise _NotPublishedError(f"is longer than {job.file.name} can be")
             out.write(chunk)
-            job.tell(offset, total)
+            job.report(offset, total)
             now = time.monotonic()
             if now > job.ends:
                 raise _MirrorFailedError(f"not complete {_DEADLINE / 60:g} minutes after the download began")

@@ -61,9 +61,9 @@ def list_folder(folder: Path) -> Listing:
                 skipped.append(SkippedFile(_id(Path(entry.path), folder), reason))
             else:
                 files.append(Path(entry.path))
-    found = [_found(path, folder) for path in files]
+    listed = [_found(path, folder) for path in files]
     return Listing(
-        files=tuple(sorted(found, key=lambda file: path_key(file.id))),
+        files=tuple(sorted(listed, key=lambda file: path_key(file.id))),
         skipped=tuple(sorted(skipped, key=lambda file: path_key(file.path))),
     )
 

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions
+from kmosaic.images.collection import ImageCollection, ReadOptions
 from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import resize_array
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.models.validation import DTYPES
 from kmosaic.text import count
 
 _INTEGER_MAX = {"uint8": 255.0, "uint16": 65535.0}

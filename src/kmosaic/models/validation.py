@@ -11,6 +11,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+DTYPES = ("uint8", "uint16", "float32", "float64")
+"""Of pixels and bands, as engines read them in place."""
+
 _LONGEST_ERROR = 300
 # Beyond, squares and sums leave float64's range: as KMeans has it of images.
 LARGEST_VALUE = 1e100

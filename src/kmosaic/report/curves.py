@@ -256,8 +256,8 @@ def _draw_beside(
 
 def _beside(table: Sequence[SweepTableRow], options: CurveOptions) -> list[StartingDocumentRow]:
     """The document's rows that lie within the numbers of clusters that were run."""
-    least, most = table[0].n_clusters, table[-1].n_clusters
-    return [row for row in options.starting_document if least <= row.n_clusters <= most]
+    low, high = table[0].n_clusters, table[-1].n_clusters
+    return [row for row in options.starting_document if low <= row.n_clusters <= high]
 
 
 def _name_ends(axes: Axes, ends: Sequence[_End]) -> None:

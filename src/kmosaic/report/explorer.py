@@ -152,12 +152,12 @@ def _first_with_enough(fitted: Callable[[int, bool], Sampled], side: int) -> Sam
     exact = fitted(side, False)
     if exact.n_members == _MAX_MEMBERS:
         return exact
-    found = fitted(side, True)
-    if exact.n_members >= max(found.n_members, _ENOUGH_MEMBERS):
+    lossy = fitted(side, True)
+    if exact.n_members >= max(lossy.n_members, _ENOUGH_MEMBERS):
         return exact
-    while found.n_members < _ENOUGH_MEMBERS and found.side > _SMALLEST_SIDE:
-        found = fitted(max(_SMALLEST_SIDE, found.side * 3 // 4), True)
-    return found
+    while lossy.n_members < _ENOUGH_MEMBERS and lossy.side > _SMALLEST_SIDE:
+        lossy = fitted(max(_SMALLEST_SIDE, lossy.side * 3 // 4), True)
+    return lossy
 
 
 def _most_within(candidates: _Candidates, n_tiles: float) -> int:
@@ -288,10 +288,10 @@ def _confusion(summary: ClusterSummary, candidates: _Candidates, index: TileInde
 
 def _pairs(matrix: NDArray[np.int64]) -> list[tuple[int, int]]:
     """The cells that are not empty; of a large matrix the wrong ones with most images."""
-    found = [(int(true), int(named)) for true, named in np.argwhere(matrix > 0)]
+    cells = [(int(true), int(named)) for true, named in np.argwhere(matrix > 0)]
     if len(matrix) <= _MAX_LABELS:
-        return found
-    wrong = [(true, named) for true, named in found if true != named]
+        return cells
+    wrong = [(true, named) for true, named in cells if true != named]
     return sorted(wrong, key=lambda pair: -int(matrix[pair]))[:_MAX_LABELS]
 
 

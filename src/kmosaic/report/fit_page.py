@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.report.clusters import least_purity
+from kmosaic.report.clusters import min_purity
 from kmosaic.report.explorer import Sampled, explorer_data
 from kmosaic.report.parts import (
     N_FIRST,
@@ -240,11 +240,11 @@ def _sizes_note(summary: ClusterSummary) -> str:
 
 
 def _purity_note(summary: ClusterSummary) -> str:
-    least = least_purity(summary)
-    chance = f" at {percent(least)}, the least there can be with {len(summary.label_names or ())} labels"
+    lowest = min_purity(summary)
+    chance = f" at {percent(lowest)}, the least there can be with {len(summary.label_names or ())} labels"
     return (
         " Colour is purity, the share of the most common label: from dark blue"
-        f"{chance if least else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
+        f"{chance if lowest else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
     )
 
 

@@ -75,5 +75,5 @@ def grid_of(
 def _cell_aspect(height: float, width: float, title_width: float) -> float:
     """Width by height of a cell with its gap, when its tile is as large as tiles get."""
     scale = _LARGEST_TILE / max(height, width)
-    least = min(title_width, _SMALLEST_TITLED_CELL)
-    return (max(width * scale, least) + _GAP) / (height * scale + _GAP)
+    min_width = min(title_width, _SMALLEST_TITLED_CELL)
+    return (max(width * scale, min_width) + _GAP) / (height * scale + _GAP)

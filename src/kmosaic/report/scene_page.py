@@ -185,14 +185,14 @@ def _page_data(report: SceneReport, shown: Picture, values: list[dict[str, Any]]
 
 
 def _class_data(report: SceneReport) -> list[dict[str, Any]]:
-    result, found = report.result, report.statistics
+    result, statistics = report.result, report.statistics
     return [
         {
             "value": value,
             "name": clean(result.names[label]),
             "pixels": int(result.sizes.pixels[label]),
-            "mean": _numbers_or_none(found.means[label]),
-            "deviation": _numbers_or_none(found.deviations[label]),
+            "mean": _numbers_or_none(statistics.means[label]),
+            "deviation": _numbers_or_none(statistics.deviations[label]),
         }
         for label, value in enumerate(result.coding.values)
     ]
@@ -274,7 +274,7 @@ def _short(number: float) -> str:
 
 
 def _lines(report: SceneReport) -> list[_ClassLine]:
-    result, found = report.result, report.statistics
+    result, statistics = report.result, report.statistics
     distances = result.mean_squared_distances
     areas, unit = result.sizes.areas, _area_unit(report)
     colours = _hex(result.model.colours)
@@ -290,8 +290,8 @@ def _lines(report: SceneReport) -> list[_ClassLine]:
             area="" if areas is None else _short(float(areas[label]) / unit.metres),
             distance="" if np.isnan(distances[label]) else f"{distances[label]:,.4g}",
             nearest=""
-            if (near := found.nearest[label]) is None
-            else f"{result.coding.values[near]} ({found.separability[label, near]:.2f})",
+            if (near := statistics.nearest[label]) is None
+            else f"{result.coding.values[near]} ({statistics.separability[label, near]:.2f})",
         )
         for label, value in enumerate(result.coding.values)
     ]
@@ -302,11 +302,11 @@ def _band_names(report: SceneReport) -> list[str]:
     return [clean(band.description) or f"band {number}" for number, band in enumerate(bands, 1)]
 
 
-def _signatures(found: ClassStatistics) -> list[list[str]]:
+def _signatures(statistics: ClassStatistics) -> list[list[str]]:
     """Mean and deviation of each class in each band, as texts."""
     return [
         ["" if np.isnan(mean) else f"{mean:,.4g} ± {spread:,.3g}" for mean, spread in zip(*row, strict=True)]
-        for row in zip(found.means.tolist(), found.deviations.tolist(), strict=True)
+        for row in zip(statistics.means.tolist(), statistics.deviations.tolist(), strict=True)
     ]
 
 
@@ -338,8 +338,8 @@ def _pairs(report: SceneReport) -> list[tuple[int, int, str]]:
     values = report.result.coding.values
     first, second = np.triu_indices(len(apart), 1)
     order = np.argsort(apart[first, second], kind="stable")[:_MAX_PAIRS]  # NaN comes last
-    found = [(int(first[place]), int(second[place])) for place in order]
-    return [(values[i], values[j], f"{apart[i, j]:.2f}") for i, j in found if not np.isnan(apart[i, j])]
+    pairs = [(int(first[place]), int(second[place])) for place in order]
+    return [(values[i], values[j], f"{apart[i, j]:.2f}") for i, j in pairs if not np.isnan(apart[i, j])]
 
 
 def _sampling_note(report: SceneReport, has_values: bool) -> str:
@@ -386,11 +386,11 @@ def _history_note(report: SceneReport) -> str:
     changes = [
         (sum(getattr(done, what) for done in fit.rounds), what) for what in ("dissolved", "split", "merged")
     ]
-    told = ", ".join(f"{n:,} {what}" for n, what in changes)
+    listed = ", ".join(f"{n:,} {what}" for n, what in changes)
     return (
         f"Between {count(len(fit.rounds), 'round')} of Lloyd's algorithm, each marked by its number of "
-        f"classes, classes were changed ({told}). Within a round J cannot rise; fewer classes raise it, more "
-        "lower it."
+        f"classes, classes were changed ({listed}). Within a round J cannot rise; fewer classes raise it, "
+        "more lower it."
     )
 
 

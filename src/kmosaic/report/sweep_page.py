@@ -303,18 +303,18 @@ def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, An
     models = report.result.models
     form = report.dataset.train.format
     side = largest_side(sum(models), pixel_budget=_CENTROID_PIXELS)
-    found = {}
+    mosaics = {}
     for k, model in models.items():
         sizes = np.bincount(model.labels_, minlength=len(model.cluster_centers_))
         order = np.argsort(-sizes, kind="stable")
         images = tiles(_pictures_of(model, report)[order], form, shown)
-        found[k] = {
+        mosaics[k] = {
             "sheet": asdict(sheet(images, side)),
             "clusters": order.tolist(),
             "sizes": sizes[order].tolist(),
             "seed": model.random_state,
         }
-    return found
+    return mosaics
 
 
 def _pictures_of(model: Any, report: SweepReport) -> NDArray[np.float64]:

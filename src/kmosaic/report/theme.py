@@ -144,5 +144,5 @@ def drawable(text: str) -> str:
 
 @cache
 def _drawable_characters() -> frozenset[int]:
-    found = (font_manager.findfont(family) for family in font_families())
-    return frozenset().union(*(font_manager.get_font(path).get_charmap() for path in found))
+    paths = (font_manager.findfont(family) for family in font_families())
+    return frozenset().union(*(font_manager.get_font(path).get_charmap() for path in paths))

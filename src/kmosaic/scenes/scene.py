@@ -8,9 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-DTYPES = ("uint8", "uint16", "float32", "float64")
-"""Dtypes of strips: the least of these that holds every value of every band."""
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -88,7 +85,7 @@ class Scene(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """One of ``DTYPES``."""
+        """The least of uint8, uint16, float32 and float64 that holds every value of every band."""
 
     @property
     def block_height(self) -> int:

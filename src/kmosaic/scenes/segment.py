@@ -378,8 +378,8 @@ class _Job:
         free = (
             _SCALING_BYTES if self.options.memory is None else (self.options.memory - resident_bytes()) // 4
         )
-        most = max(1, min(free, _SCALING_BYTES) // line_bytes)
-        return most // scene.block_height * scene.block_height or most
+        max_lines = max(1, min(free, _SCALING_BYTES) // line_bytes)
+        return max_lines // scene.block_height * scene.block_height or max_lines
 
     def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:
         colours = self._colours(scene, fit.scaling.unscale(fit.centers), fit.counts)

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from kmosaic.engines import Block, Rows
 from kmosaic.engines.dask.blocks import applied
 from kmosaic.errors import DataError
+from kmosaic.models.validation import DTYPES, LARGEST_VALUE
 
 if TYPE_CHECKING:
     from dask.array import Array
     from distributed import Client, Future
 
 T = TypeVar("T")
-LARGEST_VALUE = 1e100
-_NATIVE = ("uint8", "uint16", "float32", "float64")
 MIN_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements/
 
 
@@ -49,7 +48,7 @@ def dask_rows(X: Array) -> Array:
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     if X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
-    return X if X.dtype.name in _NATIVE and X.dtype.isnative else X.astype(np.float64)
+    return X if X.dtype.name in DTYPES and X.dtype.isnative else X.astype(np.float64)
 
 
 def with_checked_chunks(array: Array, name: str) -> Array:

@@ -103,8 +103,8 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions, client: Clien
     if client is not None:
         blocks = _blocks_of_workers(client, scene, scaling, options)
         return _fit(blocks, lambda: blocks, options, scene.name, scaling)
-    most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
-    needs = Needs(max(SEED_PIXELS, options.sample or 0), most_classes)
+    max_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
+    needs = Needs(max(SEED_PIXELS, options.sample or 0), max_classes)
     plan = plan_memory(scene, scaling, needs, options.memory)
     n_threads = resolve_n_threads(options.n_threads)
     read = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
@@ -183,9 +183,9 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
         return IsodataResult(lloyd(engine, centers, _lloyd_options(options, None)), (), n_wide=0)
     asked = options.isodata and options.isodata.for_share(len(rows) / blocks.n_rows)
     drawn = BlockEngine(RowPixels(rows), blocks.n_threads)
-    found = _classes(engine, drawn, centers, replace(options, isodata=asked))
+    classes = _classes(engine, drawn, centers, replace(options, isodata=asked))
     engine.plan().logged()
-    return found
+    return classes
 
 
 def _fastest(

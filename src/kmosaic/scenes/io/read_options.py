@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.scene import DTYPES, Band
+from kmosaic.models.validation import DTYPES
+from kmosaic.scenes.scene import Band
 
 MISSING_RULES = ("any", "all")
 MAX_BANDS = 4096

@@ -40,11 +40,11 @@ class Coding:
     def __post_init__(self) -> None:
         if self.nodata not in (0, 255):
             raise DataError(f"nodata={self.nodata} must be 0 (classes from 1) or 255 (classes from 0)")
-        most = MAX_CLASSES if self.nodata == 0 else 255
-        if self.n_classes > most:
+        max_classes = MAX_CLASSES if self.nodata == 0 else 255
+        if self.n_classes > max_classes:
             raise DataError(
-                f"{self.n_classes} classes are more than the {most} values that nodata {self.nodata} leaves; "
-                f"use {'nodata 0' if self.nodata else 'fewer clusters'}"
+                f"{self.n_classes} classes are more than the {max_classes} values that nodata {self.nodata} "
+                f"leaves; use {'nodata 0' if self.nodata else 'fewer clusters'}"
             )
 
     @property

@@ -70,11 +70,11 @@ def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: 
     seeding = n_drawn * (2 * row + _SEEDING_BYTES + wide)
     line = scene.grid.width * 2 * (stored + 1)  # in two strips: one is read while the other is used
     work = stored + row + _WORK_BYTES + (0 if scaling.method == "none" else 16 * len(scene.bands))
-    least = fixed + seeding + line + scene.grid.width * work
-    if cap < least:
+    min_cap = fixed + seeding + line + scene.grid.width * work
+    if cap < min_cap:
         raise DataError(
             f"a memory of {megabytes(cap)} is too small for {scene.name}; "
-            f"{megabytes(least + START_VARIATION)} is the least that works"
+            f"{megabytes(min_cap + START_VARIATION)} is the least that works"
         )
     free = cap - fixed - seeding
     max_work = PIXELS_PER_BLOCK * work
