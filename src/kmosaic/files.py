@@ -122,8 +122,6 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
 
     Raises OutputError as ``check_output``, and when writing fails (a full disk, for example).
 
-    Examples
-    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> with atomic_write(folder / "a.txt") as temporary:

@@ -115,8 +115,6 @@ def _debug_log() -> Iterator[None]:
 def in_words(error: Exception) -> str:
     """Return an exception as one line that says what is wrong.
 
-    Examples
-    --------
     >>> in_words(ValueError("n_clusters=9 is more than\\n8 rows"))
     'n_clusters=9 is more than 8 rows'
     >>> in_words(FileNotFoundError(2, "No such file or directory", "photos"))

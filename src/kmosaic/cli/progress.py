@@ -112,8 +112,6 @@ class SweepProgress:
 def share_done(progress: IterationProgress, n_samples: int) -> float:
     """Estimate how much of a fit is done, 0..1: the number of labels that change falls about geometrically.
 
-    Examples
-    --------
     >>> from kmosaic.engines import IterationProgress
     >>> share_done(IterationProgress(0, 2, 5, 300, 1.0, 0), 1000)
     0.5

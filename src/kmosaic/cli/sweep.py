@@ -205,8 +205,6 @@ def _test_rows(
 def default_clusters(n_samples: int) -> tuple[int, ...]:
     """Return the numbers of clusters to try where none are given: fewer for few images.
 
-    Examples
-    --------
     >>> default_clusters(60_000)
     (10, 16, 36, 64, 144, 256, 400)
     >>> default_clusters(50)

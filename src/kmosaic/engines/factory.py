@@ -25,8 +25,6 @@ def make_engine(
     next. ``may_merge`` lets the engine have equal rows once, with a count, in place of ``rows``; then
     ``MemoryEngine.expand`` leads back. Not for what tells rows by their number.
 
-    Examples
-    --------
     >>> make_engine(np.array([[0.0], [5.0]])).assign(np.array([[1.0], [4.0]])).n_changed
     2
     """

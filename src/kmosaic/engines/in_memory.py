@@ -330,8 +330,6 @@ def nearest_centers(
 
     ``int16_range`` is each feature's range in these rows, or in more, as ``Survey`` has it.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> nearest_centers(np.array([[0], [5], [9]], np.uint8), np.array([[1.0], [9.0]]))
     array([0, 0, 1], dtype=int32)

@@ -34,8 +34,6 @@ def nearest_rows(
     ``own``, ``rows`` are the references from this number on, and no row is its own neighbour; its equals may
     be.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> places = np.array([[0.0], [1.0], [5.0]])
     >>> nearest_rows(places, places, 1, n_threads=1, own=0).indices.tolist()

@@ -14,8 +14,6 @@ _log = logging.getLogger(__name__)
 class FitPlan:
     """How rows were merged, seeded and assigned, and the numbers that decided it. Changes no result.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> from kmosaic import KMeans
     >>> plan = KMeans(2, random_state=0).fit(np.array([[0.0], [1.0], [9.0]])).plan_

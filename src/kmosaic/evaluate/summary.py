@@ -152,8 +152,6 @@ def own_distances(
     ``X`` is (n_samples, n_features), used in place where it is uint8, uint16, float32 or float64 in C order
     and else copied; ``labels`` (n_samples,) are rows of ``centers``. The distances are float64 (n_samples,).
 
-    Examples
-    --------
     >>> X = np.array([[3, 4], [9, 9]], dtype=np.uint8)
     >>> own_distances(X, np.array([[0.0, 0.0], [9.0, 8.0]]), np.array([0, 1]))
     array([5., 1.])

@@ -63,8 +63,6 @@ def stabilities(labellings: Sequence[NDArray[Any]]) -> list[float | None]:
     more than 11 labellings each is compared with the 10 next to it. One labelling alone has no stability:
     None.
 
-    Examples
-    --------
     >>> stabilities([np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])])
     [1.0, 1.0]
     """

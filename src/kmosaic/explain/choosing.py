@@ -113,8 +113,6 @@ def scores(data: PointSet) -> Scores:
 def photo(pixels: NDArray[np.uint8], title: str) -> Photo:
     """Paint ``pixels`` (height, width, 3) uint8 with as few as 2 and as many as 256 colours.
 
-    Examples
-    --------
     >>> few = photo(np.arange(48, dtype=np.uint8).reshape(4, 4, 3), "sixteen colours")
     >>> [version.n_colours for version in few.versions]
     [2, 3, 4, 6, 8, 12, 16]

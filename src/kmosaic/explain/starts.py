@@ -113,8 +113,6 @@ def starts(data: PointSet) -> Starts:
 def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restarts:
     """Fit from ``n_restarts`` starts of kmosaic's own seeding, seeds 0, 1, 2 and so on.
 
-    Examples
-    --------
     >>> from kmosaic.explain.points import islands
     >>> ends = restarts(islands(), "random", 20).inertia
     >>> bool(ends.max() > 5 * ends.min())

@@ -278,8 +278,6 @@ def resolved_shape(image_shape: Any, n_features: int) -> ImageShape:
 
     Raises ValueError where ``image_shape`` is no such triple, or takes another number of values.
 
-    Examples
-    --------
     >>> resolved_shape(None, 784), resolved_shape(None, 10), resolved_shape((2, 2, 3), 12)
     ((28, 28, 1), (1, 10, 1), (2, 2, 3))
     """

@@ -406,8 +406,6 @@ def useful_components(n_clusters: int) -> int:
 
     U. von Luxburg (2007), "A tutorial on spectral clustering", sections 5 and 8.3.
 
-    Examples
-    --------
     >>> useful_components(10), useful_components(256)
     (9, 100)
     """

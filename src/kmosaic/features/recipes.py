@@ -258,8 +258,6 @@ def split_name(text: str) -> tuple[str, str | None]:
 
     Raises DataError as ``Recipe.named``.
 
-    Examples
-    --------
     >>> split_name("gradients")
     ('gradients', None)
     """

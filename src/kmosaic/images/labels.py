@@ -28,8 +28,6 @@ def encode_labels(arrays: Sequence[NDArray[Any] | None], where: str) -> EncodedL
     Raises DataError when an array is not one label an image, or its labels are neither whole numbers nor
     text.
 
-    Examples
-    --------
     >>> encoded = encode_labels([np.array(["cat", "ant"]), np.array(["cat"])], "here")
     >>> encoded.names, encoded.codes[0].tolist()
     (('ant', 'cat'), [1, 0])

@@ -71,8 +71,6 @@ def list_folder(folder: Path) -> Listing:
 def path_key(path: str) -> list[tuple[tuple[int, int, str], ...]]:
     """A key that sorts paths folder by folder, runs of digits as numbers.
 
-    Examples
-    --------
     >>> sorted(["img10.png", "img2.png", "a/z.png"], key=path_key)
     ['a/z.png', 'img2.png', 'img10.png']
     """

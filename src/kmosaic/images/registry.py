@@ -172,8 +172,6 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> tuple[DatasetCa
 def is_handwriting(source: str) -> bool:
     """Whether ``source`` names a data set whose card says that it is handwriting; files say nothing.
 
-    Examples
-    --------
     >>> is_handwriting("mnist"), is_handwriting("fashion-mnist"), is_handwriting("photos")
     (True, False, False)
     """

@@ -62,8 +62,6 @@ def full_brightness(arrays: Sequence[NDArray[Any]], model: ImageFormat | None = 
     saved in the model's units are taken as they are, and so are floats with negative values, which no such
     scale fits.
 
-    Examples
-    --------
     >>> full_brightness([np.array([[0.0, 16.0]])]), full_brightness([np.array([[0.0, 254.0]])])
     (16.0, 255.0)
     """

@@ -35,8 +35,6 @@ def near_square(n_tiles: int, aspect: float = 1.0) -> int:
 
     ``aspect`` is a tile's width by its height.
 
-    Examples
-    --------
     >>> [near_square(k) for k in (1, 2, 10, 16, 36, 64, 144, 256, 400)]
     [1, 2, 5, 4, 6, 8, 12, 16, 20]
     """

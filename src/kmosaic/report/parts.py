@@ -58,8 +58,6 @@ class Fact:
 def number_columns(n_numbers: int) -> int:
     """Return the columns that share ``n_numbers`` key numbers evenly among as few lines as they need.
 
-    Examples
-    --------
     >>> [number_columns(n) for n in (4, 5, 6, 7, 8)]
     [4, 5, 6, 4, 4]
     """

@@ -434,8 +434,6 @@ def _bands_line(report: SceneReport) -> str:
 def _crs_name(wkt: str) -> str:
     """The CRS by its name, with its number in a registry where it has one.
 
-    Examples
-    --------
     >>> _crs_name('PROJCS["WGS 84 / UTM zone 18N",UNIT["metre",1],AUTHORITY["EPSG","32618"]]')
     'WGS 84 / UTM zone 18N (EPSG:32618)'
     """

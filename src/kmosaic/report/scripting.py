@@ -97,8 +97,6 @@ def policy(scripts: tuple[Script, ...]) -> str:
 def json_text(data: object) -> Markup:
     """Return ``data`` as JSON that no HTML parser mistakes for markup, every text cleaned.
 
-    Examples
-    --------
     >>> json_text({"name": "</script>&"})
     Markup('{"name":"\\\\u003c/script\\\\u003e\\\\u0026"}')
     """

@@ -447,8 +447,6 @@ class _Job:
 def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:
     """Return the places of the bands described as red, green and blue; None unless there is one of each.
 
-    Examples
-    --------
     >>> described_rgb([Band(text, "uint8", None) for text in ("B2 Blue", "green", "B4 - Red", "red edge")])
     (2, 1, 0)
     """
@@ -469,8 +467,6 @@ def false_colour(n_bands: int) -> tuple[int, int, int]:
     Of four bands or more the fourth, third and second: in the order of wavelengths that is near infrared, red
     and green, the common false-colour picture.
 
-    Examples
-    --------
     >>> [false_colour(n_bands) for n_bands in (1, 2, 3, 6)]
     [(0, 0, 0), (0, 1, 1), (0, 1, 2), (3, 2, 1)]
     """

@@ -28,8 +28,6 @@ class Coding:
 
     Raises DataError for another nodata value, or more classes than there are values.
 
-    Examples
-    --------
     >>> Coding(12).encoded(np.array([[0, -1, 11]])).tolist(), Coding(255).dtype, Coding(256).dtype
     ([[1, 0, 12]], 'uint8', 'uint16')
     """

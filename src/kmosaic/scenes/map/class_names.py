@@ -27,8 +27,6 @@ def read_class_names(path: str | os.PathLike[str], values: tuple[int, ...]) -> t
     Raises DataError when the file cannot be read, has no such columns, or names a class that is not there, or
     one twice.
 
-    Examples
-    --------
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "names.csv"
     >>> _ = file.write_text("class,name\\n2,forest\\n1,water\\n")

@@ -50,8 +50,6 @@ def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
     colours, that which lies farthest from all before it, to whichever of the three sights sees them least
     apart. Past 256 they come again. The first colours are the same for any number of classes.
 
-    Examples
-    --------
     >>> distinct_colours(9)[[0, 8]].tolist()
     [[230, 159, 0], [115, 0, 23]]
     """
@@ -70,8 +68,6 @@ def ground_colours(
     apart by these colours, to one of the three sights of ``distinct_colours``, the smaller gets the nearest
     colour that can; past 256 classes all keep theirs.
 
-    Examples
-    --------
     >>> ground_colours(np.array([[10.0, 0.0], [30.0, 0.0]]), np.array([1, 1]), (0, 0, 1)).tolist()
     [[64, 64, 128], [191, 191, 128]]
     """

@@ -35,8 +35,6 @@ def majority_filter(labels: NDArray[np.int32], size: int) -> NDArray[np.int32]:
     equally common it keeps its own. What is missing, -1, neither changes nor counts; beyond the edge there
     is nothing.
 
-    Examples
-    --------
     >>> majority_filter(np.array([[0, 0, 0], [0, 1, -1], [0, 0, 0]], np.int32), 3).tolist()
     [[0, 0, 0], [0, 0, -1], [0, 0, 0]]
     """
