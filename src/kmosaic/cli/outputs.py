@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from kmosaic.errors import OutputError
 from kmosaic.files import atomic_write, check_output, check_outputs
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from kmosaic.images import ImageCollection
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".tif", ".tiff")
@@ -50,6 +52,17 @@ def check_pictures_folder(folder: Path, names: Sequence[str], *, overwrite: bool
     else:
         # Making it is putting an entry into its parent, which is what check_output looks at.
         check_output(folder)
+
+
+def write_pictures(
+    folder: Path, figures: Mapping[str, Callable[[], Figure]], suffix: str, *, overwrite: bool
+) -> Iterator[Path]:
+    """Draw figures and write them into ``folder``, made if missing; yield the path of each."""
+    from kmosaic.report import save_figure
+
+    folder.mkdir(exist_ok=True)
+    for name, draw in figures.items():
+        yield save_figure(draw(), folder / f"{name}.{suffix}", overwrite=overwrite)
 
 
 def check_picture(path: Path | None, *, overwrite: bool) -> None:
