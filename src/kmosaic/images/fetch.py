@@ -149,7 +149,7 @@ def _refuse_plain_http(request: httpx.Request) -> None:
 def _fetch(job: _Job, bases: Sequence[str]) -> None:
     """Get one file from the first mirror that has it, beginning with the one a broken download came from."""
     urls = [f"{base.rstrip('/')}/{job.file.name}.gz" for base in bases]
-    started = job.part.url()
+    started = job.part.noted("url")
     failures = []
     for url in sorted(urls, key=lambda url: url != started):
         try:
@@ -171,7 +171,7 @@ def _fetch_from(url: str, job: _Job) -> None:
     part = job.part
     reason = ""
     for _ in range(_TRIES):
-        offset = part.size if part.url() == url else 0
+        offset = part.size if part.noted("url") == url else 0
         try:
             _stream(url, offset, job)
             _publish(job)
@@ -183,7 +183,7 @@ def _fetch_from(url: str, job: _Job) -> None:
             reason = f"its pieces together: {error}"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = _in_words(error)
-            if part.url() != url or part.size <= offset:
+            if part.noted("url") != url or part.size <= offset:
                 break
     raise _MirrorFailedError(reason)
 
@@ -194,7 +194,8 @@ def _stream(url: str, offset: int, job: _Job) -> None:
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-        headers |= {"If-Range": job.part.validator()} if job.part.validator() else {}
+        validator = job.part.noted("validator")
+        headers |= {"If-Range": validator} if validator else {}
     with _begun_in_time(job, url, headers) as response:
         if offset and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is left to send: the part is whole, or the check that follows will tell

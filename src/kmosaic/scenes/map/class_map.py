@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.files import atomic_write
 from kmosaic.scenes.io.geotiff_writer import Layout, RasterOutput, raster_output
-from kmosaic.scenes.map.attribute_table import Column, Legend, sidecar
+from kmosaic.scenes.map.attribute_table import Column, sidecar
 from kmosaic.scenes.scene import Grid
 from kmosaic.scenes.stats.class_statistics import ClassSizes
 
@@ -86,9 +86,6 @@ class ClassMap:
         table = dict(zip(self.coding.values, colours, strict=True))
         return Layout(self.coding.dtype, self.coding.nodata, (description,), "mode", table, self.cog)
 
-    def legend(self) -> Legend:
-        return Legend(self.coding.values, self.names, self.colours)
-
 
 class ClassMapOutput:
     """A map that is being written: labels from top to bottom, then the statistics for its table."""
@@ -120,7 +117,8 @@ def class_map_output(
     ):
         output = ClassMapOutput(raster, class_map)
         yield output
-        table.write_bytes(sidecar(class_map.legend(), output.columns))
+        values, names, colours = class_map.coding.values, class_map.names, class_map.colours
+        table.write_bytes(sidecar(values, names, colours, output.columns))
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:
