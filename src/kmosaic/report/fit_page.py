@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kmosaic.report.clusters import min_purity
 from kmosaic.report.explorer import Sampled, explorer_data
+from kmosaic.report.members import common_labels, purity_of
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
@@ -145,12 +146,8 @@ def _lead(report: FitReport) -> str:
             "label for "
             f"{percent(summary.accuracy)} of the images."
         )
-    else:
-        text += (
-            " No labels were known, so the clusters are numbered, not named."
-            if not summary.cluster_names
-            else ""
-        )
+    elif not summary.cluster_names:
+        text += " No labels were known, so the clusters are numbered, not named."
     return text
 
 
@@ -166,11 +163,8 @@ def _numbers(report: FitReport) -> list[Fact]:
         numbers.append(Fact("Accuracy", percent(summary.accuracy), "these images"))
     if report.accuracy_test is not None:
         kept = f"{report.n_test:,} test images" if report.n_test else "test images"
-        numbers.append(
-            Fact(
-                "Accuracy", percent(report.accuracy_test), ", ".join(filter(None, [kept, report.test_origin]))
-            )
-        )
+        origin = ", ".join(filter(None, [kept, report.test_origin]))
+        numbers.append(Fact("Accuracy", percent(report.accuracy_test), origin))
     if report.features_seconds is not None:
         numbers.append(Fact("Features time", duration(report.features_seconds)))
     if report.fit_seconds is not None:
@@ -203,7 +197,7 @@ def _lines(summary: ClusterSummary) -> list[_ClusterLine]:
             name=clean(summary.cluster_names[cluster]) if summary.cluster_names else "",
             size=f"{sizes[cluster]:,}",
             share=percent(sizes[cluster] / total),
-            purity=_purity(summary, cluster),
+            purity="" if (purity := purity_of(summary, cluster)) is None else percent(purity),
             labels=_common_labels(summary, cluster),
             distance=f"{means[cluster]:,.4g}" if sizes[cluster] else "",
         )
@@ -211,20 +205,10 @@ def _lines(summary: ClusterSummary) -> list[_ClusterLine]:
     ]
 
 
-def _purity(summary: ClusterSummary, cluster: int) -> str:
-    if summary.cluster_purity is None or not np.isfinite(summary.cluster_purity[cluster]):
-        return ""
-    return percent(float(summary.cluster_purity[cluster]))
-
-
 def _common_labels(summary: ClusterSummary, cluster: int) -> str:
-    if summary.label_shares is None or summary.label_names is None or not summary.cluster_sizes[cluster]:
-        return ""
-    shares = np.asarray(summary.label_shares[cluster])
-    common = [label for label in np.argsort(-shares, kind="stable")[:3] if shares[label] > 0]
-    return ", ".join(
-        f"{clean(summary.label_names[label])} {percent(float(shares[label]))}" for label in common
-    )
+    names = summary.label_names or ()
+    common = common_labels(summary, cluster, 3)
+    return ", ".join(f"{clean(names[label])} {percent(share)}" for label, share in common)
 
 
 def _sizes_note(summary: ClusterSummary) -> str:

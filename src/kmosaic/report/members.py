@@ -88,14 +88,29 @@ def _trouble(summary: ClusterSummary) -> NDArray[np.float64]:
     return -np.asarray(mean, dtype=np.float64)
 
 
+def purity_of(summary: ClusterSummary, cluster: int) -> float | None:
+    """Return the share of the cluster's most common label; None without labels, or without rows."""
+    purity = np.nan if summary.cluster_purity is None else float(summary.cluster_purity[cluster])
+    return None if np.isnan(purity) else purity
+
+
+def common_labels(summary: ClusterSummary, cluster: int, n: int) -> list[tuple[int, float]]:
+    """Return the ``n`` most common labels of a cluster, and their shares; none without labels or rows."""
+    if summary.label_shares is None or not summary.cluster_sizes[cluster]:
+        return []
+    shares = np.asarray(summary.label_shares[cluster])
+    common = np.argsort(-shares, kind="stable")[:n]
+    return [(int(label), float(shares[label])) for label in common if shares[label] > 0]
+
+
 def cluster_title(summary: ClusterSummary, cluster: int) -> str:
     """Return one line on a cluster, as ``Cluster 1, named "0": 175 images, 98.3% pure``."""
     subject = f"Cluster {cluster}"
     if summary.cluster_names is not None:
         subject += f', named "{clean(summary.cluster_names[cluster])}"'
     parts = [count(int(summary.cluster_sizes[cluster]), "image")]
-    if summary.cluster_purity is not None and np.isfinite(summary.cluster_purity[cluster]):
-        parts.append(f"{percent(float(summary.cluster_purity[cluster]))} pure")
+    if (purity := purity_of(summary, cluster)) is not None:
+        parts.append(f"{percent(purity)} pure")
     return f"{subject}: {', '.join(parts)}"
 
 
@@ -151,13 +166,8 @@ class _MemberBlocks:
         centroid = tiles(
             np.asarray(self.summary.cluster_centers)[[cluster]], self.collection.format, self.shown
         )[0]
-        named = [
-            ("nearest", self._tiles(rows.nearest)),
-            ("farthest", self._tiles(rows.farthest)),
-        ]
-        if len(rows.wrongly_named):
-            named.append(("named wrongly", self._tiles(rows.wrongly_named)))
-        kept = [(name, row) for name, row in named if row]
+        kinds = {"nearest": rows.nearest, "farthest": rows.farthest, "named wrongly": rows.wrongly_named}
+        kept = [(name, self._tiles(kind)) for name, kind in kinds.items() if len(kind)]
         return _Block(cluster_title(self.summary, cluster), Tile(centroid, "centroid"), kept)
 
     def _tiles(self, rows: NDArray[np.int64]) -> list[Tile]:

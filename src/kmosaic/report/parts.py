@@ -97,11 +97,8 @@ class TileMaker:
         """Say how vectors that are no image are drawn, and what is black and white if not 0 and 255."""
         form = self.collection.format
         note = " Each row of values is drawn as a bar code." if min(form.height, form.width) == 1 else ""
-        return (
-            note
-            if form.dtype == "uint8" and self.shown.high == 255
-            else f"{note} Pixel values: {self.shown}."
-        )
+        whole = form.dtype == "uint8" and self.shown.high == 255
+        return note if whole else f"{note} Pixel values: {self.shown}."
 
 
 def first_tiles(maker: TileMaker) -> TileGrid:
@@ -121,10 +118,7 @@ def collection_facts(collection: ImageCollection) -> list[Fact]:
         Fact("Collection", collection.name),
         Fact("Source", collection.source or "not stated"),
         Fact("Images", f"{len(collection):,}"),
-        Fact(
-            "Size",
-            f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})",
-        ),
+        Fact("Size", f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})"),
         Fact("Labels", labels),
     ]
     if collection.skipped:

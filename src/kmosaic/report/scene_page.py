@@ -110,13 +110,7 @@ class _ClassLine:
     nearest: str
 
 
-@dataclass(frozen=True)
-class _AreaUnit:
-    name: str
-    metres: float
-
-
-_AREA_UNITS = (_AreaUnit("km²", 1e6), _AreaUnit("ha", 1e4), _AreaUnit("m²", 1.0))
+_AREA_UNITS = (("km²", 1e6), ("ha", 1e4), ("m²", 1.0))
 
 
 def scene_context(report: SceneReport) -> dict[str, Any]:
@@ -135,7 +129,7 @@ def scene_context(report: SceneReport) -> dict[str, Any]:
         "sampling_note": _sampling_note(report, values is not None),
         "picture_note": _picture_note(report, shown),
         "lines": lines,
-        "area_unit": "" if result.sizes.areas is None else _area_unit(report).name,
+        "area_unit": "" if result.sizes.areas is None else _area_unit(report)[0],
         "units": _units(report),
         "bands": _band_names(report),
         "signatures": _signatures(report.statistics),
@@ -240,9 +234,9 @@ def _numbers(report: SceneReport) -> list[Fact]:
         Fact("Classes", f"{result.model.n_classes:,}", _classes_note(report)),
     ]
     if result.sizes.areas is not None:
-        unit = _area_unit(report)
-        total = float(result.sizes.areas.sum()) / unit.metres
-        numbers.append(Fact("Area", f"{_short(total)} {unit.name}", "of all classes"))
+        unit, square_metres = _area_unit(report)
+        total = float(result.sizes.areas.sum()) / square_metres
+        numbers.append(Fact("Area", f"{_short(total)} {unit}", "of all classes"))
     if result.inertia is not None:
         numbers.append(Fact("Inertia J", inertia_text(result.inertia), _units(report)))
     if fit is not None:
@@ -262,11 +256,11 @@ def _classes_note(report: SceneReport) -> str:
     return f"from {fit.rounds[0].n_classes:,}, split and merged" if fit.rounds else ""
 
 
-def _area_unit(report: SceneReport) -> _AreaUnit:
-    """The largest unit of which the scene has a hundred, or square metres."""
+def _area_unit(report: SceneReport) -> tuple[str, float]:
+    """The largest unit of which the scene has a hundred, or square metres: name and size."""
     areas = report.result.sizes.areas
     total = 0.0 if areas is None else float(areas.sum())
-    return next((unit for unit in _AREA_UNITS if total >= 100 * unit.metres), _AREA_UNITS[-1])
+    return next((unit for unit in _AREA_UNITS if total >= 100 * unit[1]), _AREA_UNITS[-1])
 
 
 def _short(number: float) -> str:
@@ -276,7 +270,7 @@ def _short(number: float) -> str:
 def _lines(report: SceneReport) -> list[_ClassLine]:
     result, statistics = report.result, report.statistics
     distances = result.mean_squared_distances
-    areas, unit = result.sizes.areas, _area_unit(report)
+    areas, (_, square_metres) = result.sizes.areas, _area_unit(report)
     colours = _hex(result.model.colours)
     assert distances is not None
     return [
@@ -287,7 +281,7 @@ def _lines(report: SceneReport) -> list[_ClassLine]:
             colour=colours[label],
             pixels=f"{int(result.sizes.pixels[label]):,}",
             share=percent(float(result.sizes.shares[label])),
-            area="" if areas is None else _short(float(areas[label]) / unit.metres),
+            area="" if areas is None else _short(float(areas[label]) / square_metres),
             distance="" if np.isnan(distances[label]) else f"{distances[label]:,.4g}",
             nearest=""
             if (near := statistics.nearest[label]) is None
