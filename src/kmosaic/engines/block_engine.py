@@ -263,7 +263,7 @@ class BlockLabels:
     def forget(self) -> None:
         self._blocks.clear()
 
-    def of(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
+    def get(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
         """Those of a block's rows, to be assigned anew."""
         kept = self._blocks.get(block.first)
         if _core.choose_plan(block.rows.dtype.name, block.rows.shape, n_clusters, 1).small_labels:
@@ -354,7 +354,7 @@ def _move_nearest(
     kept: BlockLabels,
     block: Block,
 ) -> int:
-    labels = kept.of(block, len(centers))
+    labels = kept.get(block, len(centers))
     changes = _core.LabelChanges(block.rows, None, sums)
     n_changed = _core.assign(block.rows, centers, labels, n_threads, changes, int16_range)
     sums.apply(changes, None, n_threads)

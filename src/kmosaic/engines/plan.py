@@ -20,7 +20,7 @@ class FitPlan:
     >>> plan.path, plan.bounds, plan.pca_codes
     ('low_dim_float32', True, False)
     >>> print(plan.reasons[0])
-    2 seeds: triangle inequality and tiles of distances, 1 features
+    equal rows not merged: fewer than 32,768 rows
     """
 
     path: str

@@ -126,7 +126,7 @@ def summarise(
     fitted = clusterer.clusterer_ if isinstance(clusterer, ClusterClassifier) else clusterer
     centers = _centers_of(fitted, rows.shape[1])
     clusters = _checked_clusters(fitted.predict(rows) if labels is None else labels, len(rows), len(centers))
-    truth = _Truth.of(true_labels, label_names, naming, len(rows))
+    truth = _Truth.from_labels(true_labels, label_names, naming, len(rows))
     voters = _training_sizes(fitted)
     if naming is None and truth is not None:
         naming, voters = _vote(clusters, truth, centers), np.bincount(clusters, minlength=len(centers))
@@ -169,7 +169,7 @@ class _Truth:
     names: tuple[str, ...]
 
     @classmethod
-    def of(
+    def from_labels(
         cls,
         true_labels: ArrayLike | None,
         label_names: Sequence[str] | None,
@@ -216,9 +216,8 @@ def _own_naming(clusterer: Any, label_names: Sequence[str] | None) -> ClusterNam
 
 
 def _centers_of(fitted: Any, n_features: int) -> NDArray[np.float64]:
-    centers = (
-        fitted.cluster_centers if isinstance(fitted, Model) else getattr(fitted, "cluster_centers_", None)
-    )
+    name = "cluster_centers" if isinstance(fitted, Model) else "cluster_centers_"
+    centers = getattr(fitted, name, None)
     if centers is None:
         raise ValueError(
             f"{type(fitted).__name__} has no cluster_centers_; fit it first, or use one that has"

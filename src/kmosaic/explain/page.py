@@ -116,7 +116,7 @@ def _starts(part: Starts) -> dict[str, Any]:
                 "row": pick.row,
                 "squared": None
                 if pick.squared_distances is None
-                else np.round(pick.squared_distances, 6).tolist(),
+                else pick.squared_distances.round(6).tolist(),
             }
             for pick in part.picks
         ],

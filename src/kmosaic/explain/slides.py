@@ -138,21 +138,16 @@ def _side_by_side(title: str, data: PointSet, fits: dict[str, Trace], at: int) -
         step = fit.steps[min(at, len(fit.steps) - 1)]
         draw_step(axes, data, step)
         ended = ", the end" if at >= len(fit.steps) - 1 else ""
-        state = (
-            "the start"
-            if step.inertia is None
-            else f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
-        )
+        state = "the start"
+        if step.inertia is not None:
+            state = f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
         caption(axes, f"{name}:{line_break}{state}")
     return finish(figure)
 
 
 def _draw_picks(part: Starts, number: int) -> Figure:
-    words = (
-        "The first pick may be any point."
-        if number == 0
-        else "The larger a point, the likelier it is picked next."
-    )
+    later = "The larger a point, the likelier it is picked next."
+    words = later if number else "The first pick may be any point."
     is_end = number == len(part.picks)
     figure = slide("k-means++ starts with care", "k-means starts from these." if is_end else words)
     (axes,) = panels(figure, 1)
@@ -309,9 +304,8 @@ def _draw_mosaic(part: Pictures, number: int) -> Figure:
     k = summary.n_clusters
     words = f"The majority's name is right for {percent(summary.accuracy or 0)} of the images."
     figure = slide(f"{k} clusters, named by majority", words)
-    names = [
-        shorten(clean(name), 8) if k <= _MAX_TITLED else "" for name in summary.cluster_names or [""] * k
-    ]
+    titled = summary.cluster_names if k <= _MAX_TITLED else None
+    names = [shorten(clean(name), 8) for name in titled or [""] * k]
     _draw_tiles(figure, part, summary.cluster_centers, names, -(-k // max(2, round((k / 2) ** 0.5))))
     return finish(figure)
 

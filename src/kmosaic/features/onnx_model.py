@@ -147,8 +147,8 @@ def _channels_first(sizes: Sequence[int | None], file: str) -> bool:
 
 
 def _with_metadata(declared: ModelInput, metadata: Mapping[str, str], file: str) -> ModelInput:
-    low, high = (0.0, 255.0) if declared.dtype is np.uint8 else (0.0, 1.0)
-    low, high = _RANGES.get(metadata.get("Image.NominalPixelRange", ""), (low, high))
+    usual = (0.0, 255.0) if declared.dtype is np.uint8 else (0.0, 1.0)
+    low, high = _RANGES.get(metadata.get("Image.NominalPixelRange", ""), usual)
     blue_first = metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr")
     mean, deviation = metadata.get("mean"), metadata.get("std")
     return replace(

@@ -162,11 +162,9 @@ def _row_shape(
         height, width = (side, side) if options.size is None or model is not None else options.size
         if height * width * channels == n_features and n_features:
             return height, width, channels
-    need = (
-        "square images"
-        if options.size is None
-        else f"images of {options.size[1]} x {options.size[0]} (width x height)"
-    )
+    need = "square images"
+    if options.size is not None:
+        need = f"images of {options.size[1]} x {options.size[0]} (width x height)"
     raise DataError(
         f"{where} has rows of {n_features:,} values, which are no {need}, grey or RGB; give their size "
         "(--size on the command line, ReadOptions(size=...) in Python), or save them as (n, height, width)"

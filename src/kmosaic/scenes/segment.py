@@ -375,10 +375,10 @@ class _Job:
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""
         line_bytes = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
-        free = (
-            _SCALING_BYTES if self.options.memory is None else (self.options.memory - resident_bytes()) // 4
-        )
-        max_lines = max(1, min(free, _SCALING_BYTES) // line_bytes)
+        memory, free = self.options.memory, _SCALING_BYTES
+        if memory is not None:
+            free = min(free, (memory - resident_bytes()) // 4)
+        max_lines = max(1, free // line_bytes)
         return max_lines // scene.block_height * scene.block_height or max_lines
 
     def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:

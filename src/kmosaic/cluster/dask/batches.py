@@ -81,7 +81,7 @@ class DaskBatches:
         self.exponent = engine.exponent
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
-        return self._of(self._engine.sample(size, int(random_state.randint(1 << 31))))
+        return self._make_engine(self._engine.sample(size, int(random_state.randint(1 << 31))))
 
     def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
         rest = np.empty((0, self._rows.shape[1]), self._rows.dtype)
@@ -90,14 +90,14 @@ class DaskBatches:
             rows = np.concatenate([rest, chunk[random_state.permutation(len(chunk))]])
             whole = len(rows) // size * size
             for start in range(0, whole, size):
-                yield self._of(rows[start : start + size])
+                yield self._make_engine(rows[start : start + size])
             rest = rows[whole:]
         if len(rest):
-            yield self._of(rest)
+            yield self._make_engine(rest)
 
     def _chunk(self, number: int) -> NDArray[Any]:
         first, end = self._firsts[number : number + 2]
         return checked_rows(self._rows.blocks[number].compute(), f"rows {first} to {end - 1} of X have")
 
-    def _of(self, rows: NDArray[Any]) -> MemoryEngine:
+    def _make_engine(self, rows: NDArray[Any]) -> MemoryEngine:
         return make_engine(rows, None, self._n_threads)

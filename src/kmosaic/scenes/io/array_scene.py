@@ -32,9 +32,9 @@ class ArrayScene(BandScene):
     """
 
     def __init__(self, array: GriddedArray, options: ReadOptions) -> None:
-        self._data = (
-            with_checked_chunks(array.data, "the Dask array") if is_dask_array(array.data) else array.data
-        )
+        self._data = array.data
+        if is_dask_array(array.data):
+            self._data = with_checked_chunks(array.data, "the Dask array")
         self._item_bytes = int(np.dtype(array.data.dtype).itemsize)
         self._axes = array.axes
         self._places = chosen_bands(array.bands, options, array.name)

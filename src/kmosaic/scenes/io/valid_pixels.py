@@ -47,11 +47,8 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
         return MissingRange(nodata, nodata) if fits else None
     float_info = np.finfo(kind)
     if abs(nodata) >= float(float_info.max) * (1 - 1e-5):
-        return (
-            MissingRange(-np.inf, nodata * (1 - 1e-5))
-            if nodata < 0
-            else MissingRange(nodata * (1 - 1e-5), np.inf)
-        )
+        edge = nodata * (1 - 1e-5)
+        return MissingRange(-np.inf, edge) if nodata < 0 else MissingRange(edge, np.inf)
     slack = 4 * float(float_info.eps) * abs(nodata)
     return MissingRange(nodata - slack, nodata + slack)
 
