@@ -50,6 +50,7 @@ class RowCheck {
         const std::int32_t label = state_.labels[row_];
         if (label < 0) return "";
         const double own = distances_[static_cast<std::size_t>(label)];
+        if (!std::isfinite(own)) return "";  // float64 cannot say; rows of the library are never so large
         const double upper =
             (static_cast<double>(state_.upper[row_]) + static_cast<double>(state_.upper_slack[row_])) * kUp32;
         if (!holds(own, upper))

@@ -1,6 +1,4 @@
 // Draws and adds seeds: each row's distance to its nearest seed is that of brute force.
-#include <optional>
-
 #include "assign/assigner.hpp"
 #include "core/hash_order.hpp"
 #include "input.hpp"
@@ -15,8 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Parallel parallel = fuzzing::threads(in);
     const Rows rows = c.rows();
     Assigner assigner(rows);
-    const bool with_codes = in.below(2) == 1;
-    const std::optional<CodedRows> coded = with_codes ? assigner.code_for_seeds(8, parallel) : std::nullopt;
+    const std::optional<CodedRows> coded = in.below(2) ? assigner.code_for_seeds(8, parallel) : std::nullopt;
     const HashOrder order = hash_order(rows, parallel);
     Seeder seeder(rows, order.rows.data(), coded ? &*coded : nullptr);
     std::vector<std::size_t> seeds;

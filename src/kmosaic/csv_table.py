@@ -17,8 +17,6 @@ _QUOTED = re.compile('[,;\t"\r\n]')
 def guarded(text: str) -> str:
     """Return a text for a cell: with ' before it where a spreadsheet would run it as a formula.
 
-    Examples
-    --------
     >>> [guarded(text) for text in ("water", "=cmd()", "-1.5", "'=x")]
     ['water', "'=cmd()", '-1.5', "''=x"]
     """
@@ -28,8 +26,6 @@ def guarded(text: str) -> str:
 def unguarded(cell: str) -> str:
     """Return the text of a cell as it was before ``guarded``.
 
-    Examples
-    --------
     >>> [unguarded(cell) for cell in ("'=cmd()", "''=x", "'t Veld")]
     ['=cmd()', "'=x", "'t Veld"]
     """

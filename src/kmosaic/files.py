@@ -16,10 +16,7 @@ from kmosaic.errors import DataError, OutputError
 def read_at_most(path: Path, limit: int) -> bytes:
     """Return what is in a file, or the ``limit`` + 1 bytes it begins with.
 
-    Raises
-    ------
-    OSError
-        When it cannot be read, or is no plain file: a named pipe would block.
+    Raises OSError when it cannot be read, or is no plain file: a named pipe would block.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a plain file")
@@ -32,10 +29,7 @@ def read_at_most(path: Path, limit: int) -> bytes:
 def read_text(path: Path, limit: int, remedy: str) -> str:
     """Return the text of a UTF-8 file of at most ``limit`` bytes; messages end with ``remedy``.
 
-    Raises
-    ------
-    DataError
-        When it cannot be read, is too large, or is not UTF-8.
+    Raises DataError when it cannot be read, is too large, or is not UTF-8.
     """
     try:
         data = read_at_most(path, limit)
@@ -52,10 +46,8 @@ def read_text(path: Path, limit: int, remedy: str) -> str:
 def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Check before any work is done that ``path`` can be written.
 
-    Raises
-    ------
-    OutputError
-        When the file exists and ``overwrite`` is false, or its folder is missing, or not writable.
+    Raises OutputError when the file exists and ``overwrite`` is false, or its folder is missing, or not
+    writable.
     """
     target = Path(path)
     try:
@@ -79,10 +71,7 @@ def check_outputs(
 
     ``read`` are the real paths of the files that are.
 
-    Raises
-    ------
-    OutputError
-        For the first that is not so.
+    Raises OutputError for the first that is not so.
     """
     targets: set[str] = set()
     for path in paths:
@@ -98,10 +87,7 @@ def check_outputs(
 def check_not_read(paths: Iterable[str | os.PathLike[str]], read: Collection[str]) -> None:
     """Check that no output is among the files that are ``read``, given by their real paths.
 
-    Raises
-    ------
-    OutputError
-        For the first that is.
+    Raises OutputError for the first that is.
     """
     for path in paths:
         if os.path.realpath(path) in read:
@@ -111,10 +97,7 @@ def check_not_read(paths: Iterable[str | os.PathLike[str]], read: Collection[str
 def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, str]) -> None:
     """Check that the name of an output ends in one of two suffixes, which decide its format.
 
-    Raises
-    ------
-    OutputError
-        When it does not.
+    Raises OutputError when it does not.
     """
     if Path(path).suffix.lower() not in suffixes:
         raise OutputError(f"{path} must end in {' or '.join(suffixes)}, which decides the format")
@@ -137,13 +120,8 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it there on success, remove it on any failure.
 
-    Raises
-    ------
-    OutputError
-        As ``check_output``, and when writing fails (a full disk, for example).
+    Raises OutputError as ``check_output``, and when writing fails (a full disk, for example).
 
-    Examples
-    --------
     >>> import tempfile
     >>> folder = Path(tempfile.mkdtemp())
     >>> with atomic_write(folder / "a.txt") as temporary:

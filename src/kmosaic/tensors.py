@@ -1,21 +1,30 @@
-"""Tensors of other libraries as arrays, or an error that says how to convert them."""
+"""Arrays and tensors of other libraries as rows for the engines, or an error on how to convert them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
 
 from kmosaic.errors import DataError
+
+NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+"""What engines read in place; float64 first, the dtype that scikit-learn turns any other into."""
+
+
+def native_rows(X: Any, name: str = "") -> NDArray[Any]:
+    """Return X, (n_samples, n_features), finite, of a native dtype and in C order: itself where it is so."""
+    rows: NDArray[Any] = check_array(readable(X), dtype=NATIVE_DTYPES, order="C", input_name=name)
+    return rows
 
 
 def readable(X: Any) -> Any:
     """Return X, as a NumPy array where it is a tensor of another library (PyTorch, JAX, CuPy ...).
 
-    Raises
-    ------
-    DataError
-        When NumPy has no such dtype, or the tensor is on another device or keeps track of gradients.
+    Raises DataError when NumPy has no such dtype, or the tensor is on another device or keeps track of
+    gradients.
     """
     if isinstance(X, np.ndarray) or not (hasattr(X, "__dlpack__") or hasattr(X, "detach")):
         return X

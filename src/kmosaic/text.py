@@ -11,8 +11,6 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 def count(n: float, one: str, many: str | None = None) -> str:
     """Return a count with its noun.
 
-    Examples
-    --------
     >>> count(1, "image"), count(60000, "image"), count(0, "box", "boxes")
     ('1 image', '60,000 images', '0 boxes')
     """
@@ -22,8 +20,6 @@ def count(n: float, one: str, many: str | None = None) -> str:
 def printable(text: str) -> str:
     r"""Return ``text`` with control characters and undecodable bytes written as escapes.
 
-    Examples
-    --------
     >>> printable("new\nline")
     'new\\x0aline'
     """
@@ -40,8 +36,6 @@ def _escape(match: re.Match[str]) -> str:
 def squared_units(features: str | None) -> str:
     """Return the unit of inertia: squared pixel values, or squared distances of ``features``.
 
-    Examples
-    --------
     >>> squared_units(None), squared_units("gradients")
     ('squared pixel values', 'squared distances of gradients')
     """
@@ -51,8 +45,6 @@ def squared_units(features: str | None) -> str:
 def scaled_units(features: str | None = None) -> str:
     """Return the unit of inertia in a sweep, where pixel values are divided by that of full brightness.
 
-    Examples
-    --------
     >>> scaled_units(), scaled_units("gradients")
     ('squared pixel values, scaled to 0..1', 'squared distances of gradients')
     """

@@ -10,12 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.distortion import (
-    FARTHER_THAN_NEAREST,
-    DistortionOptions,
-    distortions,
-    distortions_both_ways,
-)
+from kmosaic.engines.distortion import DistortionOptions, distortions, distortions_both_ways
 from kmosaic.features import DistortionDistance
 
 
@@ -65,10 +60,8 @@ def test_the_nearest_are_those_of_all(cpu: str) -> None:
         nearest = distortions_both_ways(levels, levels, everyone, DistortionOptions(1, n_nearest), 2)
         for expected, found in ((all_of_them, nearest.forth), (all_of_them.T, nearest.back)):
             most = np.sort(expected, axis=1)[:, n_nearest - 1, None]
-            assert (found == np.where(expected <= most, expected, FARTHER_THAN_NEAREST)).all(), (
-                cpu,
-                n_nearest,
-            )
+            farther = np.iinfo(np.int64).max
+            assert (found == np.where(expected <= most, expected, farther)).all(), (cpu, n_nearest)
 
 
 def slow_levels(image: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -33,7 +33,6 @@ class Column:
 
 
 def print_results(*lines: str) -> None:
-    """Write lines on stdout."""
     with _writing_stdout():
         for line in lines:
             click.echo(line)
@@ -116,8 +115,6 @@ def warn_crowded(share: float, n_clusters: int, where: str) -> None:
 def written(paths: Sequence[Path]) -> str:
     """Return one line that names what was written.
 
-    Examples
-    --------
     >>> from pathlib import Path
     >>> written([Path("a.json"), Path("b.html")])
     'Written: a.json, b.html'
@@ -128,8 +125,6 @@ def written(paths: Sequence[Path]) -> str:
 def inertia_words(inertia: float, features: str | None) -> str:
     """Return J and what it is in: pixel values, or ``features`` in words.
 
-    Examples
-    --------
     >>> inertia_words(1234567.8, None), inertia_words(321.05, "gradients")
     ('inertia J 1,234,568 (squared pixel values)', 'inertia J 321.05 (squared distances of gradients)')
     """
@@ -140,8 +135,6 @@ def inertia_words(inertia: float, features: str | None) -> str:
 def in_seconds(seconds: float) -> str:
     """Return a duration to three digits.
 
-    Examples
-    --------
     >>> in_seconds(0.01234), in_seconds(75.2)
     ('0.012', '75.2')
     """

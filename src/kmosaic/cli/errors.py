@@ -9,7 +9,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 import click
 
@@ -115,8 +115,6 @@ def _debug_log() -> Iterator[None]:
 def in_words(error: Exception) -> str:
     """Return an exception as one line that says what is wrong.
 
-    Examples
-    --------
     >>> in_words(ValueError("n_clusters=9 is more than\\n8 rows"))
     'n_clusters=9 is more than 8 rows'
     >>> in_words(FileNotFoundError(2, "No such file or directory", "photos"))
@@ -178,16 +176,8 @@ def _one_line(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
 
 
-def _show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """A warning as one line, without the file and line it came from."""
-    del category, filename, lineno, file, line
     click.echo(f"kmosaic: warning: {_one_line(str(message))}", err=True)
 
 

@@ -39,6 +39,7 @@ from kmosaic.cli.outputs import (
     check_report_name,
     label_texts,
     write_assignments,
+    write_pictures,
 )
 from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
 from kmosaic.files import check_outputs
@@ -286,7 +287,9 @@ def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
         _write_report(request, request.report, finished)
         yield request.report
     if request.pictures is not None:
-        yield from _write_pictures(request, request.pictures, finished)
+        yield from write_pictures(
+            request.pictures, _figures(finished), request.picture_format, overwrite=request.force
+        )
 
 
 def _write_model(request: _Request, path: Path, finished: _Finished) -> None:
@@ -351,15 +354,6 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
         write_fit_report(path, report, overwrite=request.force)
-
-
-def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> Iterator[Path]:
-    from kmosaic.report import save_figure
-
-    folder.mkdir(exist_ok=True)
-    for name, draw in _figures(finished).items():
-        path = folder / f"{name}.{request.picture_format}"
-        yield save_figure(draw(), path, overwrite=request.force)
 
 
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:

@@ -85,10 +85,7 @@ class Search(Options):
     def read(self, reading: Reading) -> ImageCollection:
         """Read the images, once it is known that the outputs can be written.
 
-        Raises
-        ------
-        DataError
-            When they cannot be read, or there is one alone.
+        Raises DataError when they cannot be read, or there is one alone.
         """
         check_outputs([self.output, self.picture], overwrite=self.force)
         check_picture(self.picture, overwrite=self.force)

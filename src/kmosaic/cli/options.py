@@ -60,7 +60,6 @@ class IsodataType(ParsedType):
     name = "SIZE,SPREAD,DISTANCE"
 
     def parse(self, text: str) -> IsodataOptions:
-        """Parse ``100,12,20``."""
         from kmosaic.errors import DataError
         from kmosaic.scenes import IsodataOptions
 
@@ -84,12 +83,10 @@ class WholeNumber(ParsedType):
     name = "N"
 
     def __init__(self, low: int, high: int | None = None) -> None:
-        """Take the bounds; without ``high`` there is none above."""
         self.low = low
         self.high = high
 
     def parse(self, text: str) -> int:
-        """Parse ``12`` to 12."""
         try:
             number = int(text)
         except ValueError:
@@ -104,7 +101,6 @@ class RealRange(click.FloatRange):
     """Real numbers of a range; NaN, which is in none, is refused."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Parse a number."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value} is no number.", param, ctx)
@@ -117,7 +113,6 @@ class NamesType(ParsedType):
     name = "A,B"
 
     def parse(self, text: str) -> tuple[str, ...]:
-        """Parse ``height,weight``."""
         try:
             names = next(csv.reader([text], skipinitialspace=True), [])
         except csv.Error:  # a line break outside quotes
@@ -133,7 +128,6 @@ class NumbersType(ParsedType):
     name = "K,K,..."
 
     def parse(self, text: str) -> tuple[int, ...]:
-        """Parse ``10,16,36`` to (10, 16, 36)."""
         try:
             numbers = tuple(int(part) for part in text.split(","))
         except ValueError:
@@ -151,7 +145,6 @@ class ChannelNumbers(ParsedType):
     name = "X or R,G,B"
 
     def __init__(self, low: float = -1e6) -> None:
-        """Take the least that a number may be."""
         self.low = low
 
     def parse(self, text: str) -> tuple[float, ...]:
@@ -175,7 +168,6 @@ class OutputPath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
         if value == "":
             self.fail("an empty name; name what to write, or '.' for the current folder", param, ctx)
         return super().convert(value, param, ctx)

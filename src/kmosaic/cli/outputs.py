@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from kmosaic.errors import OutputError
 from kmosaic.files import atomic_write, check_output, check_outputs
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from kmosaic.images import ImageCollection
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".tif", ".tiff")
@@ -20,10 +22,7 @@ _NOT_FOR_MODELS = (".html", ".htm", ".csv", ".json", ".npy", ".npz", *_PICTURES)
 def check_report_name(path: Path | None) -> None:
     """Check that ``path``, if any, is a name for a report.
 
-    Raises
-    ------
-    OutputError
-        When it ends in neither .html nor .htm.
+    Raises OutputError when it ends in neither .html nor .htm.
     """
     if path is not None and path.suffix.lower() not in (".html", ".htm"):
         raise OutputError(f"--report {path} must end in .html or .htm; a report is a web page")
@@ -32,10 +31,7 @@ def check_report_name(path: Path | None) -> None:
 def check_model_name(path: Path | None, option: str = "-o") -> None:
     """Check that ``path``, if any, given by ``option``, is no name for something else than a model.
 
-    Raises
-    ------
-    OutputError
-        When it ends like a report, a table, an array or a picture.
+    Raises OutputError when it ends like a report, a table, an array or a picture.
     """
     if path is not None and path.suffix.lower() in _NOT_FOR_MODELS:
         raise OutputError(
@@ -47,10 +43,7 @@ def check_model_name(path: Path | None, option: str = "-o") -> None:
 def check_pictures_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Check that ``folder`` exists or can be made, and that pictures of these names can be written there.
 
-    Raises
-    ------
-    OutputError
-        When it is no folder, or its parent is missing, or a picture is there already.
+    Raises OutputError when it is no folder, or its parent is missing, or a picture is there already.
     """
     if folder.is_dir():
         check_outputs((folder / name for name in names), overwrite=overwrite)
@@ -61,13 +54,21 @@ def check_pictures_folder(folder: Path, names: Sequence[str], *, overwrite: bool
         check_output(folder)
 
 
+def write_pictures(
+    folder: Path, figures: Mapping[str, Callable[[], Figure]], suffix: str, *, overwrite: bool
+) -> Iterator[Path]:
+    """Draw figures and write them into ``folder``, made if missing; yield the path of each."""
+    from kmosaic.report import save_figure
+
+    folder.mkdir(exist_ok=True)
+    for name, draw in figures.items():
+        yield save_figure(draw(), folder / f"{name}.{suffix}", overwrite=overwrite)
+
+
 def check_picture(path: Path | None, *, overwrite: bool) -> None:
     """Check that ``path``, if any, is a name for a picture, and can be written.
 
-    Raises
-    ------
-    OutputError
-        When it ends in neither .png nor .svg, or cannot be written.
+    Raises OutputError when it ends in neither .png nor .svg, or cannot be written.
     """
     if path is None:
         return
@@ -81,10 +82,7 @@ def write_assignments(
 ) -> None:
     """Write a CSV file of one line an image, whole or not at all.
 
-    Raises
-    ------
-    OutputError
-        When the file exists and ``overwrite`` is false, or cannot be written.
+    Raises OutputError when the file exists and ``overwrite`` is false, or cannot be written.
     """
     with (
         atomic_write(path, overwrite=overwrite) as temporary,

@@ -76,7 +76,6 @@ class FitProgress:
         bar.start_over(what, total=1000)
 
     def __call__(self, progress: IterationProgress) -> None:
-        """Take note of an iteration."""
         text = f"{self._what}: {_iteration_text(progress)}"
         self._bar(int(1000 * share_done(progress, self._n_samples)), 1000, text)
 
@@ -93,18 +92,15 @@ class SweepProgress:
         bar.start_over("fitting", total=self._total)
 
     def on_start(self, n_clusters: int, seed: int) -> None:
-        """Take note of a fit that begins."""
         self._running = (n_clusters, seed)
         self._bar(self._done, self._total, self._what())
 
     def on_iteration(self, progress: IterationProgress) -> None:
-        """Take note of an iteration."""
         within = share_done(progress, self._n_samples) * self._running[0]
         text = f"{self._what()}: {_iteration_text(progress)}"
         self._bar(int(self._done + within), self._total, text)
 
     def on_run(self, run: SweepRun) -> None:
-        """Take note of a fit that is done."""
         self._done += run.n_clusters
         self._bar(self._done, self._total, self._what())
 
@@ -116,8 +112,6 @@ class SweepProgress:
 def share_done(progress: IterationProgress, n_samples: int) -> float:
     """Estimate how much of a fit is done, 0..1: the number of labels that change falls about geometrically.
 
-    Examples
-    --------
     >>> from kmosaic.engines import IterationProgress
     >>> share_done(IterationProgress(0, 2, 5, 300, 1.0, 0), 1000)
     0.5

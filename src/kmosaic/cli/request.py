@@ -43,7 +43,6 @@ class Reading(Options):
     test_fraction: float
 
     def options(self) -> ReadOptions:
-        """Return them as the readers take them."""
         from kmosaic.images import ReadOptions
 
         if self.grey and self.rgb:
@@ -120,8 +119,6 @@ class Fitting(Options):
 def data_dir_option_again(data_dir: Path | None) -> str:
     """Return --data-dir as it is to follow in an advised command line; empty where it was not given.
 
-    Examples
-    --------
     >>> data_dir_option_again(Path("my data")), data_dir_option_again(None)
     (" --data-dir 'my data'", '')
     """

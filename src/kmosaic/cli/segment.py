@@ -65,36 +65,6 @@ class BandsType(ParsedType):
 
 
 @dataclass(frozen=True)
-class _Reading(Options):
-    """The options about reading the scene."""
-
-    bands: tuple[int | str, ...] | None
-    source_nodata: float | None
-    mask: Path | None
-    missing: str
-    use_scale_offset: bool
-    network: bool
-
-    def options(self) -> ReadOptions:
-        """Return them as the readers take them."""
-        from kmosaic.scenes import ReadOptions
-
-        return ReadOptions(
-            bands=self.bands,
-            nodata=self.source_nodata,
-            mask=self.mask,
-            missing=self.missing,
-            use_scale_offset=self.use_scale_offset,
-            network=self.network,
-        )
-
-    def given_again(self) -> list[str]:
-        """Return the arguments that read another scene in the same way."""
-        words = [] if self.bands is None else ["--bands", ",".join(map(str, self.bands))]
-        return [*words, *(["--use-scale-offset"] if self.use_scale_offset else [])]
-
-
-@dataclass(frozen=True)
 class _Request(Options):
     """Everything that was asked for, besides how to read."""
 
@@ -108,7 +78,7 @@ class _Request(Options):
     force: bool
     quiet: bool
     command: str
-    reading: _Reading
+    read: ReadOptions
 
 
 def _fitting_options(command: Decorator) -> Any:
@@ -285,8 +255,7 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
       kmosaic segment huge.vrt --clusters 20 --memory 1GB -o classes.tif
       kmosaic segment huge.vrt --clusters 20 --dask tcp://scheduler:8786 -o classes.tif
     """
-    reading = _Reading.taken_from(given)
-    given |= {"command": given_command(ctx), "reading": reading}
+    given |= {"command": given_command(ctx), "read": _read_options(given)}
     request = _Request.taken_from(given)
     _check(request, given)
     result = _run(request, given)
@@ -300,6 +269,14 @@ def segment(ctx: click.Context, /, **given: Any) -> None:
     print_results(written(list(_written(request, given))))
     if not request.quiet:
         print_results(f"Next: {_next(request)}")
+
+
+def _read_options(given: dict[str, Any]) -> ReadOptions:
+    """Take the options about reading the scene out of ``given``."""
+    from kmosaic.scenes import ReadOptions
+
+    names = ("bands", "mask", "missing", "use_scale_offset", "network")
+    return ReadOptions(nodata=given.pop("source_nodata"), **{name: given.pop(name) for name in names})
 
 
 def _check(request: _Request, given: dict[str, Any]) -> None:
@@ -348,7 +325,7 @@ def _run(request: _Request, given: dict[str, Any]) -> Segmentation:
             source,
             request.clusters,
             request.output,
-            read=request.reading.options(),
+            read=request.read,
             model=model,
             statistics=request.statistics or request.report is not None,
             overwrite=request.force,
@@ -475,7 +452,7 @@ def _read(request: _Request) -> frozenset[str]:
     from kmosaic.scenes.io.sources import files_read
 
     model = request.model if request.clusters is None else None
-    others = (request.reading.mask, request.names, model)
+    others = (request.read.mask, request.names, model)
     return files_read([*request.sources, *(path for path in others if path is not None)])
 
 
@@ -488,5 +465,7 @@ def _next(request: _Request) -> str:
         return f"open {output} in a GIS"
     if request.model is None:
         return f"open {output} in a GIS; add --model FILE to keep the classes for other scenes"
-    again = shlex.join(["--model", str(request.model), *request.reading.given_again()])
+    bands = [] if request.read.bands is None else ["--bands", ",".join(map(str, request.read.bands))]
+    scale = ["--use-scale-offset"] if request.read.use_scale_offset else []
+    again = shlex.join(["--model", str(request.model), *bands, *scale])
     return f"open {output} in a GIS; kmosaic segment OTHER-SCENE {again} -o OTHER-MAP"

@@ -25,7 +25,7 @@ from kmosaic.cli.options import (
     source_argument,
     test_fraction_option,
 )
-from kmosaic.cli.outputs import check_pictures_folder, check_report_name
+from kmosaic.cli.outputs import check_pictures_folder, check_report_name, write_pictures
 from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
 from kmosaic.files import check_outputs
 from kmosaic.text import count, scaled_units
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 # Fewer than this many images a cluster, and clusters are pairs and single images.
 _IMAGES_PER_CLUSTER = 3
 _FEW_CLUSTERS = (2, 3, 4, 6, 8, 12, 16)
+_PICTURES = ("first-images", "inertia", "scores", "time")
 
 
 @dataclass(frozen=True)
@@ -64,16 +65,12 @@ class _Request:
     def all_seeds(self) -> tuple[int, ...]:
         return tuple(range(self.seed, self.seed + self.seeds))
 
-    @property
-    def picture_names(self) -> list[str]:
-        names = ("first-images", "inertia", "scores", "time")
-        return [f"{name}.{self.picture_format}" for name in names]
-
     def check_outputs(self) -> None:
         check_report_name(self.report)
         check_outputs((self.json, self.csv, self.report), overwrite=self.force)
         if self.pictures is not None:
-            check_pictures_folder(self.pictures, self.picture_names, overwrite=self.force)
+            names = [f"{name}.{self.picture_format}" for name in _PICTURES]
+            check_pictures_folder(self.pictures, names, overwrite=self.force)
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +202,6 @@ def _test_rows(
 def default_clusters(n_samples: int) -> tuple[int, ...]:
     """Return the numbers of clusters to try where none are given: fewer for few images.
 
-    Examples
-    --------
     >>> default_clusters(60_000)
     (10, 16, 36, 64, 144, 256, 400)
     >>> default_clusters(50)
@@ -214,9 +209,9 @@ def default_clusters(n_samples: int) -> tuple[int, ...]:
     """
     from kmosaic.evaluate import N_CLUSTERS
 
-    most = max(1, n_samples // _IMAGES_PER_CLUSTER)
+    max_clusters = max(1, n_samples // _IMAGES_PER_CLUSTER)
     for numbers in (N_CLUSTERS, _FEW_CLUSTERS):
-        possible = tuple(number for number in numbers if number <= most)
+        possible = tuple(number for number in numbers if number <= max_clusters)
         if len(possible) >= 3:
             return possible
     return tuple(range(1, min(3, n_samples) + 1))
@@ -245,11 +240,9 @@ def _heading(request: _Request, finished: _Finished) -> str:
     text = f"{dataset.name}: {count(len(dataset.train), 'training image')}"
     if dataset.test is not None:
         text += f", {count(len(dataset.test), 'test image')} ({dataset.test_origin})"
-    over = (
-        f"mean ± standard deviation over {request.seeds} seeds"
-        if request.seeds > 1
-        else f"seed {request.seed}"
-    )
+    over = f"seed {request.seed}"
+    if request.seeds > 1:
+        over = f"mean ± standard deviation over {request.seeds} seeds"
     return f"{text}; {over}; J in {scaled_units(finished.matrix.feature_name)}"
 
 
@@ -289,7 +282,9 @@ def _write(request: _Request, finished: _Finished) -> list[Path]:
         _write_report(request, request.report, finished)
         paths.append(request.report)
     if request.pictures is not None:
-        paths += _write_pictures(request, request.pictures, finished)
+        paths += write_pictures(
+            request.pictures, _figures(finished), request.picture_format, overwrite=request.force
+        )
     return paths
 
 
@@ -310,8 +305,9 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         write_sweep_report(path, report, overwrite=request.force)
 
 
-def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> list[Path]:
-    from kmosaic.report import CurveOptions, first_images, save_figure, sweep_curve
+def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
+    """The pictures this sweep has, by the names of their files; each is drawn when called."""
+    from kmosaic.report import CurveOptions, first_images, sweep_curve
     from kmosaic.report.curves import has_scores
 
     options = CurveOptions(
@@ -319,19 +315,15 @@ def _write_pictures(request: _Request, folder: Path, finished: _Finished) -> lis
         recommended=finished.recommendation.n_clusters,
         units=scaled_units(finished.matrix.feature_name),
     )
-    figures: tuple[Callable[[], Figure], ...] = (
-        lambda: first_images(finished.dataset.train),
-        lambda: sweep_curve(finished.result, "inertia", options),
-        lambda: sweep_curve(finished.result, "scores", options),
-        lambda: sweep_curve(finished.result, "time", options),
-    )
-    drawn: list[Path] = []
-    folder.mkdir(exist_ok=True)
-    for name, figure in zip(request.picture_names, figures, strict=True):
-        if name.startswith("scores") and not has_scores(finished.result):
-            continue
-        drawn.append(save_figure(figure(), folder / name, overwrite=request.force))
-    return drawn
+    figures: dict[str, Callable[[], Figure]] = {
+        "first-images": lambda: first_images(finished.dataset.train),
+        "inertia": lambda: sweep_curve(finished.result, "inertia", options),
+        "scores": lambda: sweep_curve(finished.result, "scores", options),
+        "time": lambda: sweep_curve(finished.result, "time", options),
+    }
+    if not has_scores(finished.result):
+        del figures["scores"]
+    return figures
 
 
 def _next(request: _Request, finished: _Finished, given: list[str]) -> str:

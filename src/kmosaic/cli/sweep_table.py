@@ -22,16 +22,6 @@ def _inertia(spread: Spread, many: bool) -> str:
     return f"{spread.mean:,.{digits}f}" + (f" ±{spread.std:,.{digits}f}" if many else "")
 
 
-def _mean_count(spread: Spread, many: bool) -> str:
-    del many
-    return f"{spread.mean:,.0f}"
-
-
-def _seconds(spread: Spread, many: bool) -> str:
-    del many
-    return in_seconds(spread.mean)
-
-
 @dataclass(frozen=True)
 class _Shown:
     """One column: where it is measured, its heading, how to write it, its name in the notebook."""
@@ -49,8 +39,8 @@ _SHOWN = (
     _Shown("accuracy_test", "test acc.", _score, "accuracy_test"),
     _Shown("silhouette", "silhouette", _score),
     _Shown("stability", "stability", _score),
-    _Shown("n_iter", "iter.", _mean_count),
-    _Shown("fit_seconds", "fit s", _seconds),
+    _Shown("n_iter", "iter.", lambda spread, _: f"{spread.mean:,.0f}"),
+    _Shown("fit_seconds", "fit s", lambda spread, _: in_seconds(spread.mean)),
 )
 
 

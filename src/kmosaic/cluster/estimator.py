@@ -16,13 +16,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from kmosaic.cluster.dask.estimators import inertia_of, lazy_distances, lazy_labels
-from kmosaic.cluster.dask.rows import LARGEST_VALUE, dask_rows, is_dask_array
+from kmosaic.cluster.dask.rows import dask_rows, is_dask_array
 from kmosaic.cluster.seeding import Init
 from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.errors import DataError
-from kmosaic.tensors import readable
+from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.tensors import NATIVE_DTYPES, readable
 
-_NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 MIN_WEIGHT = 1 / LARGEST_VALUE
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
 _Fit = TypeVar("_Fit", bound=Callable[..., Any])
@@ -144,7 +144,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as the engine reads it; no copy where it is already so."""
-        rows = validate_data(self, readable(X), reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        rows = validate_data(self, readable(X), reset=reset, dtype=NATIVE_DTYPES, order="C")
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])
@@ -177,10 +177,7 @@ def all_or_nothing(fit: _Fit) -> _Fit:
 def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDArray[np.float64] | None:
     """Return float64 weights, or None where every row counts once.
 
-    Raises
-    ------
-    ValueError
-        For negative, infinite or all-zero weights, or where there is not one a row.
+    Raises ValueError for negative, infinite or all-zero weights, or where there is not one a row.
     """
     if sample_weight is None:
         return None
@@ -190,10 +187,10 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
     if not weights.any():
         raise ValueError("every sample_weight is 0; at least one row must have a weight above 0")
     check_magnitude("sample_weight", weights)
-    least = float(weights.min(initial=np.inf, where=weights > 0))
-    if least < MIN_WEIGHT:
+    smallest = float(weights.min(initial=np.inf, where=weights > 0))
+    if smallest < MIN_WEIGHT:
         raise DataError(
-            f"sample_weight has values down to {least:.3g}; a weight is 0 or from {MIN_WEIGHT:g} to "
+            f"sample_weight has values down to {smallest:.3g}; a weight is 0 or from {MIN_WEIGHT:g} to "
             f"{LARGEST_VALUE:g}: set those that mean nothing to 0, or multiply all by the same number"
         )
     return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
@@ -237,7 +234,6 @@ def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine) -> None:
 
 
 def check_enough_rows(n_samples: int, n_clusters: int) -> None:
-    """Refuse more clusters than rows."""
     if n_samples < n_clusters:
         raise ValueError(
             f"n_samples={n_samples} must be >= n_clusters={n_clusters}; lower n_clusters or add images"

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.engines.in_memory import MemoryEngine
+from kmosaic.models.validation import LARGEST_VALUE
 
-LARGEST_CENTER = 1e100
 MAX_CANDIDATES = 16  # the core measures no more together; 2 + ln k stays below up to a million clusters
 Init = str | ArrayLike | Callable[..., ArrayLike]
 
@@ -27,10 +27,7 @@ def starting_centers(
     ``init`` is "k-means++", "random", an array, or a callable ``init(X, n_clusters, random_state)`` that
     returns one. Data with fewer distinct rows than ``n_clusters`` gives some rows twice.
 
-    Raises
-    ------
-    ValueError
-        Where an array has the wrong shape or is not finite.
+    Raises ValueError where an array has the wrong shape or is not finite.
     """
     if isinstance(init, str):
         draw = greedy_kmeans_plus_plus if init == "k-means++" else distinct_rows
@@ -87,8 +84,8 @@ def _checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDAr
         raise ValueError(
             f"init has shape {centers.shape}; it must have one row a cluster, ({n_clusters}, {n_features})"
         )
-    if not np.abs(centers).max() <= LARGEST_CENTER:
+    if not np.abs(centers).max() <= LARGEST_VALUE:
         raise ValueError(
-            f"init has NaN, infinity or values above {LARGEST_CENTER:g}; give centres within that"
+            f"init has NaN, infinity or values above {LARGEST_VALUE:g}; give centres within that"
         )
     return centers

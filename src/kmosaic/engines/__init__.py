@@ -11,9 +11,9 @@ from kmosaic.engines.distortion import (
     distortions,
     distortions_both_ways,
 )
-from kmosaic.engines.engine import Engine
+from kmosaic.engines.engine import Engine, Rows
 from kmosaic.engines.factory import make_engine
-from kmosaic.engines.in_memory import MemoryEngine, Rows, nearest_centers
+from kmosaic.engines.in_memory import MemoryEngine, nearest_centers
 from kmosaic.engines.lloyd import IterationProgress, LloydOptions, LloydResult, lloyd
 from kmosaic.engines.neighbours import Neighbours, nearest_rows
 from kmosaic.engines.plan import FitPlan

@@ -14,16 +14,8 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
-from kmosaic.engines.from_sums import FromSums
-from kmosaic.engines.in_memory import (
-    SUM_BATCH,
-    Assigned,
-    Donor,
-    Int16Range,
-    Rows,
-    nearest_centers,
-    sum_in_batches,
-)
+from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
+from kmosaic.engines.in_memory import SUM_BATCH, Int16Range, nearest_centers, sum_in_batches
 from kmosaic.engines.magnitude import exponent_of, near_centers, scaled_centers, times_two_to
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.errors import DataError
@@ -44,18 +36,13 @@ class Survey:
     int16_range: Int16Range | None = None
 
     def joined(self, other: Survey) -> Survey:
-        """That of the rows of both."""
         first, n_rows = min(self.first, other.first), self.n_rows + other.n_rows
         if self.int16_range is not None and other.int16_range is not None:
-            return Survey(first, n_rows, int16_range=_joined_ranges(self.int16_range, other.int16_range))
+            low, high = zip(self.int16_range, other.int16_range, strict=True)
+            return Survey(first, n_rows, int16_range=(list(map(min, *low)), list(map(max, *high))))
         if self.low is None or self.high is None or other.low is None or other.high is None:
             return Survey(first, n_rows)
         return Survey(first, n_rows, np.minimum(self.low, other.low), np.maximum(self.high, other.high))
-
-
-def _joined_ranges(some: Int16Range, more: Int16Range) -> Int16Range:
-    low, high = zip(some, more, strict=True)
-    return list(map(min, *low)), list(map(max, *high))
 
 
 # Squares are added up in batches of a multiple of the core's own, so that it makes no difference to them.
@@ -71,7 +58,6 @@ class Nearest:
     int16_range: Int16Range | None
 
     def labels(self, rows: Rows, n_threads: int) -> NDArray[np.int32]:
-        """The nearest centre of each row."""
         scaled = scaled_centers(self.centers, self.exponent)
         if scaled is None:
             return nearest_centers(np.ldexp(rows, -self.exponent), self.centers, n_threads)
@@ -82,16 +68,11 @@ class NoRowsError(DataError):
     """Blocks that are all empty."""
 
 
-class BlockEngine(FromSums):
+class BlockEngine(Engine):
     """Assigns rows that come in blocks to centres, and sums them by cluster.
 
-    Parameters
-    ----------
-    blocks : Blocks
-    n_threads : threads a block is assigned with
-    keeps_labels : bool
-        Whether to keep a byte a row, or two, for its label: then only rows that change cluster are summed,
-        where blocks are processed in turn. Changes no result.
+    ``keeps_labels`` says whether to keep a byte a row, or two, for its label: then only rows that change
+    cluster are summed, where blocks are processed in turn. It changes no result, nor does ``n_threads``.
     """
 
     def __init__(self, blocks: Blocks, n_threads: int, *, keeps_labels: bool = False) -> None:
@@ -126,7 +107,6 @@ class BlockEngine(FromSums):
         return fit_plan(_core.choose_plan(str(self.blocks.dtype), shape, len(self._assigned), 1))
 
     def forget_labels(self) -> None:
-        """Go back to where no row has a label."""
         self._sums = None
 
     def give_labels(self) -> NDArray[np.int32]:
@@ -134,7 +114,6 @@ class BlockEngine(FromSums):
         return np.empty(0, np.int32)
 
     def assign(self, centers: NDArray[np.float64]) -> Assigned:
-        """Label every row with its nearest centre (ties: the lowest) and sum the rows by label."""
         before, self._sums, self._centers = self._sums, None, centers.copy()
         if before is not None and before.n_clusters != len(centers):
             before = None
@@ -190,8 +169,8 @@ class BlockEngine(FromSums):
         """By block, where in it the rows are that were moved, and to which cluster."""
         places: dict[int, dict[int, int]] = {}
         missing = dict(enumerate(self._moved))
-        for first, found in self._blocks.map(partial(_first_like, dict(missing))) if missing else ():
-            for number, row in found.items():
+        for first, matches in self._blocks.map(partial(_first_like, dict(missing))) if missing else ():
+            for number, row in matches.items():
                 if number in missing:
                     places.setdefault(first, {})[row] = missing.pop(number)[1]
         return places
@@ -218,7 +197,6 @@ class BlockEngine(FromSums):
         sums.move(donor.values, None, 0, (donor.cluster, cluster))
 
     def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.ClusterSums:
-        """Forget the clusters not kept, which have no weight; return the sums at ``centers[kept]``."""
         return self.assign(np.ascontiguousarray(centers[kept])).sums
 
     def sample(self, n: int, seed: int) -> Rows:
@@ -283,10 +261,9 @@ class BlockLabels:
         self._blocks: dict[int, NDArray[Any]] = {}  # uint8, or uint16
 
     def forget(self) -> None:
-        """No row has a label."""
         self._blocks.clear()
 
-    def of(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
+    def get(self, block: Block, n_clusters: int) -> NDArray[np.int32] | NDArray[np.uint8]:
         """Those of a block's rows, to be assigned anew."""
         kept = self._blocks.get(block.first)
         if _core.choose_plan(block.rows.dtype.name, block.rows.shape, n_clusters, 1).small_labels:
@@ -294,7 +271,6 @@ class BlockLabels:
         return np.full(len(block.rows), -1, np.int32) if kept is None else kept.astype(np.int32)
 
     def keep(self, block: Block, labels: NDArray[np.int32] | NDArray[np.uint8]) -> None:
-        """Keep them for the next step."""
         self._blocks[block.first] = labels if labels.dtype == np.uint8 else labels.astype(np.uint16)
 
 
@@ -378,7 +354,7 @@ def _move_nearest(
     kept: BlockLabels,
     block: Block,
 ) -> int:
-    labels = kept.of(block, len(centers))
+    labels = kept.get(block, len(centers))
     changes = _core.LabelChanges(block.rows, None, sums)
     n_changed = _core.assign(block.rows, centers, labels, n_threads, changes, int16_range)
     sums.apply(changes, None, n_threads)
@@ -405,12 +381,12 @@ def _own_distances(
 
 def _first_like(moved: dict[int, tuple[Rows, int]], block: Block) -> tuple[int, dict[int, int]]:
     """Of moved rows, the first in the block that equals each."""
-    found = {}
+    matches = {}
     for number, (values, _) in moved.items():
         like = np.flatnonzero((block.rows == values).all(axis=1))
         if len(like):
-            found[number] = int(like[0])
-    return block.first, found
+            matches[number] = int(like[0])
+    return block.first, matches
 
 
 def _batch_sums(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.in_memory import Rows
+from kmosaic.engines.engine import Rows
 from kmosaic.engines.magnitude import times_two_to
 
 T = TypeVar("T")
@@ -92,7 +92,6 @@ class _ScaledBlocks:
         self.dtype = blocks.dtype
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         return self._blocks.map(partial(_on_scaled, task, self._exponent))
 
 
@@ -102,7 +101,6 @@ class _ScaledSpreadBlocks(_ScaledBlocks):
         self._merged = blocks.merged
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
-        """See ``SpreadBlocks``."""
         return self._merged(partial(_on_scaled, task, self._exponent))
 
 

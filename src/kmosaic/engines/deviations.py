@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial, reduce
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from kmosaic.engines.in_memory import nearest_centers
 
 # Rows added at a time, so that intermediate arrays stay in cache.
 _ROWS = 1 << 15
-_LIMBS = 3  # about 100 bits
+_SLICES = 3  # about 100 bits
 
 
 def mean_squared_deviations(engine: BlockEngine, centers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -25,8 +25,10 @@ def mean_squared_deviations(engine: BlockEngine, centers: NDArray[np.float64]) -
     of either change a bit.
     """
     spacings = _spacings(engine.survey, engine.blocks, centers)
-    sums = engine.blocks.map(partial(_sums, engine.n_threads, centers, spacings))
-    total = reduce(_joined, sums)
+    parts = engine.blocks.map(partial(_sums, engine.n_threads, centers, spacings))
+    total = next(parts)
+    for part in parts:
+        total.merge(part)
     return total.means(np.zeros_like(centers))
 
 
@@ -40,7 +42,7 @@ def _spacings(survey: Survey, blocks: Blocks, centers: NDArray[np.float64]) -> l
     possible = _core.possible_spacings(
         survey.n_rows, zeros.tolist(), zeros.tolist(), np.square(reach).tolist()
     )
-    return possible[:_LIMBS]
+    return possible[:_SLICES]
 
 
 def _sums(
@@ -55,9 +57,4 @@ def _sums(
         np.rint(squares, out=squares)
         squares *= spacings[-1]
         sums.add(squares, None, labels[some], n_threads)
-    return sums
-
-
-def _joined(sums: _core.ClusterSums, more: _core.ClusterSums) -> _core.ClusterSums:
-    sums.merge(more)
     return sums

@@ -12,8 +12,6 @@ from kmosaic import _core
 LARGEST_GRADIENT: int = _core.LARGEST_GRADIENT
 """Gradients are whole numbers from minus this to this."""
 MAX_WARP: int = _core.MAX_WARP
-FARTHER_THAN_NEAREST: int = np.iinfo(np.int64).max
-"""In the place of distortions that are not among the nearest asked for."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class BothWays:
 class DistortionOptions:
     """How far a pixel may move in each direction, 0 to 16; and how many of an image's candidates matter.
 
-    Those farther than the ``n_nearest``-th nearest get ``FARTHER_THAN_NEAREST``, and are measured no further
+    Those farther than the ``n_nearest``-th nearest get the largest int64, and are measured no further
     than it takes to know; less, the nearer the first candidates are. None: all matter.
     """
 
@@ -48,13 +46,9 @@ def distortions(
 ) -> NDArray[np.int64]:
     """Return the image distortion of each image against the references that its row of candidates names.
 
-    Whole numbers, the same on every instruction set and for any number of threads.
-
-    Parameters
-    ----------
-    images, references : (n, 2, height, width) int8
-        Horizontal and vertical gradients, from -30 to 30: then 16 bits hold every sum of the model.
-    candidates : (n_images, n_candidates) int32
+    Whole numbers, the same on every instruction set and for any number of threads. ``images`` and
+    ``references``, (n, 2, height, width), are horizontal and vertical gradients from -30 to 30, so that 16
+    bits hold every sum of the model; ``candidates`` is (n_images, n_candidates).
     """
     return _distortions(images, references, candidates, options, n_threads, back=False).forth
 

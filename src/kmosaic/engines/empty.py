@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.engine import Engine
-from kmosaic.engines.in_memory import Donor
+from kmosaic.engines.engine import Donor, Engine
 from kmosaic.errors import DataError
 
 EmptyClusters = Literal["relocate", "random", "drop", "error"]
@@ -38,10 +37,7 @@ def repair_empty(
     A filled cluster gets one row, taken from a cluster that keeps others: that row then costs nothing, so J
     falls. Where there are fewer distinct rows than clusters, some stay empty.
 
-    Raises
-    ------
-    DataError
-        Where the policy is "error".
+    Raises DataError where the policy is "error".
     """
     empty = sums.counts == 0
     if policy in ("drop", "error"):
@@ -60,10 +56,7 @@ def drop_empty(
 ) -> NDArray[np.float64]:
     """Return the centres that have rows and renumber the labels, where the policy is "drop".
 
-    Raises
-    ------
-    DataError
-        Where the policy is "error".
+    Raises DataError where the policy is "error".
     """
     kept = sums.counts > 0
     _refuse(~kept, policy)
@@ -86,7 +79,7 @@ def _kept(centers: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _fit_to_go(candidates: Iterable[Donor], sums: _core.ClusterSums) -> Iterator[Donor]:
-    """Those unlike each other that leave no cluster empty, as ``partial`` is when each is asked for."""
+    """Those unlike each other that leave no cluster empty, as ``sums`` are when each is asked for."""
     taken: set[bytes] = set()
     for donor in candidates:
         values = donor.values.tobytes()

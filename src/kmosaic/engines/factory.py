@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.distinct_rows import merge_equal_rows
-from kmosaic.engines.in_memory import MemoryEngine, Rows
+from kmosaic.engines.engine import Rows
+from kmosaic.engines.in_memory import MemoryEngine
 
 
 def make_engine(
@@ -20,18 +21,10 @@ def make_engine(
 ) -> MemoryEngine:
     """Return an engine over rows in memory, as the planner would have it.
 
-    Parameters
-    ----------
-    rows : (n_samples, n_features) uint8, uint16, float32 or float64
-        C-contiguous and aligned.
-    weights : (n_samples,) float64, or None where every row counts once
-    n_threads : how many threads to use
-    steps_expected : how often the rows will be assigned; from 2 on, what a step learns speeds up the next
-    may_merge : whether the engine may have equal rows once, with a count, in place of ``rows``
-        Then ``MemoryEngine.expand`` leads back. Not for what tells rows by their number.
+    ``steps_expected`` is how often the rows will be assigned: from 2 on, what a step learns speeds up the
+    next. ``may_merge`` lets the engine have equal rows once, with a count, in place of ``rows``; then
+    ``MemoryEngine.expand`` leads back. Not for what tells rows by their number.
 
-    Examples
-    --------
     >>> make_engine(np.array([[0.0], [5.0]])).assign(np.array([[1.0], [4.0]])).n_changed
     2
     """

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.distinct_rows import MergedRows
-from kmosaic.engines.from_sums import FromSums
+from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
 from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.engines.summable import Summable, summable
@@ -20,32 +20,8 @@ from kmosaic.engines.threads import resolve_n_threads
 
 SUM_BATCH = 1 << 16
 
-Rows = NDArray[Any]
-"""(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
-
 Int16Range = tuple[list[int], list[int]]
 """Each feature's least and greatest value, of integer rows that the int16 filter takes."""
-
-
-@dataclass(frozen=True)
-class Assigned:
-    """What one pass over the rows gives: the sums by cluster, and how many labels it changed.
-
-    ``n_changed`` is None where some have changed, and their number is not counted.
-    """
-
-    sums: _core.ClusterSums
-    n_changed: int | None
-
-
-@dataclass(frozen=True)
-class Donor:
-    """A row that may fill an empty cluster: number, cluster, values (1, n_features) and weight."""
-
-    row: int
-    cluster: int
-    values: Rows
-    weight: float
 
 
 @dataclass(frozen=True)
@@ -56,23 +32,17 @@ class DistinctRows:
     weights: NDArray[np.float64]
 
 
-class MemoryEngine(FromSums):
+class MemoryEngine(Engine):
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
     Rows are read in place, whatever their dtype, unless they are of extreme magnitude: see ``magnitude``.
     They are summed exactly, so that the sums follow the rows that change cluster, in any order. The number of
     threads changes no bit.
 
-    Parameters
-    ----------
-    rows : (n_samples, n_features) uint8, uint16, float32 or float64
-    weights : (n_samples,) float64, or None where every row counts once
-    n_threads : how many threads to use
-    counts : (n_samples,) uint32, or None
-        How many equal rows each row stands for: for integer rows of few features, without weights.
-    keeps_bounds : bool
-        Whether ``assign`` will be called again and again: then what a call learns speeds up the next. Rows
-        with counts are always assigned so.
+    ``weights`` (n_samples,) is None where every row counts once; ``counts`` (n_samples,) is how many equal
+    rows each row stands for: for integer rows of few features, without weights. ``keeps_bounds`` says that
+    ``assign`` will be called again and again: then what a call learns speeds up the next. Rows with counts
+    are always assigned so.
     """
 
     def __init__(
@@ -128,7 +98,6 @@ class MemoryEngine(FromSums):
         self._pending_relocations.clear()
 
     def forget_labels(self) -> None:
-        """Go back to where no row has a label."""
         self._wide = self._small = None
         self._labelled = False
         self._in_step = False
@@ -166,7 +135,7 @@ class MemoryEngine(FromSums):
 
         The sums are the engine's own, and change with the next call.
         """
-        sums = self._partial(len(centers))
+        sums = self._own_sums(len(centers))
         if not self._labelled:
             sums.clear()
         scaled = scaled_centers(centers, self.exponent)
@@ -191,7 +160,7 @@ class MemoryEngine(FromSums):
 
     def sums(self, n_clusters: int) -> _core.ClusterSums:
         """Sum the rows by their present labels. The object is the engine's own: the next call reuses it."""
-        sums = self._partial(n_clusters)
+        sums = self._own_sums(n_clusters)
         if not self._in_step:
             sums.clear()
             sums.add(self._scaled.rows, self._weights, self._labels, self.n_threads)
@@ -335,7 +304,7 @@ class MemoryEngine(FromSums):
     def _dtype(self) -> np.dtype[Any]:
         return self.rows.dtype
 
-    def _partial(self, n_clusters: int) -> _core.ClusterSums:
+    def _own_sums(self, n_clusters: int) -> _core.ClusterSums:
         """The engine's ClusterSums, of that many clusters; its sums are the labels' where ``_in_step``."""
         if self._sums is None:
             self._sums = self._scaled.empty(n_clusters)
@@ -359,15 +328,8 @@ def nearest_centers(
 ) -> NDArray[np.int32]:
     """Return the index of the nearest centre of each row, decided exactly; ties go to the lowest index.
 
-    Parameters
-    ----------
-    rows : (n_samples, n_features) uint8, uint16, float32 or float64
-    centers : (n_clusters, n_features) float64
-    n_threads : None for all processors
-    int16_range : each feature's range in these rows, or in more, as ``Survey`` has it
+    ``int16_range`` is each feature's range in these rows, or in more, as ``Survey`` has it.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> nearest_centers(np.array([[0], [5], [9]], np.uint8), np.array([[1.0], [9.0]]))
     array([0, 0, 1], dtype=int32)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.in_memory import Rows
+from kmosaic.engines.engine import Rows
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,11 @@ def nearest_rows(
     """Return the ``n_neighbours`` references nearest to each row, by float64 distances; ties: lowest first.
 
     A float32 filter with an error bound, the assignment step's blocked product, rules out most pairs; the
-    others are measured. Neither threads nor the instruction set change a bit.
+    others are measured. Neither threads nor the instruction set change a bit. References are read in place
+    where they are float64; there must be ``n_neighbours`` of them, beside the row itself. Given
+    ``own``, ``rows`` are the references from this number on, and no row is its own neighbour; its equals may
+    be.
 
-    Parameters
-    ----------
-    rows : (n_rows, n_features) uint8, uint16, float32 or float64, finite
-    references : (n_references, n_features), finite
-        Read in place where they are float64.
-    n_neighbours : int
-        At most as many as there are references (other than the row itself).
-    own : int, optional
-        ``rows`` are the references from this number on, and no row is its own neighbour; its equals may be.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> places = np.array([[0.0], [1.0], [5.0]])
     >>> nearest_rows(places, places, 1, n_threads=1, own=0).indices.tolist()

@@ -14,15 +14,13 @@ _log = logging.getLogger(__name__)
 class FitPlan:
     """How rows were merged, seeded and assigned, and the numbers that decided it. Changes no result.
 
-    Examples
-    --------
     >>> import numpy as np
     >>> from kmosaic import KMeans
     >>> plan = KMeans(2, random_state=0).fit(np.array([[0.0], [1.0], [9.0]])).plan_
     >>> plan.path, plan.bounds, plan.pca_codes
     ('low_dim_float32', True, False)
     >>> print(plan.reasons[0])
-    2 seeds: triangle inequality and tiles of distances, 1 features
+    equal rows not merged: fewer than 32,768 rows
     """
 
     path: str
@@ -51,7 +49,6 @@ class FitPlan:
 def fit_plan(
     plan: _core.Plan, seeding: _core.SeedingPlan | None = None, merging: _core.MergePlan | None = None
 ) -> FitPlan:
-    """Put the core's plans together."""
     reasons = [each.reason for each in (merging, seeding, plan) if each is not None]
     return FitPlan(
         path=plan.path,

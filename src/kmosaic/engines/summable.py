@@ -15,7 +15,7 @@ from kmosaic.errors import DataError
 
 @dataclass(frozen=True)
 class Summable:
-    """Rows times two to the power of ``exponent``, and the origin and grids of their sums."""
+    """Rows times two to the power of ``exponent``, and the origin and the spacings of their sums."""
 
     rows: NDArray[Any]
     exponent: int
@@ -24,17 +24,13 @@ class Summable:
     weight_spacings: list[float]
 
     def empty(self, n_clusters: int) -> _core.ClusterSums:
-        """Sums without rows."""
         return _core.ClusterSums(n_clusters, self.origin, self.spacings, self.weight_spacings)
 
 
 def summable(rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads: int) -> Summable:
     """Return rows as they are summed.
 
-    Raises
-    ------
-    DataError
-        Where values, times their weights, span more than float64 does.
+    Raises DataError where values, times their weights, span more than float64 does.
     """
     if rows.dtype.kind == "u":
         zeros = np.zeros(rows.shape[1])
@@ -45,15 +41,15 @@ def summable(rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads:
         return Summable(rows, 0, zeros, spacings, weight_spacings)
     low, high = (np.array(ends) for ends in _core.value_range(rows, n_threads))
     exponent = exponent_of(low, high)
-    found = _scaled(rows, weights, (low, high), exponent, n_threads)
-    if not found.spacings:
-        found = _scaled(rows, weights, (low, high), high_exponent_of(low, high), n_threads)
-    if not found.spacings:
+    scaled = _scaled(rows, weights, (low, high), exponent, n_threads)
+    if not scaled.spacings:
+        scaled = _scaled(rows, weights, (low, high), high_exponent_of(low, high), n_threads)
+    if not scaled.spacings:
         raise DataError(
             f"X has values up to {max(high.max(), -low.min()):.3g} and others so small that, times "
             "sample_weight, they span more than float64 can; set values that mean nothing to 0"
         )
-    return found
+    return scaled
 
 
 def _scaled(

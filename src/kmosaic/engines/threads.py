@@ -37,11 +37,8 @@ def thread_count(n_threads: int | None = None) -> ThreadCount:
     Negative numbers count back from there: -1 is all of them. What ``threadpoolctl`` sets is a limit for all
     of these, a number asked for included.
 
-    Raises
-    ------
-    ValueError
-        For 0, or for anything that is not a whole number; for a ``KMOSAIC_NUM_THREADS`` that is not one
-        above 0.
+    Raises ValueError for 0, or for anything that is not a whole number; for a ``KMOSAIC_NUM_THREADS`` that is
+    not one above 0.
     """
     wanted = _wanted(n_threads)
     limit = _core.thread_limit()

@@ -50,13 +50,13 @@ def as_good_as(best: SweepTableRow, rows: Sequence[SweepTableRow], basis: str) -
     best_error = standard_error(best, basis)
     if best_error is None:
         return []
-    found = []
+    as_good = []
     for row in rows:
         error = min(standard_error(row, basis) or 0.0, best_error)
         difference = best.measured(basis).mean - row.measured(basis).mean
         if row is not best and difference <= 2 * math.hypot(best_error, error):
-            found.append(row)
-    return found
+            as_good.append(row)
+    return as_good
 
 
 @dataclass(frozen=True)
@@ -166,14 +166,12 @@ class Grounds:
             return "The score is that of one seed, so how much of it is that seed's luck is not known."
         if score.count == 1:
             return f"Only one seed of {n_seeds} could be scored, so how much of it is luck is not known."
-        least, most = f"{score.min:.3f}", f"{score.max:.3f}"
-        if least == most:
-            return (
-                f"Both seeds give {least}." if score.count == 2 else f"All {score.count} seeds give {least}."
-            )
+        lowest, highest = f"{score.min:.3f}", f"{score.max:.3f}"
+        if lowest == highest:
+            return f"{'Both' if score.count == 2 else f'All {score.count}'} seeds give {lowest}."
         return (
-            f"Over {score.count} seeds the score runs from {least} to {most}, with a standard deviation of "
-            f"{score.std:.3f}."
+            f"Over {score.count} seeds the score runs from {lowest} to {highest}, with a standard deviation "
+            f"of {score.std:.3f}."
         )
 
     def _rival_sentences(self) -> list[str]:

@@ -81,14 +81,10 @@ def count_votes(
     purity = np.where(totals > 0, shares.max(axis=1, initial=0.0), np.nan)
     if cluster_centers.shape[1] and len(named):
         for empty in np.flatnonzero(totals == 0):
-            shares[empty] = shares[_nearest(cluster_centers, int(empty), named)]
+            squared_distances = np.square(cluster_centers[named] - cluster_centers[empty]).sum(axis=1)
+            shares[empty] = shares[named[squared_distances.argmin()]]
     codes = shares.argmax(axis=1).astype(np.int64)
     return Votes(table, shares, codes, purity, overall / overall.sum())
-
-
-def _nearest(centers: NDArray[Any], empty: int, candidates: NDArray[np.intp]) -> int:
-    squared_distances = [float(((centers[other] - centers[empty]) ** 2).sum()) for other in candidates]
-    return int(candidates[np.argmin(squared_distances)])
 
 
 class ClusterClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
@@ -167,14 +163,12 @@ class ClusterClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # 
         self.clusterer_ = clusterer.fit(X, sample_weight=weights) if passed else clusterer.fit(X)
         cluster_labels = _training_labels(self.clusterer_, X)
         centers = _centers(self.clusterer_, cluster_labels)
-        self._take(count_votes(cluster_labels, codes, len(self.classes_), centers, weights))
-        return self
-
-    def _take(self, votes: Votes) -> None:
+        votes = count_votes(cluster_labels, codes, len(self.classes_), centers, weights)
         self.label_shares_ = votes.label_shares
         self.cluster_names_ = self.classes_[votes.name_codes]
         self.cluster_purity_ = votes.purity
         self._overall_shares = votes.overall_shares
+        return self
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Give each row of ``X`` (n_samples, n_features) the name of its cluster."""
@@ -220,10 +214,7 @@ class ClusterClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):  # 
 def label_codes(labels: ArrayLike, n_labels: int) -> NDArray[np.int64]:
     """Check that labels are whole numbers from 0 to ``n_labels`` - 1, and give them as int64.
 
-    Raises
-    ------
-    ValueError
-        When they are not.
+    Raises ValueError when they are not.
     """
     codes = np.asarray(labels)
     if codes.ndim != 1 or codes.dtype.kind not in "iu":

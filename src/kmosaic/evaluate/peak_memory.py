@@ -18,8 +18,6 @@ _INTERVAL_SECONDS = 0.005
 def peak_resident_bytes() -> int:
     """Return the most memory that this process has had resident since it started.
 
-    Examples
-    --------
     >>> peak_resident_bytes() > 1 << 20
     True
     """
@@ -42,8 +40,6 @@ class PeakMemory:
     ``peak_bytes`` is the most seen, in bytes, over the whole process: data already loaded is in it. It is
     taken every 5 milliseconds and at both ends, so a shorter spike can be missed.
 
-    Examples
-    --------
     >>> with PeakMemory() as memory:
     ...     block = bytearray(1 << 20)
     >>> memory.peak_bytes > 1 << 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -130,18 +131,16 @@ def _by_score(rows: list[SweepTableRow], basis: str, tolerance: float, knee: Kne
     measured = [row for row in rows if row[basis] is not None]
     compared = _stable(measured) if basis == "silhouette" else measured
     best = max(compared, key=lambda row: row.measured(basis).mean)
-    least = best.measured(basis).mean - tolerance - 1e-12
+    threshold = best.measured(basis).mean - tolerance - 1e-12
     as_good = as_good_as(best, compared, basis)
-    chosen = next(row for row in compared if row in as_good or row.measured(basis).mean >= least)
+    chosen = next(row for row in compared if row in as_good or row.measured(basis).mean >= threshold)
     grounds = Grounds(rows, measured, compared, chosen, best, basis)
     return Recommendation(
         n_clusters=chosen.n_clusters,
         reason=" ".join([*grounds.sentences(tolerance), *_knee_sentences(rows, knee)]),
         basis=basis,
         tolerance=tolerance,
-        knee=knee.n_clusters if knee else None,
-        knee_strength=knee.strength if knee else None,
-        knee_word=knee.word if knee else "none",
+        **_knee_fields(knee),
         score=chosen.measured(basis).mean,
         best_n_clusters=best.n_clusters,
         best_score=best.measured(basis).mean,
@@ -166,10 +165,14 @@ def _by_knee(rows: list[SweepTableRow], tolerance: float, knee: Knee | None) -> 
         reason=" ".join([grounds, *_knee_sentences(rows, knee)]),
         basis=basis,
         tolerance=tolerance,
-        knee=knee.n_clusters if knee else None,
-        knee_strength=knee.strength if knee else None,
-        knee_word=knee.word if knee else "none",
+        **_knee_fields(knee),
     )
+
+
+def _knee_fields(knee: Knee | None) -> dict[str, Any]:
+    if knee is None:
+        return {"knee": None, "knee_strength": None, "knee_word": "none"}
+    return {"knee": knee.n_clusters, "knee_strength": knee.strength, "knee_word": knee.word}
 
 
 def _stable(rows: list[SweepTableRow]) -> list[SweepTableRow]:

@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from kmosaic.engines import make_engine, resolve_n_threads
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
-from kmosaic.tensors import readable
-
-_USED_IN_PLACE = (np.uint8, np.uint16, np.float32, np.float64)
+from kmosaic.tensors import NATIVE_DTYPES, native_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,26 +121,26 @@ def summarise(
     ValueError
         When arrays do not go together in length, width or range.
     """
-    rows = check_array(readable(X), dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
+    rows = native_rows(X)
     naming = naming or _own_naming(clusterer, label_names)
     fitted = clusterer.clusterer_ if isinstance(clusterer, ClusterClassifier) else clusterer
     centers = _centers_of(fitted, rows.shape[1])
-    found = _checked_clusters(fitted.predict(rows) if labels is None else labels, len(rows), len(centers))
-    truth = _Truth.of(true_labels, label_names, naming, len(rows))
+    clusters = _checked_clusters(fitted.predict(rows) if labels is None else labels, len(rows), len(centers))
+    truth = _Truth.from_labels(true_labels, label_names, naming, len(rows))
     voters = _training_sizes(fitted)
     if naming is None and truth is not None:
-        naming, voters = _vote(found, truth, centers), np.bincount(found, minlength=len(centers))
-    distances = own_distances(rows, centers, found, getattr(fitted, "n_threads", None))
+        naming, voters = _vote(clusters, truth, centers), np.bincount(clusters, minlength=len(centers))
+    distances = own_distances(rows, centers, clusters, getattr(fitted, "n_threads", None))
     return ClusterSummary(
         cluster_centers=centers,
-        labels=found,
+        labels=clusters,
         distances=distances,
-        cluster_sizes=np.bincount(found, minlength=len(centers)).astype(np.int64),
+        cluster_sizes=np.bincount(clusters, minlength=len(centers)).astype(np.int64),
         inertia=float(distances @ distances),
         n_iter=int(_fit_value(fitted, "n_iter")),
         converged=bool(_fit_value(fitted, "converged")),
         inertia_history=np.array(getattr(fitted, "inertia_history_", ()), dtype=np.float64),
-        **_named_parts(found, naming, voters, truth),
+        **_named_parts(clusters, naming, voters, truth),
     )
 
 
@@ -155,13 +152,11 @@ def own_distances(
     ``X`` is (n_samples, n_features), used in place where it is uint8, uint16, float32 or float64 in C order
     and else copied; ``labels`` (n_samples,) are rows of ``centers``. The distances are float64 (n_samples,).
 
-    Examples
-    --------
     >>> X = np.array([[3, 4], [9, 9]], dtype=np.uint8)
     >>> own_distances(X, np.array([[0.0, 0.0], [9.0, 8.0]]), np.array([0, 1]))
     array([5., 1.])
     """
-    rows = np.require(X, X.dtype if X.dtype in _USED_IN_PLACE else np.float64, ["C", "A"])
+    rows = np.require(X, X.dtype if X.dtype in NATIVE_DTYPES else np.float64, ["C", "A"])
     engine = make_engine(rows, None, resolve_n_threads(n_threads))
     engine.labels = labels
     squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))
@@ -174,7 +169,7 @@ class _Truth:
     names: tuple[str, ...]
 
     @classmethod
-    def of(
+    def from_labels(
         cls,
         true_labels: ArrayLike | None,
         label_names: Sequence[str] | None,
@@ -221,9 +216,8 @@ def _own_naming(clusterer: Any, label_names: Sequence[str] | None) -> ClusterNam
 
 
 def _centers_of(fitted: Any, n_features: int) -> NDArray[np.float64]:
-    centers = (
-        fitted.cluster_centers if isinstance(fitted, Model) else getattr(fitted, "cluster_centers_", None)
-    )
+    name = "cluster_centers" if isinstance(fitted, Model) else "cluster_centers_"
+    centers = getattr(fitted, name, None)
     if centers is None:
         raise ValueError(
             f"{type(fitted).__name__} has no cluster_centers_; fit it first, or use one that has"
@@ -234,16 +228,17 @@ def _centers_of(fitted: Any, n_features: int) -> NDArray[np.float64]:
 
 
 def _checked_clusters(labels: ArrayLike, n_samples: int, n_clusters: int) -> NDArray[np.int32]:
-    found = np.asarray(labels)
-    if found.shape != (n_samples,) or found.dtype.kind not in "iu":
+    clusters = np.asarray(labels)
+    if clusters.shape != (n_samples,) or clusters.dtype.kind not in "iu":
         raise ValueError(
-            f"labels has shape {found.shape}, {found.dtype}; give a cluster for each of {n_samples} rows"
+            f"labels has shape {clusters.shape}, {clusters.dtype}; give a cluster for each of {n_samples} "
+            "rows"
         )
-    if found.min() < 0 or found.max() >= n_clusters:
+    if clusters.min() < 0 or clusters.max() >= n_clusters:
         raise ValueError(
-            f"labels run from {found.min()} to {found.max()}, but there are {n_clusters} clusters"
+            f"labels run from {clusters.min()} to {clusters.max()}, but there are {n_clusters} clusters"
         )
-    return found.astype(np.int32, copy=False)
+    return clusters.astype(np.int32, copy=False)
 
 
 def _vote(labels: NDArray[np.int32], truth: _Truth, centers: NDArray[np.float64]) -> ClusterNaming:

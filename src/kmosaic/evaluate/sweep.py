@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score, homogeneity_completeness_v_measure
-from sklearn.utils import check_array, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from kmosaic import cluster, engines
@@ -22,7 +22,7 @@ from kmosaic.evaluate.naming import count_votes
 from kmosaic.evaluate.peak_memory import PeakMemory
 from kmosaic.evaluate.runs import SweepResult, SweepRun
 from kmosaic.evaluate.unlabelled import LabelSample, stabilities
-from kmosaic.tensors import readable
+from kmosaic.tensors import native_rows
 
 N_CLUSTERS = (10, 16, 36, 64, 144, 256, 400)
 """The starting document's numbers of clusters."""
@@ -139,7 +139,7 @@ class _Data:
         test: tuple[ArrayLike, ArrayLike] | None,
         max_value: float | None,
     ) -> _Data:
-        rows = _checked_rows(X, "X")
+        rows = native_rows(X, "X")
         scale = _checked_max_value(max_value, rows.dtype)
         if y is None:
             if test is not None:
@@ -148,7 +148,7 @@ class _Data:
         classes, codes = np.unique(_checked_labels(y, len(rows), "y"), return_inverse=True)
         if test is None:
             return cls(rows, scale, codes, classes, None, None)
-        test_rows = _checked_rows(test[0], "X_test")
+        test_rows = native_rows(test[0], "X_test")
         if test_rows.shape[1] != rows.shape[1]:
             raise ValueError(f"X_test has {test_rows.shape[1]} features, but X has {rows.shape[1]}")
         y_test = _checked_labels(test[1], len(test_rows), "y_test")
@@ -271,13 +271,6 @@ def _estimator(options: SweepOptions, n_clusters: int, seed: int) -> Any:
     return estimator
 
 
-def _checked_rows(X: ArrayLike, name: str) -> NDArray[Any]:
-    # float64 first: the dtype that check_array turns any other into.
-    dtypes = [np.float64, np.float32, np.uint8, np.uint16]
-    rows: NDArray[Any] = check_array(readable(X), dtype=dtypes, order="C", input_name=name)
-    return rows
-
-
 def _checked_labels(labels: ArrayLike, n_samples: int, name: str) -> NDArray[Any]:
     checked: NDArray[Any] = column_or_1d(labels)
     if len(checked) != n_samples:
@@ -311,13 +304,13 @@ def _checked_n_clusters(n_clusters: Sequence[int], X: NDArray[Any]) -> list[int]
 
 def _count_distinct(X: NDArray[Any], enough: int) -> int:
     """How many distinct rows there are, counted no further than ``enough``."""
-    seen: set[bytes] = set()
+    distinct: set[bytes] = set()
     for row in X:
         # Adding 0 makes -0.0 the same bytes as 0.0.
-        seen.add((row + row.dtype.type(0)).tobytes())
-        if len(seen) >= enough:
+        distinct.add((row + row.dtype.type(0)).tobytes())
+        if len(distinct) >= enough:
             break
-    return len(seen)
+    return len(distinct)
 
 
 def _checked_seeds(seeds: Sequence[int]) -> list[int]:

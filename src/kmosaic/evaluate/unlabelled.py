@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
-MAX_SAMPLE_ROWS = 2_000
+_MAX_SAMPLE_ROWS = 2_000
 # Each labelling is compared with this many neighbours on either side, so 11 seeds and fewer are compared in
 # all pairs.
 _NEIGHBOURS = 5
@@ -22,21 +22,12 @@ class LabelSample:
 
     The silhouette (Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of
     cluster analysis") of any number of labellings of the sample then costs at most four million additions
-    each.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-        Any real dtype; only the sampled rows are converted, a few features at a time.
-    seed : int
-        Which rows are drawn.
-    max_rows : int
-        The most rows drawn.
+    each. X may be of any real dtype; only the sampled rows are converted, a few features at a time.
     """
 
-    def __init__(self, X: NDArray[Any], seed: int = 0, max_rows: int = MAX_SAMPLE_ROWS) -> None:
-        n_samples = X.shape[0]
-        drawn = np.random.default_rng(seed).choice(n_samples, min(n_samples, max_rows), replace=False)
+    def __init__(self, X: NDArray[Any]) -> None:
+        n_samples = len(X)
+        drawn = np.random.default_rng(0).choice(n_samples, min(n_samples, _MAX_SAMPLE_ROWS), replace=False)
         self.rows: NDArray[np.intp] = np.sort(drawn)
         self._distances = _pairwise_distances(X[self.rows])
 
@@ -72,8 +63,6 @@ def stabilities(labellings: Sequence[NDArray[Any]]) -> list[float | None]:
     more than 11 labellings each is compared with the 10 next to it. One labelling alone has no stability:
     None.
 
-    Examples
-    --------
     >>> stabilities([np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])])
     [1.0, 1.0]
     """

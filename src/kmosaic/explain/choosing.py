@@ -19,6 +19,7 @@ from kmosaic.explain.trace import Trace, trace
 
 _SEEDS = tuple(range(6))
 _MAX_CLUSTERS = 10
+_PHOTO_WIDTH = 320
 COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
 
 
@@ -112,8 +113,6 @@ def scores(data: PointSet) -> Scores:
 def photo(pixels: NDArray[np.uint8], title: str) -> Photo:
     """Paint ``pixels`` (height, width, 3) uint8 with as few as 2 and as many as 256 colours.
 
-    Examples
-    --------
     >>> few = photo(np.arange(48, dtype=np.uint8).reshape(4, 4, 3), "sixteen colours")
     >>> [version.n_colours for version in few.versions]
     [2, 3, 4, 6, 8, 12, 16]
@@ -148,11 +147,11 @@ def painted_sample() -> Photo:
     return photo(*sample_photo())
 
 
-def sample_photo(width: int = 320) -> tuple[NDArray[np.uint8], str]:
+def sample_photo() -> tuple[NDArray[np.uint8], str]:
     """Return the photo inside scikit-learn as (height, width, 3) uint8, and whose it is."""
     from sklearn.datasets import load_sample_image
 
     image = Image.fromarray(load_sample_image("china.jpg"))
-    height = round(image.height * width / image.width)
-    small = image.resize((width, height), Image.Resampling.BOX)
+    height = round(image.height * _PHOTO_WIDTH / image.width)
+    small = image.resize((_PHOTO_WIDTH, height), Image.Resampling.BOX)
     return np.asarray(small), "The Summer Palace, Beijing; photo by Dan Field (CC BY 2.0), from scikit-learn"

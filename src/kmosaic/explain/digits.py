@@ -51,7 +51,6 @@ class Pictures:
 
     @property
     def format(self) -> ImageFormat:
-        """Size and dtype of the images."""
         return self.collection.format
 
     def inertia(self, summary: ClusterSummary) -> float:
@@ -62,10 +61,7 @@ class Pictures:
 def check_images(collection: ImageCollection) -> None:
     """Tell whether the lesson can be taught on these images.
 
-    Raises
-    ------
-    ValueError
-        When they have no labels, or are fewer than fifty.
+    Raises ValueError when they have no labels, or are fewer than fifty.
     """
     if collection.labels is None:
         raise ValueError(
@@ -82,18 +78,15 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
 
     ``on_fit(done, total)`` is called after every fit.
 
-    Raises
-    ------
-    ValueError
-        When the images have no labels, or are fewer than fifty.
+    Raises ValueError when the images have no labels, or are fewer than fifty.
     """
     check_images(collection)
     numbers = [k for k in _NUMBERS if k * _IMAGES_PER_CLUSTER <= len(collection)]
     film = _film(collection)
-    found = []
+    summaries = []
     for done, k in enumerate(numbers, start=1):
         model = KMeans(k, random_state=0).fit(collection.pixels)
-        found.append(
+        summaries.append(
             summarise(
                 model,
                 collection.pixels,
@@ -104,7 +97,7 @@ def pictures(collection: ImageCollection, on_fit: Callable[[int, int], None] | N
         )
         if on_fit is not None:
             on_fit(done, len(numbers))
-    return Pictures(collection, collection.pixels[0], film, tuple(found))
+    return Pictures(collection, collection.pixels[0], film, tuple(summaries))
 
 
 def _film(collection: ImageCollection) -> Film:

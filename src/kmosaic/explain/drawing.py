@@ -22,7 +22,7 @@ _SHAPES = ("o", "s", "^", "D", "P", "*", "v", "X")
 _UNASSIGNED = "#868d98"  # as --unassigned on the page: of no cluster's colour
 _EQUAL_UP_TO = 4  # columns whose ranges are less unlike are drawn with one scale
 _POINT_AREA = 22.0
-_LEFT = 0.08
+_LEFT, _RIGHT = 0.08, 0.97
 
 
 def slide(title: str, words: str = "") -> Figure:
@@ -33,16 +33,16 @@ def slide(title: str, words: str = "") -> Figure:
     return figure
 
 
-def panels(figure: Figure, n: int, *, right: float = 0.97) -> list[Axes]:
+def panels(figure: Figure, n: int) -> list[Axes]:
     """Add ``n`` panels of equal width, side by side below the title."""
     gap = 0.075
-    width = (right - _LEFT - gap * (n - 1)) / n
-    found = []
+    width = (_RIGHT - _LEFT - gap * (n - 1)) / n
+    added = []
     for number in range(n):
         axes = figure.add_axes((_LEFT + number * (width + gap), 0.115, width, 0.67))
         style_axes(axes, LIGHT, grid=None)
-        found.append(axes)
-    return found
+        added.append(axes)
+    return added
 
 
 def draw_step(axes: Axes, data: PointSet, step: Step, *, lines: bool = False) -> None:
@@ -94,8 +94,8 @@ def draw_centroids(axes: Axes, centers: NDArray[np.float64], ids: Sequence[int])
 
 def draw_chances(axes: Axes, points: Points, squared_distances: NDArray[np.float64] | None) -> None:
     """Draw points whose area is their chance to be picked."""
-    most = 1.0 if squared_distances is None else float(squared_distances.max()) or 1.0
-    areas = _POINT_AREA if squared_distances is None else 3 + 220 * squared_distances / most
+    largest = 1.0 if squared_distances is None else float(squared_distances.max()) or 1.0
+    areas = _POINT_AREA if squared_distances is None else 3 + 220 * squared_distances / largest
     axes.scatter(points[:, 0], points[:, 1], s=areas, color=_UNASSIGNED, alpha=0.75, linewidths=0, zorder=2)
 
 

@@ -116,7 +116,7 @@ def _starts(part: Starts) -> dict[str, Any]:
                 "row": pick.row,
                 "squared": None
                 if pick.squared_distances is None
-                else np.round(pick.squared_distances, 6).tolist(),
+                else pick.squared_distances.round(6).tolist(),
             }
             for pick in part.picks
         ],
@@ -126,8 +126,8 @@ def _starts(part: Starts) -> dict[str, Any]:
     }
 
 
-def _restarts(found: Restarts) -> dict[str, Any]:
-    return {"starts": found.starts.tolist(), "inertia": found.inertia.tolist(), "best": found.best}
+def _restarts(part: Restarts) -> dict[str, Any]:
+    return {"starts": part.starts.tolist(), "inertia": part.inertia.tolist(), "best": part.best}
 
 
 def _empty(part: EmptyCluster) -> dict[str, Any]:

@@ -63,10 +63,7 @@ def rings() -> PointSet:
     random = np.random.default_rng(7)
     radius = np.concatenate([random.normal(0.9, 0.14, 50), random.normal(2.9, 0.16, 110)])
     angle = random.uniform(0, 2 * np.pi, len(radius))
-    points = np.round(
-        np.column_stack([4 + radius * np.cos(angle), 3.5 + radius * np.sin(angle)]),
-        3,
-    )
+    points = np.column_stack([4 + radius * np.cos(angle), 3.5 + radius * np.sin(angle)]).round(3)
     about = "A ring around a ring. A centroid claims what is nearest, and cuts straight through both."
     return PointSet("rings", "Rings", about, points, 2)
 

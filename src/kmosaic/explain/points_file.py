@@ -92,31 +92,31 @@ def _delimiter(text: str) -> str:
 
 def _chosen(first: list[str], asked: Sequence[str] | None, path: str) -> tuple[int, int]:
     """Which two columns are meant, from 0; ``first`` is the file's first line."""
-    found = f"{path}: {len(first)} column{'s' * (len(first) != 1)} in line 1 ({_listed(first)})"
+    header = f"{path}: {len(first)} column{'s' * (len(first) != 1)} in line 1 ({_listed(first)})"
     if len(first) < 2:
-        raise DataError(f"{found}; give at least two, with commas, semicolons or tabs between")
+        raise DataError(f"{header}; give at least two, with commas, semicolons or tabs between")
     if asked is None:
         if len(first) > 2:
             raise DataError(
-                f"{found}, and a lesson takes two; choose them by name or number, as in --columns 1,2"
+                f"{header}, and a lesson takes two; choose them by name or number, as in --columns 1,2"
             )
         return 0, 1
     if len(asked) != 2:
-        raise DataError(f"{found}; --columns names {len(asked)}; name two of them, as in --columns 1,2")
-    x, y = (_place(name.strip(), first, found) for name in asked)
+        raise DataError(f"{header}; --columns names {len(asked)}; name two of them, as in --columns 1,2")
+    x, y = (_place(name.strip(), first, header) for name in asked)
     if x == y:
-        raise DataError(f"{found}; --columns {','.join(asked)} is one column twice; name two of them")
+        raise DataError(f"{header}; --columns {','.join(asked)} is one column twice; name two of them")
     return x, y
 
 
-def _place(name: str, first: list[str], found: str) -> int:
+def _place(name: str, first: list[str], header: str) -> int:
     if name.isdecimal() and 1 <= int(name) <= len(first):
         return int(name) - 1
     if first.count(name) == 1:
         return first.index(name)
     why = "more than one column" if name in first else "none of them"
     raise DataError(
-        f"{found}; --columns {name[:_LONGEST_NAME]!r} is {why}; give a number from 1 to {len(first)}"
+        f"{header}; --columns {name[:_LONGEST_NAME]!r} is {why}; give a number from 1 to {len(first)}"
     )
 
 

@@ -36,8 +36,6 @@ class Rescaled:
 def standardised(points: Points) -> Points:
     """Return ``points`` with mean 0 and standard deviation 1 in each column; constant columns are 0.
 
-    Examples
-    --------
     >>> standardised(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
     [[-1.0, 0.0], [1.0, 0.0]]
     """

@@ -91,11 +91,11 @@ def frames(lesson: Lesson, parts: Sequence[int] = tuple(PARTS)) -> list[Frame]:
     unknown = sorted(set(parts) - set(makers))
     if unknown:
         raise ValueError(f"parts={unknown[0]} must be from 1 to {len(makers)}")
-    found: list[Frame] = []
+    all_frames: list[Frame] = []
     for part in sorted(set(parts)):
         drawn = [Frame(part, number, draw) for number, draw in enumerate(makers[part](lesson), start=1)]
-        found += [*drawn[:-1], replace(drawn[-1], last=True)]
-    return found
+        all_frames += [*drawn[:-1], replace(drawn[-1], last=True)]
+    return all_frames
 
 
 def _two_steps(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
@@ -138,21 +138,16 @@ def _side_by_side(title: str, data: PointSet, fits: dict[str, Trace], at: int) -
         step = fit.steps[min(at, len(fit.steps) - 1)]
         draw_step(axes, data, step)
         ended = ", the end" if at >= len(fit.steps) - 1 else ""
-        state = (
-            "the start"
-            if step.inertia is None
-            else f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
-        )
+        state = "the start"
+        if step.inertia is not None:
+            state = f"K = {len(step.centers)}, J = {step.inertia:,.4g}{ended}"
         caption(axes, f"{name}:{line_break}{state}")
     return finish(figure)
 
 
 def _draw_picks(part: Starts, number: int) -> Figure:
-    words = (
-        "The first pick may be any point."
-        if number == 0
-        else "The larger a point, the likelier it is picked next."
-    )
+    later = "The larger a point, the likelier it is picked next."
+    words = later if number else "The first pick may be any point."
     is_end = number == len(part.picks)
     figure = slide("k-means++ starts with care", "k-means starts from these." if is_end else words)
     (axes,) = panels(figure, 1)
@@ -165,14 +160,14 @@ def _draw_picks(part: Starts, number: int) -> Figure:
 
 def _draw_restarts(part: Starts) -> Figure:
     figure = slide(f"{len(part.random.inertia)} restarts", "J at the end of each; the lowest is kept.")
-    most = max(part.random.inertia.max(), part.careful.inertia.max())
-    edges = np.linspace(0, most * 1.02, 40).tolist()
-    for axes, found, name in zip(
+    largest = max(part.random.inertia.max(), part.careful.inertia.max())
+    edges = np.linspace(0, largest * 1.02, 40).tolist()
+    for axes, restarts, name in zip(
         panels(figure, 2), (part.random, part.careful), ("random points", "k-means++"), strict=True
     ):
-        axes.hist(found.inertia, bins=edges, color=LIGHT.series[0])
-        axes.set(xlabel="J at the end", ylabel="restarts", ylim=(0, len(found.inertia)))
-        caption(axes, f"from {name}: best {found.inertia.min():,.4g}, worst {found.inertia.max():,.4g}")
+        axes.hist(restarts.inertia, bins=edges, color=LIGHT.series[0])
+        axes.set(xlabel="J at the end", ylabel="restarts", ylim=(0, len(restarts.inertia)))
+        caption(axes, f"from {name}: best {restarts.inertia.min():,.4g}, worst {restarts.inertia.max():,.4g}")
     return finish(figure)
 
 
@@ -233,31 +228,31 @@ def _draw_units(units: Sequence[Rescaled]) -> Figure:
     figure = slide(
         "Scale first", f"In mm, {moved} another size. Standardised, cm and mm give the same sizes."
     )
-    for axes, found in zip(panels(figure, len(units)), units, strict=True):
-        draw_step(axes, found.data, found.fit.steps[-1])
-        caption(axes, found.title)
+    for axes, unit in zip(panels(figure, len(units)), units, strict=True):
+        draw_step(axes, unit.data, unit.fit.steps[-1])
+        caption(axes, unit.title)
     return finish(figure)
 
 
 def _choosing(lesson: Lesson) -> Iterator[Callable[[], Figure]]:
-    for found in lesson.scores:
-        yield partial(_draw_scores, found)
+    for scores in lesson.scores:
+        yield partial(_draw_scores, scores)
     for version in lesson.photo.versions:
         yield partial(_draw_photo, lesson.photo, version)
 
 
-def _draw_scores(found: Scores) -> Figure:
-    figure = slide(f"Choosing K: {clean(found.title)}")
+def _draw_scores(scores: Scores) -> Figure:
+    figure = slide(f"Choosing K: {clean(scores.title)}")
     rows = (
-        ("J, the lowest", found.inertia),
-        ("silhouette", found.silhouette),
-        ("stability", found.stability),
+        ("J, the lowest", scores.inertia),
+        ("silhouette", scores.silhouette),
+        ("stability", scores.stability),
     )
     for axes, (name, values) in zip(panels(figure, 3), rows, strict=True):
-        dots = [(k, value) for k, value in zip(found.n_clusters, values, strict=True) if value is not None]
+        dots = [(k, value) for k, value in zip(scores.n_clusters, values, strict=True) if value is not None]
         axes.plot(*zip(*dots, strict=True), color=LIGHT.series[0], marker="o", linewidth=2)
         axes.set(xlabel="clusters K", ylim=(0, None))
-        axes.set_xticks(found.n_clusters)
+        axes.set_xticks(scores.n_clusters)
         caption(axes, name)
     return finish(figure)
 
@@ -309,9 +304,8 @@ def _draw_mosaic(part: Pictures, number: int) -> Figure:
     k = summary.n_clusters
     words = f"The majority's name is right for {percent(summary.accuracy or 0)} of the images."
     figure = slide(f"{k} clusters, named by majority", words)
-    names = [
-        shorten(clean(name), 8) if k <= _MAX_TITLED else "" for name in summary.cluster_names or [""] * k
-    ]
+    titled = summary.cluster_names if k <= _MAX_TITLED else None
+    names = [shorten(clean(name), 8) for name in titled or [""] * k]
     _draw_tiles(figure, part, summary.cluster_centers, names, -(-k // max(2, round((k / 2) ** 0.5))))
     return finish(figure)
 

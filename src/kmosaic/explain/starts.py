@@ -113,8 +113,6 @@ def starts(data: PointSet) -> Starts:
 def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restarts:
     """Fit from ``n_restarts`` starts of kmosaic's own seeding, seeds 0, 1, 2 and so on.
 
-    Examples
-    --------
     >>> from kmosaic.explain.points import islands
     >>> ends = restarts(islands(), "random", 20).inertia
     >>> bool(ends.max() > 5 * ends.min())
@@ -143,16 +141,16 @@ def picks(points: Points, start: NDArray[np.float64]) -> tuple[Pick, ...]:
 
     Arthur and Vassilvitskii (2007), "k-means++: the advantages of careful seeding", section 2.
     """
-    found = []
+    picked = []
     for number, center in enumerate(start):
         row = int(np.flatnonzero((points == center).all(axis=1))[0])
         if number == 0:
-            found.append(Pick(row, None))
+            picked.append(Pick(row, None))
             continue
         so_far = start[:number]
         squared = np.square(points[:, None, :] - so_far[None, :, :]).sum(axis=2).min(axis=1)
-        found.append(Pick(row, squared))
-    return tuple(found)
+        picked.append(Pick(row, squared))
+    return tuple(picked)
 
 
 def spread_of_starts() -> SpreadOfStarts:

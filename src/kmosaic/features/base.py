@@ -16,14 +16,13 @@ from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import resolve_n_threads
 from kmosaic.models.validation import LARGEST_VALUE
-from kmosaic.tensors import readable
+from kmosaic.tensors import NATIVE_DTYPES, readable
 
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
 Progress = Callable[[int, int], None]
 """Called with the rows done, and how many there are."""
 
-_NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
 # A block's float32 values and a few copies stay in a processor's own cache: 128 images of 28 x 28 are 400 kB.
 _BLOCK_VALUES = 100_352
 # Parameters that change no result are no part of a recipe.
@@ -31,13 +30,13 @@ _NOT_STATE = ("n_threads", "callback")
 
 
 class StageProgress:
-    """A transformer's callback that names what is being done: ``tell(done, total, what)``.
+    """A transformer's callback that names what is being done: ``report(done, total, what)``.
 
     Transformers that do several things one after the other begin each by its name.
     """
 
-    def __init__(self, tell: Callable[[int, int, str], None], what: str = "", prefix: str = "") -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[int, int, str], None], what: str = "", prefix: str = "") -> None:
+        self._report = report
         self._what = what
         self._prefix = prefix
 
@@ -47,7 +46,7 @@ class StageProgress:
 
     def __call__(self, done: int, total: int) -> None:
         """Tell how far it is."""
-        self._tell(done, total, self._prefix + self._what)
+        self._report(done, total, self._prefix + self._what)
 
 
 class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -167,7 +166,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Refuse fitted arrays, just restored from a file, that no fit could have left."""
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=_NATIVE_DTYPES, order="C")
+        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=NATIVE_DTYPES, order="C")
         if rows.dtype == np.float64:
             largest = max(float(rows.max(initial=0)), -float(rows.min(initial=0)))
             if largest > LARGEST_VALUE:
@@ -277,13 +276,8 @@ def with_signs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 def resolved_shape(image_shape: Any, n_features: int) -> ImageShape:
     """Return (height, width, channels) of images of ``n_features`` values.
 
-    Raises
-    ------
-    ValueError
-        Where ``image_shape`` is no such triple, or takes another number of values.
+    Raises ValueError where ``image_shape`` is no such triple, or takes another number of values.
 
-    Examples
-    --------
     >>> resolved_shape(None, 784), resolved_shape(None, 10), resolved_shape((2, 2, 3), 12)
     ((28, 28, 1), (1, 10, 1), (2, 2, 3))
     """

@@ -184,8 +184,6 @@ def tent_weights(n_pixels: int, n_cells: int) -> NDArray[np.float32]:
     Linear between the middles of the two nearest cells; pixels beyond the first and last middle go to that
     cell alone.
 
-    Examples
-    --------
     >>> tent_weights(4, 2)
     array([[1.  , 0.75, 0.25, 0.  ],
            [0.  , 0.25, 0.75, 1.  ]], dtype=float32)

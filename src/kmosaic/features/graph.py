@@ -246,12 +246,12 @@ class GraphEmbedding(ImageTransformer):
     def _fit(self, rows: NDArray[Any]) -> None:
         edges = self._neighbours(rows)
         self._begin("coordinates")
-        self._tell(0, len(rows))
+        self._report(0, len(rows))
         self.scales_ = edges[0].scales
-        found = diffuse(neighbour_graph(*edges), self.n_components, self.time)
-        self.embedding_ = found.coordinates.astype(np.float32)
-        self.eigenvalues_ = found.eigenvalues
-        self._tell(len(rows), len(rows))
+        diffusion = diffuse(neighbour_graph(*edges), self.n_components, self.time)
+        self.embedding_ = diffusion.coordinates.astype(np.float32)
+        self.eigenvalues_ = diffusion.eigenvalues
+        self._report(len(rows), len(rows))
 
     def _neighbours(self, rows: NDArray[Any]) -> list[Edges]:
         """Learn the views, and find the edges of the distinct images: forth, and back where they count."""
@@ -264,9 +264,9 @@ class GraphEmbedding(ImageTransformer):
         self.levels_ = levels if whole else levels[kept]
         distinct = rows if whole else rows[kept]
         self._begin("components")
-        self._tell(0, len(distinct))
+        self._report(0, len(distinct))
         self._learn_views(distinct[:: -(-len(distinct) // _MAX_VIEW_ROWS)])
-        self.coordinates_ = self._project(distinct, self._tell)
+        self.coordinates_ = self._project(distinct, self._report)
         self._begin("neighbours")
         return self._edges()
 
@@ -277,10 +277,10 @@ class GraphEmbedding(ImageTransformer):
         needed = n * (2 * height * width + view_bytes + 96 * self.n_neighbors + lanczos_bytes + 200)
         available = int(psutil.virtual_memory().available)
         if needed > available:
-            most = int(n * (available / needed) * 0.9)
+            max_rows = int(n * (available / needed) * 0.9)
             raise ValueError(
                 f"the neighbour graph of n_samples={n} images needs about {needed / 1e9:.1f} GB of memory, "
-                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {most}, and "
+                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {max_rows}, and "
                 "transform the rest"
             )
 
@@ -302,7 +302,7 @@ class GraphEmbedding(ImageTransformer):
             for n, cells in _VIEWS
         ]
 
-    def _project(self, rows: NDArray[Any], told: Progress | None = None) -> NDArray[np.float32]:
+    def _project(self, rows: NDArray[Any], progress: Progress | None = None) -> NDArray[np.float32]:
         """The views' principal components, one view after the other: (n, 160)."""
         views = [view.fit(rows[:1]) for view in self._views()]
         ends = np.cumsum((0, *_VIEW_SIZES))
@@ -316,8 +316,8 @@ class GraphEmbedding(ImageTransformer):
                     out[slab, v * _VIEW_COMPONENTS : (v + 1) * _VIEW_COMPONENTS] = (
                         features @ self.view_axes_[:, own].T
                     )
-            if told is not None:
-                told(min(start + _SLAB, len(rows)), len(rows))
+            if progress is not None:
+                progress(min(start + _SLAB, len(rows)), len(rows))
         return out
 
     def _edges(self) -> list[Edges]:
@@ -331,9 +331,9 @@ class GraphEmbedding(ImageTransformer):
         distances = [np.empty((n, k)) for _ in shares]
         for start in range(0, n, _SLAB):
             slab = slice(start, start + _SLAB)
-            for way, found in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
-                near[way][slab], distances[way][slab] = found.nearest[:, :k], found.distances[:, :k]
-            self._tell(min(start + _SLAB, n), n)
+            for way, ranked in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
+                near[way][slab], distances[way][slab] = ranked.nearest[:, :k], ranked.distances[:, :k]
+            self._report(min(start + _SLAB, n), n)
         scale = _scale_neighbor(self.n_neighbors)
         return [
             Edges(near[way], distances[way], local_scales(distances[way], scale), share)
@@ -349,8 +349,8 @@ class GraphEmbedding(ImageTransformer):
         options, n_threads = DistortionOptions(self.warp, n_nearest), resolve_n_threads(self.n_threads)
         if not back:
             return [_Ranked.by(distortions(levels, self.levels_, candidates, options, n_threads), candidates)]
-        found = distortions_both_ways(levels, self.levels_, candidates, options, n_threads)
-        return [_Ranked.by(found.forth, candidates), _Ranked.by(found.back, candidates)]
+        distortion = distortions_both_ways(levels, self.levels_, candidates, options, n_threads)
+        return [_Ranked.by(distortion.forth, candidates), _Ranked.by(distortion.back, candidates)]
 
     def _candidates(
         self, coordinates: NDArray[np.float32], references: NDArray[np.float64], own: int | None
@@ -371,11 +371,11 @@ class GraphEmbedding(ImageTransformer):
             squares = distortions(
                 levels, self.levels_, candidates, options, resolve_n_threads(self.n_threads)
             )
-            found = _Ranked.by(squares, candidates)
-            placed = self._place(found.nearest[:, :few], found.distances[:, :few])
-            self._find_known(levels, found, placed)
+            ranked = _Ranked.by(squares, candidates)
+            placed = self._place(ranked.nearest[:, :few], ranked.distances[:, :few])
+            self._find_known(levels, ranked, placed)
             out[start : start + len(part)] = placed
-            self._tell(start + len(part), len(rows))
+            self._report(start + len(part), len(rows))
         return out
 
     def _place(self, near: NDArray[np.int32], distances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -385,14 +385,14 @@ class GraphEmbedding(ImageTransformer):
         weights /= weights.sum(axis=1, keepdims=True)
         return np.asarray(np.einsum("ij,ijk->ik", weights, self.embedding_[near], optimize=False))
 
-    def _find_known(self, levels: NDArray[np.int8], found: _Ranked, placed: NDArray[np.float64]) -> None:
+    def _find_known(self, levels: NDArray[np.int8], ranked: _Ranked, placed: NDArray[np.float64]) -> None:
         """Images that equal a training image get its coordinates."""
-        for image, candidate in np.argwhere(found.distances == 0):
-            node = found.nearest[image, candidate]
+        for image, candidate in np.argwhere(ranked.distances == 0):
+            node = ranked.nearest[image, candidate]
             if np.array_equal(levels[image], self.levels_[node]):
                 placed[image] = self.embedding_[node]
 
-    def _tell(self, done: int, total: int) -> None:
+    def _report(self, done: int, total: int) -> None:
         if self.callback is not None:
             self.callback(done, total)
 
@@ -406,8 +406,6 @@ def useful_components(n_clusters: int) -> int:
 
     U. von Luxburg (2007), "A tutorial on spectral clustering", sections 5 and 8.3.
 
-    Examples
-    --------
     >>> useful_components(10), useful_components(256)
     (9, 100)
     """

@@ -30,7 +30,6 @@ class NeighbourGraph:
 
     @property
     def n_nodes(self) -> int:
-        """How many nodes there are."""
         return int(self.weights.shape[0])
 
 
@@ -109,19 +108,19 @@ def diffuse(graph: NeighbourGraph, n_components: int, time: float) -> Diffusion:
     (2018), "Understanding regularized spectral clustering via graph conductance".
     """
     n = graph.n_nodes
-    found = min(n_components, n - 1)
+    n_found = min(n_components, n - 1)
     coordinates = np.zeros((n, n_components))
     eigenvalues = np.zeros(n_components)
-    if found > 0:
+    if n_found > 0:
         degrees = np.asarray(graph.weights.sum(axis=1)).ravel()
         bridge = _BRIDGE * float(degrees.mean())
         roots = 1 / np.sqrt(degrees + bridge)
         with threadpool_limits(1, user_api="blas"):  # the same bits for any number of threads
-            values, vectors = _leading(graph, roots, bridge, found + 1)
+            values, vectors = _leading(graph, roots, bridge, n_found + 1)
         values, vectors = np.maximum(values[1:], 0), vectors[:, 1:] * roots[:, None]
         vectors *= np.sqrt(float((degrees + bridge).sum()))
-        eigenvalues[:found] = values
-        coordinates[:, :found] = with_signs(vectors.T).T * values**time
+        eigenvalues[:n_found] = values
+        coordinates[:, :n_found] = with_signs(vectors.T).T * values**time
     return Diffusion(coordinates, eigenvalues)
 
 

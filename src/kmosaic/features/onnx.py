@@ -186,14 +186,14 @@ class OnnxEmbedding(ImageTransformer):
 
     def _model(self, data: bytes) -> ImageModel:
         session = open_model(data, self.file)
-        told = input_of(session, self.file, self.layout)
-        own = told.height or self.image_shape_[0], told.width or self.image_shape_[1]
+        declared = input_of(session, self.file, self.layout)
+        own = declared.height or self.image_shape_[0], declared.width or self.image_shape_[1]
         height, width = own if self.input_size is None else self.input_size
-        if (told.height or height, told.width or width) != (height, width):
+        if (declared.height or height, declared.width or width) != (height, width):
             raise DataError(
                 f"{self.file} takes images of (height, width) = {own}, not of input_size={height, width}"
             )
-        chosen = ModelInput.normalised(told, (height, width), self.mean, self.deviation)
+        chosen = ModelInput.normalised(declared, (height, width), self.mean, self.deviation)
         return ImageModel(session, chosen, self.output, self.file)
 
     def _white(self, rows: NDArray[Any]) -> float:
@@ -205,10 +205,7 @@ class OnnxEmbedding(ImageTransformer):
 def read_model(file: str) -> bytes:
     """Return the bytes of an ONNX file, which may be anybody's.
 
-    Raises
-    ------
-    DataError
-        When it cannot be read, is too large, empty, or has weights elsewhere.
+    Raises DataError when it cannot be read, is too large, empty, or has weights elsewhere.
     """
     path = Path(file)
     try:

@@ -62,44 +62,38 @@ class ModelInput:
 
     @staticmethod
     def normalised(
-        told: ModelInput,
+        declared: ModelInput,
         size: tuple[int, int],
         mean: Sequence[float] | None,
         deviation: Sequence[float] | None,
     ) -> ModelInput:
         """Return what the model told of itself, with a size, and with what else was given.
 
-        Raises
-        ------
-        DataError
-            When there is not one number, or one a channel, or the model takes bytes, which stay as they are.
+        Raises DataError when there is not one number, or one a channel, or the model takes bytes, which stay
+        as they are.
         """
         for name, numbers in (("mean", mean), ("deviation", deviation)):
-            if numbers is not None and told.dtype is np.uint8:
+            if numbers is not None and declared.dtype is np.uint8:
                 raise DataError(f"the model takes bytes, and normalises them itself; leave {name} out")
-            if numbers is not None and len(numbers) not in (1, told.channels):
+            if numbers is not None and len(numbers) not in (1, declared.channels):
                 raise DataError(
-                    f"{name}={tuple(numbers)} is not one number, nor one for each of the {told.channels} "
+                    f"{name}={tuple(numbers)} is not one number, nor one for each of the {declared.channels} "
                     "channels that the model takes"
                 )
         return replace(
-            told,
+            declared,
             height=int(size[0]),
             width=int(size[1]),
-            mean=told.mean if mean is None else tuple(mean),
-            deviation=told.deviation if deviation is None else tuple(deviation),
+            mean=declared.mean if mean is None else tuple(mean),
+            deviation=declared.deviation if deviation is None else tuple(deviation),
         )
 
 
 def open_model(data: bytes, file: str) -> InferenceSession:
     """Return a session that runs the model on one thread at a time.
 
-    Raises
-    ------
-    MissingLibraryError
-        Without onnxruntime.
-    DataError
-        When it is no ONNX model that onnxruntime can run.
+    Raises MissingLibraryError without onnxruntime; DataError when it is no ONNX model that onnxruntime can
+    run.
     """
     try:
         import onnxruntime
@@ -122,13 +116,7 @@ def open_model(data: bytes, file: str) -> InferenceSession:
 
 
 def input_of(session: InferenceSession, file: str, layout: str | None) -> ModelInput:
-    """Return the image that a model says it takes.
-
-    Raises
-    ------
-    DataError
-        When it takes no single image.
-    """
+    """Return the image that a model says it takes. Raises DataError when it takes no single image."""
     inputs = session.get_inputs()
     shape = inputs[0].shape if inputs else []
     if len(inputs) != 1 or len(shape) != 4 or inputs[0].type not in _DTYPES:
@@ -145,8 +133,8 @@ def input_of(session: InferenceSession, file: str, layout: str | None) -> ModelI
     if max(height or 1, width or 1) > _MAX_SIDE or (sizes[0] or 1) > 65_536:
         raise DataError(f"{file} takes images of {shape}; no side may have more than {_MAX_SIDE} pixels")
     dtype = _DTYPES[inputs[0].type]
-    told = ModelInput(inputs[0].name, dtype, first, channels or 3, height, width, sizes[0])
-    return _with_metadata(told, session.get_modelmeta().custom_metadata_map, file)
+    declared = ModelInput(inputs[0].name, dtype, first, channels or 3, height, width, sizes[0])
+    return _with_metadata(declared, session.get_modelmeta().custom_metadata_map, file)
 
 
 def _channels_first(sizes: Sequence[int | None], file: str) -> bool:
@@ -158,19 +146,19 @@ def _channels_first(sizes: Sequence[int | None], file: str) -> bool:
     return sizes[1] in (1, 3)
 
 
-def _with_metadata(told: ModelInput, metadata: Mapping[str, str], file: str) -> ModelInput:
-    low, high = (0.0, 255.0) if told.dtype is np.uint8 else (0.0, 1.0)
-    low, high = _RANGES.get(metadata.get("Image.NominalPixelRange", ""), (low, high))
+def _with_metadata(declared: ModelInput, metadata: Mapping[str, str], file: str) -> ModelInput:
+    usual = (0.0, 255.0) if declared.dtype is np.uint8 else (0.0, 1.0)
+    low, high = _RANGES.get(metadata.get("Image.NominalPixelRange", ""), usual)
     blue_first = metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr")
     mean, deviation = metadata.get("mean"), metadata.get("std")
     return replace(
-        told,
+        declared,
         low=low,
         high=high,
         blue_first=blue_first,
-        stated=told.dtype is np.uint8 or not metadata.keys().isdisjoint(_STATEMENTS),
-        mean=told.mean if mean is None else _numbers(mean, "mean", file),
-        deviation=told.deviation if deviation is None else _numbers(deviation, "deviation", file),
+        stated=declared.dtype is np.uint8 or not metadata.keys().isdisjoint(_STATEMENTS),
+        mean=declared.mean if mean is None else _numbers(mean, "mean", file),
+        deviation=declared.deviation if deviation is None else _numbers(deviation, "deviation", file),
     )
 
 
@@ -211,38 +199,38 @@ class ImageModel:
         if self.input.batch and n < self.input.batch:  # the last of a model's fixed batches
             given = np.concatenate([given, np.zeros((self.input.batch - n, *given.shape[1:]), given.dtype)])
         try:
-            (found,) = self._session.run([self._output], {self.input.name: given})
+            (output,) = self._session.run([self._output], {self.input.name: given})
         except Exception as error:  # as in open_model
             raise DataError(f"{self._file} cannot be run on these images ({_reason(error)})") from error
-        return self._averaged(np.asarray(found), len(given))[:n]
+        return self._averaged(np.asarray(output), len(given))[:n]
 
-    def _averaged(self, found: NDArray[Any], n: int) -> NDArray[np.float32]:
+    def _averaged(self, output: NDArray[Any], n: int) -> NDArray[np.float32]:
         """One row an image: maps (n, c, h, w) and sequences (n, length, c) averaged over their places."""
-        if found.dtype.kind != "f" or found.ndim not in (2, 3, 4) or len(found) != n or found.size == 0:
+        if output.dtype.kind != "f" or output.ndim not in (2, 3, 4) or len(output) != n or output.size == 0:
             raise DataError(
-                f"{self._file} gives {found.dtype} {found.shape} for {n} images; a row of floats for each is "
-                "needed: choose another output, OnnxEmbedding(output=...)"
+                f"{self._file} gives {output.dtype} {output.shape} for {n} images; a row of floats for each "
+                "is needed: choose another output, OnnxEmbedding(output=...)"
             )
-        channels_last = found.ndim == 3 or not self.input.channels_first
-        places = tuple(range(1, found.ndim - 1)) if channels_last else tuple(range(2, found.ndim))
-        rows = np.asarray(found, np.float32)
+        channels_last = output.ndim == 3 or not self.input.channels_first
+        places = tuple(range(1, output.ndim - 1)) if channels_last else tuple(range(2, output.ndim))
+        rows = np.asarray(output, np.float32)
         rows = np.asarray(rows.mean(axis=places)) if places else rows
         if rows.shape[1] > _MAX_OUTPUTS or not np.isfinite(rows).all():
             raise DataError(f"{self._file} gives NaN, infinity or too many numbers; choose another output")
         return rows
 
     def _as_input(self, images: NDArray[Any], white: float) -> NDArray[Any]:
-        told = self.input
-        values = _with_channels(np.asarray(images, np.float32) / np.float32(white), told.channels)
-        values = _resized(values, (told.height or 1, told.width or 1))
-        values = told.low + values * (told.high - told.low)
-        if told.dtype is np.uint8:
+        declared = self.input
+        values = _with_channels(np.asarray(images, np.float32) / np.float32(white), declared.channels)
+        values = _resized(values, (declared.height or 1, declared.width or 1))
+        values = declared.low + values * (declared.high - declared.low)
+        if declared.dtype is np.uint8:
             values = np.clip(np.rint(values), 0, 255)
         else:
-            values = (values - np.array(told.mean)) / np.array(told.deviation)
-        values = values[..., ::-1] if told.blue_first else values
-        values = values.transpose(0, 3, 1, 2) if told.channels_first else values
-        return np.ascontiguousarray(values, told.dtype)
+            values = (values - np.array(declared.mean)) / np.array(declared.deviation)
+        values = values[..., ::-1] if declared.blue_first else values
+        values = values.transpose(0, 3, 1, 2) if declared.channels_first else values
+        return np.ascontiguousarray(values, declared.dtype)
 
 
 def _with_channels(images: NDArray[np.float32], channels: int) -> NDArray[np.float32]:

@@ -60,10 +60,6 @@ class RecipeEntry:
     argument: str | None = None
 
 
-def _pixels(options: RecipeOptions) -> list[ImageTransformer]:  # noqa: ARG001
-    return []
-
-
 def _gradients(options: RecipeOptions) -> list[ImageTransformer]:
     return [
         OrientedGradients(n_orientations=16, image_shape=options.image_shape),
@@ -98,7 +94,7 @@ def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
 
 
 RECIPES: dict[str, RecipeEntry] = {
-    "pixels": RecipeEntry(_pixels, "the images as they are", deskews_writing=False),
+    "pixels": RecipeEntry(lambda _: [], "the images as they are", deskews_writing=False),
     "gradients": RecipeEntry(_gradients, "histograms of oriented gradients", deskews_writing=True),
     "graph": RecipeEntry(_graph, "how images hang together, neighbour by neighbour", deskews_writing=True),
     "patches": RecipeEntry(_patches, "a dictionary of patches, for colour photographs", deskews_writing=True),
@@ -233,8 +229,8 @@ class Recipe:
         rows: Any = X
         for step in self.steps:
             what = _WORDS.get(type(step).__name__, type(step).__name__)
-            told = None if progress is None else StageProgress(progress, what, f"{self.name}: ")
-            step.set_params(n_threads=n_threads, callback=told)
+            callback = None if progress is None else StageProgress(progress, what, f"{self.name}: ")
+            step.set_params(n_threads=n_threads, callback=callback)
             try:
                 rows = getattr(step, method)(rows)
             finally:
@@ -260,13 +256,8 @@ _WORDS = {
 def split_name(text: str) -> tuple[str, str | None]:
     """Return the name of a recipe and its argument, if any.
 
-    Raises
-    ------
-    DataError
-        As ``Recipe.named``.
+    Raises DataError as ``Recipe.named``.
 
-    Examples
-    --------
     >>> split_name("gradients")
     ('gradients', None)
     """

@@ -47,10 +47,7 @@ class StoredArrays:
 def read_npy(path: Path) -> StoredArrays:
     """The one array of a .npy file.
 
-    Raises
-    ------
-    DataError
-        When the file is damaged, truncated, too large for memory or holds Python objects.
+    Raises DataError when the file is damaged, truncated, too large for memory or holds Python objects.
     """
     with _blaming(path), path.open("rb") as stream:
         return StoredArrays(_read_array(stream, os.fstat(stream.fileno()).st_size, printable(str(path))))
@@ -62,18 +59,15 @@ def read_npz(path: Path) -> StoredArrays:
     Images are called images, X, x or data (or anything, if there is one array alone) and labels labels, y,
     target or targets; or x_train, y_train, x_test and y_test as in Keras's mnist.npz.
 
-    Raises
-    ------
-    DataError
-        As :func:`read_npy`, and when no array is named so.
+    Raises DataError as :func:`read_npy`, and when no array is named so.
     """
     where = printable(str(path))
     with _blaming(path), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         keys = _choose_keys(members, where)
-        found = {part: _read_member(archive, members[key], where) for part, key in keys.items()}
+        parts = {part: _read_member(archive, members[key], where) for part, key in keys.items()}
     return StoredArrays(
-        found["train"], found.get("train_labels"), found.get("test"), found.get("test_labels")
+        parts["train"], parts.get("train_labels"), parts.get("test"), parts.get("test_labels")
     )
 
 
@@ -82,10 +76,7 @@ def read_idx_file(path: Path) -> StoredArrays:
 
     For ``train-images-idx3-ubyte`` that is ``train-labels-idx1-ubyte``, either of them with or without .gz.
 
-    Raises
-    ------
-    DataError
-        When a file is damaged, or holds labels and not images.
+    Raises DataError when a file is damaged, or holds labels and not images.
     """
     images = read_idx(path)
     if images.ndim == 1:
@@ -100,17 +91,14 @@ def read_idx_file(path: Path) -> StoredArrays:
 def read_idx_folder(folder: Path, entry: IdxDataset, *, published: bool = True) -> StoredArrays:
     """The four IDX files of ``entry`` in ``folder``; ``published`` ones must have the known checksums.
 
-    Raises
-    ------
-    DataError
-        When a file is missing, damaged or has a wrong checksum.
+    Raises DataError when a file is missing, damaged or has a wrong checksum.
     """
     arrays = []
     for file in entry.files:
-        found = find_file(folder, file.name)
-        if found is None:
+        path = find_file(folder, file.name)
+        if path is None:
             raise DataError(f"{printable(str(folder))} lacks {file.name} or {file.name}.gz")
-        arrays.append(read_idx(found, checksum=file.checksum if published else None))
+        arrays.append(read_idx(path, checksum=file.checksum if published else None))
     train, train_labels, test, test_labels = arrays
     names = entry.label_names if published else None
     return StoredArrays(train, train_labels, test, test_labels, names)

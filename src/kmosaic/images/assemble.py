@@ -37,10 +37,7 @@ def assemble(
     For images that are to meet a ``model`` they are left in their own form, and the model only helps to tell
     what shape and brightness their numbers mean.
 
-    Raises
-    ------
-    DataError
-        When shapes, dtypes, values or numbers of labels are not those of images.
+    Raises DataError when shapes, dtypes, values or numbers of labels are not those of images.
     """
     raw = [stored.train] if stored.test is None else [stored.train, stored.test]
     images = [as_image_shape(array, options, where, model) for array in raw]
@@ -48,7 +45,9 @@ def assemble(
         shapes = " and ".join(str(array.shape) for array in images)
         raise DataError(f"{where} has training and test images of unlike shapes {shapes}; make them alike")
     images = as_pixel_dtype(images, where)
-    own = _own_format(images, stored.max_value or full_brightness(images, model), options)
+    white = stored.max_value or full_brightness(images, model)
+    _, height, width, channels = images[0].shape
+    own = ImageFormat(height, width, channels, images[0].dtype.name, white, options.fit)
     form = _target(own, options) if model is None else own
     encoded = _encode(stored, where)
     parts = []
@@ -56,11 +55,6 @@ def assemble(
         collection = _collection(array, own, encoded, place, name, where)
         parts.append(bring_to(_with_ids(collection, place, len(images)), form))
     return Parts(parts[0], parts[1] if len(parts) > 1 else None)
-
-
-def _own_format(images: list[NDArray[Any]], max_value: float, options: ReadOptions) -> ImageFormat:
-    _, height, width, channels = images[0].shape
-    return ImageFormat(height, width, channels, images[0].dtype.name, max_value, options.fit)
 
 
 def _target(own: ImageFormat, options: ReadOptions) -> ImageFormat:

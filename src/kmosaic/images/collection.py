@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.models.image_model import ImageFormat
+from kmosaic.models.image_model import FIT_POLICIES, ImageFormat
 
-FIT_POLICIES = ("pad", "crop", "stretch")
 MODES = ("auto", "grey", "rgb")
 LABELS_FROM = ("folders", "none")
-DTYPES = ("uint8", "uint16", "float32", "float64")
 # The longest side JPEG, WebP and GIF can store is 65,535 or less; a larger target is a slip of the finger.
 MAX_SIDE = 65_535
 

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import StoredArrays, read_idx_file, read_idx_folder, read_npy, read_npz
 from kmosaic.images.assemble import Parts, assemble
-from kmosaic.images.collection import DTYPES, Converted, Dataset, ImageCollection, Progress, ReadOptions
+from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions
 from kmosaic.images.fetch import download
 from kmosaic.images.folder import read_folder, read_image_file
 from kmosaic.images.idx import GZIP_MAGIC
@@ -23,6 +23,7 @@ from kmosaic.images.registry import DATASET_NAMES, IDX_DATASETS, find_dataset, f
 from kmosaic.images.split import hold_out
 from kmosaic.images.values import as_pixel_dtype, bring_to
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.models.validation import DTYPES
 from kmosaic.text import count, printable
 
 DEFAULT_OPTIONS = ReadOptions()
@@ -69,16 +70,16 @@ def load_dataset(
     >>> digits.train.pixels.dtype, digits.train.format.max_value
     (dtype('uint8'), 16.0)
     """
-    found = _identify(source)
-    if found.kind == "folder":
-        return hold_out(read_folder(found.path, options, progress), options)
-    if found.kind == "other file":
-        raise DataError(f"{found.where} is no .npy, .npz or IDX file; name one, or a folder of images")
-    parts = _read_arrays(found, options, progress)
+    resolved = _identify(source)
+    if resolved.kind == "folder":
+        return hold_out(read_folder(resolved.path, options, progress), options)
+    if resolved.kind == "other file":
+        raise DataError(f"{resolved.where} is no .npy, .npz or IDX file; name one, or a folder of images")
+    parts = _read_arrays(resolved, options, progress)
     if parts.test is None:
         return hold_out(parts.train, options)
-    origin = "published split" if found.kind == "named" else "the source's own test part"
-    return Dataset(found.name, parts.train, parts.test, origin)
+    origin = "published split" if resolved.kind == "named" else "the source's own test part"
+    return Dataset(resolved.name, parts.train, parts.test, origin)
 
 
 def load_images(
@@ -111,7 +112,7 @@ def load_images(
         raise DataError(
             f"the model wants images of {format.channels} channels; 1 (grey) or 3 (RGB) can be read"
         )
-    found = _identify(source)
+    resolved = _identify(source)
     wanted = replace(
         options,
         size=(format.height, format.width),
@@ -119,11 +120,11 @@ def load_images(
         mode="rgb" if format.channels == 3 else "grey",
         test_fraction=0.0,
     )
-    if found.kind == "folder":
-        return bring_to(read_folder(found.path, wanted, progress, for_model=True), format)
-    if found.kind == "other file":
-        return bring_to(read_image_file(found.path, wanted), format)
-    parts = _read_arrays(found, wanted, progress, format)
+    if resolved.kind == "folder":
+        return bring_to(read_folder(resolved.path, wanted, progress, for_model=True), format)
+    if resolved.kind == "other file":
+        return bring_to(read_image_file(resolved.path, wanted), format)
+    parts = _read_arrays(resolved, wanted, progress, format)
     given = parts.train if parts.test is None else parts.test
     return replace(bring_to(given, format), converted=_converted(given, format))
 
@@ -139,29 +140,29 @@ def load_rows(source: str | os.PathLike[str], n_features: int) -> ImageCollectio
     DataError
         When there is no such file, or its array is of another shape, or holds no finite numbers.
     """
-    found = _identify(source)
+    resolved = _identify(source)
     needed = f"the model was fitted on rows of {n_features:,} numbers, which are no images"
-    if found.kind not in ("npy", "npz"):
-        raise DataError(f"{found.where}: {needed}; name an .npy or .npz file of such rows")
-    stored = _READERS[found.kind](found.path)
+    if resolved.kind not in ("npy", "npz"):
+        raise DataError(f"{resolved.where}: {needed}; name an .npy or .npz file of such rows")
+    stored = _READERS[resolved.kind](resolved.path)
     rows, labels = stored.train, stored.train_labels
     if stored.test is not None:
         rows, labels = stored.test, stored.test_labels
     if rows.ndim != 2 or rows.shape[1] != n_features or not len(rows):
-        raise DataError(f"{found.where} has an array of shape {rows.shape}; {needed}: (n, {n_features})")
+        raise DataError(f"{resolved.where} has an array of shape {rows.shape}; {needed}: (n, {n_features})")
     if rows.dtype.kind in "iu" and rows.dtype.name not in DTYPES:
         rows = rows.astype(np.float64)
-    rows = as_pixel_dtype([rows], found.where)[0]
-    encoded = encode_labels([labels], found.where)
+    rows = as_pixel_dtype([rows], resolved.where)[0]
+    encoded = encode_labels([labels], resolved.where)
     white = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
     return ImageCollection(
-        name=found.name,
+        name=resolved.name,
         pixels=rows,
         format=ImageFormat(1, n_features, 1, rows.dtype.name, white),
         labels=encoded.codes[0],
         label_names=encoded.names,
         ids=tuple(str(row) for row in range(len(rows))),
-        source=f"{count(len(rows), 'row')} from {found.where}",
+        source=f"{count(len(rows), 'row')} from {resolved.where}",
     )
 
 
@@ -216,18 +217,18 @@ def _not_found(text: str) -> str:
 
 
 def _read_arrays(
-    found: _Source, options: ReadOptions, progress: Progress | None, model: ImageFormat | None = None
+    resolved: _Source, options: ReadOptions, progress: Progress | None, model: ImageFormat | None = None
 ) -> Parts:
-    name, where = found.name, found.where
-    if found.kind == "named" and name == "digits":
+    name, where = resolved.name, resolved.where
+    if resolved.kind == "named" and name == "digits":
         stored, where = _digits(), "scikit-learn's digits"
-    elif found.kind == "named":
+    elif resolved.kind == "named":
         folder = find_dataset(name, options.data_dir) or download(name, options.data_dir, progress=progress)
         stored, where = read_idx_folder(folder, IDX_DATASETS[name]), f"{name} in {printable(str(folder))}"
-    elif found.kind == "idx folder":
-        stored = read_idx_folder(found.path, _IDX_LAYOUT, published=False)
+    elif resolved.kind == "idx folder":
+        stored = read_idx_folder(resolved.path, _IDX_LAYOUT, published=False)
     else:
-        stored = _READERS[found.kind](found.path)
+        stored = _READERS[resolved.kind](resolved.path)
     return assemble(stored, name, where, options, model)
 
 

@@ -68,7 +68,6 @@ class PixelForm:
 
     @property
     def n_features(self) -> int:
-        """Values in one image."""
         return self.size[0] * self.size[1] * self.channels
 
 
@@ -77,11 +76,8 @@ def read_header(path: Path) -> ImageHeader:
 
     The kind of file is told by its content, whatever its name. Only the first picture of a file counts.
 
-    Raises
-    ------
-    UnusableImageError
-        When this is no image of a known kind, is damaged, has more than ``MAX_PIXELS`` pixels or pixels whose
-        brightness has no agreed scale.
+    Raises UnusableImageError when this is no image of a known kind, is damaged, has more than ``MAX_PIXELS``
+    pixels or pixels whose brightness has no agreed scale.
     """
     with _blaming_the_file(), path.open("rb") as stream, _open(stream) as picture:
         if picture.mode in ("I", "F") and not _is_deep(picture):
@@ -102,10 +98,7 @@ def decode(path: Path, form: PixelForm) -> NDArray[Any]:
     by ITU-R 601 weights (Pillow's "L"); 16-bit grey becomes 8-bit by v * 255 / 65535, rounded, and 8-bit
     becomes 16-bit by v * 257.
 
-    Raises
-    ------
-    UnusableImageError
-        As :func:`read_header`, and when the file is truncated.
+    Raises UnusableImageError as :func:`read_header`, and when the file is truncated.
     """
     with _blaming_the_file(), path.open("rb") as stream, _open(stream) as picture:
         picture.load()

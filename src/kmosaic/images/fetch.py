@@ -62,11 +62,11 @@ class _Job:
         return PartFile(self.folder / f"{self.file.name}.gz.part")
 
     @property
-    def most_bytes(self) -> int:
+    def max_bytes(self) -> int:
         """No gzip file of this content is larger: deflate stores what it cannot compress, 5 bytes a block."""
         return self.file.n_bytes + self.file.n_bytes // 100 + 4096
 
-    def tell(self, done: int, total: int | None) -> None:
+    def report(self, done: int, total: int | None) -> None:
         if self.progress is not None:
             self.progress(done, total, f"downloading {self.entry.name}: {self.file.name}")
 
@@ -119,11 +119,10 @@ def download(
 
 
 def _is_here(folder: Path, file: DataFile) -> bool:
-    found = find_file(folder, file.name)
-    if found is None:
-        return False
-    read_idx(found, checksum=file.checksum)
-    return True
+    path = find_file(folder, file.name)
+    if path is not None:
+        read_idx(path, checksum=file.checksum)
+    return path is not None
 
 
 def _download_folder(data_dir: str | os.PathLike[str] | None) -> Path:
@@ -150,7 +149,7 @@ def _refuse_plain_http(request: httpx.Request) -> None:
 def _fetch(job: _Job, bases: Sequence[str]) -> None:
     """Get one file from the first mirror that has it, beginning with the one a broken download came from."""
     urls = [f"{base.rstrip('/')}/{job.file.name}.gz" for base in bases]
-    started = job.part.url()
+    started = job.part.noted("url")
     failures = []
     for url in sorted(urls, key=lambda url: url != started):
         try:
@@ -172,7 +171,7 @@ def _fetch_from(url: str, job: _Job) -> None:
     part = job.part
     reason = ""
     for _ in range(_TRIES):
-        offset = part.size if part.url() == url else 0
+        offset = part.size if part.noted("url") == url else 0
         try:
             _stream(url, offset, job)
             _publish(job)
@@ -184,7 +183,7 @@ def _fetch_from(url: str, job: _Job) -> None:
             reason = f"its pieces together: {error}"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = _in_words(error)
-            if part.url() != url or part.size <= offset:
+            if part.noted("url") != url or part.size <= offset:
                 break
     raise _MirrorFailedError(reason)
 
@@ -195,7 +194,8 @@ def _stream(url: str, offset: int, job: _Job) -> None:
     headers = {"Accept-Encoding": "identity"}
     if offset:
         headers["Range"] = f"bytes={offset}-"
-        headers |= {"If-Range": job.part.validator()} if job.part.validator() else {}
+        validator = job.part.noted("validator")
+        headers |= {"If-Range": validator} if validator else {}
     with _begun_in_time(job, url, headers) as response:
         if offset and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # nothing is left to send: the part is whole, or the check that follows will tell
@@ -245,18 +245,18 @@ def _begun_in_time(job: _Job, url: str, headers: Mapping[str, str]) -> Iterator[
 def _append(response: httpx.Response, offset: int, job: _Job) -> None:
     length = response.headers.get("Content-Length", "")
     total = offset + int(length) if length.isascii() and length.isdigit() else None
-    if total is not None and total > job.most_bytes:
+    if total is not None and total > job.max_bytes:
         raise _NotPublishedError(f"is {total} bytes long, more than {job.file.name} can be")
     since, had = time.monotonic(), offset
     with job.part.path.open("ab") as out:
-        job.tell(offset, total)
+        job.report(offset, total)
         # As it comes: gathering larger chunks would lose what was gathered when the connection breaks.
         for chunk in response.iter_raw():
             offset += len(chunk)
-            if offset > job.most_bytes:
+            if offset > job.max_bytes:
                 raise _NotPublishedError(f"is longer than {job.file.name} can be")
             out.write(chunk)
-            job.tell(offset, total)
+            job.report(offset, total)
             now = time.monotonic()
             if now > job.ends:
                 raise _MirrorFailedError(f"not complete {_DEADLINE / 60:g} minutes after the download began")

@@ -72,10 +72,8 @@ def read_folder(
     cannot be used are listed in ``skipped``, or with ``options.strict`` an error. Padding images of unlike
     proportions is a UserWarning, save ``for_model``, whose policy is settled.
 
-    Raises
-    ------
-    DataError
-        When there is no usable image, sizes differ and none is given, labels are mixed, or memory is short.
+    Raises DataError when there is no usable image, sizes differ and none is given, labels are mixed, or
+    memory is short.
     """
     listing = list_folder(folder)
     survey = _survey(listing.files, progress)
@@ -100,13 +98,7 @@ def read_folder(
 
 @pillow_warnings()
 def read_image_file(path: Path, options: ReadOptions) -> ImageCollection:
-    """One image file as a collection of one, without a label.
-
-    Raises
-    ------
-    DataError
-        When it cannot be used.
-    """
+    """One image file as a collection of one, without a label. Raises DataError when it cannot be used."""
     file = FoundFile(path, printable(path.name), None)
     try:
         image = _Image(file, read_header(path))
@@ -272,9 +264,10 @@ def _collection(
     place: Path, decoded: _Decoded, form: PixelForm, labelled: bool, skipped: Sequence[SkippedFile]
 ) -> ImageCollection:
     height, width = form.size
-    label_names = _label_names(decoded.kept) if labelled else None
-    labels = None
-    if label_names is not None:
+    label_names, labels = None, None
+    if labelled:
+        names = {file.label for file in decoded.kept if file.label is not None}
+        label_names = tuple(sorted(names, key=path_key))
         codes = {name: code for code, name in enumerate(label_names)}
         labels = np.array([codes[file.label] for file in decoded.kept if file.label is not None], np.int64)
     source = f"{count(len(decoded.kept), 'image')} from {printable(str(place))}"
@@ -288,7 +281,3 @@ def _collection(
         source=f"{source}, {len(skipped):,} skipped" if skipped else source,
         skipped=tuple(sorted(skipped, key=lambda file: path_key(file.path))),
     )
-
-
-def _label_names(files: Sequence[FoundFile]) -> tuple[str, ...]:
-    return tuple(sorted({file.label for file in files if file.label is not None}, key=path_key))

@@ -24,12 +24,8 @@ class MissingDecoderError(Exception):
 def open_picture(stream: IO[bytes]) -> Image.Image:
     """Open an image without decoding its pixels.
 
-    Raises
-    ------
-    MissingDecoderError
-        For HEIC without pillow-heif, and AVIF where Pillow was built without it.
-    UnidentifiedImageError
-        When it is of none of these formats.
+    Raises MissingDecoderError for HEIC without pillow-heif, and AVIF where Pillow was built without it;
+    UnidentifiedImageError when it is of none of these formats.
     """
     try:
         return Image.open(stream, formats=_known_to_pillow())

@@ -72,9 +72,9 @@ def read_idx(path: str | os.PathLike[str], *, checksum: str | None = None) -> ND
         raise DataError(f"{where} cannot be read: {error.strerror or error}") from error
 
 
-def _read(stream: ByteReader, where: str, most_bytes: int, checksum: str | None) -> NDArray[Any]:
+def _read(stream: ByteReader, where: str, max_bytes: int, checksum: str | None) -> NDArray[Any]:
     header = _read_header(stream, where)
-    if len(header.raw) + header.n_bytes > most_bytes:
+    if len(header.raw) + header.n_bytes > max_bytes:
         raise DataError(
             f"{where} is truncated: {_stated(header)}, more than the file can hold; get a new copy"
         )

@@ -25,13 +25,9 @@ class EncodedLabels:
 def encode_labels(arrays: Sequence[NDArray[Any] | None], where: str) -> EncodedLabels:
     """Number the labels of several arrays together: numbers in ascending, text in natural order.
 
-    Raises
-    ------
-    DataError
-        When an array is not one label an image, or its labels are neither whole numbers nor text.
+    Raises DataError when an array is not one label an image, or its labels are neither whole numbers nor
+    text.
 
-    Examples
-    --------
     >>> encoded = encode_labels([np.array(["cat", "ant"]), np.array(["cat"])], "here")
     >>> encoded.names, encoded.codes[0].tolist()
     (('ant', 'cat'), [1, 0])
@@ -65,14 +61,10 @@ def _flat(labels: NDArray[Any], where: str) -> NDArray[Any]:
         return np.char.decode(labels, "utf-8", "backslashreplace")
     if labels.dtype.kind == "U":
         return labels
-    if (
-        labels.dtype.kind == "f"
-        and bool(np.all(np.abs(labels) < 2**53))
-        and bool(np.all(labels == np.rint(labels)))
-    ):
-        return labels.astype(np.int64)
-    if labels.dtype.kind in "bi" or (
-        labels.dtype.kind == "u" and not np.any(labels > np.iinfo(np.int64).max)
-    ):
+    if labels.dtype.kind == "f":
+        whole = bool(np.all((np.abs(labels) < 2**53) & (labels == np.rint(labels))))
+    else:
+        whole = labels.dtype.kind in "biu" and not np.any(labels > np.iinfo(np.int64).max)
+    if whole:
         return labels.astype(np.int64)
     raise DataError(f"{where} has labels of dtype {labels.dtype}; whole numbers or text are needed")

@@ -39,10 +39,7 @@ def list_folder(folder: Path) -> Listing:
     circle of them never ends, and are listed as skipped, as are pipes, devices and folders that may not be
     entered.
 
-    Raises
-    ------
-    DataError
-        When ``folder`` itself cannot be listed.
+    Raises DataError when ``folder`` itself cannot be listed.
     """
     files: list[Path] = []
     skipped: list[SkippedFile] = []
@@ -50,7 +47,8 @@ def list_folder(folder: Path) -> Listing:
     while waiting:
         here = waiting.pop()
         try:
-            entries = [entry for entry in os.scandir(here) if not _is_hidden(entry.name)]
+            visible = (entry for entry in os.scandir(here) if not entry.name.startswith("."))
+            entries = [entry for entry in visible if entry.name.lower() not in _DEBRIS]
         except OSError as error:
             if here == folder:
                 raise DataError(f"{printable(str(folder))} cannot be read: {error.strerror}") from error
@@ -63,9 +61,9 @@ def list_folder(folder: Path) -> Listing:
                 skipped.append(SkippedFile(_id(Path(entry.path), folder), reason))
             else:
                 files.append(Path(entry.path))
-    found = [_found(path, folder) for path in files]
+    listed = [_found(path, folder) for path in files]
     return Listing(
-        files=tuple(sorted(found, key=lambda file: path_key(file.id))),
+        files=tuple(sorted(listed, key=lambda file: path_key(file.id))),
         skipped=tuple(sorted(skipped, key=lambda file: path_key(file.path))),
     )
 
@@ -73,8 +71,6 @@ def list_folder(folder: Path) -> Listing:
 def path_key(path: str) -> list[tuple[tuple[int, int, str], ...]]:
     """A key that sorts paths folder by folder, runs of digits as numbers.
 
-    Examples
-    --------
     >>> sorted(["img10.png", "img2.png", "a/z.png"], key=path_key)
     ['a/z.png', 'img2.png', 'img10.png']
     """
@@ -84,10 +80,6 @@ def path_key(path: str) -> list[tuple[tuple[int, int, str], ...]]:
 def _natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     pieces = re.findall("[0-9]+|[^0-9]+", name)
     return tuple((0, int(piece), "") if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces)
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _DEBRIS
 
 
 def _why_unusable(entry: os.DirEntry[str]) -> str:

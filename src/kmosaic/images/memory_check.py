@@ -10,13 +10,8 @@ from kmosaic.errors import DataError
 def check_memory(n_bytes: int, what: str, advice: str) -> None:
     """Refuse an allocation of ``n_bytes`` that is more than the memory available now.
 
-    Raises
-    ------
-    DataError
-        Saying what needs how much, how much there is, and ``advice`` on what to do.
+    Raises DataError saying what needs how much, how much there is, and ``advice`` on what to do.
 
-    Examples
-    --------
     >>> check_memory(1000, "3 images", "choose a smaller size")
     """
     available = int(psutil.virtual_memory().available)
@@ -29,8 +24,6 @@ def check_memory(n_bytes: int, what: str, advice: str) -> None:
 def in_words(n_bytes: int) -> str:
     """A number of bytes with a decimal unit.
 
-    Examples
-    --------
     >>> in_words(47_040_016), in_words(512)
     ('47.0 MB', '512 bytes')
     """

@@ -23,16 +23,7 @@ class PartFile:
 
     @property
     def size(self) -> int:
-        """Bytes there so far."""
         return self.path.stat().st_size if self.path.is_file() else 0
-
-    def url(self) -> str:
-        """The URL the bytes came from, or "" where that is unknown."""
-        return self._noted("url")
-
-    def validator(self) -> str:
-        """The ETag or date that came with the bytes, for If-Range, or ""."""
-        return self._noted("validator")
 
     def start(self, url: str, validator: str) -> None:
         """Forget what is there, and note where the bytes to come are from."""
@@ -40,11 +31,11 @@ class PartFile:
         self.note.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
 
     def discard(self) -> None:
-        """Remove the file and its note."""
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
-    def _noted(self, key: str) -> str:
+    def noted(self, key: str) -> str:
+        """The "url" the bytes came from, or their "validator", an ETag or a date; "" where it is unknown."""
         try:
             value = json.loads(self.note.read_text(encoding="utf-8"))[key]
         except (OSError, ValueError, KeyError, TypeError):

@@ -172,8 +172,6 @@ def catalogue(data_dir: str | os.PathLike[str] | None = None) -> tuple[DatasetCa
 def is_handwriting(source: str) -> bool:
     """Whether ``source`` names a data set whose card says that it is handwriting; files say nothing.
 
-    Examples
-    --------
     >>> is_handwriting("mnist"), is_handwriting("fashion-mnist"), is_handwriting("photos")
     (True, False, False)
     """
@@ -214,13 +212,7 @@ def data_folders(data_dir: str | os.PathLike[str] | None = None) -> tuple[Path, 
 
 
 def dataset_entry(name: str) -> IdxDataset:
-    """The record of a data set that can be downloaded.
-
-    Raises
-    ------
-    DataError
-        When there is none of that name.
-    """
+    """The record of a data set that can be downloaded. Raises DataError when there is none of that name."""
     try:
         return IDX_DATASETS[name]
     except KeyError:

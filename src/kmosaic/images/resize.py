@@ -20,8 +20,6 @@ def resize_picture(picture: Image.Image, size: tuple[int, int], fit: str) -> Ima
     the middle, and cuts what is over; "stretch" keeps the whole image and not its proportions. An image of
     the right size is returned as it is.
 
-    Examples
-    --------
     >>> np.asarray(resize_picture(Image.new("L", (4, 2), 255), (2, 2), "pad")).tolist()
     [[255, 255], [0, 0]]
     """
@@ -44,8 +42,6 @@ def resize_array(image: NDArray[Any], size: tuple[int, int], fit: str) -> NDArra
 
     Integers are rounded to nearest; floats are resampled in float32.
 
-    Examples
-    --------
     >>> resize_array(np.full((4, 4), 65535, np.uint16), (2, 2), "pad").tolist()
     [[65535, 65535], [65535, 65535]]
     """

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.collection import DTYPES, ImageCollection, ReadOptions
+from kmosaic.images.collection import ImageCollection, ReadOptions
 from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import resize_array
 from kmosaic.models.image_model import ImageFormat
+from kmosaic.models.validation import DTYPES
 from kmosaic.text import count
 
 _INTEGER_MAX = {"uint8": 255.0, "uint16": 65535.0}
@@ -28,10 +29,7 @@ def as_pixel_dtype(arrays: Sequence[NDArray[Any]], where: str) -> list[NDArray[A
     Arrays that are so already are passed on, not copied. Other integers become uint8 if all lie in 0..255,
     else uint16; float16 becomes float32, booleans become 0 and 255.
 
-    Raises
-    ------
-    DataError
-        When the values are no numbers, not finite, or integers outside 0..65535.
+    Raises DataError when the values are no numbers, not finite, or integers outside 0..65535.
     """
     kinds = {"i" if array.dtype.kind == "u" else array.dtype.kind for array in arrays}
     if not kinds <= set("bif") or len(kinds) > 1:
@@ -64,8 +62,6 @@ def full_brightness(arrays: Sequence[NDArray[Any]], model: ImageFormat | None = 
     saved in the model's units are taken as they are, and so are floats with negative values, which no such
     scale fits.
 
-    Examples
-    --------
     >>> full_brightness([np.array([[0.0, 16.0]])]), full_brightness([np.array([[0.0, 254.0]])])
     (16.0, 255.0)
     """
@@ -92,10 +88,7 @@ def as_image_shape(
     Images are (n, h, w), (n, h, w, 1), (n, h, w, 3), or rows (n, d): of the model's shape if d fits it, else
     of ``options.size``, else square, grey before RGB.
 
-    Raises
-    ------
-    DataError
-        When there are no images or pixels, or the shape is none of these.
+    Raises DataError when there are no images or pixels, or the shape is none of these.
     """
     if array.ndim == 2:
         array = array.reshape(len(array), *_row_shape(array.shape[1], options, where, model))
@@ -169,11 +162,9 @@ def _row_shape(
         height, width = (side, side) if options.size is None or model is not None else options.size
         if height * width * channels == n_features and n_features:
             return height, width, channels
-    need = (
-        "square images"
-        if options.size is None
-        else f"images of {options.size[1]} x {options.size[0]} (width x height)"
-    )
+    need = "square images"
+    if options.size is not None:
+        need = f"images of {options.size[1]} x {options.size[0]} (width x height)"
     raise DataError(
         f"{where} has rows of {n_features:,} values, which are no {need}, grey or RGB; give their size "
         "(--size on the command line, ReadOptions(size=...) in Python), or save them as (n, height, width)"

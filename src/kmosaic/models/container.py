@@ -70,12 +70,8 @@ def write_container(
 ) -> None:
     """Write a document and its arrays to one file, whole or not at all; equal content makes equal bytes.
 
-    Raises
-    ------
-    OutputError
-        When the file exists and ``overwrite`` is false, or cannot be written.
-    ModelFileError
-        When the content is larger than a model file may be.
+    Raises OutputError when the file exists and ``overwrite`` is false, or cannot be written; ModelFileError
+    when the content is larger than a model file may be.
     """
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     document = {**document, "sha256": _digest(document, arrays)}
@@ -94,11 +90,8 @@ def read_container(path: str | os.PathLike[str], schema: Schema, build: Callable
     ``build`` gets the document without ``kind`` and ``sha256``, and raises ValueError for
     anything that is not as it should be.
 
-    Raises
-    ------
-    ModelFileError
-        When the file is missing, damaged, truncated, of another kind, or of a newer schema; the message says
-        which, and what to do.
+    Raises ModelFileError when the file is missing, damaged, truncated, of another kind, or of a newer schema;
+    the message says which, and what to do.
     """
     source = Path(path)
     data = _read_bounded(source, schema)

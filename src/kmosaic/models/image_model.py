@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from kmosaic import engines
 from kmosaic.errors import DataError
 from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_container, write_container
 from kmosaic.models.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.models.validation import (
+    DTYPES,
     check_names,
     check_one_of,
     check_text,
@@ -29,13 +29,12 @@ from kmosaic.models.validation import (
     printable_text,
     whole_number,
 )
-from kmosaic.tensors import readable
+from kmosaic.tensors import native_rows
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
 # Version 3 is that of scenes; in version 4 the image format may be null.
 SCHEMA_VERSION = 4
-DTYPES = ("uint8", "uint16", "float32", "float64")
 FIT_POLICIES = ("pad", "crop", "stretch")
 ALGORITHMS = ("KMeans", "MiniBatchKMeans")
 
@@ -257,8 +256,7 @@ class Model:
         ValueError
             When ``X`` is not two-dimensional, not finite, empty, or has another number of features.
         """
-        # float64 first: the dtype that check_array turns any other into.
-        rows = check_array(readable(X), dtype=[np.float64, np.float32, np.uint8, np.uint16], order="C")
+        rows = native_rows(X)
         if rows.shape[1] != self.cluster_centers.shape[1]:
             needed = f"the model was fitted on {self.cluster_centers.shape[1]}"
             if self.image is None:

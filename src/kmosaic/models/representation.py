@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.models.validation import check_text, check_values, checked_array
+from kmosaic.models.validation import DTYPES, check_text, check_values, checked_array
 
 ARRAY_PREFIX = "representation."
 TENSOR_DTYPES = ("F64", "F32", "I64", "I32", "U8", "I8", "U16")
-_IMAGE_DTYPES = ("uint8", "uint16", "float32", "float64")
 _MAX_STEPS = 16
 _MAX_ARRAYS = 64
 _DEEPEST = 4
@@ -68,8 +67,8 @@ class Representation:
         checked_array("mean_images", self.mean_images, np.float64, ndim=2)
         if self.medoid_images.shape != self.mean_images.shape:
             raise ValueError("mean_images and medoid_images must be of one shape")
-        if self.medoid_images.dtype.name not in _IMAGE_DTYPES:
-            raise ValueError(f"medoid_images must be one of {', '.join(_IMAGE_DTYPES)}")
+        if self.medoid_images.dtype.name not in DTYPES:
+            raise ValueError(f"medoid_images must be one of {', '.join(DTYPES)}")
         for pictures in (self.mean_images, self.medoid_images):
             check_values("mean_images and medoid_images", pictures)
 

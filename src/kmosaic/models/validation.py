@@ -11,6 +11,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+DTYPES = ("uint8", "uint16", "float32", "float64")
+"""Of pixels and bands, as engines read them in place."""
+
 _LONGEST_ERROR = 300
 # Beyond, squares and sums leave float64's range: as KMeans has it of images.
 LARGEST_VALUE = 1e100
@@ -53,11 +56,8 @@ def check_values(name: str, values: NDArray[Any]) -> None:
 def whole_number(name: str, value: SupportsIndex | Any, *, low: int) -> int:
     """Return ``value`` where it is a whole number of at least ``low``."""
     # 2**53 is where JSON readers that know only float64 stop telling whole numbers apart.
-    if (
-        isinstance(value, bool)
-        or not hasattr(value, "__index__")
-        or not low <= operator.index(value) < 1 << 53
-    ):
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not whole or not low <= operator.index(value) < 1 << 53:
         raise ValueError(f"{name} must be a whole number of at least {low}, got {str(value)[:80]!r}")
     return operator.index(value)
 

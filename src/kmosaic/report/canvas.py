@@ -87,7 +87,6 @@ class Canvas:
         )
 
     def finished(self) -> Figure:
-        """Return the figure."""
         # Last, since drawing images moves the limits.
         self._axes.set_xlim(0, self._width)
         self._axes.set_ylim(self._height, 0)
@@ -111,7 +110,6 @@ class Header:
         return max([text_pixels(self.title, 13), *(text_pixels(line, 9.5) for line in self.lines)])
 
     def draw(self, canvas: Canvas, top: float = MARGIN) -> None:
-        """Write it at the left margin."""
         canvas.text(self.title, Place(MARGIN, top), size=13, bold=True)
         for number, line in enumerate(self.lines):
             canvas.text(line, Place(MARGIN, top + 28 + 18 * number), colour=canvas.theme.muted)

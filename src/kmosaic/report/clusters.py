@@ -112,7 +112,7 @@ def _bar_colours(summary: ClusterSummary, order: NDArray[np.int64], theme: Theme
     return _purity_mappable(summary, theme).to_rgba(purity)
 
 
-def least_purity(summary: ClusterSummary) -> float:
+def min_purity(summary: ClusterSummary) -> float:
     """Return the least purity there can be, where all labels are equally common: 1 / n_labels.
 
     0 where the labels are not known, or are one.
@@ -122,7 +122,7 @@ def least_purity(summary: ClusterSummary) -> float:
 
 
 def _purity_mappable(summary: ClusterSummary, theme: Theme) -> ScalarMappable:
-    return ScalarMappable(Normalize(least_purity(summary), 1), cmap=theme.colormap)
+    return ScalarMappable(Normalize(min_purity(summary), 1), cmap=theme.colormap)
 
 
 def _colour_scale(

@@ -256,8 +256,8 @@ def _draw_beside(
 
 def _beside(table: Sequence[SweepTableRow], options: CurveOptions) -> list[StartingDocumentRow]:
     """The document's rows that lie within the numbers of clusters that were run."""
-    least, most = table[0].n_clusters, table[-1].n_clusters
-    return [row for row in options.starting_document if least <= row.n_clusters <= most]
+    low, high = table[0].n_clusters, table[-1].n_clusters
+    return [row for row in options.starting_document if low <= row.n_clusters <= high]
 
 
 def _name_ends(axes: Axes, ends: Sequence[_End]) -> None:
@@ -312,8 +312,6 @@ def _cluster_axis(axes: Axes, ks: Sequence[int]) -> None:
 def tick_names(ks: Sequence[int], pixels_per_log: float) -> list[str]:
     """Return the name of each tick of a logarithmic axis, empty where it would touch another.
 
-    Examples
-    --------
     >>> tick_names([10, 16, 36, 400], 150.0)
     ['10', '16', '36', '400']
     >>> tick_names([99, 100, 101], 150.0)
@@ -343,8 +341,6 @@ _UNITS = (Unit(1e12, " in trillions"), Unit(1e9, " in billions"), Unit(1e6, " in
 def number_axis(axes: Axes, largest: float) -> Unit:
     """Number the y axis of ``axes`` in ones, millions, billions or trillions, and return which.
 
-    Examples
-    --------
     >>> from matplotlib.figure import Figure
     >>> number_axis(Figure().add_subplot(), 2.4e6)
     Unit(divisor=1000000.0, words=' in millions')
@@ -371,8 +367,6 @@ def _tick_text(ticks: Sequence[float], value: float) -> str:
 def plain_number(value: float) -> str:
     """Return a tick's number, with commas from a thousand.
 
-    Examples
-    --------
     >>> plain_number(25_000), plain_number(0), plain_number(0.25)
     ('25,000', '0', '0.25')
     """

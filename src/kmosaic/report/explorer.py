@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.features.base import with_signs
-from kmosaic.report.members import MemberRows
+from kmosaic.report.members import MemberRows, common_labels, purity_of
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import display_range, tiles
 from kmosaic.report.wording import clean
@@ -36,6 +36,7 @@ _MAX_MEMBERS = 24
 _ENOUGH_MEMBERS = 6  # fewer, and smaller tiles are tried
 _MAX_SAMPLED = 64  # tiles that tell how well the others compress
 _MAX_CLUSTERS = 1_000
+_MAX_SHARES = 8
 _CLOSEST = 6
 _MAP_POINTS = 1_500
 _MAX_LABELS = 40  # beyond, a matrix is no longer read cell by cell
@@ -62,7 +63,7 @@ class _Candidates:
     cells: list[tuple[int, int, NDArray[np.int64]]]
 
     @classmethod
-    def of(cls, summary: ClusterSummary, shown: NDArray[np.intp]) -> _Candidates:
+    def choose(cls, summary: ClusterSummary, shown: NDArray[np.intp]) -> _Candidates:
         members = [MemberRows.candidates(summary, int(cluster), _MAX_MEMBERS) for cluster in shown]
         return cls(members, _cells(summary))
 
@@ -91,7 +92,6 @@ class TileIndex:
         return self._places[row]
 
     def places(self, rows: NDArray[np.int64]) -> list[int]:
-        """Return the tiles of several rows."""
         return [self.place(int(row)) for row in rows]
 
 
@@ -104,24 +104,27 @@ def explorer_data(
     summed squared distance to the others.
     """
     shown = _clusters_in_page(summary)
-    candidates = _Candidates.of(summary, shown)
+    candidates = _Candidates.choose(summary, shown)
     sampled = _room_for(collection, summary, candidates)
     candidates = candidates.first(sampled.n_members)
     index = TileIndex()
     clusters = [_cluster(summary, rows, index) for rows in candidates.members]
     for cluster in clusters:
         cluster["medoid"] = _medoid(cluster, medoids, index)
-    _set_closest(clusters, np.asarray(summary.cluster_centers)[shown])
-    _set_places(clusters, summary, shown)
+    centers = np.asarray(summary.cluster_centers)[shown]
+    _set_closest(clusters, centers)
+    plane = _Plane.fit(centers, np.asarray(summary.cluster_sizes)[shown])
+    for cluster, place in zip(clusters, plane.places(centers), strict=True):
+        cluster["place"] = place
     data: dict[str, Any] = {
         "n_clusters": summary.n_clusters,
         "clusters": clusters,
         "label_names": list(summary.label_names or ()),
         "confusion": _confusion(summary, candidates, index),
-        "points": _map_points(collection, summary, shown),
+        "points": plane.places(_sample(collection)),
     }
     scale = display_range(collection.pixels, collection.format)
-    centroids = tiles(np.asarray(summary.cluster_centers)[shown], collection.format, scale)
+    centroids = tiles(centers, collection.format, scale)
     members = tiles(collection.pixels[np.array(index.rows, dtype=np.intp)], collection.format, scale)
     data["centroids"] = asdict(sheet(centroids, sampled.side, lossy=sampled.lossy))
     data["members"] = asdict(sheet(members, sampled.side, lossy=sampled.lossy))
@@ -152,12 +155,12 @@ def _first_with_enough(fitted: Callable[[int, bool], Sampled], side: int) -> Sam
     exact = fitted(side, False)
     if exact.n_members == _MAX_MEMBERS:
         return exact
-    found = fitted(side, True)
-    if exact.n_members >= max(found.n_members, _ENOUGH_MEMBERS):
+    lossy = fitted(side, True)
+    if exact.n_members >= max(lossy.n_members, _ENOUGH_MEMBERS):
         return exact
-    while found.n_members < _ENOUGH_MEMBERS and found.side > _SMALLEST_SIDE:
-        found = fitted(max(_SMALLEST_SIDE, found.side * 3 // 4), True)
-    return found
+    while lossy.n_members < _ENOUGH_MEMBERS and lossy.side > _SMALLEST_SIDE:
+        lossy = fitted(max(_SMALLEST_SIDE, lossy.side * 3 // 4), True)
+    return lossy
 
 
 def _most_within(candidates: _Candidates, n_tiles: float) -> int:
@@ -177,15 +180,14 @@ def _clusters_in_page(summary: ClusterSummary) -> NDArray[np.intp]:
 
 def _cluster(summary: ClusterSummary, rows: MemberRows, index: TileIndex) -> dict[str, Any]:
     number = rows.cluster
-    purity = None if summary.cluster_purity is None else float(summary.cluster_purity[number])
     own = summary.distances[summary.labels == number]
     return {
         "cluster": number,
         "name": clean(summary.cluster_names[number]) if summary.cluster_names else "",
         "size": int(summary.cluster_sizes[number]),
-        "purity": purity if purity is not None and np.isfinite(purity) else None,
+        "purity": purity_of(summary, number),
         "spread": float(own.mean()) if own.size else None,
-        "shares": _shares(summary, number),
+        "shares": [(label, round(share, 5)) for label, share in common_labels(summary, number, _MAX_SHARES)],
         "nearest": index.places(rows.nearest),
         "farthest": index.places(rows.farthest),
         "wrong": index.places(rows.wrongly_named),
@@ -201,15 +203,6 @@ def _medoid(
     if medoids is None:
         return int(cluster["nearest"][0])
     return index.place(int(medoids[cluster["cluster"]]))
-
-
-def _shares(summary: ClusterSummary, cluster: int, most: int = 8) -> list[tuple[int, float]]:
-    """The most common labels of a cluster: (label, share)."""
-    if summary.label_shares is None or not summary.cluster_sizes[cluster]:
-        return []
-    shares = np.asarray(summary.label_shares[cluster])
-    common = np.argsort(-shares, kind="stable")[:most]
-    return [(int(label), round(float(shares[label]), 5)) for label in common if shares[label] > 0]
 
 
 def _set_closest(clusters: list[dict[str, Any]], centers: NDArray[np.float64]) -> None:
@@ -230,7 +223,7 @@ class _Plane:
     axes: NDArray[np.float64]
 
     @classmethod
-    def of(cls, centers: NDArray[np.float64], sizes: NDArray[np.int64]) -> _Plane:
+    def fit(cls, centers: NDArray[np.float64], sizes: NDArray[np.int64]) -> _Plane:
         weights = np.maximum(sizes, 0) / max(1, int(sizes.sum()))
         origin = weights @ centers
         _, _, directions = np.linalg.svd((centers - origin) * np.sqrt(weights)[:, None], full_matrices=False)
@@ -239,25 +232,15 @@ class _Plane:
         # A direction is as good as its opposite: the same picture on every machine.
         return cls(origin, with_signs(axes))
 
-    def places(self, rows: NDArray[Any]) -> NDArray[np.float64]:
-        return (rows.astype(np.float64) - self.origin) @ self.axes.T
+    def places(self, rows: NDArray[Any]) -> list[list[float]]:
+        """Where rows lie in it, to five figures."""
+        places = (rows.astype(np.float64) - self.origin) @ self.axes.T
+        return [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in places]
 
 
-def _set_places(clusters: list[dict[str, Any]], summary: ClusterSummary, shown: NDArray[np.intp]) -> None:
-    centers = np.asarray(summary.cluster_centers)[shown]
-    plane = _Plane.of(centers, np.asarray(summary.cluster_sizes)[shown])
-    for cluster, place in zip(clusters, plane.places(centers), strict=True):
-        cluster["place"] = [float(f"{value:.5g}") for value in place]
-
-
-def _map_points(
-    collection: ImageCollection, summary: ClusterSummary, shown: NDArray[np.intp]
-) -> list[tuple[float, float]]:
-    """A sample of the images in the same plane."""
-    plane = _Plane.of(np.asarray(summary.cluster_centers)[shown], np.asarray(summary.cluster_sizes)[shown])
+def _sample(collection: ImageCollection) -> NDArray[Any]:
     drawn = np.random.default_rng(0).choice(len(collection), min(_MAP_POINTS, len(collection)), replace=False)
-    places = plane.places(collection.pixels[np.sort(drawn)])
-    return [(float(f"{x:.5g}"), float(f"{y:.5g}")) for x, y in places]
+    return collection.pixels[np.sort(drawn)]
 
 
 def _cells(summary: ClusterSummary) -> list[tuple[int, int, NDArray[np.int64]]]:
@@ -288,10 +271,10 @@ def _confusion(summary: ClusterSummary, candidates: _Candidates, index: TileInde
 
 def _pairs(matrix: NDArray[np.int64]) -> list[tuple[int, int]]:
     """The cells that are not empty; of a large matrix the wrong ones with most images."""
-    found = [(int(true), int(named)) for true, named in np.argwhere(matrix > 0)]
+    cells = [(int(true), int(named)) for true, named in np.argwhere(matrix > 0)]
     if len(matrix) <= _MAX_LABELS:
-        return found
-    wrong = [(true, named) for true, named in found if true != named]
+        return cells
+    wrong = [(true, named) for true, named in cells if true != named]
     return sorted(wrong, key=lambda pair: -int(matrix[pair]))[:_MAX_LABELS]
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.report.clusters import least_purity
+from kmosaic.report.clusters import min_purity
 from kmosaic.report.explorer import Sampled, explorer_data
+from kmosaic.report.members import common_labels, purity_of
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
@@ -100,6 +101,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
     maker = TileMaker(collection, largest_side(N_FIRST))
     data, sampled = explorer_data(collection, summary, report.medoids)
     history = np.asarray(summary.inertia_history)
+    given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
     return {
         "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
         "kind": "Fit report",
@@ -117,7 +119,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
         "history_note": _history_note(report.algorithm),
-        "facts": making_facts(report.provenance, {"Algorithm": _algorithm(report)}),
+        "facts": making_facts(report.provenance, {"Algorithm": f"{report.algorithm}({given})"}),
         "page_data": {
             **data,
             "title": clean(collection.name),
@@ -127,11 +129,6 @@ def fit_context(report: FitReport) -> dict[str, Any]:
             "half_steps": _has_half_steps(report.algorithm),
         },
     }
-
-
-def _algorithm(report: FitReport) -> str:
-    given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
-    return f"{report.algorithm}({given})"
 
 
 def _lead(report: FitReport) -> str:
@@ -149,12 +146,8 @@ def _lead(report: FitReport) -> str:
             "label for "
             f"{percent(summary.accuracy)} of the images."
         )
-    else:
-        text += (
-            " No labels were known, so the clusters are numbered, not named."
-            if not summary.cluster_names
-            else ""
-        )
+    elif not summary.cluster_names:
+        text += " No labels were known, so the clusters are numbered, not named."
     return text
 
 
@@ -170,11 +163,8 @@ def _numbers(report: FitReport) -> list[Fact]:
         numbers.append(Fact("Accuracy", percent(summary.accuracy), "these images"))
     if report.accuracy_test is not None:
         kept = f"{report.n_test:,} test images" if report.n_test else "test images"
-        numbers.append(
-            Fact(
-                "Accuracy", percent(report.accuracy_test), ", ".join(filter(None, [kept, report.test_origin]))
-            )
-        )
+        origin = ", ".join(filter(None, [kept, report.test_origin]))
+        numbers.append(Fact("Accuracy", percent(report.accuracy_test), origin))
     if report.features_seconds is not None:
         numbers.append(Fact("Features time", duration(report.features_seconds)))
     if report.fit_seconds is not None:
@@ -207,7 +197,7 @@ def _lines(summary: ClusterSummary) -> list[_ClusterLine]:
             name=clean(summary.cluster_names[cluster]) if summary.cluster_names else "",
             size=f"{sizes[cluster]:,}",
             share=percent(sizes[cluster] / total),
-            purity=_purity(summary, cluster),
+            purity="" if (purity := purity_of(summary, cluster)) is None else percent(purity),
             labels=_common_labels(summary, cluster),
             distance=f"{means[cluster]:,.4g}" if sizes[cluster] else "",
         )
@@ -215,20 +205,10 @@ def _lines(summary: ClusterSummary) -> list[_ClusterLine]:
     ]
 
 
-def _purity(summary: ClusterSummary, cluster: int) -> str:
-    if summary.cluster_purity is None or not np.isfinite(summary.cluster_purity[cluster]):
-        return ""
-    return percent(float(summary.cluster_purity[cluster]))
-
-
-def _common_labels(summary: ClusterSummary, cluster: int, most: int = 3) -> str:
-    if summary.label_shares is None or summary.label_names is None or not summary.cluster_sizes[cluster]:
-        return ""
-    shares = np.asarray(summary.label_shares[cluster])
-    common = [label for label in np.argsort(-shares, kind="stable")[:most] if shares[label] > 0]
-    return ", ".join(
-        f"{clean(summary.label_names[label])} {percent(float(shares[label]))}" for label in common
-    )
+def _common_labels(summary: ClusterSummary, cluster: int) -> str:
+    names = summary.label_names or ()
+    common = common_labels(summary, cluster, 3)
+    return ", ".join(f"{clean(names[label])} {percent(share)}" for label, share in common)
 
 
 def _sizes_note(summary: ClusterSummary) -> str:
@@ -244,11 +224,11 @@ def _sizes_note(summary: ClusterSummary) -> str:
 
 
 def _purity_note(summary: ClusterSummary) -> str:
-    least = least_purity(summary)
-    chance = f" at {percent(least)}, the least there can be with {len(summary.label_names or ())} labels"
+    lowest = min_purity(summary)
+    chance = f" at {percent(lowest)}, the least there can be with {len(summary.label_names or ())} labels"
     return (
         " Colour is purity, the share of the most common label: from dark blue"
-        f"{chance if least else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
+        f"{chance if lowest else ' at ' + percent(0)}, over grey, to yellow at {percent(1)}."
     )
 
 

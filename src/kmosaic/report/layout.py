@@ -33,15 +33,8 @@ class Grid:
 def near_square(n_tiles: int, aspect: float = 1.0) -> int:
     """Return the number of columns that makes a mosaic near-square with few empty cells.
 
-    Parameters
-    ----------
-    n_tiles
-        How many tiles there are, at least one.
-    aspect
-        Width of a tile divided by its height.
+    ``aspect`` is a tile's width by its height.
 
-    Examples
-    --------
     >>> [near_square(k) for k in (1, 2, 10, 16, 36, 64, 144, 256, 400)]
     [1, 2, 5, 4, 6, 8, 12, 16, 20]
     """
@@ -80,5 +73,5 @@ def grid_of(
 def _cell_aspect(height: float, width: float, title_width: float) -> float:
     """Width by height of a cell with its gap, when its tile is as large as tiles get."""
     scale = _LARGEST_TILE / max(height, width)
-    least = min(title_width, _SMALLEST_TITLED_CELL)
-    return (max(width * scale, least) + _GAP) / (height * scale + _GAP)
+    min_width = min(title_width, _SMALLEST_TITLED_CELL)
+    return (max(width * scale, min_width) + _GAP) / (height * scale + _GAP)

@@ -62,14 +62,6 @@ class MemberRows:
         return MemberRows(self.cluster, nearest, farthest, self.wrongly_named[:n])
 
 
-def member_rows(summary: ClusterSummary, cluster: int, n: int) -> MemberRows:
-    """Return ``n`` rows of each kind, fewer where there are fewer; none is both nearest and farthest.
-
-    The nearest come nearest first, the farthest come farthest first.
-    """
-    return MemberRows.candidates(summary, cluster, n).first(n)
-
-
 def clusters_to_show(summary: ClusterSummary, n: int) -> list[int]:
     """Return the clusters worth a look, ``n`` at most: all, or by turns the largest and the least pure.
 
@@ -96,14 +88,29 @@ def _trouble(summary: ClusterSummary) -> NDArray[np.float64]:
     return -np.asarray(mean, dtype=np.float64)
 
 
+def purity_of(summary: ClusterSummary, cluster: int) -> float | None:
+    """Return the share of the cluster's most common label; None without labels, or without rows."""
+    purity = np.nan if summary.cluster_purity is None else float(summary.cluster_purity[cluster])
+    return None if np.isnan(purity) else purity
+
+
+def common_labels(summary: ClusterSummary, cluster: int, n: int) -> list[tuple[int, float]]:
+    """Return the ``n`` most common labels of a cluster, and their shares; none without labels or rows."""
+    if summary.label_shares is None or not summary.cluster_sizes[cluster]:
+        return []
+    shares = np.asarray(summary.label_shares[cluster])
+    common = np.argsort(-shares, kind="stable")[:n]
+    return [(int(label), float(shares[label])) for label in common if shares[label] > 0]
+
+
 def cluster_title(summary: ClusterSummary, cluster: int) -> str:
     """Return one line on a cluster, as ``Cluster 1, named "0": 175 images, 98.3% pure``."""
     subject = f"Cluster {cluster}"
     if summary.cluster_names is not None:
         subject += f', named "{clean(summary.cluster_names[cluster])}"'
     parts = [count(int(summary.cluster_sizes[cluster]), "image")]
-    if summary.cluster_purity is not None and np.isfinite(summary.cluster_purity[cluster]):
-        parts.append(f"{percent(float(summary.cluster_purity[cluster]))} pure")
+    if (purity := purity_of(summary, cluster)) is not None:
+        parts.append(f"{percent(purity)} pure")
     return f"{subject}: {', '.join(parts)}"
 
 
@@ -155,33 +162,22 @@ class _MemberBlocks:
         self.shown = display_range(collection.pixels, collection.format)
 
     def block(self, cluster: int, n: int) -> _Block:
-        rows = member_rows(self.summary, cluster, n)
+        rows = MemberRows.candidates(self.summary, cluster, n).first(n)
         centroid = tiles(
             np.asarray(self.summary.cluster_centers)[[cluster]], self.collection.format, self.shown
         )[0]
-        named = [
-            ("nearest", self._tiles(rows.nearest, cluster)),
-            ("farthest", self._tiles(rows.farthest, cluster)),
-        ]
-        if len(rows.wrongly_named):
-            named.append(("named wrongly", self._tiles(rows.wrongly_named, cluster)))
-        kept = [(name, row) for name, row in named if row]
+        kinds = {"nearest": rows.nearest, "farthest": rows.farthest, "named wrongly": rows.wrongly_named}
+        kept = [(name, self._tiles(kind)) for name, kind in kinds.items() if len(kind)]
         return _Block(cluster_title(self.summary, cluster), Tile(centroid, "centroid"), kept)
 
-    def _tiles(self, rows: NDArray[np.int64], cluster: int) -> list[Tile]:
+    def _tiles(self, rows: NDArray[np.int64]) -> list[Tile]:
         images = tiles(self.collection.pixels[rows], self.collection.format, self.shown)
         titles = image_titles(self.collection, rows.tolist())
-        wrong = wrongly_named(self.summary, rows, cluster)
+        label, name = self.summary.true_labels, self.summary.predicted_labels
+        wrong = np.zeros(len(rows), np.bool_)
+        if label is not None and name is not None:
+            wrong = label[rows] != name[rows]
         return [Tile(i, t, wrong=bool(w)) for i, t, w in zip(images, titles, wrong, strict=True)]
-
-
-def wrongly_named(summary: ClusterSummary, rows: NDArray[np.int64], cluster: int) -> NDArray[np.bool_]:
-    """Tell for each of ``rows`` whether its true label is not its cluster's name; false without labels."""
-    if summary.true_labels is None or summary.cluster_names is None or summary.label_names is None:
-        return np.zeros(len(rows), dtype=np.bool_)
-    name = summary.cluster_names[cluster]
-    labels = [summary.label_names[int(label)] for label in np.asarray(summary.true_labels)[rows]]
-    return np.array([label != name for label in labels], dtype=np.bool_)
 
 
 def _check_members(collection: ImageCollection, summary: ClusterSummary, clusters: Sequence[int]) -> None:

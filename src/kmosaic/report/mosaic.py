@@ -53,11 +53,8 @@ def first_images(collection: ImageCollection, n: int = 40, *, theme: Theme = LIG
     height, width = tile_size(collection.format)
     n_columns = max(1, min(n, round(10 * math.sqrt(height / width))))
     grid = grid_of(n, (height, width), title_width(cells), n_columns)
-    of_all = (
-        f"The first {n:,} of {len(collection):,} images"
-        if n < len(collection)
-        else f"All {count(n, 'image')}"
-    )
+    some = n < len(collection)
+    of_all = f"The first {n:,} of {len(collection):,} images" if some else f"All {count(n, 'image')}"
     below = "titled with their labels" if collection.labels is not None else "no labels known"
     lines = (f"{clean(collection.name)}, {below}.", *range_line(shown, collection.format))
     return draw_mosaic(cells, grid, Header(of_all, lines), theme)

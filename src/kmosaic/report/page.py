@@ -54,10 +54,7 @@ def render_scene_report(report: SceneReport) -> str:
 def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrite: bool) -> Path:
     """Render a page and write it, whole or not at all; check ``path`` first, because rendering takes long.
 
-    Raises
-    ------
-    OutputError
-        When ``path`` exists and ``overwrite`` is false, or cannot be written.
+    Raises OutputError when ``path`` exists and ``overwrite`` is false, or cannot be written.
     """
     target = check_output(path, overwrite=overwrite)
     page = render()

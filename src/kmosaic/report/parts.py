@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 
 N_FIRST = 40  # images shown before any result
+_MAX_NUMBER_COLUMNS = 6
+_MAX_LABELS = 12
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,13 @@ class Fact:
     code: bool = False
 
 
-def number_columns(n_numbers: int, most: int = 6) -> int:
+def number_columns(n_numbers: int) -> int:
     """Return the columns that share ``n_numbers`` key numbers evenly among as few lines as they need.
 
-    Examples
-    --------
     >>> [number_columns(n) for n in (4, 5, 6, 7, 8)]
     [4, 5, 6, 4, 4]
     """
-    n_lines = max(1, -(-n_numbers // most))
+    n_lines = max(1, -(-n_numbers // _MAX_NUMBER_COLUMNS))
     return max(1, -(-n_numbers // n_lines))
 
 
@@ -97,11 +97,8 @@ class TileMaker:
         """Say how vectors that are no image are drawn, and what is black and white if not 0 and 255."""
         form = self.collection.format
         note = " Each row of values is drawn as a bar code." if min(form.height, form.width) == 1 else ""
-        return (
-            note
-            if form.dtype == "uint8" and self.shown.high == 255
-            else f"{note} Pixel values: {self.shown}."
-        )
+        whole = form.dtype == "uint8" and self.shown.high == 255
+        return note if whole else f"{note} Pixel values: {self.shown}."
 
 
 def first_tiles(maker: TileMaker) -> TileGrid:
@@ -121,10 +118,7 @@ def collection_facts(collection: ImageCollection) -> list[Fact]:
         Fact("Collection", collection.name),
         Fact("Source", collection.source or "not stated"),
         Fact("Images", f"{len(collection):,}"),
-        Fact(
-            "Size",
-            f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})",
-        ),
+        Fact("Size", f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})"),
         Fact("Labels", labels),
     ]
     if collection.skipped:
@@ -132,10 +126,10 @@ def collection_facts(collection: ImageCollection) -> list[Fact]:
     return facts
 
 
-def label_line(names: Sequence[str], most: int = 12) -> str:
+def label_line(names: Sequence[str]) -> str:
     """Return the labels in one line, some of them where there are many."""
-    listed = ", ".join(clean(name) for name in names[:most])
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    listed = ", ".join(clean(name) for name in names[:_MAX_LABELS])
+    more = f" and {len(names) - _MAX_LABELS:,} more" if len(names) > _MAX_LABELS else ""
     return f"{len(names):,}: {listed}{more}"
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from kmosaic.report.canvas import Header, Tile, draw_mosaic, title_width
 from kmosaic.report.layout import grid_of
 from kmosaic.report.mosaic import range_line
-from kmosaic.report.theme import LIGHT, Theme
+from kmosaic.report.theme import LIGHT
 from kmosaic.report.tiles import display_range, tile_size, tiles
 from kmosaic.report.wording import clean
 
@@ -37,15 +37,10 @@ def image_rows(
     rows: Sequence[PictureRow],
     title: str,
     explanation: str,
-    *,
-    theme: Theme = LIGHT,
 ) -> Figure:
     """Return a picture of images of ``collection``, a line for each of ``rows``, titled with their names.
 
-    Raises
-    ------
-    ValueError
-        When there are no rows.
+    Raises ValueError when there are no rows.
     """
     if not rows:
         raise ValueError("there are no rows of images; give at least one to draw")
@@ -62,7 +57,7 @@ def image_rows(
         cells += [Tile(empty) for _ in range(n_columns - len(row.images))]
     grid = grid_of(len(cells), tile_size(collection.format), title_width(cells), n_columns)
     lines = (explanation, *range_line(shown, collection.format))
-    return draw_mosaic(cells, grid, Header(title, lines), theme)
+    return draw_mosaic(cells, grid, Header(title, lines), LIGHT)
 
 
 def _short(name: str) -> str:

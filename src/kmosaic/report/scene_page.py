@@ -110,13 +110,7 @@ class _ClassLine:
     nearest: str
 
 
-@dataclass(frozen=True)
-class _AreaUnit:
-    name: str
-    metres: float
-
-
-_AREA_UNITS = (_AreaUnit("km²", 1e6), _AreaUnit("ha", 1e4), _AreaUnit("m²", 1.0))
+_AREA_UNITS = (("km²", 1e6), ("ha", 1e4), ("m²", 1.0))
 
 
 def scene_context(report: SceneReport) -> dict[str, Any]:
@@ -135,7 +129,7 @@ def scene_context(report: SceneReport) -> dict[str, Any]:
         "sampling_note": _sampling_note(report, values is not None),
         "picture_note": _picture_note(report, shown),
         "lines": lines,
-        "area_unit": "" if result.sizes.areas is None else _area_unit(report).name,
+        "area_unit": "" if result.sizes.areas is None else _area_unit(report)[0],
         "units": _units(report),
         "bands": _band_names(report),
         "signatures": _signatures(report.statistics),
@@ -185,14 +179,14 @@ def _page_data(report: SceneReport, shown: Picture, values: list[dict[str, Any]]
 
 
 def _class_data(report: SceneReport) -> list[dict[str, Any]]:
-    result, found = report.result, report.statistics
+    result, statistics = report.result, report.statistics
     return [
         {
             "value": value,
             "name": clean(result.names[label]),
             "pixels": int(result.sizes.pixels[label]),
-            "mean": _numbers_or_none(found.means[label]),
-            "deviation": _numbers_or_none(found.deviations[label]),
+            "mean": _numbers_or_none(statistics.means[label]),
+            "deviation": _numbers_or_none(statistics.deviations[label]),
         }
         for label, value in enumerate(result.coding.values)
     ]
@@ -240,9 +234,9 @@ def _numbers(report: SceneReport) -> list[Fact]:
         Fact("Classes", f"{result.model.n_classes:,}", _classes_note(report)),
     ]
     if result.sizes.areas is not None:
-        unit = _area_unit(report)
-        total = float(result.sizes.areas.sum()) / unit.metres
-        numbers.append(Fact("Area", f"{_short(total)} {unit.name}", "of all classes"))
+        unit, square_metres = _area_unit(report)
+        total = float(result.sizes.areas.sum()) / square_metres
+        numbers.append(Fact("Area", f"{_short(total)} {unit}", "of all classes"))
     if result.inertia is not None:
         numbers.append(Fact("Inertia J", inertia_text(result.inertia), _units(report)))
     if fit is not None:
@@ -262,11 +256,11 @@ def _classes_note(report: SceneReport) -> str:
     return f"from {fit.rounds[0].n_classes:,}, split and merged" if fit.rounds else ""
 
 
-def _area_unit(report: SceneReport) -> _AreaUnit:
-    """The largest unit of which the scene has a hundred, or square metres."""
+def _area_unit(report: SceneReport) -> tuple[str, float]:
+    """The largest unit of which the scene has a hundred, or square metres: name and size."""
     areas = report.result.sizes.areas
     total = 0.0 if areas is None else float(areas.sum())
-    return next((unit for unit in _AREA_UNITS if total >= 100 * unit.metres), _AREA_UNITS[-1])
+    return next((unit for unit in _AREA_UNITS if total >= 100 * unit[1]), _AREA_UNITS[-1])
 
 
 def _short(number: float) -> str:
@@ -274,9 +268,9 @@ def _short(number: float) -> str:
 
 
 def _lines(report: SceneReport) -> list[_ClassLine]:
-    result, found = report.result, report.statistics
+    result, statistics = report.result, report.statistics
     distances = result.mean_squared_distances
-    areas, unit = result.sizes.areas, _area_unit(report)
+    areas, (_, square_metres) = result.sizes.areas, _area_unit(report)
     colours = _hex(result.model.colours)
     assert distances is not None
     return [
@@ -287,11 +281,11 @@ def _lines(report: SceneReport) -> list[_ClassLine]:
             colour=colours[label],
             pixels=f"{int(result.sizes.pixels[label]):,}",
             share=percent(float(result.sizes.shares[label])),
-            area="" if areas is None else _short(float(areas[label]) / unit.metres),
+            area="" if areas is None else _short(float(areas[label]) / square_metres),
             distance="" if np.isnan(distances[label]) else f"{distances[label]:,.4g}",
             nearest=""
-            if (near := found.nearest[label]) is None
-            else f"{result.coding.values[near]} ({found.separability[label, near]:.2f})",
+            if (near := statistics.nearest[label]) is None
+            else f"{result.coding.values[near]} ({statistics.separability[label, near]:.2f})",
         )
         for label, value in enumerate(result.coding.values)
     ]
@@ -302,11 +296,11 @@ def _band_names(report: SceneReport) -> list[str]:
     return [clean(band.description) or f"band {number}" for number, band in enumerate(bands, 1)]
 
 
-def _signatures(found: ClassStatistics) -> list[list[str]]:
+def _signatures(statistics: ClassStatistics) -> list[list[str]]:
     """Mean and deviation of each class in each band, as texts."""
     return [
         ["" if np.isnan(mean) else f"{mean:,.4g} ± {spread:,.3g}" for mean, spread in zip(*row, strict=True)]
-        for row in zip(found.means.tolist(), found.deviations.tolist(), strict=True)
+        for row in zip(statistics.means.tolist(), statistics.deviations.tolist(), strict=True)
     ]
 
 
@@ -338,8 +332,8 @@ def _pairs(report: SceneReport) -> list[tuple[int, int, str]]:
     values = report.result.coding.values
     first, second = np.triu_indices(len(apart), 1)
     order = np.argsort(apart[first, second], kind="stable")[:_MAX_PAIRS]  # NaN comes last
-    found = [(int(first[place]), int(second[place])) for place in order]
-    return [(values[i], values[j], f"{apart[i, j]:.2f}") for i, j in found if not np.isnan(apart[i, j])]
+    pairs = [(int(first[place]), int(second[place])) for place in order]
+    return [(values[i], values[j], f"{apart[i, j]:.2f}") for i, j in pairs if not np.isnan(apart[i, j])]
 
 
 def _sampling_note(report: SceneReport, has_values: bool) -> str:
@@ -386,11 +380,11 @@ def _history_note(report: SceneReport) -> str:
     changes = [
         (sum(getattr(done, what) for done in fit.rounds), what) for what in ("dissolved", "split", "merged")
     ]
-    told = ", ".join(f"{n:,} {what}" for n, what in changes)
+    listed = ", ".join(f"{n:,} {what}" for n, what in changes)
     return (
         f"Between {count(len(fit.rounds), 'round')} of Lloyd's algorithm, each marked by its number of "
-        f"classes, classes were changed ({told}). Within a round J cannot rise; fewer classes raise it, more "
-        "lower it."
+        f"classes, classes were changed ({listed}). Within a round J cannot rise; fewer classes raise it, "
+        "more lower it."
     )
 
 
@@ -434,8 +428,6 @@ def _bands_line(report: SceneReport) -> str:
 def _crs_name(wkt: str) -> str:
     """The CRS by its name, with its number in a registry where it has one.
 
-    Examples
-    --------
     >>> _crs_name('PROJCS["WGS 84 / UTM zone 18N",UNIT["metre",1],AUTHORITY["EPSG","32618"]]')
     'WGS 84 / UTM zone 18N (EPSG:32618)'
     """

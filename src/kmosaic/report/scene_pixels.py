@@ -38,8 +38,6 @@ class Picture:
 def packed(plane: NDArray[np.uint8]) -> str:
     """Return lines of bytes as text: differences along each line, in zlib's format, in base64.
 
-    Examples
-    --------
     >>> plane = np.array([[7, 8, 8]], np.uint8)
     >>> list(zlib.decompress(base64.b64decode(packed(plane))))
     [7, 1, 0]

@@ -54,10 +54,8 @@ def page_scripts(entry: Path) -> tuple[Script, ...]:
 def joined_modules(entry: Path) -> str:
     """Return ``entry`` and the modules it imports as one, those imported first.
 
-    Raises
-    ------
-    ValueError
-        When a module imports or exports in another way than named, or two have the same name at the top.
+    Raises ValueError when a module imports or exports in another way than named, or two have the same name at
+    the top.
     """
     texts: dict[Path, str] = {}
     _collect(entry.resolve(), texts)
@@ -99,8 +97,6 @@ def policy(scripts: tuple[Script, ...]) -> str:
 def json_text(data: object) -> Markup:
     """Return ``data`` as JSON that no HTML parser mistakes for markup, every text cleaned.
 
-    Examples
-    --------
     >>> json_text({"name": "</script>&"})
     Markup('{"name":"\\\\u003c/script\\\\u003e\\\\u0026"}')
     """

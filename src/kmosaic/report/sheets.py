@@ -29,8 +29,6 @@ def sheet(tiles: NDArray[np.uint8], side: int, *, lossy: bool = False) -> Sheet:
 
     ``lossy`` makes it a JPEG in place of a PNG: of photos it takes a fifth of the bytes.
 
-    Examples
-    --------
     >>> few = sheet(np.zeros((5, 8, 8), np.uint8), side=8)
     >>> few.n_columns * few.n_rows >= 5, few.aspect
     (True, '8 / 8')

@@ -244,11 +244,9 @@ def _beside(row: StartingDocumentRow, column: _Column) -> str:
 
 def _table_note(report: SweepReport) -> str:
     n_seeds = _n_seeds(report.result)
-    text = (
-        f"Means over {n_seeds} seeds; below each, the least and the most."
-        if n_seeds > 1
-        else "One seed: no spread."
-    )
+    text = "One seed: no spread."
+    if n_seeds > 1:
+        text = f"Means over {n_seeds} seeds; below each, the least and the most."
     unfinished = sum(not run.converged for run in report.result.runs)
     if unfinished:
         text += f" {unfinished} of {count(len(report.result.runs), 'fit')} stopped before they converged."
@@ -270,11 +268,9 @@ class _Curve:
 
 
 def _curves(report: SweepReport) -> list[_Curve]:
-    spread = (
-        " Dots are means over the seeds, the band reaches from the least to the most."
-        if _n_seeds(report.result) > 1
-        else ""
-    )
+    spread = " Dots are means over the seeds, the band reaches from the least to the most."
+    if _n_seeds(report.result) == 1:
+        spread = ""
     inertia = "Inertia falls as clusters are added; the knee is where it stops falling fast."
     time = "Wall-clock time of the fit alone, without reading the images and without scoring."
     curves = [_Curve("inertia", "Inertia", inertia + spread), _Curve("time", "Time", time + spread)]
@@ -303,18 +299,18 @@ def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, An
     models = report.result.models
     form = report.dataset.train.format
     side = largest_side(sum(models), pixel_budget=_CENTROID_PIXELS)
-    found = {}
+    mosaics = {}
     for k, model in models.items():
         sizes = np.bincount(model.labels_, minlength=len(model.cluster_centers_))
         order = np.argsort(-sizes, kind="stable")
         images = tiles(_pictures_of(model, report)[order], form, shown)
-        found[k] = {
+        mosaics[k] = {
             "sheet": asdict(sheet(images, side)),
             "clusters": order.tolist(),
             "sizes": sizes[order].tolist(),
             "seed": model.random_state,
         }
-    return found
+    return mosaics
 
 
 def _pictures_of(model: Any, report: SweepReport) -> NDArray[np.float64]:
@@ -343,7 +339,6 @@ def _score_caption(report: SweepReport) -> str:
 
 def _run_line(run: SweepRun, columns: Sequence[_Column]) -> list[str]:
     values = [getattr(run, column.key) for column in columns]
-    written = [
-        "-" if value is None else column.write(value) for value, column in zip(values, columns, strict=True)
-    ]
+    cells = zip(values, columns, strict=True)
+    written = ["-" if value is None else column.write(value) for value, column in cells]
     return [f"{run.n_clusters:,}", str(run.seed), *written, "yes" if run.converged else "no"]

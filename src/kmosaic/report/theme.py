@@ -80,8 +80,6 @@ def font_families() -> tuple[str, ...]:
 def new_figure(width: float, height: float, theme: Theme) -> Figure:
     """Return an empty figure of ``width`` x ``height`` pixels, free of pyplot's global state.
 
-    Examples
-    --------
     >>> figure = new_figure(400, 300, LIGHT)
     >>> [float(inches) for inches in figure.get_size_inches()]
     [4.0, 3.0]
@@ -133,8 +131,6 @@ def literal_text(texts: Iterable[object]) -> None:
 def drawable(text: str) -> str:
     """Return ``text`` with a box for every character that no font at hand can draw.
 
-    Examples
-    --------
     >>> drawable("cat \U000f0000")
     'cat □'
     """
@@ -144,5 +140,5 @@ def drawable(text: str) -> str:
 
 @cache
 def _drawable_characters() -> frozenset[int]:
-    found = (font_manager.findfont(family) for family in font_families())
-    return frozenset().union(*(font_manager.get_font(path).get_charmap() for path in found))
+    paths = (font_manager.findfont(family) for family in font_families())
+    return frozenset().union(*(font_manager.get_font(path).get_charmap() for path in paths))

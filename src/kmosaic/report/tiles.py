@@ -35,8 +35,6 @@ def display_range(pixels: ArrayLike, format: ImageFormat) -> DisplayRange:
     12-bit images in 16-bit files would be nearly black, and standardised floats cut off, on their type's own
     scale.
 
-    Examples
-    --------
     >>> from kmosaic.models.image_model import ImageFormat
     >>> display_range([[0, 7]], ImageFormat(1, 2, 1, "uint8", 255))
     DisplayRange(low=0.0, high=255.0)
@@ -69,22 +67,11 @@ def tile_size(format: ImageFormat) -> tuple[float, float]:
 
 
 def tiles(rows: ArrayLike, format: ImageFormat, shown: DisplayRange | None = None) -> NDArray[np.uint8]:
-    """Return rows of pixel values as 8-bit tiles.
+    """Return rows of pixel values, of any number type, as 8-bit tiles: (n, height, width[, 3]).
 
-    Parameters
-    ----------
-    rows
-        (n, height * width * channels), any number type; values outside ``shown`` are cut off.
-    shown
-        Values to show as black and white; by default those of :func:`display_range`.
+    Values outside ``shown``, by default those of :func:`display_range`, are cut off. One or two channels are
+    shown as grey (the first), four or more by their first three.
 
-    Returns
-    -------
-    (n, height, width) uint8 for grey, (n, height, width, 3) for colour. One or two channels are shown as grey
-    (the first), four or more by their first three.
-
-    Examples
-    --------
     >>> from kmosaic.models.image_model import ImageFormat
     >>> tiles([[0.0, 0.5, 1.0, 2.0]], ImageFormat(2, 2, 1, "float32", 1.0), DisplayRange(0, 1)).tolist()
     [[[0, 128], [255, 255]]]
@@ -104,8 +91,6 @@ def tiles(rows: ArrayLike, format: ImageFormat, shown: DisplayRange | None = Non
 def largest_side(n_tiles: int, *, pixel_budget: int = 1_500_000) -> int:
     """Return the side that ``n_tiles`` tiles may have so that a page of them stays small: 16 to 96 pixels.
 
-    Examples
-    --------
     >>> largest_side(10), largest_side(400), largest_side(10_000)
     (96, 61, 16)
     """
@@ -115,8 +100,6 @@ def largest_side(n_tiles: int, *, pixel_budget: int = 1_500_000) -> int:
 def reduced(tile: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return ``tile`` with no side longer than ``side``, averaged over boxes; bar codes as they are.
 
-    Examples
-    --------
     >>> reduced(np.zeros((200, 100, 3), np.uint8), 50).shape
     (50, 25, 3)
     """
@@ -145,8 +128,6 @@ def jpeg(tile: NDArray[np.uint8], quality: int) -> bytes:
 def data_uri(content: bytes, media_type: str) -> str:
     """Return ``content`` as a ``data:`` address, so that a page carries its pictures itself.
 
-    Examples
-    --------
     >>> data_uri(b"k", "image/png")
     'data:image/png;base64,aw=='
     """

@@ -14,8 +14,6 @@ def clean(text: object) -> str:
 
     File names may hold any of these (a lone surrogate stands for a byte that is no UTF-8).
 
-    Examples
-    --------
     >>> clean("a\\nb\\u202ec")
     'a b\\ufffdc'
     """
@@ -31,8 +29,6 @@ def clean(text: object) -> str:
 def columns(text: str) -> int:
     """Width of ``text`` in character cells: East Asian wide characters count two, combining ones none.
 
-    Examples
-    --------
     >>> columns("cat"), columns("猫")
     (3, 2)
     """
@@ -41,16 +37,14 @@ def columns(text: str) -> int:
     )
 
 
-def text_pixels(text: str, font_size: float, dpi: float = 100) -> float:
+def text_pixels(text: str, font_size: float) -> float:
     """Return about how many pixels wide ``text`` is at ``font_size`` points."""
-    return columns(text) * _TEXT_WIDTH * font_size * dpi / 72
+    return columns(text) * _TEXT_WIDTH * font_size * 100 / 72
 
 
 def shorten(text: str, n_columns: int) -> str:
     """Cut ``text`` to ``n_columns`` character cells, with an ellipsis where something is left out.
 
-    Examples
-    --------
     >>> shorten("automobile", 6), shorten("cat", 6), shorten("cat", 1)
     ('autom…', 'cat', '…')
     """
@@ -67,8 +61,6 @@ def shorten(text: str, n_columns: int) -> str:
 def duration(seconds: float) -> str:
     """Return a time span as a reader says it.
 
-    Examples
-    --------
     >>> duration(0.0042), duration(3.21), duration(75), duration(7325)
     ('4.2 ms', '3.2 s', '1 min 15 s', '2 h 2 min')
     """
@@ -85,8 +77,6 @@ def duration(seconds: float) -> str:
 def memory(n_bytes: float) -> str:
     """Return a number of bytes in decimal units.
 
-    Examples
-    --------
     >>> memory(512), memory(47_000_000), memory(1.5e9)
     ('512 B', '47 MB', '1.5 GB')
     """
@@ -100,8 +90,6 @@ def memory(n_bytes: float) -> str:
 def percent(share: float) -> str:
     """Return a share in per cent with one decimal, the one style of every share.
 
-    Examples
-    --------
     >>> percent(0.5), percent(0.0312), percent(0.8371), percent(1.0)
     ('50.0%', '3.1%', '83.7%', '100.0%')
     """
@@ -111,8 +99,6 @@ def percent(share: float) -> str:
 def inertia_text(value: float) -> str:
     """Return an inertia with six figures, and from a million on with all before the point.
 
-    Examples
-    --------
     >>> inertia_text(1512363.4), inertia_text(5921.857), inertia_text(0.5), inertia_text(0.0)
     ('1,512,363', '5,921.86', '0.500000', '0')
     """

@@ -48,16 +48,9 @@ class Quicklook:
 
 @dataclass(frozen=True)
 class QuicklookOptions:
-    """How much to keep.
+    """How much to keep: about ``n_pixels`` at most, fewer where the process would use over ``memory`` bytes.
 
-    Parameters
-    ----------
-    n_pixels : int
-        About as many pixels at most.
-    rgb : tuple of three
-        Places of the bands to show as red, green and blue.
-    memory : int or None
-        The most bytes the process is to use: fewer pixels are kept where it is short.
+    ``rgb`` are the places of the bands to show as red, green and blue.
     """
 
     n_pixels: int
@@ -73,10 +66,7 @@ def take_quicklook(
 ) -> Quicklook:
     """Reduce a scene and the map of its classes: ``labels``, or the file they were written to.
 
-    Raises
-    ------
-    DataError
-        Where the scene or the map cannot be read.
+    Raises DataError where the scene or the map cannot be read.
     """
     n_bands = len(scene.bands)
     bands = tuple(range(n_bands)) if n_bands <= _MAX_BANDS else tuple(dict.fromkeys(options.rgb))

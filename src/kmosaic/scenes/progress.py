@@ -16,7 +16,6 @@ class ProgressReporter:
         self.stage = ""
 
     def on_pass(self, done: int, total: int) -> None:
-        """Report the lines done in a pass."""
         if self._progress is not None:
             self._progress(done, total, self.stage)
 

@@ -20,15 +20,9 @@ METHODS = ("none", "standard", "min-max", "percentile")
 class Scaling:
     """Values become (value - shift) * factor, band by band.
 
-    Parameters
-    ----------
-    method : "none", "standard", "min-max" or "percentile"
-        What shift and factor were computed from: nothing; mean and deviation; lowest and highest value; two
-        percentiles.
-    shift, factor : tuple of a number a band
-        Finite; factors above 0.
-    constant : tuple of int
-        Bands, from 0, that have a spread of 0: their factor is 1, and they do not affect the classes.
+    ``method`` says what these were computed from: "none"; mean and deviation, "standard"; lowest and highest
+    value, "min-max"; two percentiles, "percentile". ``constant`` are bands, from 0, that have a spread of 0:
+    their factor is 1, and they do not affect the classes.
     """
 
     method: str
@@ -57,7 +51,6 @@ class Scaling:
 
     @property
     def n_bands(self) -> int:
-        """The number of bands."""
         return len(self.shift)
 
     def dtype(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -69,10 +62,7 @@ class Scaling:
 
         Under "none" they are returned themselves, and ``out`` is left alone.
 
-        Raises
-        ------
-        DataError
-            Where a value leaves float32's range.
+        Raises DataError where a value leaves float32's range.
         """
         if self.method == "none":
             return values
@@ -105,10 +95,7 @@ class Scaling:
     def from_dict(cls, given: Any) -> Scaling:
         """Return the scaling that ``to_dict`` gave, after checking every field.
 
-        Raises
-        ------
-        ValueError
-            Where it is anything else.
+        Raises ValueError where it is anything else.
         """
         if not isinstance(given, dict) or set(given) != {"method", "shift", "factor", "constant"}:
             raise ValueError("a scaling must have method, shift, factor and constant, and nothing else")

@@ -8,9 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-DTYPES = ("uint8", "uint16", "float32", "float64")
-"""Dtypes of strips: the least of these that holds every value of every band."""
-
 
 @dataclass(frozen=True)
 class Grid:
@@ -57,7 +54,6 @@ class Strip:
     valid: NDArray[np.bool_] | None
 
     def lines(self, lines: slice) -> Strip:
-        """Some of its lines."""
         return Strip(
             self.top + lines.start, self.values[lines], None if self.valid is None else self.valid[lines]
         )
@@ -89,7 +85,7 @@ class Scene(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """One of ``DTYPES``."""
+        """The least of uint8, uint16, float32 and float64 that holds every value of every band."""
 
     @property
     def block_height(self) -> int:
@@ -101,8 +97,5 @@ class Scene(Protocol):
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
         """Lines ``top`` to ``top + n_lines``.
 
-        Raises
-        ------
-        DataError
-            Where they cannot be read (a truncated file), or hold infinity.
+        Raises DataError where they cannot be read (a truncated file), or hold infinity.
         """

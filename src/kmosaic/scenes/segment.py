@@ -375,11 +375,11 @@ class _Job:
     def _scaling_lines(self, scene: Scene) -> int:
         """Lines to read at a time for the scaling: whole blocks, where memory allows."""
         line_bytes = scene.grid.width * len(scene.bands) * scene.dtype.itemsize
-        free = (
-            _SCALING_BYTES if self.options.memory is None else (self.options.memory - resident_bytes()) // 4
-        )
-        most = max(1, min(free, _SCALING_BYTES) // line_bytes)
-        return most // scene.block_height * scene.block_height or most
+        memory, free = self.options.memory, _SCALING_BYTES
+        if memory is not None:
+            free = min(free, (memory - resident_bytes()) // 4)
+        max_lines = max(1, free // line_bytes)
+        return max_lines // scene.block_height * scene.block_height or max_lines
 
     def _fitted_model(self, scene: Scene, fit: SceneFit) -> SceneModel:
         colours = self._colours(scene, fit.scaling.unscale(fit.centers), fit.counts)
@@ -447,8 +447,6 @@ class _Job:
 def described_rgb(bands: Sequence[Band]) -> tuple[int, int, int] | None:
     """Return the places of the bands described as red, green and blue; None unless there is one of each.
 
-    Examples
-    --------
     >>> described_rgb([Band(text, "uint8", None) for text in ("B2 Blue", "green", "B4 - Red", "red edge")])
     (2, 1, 0)
     """
@@ -469,8 +467,6 @@ def false_colour(n_bands: int) -> tuple[int, int, int]:
     Of four bands or more the fourth, third and second: in the order of wavelengths that is near infrared, red
     and green, the common false-colour picture.
 
-    Examples
-    --------
     >>> [false_colour(n_bands) for n_bands in (1, 2, 3, 6)]
     [(0, 0, 0), (0, 1, 1), (0, 1, 2), (3, 2, 1)]
     """

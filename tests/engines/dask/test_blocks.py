@@ -155,9 +155,9 @@ def refuse_one(first: int, block: Block) -> None:
 
 def test_blocks_are_held_where_they_fit(client: Any) -> None:
     rows = spread(rows_of("uint8"))
-    assert DaskBlocks(client, rows).holds_rows
+    assert DaskBlocks(client, rows)._held is not None
     rows.n_bytes = 1 << 50
-    assert not DaskBlocks(client, rows).holds_rows
+    assert DaskBlocks(client, rows)._held is None
 
 
 def test_small_chunks_are_put_together() -> None:

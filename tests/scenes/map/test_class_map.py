@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError, OutputError
 from kmosaic.scenes.io import geotiff_writer as module
 from kmosaic.scenes.io.geotiff_writer import Layout, raster_output
-from kmosaic.scenes.map.attribute_table import Column, Legend, sidecar
+from kmosaic.scenes.map.attribute_table import Column, sidecar
 from kmosaic.scenes.map.class_map import ClassMap, Coding, class_map_output, sidecar_path, size_columns
 from kmosaic.scenes.map.palette import distinct_colours
 from kmosaic.scenes.scene import Grid
@@ -134,13 +134,12 @@ def test_no_crs_stays_none(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> 
 
 def test_names_of_any_kind_survive_in_the_sidecar() -> None:
     names = ("<b>&amp;", "é 水", "]]>", "'\"")
-    legend = Legend((1, 2, 3, 4), names, distinct_colours(4))
     columns = [
         Column("Count", "PixelCount", [5, 2**40, 0, 1]),
         Column("Area_m2", "Generic", [1.5, 2.0, 0.0, 3.0]),
     ]
 
-    root = ElementTree.fromstring(sidecar(legend, columns))
+    root = ElementTree.fromstring(sidecar((1, 2, 3, 4), names, distinct_colours(4), columns))
 
     assert [element.text for element in root.iter("Category")] == ["missing", *names]
     rows = [[cell.text for cell in row] for row in root.iter("Row")]

@@ -35,7 +35,7 @@ def test_what_is_no_table_of_names_is_refused(tmp_path: Path) -> None:
         (b"class,name\none,a\n", "line 2"),
         (b"class,name\n1\n", "line 2: has 1 cells"),
         (b"class,name\n1," + b"x" * 201 + b"\n", "at most 200 characters"),
-        (b"class,name\n1,\xff\n", "not in UTF-8"),
+        (b"class,name\n1,\xff\n", "UTF-8"),
         (b'class,name\n1,"' + b"x" * 200_000 + b'"\n', "not CSV"),
         (b"{", "not JSON"),
     ]:

@@ -46,13 +46,11 @@ class HeldBatches:
         self.exponent = exponent_of(rows) if rows.dtype == np.float64 else 0
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
-        """See ``Batches``."""
         if size >= self.n_rows:
             return self._engine(np.arange(self.n_rows))
         return self._engine(random_state.choice(self.n_rows, size, replace=False))
 
     def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
-        """See ``Batches``."""
         if size >= self.n_rows:
             yield self._engine(np.arange(self.n_rows))
             return
@@ -83,25 +81,23 @@ class DaskBatches:
         self.exponent = engine.exponent
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
-        """See ``Batches``."""
-        return self._of(self._engine.sample(size, int(random_state.randint(1 << 31))))
+        return self._make_engine(self._engine.sample(size, int(random_state.randint(1 << 31))))
 
     def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
-        """See ``Batches``."""
         rest = np.empty((0, self._rows.shape[1]), self._rows.dtype)
         for number in random_state.permutation(len(self._firsts) - 1):
             chunk = self._chunk(int(number))
             rows = np.concatenate([rest, chunk[random_state.permutation(len(chunk))]])
             whole = len(rows) // size * size
             for start in range(0, whole, size):
-                yield self._of(rows[start : start + size])
+                yield self._make_engine(rows[start : start + size])
             rest = rows[whole:]
         if len(rest):
-            yield self._of(rest)
+            yield self._make_engine(rest)
 
     def _chunk(self, number: int) -> NDArray[Any]:
         first, end = self._firsts[number : number + 2]
         return checked_rows(self._rows.blocks[number].compute(), f"rows {first} to {end - 1} of X have")
 
-    def _of(self, rows: NDArray[Any]) -> MemoryEngine:
+    def _make_engine(self, rows: NDArray[Any]) -> MemoryEngine:
         return make_engine(rows, None, self._n_threads)

@@ -40,10 +40,7 @@ def held_rows(rows: Array) -> Array:
 def batch_in_memory(rows: Array) -> Rows:
     """Return rows that are one batch, computed.
 
-    Raises
-    ------
-    DataError
-        Where they take more than half of the memory that is free.
+    Raises DataError where they take more than half of the memory that is free.
     """
     free = psutil.virtual_memory().available
     if rows.nbytes > free // 2:
@@ -98,7 +95,6 @@ def held_labels(labels: ArrayLike, rows: Array) -> Array:
 
 
 def inertia_of(rows: Array, centers: NDArray[np.float64], n_threads: int | None) -> float:
-    """Return J of rows at these centres."""
     engine = block_engine(rows, n_threads)
     return engine.inertia(engine.assign(centers).sums, centers)
 

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from kmosaic.engines import Block, Rows
 from kmosaic.engines.dask.blocks import applied
 from kmosaic.errors import DataError
+from kmosaic.models.validation import DTYPES, LARGEST_VALUE
 
 if TYPE_CHECKING:
     from dask.array import Array
     from distributed import Client, Future
 
 T = TypeVar("T")
-LARGEST_VALUE = 1e100
-_NATIVE = ("uint8", "uint16", "float32", "float64")
 MIN_BLOCK_BYTES = 16 << 20  # a task costs the scheduler about a millisecond: see docs/measurements/
 
 
@@ -36,10 +35,8 @@ def dask_rows(X: Array) -> Array:
 
     X may have more dimensions, as (n_images, height, width, channels) has: each sample is then one row.
 
-    Raises
-    ------
-    DataError
-        For fewer than two dimensions, none of whose sizes may be unknown, or values that are no numbers.
+    Raises DataError for fewer than two dimensions, none of whose sizes may be unknown, or values that are no
+    numbers.
     """
     if X.ndim < 2:
         raise DataError(f"X has shape {X.shape}; rows are needed, (n_samples, n_features): X.reshape(-1, 1)")
@@ -51,7 +48,7 @@ def dask_rows(X: Array) -> Array:
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     if X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
-    return X if X.dtype.name in _NATIVE and X.dtype.isnative else X.astype(np.float64)
+    return X if X.dtype.name in DTYPES and X.dtype.isnative else X.astype(np.float64)
 
 
 def with_checked_chunks(array: Array, name: str) -> Array:
@@ -78,10 +75,7 @@ def _checked_chunk(chunk: Any, name: str, dtype: np.dtype[Any], block_info: Any 
 def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
     """Return a chunk as engines read it.
 
-    Raises
-    ------
-    DataError
-        For NaN, infinity, and values whose squares could leave float64's range.
+    Raises DataError for NaN, infinity, and values whose squares could leave float64's range.
     """
     rows = np.require(chunk, requirements=["C", "A"])
     if rows.dtype.kind == "f" and rows.size and not float(max(-rows.min(), rows.max())) <= LARGEST_VALUE:
@@ -109,7 +103,6 @@ class ArrayRows:
         self.n_bytes = int(rows.nbytes)
 
     def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
-        """See ``Source``."""
         from dask.core import flatten
         from distributed import futures_of
 
@@ -136,7 +129,6 @@ class LocalRows:
         self.dtype: np.dtype[Any] = rows.dtype
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         firsts = [0, *accumulate(self._rows.chunks[0])][:-1]
         with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
             ahead = reader.submit(self._block, 0, firsts[0])

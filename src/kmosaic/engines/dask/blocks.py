@@ -56,21 +56,9 @@ class Source(Protocol):
 class DaskBlocks:
     """Blocks on a Dask cluster: ``SpreadBlocks``.
 
-    Every task runs on one thread, since a worker runs as many tasks as it has threads.
-
-    Parameters
-    ----------
-    client : distributed.Client
-    source : Source
-    on_pass : OnPass or None
-    hold : bool or None
-        Whether the workers hold the blocks, rather than read them anew each time. None: where all fit into
-        half of their free memory.
-
-    Raises
-    ------
-    DataError
-        Where there is no worker, or one has another version of kmosaic.
+    Every task runs on one thread, since a worker runs as many tasks as it has threads. ``hold`` says whether
+    the workers hold the blocks, rather than read them anew each time; None: where all fit into half of their
+    free memory. Raises DataError where there is no worker, or one has another version of kmosaic.
     """
 
     def __init__(
@@ -91,11 +79,6 @@ class DaskBlocks:
         if can_hold(client, source.n_bytes) if hold is None else hold:
             self._held = source.submit(client, range(source.n_blocks), None)
 
-    @property
-    def holds_rows(self) -> bool:
-        """Whether the workers hold all blocks, rather than read them each time."""
-        return self._held is not None
-
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``. Results come in lots of a few for each thread of the cluster, one lot ahead."""
         step = self._sent(task)
@@ -106,7 +89,6 @@ class DaskBlocks:
             self._report(n_done)
 
     def merged(self, task: Callable[[Block], _core.ClusterSums]) -> _core.ClusterSums:
-        """See ``SpreadBlocks``."""
         on_merged = None if self._on_pass is None else self._report
         parts = self._run(range(self._source.n_blocks), step=self._sent(task))
         total: _core.ClusterSums = merged_in_tree(self._client, parts, _merged, on_merged)

@@ -21,13 +21,7 @@ _MERGED_TOGETHER = 16
 
 
 def load_distributed() -> Any:
-    """Return the library, which need not be installed.
-
-    Raises
-    ------
-    MissingLibraryError
-        Where it is not.
-    """
+    """Return the library, which need not be installed. Raises MissingLibraryError where it is not."""
     try:
         import distributed
     except ImportError as error:
@@ -44,12 +38,8 @@ def open_cluster(place: str) -> Iterator[Client]:
     ``place`` is an address such as "tcp://scheduler:8786"; "local", a worker process for each processor; or
     "local:4", four of them, which share the processors.
 
-    Raises
-    ------
-    DataError
-        Where ``place`` is none of these, or no scheduler answers there within seconds.
-    MissingLibraryError
-        Without distributed.
+    Raises DataError where ``place`` is none of these, or no scheduler answers there within seconds;
+    MissingLibraryError without distributed.
     """
     distributed = load_distributed()
     kind, _, number = place.partition(":")
@@ -111,10 +101,7 @@ def active_client(collection: Any) -> Client | None:
 def check_workers(client: Client) -> None:
     """Wait for a worker, and see that all of them and the scheduler have this kmosaic.
 
-    Raises
-    ------
-    DataError
-        Where none comes, or one has another version, or none at all.
+    Raises DataError where none comes, or one has another version, or none at all.
     """
     try:
         client.wait_for_workers(1, timeout=_WORKER_SECONDS)
@@ -180,10 +167,8 @@ def in_lots(client: Client, n: int, size: int, submit: Callable[[range], list[Fu
 def gathered(client: Client, futures: Sequence[Future]) -> list[Any]:
     """Return the results of futures, in their order.
 
-    Raises
-    ------
-    DataError
-        Where workers die of a task again and again, or the scheduler is lost; and what a task raises.
+    Raises DataError where workers die of a task again and again, or the scheduler is lost; and what a task
+    raises.
     """
     distributed = load_distributed()
     from asyncio import CancelledError

@@ -2,14 +2,14 @@
 
 import { counted } from "../../report/scripts/dom.js";
 
-export const MOST_POINTS = 2000;
-const MOST_BYTES = 1 << 20;
+export const MAX_POINTS = 2000;
+const MAX_BYTES = 1 << 20;
 const LARGEST_COORDINATE = 1e12;
-const LEAST_DIFFERENT = 2;
+const MIN_DISTINCT = 2;
 
 /** Reads the rows of a CSV `file`, each a list of texts; throws an Error that says what is wrong. */
 export async function readRows(file) {
-  if (file.size > MOST_BYTES) {
+  if (file.size > MAX_BYTES) {
     throw new Error("This file is larger than 1 MB; choose a sample of its rows.");
   }
   const text = await file.text();
@@ -51,10 +51,10 @@ export function parsePoints(rows, at) {
       `Row ${wrong + 1} is no point: ${chosen[wrong].join(", ").slice(0, 60)}. Give two numbers a row.`,
     );
   }
-  if (points.length > MOST_POINTS) {
-    throw new Error(`${points.length} points are too many here; give at most ${MOST_POINTS}.`);
+  if (points.length > MAX_POINTS) {
+    throw new Error(`${points.length} points are too many here; give at most ${MAX_POINTS}.`);
   }
-  if (new Set(points.map(String)).size < LEAST_DIFFERENT) {
+  if (new Set(points.map(String)).size < MIN_DISTINCT) {
     throw new Error("There are not even two different points; give a file with more.");
   }
   return { columns, points };

@@ -1,6 +1,6 @@
 // J after every half-step: a curve that never rises.
 
-import { chart, wholeNumbers } from "../../report/scripts/chart.js";
+import { chart, tipOn, wholeNumbers } from "../../report/scripts/chart.js";
 import { short } from "../../report/scripts/dom.js";
 
 /** The curve of one run in `host`; `show(steps, at)` draws it with step `at` marked. */
@@ -52,16 +52,12 @@ export class InertiaCurve {
             stroke: "var(--beside)",
             strokeWidth: 2.5,
           }),
-          Plot.tip(
-            dots,
-            Plot.pointer({
-              x: "at",
-              y: "J",
-              title: (dot) => `half-step ${dot.at}, ${dot.kind}\nJ = ${short(dot.J)}`,
-              fill: "var(--paper)",
-              stroke: "var(--rule)",
-            }),
-          ),
+          tipOn(dots, {
+            x: "at",
+            y: "J",
+            title: (dot) => `half-step ${dot.at}, ${dot.kind}\nJ = ${short(dot.J)}`,
+            stroke: "var(--rule)",
+          }),
         ],
       }),
       dots.length

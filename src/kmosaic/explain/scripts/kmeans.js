@@ -1,7 +1,7 @@
 // K-means as the page computes it where the reader changes something. The tests hold it to the steps of
 // kmosaic.KMeans on random points: labels equal, centroids and J to rounding.
 
-const MOST_ITERATIONS = 300;
+const MAX_ITERATIONS = 300;
 
 /** Numbers in [0, 1) that a seed decides (the generator is mulberry32). */
 export function seededRandom(seed) {
@@ -75,7 +75,7 @@ export function run(points, start, policy = "relocate", random = seededRandom(0)
   let ids = start.map((_, j) => j);
   let before = [];
   const steps = [{ kind: "start", centroids, labels: null, inertia: null, ids, filled: [] }];
-  for (let iteration = 0; iteration < MOST_ITERATIONS; iteration += 1) {
+  for (let iteration = 0; iteration < MAX_ITERATIONS; iteration += 1) {
     let labels = assign(points, centroids);
     const changed = labels.filter((label, i) => label !== before[i]).length;
     steps.push({
@@ -123,14 +123,14 @@ function repair(points, labels, centroids, policy, random) {
     };
   }
   return {
-    ...withFounders(points, labels, centroids, { empty, counts, policy, random }),
+    ...relocated(points, labels, centroids, { empty, counts, policy, random }),
     centroids,
     kept: all,
   };
 }
 
 /** Gives each empty cluster one point: away from its centroid, unlike those taken, of a cluster that keeps others. */
-function withFounders(points, labels, centroids, { empty, counts, policy, random }) {
+function relocated(points, labels, centroids, { empty, counts, policy, random }) {
   const costs = points.map((point, i) => squaredDistance(point, centroids[labels[i]]));
   const order = points.map((_, i) => i).filter((i) => costs[i] > 0);
   if (policy === "random") {
@@ -138,19 +138,19 @@ function withFounders(points, labels, centroids, { empty, counts, policy, random
   } else {
     order.sort((a, b) => costs[b] - costs[a]);
   }
-  const founded = [...labels];
+  const relabelled = [...labels];
   const taken = new Set();
   const filled = [];
   for (const i of order) {
     const place = points[i].join();
-    if (filled.length < empty.length && !taken.has(place) && counts[founded[i]] > 1) {
+    if (filled.length < empty.length && !taken.has(place) && counts[relabelled[i]] > 1) {
       taken.add(place);
-      counts[founded[i]] -= 1;
-      founded[i] = empty[filled.length];
-      filled.push(founded[i]);
+      counts[relabelled[i]] -= 1;
+      relabelled[i] = empty[filled.length];
+      filled.push(relabelled[i]);
     }
   }
-  return { labels: founded, filled };
+  return { labels: relabelled, filled };
 }
 
 function shuffle(items, random) {

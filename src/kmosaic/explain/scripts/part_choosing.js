@@ -1,6 +1,6 @@
 // Part 5: choosing K by a knee, by a score, by how stable it is; and a photo in few colours.
 
-import { chart } from "../../report/scripts/chart.js";
+import { chart, tipOn } from "../../report/scripts/chart.js";
 import { byId, make, short } from "../../report/scripts/dom.js";
 
 const SCORES = [
@@ -45,14 +45,10 @@ function showScore(host, set, { key, name, fromZero }) {
         Plot.lineY(dots, { x: "K", y: "value", stroke: "var(--accent)", strokeWidth: 2 }),
         Plot.dot(dots, { x: "K", y: "value", fill: "var(--accent)", r: 3.5 }),
         Plot.dot(best, { x: "K", y: "value", stroke: "var(--beside)", strokeWidth: 2.5, r: 8 }),
-        Plot.tip(
+        tipOn(
           dots,
-          Plot.pointerX({
-            x: "K",
-            y: "value",
-            title: (dot) => `K = ${dot.K}\n${short(dot.value)}`,
-            fill: "var(--paper)",
-          }),
+          { x: "K", y: "value", title: (dot) => `K = ${dot.K}\n${short(dot.value)}` },
+          Plot.pointerX,
         ),
       ],
     }),

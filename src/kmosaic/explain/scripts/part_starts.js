@@ -1,10 +1,11 @@
 // Part 2: where it starts matters.
 
-import { chart } from "../../report/scripts/chart.js";
-import { byId, make, makeSelect, short } from "../../report/scripts/dom.js";
+import { chart, tipOn } from "../../report/scripts/chart.js";
+import { byId, makeSelect, short } from "../../report/scripts/dom.js";
 import { run } from "./kmeans.js";
 import { Player } from "./player.js";
 import { scatterAt } from "./scatter.js";
+import { playTogether } from "./together.js";
 
 const LARGEST_RADIUS = 10;
 const SMALLEST_RADIUS = 1.2;
@@ -18,29 +19,11 @@ export function startStarts(starts) {
 
 function showTwoStarts({ points, columns, lucky, unlucky }) {
   const sides = [
-    ["Lucky", lucky],
-    ["Unlucky", unlucky],
-  ].map(([name, steps]) => {
-    const caption = make("p", { class: "side" });
-    byId(`starts-${name.toLowerCase()}`).append(caption);
-    const scatter = scatterAt(`starts-${name.toLowerCase()}`, { columns, label: `${name} start` });
-    scatter.fit([...points, ...steps[0].centroids]);
-    return { name, steps, scatter, caption };
-  });
-  const player = new Player(byId("starts-player"), {
-    label: "Both starts",
-    onshow: (at) =>
-      sides
-        .map(({ name, steps, scatter, caption }) => {
-          const step = steps[Math.min(at, steps.length - 1)];
-          scatter.draw({ points, centroids: step.centroids, labels: step.labels, ids: step.ids });
-          const ended = at >= steps.length - 1 ? ", the end" : "";
-          caption.textContent = `${name} start: ${step.inertia === null ? "not begun" : `J = ${short(step.inertia)}${ended}`}`;
-          return caption.textContent;
-        })
-        .join(". "),
-  });
-  player.load(Math.max(lucky.length, unlucky.length));
+    ["lucky", "Lucky start", lucky],
+    ["unlucky", "Unlucky start", unlucky],
+  ];
+  const words = ({ inertia }) => (inertia === null ? "not begun" : `J = ${short(inertia)}`);
+  playTogether("starts", "Both starts", sides, { points, columns, words });
 }
 
 function showPicks({ points, columns, picks }) {
@@ -172,15 +155,11 @@ function showSpread({ n_clusters, random, careful }) {
           dots.filter((dot) => dot.K === n_clusters.at(-1)),
           { ...at("mean"), text: "init", dx: 10, textAnchor: "start", fill: "colour", fontWeight: 600 },
         ),
-        Plot.tip(
-          dots,
-          Plot.pointer({
-            ...at("mean"),
-            title: (dot) =>
-              `K = ${dot.K}, ${dot.init}\nmean ${dot.mean.toFixed(2)}, eight of ten from ${dot.low.toFixed(2)} to ${dot.high.toFixed(2)}`,
-            fill: "var(--paper)",
-          }),
-        ),
+        tipOn(dots, {
+          ...at("mean"),
+          title: (dot) =>
+            `K = ${dot.K}, ${dot.init}\nmean ${dot.mean.toFixed(2)}, eight of ten from ${dot.low.toFixed(2)} to ${dot.high.toFixed(2)}`,
+        }),
       ],
     }),
     `J of restarts as multiples of the best, eight of ten of them. ${kinds.map(({ init, ends }) => `From ${init}: ${ends.map(([low, , high], i) => `${low.toFixed(1)} to ${high.toFixed(1)} with ${n_clusters[i]} clusters`).join(", ")}`).join(". ")}`,

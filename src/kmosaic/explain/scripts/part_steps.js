@@ -1,13 +1,13 @@
 // Part 1: two steps, over and over, on points the reader may change.
 
 import { byId, counted, make, makeSelect, short } from "../../report/scripts/dom.js";
-import { likelyColumns, MOST_POINTS, parsePoints, readRows } from "./csv.js";
+import { likelyColumns, MAX_POINTS, parsePoints, readRows } from "./csv.js";
 import { InertiaCurve, stepWords } from "./curve.js";
 import { carefulStart, randomStart, run, seededRandom } from "./kmeans.js";
 import { Player } from "./player.js";
 import { Scatter } from "./scatter.js";
 
-const MOST_CLUSTERS = 8;
+const MAX_CLUSTERS = 8;
 
 export class TwoSteps {
   constructor(sets, unlikeSpreads) {
@@ -50,7 +50,7 @@ export class TwoSteps {
   }
 
   addPoint(place) {
-    if (this.points.length < MOST_POINTS) {
+    if (this.points.length < MAX_POINTS) {
       this.#edit([...this.points, place]);
     }
   }
@@ -134,7 +134,7 @@ export class TwoSteps {
       this.sets[0].key,
       (key) => this.open(key),
     );
-    const numbers = d3.range(1, MOST_CLUSTERS + 1).map((k) => [String(k), String(k)]);
+    const numbers = d3.range(1, MAX_CLUSTERS + 1).map((k) => [String(k), String(k)]);
     this.clusters = makeSelect("Clusters K", numbers, "2", () => this.#restart());
     const starts = [
       ["opened", "As the lesson opens"],

@@ -8,6 +8,21 @@ export function wholeNumbers(last) {
   return [1, ...d3.ticks(0, last, 10).filter((at) => Number.isInteger(at) && at > 1)];
 }
 
+/** Words about the mark that is nearest to the pointer; with `Plot.pointerX`, nearest across alone. */
+export function tipOn(dots, channels, pointer = Plot.pointer) {
+  return Plot.tip(dots, pointer({ fill: "var(--paper)", ...channels }));
+}
+
+/** Calls `use` with what the pressed mark of the chart in `host` shows. */
+export function onMark(host, use) {
+  host.addEventListener("click", () => {
+    const mark = host.firstChild?.value;
+    if (mark) {
+      use(mark);
+    }
+  });
+}
+
 /**
  * Draws `options(width)`, what Plot.plot takes, into `host`, again whenever the host's width changes.
  * `label` is read aloud. Returns a function that draws anew, with other options and words if given.

@@ -121,7 +121,7 @@ export class Detail {
     const buttons = closest.map(([at, distance]) => {
       const { cluster } = this.data.clusters[at];
       const over = make("span", { class: "over", "aria-hidden": "true" }, this.names.orNumber(cluster));
-      const words = `Cluster ${cluster}${this.names.of(cluster) ? `, named ${this.names.of(cluster)}` : ""}, at distance ${short(distance)}`;
+      const words = `${this.names.described(cluster)}, at distance ${short(distance)}`;
       return make(
         "button",
         {

@@ -1,6 +1,6 @@
 // The report of one fit.
 
-import { chart } from "./chart.js";
+import { chart, onMark, tipOn } from "./chart.js";
 import { startConfusion } from "./confusion.js";
 import { startCopying } from "./copy.js";
 import { Detail } from "./detail.js";
@@ -45,7 +45,7 @@ function showSizes() {
     .sort(data.clusters, (cluster) => -cluster.size)
     .map((cluster, rank) => ({ ...cluster, rank }));
   const title = (bar) =>
-    `Cluster ${bar.cluster}${names.of(bar.cluster) ? `, named ${names.of(bar.cluster)}` : ""}\n${counted(bar.size, "image")}${bar.purity === null ? "" : `\npurity ${(100 * bar.purity).toFixed(1)}%`}`;
+    `${names.described(bar.cluster)}\n${counted(bar.size, "image")}${bar.purity === null ? "" : `\npurity ${(100 * bar.purity).toFixed(1)}%`}`;
   const hasPurity = bars.some(({ purity }) => purity !== null);
   const least = data.label_names.length > 1 ? 1 / data.label_names.length : 0;
   const host = byId("sizes-chart");
@@ -67,17 +67,12 @@ function showSizes() {
           strokeWidth: bars.length > 60 ? 0 : 0.7,
         }),
         Plot.ruleY([d3.mean(bars, ({ size }) => size)], { stroke: "var(--muted)", strokeDasharray: "4 3" }),
-        Plot.tip(bars, Plot.pointerX({ x: "rank", y: "size", title, fill: "var(--paper)" })),
+        tipOn(bars, { x: "rank", y: "size", title }, Plot.pointerX),
       ],
     }),
     `Sizes of ${counted(bars.length, "cluster")}, from ${bars[0].size} to ${bars.at(-1).size} images`,
   );
-  host.addEventListener("click", () => {
-    const bar = host.firstChild?.value;
-    if (bar) {
-      chooseFromAfar(data.clusters.findIndex(({ cluster }) => cluster === bar.cluster));
-    }
-  });
+  onMark(host, (bar) => chooseFromAfar(data.clusters.findIndex(({ cluster }) => cluster === bar.cluster)));
 }
 
 startTheme(byId("look"));

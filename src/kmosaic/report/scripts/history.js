@@ -1,6 +1,6 @@
 // The course of a fit: J after every half step, or the mean squared distance of every batch.
 
-import { chart, wholeNumbers } from "./chart.js";
+import { chart, tipOn, wholeNumbers } from "./chart.js";
 import { counted, make, short } from "./dom.js";
 
 const FLAT = 1e-3; // of the highest value: less is no course to draw
@@ -42,15 +42,7 @@ export function showHistory(host, history, { name, halfSteps = true, rounds = []
           symbol: halfSteps ? "kind" : undefined,
           fill: "var(--accent)",
         }),
-        Plot.tip(
-          dots,
-          Plot.pointerX({
-            x: "at",
-            y: "J",
-            title: (dot) => `${words(dot)}\n${short(dot.J)}`,
-            fill: "var(--paper)",
-          }),
-        ),
+        tipOn(dots, { x: "at", y: "J", title: (dot) => `${words(dot)}\n${short(dot.J)}` }, Plot.pointerX),
       ],
     }),
     `${name} from ${short(history[0])} to ${short(history.at(-1))}`,

@@ -28,8 +28,6 @@ export class ClusterMap {
     this.buttons = [];
     for (const at of order) {
       const { cluster, size, place } = data.clusters[at];
-      const words = () =>
-        `Cluster ${cluster}${names.of(cluster) ? `, named ${names.of(cluster)}` : ""}, ${counted(size, "image")}`;
       const button = make(
         "button",
         { type: "button", class: "cell", "aria-pressed": "false", onclick: () => onchoose(at) },
@@ -39,8 +37,8 @@ export class ClusterMap {
       button.style.top = `${(100 * y(place[1])) / UNITS_UP}%`;
       button.style.width = `${sides(size)}%`;
       button.setTitle = () => {
-        button.setAttribute("aria-label", words());
-        button.title = words();
+        button.title = `${names.described(cluster)}, ${counted(size, "image")}`;
+        button.setAttribute("aria-label", button.title);
       };
       button.setTitle();
       this.buttons[at] = button;

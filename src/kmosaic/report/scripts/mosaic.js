@@ -57,9 +57,8 @@ export class Mosaic {
       tile,
     );
     button.setTitle = () => {
-      const name = this.names.of(cluster.cluster);
       title.textContent = this.names.orNumber(cluster.cluster);
-      button.title = `Cluster ${cluster.cluster}${name ? `, named ${name}` : ""}, ${counted(cluster.size, "image")}`;
+      button.title = `${this.names.described(cluster.cluster)}, ${counted(cluster.size, "image")}`;
       button.setAttribute("aria-label", button.title);
     };
     button.setTitle();

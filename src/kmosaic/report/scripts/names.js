@@ -17,6 +17,11 @@ export class Names {
     return this.given.get(cluster) ?? "";
   }
 
+  /** A cluster by its number, and by its name where it has one. */
+  described(cluster) {
+    return `Cluster ${cluster}${this.of(cluster) ? `, named ${this.of(cluster)}` : ""}`;
+  }
+
   /** What to call a cluster where a name is wanted. */
   orNumber(cluster) {
     return this.of(cluster) || `#${cluster}`;

@@ -1,6 +1,6 @@
 // The report of a scene's classes.
 
-import { chart } from "./chart.js";
+import { chart, onMark, tipOn } from "./chart.js";
 import { startCopying } from "./copy.js";
 import { byId, counted, make, makeSelect, readData, short } from "./dom.js";
 import { showHistory } from "./history.js";
@@ -48,7 +48,7 @@ function recolour(name) {
   redrawSizes();
 }
 
-function tell(pixels, column, line) {
+function showReadout(pixels, column, line) {
   const at = pixels.classAt(column, line);
   const place = pixels.placeOf(column, line);
   const digits = Math.abs(data.transform[0]) < 0.01 ? 5 : 1;
@@ -98,25 +98,12 @@ function showSizes() {
           strokeWidth: order.length > 60 ? 0 : 0.8,
         }),
         Plot.ruleY([0]),
-        Plot.tip(
-          order,
-          Plot.pointerX({
-            x: "rank",
-            y: "pixels",
-            title: (each) => described(each.at),
-            fill: "var(--paper)",
-          }),
-        ),
+        tipOn(order, { x: "rank", y: "pixels", title: (each) => described(each.at) }, Plot.pointerX),
       ],
     }),
     `Sizes of ${counted(order.length, "class").replace(/ss(s?)$/, (_, s) => (s ? "sses" : "ss"))}, from ${order[0].pixels} to ${order.at(-1).pixels} pixels`,
   );
-  host.addEventListener("click", () => {
-    const bar = host.firstChild?.value;
-    if (bar) {
-      choose(bar.at);
-    }
-  });
+  onMark(host, (bar) => choose(bar.at));
   return redraw;
 }
 
@@ -162,7 +149,7 @@ ScenePixels.read(data).then(
   (pixels) => {
     view = new SceneView(data, pixels, {
       onchoose: choose,
-      onhover: (column, line) => tell(pixels, column, line),
+      onhover: (column, line) => showReadout(pixels, column, line),
     });
     view.draw(palette, chosen);
   },

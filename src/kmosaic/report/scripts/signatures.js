@@ -1,11 +1,11 @@
 // Spectral signatures: the mean of each class in each band, and how far its pixels spread about it.
 
-import { chart } from "./chart.js";
+import { chart, onMark, tipOn } from "./chart.js";
 import { byId, short } from "./dom.js";
 
-const MOST_SPREADS = 12; // classes; with more, only the chosen one's spread is shown
+const MAX_SPREADS = 12; // classes; with more, only the chosen one's spread is shown
 const DODGE = 0.3; // of the way from band to band
-const MOST_ENDS = 20; // lines that are numbered at their ends
+const MAX_ENDS = 20; // lines that are numbered at their ends
 const LINE = 14; // pixels that a number there takes
 const LONGEST = 16; // letters of a band on the axis
 const LETTER = 7; // pixels
@@ -16,18 +16,13 @@ const SYMBOLS = ["circle", "square", "triangle", "diamond2", "star", "wye", "tim
 export class Signatures {
   constructor(data, onchoose) {
     this.data = data;
-    this.host = byId("signature-chart");
     this.scaled = false;
     this.chosen = null;
     this.palette = data.palettes.map;
     this.names = data.bands.map((name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name));
-    this.redraw = chart(this.host, (width) => this.#options(width), this.#words());
-    this.host.addEventListener("click", () => {
-      const dot = this.host.firstChild?.value;
-      if (dot) {
-        onchoose(dot.at);
-      }
-    });
+    const host = byId("signature-chart");
+    this.redraw = chart(host, (width) => this.#options(width), this.#words());
+    onMark(host, (dot) => onchoose(dot.at));
   }
 
   /** Draws anew: in other colours, with another class chosen, or in other units. */
@@ -66,7 +61,7 @@ export class Signatures {
     const isChosen = (dot) => this.chosen === null || dot.at === this.chosen;
     const shown = [...dots.filter((dot) => !isChosen(dot)), ...dots.filter(isChosen)];
     const spreads = dots.filter((dot) =>
-      this.chosen === null ? classes.length <= MOST_SPREADS : dot.at === this.chosen,
+      this.chosen === null ? classes.length <= MAX_SPREADS : dot.at === this.chosen,
     );
     const step = Math.ceil((bands.length * 14) / width);
     const longest = Math.max(...this.names.map((name) => name.length));
@@ -133,7 +128,7 @@ export class Signatures {
           opacity,
         }),
         ...this.#ends(dots, dodge),
-        Plot.tip(dots, Plot.pointer({ x: beside, y: "y", title, fill: "var(--paper)" })),
+        tipOn(dots, { x: beside, y: "y", title }),
       ],
       symbol: { type: "identity" },
     };
@@ -148,7 +143,7 @@ export class Signatures {
     );
     const [low, high] = d3.extent(dots.flatMap((dot) => [dot.low, dot.high]));
     const gap = ((high - low) * LINE) / (HEIGHT - 70);
-    if (ends.length > MOST_ENDS) {
+    if (ends.length > MAX_ENDS) {
       return [];
     }
     let at = Number.NEGATIVE_INFINITY;

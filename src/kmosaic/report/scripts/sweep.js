@@ -1,6 +1,6 @@
 // The report of a sweep: its curves, and the fits with each number of clusters.
 
-import { chart } from "./chart.js";
+import { chart, onMark, tipOn } from "./chart.js";
 import { startCopying } from "./copy.js";
 import { byId, counted, make, makeSelect, readData, short } from "./dom.js";
 import { hintOverflow } from "./overflow.js";
@@ -95,17 +95,12 @@ function lines(hostId, series, options, label) {
               }),
             ]
           : []),
-        Plot.tip(dots, Plot.pointer({ x: "k", y: "mean", title, fill: "var(--paper)" })),
+        tipOn(dots, { x: "k", y: "mean", title }),
       ],
     }),
     `${label}: ${series.map((line) => `${line[0].name} from ${short(line[0].mean)} to ${short(line.at(-1).mean)}`).join("; ")}`,
   );
-  host.addEventListener("click", () => {
-    const dot = host.firstChild?.value;
-    if (dot) {
-      choose(dot.k);
-    }
-  });
+  onMark(host, (dot) => choose(dot.k));
 }
 
 /** Where the names of lines go: at their ends, but not upon each other. */

@@ -1,6 +1,6 @@
 // Several pictures of the same ground, zoomed and moved together: by wheel, fingers, keys and buttons.
 
-const MOST = 32;
+const MAX_SCALE = 32;
 const STEP = 0.15; // of the window, that an arrow key moves
 const MOVED = 4; // pixels; less is a press, not a drag
 
@@ -23,7 +23,7 @@ export class Zoom {
 
   /** Zooms by a factor about a place in the window, by default its middle. */
   by(factor, [across, down] = [0.5, 0.5]) {
-    const scale = Math.min(MOST, Math.max(1, this.scale * factor));
+    const scale = Math.min(MAX_SCALE, Math.max(1, this.scale * factor));
     const grown = scale / this.scale;
     this.#move({ scale, x: across - (across - this.x) * grown, y: down - (down - this.y) * grown });
   }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kmosaic.errors import DataError
-from kmosaic.models.validation import check_one_of, finite_number
+from kmosaic.models.validation import check_one_of
 from kmosaic.scenes.passes.accumulators import Passes, Progress, ScenePasses
 from kmosaic.scenes.passes.dask_strips import StripPasses
 from kmosaic.scenes.scaling import METHODS, Scaling
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # The square of a spread, and products of several squares, must stay clear of float64's subnormal numbers.
 _MIN_SPREAD = 1e-100
+_PERCENTILES = (2, 98)
 
 
 def fit_scaling(
@@ -26,7 +27,6 @@ def fit_scaling(
     method: str,
     strip_lines: int,
     progress: Progress | None = None,
-    percentiles: tuple[float, float] = (2.0, 98.0),
     client: Client | None = None,
 ) -> Scaling:
     """Compute a scaling from all valid pixels, ``strip_lines`` lines at a time.
@@ -36,18 +36,10 @@ def fit_scaling(
     between values; what lies beyond them is not clipped, so that centres can be scaled back. With a
     ``client``, the workers of its Dask cluster read strips of their own size, and compute the same bits.
 
-    Raises
-    ------
-    DataError
-        Where no pixel is valid, a band's values differ too little to be squared, there is no worker, or
-        workers have another version of kmosaic; or as ``Scene.read``.
+    Raises DataError where no pixel is valid, a band's values differ too little to be squared, there is no
+    worker, or workers have another version of kmosaic; or as ``Scene.read``.
     """
     check_one_of("method", method, METHODS)
-    low, high = (finite_number("percentiles", value, 0) for value in percentiles)
-    if strip_lines < 1:
-        raise ValueError(f"strip_lines={strip_lines} must be at least 1")
-    if not low < high <= 100:
-        raise ValueError(f"percentiles={percentiles} must be two of 0 to 100, in ascending order")
     if method == "none":
         return Scaling.none(len(scene.bands))
     passes: Passes = (
@@ -56,8 +48,8 @@ def fit_scaling(
     if method == "standard":
         moments = _moments(scene, passes)
         return _scaling(scene, method, [m.mean for m in moments], [m.deviation for m in moments])
-    quantiles = [Quantile(low), Quantile(high)] if method == "percentile" else [Quantile(0), Quantile(100)]
-    ends = _at_quantiles(scene, passes, quantiles)
+    percents = _PERCENTILES if method == "percentile" else (0, 100)
+    ends = _at_quantiles(scene, passes, [Quantile(percent) for percent in percents])
     return _scaling(scene, method, [first for first, _ in ends], [last - first for first, last in ends])
 
 

@@ -41,23 +41,11 @@ SEED_PIXELS = 1 << 18
 class FitOptions:
     """How to fit.
 
-    Parameters
-    ----------
-    n_clusters : int
-    seed : int
-        The same one gives the same classes.
-    max_iter : int
-        The most steps over all pixels.
-    n_threads : int or None
-        None: all processors. Changes no result.
-    memory : int or None
-        The most memory the process is to use, in bytes; None: half of what is free. Changes no result.
-    sample : int or None
-        Fit only this number of pixels, drawn by their positions; None: fit all.
-    isodata : IsodataOptions or None
-        Whether and when to split and merge classes: ``n_clusters`` is then what to start from.
-    on_iteration : called with the iteration, ``max_iter`` and J
-    on_pass : called with the lines read in a pass over the scene, and all there are
+    ``max_iter`` is the most steps over all pixels. ``memory`` is the most memory the process is to use, in
+    bytes, None half of what is free; it changes no result, nor does ``n_threads``. ``sample`` fits only this
+    number of pixels, drawn by their positions. ``isodata`` says whether and when to split and merge classes:
+    ``n_clusters`` is then what to start from. ``on_iteration`` is called with the iteration, ``max_iter`` and
+    J, ``on_pass`` with the lines read in a pass over the scene, and all there are.
     """
 
     n_clusters: int
@@ -108,18 +96,15 @@ def fit_scene(scene: Scene, scaling: Scaling, options: FitOptions, client: Clien
     integers, centres and J are then the same to the bit; of floats, they may differ in the last bits, but not
     with the number of workers.
 
-    Raises
-    ------
-    DataError
-        Where no pixel is valid, fewer are distinct than there are to be clusters, the scene cannot be
-        read, or the memory is too small: then the message has the least that works; where there is no worker,
-        or workers have another version of kmosaic.
+    Raises DataError where no pixel is valid, fewer are distinct than there are to be clusters, the scene
+    cannot be read, or the memory is too small: then the message has the least that works; where there is no
+    worker, or workers have another version of kmosaic.
     """
     if client is not None:
         blocks = _blocks_of_workers(client, scene, scaling, options)
         return _fit(blocks, lambda: blocks, options, scene.name, scaling)
-    most_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
-    needs = Needs(max(SEED_PIXELS, options.sample or 0), most_classes)
+    max_classes = options.n_clusters if options.isodata is None else max(options.n_clusters, MAX_CLASSES)
+    needs = Needs(max(SEED_PIXELS, options.sample or 0), max_classes)
     plan = plan_memory(scene, scaling, needs, options.memory)
     n_threads = resolve_n_threads(options.n_threads)
     read = ScenePixels(StripReader(scene, plan.n_lines, options.on_pass), scaling)
@@ -198,9 +183,9 @@ def _fit_of_sample(blocks: BlockEngine, options: FitOptions) -> IsodataResult:
         return IsodataResult(lloyd(engine, centers, _lloyd_options(options, None)), (), n_wide=0)
     asked = options.isodata and options.isodata.for_share(len(rows) / blocks.n_rows)
     drawn = BlockEngine(RowPixels(rows), blocks.n_threads)
-    found = _classes(engine, drawn, centers, replace(options, isodata=asked))
+    classes = _classes(engine, drawn, centers, replace(options, isodata=asked))
     engine.plan().logged()
-    return found
+    return classes
 
 
 def _fastest(

@@ -198,15 +198,11 @@ def load_scene_model(path: str | os.PathLike[str]) -> SceneModel:
     return read_container(path, _SCHEMA, _model_of)
 
 
-def _dtypes(name: str) -> tuple[str, ...]:
-    return (_TENSOR_DTYPES.get(name, ""),)
-
-
 _SCHEMA = Schema(
     kind="scene",
     newest=SCHEMA_VERSION,
     maker="`kmosaic segment SCENE --clusters K --model FILE`",
-    dtypes=_dtypes,
+    dtypes=lambda name: (_TENSOR_DTYPES.get(name, ""),),
 )
 
 

@@ -32,9 +32,9 @@ class ArrayScene(BandScene):
     """
 
     def __init__(self, array: GriddedArray, options: ReadOptions) -> None:
-        self._data = (
-            with_checked_chunks(array.data, "the Dask array") if is_dask_array(array.data) else array.data
-        )
+        self._data = array.data
+        if is_dask_array(array.data):
+            self._data = with_checked_chunks(array.data, "the Dask array")
         self._item_bytes = int(np.dtype(array.data.dtype).itemsize)
         self._axes = array.axes
         self._places = chosen_bands(array.bands, options, array.name)
@@ -51,7 +51,6 @@ class ArrayScene(BandScene):
         return int(np.max(chunks[self._axes[1]])) if chunks else 1
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """See ``Scene.overhead_bytes``."""
         lines = int(max(n_lines, self.block_height))
         stored = len(self.bands) * (self._item_bytes + 1) + 2
         return lines * self.grid.width * (stored + (1 + self._mask.bytes_per_pixel if self._mask else 0))

@@ -16,8 +16,6 @@ def names_from_files(paths: Sequence[str]) -> list[str]:
     of bands, so it is the file's name without its ending; where that is not unique either, the name or the
     path.
 
-    Examples
-    --------
     >>> names_from_files(["LE07_20000707_B1.TIF", "LE07_20000707_B7.TIF"])
     ['B1', 'B7']
     >>> names_from_files(["lsat7_10.tif", "lsat7_70.tif"])

@@ -32,19 +32,8 @@ class BandScene:
     """The part of a ``Scene`` that does not depend on where values come from.
 
     A subclass reads stored values and masks in ``_fill``, and knows ``block_height`` and ``overhead_bytes``.
-
-    Parameters
-    ----------
-    name : what to call the scene in messages
-    grid : Grid
-    sources : the bands to be read, in the order of a pixel's values
-    options : ReadOptions
-    path : what the mask's error calls the scene; None: its name
-
-    Attributes
-    ----------
-    name, grid, bands, dtype
-        See ``Scene``.
+    ``sources`` are the bands to be read, in the order of a pixel's values; ``path`` is what the mask's error
+    calls the scene, None its name.
     """
 
     def __init__(
@@ -74,7 +63,6 @@ class BandScene:
         )
 
     def read(self, top: int, n_lines: int, out: NDArray[Any] | None = None) -> Strip:
-        """See ``Scene.read``."""
         if top < 0 or n_lines < 1 or top + n_lines > self.grid.height:
             raise ValueError(
                 f"lines {top} to {top + n_lines} are not within the {self.grid.height} of {self.name}"
@@ -108,7 +96,6 @@ class BandScene:
         return tuple(path for file in self._raster_files for path in file.files)
 
     def close(self) -> None:
-        """Close the files that were opened here."""
         for file in self._raster_files:
             file.close()
 

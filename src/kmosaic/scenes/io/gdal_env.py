@@ -21,13 +21,7 @@ CACHE_BYTES = 16 << 20
 
 
 def load_rasterio() -> ModuleType:
-    """Return rasterio.
-
-    Raises
-    ------
-    MissingLibraryError
-        Where it is not installed.
-    """
+    """Return rasterio. Raises MissingLibraryError where it is not installed."""
     try:
         import rasterio
         import rasterio.crs
@@ -55,10 +49,7 @@ def gdal_env(failure: str, *, network: bool) -> Iterator[None]:
 
     Settings belong to the thread, so every call of GDAL must be inside.
 
-    Raises
-    ------
-    DataError
-        Where GDAL fails: ``failure``, and GDAL's message.
+    Raises DataError where GDAL fails: ``failure``, and GDAL's message.
     """
     settings = {} if network else _NO_NETWORK
     rasterio = load_rasterio()
@@ -77,11 +68,8 @@ def gdal_env(failure: str, *, network: bool) -> Iterator[None]:
 def open_dataset(path: str, *, network: bool) -> Any:
     """Open a raster for reading.
 
-    Raises
-    ------
-    DataError
-        Where it is missing, no raster that GDAL knows, takes in others over the network unasked, or any that
-        is no regular file.
+    Raises DataError where it is missing, no raster that GDAL knows, takes in others over the network unasked,
+    or any that is no regular file.
     """
     rasterio = load_rasterio()
     shown = printable_text(path)

@@ -84,10 +84,8 @@ def raster_output(
 ) -> Iterator[RasterOutput]:
     """Yield a raster to write to; it appears under its name once it is complete and has been read back.
 
-    Raises
-    ------
-    OutputError
-        When the file exists and ``overwrite`` is false, or cannot be written: a full disk, for example.
+    Raises OutputError when the file exists and ``overwrite`` is false, or cannot be written: a full disk, for
+    example.
     """
     rasterio = load_rasterio()
     with atomic_write(path, overwrite=overwrite) as temporary:

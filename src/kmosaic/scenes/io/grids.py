@@ -28,24 +28,15 @@ def check_same_grid(first: Grid, other: Grid, names: tuple[str, str], *, classes
     ``names`` are those of their files, for the command that brings the other to the grid of the first; where
     it holds ``classes``, values are not to be mixed.
 
-    Raises
-    ------
-    DataError
-        With what differs, and that command.
+    Raises DataError with what differs, and that command.
     """
-    differences = [
-        *(
-            []
-            if _same_crs(first, other)
-            else [f"CRS {_crs_name(other)[:80]} and not {_crs_name(first)[:80]}"]
-        ),
-        *(
-            []
-            if (first.width, first.height) == (other.width, other.height)
-            else [f"{other.width} x {other.height} pixels and not {first.width} x {first.height}"]
-        ),
-        *([] if _same_transform(first, other) else [_transform_difference(first, other)]),
-    ]
+    differences = []
+    if not _same_crs(first, other):
+        differences.append(f"CRS {_crs_name(other)[:80]} and not {_crs_name(first)[:80]}")
+    if (first.width, first.height) != (other.width, other.height):
+        differences.append(f"{other.width} x {other.height} pixels and not {first.width} x {first.height}")
+    if not _same_transform(first, other):
+        differences.append(_transform_difference(first, other))
     if differences:
         raise DataError(
             f"{names[1]} does not lie on the grid of {names[0]}: it has {'; '.join(differences)}. "

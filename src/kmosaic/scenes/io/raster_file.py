@@ -108,16 +108,12 @@ class RasterFile:
 
     @property
     def name(self) -> str:
-        """The file's name without its folder."""
         return os.path.basename(self.path) or self.path
 
     def read(self, numbers: list[int], top: int, out: NDArray[Any]) -> None:
         """Read lines of bands into ``out``, (n_bands, n_lines, width), strided as it may be.
 
-        Raises
-        ------
-        DataError
-            Where they cannot be read.
+        Raises DataError where they cannot be read.
         """
         self._read(self._dataset.read, numbers, top, out)
 
@@ -156,10 +152,8 @@ class RasterBand:
 
     @property
     def stored(self) -> Band:
-        """How it is stored."""
         return self.file.bands[self.number - 1]
 
     @property
     def metadata(self) -> BandMetadata:
-        """The file's metadata of the band."""
         return self.file.metadata[self.number - 1]

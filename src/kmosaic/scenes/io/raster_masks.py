@@ -36,13 +36,7 @@ class _Plane:
 
 
 class RasterMasks:
-    """All masks of the bands that are read.
-
-    Parameters
-    ----------
-    bands : the bands read, in the order of the features
-    mask : the file that goes for whole pixels
-    """
+    """All masks of ``bands``, in the order of the features; the file ``mask`` goes for whole pixels."""
 
     def __init__(self, bands: Sequence[RasterBand], mask: MaskFile | None, options: ReadOptions) -> None:
         self._mask = mask

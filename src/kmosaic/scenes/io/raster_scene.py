@@ -62,7 +62,6 @@ class RasterScene(BandScene):
         return min(together if together <= _MAX_ALIGNED_LINES else max(heights), self.grid.height)
 
     def overhead_bytes(self, n_lines: int) -> int:
-        """See ``Scene.overhead_bytes``."""
         # GDAL's cache and, for each thread, a stored block and a decoded one.
         blocks = 2 * n_threads() * max(file.block_bytes for file in self._files)
         masks = n_lines * self.grid.width * (1 + self._masks.bytes_per_pixel)
@@ -105,26 +104,13 @@ def _refuse_palettes(bands: Sequence[RasterBand]) -> None:
 def open_scene(source: Any, options: ReadOptions | None = None) -> RasterScene:
     """Open one raster, or several on one grid, as a scene.
 
-    Parameters
-    ----------
-    source : path or open rasterio dataset, or a sequence of these
-        Whatever GDAL reads. Bands are taken in the order of the files.
-    options : ReadOptions
-        Which bands, and what counts as missing.
+    ``source`` is a path, an open rasterio dataset, or a sequence of these, whatever GDAL reads; bands are
+    taken in the order of the files. The scene is to be closed, or used in a ``with`` statement; datasets that
+    were given stay open. It can be pickled: files are opened again by their paths.
 
-    Returns
-    -------
-    RasterScene
-        To be closed, or used in a ``with`` statement; datasets that were given stay open. It can be pickled:
-        files are opened again by their paths.
-
-    Raises
-    ------
-    DataError
-        For a file that is missing, unreadable or given twice; bands that are not there or cannot be
-        clustered; and grids that differ, with the ``gdalwarp`` line that mends it.
-    MissingLibraryError
-        Without rasterio.
+    Raises DataError for a file that is missing, unreadable or given twice; bands that are not there or cannot
+    be clustered; and grids that differ, with the ``gdalwarp`` line that mends it. Raises MissingLibraryError
+    without rasterio.
     """
     given = list(source) if isinstance(source, list | tuple) else [source]
     settings = options or ReadOptions()

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from kmosaic.errors import DataError
-from kmosaic.scenes.scene import DTYPES, Band
+from kmosaic.models.validation import DTYPES
+from kmosaic.scenes.scene import Band
 
 MISSING_RULES = ("any", "all")
 MAX_BANDS = 4096
@@ -95,10 +96,7 @@ def _nodata_value(value: Any) -> float | None:
 def nodata_values(bands: Sequence[Band], options: ReadOptions, name: str) -> list[float | None]:
     """Return what stands for a missing value in each band read.
 
-    Raises
-    ------
-    DataError
-        Where values are given for another number of bands.
+    Raises DataError where values are given for another number of bands.
     """
     given = options.nodata
     if given is None:
@@ -114,10 +112,8 @@ def nodata_values(bands: Sequence[Band], options: ReadOptions, name: str) -> lis
 def strip_dtype(dtypes: Sequence[str], scales: Sequence[tuple[float, float]], name: str) -> np.dtype[Any]:
     """Return the least of ``DTYPES`` that holds every value of every band, scaled by (scale, offset).
 
-    Raises
-    ------
-    DataError
-        For complex bands and other dtypes that are not in the table above, and for unusable scales.
+    Raises DataError for complex bands and other dtypes that are not in the table above, and for unusable
+    scales.
     """
     for dtype in dtypes:
         if dtype not in _STRIP_DTYPES:
@@ -148,10 +144,7 @@ def chosen_bands(
 ) -> list[int]:
     """Return the places of the bands to read, from 0; without a choice, all but those in ``alpha``.
 
-    Raises
-    ------
-    DataError
-        For a number or description that no band has, or several have, or that is named twice.
+    Raises DataError for a number or description that no band has, or several have, or that is named twice.
     """
     if options.bands is None:
         places = sorted(set(range(len(bands))) - set(alpha))

@@ -48,11 +48,8 @@ def check_sources(name: str, *, network: bool) -> None:
     ``dataset.files`` would come too late: a warped virtual raster opens its sources at once, any raster the
     files beside it that begin with its name, and of nested ones only the outer level is listed.
 
-    Raises
-    ------
-    DataError
-        Where one is no regular file; is on the network, unless ``network``; or is too large or too damaged to
-        be looked through.
+    Raises DataError where one is no regular file; is on the network, unless ``network``; or is too large or
+    too damaged to be looked through.
     """
     special: dict[str, list[str]] = {}  # by folder
     for source, naming in _taken_in([name], _sources):
@@ -76,10 +73,7 @@ def check_sources(name: str, *, network: bool) -> None:
 def refuse_special(name: str, naming: str = "") -> None:
     """Refuse what GDAL would wait for and cannot read twice, named by itself or by the file ``naming``.
 
-    Raises
-    ------
-    DataError
-        For a named pipe, a socket, a device, and standard input.
+    Raises DataError for a named pipe, a socket, a device, and standard input.
     """
     kinds = [kind for path in _paths_named(name, os.path.dirname(naming)) if (kind := _special(path))]
     if "/vsistdin" in name.lower():
@@ -113,10 +107,7 @@ class FileStates:
     def check(self) -> None:
         """Refuse files that are not what they were; those that did not exist are ignored.
 
-        Raises
-        ------
-        DataError
-            For the first that is another file, or whose size or time of modification changed.
+        Raises DataError for the first that is another file, or whose size or time of modification changed.
         """
         for file, before in self._before.items():
             if _state(file) != before:
@@ -189,14 +180,10 @@ def _is_description(name: str) -> bool:
 
 def _is_xml(path: str) -> bool:
     try:
-        return Path(path).is_file() and _first_bytes(path).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        with open(path, "rb") as stream:
+            return stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
     except (OSError, ValueError):
         return False
-
-
-def _first_bytes(path: str) -> bytes:
-    with open(path, "rb") as stream:
-        return stream.read(64)
 
 
 def _sources_if_sound(path: str) -> Iterator[str]:

@@ -47,11 +47,8 @@ def missing_range(nodata: float | None, dtype: str) -> MissingRange | None:
         return MissingRange(nodata, nodata) if fits else None
     float_info = np.finfo(kind)
     if abs(nodata) >= float(float_info.max) * (1 - 1e-5):
-        return (
-            MissingRange(-np.inf, nodata * (1 - 1e-5))
-            if nodata < 0
-            else MissingRange(nodata * (1 - 1e-5), np.inf)
-        )
+        edge = nodata * (1 - 1e-5)
+        return MissingRange(-np.inf, edge) if nodata < 0 else MissingRange(edge, np.inf)
     slack = 4 * float(float_info.eps) * abs(nodata)
     return MissingRange(nodata - slack, nodata + slack)
 
@@ -84,13 +81,7 @@ class BandValues:
 
 
 class ValidPixels:
-    """Finds the valid pixels of strips.
-
-    Parameters
-    ----------
-    bands : BandValues of each band
-    missing : "any" or "all", see ``ReadOptions``
-    """
+    """Finds the valid pixels of strips; ``missing`` is "any" or "all", see ``ReadOptions``."""
 
     def __init__(self, bands: Sequence[BandValues], missing: str) -> None:
         self._bands = tuple(bands)
@@ -99,11 +90,8 @@ class ValidPixels:
     def find(self, values: NDArray[Any], top: int, masks: Sequence[Mask]) -> NDArray[np.bool_] | None:
         """Return which pixels of lines (n_lines, width, n_bands) are valid; None: all of them.
 
-        Raises
-        ------
-        DataError
-            Where a valid pixel holds infinity, a value beyond 1e100 or a whole number that float64
-            does not hold; under "all", where it lacks a band.
+        Raises DataError where a valid pixel holds infinity, a value beyond 1e100 or a whole number that
+        float64 does not hold; under "all", where it lacks a band.
         """
         if values.dtype.kind != "f" and not masks and all(band.missing is None for band in self._bands):
             return None

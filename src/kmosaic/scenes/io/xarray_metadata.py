@@ -44,10 +44,8 @@ def from_xarray(array: Any) -> GriddedArray:
     Its nodata value is the attribute ``_FillValue``, ``nodata`` or ``missing_value``; that of its encoding
     counts where values are integers, since floats were decoded to NaN.
 
-    Raises
-    ------
-    DataError
-        Where its dimensions are not lines, columns and at most bands, or coordinates are no even grid.
+    Raises DataError where its dimensions are not lines, columns and at most bands, or coordinates are no even
+    grid.
     """
     name = printable_text(str(array.name or "the array"))[:80]
     axes = _axes(array, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -24,15 +24,6 @@ _USAGES = {
 _MAX_INTEGER = (1 << 31) - 1
 
 
-@dataclass(frozen=True, eq=False)
-class Legend:
-    """The value, name and colour of each class in a map; ``colours`` is (n_classes, 3) uint8."""
-
-    values: tuple[int, ...]
-    names: tuple[str, ...]
-    colours: NDArray[np.uint8]
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of the table: its name, what GDAL is to use it for, and a cell a class."""
@@ -50,28 +41,26 @@ class Column:
         return "Integer" if whole else "Real"
 
 
-def sidecar(legend: Legend, columns: Sequence[Column]) -> bytes:
-    """Return the ``.aux.xml`` of a map: category names, and a table of the legend and ``columns``.
+def sidecar(
+    values: Sequence[int], names: Sequence[str], colours: NDArray[np.uint8], columns: Sequence[Column]
+) -> bytes:
+    """Return the ``.aux.xml`` of a map: category names, and a table of each class's value, name and colour.
 
-    The format is that of GDAL's Persistent Auxiliary Metadata.
+    ``columns`` come after these. The format is that of GDAL's Persistent Auxiliary Metadata.
     """
     root = ElementTree.Element("PAMDataset")
     band = ElementTree.SubElement(root, "PAMRasterBand", band="1")
     categories = ElementTree.SubElement(band, "CategoryNames")
-    of_value = dict(zip(legend.values, legend.names, strict=True))
-    for value in range(max(legend.values, default=-1) + 1):
+    of_value = dict(zip(values, names, strict=True))
+    for value in range(max(values, default=-1) + 1):
         ElementTree.SubElement(categories, "Category").text = of_value.get(value, "missing")
     table = ElementTree.SubElement(band, "GDALRasterAttributeTable", tableType="thematic")
-    _fill(table, [*_legend_columns(legend), *columns])
+    legend = [Column("Value", "MinMax", values), Column("Class", "Name", names)]
+    for index, usage in enumerate(("Red", "Green", "Blue")):
+        legend.append(Column(usage, usage, [int(colour[index]) for colour in colours]))
+    _fill(table, [*legend, *columns])
     ElementTree.indent(root)
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=False)) + b"\n"
-
-
-def _legend_columns(legend: Legend) -> Iterator[Column]:
-    yield Column("Value", "MinMax", legend.values)
-    yield Column("Class", "Name", legend.names)
-    for index, usage in enumerate(("Red", "Green", "Blue")):
-        yield Column(usage, usage, [int(colour[index]) for colour in legend.colours])
 
 
 def _fill(table: ElementTree.Element, columns: Sequence[Column]) -> None:

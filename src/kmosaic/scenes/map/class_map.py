@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.files import atomic_write
 from kmosaic.scenes.io.geotiff_writer import Layout, RasterOutput, raster_output
-from kmosaic.scenes.map.attribute_table import Column, Legend, sidecar
+from kmosaic.scenes.map.attribute_table import Column, sidecar
 from kmosaic.scenes.scene import Grid
 from kmosaic.scenes.stats.class_statistics import ClassSizes
 
@@ -26,13 +26,8 @@ MAX_CLASSES = 65535
 class Coding:
     """The codes of classes in a map: 1, 2, ... and ``nodata`` 0, or 0, 1, ... and ``nodata`` 255.
 
-    Raises
-    ------
-    DataError
-        For another nodata value, or more classes than there are values.
+    Raises DataError for another nodata value, or more classes than there are values.
 
-    Examples
-    --------
     >>> Coding(12).encoded(np.array([[0, -1, 11]])).tolist(), Coding(255).dtype, Coding(256).dtype
     ([[1, 0, 12]], 'uint8', 'uint16')
     """
@@ -43,16 +38,15 @@ class Coding:
     def __post_init__(self) -> None:
         if self.nodata not in (0, 255):
             raise DataError(f"nodata={self.nodata} must be 0 (classes from 1) or 255 (classes from 0)")
-        most = MAX_CLASSES if self.nodata == 0 else 255
-        if self.n_classes > most:
+        max_classes = MAX_CLASSES if self.nodata == 0 else 255
+        if self.n_classes > max_classes:
             raise DataError(
-                f"{self.n_classes} classes are more than the {most} values that nodata {self.nodata} leaves; "
-                f"use {'nodata 0' if self.nodata else 'fewer clusters'}"
+                f"{self.n_classes} classes are more than the {max_classes} values that nodata {self.nodata} "
+                f"leaves; use {'nodata 0' if self.nodata else 'fewer clusters'}"
             )
 
     @property
     def first(self) -> int:
-        """The value of the first class."""
         return 1 if self.nodata == 0 else 0
 
     @property
@@ -62,7 +56,6 @@ class Coding:
 
     @property
     def values(self) -> tuple[int, ...]:
-        """The value of each class."""
         return tuple(range(self.first, self.first + self.n_classes))
 
     def names(self, given: Sequence[str] | None) -> tuple[str, ...]:
@@ -93,10 +86,6 @@ class ClassMap:
         table = dict(zip(self.coding.values, colours, strict=True))
         return Layout(self.coding.dtype, self.coding.nodata, (description,), "mode", table, self.cog)
 
-    def legend(self) -> Legend:
-        """Return the code, name and colour of each class."""
-        return Legend(self.coding.values, self.names, self.colours)
-
 
 class ClassMapOutput:
     """A map that is being written: labels from top to bottom, then the statistics for its table."""
@@ -119,10 +108,7 @@ def class_map_output(
 
     The map and its sidecar, PATH.aux.xml, appear once both are complete.
 
-    Raises
-    ------
-    OutputError
-        When one of them exists and ``overwrite`` is false, or cannot be written.
+    Raises OutputError when one of them exists and ``overwrite`` is false, or cannot be written.
     """
     layout = class_map.layout(description)
     with (
@@ -131,7 +117,8 @@ def class_map_output(
     ):
         output = ClassMapOutput(raster, class_map)
         yield output
-        table.write_bytes(sidecar(class_map.legend(), output.columns))
+        values, names, colours = class_map.coding.values, class_map.names, class_map.colours
+        table.write_bytes(sidecar(values, names, colours, output.columns))
 
 
 def sidecar_path(path: str | os.PathLike[str]) -> Path:

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from kmosaic.csv_table import unguarded
 from kmosaic.errors import DataError
-from kmosaic.evaluate import read_names
-from kmosaic.files import read_at_most
+from kmosaic.evaluate.names_file import LONGEST_NAME, MAX_BYTES, read_names
+from kmosaic.files import read_text
 from kmosaic.models.validation import printable_text
 
-MAX_BYTES = 1 << 22
-LONGEST_NAME = 200
 _FORM = "write a line `class,name`, then one for each class, such as `1,water`"
 
 
@@ -26,20 +24,16 @@ def read_class_names(path: str | os.PathLike[str], values: tuple[int, ...]) -> t
     over, so that the table of statistics will do. ``values`` are the classes' values, in order. A file of
     names exported from a report (JSON) is read, too.
 
-    Raises
-    ------
-    DataError
-        When the file cannot be read, has no such columns, or names a class that is not there, or one twice.
+    Raises DataError when the file cannot be read, has no such columns, or names a class that is not there, or
+    one twice.
 
-    Examples
-    --------
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "names.csv"
     >>> _ = file.write_text("class,name\\n2,forest\\n1,water\\n")
     >>> read_class_names(file, (1, 2, 3))
     ('water', 'forest', '')
     """
-    text = _text(Path(path))
+    text = read_text(Path(path), MAX_BYTES, _FORM)
     if text.lstrip().startswith("{"):
         return read_names(path, len(values))
     names = dict.fromkeys(values, "")
@@ -51,19 +45,6 @@ def read_class_names(path: str | os.PathLike[str], values: tuple[int, ...]) -> t
         named.add(value)
         names[value] = name
     return tuple(names.values())
-
-
-def _text(path: Path) -> str:
-    try:
-        data = read_at_most(path, MAX_BYTES)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); name a file of class names") from error
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{path}: more than {MAX_BYTES:,} bytes, too large for names; {_FORM}")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not in UTF-8 ({error}); save it as CSV in UTF-8") from error
 
 
 def _lines(text: str, path: str | os.PathLike[str]) -> Iterator[tuple[int, int, str]]:

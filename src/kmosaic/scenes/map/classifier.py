@@ -52,10 +52,7 @@ class Classifier:
     def two_nearest(self, strip: Strip) -> TwoNearest:
         """Return the two nearest classes of each pixel, and the distances to their centres.
 
-        Raises
-        ------
-        DataError
-            Where there is but one class.
+        Raises DataError where there is but one class.
         """
         if len(self.centers) < 2:
             raise DataError("there is but one class, so none is second-best; ask for 2 clusters or more")

@@ -50,8 +50,6 @@ def distinct_colours(n_classes: int) -> NDArray[np.uint8]:
     colours, that which lies farthest from all before it, to whichever of the three sights sees them least
     apart. Past 256 they come again. The first colours are the same for any number of classes.
 
-    Examples
-    --------
     >>> distinct_colours(9)[[0, 8]].tolist()
     [[230, 159, 0], [115, 0, 23]]
     """
@@ -70,8 +68,6 @@ def ground_colours(
     apart by these colours, to one of the three sights of ``distinct_colours``, the smaller gets the nearest
     colour that can; past 256 classes all keep theirs.
 
-    Examples
-    --------
     >>> ground_colours(np.array([[10.0, 0.0], [30.0, 0.0]]), np.array([1, 1]), (0, 0, 1)).tolist()
     [[64, 64, 128], [191, 191, 128]]
     """
@@ -115,7 +111,7 @@ def _moved_by(colours: NDArray[np.uint8], order: NDArray[np.intp], gap: float) -
 
 @cache
 def _palette() -> NDArray[np.uint8]:
-    first = np.array([_parsed(colour) for colour in _FIRST], np.uint8)
+    first = np.array([list(bytes.fromhex(colour[1:])) for colour in _FIRST], np.uint8)
     grid = _grid(_STEPS)
     # Nearly black and nearly white are what surrounds a map.
     lightness = _views(grid)[0, :, 0]
@@ -133,10 +129,6 @@ def _palette() -> NDArray[np.uint8]:
 def _grid(n_steps: int) -> NDArray[np.uint8]:
     levels = np.floor(np.linspace(0, 255, n_steps)).astype(np.uint8)
     return np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
-
-
-def _parsed(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour[1:]))
 
 
 def _views(colours: NDArray[np.uint8]) -> NDArray[np.float64]:

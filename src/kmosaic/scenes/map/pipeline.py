@@ -77,10 +77,7 @@ class MapPipeline:
         ``on_labels`` is called with the labels of the map from top to bottom, ``on_detail`` with the two
         nearest classes of the same pixels before any smoothing.
 
-        Raises
-        ------
-        DataError
-            Where the scene cannot be read, or the memory is too small.
+        Raises DataError where the scene cannot be read, or the memory is too small.
         """
         n_classes = len(self.classifier.centers)
         count = SizeCount(n_classes, pixel_areas(self.scene.grid))
@@ -173,8 +170,8 @@ class MapPipeline:
         """All labels, coded from 1 on with 0 for missing, within the cap on memory."""
         grid, dtype = self.scene.grid, np.dtype(np.uint8 if len(self.classifier.centers) < 256 else np.uint16)
         # The map, its sieved copy and its mask.
-        least = grid.n_pixels * (2 * dtype.itemsize + 1)
-        self._check_sieve(least)
+        min_bytes = grid.n_pixels * (2 * dtype.itemsize + 1)
+        self._check_sieve(min_bytes)
         coded = np.empty((grid.height, grid.width), dtype)
         top = n_runs = 0
         for _, labels in strips:
@@ -182,7 +179,7 @@ class MapPipeline:
             lines[...] = labels - MISSING_LABEL
             n_runs += len(lines) + int(np.count_nonzero(lines[:, 1:] != lines[:, :-1]))
             top += len(labels)
-        self._check_sieve(least + n_runs * _SIEVE_RUN_BYTES)
+        self._check_sieve(min_bytes + n_runs * _SIEVE_RUN_BYTES)
         return coded
 
     def _check_sieve(self, n_bytes: int) -> None:
@@ -197,8 +194,8 @@ class MapPipeline:
         """Lines per strip: whole blocks and whole groups of lines, where memory allows."""
         grid = self.scene.grid
         bytes_per_line, fixed = self._bytes(detailed)
-        most = max(GROUP_LINES, _STRIP_PIXELS // grid.width)
-        fixed += self.scene.overhead_bytes(most)
+        max_lines = max(GROUP_LINES, _STRIP_PIXELS // grid.width)
+        fixed += self.scene.overhead_bytes(max_lines)
         if self.memory is not None:
             fitting = (self.memory - self.taken - fixed) // bytes_per_line
             if fitting < min(GROUP_LINES, grid.height):
@@ -207,9 +204,9 @@ class MapPipeline:
                     f"a memory of {megabytes(self.memory)} is too small to map {self.scene.name}; "
                     f"{megabytes(needed + START_VARIATION)} is the least that works"
                 )
-            most = min(most, fitting)
+            max_lines = min(max_lines, fitting)
         unit = math.lcm(self.scene.block_height, GROUP_LINES)
-        return most // unit * unit if most >= unit else most // GROUP_LINES * GROUP_LINES or most
+        return max_lines // unit * unit or max_lines // GROUP_LINES * GROUP_LINES or max_lines
 
     def _bytes(self, detailed: bool) -> tuple[int, int]:
         """Bytes per line of a strip, and bytes that do not depend on its lines."""

@@ -21,10 +21,7 @@ T = TypeVar("T")
 def check_window(size: int) -> int:
     """Return ``size`` where a majority filter can have it.
 
-    Raises
-    ------
-    DataError
-        Where it is even, or not from 3 to 15.
+    Raises DataError where it is even, or not from 3 to 15.
     """
     if size % 2 == 0 or not 3 <= size <= LARGEST_WINDOW:
         raise DataError(f"majority={size} must be an odd number of pixels from 3 to {LARGEST_WINDOW}")
@@ -38,18 +35,16 @@ def majority_filter(labels: NDArray[np.int32], size: int) -> NDArray[np.int32]:
     equally common it keeps its own. What is missing, -1, neither changes nor counts; beyond the edge there
     is nothing.
 
-    Examples
-    --------
     >>> majority_filter(np.array([[0, 0, 0], [0, 1, -1], [0, 0, 0]], np.int32), 3).tolist()
     [[0, 0, 0], [0, 0, -1], [0, 0, 0]]
     """
-    most = np.zeros(labels.shape, np.uint8)
+    max_counts = np.zeros(labels.shape, np.uint8)
     winner = labels.copy()
     for label in np.flatnonzero(np.bincount(labels.ravel() + 1)[1:]):
         counts = _counts(labels == label, size)
-        np.copyto(winner, np.int32(label), where=counts > most)
-        np.copyto(winner, labels, where=(counts == most) & (counts > 0))
-        np.maximum(most, counts, out=most)
+        np.copyto(winner, np.int32(label), where=counts > max_counts)
+        np.copyto(winner, labels, where=(counts == max_counts) & (counts > 0))
+        np.maximum(max_counts, counts, out=max_counts)
     winner[labels == MISSING_LABEL] = MISSING_LABEL
     return winner
 
@@ -95,18 +90,18 @@ def _filtered(
     return majority_filter(np.concatenate(parts), size)[first : first + len(labels)]
 
 
-def sieve(coded: NDArray[Any], least: int) -> None:
-    """Give patches of fewer than ``least`` pixels to the largest patch beside them, in place.
+def sieve(coded: NDArray[Any], min_size: int) -> None:
+    """Give patches of fewer than ``min_size`` pixels to the largest patch beside them, in place.
 
     ``coded`` is a whole map, (height, width) uint8 or uint16, 0 where missing. Pixels are of one patch that
-    share an edge and a class. A patch that has no neighbour of ``least`` pixels, as a small island in what
+    share an edge and a class. A patch that has no neighbour of ``min_size`` pixels, as a small island in what
     is missing, stays. Done by GDAL's sieve filter.
     """
     load_rasterio()
-    if least >= coded.size:
+    if min_size >= coded.size:
         return  # no patch has as many, and GDAL would refuse
     from rasterio.features import sieve as gdal_sieve
 
     with gdal_env("the map cannot be sieved", network=False):
-        sieved = gdal_sieve(coded, size=least, mask=coded != 0, connectivity=4)
+        sieved = gdal_sieve(coded, size=min_size, mask=coded != 0, connectivity=4)
     np.copyto(coded, sieved, where=coded != 0)

@@ -38,10 +38,7 @@ class Passes(Protocol):
     def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
         """Add all pixels to ``empty``, in pass ``number``, from 0, of ``n_passes``; return it.
 
-        Raises
-        ------
-        DataError
-            Where there is none.
+        Raises DataError where there is none.
         """
 
 
@@ -58,7 +55,6 @@ class ScenePasses:
         """See ``Passes``."""
 
     def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
-        """See ``Passes``."""
         height = self._scene.grid.height
         not_empty = False
         for top in range(0, height, self._step):

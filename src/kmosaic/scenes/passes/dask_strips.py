@@ -55,7 +55,6 @@ class SceneStrips:
         return min(n_blocks * self._n_lines, self._scene.grid.height)
 
     def submit(self, client: Client, numbers: range, step: Future | None) -> list[Future]:
-        """See ``Source``."""
         if self._sent is None:
             self._sent = client.submit(given, _Opener(self._scene), pure=False)
         tops = [number * self._n_lines for number in numbers]
@@ -112,7 +111,6 @@ class StripPasses:
         raise no_pixel(self._scene)
 
     def accumulate(self, empty: A, n_passes: int = 1, number: int = 0) -> A:
-        """See ``Passes``."""
         tops = range(0, self._scene.grid.height, self._n_lines)
         sent = self._client.submit(given, empty, pure=False)
         shared = [[entry] * len(tops) for entry in (self._opener, sent)]

@@ -49,10 +49,8 @@ class Needs:
 def plan_memory(scene: Scene, scaling: Scaling, needs: Needs, cap: int | None) -> MemoryPlan:
     """MemoryPlan a fit; a ``cap`` of None is half of the memory that is free.
 
-    Raises
-    ------
-    DataError
-        Where the cap, in bytes for the whole process, is too small to go through the scene line by line.
+    Raises DataError where the cap, in bytes for the whole process, is too small to go through the scene line
+    by line.
     """
     if cap is None:
         cap = resident_bytes() + psutil.virtual_memory().available // 2
@@ -72,11 +70,11 @@ def _plan(scene: Scene, scaling: Scaling, needs: Needs, cap: int, strip_pixels: 
     seeding = n_drawn * (2 * row + _SEEDING_BYTES + wide)
     line = scene.grid.width * 2 * (stored + 1)  # in two strips: one is read while the other is used
     work = stored + row + _WORK_BYTES + (0 if scaling.method == "none" else 16 * len(scene.bands))
-    least = fixed + seeding + line + scene.grid.width * work
-    if cap < least:
+    min_cap = fixed + seeding + line + scene.grid.width * work
+    if cap < min_cap:
         raise DataError(
             f"a memory of {megabytes(cap)} is too small for {scene.name}; "
-            f"{megabytes(least + START_VARIATION)} is the least that works"
+            f"{megabytes(min_cap + START_VARIATION)} is the least that works"
         )
     free = cap - fixed - seeding
     max_work = PIXELS_PER_BLOCK * work
@@ -101,7 +99,6 @@ def _lines(scene: Scene, max_lines: int, strip_pixels: int) -> int:
 
 
 def resident_bytes() -> int:
-    """Return the resident memory of this process."""
     return int(psutil.Process().memory_info().rss)
 
 

@@ -22,13 +22,7 @@ PIXELS_PER_BLOCK = 1 << 20
 
 
 class StripReader:
-    """Reads a scene from top to bottom, the next strip while the caller is busy with the one before.
-
-    Parameters
-    ----------
-    scene : Scene
-    n_lines : lines of a strip
-    """
+    """Reads strips of ``n_lines``, from top to bottom, the next while the caller is busy with the last."""
 
     def __init__(self, scene: Scene, n_lines: int, on_pass: OnPass | None = None) -> None:
         self.scene = scene
@@ -70,7 +64,6 @@ class ScenePixels:
         self.dtype = scaling.dtype(reader.scene.dtype)
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         for strip in self._reader.strips():
             n_lines = max(1, PIXELS_PER_BLOCK // strip.values.shape[1])
             for line in range(0, len(strip.values), n_lines):
@@ -84,13 +77,7 @@ class ScenePixels:
 
 
 class HeldPixels:
-    """A scene's valid pixels, kept in memory: ``Blocks``.
-
-    Parameters
-    ----------
-    pixels : ScenePixels
-    n_positions : pixels of the scene, missing ones too
-    """
+    """A scene's valid pixels, kept in memory: ``Blocks``. ``n_positions`` counts missing pixels, too."""
 
     def __init__(self, pixels: ScenePixels, n_positions: int) -> None:
         self.n_features = pixels.n_features
@@ -112,7 +99,6 @@ class HeldPixels:
         self._valid = None if n_rows == n_positions else valid
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         n_rows = 0
         for first in range(0, self._n_positions, PIXELS_PER_BLOCK):
             n_positions = min(PIXELS_PER_BLOCK, self._n_positions - first)
@@ -153,5 +139,4 @@ class RowPixels:
         self.dtype = rows.dtype
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        """See ``Blocks``."""
         yield task(Block(self._rows, 0))

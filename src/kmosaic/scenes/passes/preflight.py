@@ -32,12 +32,8 @@ class Output:
 def check_space(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> None:
     """Refuse what certainly does not fit: ``held_bytes`` a pixel in memory, and outputs on their disks.
 
-    Raises
-    ------
-    DataError
-        Where less memory is free than is to be held.
-    OutputError
-        Where a disk has too little space for an output, however well that is compressed.
+    Raises DataError where less memory is free than is to be held; OutputError where a disk has too little
+    space for an output, however well that is compressed.
 
     Warns
     -----
@@ -57,11 +53,11 @@ def check_space(scene: Scene, held_bytes: int, outputs: Iterable[Output]) -> Non
     for output in outputs:
         free = shutil.disk_usage(Path(output.path).absolute().parent).free
         written += output.pixel_bytes * grid.n_pixels
-        least = output.pixel_bytes * grid.n_pixels // _MAX_DEFLATE_RATIO
-        if least > free:
+        min_bytes = output.pixel_bytes * grid.n_pixels // _MAX_DEFLATE_RATIO
+        if min_bytes > free:
             raise OutputError(
-                f"{size}; {output.path} would take {megabytes(least)} at the very least, and its disk has "
-                f"{megabytes(free)} left: write elsewhere, or a part of the scene"
+                f"{size}; {output.path} would take {megabytes(min_bytes)} at the very least, and its disk "
+                f"has {megabytes(free)} left: write elsewhere, or a part of the scene"
             )
     if grid.n_pixels > _LARGE_PIXELS:
         read = grid.n_pixels * len(scene.bands) * scene.dtype.itemsize

@@ -102,7 +102,6 @@ class SizeCount:
                 self._class_areas += np.bincount(flat, pixel_areas.ravel(), minlength=len(self._pixels))
 
     def sizes(self) -> ClassSizes:
-        """Return what was counted."""
         pixels = self._pixels[1:].copy()
         return ClassSizes(pixels, int(self._pixels[0]), self._areas_of(pixels))
 
@@ -116,12 +115,8 @@ class SizeCount:
 class ClassSums:
     """Sums over the pixels of each class: of values, and of products of values.
 
-    Parameters
-    ----------
-    origins : (n_classes, n_bands) float64
-        Where each class lies about; values that are no integers are counted from there, which keeps the
-        digits of their variances.
-    dtype : the scene's
+    ``origins`` (n_classes, n_bands) is where each class lies about: values that are no integers are counted
+    from there, which keeps the digits of their variances.
     """
 
     def __init__(self, origins: NDArray[np.float64], dtype: np.dtype[Any]) -> None:
@@ -192,7 +187,6 @@ class ClassSums:
         self._n_sums = 0
 
     def statistics(self) -> ClassStatistics:
-        """Return what the sums come to."""
         means, covariances = self._exact_moments() if self._integers else self._float_moments()
         rounding = ROUNDING_VARIANCE if self._integers else 0.0
         separability = jeffries_matusita(means, covariances, self._pixels, rounding)

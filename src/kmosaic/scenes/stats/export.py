@@ -104,10 +104,8 @@ def write_statistics(
 ) -> None:
     """Write a table as CSV or JSON, by the file's suffix, whole or not at all.
 
-    Raises
-    ------
-    OutputError
-        When the suffix is another, or the file exists and ``overwrite`` is false, or cannot be written.
+    Raises OutputError when the suffix is another, or the file exists and ``overwrite`` is false, or cannot be
+    written.
     """
     check_suffix(path, TABLE_SUFFIXES)
     if Path(path).suffix.lower() == ".json":

@@ -98,17 +98,14 @@ class IntegerCounts:
         self._counts = np.zeros((n_bands, int(np.iinfo(dtype).max) + 1), np.int64)
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Add pixels (n, n_bands)."""
         for band, counts in enumerate(self._counts):
             counts += np.bincount(pixels[:, band], minlength=len(counts))
 
     def merge(self, other: IntegerCounts) -> None:
-        """Add the pixels of another."""
         self._counts += other._counts
 
     @property
     def n_pixels(self) -> int:
-        """Pixels added."""
         return int(self._counts[0].sum())
 
     def moments(self) -> list[Moments]:

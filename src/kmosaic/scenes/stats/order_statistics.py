@@ -57,13 +57,11 @@ class Extremes:
         self._highest = np.full(n_bands, -np.inf)
 
     def add(self, pixels: NDArray[Any]) -> None:
-        """Add pixels (n, n_bands), 1 or more."""
         columns = pixels.T  # least and greatest of a column take a tenth of the time of min(axis=0)
         np.minimum(self._lowest, [column.min() for column in columns], out=self._lowest)
         np.maximum(self._highest, [column.max() for column in columns], out=self._highest)
 
     def merge(self, other: Extremes) -> None:
-        """Add the pixels of another."""
         np.minimum(self._lowest, other._lowest, out=self._lowest)
         np.maximum(self._highest, other._highest, out=self._highest)
 
@@ -77,11 +75,7 @@ class Extremes:
 class DigitCounts:
     """Counts of the next sixteen bits of keys, among the keys of each of some ``prefixes``.
 
-    Parameters
-    ----------
-    dtype : float32 or float64
-    shift : how many bits of a key come after those counted
-    prefixes : (band, how its keys begin), some of them
+    A prefix is (band, how its keys begin); ``shift`` is how many bits of a key come after those counted.
     """
 
     def __init__(self, dtype: np.dtype[Any], shift: int, prefixes: Iterable[tuple[int, int]]) -> None:
@@ -102,7 +96,6 @@ class DigitCounts:
                     counts += np.bincount(same, minlength=1 << _BITS)
 
     def merge(self, other: DigitCounts) -> None:
-        """Add the pixels of another."""
         for prefix, counts in self.by_prefix.items():
             counts += other.by_prefix[prefix]
 
@@ -117,13 +110,8 @@ class OrderStatistics:
 
     Floats are taken as whole numbers in the same order (a negative number's bits inverted, a positive one's
     first bit set), and each pass counts how often each of the next sixteen bits occurs after what is known
-    already: two passes find float32, four float64. The order in which pixels come does not matter.
-
-    Parameters
-    ----------
-    dtype : float32 or float64
-    n_bands : how many values a pixel has
-    ranks : called with the number of pixels, it gives the ranks, from 0, to find
+    already: two passes find float32, four float64. The order in which pixels come does not matter. ``ranks``,
+    called with the number of pixels, gives the ranks, from 0, to find.
     """
 
     def __init__(self, dtype: np.dtype[Any], n_bands: int, ranks: Callable[[int], Sequence[int]]) -> None:

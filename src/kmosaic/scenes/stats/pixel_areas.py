@@ -104,10 +104,7 @@ def pixel_areas(grid: Grid) -> PixelAreas | None:
 
     That is so without a CRS, in an unknown unit, and where latitudes are about another pole than the body's.
 
-    Raises
-    ------
-    DataError
-        Where the CRS cannot be read.
+    Raises DataError where the CRS cannot be read.
     """
     if not grid.crs:
         return None
