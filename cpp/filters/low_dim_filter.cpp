@@ -66,8 +66,9 @@ void LowDimFilter::set_coefficients(const Centers& centers) {
                              std::ceil(n / static_cast<double>(kLaneChunk));
     const double g = additions * kU32 / (1 - additions * kU32);
     // L5
-    view_.row_factor = static_cast<float>((2 * g + 6 * kU32) * kSecondOrder);
-    view_.constant = static_cast<float>((4 * g + 10 * kU32 + 4 * n * kU64) * largest_square * kSecondOrder +
+    const double second_order = kSecondOrder + 4 * additions * kU32;
+    view_.row_factor = static_cast<float>((2 * g + 6 * kU32) * second_order);
+    view_.constant = static_cast<float>((4 * g + 10 * kU32 + 4 * n * kU64) * largest_square * second_order +
                                         kUnderflowError);
 }
 

@@ -4,7 +4,10 @@
 #include <cmath>
 #include <numbers>
 
+#include "assign/bounded_assigner.hpp"
+#include "assign/plan.hpp"
 #include "core/parallel.hpp"
+#include "kernels/dispatch.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 
@@ -55,5 +58,26 @@ inline std::vector<double> means_of(const Rows& rows, const std::vector<std::int
             if (counts[j] > 0) centers[j * d + f] = sums[j * d + f] / counts[j];
     return centers;
 }
+
+// Steps with bounds from the first on, whatever the planner would choose: for rows of more features than go
+// into lanes at once, whose codes tell them apart.
+class AlwaysBounded {
+  public:
+    explicit AlwaysBounded(const Rows& rows)
+        : codes_(rows, kernels(), threads(1)),
+          pca_codes_(rows.n_features >= 3 * kPcaFeatures && rows.n_rows >= 4096
+                         ? PcaCodes(codes_, kMaxOutsideShare, kernels(), threads(1))
+                         : PcaCodes(codes_, kernels(), threads(1))),
+          bounded_(rows, {kernels(), codes_, pca_codes_}, 8) {}
+
+    void assign(const Centers& centers, std::int32_t* labels) {
+        bounded_.assign(centers, labels, threads(2));
+    }
+
+  private:
+    QuantizedRows codes_;
+    PcaCodes pca_codes_;
+    BoundedAssigner bounded_;
+};
 
 }  // namespace kmosaic::testing

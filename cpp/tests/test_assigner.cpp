@@ -33,12 +33,17 @@ void check_sequence(const Sequence& s, Random& random) {
         std::string cpu;
         Assigner assigner;
         std::vector<std::int32_t> labels;
+        std::unique_ptr<AlwaysBounded> bounded;
+        std::vector<std::int32_t> bounded_labels;
     };
     std::vector<std::unique_ptr<Run>> runs;
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
+        const std::vector<std::int32_t> none(s.n_rows, -1);
+        const bool few_features = s.n_features <= kLowDimFeatures;
         runs.push_back(
-            std::make_unique<Run>(Run{cpu, Assigner(rows), std::vector<std::int32_t>(s.n_rows, -1)}));
+            std::make_unique<Run>(Run{cpu, Assigner(rows), none,
+                                      few_features ? nullptr : std::make_unique<AlwaysBounded>(rows), none}));
     }
     for (int step = 0; step < s.n_steps; ++step) {
         const Centers view{centers.data(), s.n_clusters, s.n_features};
@@ -49,7 +54,10 @@ void check_sequence(const Sequence& s, Random& random) {
                         " n_clusters=" + std::to_string(s.n_clusters);
             run->assigner.assign(view, run->labels.data(), threads(2));
             CHECK(run->labels == expected);
-            for (std::size_t i = 0; i < s.n_rows; i += 1 + below(random, 300)) run->labels[i] = -1;
+            if (run->bounded) run->bounded->assign(view, run->bounded_labels.data());
+            CHECK(!run->bounded || run->bounded_labels == expected);
+            for (std::size_t i = 0; i < s.n_rows; i += 1 + below(random, 300))
+                run->labels[i] = run->bounded_labels[i] = -1;
         }
         centers = means_of(rows, expected, centers);
         if (step % 4 == 2) {
@@ -97,7 +105,7 @@ TEST(many_clusters_in_groups_of_several_panels) {
 // Farther than groups' bounds reach, at once and little by little.
 TEST(centroids_that_travel_far) {
     Random random(9);
-    const std::size_t n = 600, d = 60, k = 40;
+    const std::size_t n = 600, d = 140, k = 40;
     const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, k, random));
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {
@@ -410,7 +418,7 @@ void check_interrupted(std::size_t n, std::size_t d, std::size_t k) {
 }
 
 TEST(steps_after_one_that_was_interrupted) {
-    check_interrupted<std::uint8_t>(4000, 60, 30);
+    check_interrupted<std::uint8_t>(4000, 140, 30);
     check_interrupted<float>(17000, 5, 9);
     check_interrupted<std::uint8_t>(17000, 5, 9);
 }

@@ -3,6 +3,7 @@
 #include "assign/check_bounds.hpp"
 
 #include <cmath>
+#include <optional>
 
 #include "assign/assigner.hpp"
 #include "assign/bounded_worker.hpp"
@@ -28,7 +29,10 @@ void check_fit(const Fit& fit, Random& random) {
     for (const std::string cpu : {"", "scalar"}) {
         select_kernels(cpu);
         Assigner assigner(rows);
+        std::optional<AlwaysBounded> bounded;
+        if (fit.n_features > kLowDimFeatures) bounded.emplace(rows);
         std::vector<std::int32_t> labels(fit.n_rows, -1);
+        std::vector<std::int32_t> bounded_labels = labels;
         std::vector<double> centers;
         for (std::size_t i = 0; i < fit.n_clusters * fit.n_features; ++i)
             centers.push_back(static_cast<double>(values[i]));
@@ -36,7 +40,9 @@ void check_fit(const Fit& fit, Random& random) {
             const Centers view{centers.data(), fit.n_clusters, fit.n_features};
             context() = cpu + " " + name_of(dtype_of<T>()) + " step " + std::to_string(step);
             assigner.assign(view, labels.data(), threads(2));
-            CHECK(labels == nearest_of_all(rows, view));
+            if (bounded) bounded->assign(view, bounded_labels.data());
+            const std::vector<std::int32_t> expected = nearest_of_all(rows, view);
+            CHECK(labels == expected && (!bounded || bounded_labels == expected));
             centers = means_of(rows, labels, centers);
             for (std::size_t leap = 0; step % 6 == 5 && leap < fit.n_clusters / 16; ++leap) {
                 const std::size_t j = below(random, fit.n_clusters);

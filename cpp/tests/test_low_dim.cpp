@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <set>
 
 #include "assign/assigner.hpp"
@@ -71,6 +72,24 @@ TEST(random_rows_of_every_narrow_number_of_features) {
     }
 }
 
+// Chunks of features, and what is left of them.
+constexpr std::size_t kLongRows[] = {33,  34,  35,  36,  63,  127, 128, 129,
+                                     131, 132, 133, 256, 257, 300, 385, 1280};
+
+TEST(random_rows_of_many_features) {
+    Random random(13);
+    std::size_t k = 1;
+    for (const std::size_t d : kLongRows) {
+        for (const std::size_t n : {1U, 64U, 65U, 130U}) {
+            k = k % 9 + 1;
+            for_each_dtype([&](auto zero) {
+                using T = decltype(zero);
+                check_labels<T>(random_case<T>(n, d, k, random));
+            });
+        }
+    }
+}
+
 TEST(every_number_of_clusters) {
     Random random(2);
     for (std::size_t k = 1; k <= 100; k += k < 20 ? 1 : 9) {
@@ -95,7 +114,7 @@ TEST(blocks_of_rows_and_the_rows_left_over) {
 // Whole and half numbers: most rows lie exactly between several centroids.
 TEST(lattices_of_ties_go_to_the_lowest_index) {
     Random random(4);
-    for (const std::size_t d : {1U, 2U, 3U, 4U, 6U, 13U, 17U, 32U}) {
+    for (const std::size_t d : {1U, 2U, 3U, 4U, 6U, 13U, 17U, 32U, 33U, 130U, 200U}) {
         Case c{{}, {}, d};
         for (std::size_t i = 0; i < 150 * d; ++i)
             c.rows.push_back(static_cast<double>(10 + below(random, 5)));
@@ -106,7 +125,7 @@ TEST(lattices_of_ties_go_to_the_lowest_index) {
 }
 
 TEST(constant_rows_and_copies_of_centroids) {
-    for (const std::size_t d : {1U, 3U, 5U, 32U}) {
+    for (const std::size_t d : {1U, 3U, 5U, 32U, 33U, 140U}) {
         for (const double value : {0.0, 3.0, 255.0}) {
             Case c{std::vector<double>(70 * d, value), std::vector<double>(9 * d, value), d};
             for_each_dtype([&](auto zero) { check_labels<decltype(zero)>(c); });
@@ -168,8 +187,10 @@ Filtered<T> filtered(const Rows& rows, const LowDimFilter& float32) {
     Filtered<T> result;
     result.labels.assign(rows.n_rows, -2);
     std::vector<std::uint32_t> list(rows.n_rows);
+    const LowDimCenters& c = float32.centroids();
+    std::vector<float> scratch(lane_scratch(c.n_features, c.n_groups));
     const std::size_t n = kernels().low_dim->nearest[rows.dtype](
-        rows.row(0), rows.n_rows, float32.centroids(), result.labels.data(), list.data(), nullptr);
+        rows.row(0), rows.n_rows, c, result.labels.data(), list.data(), nullptr, scratch.data());
     result.undecided.insert(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(n));
     return result;
 }
@@ -272,7 +293,8 @@ void check_edge(std::size_t d, Random& random) {
         const Centers view{centers.data(), 5, d};
         const LowDimFilter float32(view, rows.dtype);
         std::vector<Filtered<T>> filters = {filtered<T>(rows, float32)};
-        if (kIsInteger<T> && kernels().int16) filters.push_back(filtered_in_int16<T>(rows, view));
+        if (kIsInteger<T> && d <= kLowDimFeatures && kernels().int16)
+            filters.push_back(filtered_in_int16<T>(rows, view));
         for (const Filtered<T>& found : filters) {
             for (std::size_t i = 0; i < kRows; ++i) {
                 if (found.undecided.contains(i)) continue;
@@ -289,11 +311,14 @@ TEST(what_the_filter_decides_at_the_edge_of_its_bound_is_right) {
     Random random(8);
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
-        for (std::size_t d = 1; d <= kLowDimFeatures; ++d) {
+        std::vector<std::size_t> sizes(kLowDimFeatures);
+        std::iota(sizes.begin(), sizes.end(), std::size_t{1});
+        sizes.insert(sizes.end(), std::begin(kLongRows), std::end(kLongRows));
+        for (const std::size_t d : sizes) {
             for_each_dtype([&](auto zero) {
                 using T = decltype(zero);
                 context() = name + " " + name_of(dtype_of<T>()) + " n_features=" + std::to_string(d);
-                for (int repeat = 0; repeat < 5; ++repeat) check_edge<T>(d, random);
+                for (int repeat = 0; repeat < (d > 200 ? 1 : 5); ++repeat) check_edge<T>(d, random);
             });
         }
     }
@@ -317,7 +342,7 @@ std::size_t undecided_at(double share, std::size_t d) {
 TEST(a_gap_within_the_bound_is_left_undecided_and_one_beyond_is_not) {
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
-        for (const std::size_t d : {1U, 3U, 8U, 32U}) {
+        for (const std::size_t d : {1U, 3U, 8U, 32U, 128U, 131U, 400U}) {
             context() = name + " n_features=" + std::to_string(d);
             CHECK(undecided_at(0.0, d) == 1);
             CHECK(undecided_at(0.5, d) == 1);
@@ -331,14 +356,14 @@ TEST(few_ordinary_rows_are_undecided) {
     Random random(11);
     for_each_dtype([&](auto zero) {
         using T = decltype(zero);
-        for (const std::size_t d : {1U, 3U, 6U, 32U}) {
+        for (const std::size_t d : {1U, 3U, 6U, 32U, 33U, 129U, 500U}) {
             context() = name_of(dtype_of<T>()) + " n_features=" + std::to_string(d);
             const Case c = random_case<T>(2000, d, 16, random);
             const Values<T> values(c.rows);
             const Rows rows = rows_of(values, d);
             const LowDimFilter float32(c.view(), rows.dtype);
             CHECK(filtered<T>(rows, float32).undecided.size() < 20);
-            if (kIsInteger<T> && kernels().int16)
+            if (kIsInteger<T> && d <= kLowDimFeatures && kernels().int16)
                 CHECK(filtered_in_int16<T>(rows, c.view()).undecided.size() < 100);
         }
     });
@@ -399,7 +424,7 @@ TEST(moves_are_the_labels_that_changed) {
 
 TEST(rows_at_every_alignment) {
     Random random(10);
-    for (const std::size_t d : {3U, 6U, 16U, 17U}) {
+    for (const std::size_t d : {3U, 6U, 16U, 17U, 37U}) {
         const Case c = random_case<std::uint8_t>(150, d, 9, random);
         const Values<std::uint8_t> aligned(c.rows);
         const std::vector<std::int32_t> expected = nearest_of_all(rows_of(aligned, d), c.view());

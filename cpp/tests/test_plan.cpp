@@ -8,7 +8,7 @@
 #include "kernels/dispatch.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
-#include "sums.hpp"
+#include "sequences.hpp"
 
 namespace kmosaic::testing {
 namespace {
@@ -38,9 +38,16 @@ TEST(choices_by_shape) {
         {shape(kUint8, 60000, 191), 256, kManySteps, Path::kBoundedInt8, true, false, false},
         {shape(kUint8, 60000, 784), 10, 1, Path::kOnePassInt8, false, false, false},
         {shape(kFloat32, 8192, 128), 512, 1, Path::kOnePassInt8, false, false, false},
+        {shape(kUint8, 500, 64), 128, kManySteps, Path::kFloat32, true, false, false},
+        {shape(kUint8, 500, 64), 129, kManySteps, Path::kBoundedInt8, true, false, false},
+        {shape(kUint8, 500, 128), 5, 1, Path::kFloat32, false, false, false},
+        {shape(kUint8, 500, 129), 5, 1, Path::kOnePassInt8, false, false, false},
+        {shape(kFloat32, 100000, 128), 96, kManySteps, Path::kFloat32, true, false, false},
+        {shape(kFloat32, 100000, 128), 97, kManySteps, Path::kBoundedInt8, true, false, false},
+        {shape(kFloat64, 100000, 1280), 9, 1, Path::kFloat32, false, false, false},
         {shape(kFloat32, 8191, 128), 512, 1, Path::kFloat32, false, false, false},
         {shape(kFloat32, 8192, 128), 511, 1, Path::kFloat32, false, false, false},
-        {shape(kFloat64, 500, 33), 9, kManySteps, Path::kBoundedInt8, true, false, false},
+        {shape(kFloat64, 500, 33), 9, kManySteps, Path::kFloat32, true, false, false},
         {shape(kUint8, 500, 65537), 9, kManySteps, Path::kFloat32, false, false, false},
         {shape(kUint8, 2, 65537), 2, kManySteps, Path::kExact, false, false, false},
         {shape(kFloat32, 200000, 16), 255, kManySteps, Path::kFloat32, true, false, true},
@@ -170,7 +177,7 @@ TEST(each_call_gets_what_pays_for_it) {
 // Values of many magnitudes: bytes tell no rows apart.
 TEST(codes_that_tell_no_rows_apart_are_dropped) {
     Random random(3);
-    constexpr std::size_t d = 40, n = 600;
+    constexpr std::size_t d = 140, n = 600, k = 100;
     std::vector<double> numbers(n * d);
     for (double& value : numbers) value = std::pow(1 - uniform(random), -4);
     const Values<double> values(numbers);
@@ -178,11 +185,32 @@ TEST(codes_that_tell_no_rows_apart_are_dropped) {
     Assigner assigner(rows);
     CHECK(!assigner.code_for_seeds(9, threads(2)));
     std::vector<std::int32_t> labels(n, -1);
-    const Centers centers{values.data(), 5, d};
+    const Centers centers{values.data(), k, d};
     assigner.assign(centers, labels.data(), threads(2));
     CHECK(labels == nearest_of_all(rows, centers));
     CHECK(assigner.plan().path == Path::kFloat32 && says(assigner.plan().reason, "dropped"));
     CHECK(steps(assigner, Path::kFloat32) == 1);
+}
+
+// Rows of no structure, whose bounds fail: steps without bounds, then some with, which rule little out.
+TEST(bounds_that_rule_nothing_out_are_given_up_for_a_while) {
+    Random random(4);
+    constexpr std::size_t d = 150, n = 2000, k = 90;
+    std::vector<double> numbers(n * d);
+    for (double& value : numbers) value = normal(random);
+    const Values<float> values(numbers);
+    const Rows rows = rows_of(values, d);
+    Assigner assigner(rows);
+    std::vector<std::int32_t> labels(n, -1);
+    std::vector<double> centers;
+    for (std::size_t i = 0; i < k * d; ++i) centers.push_back(static_cast<double>(values[i]));
+    for (int step = 0; step < 40; ++step) {
+        assigner.assign({centers.data(), k, d}, labels.data(), threads(2));
+        CHECK(labels == nearest_of_all(rows, {centers.data(), k, d}));
+        for (double& value : centers) value += 0.02 * normal(random);
+    }
+    CHECK(assigner.plan().path == Path::kBoundedInt8);
+    CHECK(steps(assigner, Path::kOnePassInt8) > 20 && steps(assigner, Path::kBoundedInt8) >= 2);
 }
 
 }  // namespace
