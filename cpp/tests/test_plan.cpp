@@ -207,7 +207,7 @@ TEST(bounds_that_rule_nothing_out_are_given_up_for_a_while) {
     for (int step = 0; step < 40; ++step) {
         assigner.assign({centers.data(), k, d}, labels.data(), threads(2));
         CHECK(labels == nearest_of_all(rows, {centers.data(), k, d}));
-        for (double& value : centers) value += 0.02 * normal(random);
+        for (double& value : centers) value += 0.008 * normal(random);
     }
     CHECK(assigner.plan().path == Path::kBoundedInt8);
     CHECK(steps(assigner, Path::kOnePassInt8) > 20 && steps(assigner, Path::kBoundedInt8) >= 2);

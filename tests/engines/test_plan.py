@@ -26,15 +26,18 @@ TABLE = [
     ("uint8", (60_000, 784), 10, MANY, ("bounded_int8", True, False, False)),
     ("uint8", (60_000, 784), 10, 1, ("one_pass_int8", False, False, False)),
     ("uint8", (500, 784), 100, MANY, ("bounded_int8", True, False, False)),
-    ("float32", (100_000, 40), 5, MANY, ("bounded_int8", True, False, False)),
+    ("uint8", (500, 64), 8, MANY, ("float32", True, False, False)),
+    ("float32", (100_000, 40), 5, MANY, ("float32", True, False, False)),
+    ("float32", (100_000, 1280), 9, MANY, ("float32", True, False, False)),
+    ("float32", (100_000, 1280), 10, MANY, ("bounded_int8", True, False, False)),
     ("float32", (100_000, 128), 1000, MANY, ("bounded_int8", True, False, False)),
     ("float32", (100_000, 128), 1000, 1, ("one_pass_int8", False, False, False)),
     ("float32", (100_000, 128), 100, 1, ("float32", False, False, False)),
-    ("float64", (5_000, 33), 20, MANY, ("bounded_int8", True, False, False)),
+    ("float64", (5_000, 33), 20, MANY, ("float32", True, False, False)),
     ("float64", (5_000, 33), 20, 1, ("float32", False, False, False)),
-    ("float32", (200_000, 16), 20, MANY, ("low_dim_float32", True, False, True)),
-    ("float64", (12, 2), 3, 1, ("low_dim_float32", False, False, True)),
-    ("uint8", (1_000_000, 3), 300, MANY, ("low_dim_float32", True, False, False)),
+    ("float32", (200_000, 16), 20, MANY, ("float32", True, False, True)),
+    ("float64", (12, 2), 3, 1, ("float32", False, False, True)),
+    ("uint8", (1_000_000, 3), 300, MANY, ("float32", True, False, False)),
 ]
 
 
@@ -53,7 +56,7 @@ def test_int16_kernels_are_used_where_there_are_some(cpu: str) -> None:
         for _ in range(2):
             engine.assign(X[:9].astype(float))
         has_int16 = cpu.startswith("avx512")
-        path = "low_dim_int16" if has_int16 else "low_dim_float32"
+        path = "int16" if has_int16 else "float32"
         assert (engine.plan().path, engine.plan().bounds) == (path, not has_int16)
         assert engine._steps().n_steps == {path: 2}
         assert cpu in str(engine.plan())
@@ -71,10 +74,10 @@ def low_rank(n: int, d: int) -> Array:
         (low_rank(4200, 200), 20, "bounded_int8", True),
         (low_rank(4200, 200), 10, "bounded_int8", False),
         (low_rank(300, 200), 20, "bounded_int8", False),
-        (np.random.default_rng(3).random((900, 40), np.float32), 5, "bounded_int8", False),
-        (np.exp(np.random.default_rng(3).normal(0, 9, (900, 40))), 5, "float32", False),
-        (np.random.default_rng(3).random((900, 33)), 7, "bounded_int8", False),
-        (np.random.default_rng(3).random((900, 5), np.float32), 7, "low_dim_float32", False),
+        (np.random.default_rng(3).random((900, 40), np.float32), 5, "float32", False),
+        (np.exp(np.random.default_rng(3).normal(0, 9, (900, 150))), 90, "float32", False),
+        (np.random.default_rng(3).random((900, 33)), 7, "float32", False),
+        (np.random.default_rng(3).random((900, 5), np.float32), 7, "float32", False),
     ],
 )
 @pytest.mark.parametrize("weighted", [False, True])
@@ -84,11 +87,20 @@ def test_a_fit_runs_as_planned(X: Array, k: int, path: str, pca_codes: bool, wei
         engine.assign(X[:k].astype(float))
         assert engine._steps().n_steps == {path: n_steps}
     assert (engine.plan().path, engine.plan().pca_codes) == (path, pca_codes)
-    assert engine.plan().bounds == (path != "float32")
+    assert engine.plan().bounds == (k != 90)  # whose codes tell no rows apart
+
+
+def test_bounds_wait_until_labels_settle() -> None:
+    X = np.random.default_rng(3).random((900, 150))
+    engine = make_engine(X, None, 2, steps_expected=MANY)
+    for n_steps in ({"one_pass_int8": 1}, {"one_pass_int8": 2}, {"one_pass_int8": 2, "bounded_int8": 1}):
+        engine.assign(X[:90])
+        assert engine._steps().n_steps == n_steps
+    assert engine.plan().path == "bounded_int8"
 
 
 def test_rows_assigned_once_run_as_planned() -> None:
-    for X, path in ((low_rank(300, 40), "one_pass_int8"), (low_rank(300, 40) / 3, "float32")):
+    for X, path in ((low_rank(300, 140), "one_pass_int8"), (low_rank(300, 40) / 3, "float32")):
         engine = make_engine(X)
         for n_steps in (1, 2):
             engine.assign(X[:3].astype(float))
@@ -123,12 +135,12 @@ def test_estimators_have_their_plan(estimator: Any, caplog: pytest.LogCaptureFix
     X = np.random.default_rng(5).random((300, 4))
     with caplog.at_level(logging.DEBUG, logger="kmosaic"):
         model = estimator(3, random_state=0).fit(X)
-    assert model.plan_.path == "low_dim_float32"
+    assert model.plan_.path == "float32"
     assert len(model.plan_.reasons) == len(caplog.records) > 0
     assert model.plan_ == pickle.loads(pickle.dumps(model)).plan_ == copy.deepcopy(model).plan_
     assert not hasattr(clone(model), "plan_")
     with pytest.raises(AttributeError):
-        model.plan_.path = "float32"
+        model.plan_.path = "exact"
 
 
 def test_nothing_is_logged_above_debug(caplog: pytest.LogCaptureFixture) -> None:

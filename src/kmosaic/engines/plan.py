@@ -18,13 +18,13 @@ class FitPlan:
     >>> from kmosaic import KMeans
     >>> plan = KMeans(2, random_state=0).fit(np.array([[0.0], [1.0], [9.0]])).plan_
     >>> plan.path, plan.bounds, plan.pca_codes
-    ('low_dim_float32', True, False)
+    ('float32', True, False)
     >>> print(plan.reasons[0])
     equal rows not merged: fewer than 32,768 rows
     """
 
     path: str
-    """One of "low_dim_int16", "low_dim_float32", "one_pass_int8", "bounded_int8", "float32", "exact"."""
+    """What assigned them: "int16", "float32", "one_pass_int8", "bounded_int8" or "exact"."""
     bounds: bool
     """Whether bounds were kept from one step to the next."""
     pca_codes: bool
