@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "assign/low_dim_assigner.hpp"
+#include "assign/lane_assigner.hpp"
 #include "assign/plan.hpp"
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
@@ -13,7 +13,7 @@ namespace kmosaic {
 
 // Writes labels[i], the index of the centroid nearest to row i (ties: the lowest), and returns how many
 // changed. Records each change in `changes`, if given. Labels of a byte are for rows of at most
-// kLowDimFeatures. `range`: see LowDimAssigner.
+// kLowDimFeatures. `range`: see LaneAssigner.
 std::size_t assign(const Rows& rows, const Centers& centers, LabelArray labels, const Parallel& parallel,
                    LabelChanges* changes = nullptr, const Int16Range* range = nullptr);
 

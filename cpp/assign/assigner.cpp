@@ -104,7 +104,7 @@ std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Paral
     count(plan_.path);
     if (plan_.path == Path::kExact)
         return assign_exactly(table_, rows_, centers, labels.wide(), parallel, changes);
-    return low_dim_.assign(plan_, centers, labels, parallel, changes);
+    return lanes_.assign(plan_, centers, labels, parallel, changes);
 }
 
 std::optional<CodedRows> Assigner::code_for_seeds(std::size_t n_seeds, const Parallel& parallel) {

@@ -8,14 +8,14 @@
 #include <optional>
 
 #include "assign/bounded_assigner.hpp"
-#include "assign/low_dim_assigner.hpp"
+#include "assign/lane_assigner.hpp"
 #include "assign/plan.hpp"
 
 namespace kmosaic {
 
 class Assigner {
   public:
-    // `steps_expected`: how often the rows will be assigned. `range`: see LowDimAssigner.
+    // `steps_expected`: how often the rows will be assigned. `range`: see LaneAssigner.
     explicit Assigner(const Rows& rows, std::size_t steps_expected = kManySteps,
                       const Int16Range* range = nullptr);
 
@@ -55,7 +55,7 @@ class Assigner {
     std::unique_ptr<PcaCodes> norms_;  // without PCA codes
     std::unique_ptr<PcaCodes> pca_codes_;
 
-    LowDimAssigner low_dim_;
+    LaneAssigner lanes_;
     std::unique_ptr<BoundedAssigner> bounded_;
     std::size_t steps_without_bounds_ = 0;  // to come
     std::size_t pause_ = 0;                 // the next one, in steps

@@ -121,7 +121,7 @@ std::string bound_violation(const BoundState& state, const Centers& centers) {
                            [&](std::size_t row) { return RowCheck(state, centers, row)(); });
 }
 
-std::string margin_violation(const LowDimBounds& bounds, const Rows& rows, const Centers& centers,
+std::string margin_violation(const LaneBounds& bounds, const Rows& rows, const Centers& centers,
                              const LabelArray& labels) {
     const ExactKernels& kernel = *kernels().exact;
     std::vector<double> wide(rows.n_features);

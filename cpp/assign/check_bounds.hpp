@@ -5,7 +5,7 @@
 #include <string>
 
 #include "assign/bounded_state.hpp"
-#include "assign/low_dim_assigner.hpp"
+#include "assign/lane_assigner.hpp"
 
 namespace kmosaic {
 
@@ -15,7 +15,7 @@ std::string bound_violation(const BoundState& state, const Centers& centers);
 
 // A row whose bound has not expired, though another centroid is nearer than the bound says. Empty if there is
 // none.
-std::string margin_violation(const LowDimBounds& bounds, const Rows& rows, const Centers& centers,
+std::string margin_violation(const LaneBounds& bounds, const Rows& rows, const Centers& centers,
                              const LabelArray& labels);
 
 // Ends the program with this message, unless it is empty.

@@ -4,8 +4,8 @@
 #include <bit>
 #include <cstdio>
 
-#include "assign/low_dim_assigner.hpp"
-#include "assign/low_dim_bounds.hpp"
+#include "assign/lane_assigner.hpp"
+#include "assign/lane_bounds.hpp"
 #include "assign/row_bounds.hpp"
 #include "core/distinct_rows.hpp"
 #include "filters/int16_filter.hpp"
@@ -134,7 +134,7 @@ void choose_float32(Plan& plan, const Rows& rows, std::size_t n_clusters, bool r
                                    : std::string("; no int16 kernels of ") + table.name;
     }
     plan.path = Path::kFloat32;
-    plan.bounds = repeated && n_clusters <= LowDimBounds::kMaxClusters;
+    plan.bounds = repeated && n_clusters <= LaneBounds::kMaxClusters;
     plan.reason += plan.bounds ? "; bounds from the second step on" : "; no bounds";
 }
 

@@ -23,7 +23,7 @@ namespace kmosaic {
 #define KMOSAIC_DECLARE(isa)                              \
     namespace isa {                                       \
     extern const Float32Kernels float32_kernels;          \
-    extern const LowDimKernels low_dim_kernels;           \
+    extern const LaneKernels lane_kernels;                \
     extern const DistinctRowKernels distinct_row_kernels; \
     extern const ExactKernels exact_kernels;              \
     extern const SumKernels sum_kernels;                  \
@@ -126,7 +126,7 @@ bool has_neonmm() {
     {#name,                                        \
      supported,                                    \
      &isa::float32_kernels,                        \
-     &isa::low_dim_kernels,                        \
+     &isa::lane_kernels,                           \
      int16,                                        \
      &isa::distinct_row_kernels,                   \
      &name::byte_kernels,                          \

@@ -1,7 +1,7 @@
 // The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or
 // throws.
 //
-// There are two kinds of kernels. Those of the filters (bounds, bytes, float32, int16, low_dim) only rule
+// There are two kinds of kernels. Those of the filters (bounds, bytes, float32, int16, lane_scores) only rule
 // centroids out; they may round in any way within the error bounds proved in docs/developer/proof.md, whose
 // lemmas are cited as L3 etc. The others (exact, sums, distinct_rows, distortion) do the same operations in
 // the same order on every instruction set, so that their results are the same bits.
@@ -255,40 +255,39 @@ struct ByteKernels {
                     double* out);
 };
 
-// For rows of few features the lanes are rows and the loop is over centroids: this many rows at a time, and
-// centroids in groups that share the loads of a row's values.
-constexpr std::size_t kLowDimTile = 64;
-constexpr std::size_t kLowDimGroup = 4;
+// Where the lanes are rows and the loop is over centroids: this many rows at a time, and centroids in groups that
+// share the loads of a row's values.
+constexpr std::size_t kLaneTile = 64;
+constexpr std::size_t kLaneGroup = 4;
+// Rows of at most so many features are read all at once; longer ones in chunks of features, whose scores are added.
 constexpr std::size_t kMaxLowDimFeatures = 32;
-// Features of longer rows are scored in chunks, whose sums are added.
 constexpr std::size_t kLaneChunk = 128;
 
-// The floats that scoring rows of so many features against so many groups of centroids works in, besides.
+// How many floats scoring needs as working memory.
 constexpr std::size_t lane_scratch(std::size_t n_features, std::size_t n_groups) {
     if (n_features <= kMaxLowDimFeatures) return 0;
-    const std::size_t scores = n_features > kLaneChunk ? n_groups * kLowDimGroup : 0;
-    return kLowDimTile * (2 * kLaneChunk + scores);
+    const std::size_t scores = n_features > kLaneChunk ? n_groups * kLaneGroup : 0;
+    return kLaneTile * (2 * kLaneChunk + scores);
 }
 
-// Centroids for rows of few features: see filters/low_dim_filter.hpp.
-struct LowDimCenters {
+// Centroids for rows in lanes: see filters/lane_filter.hpp.
+struct LaneCenters {
     std::size_t n_features;
     std::size_t n_groups;
     const double* origin;
     double scale;
-    const float* coefficients;  // [group][feature][kLowDimGroup]
-    const float* norms;         // [group][kLowDimGroup]
+    const float* coefficients;  // [group][feature][kLaneGroup]
+    const float* norms;         // [group][kLaneGroup]
     float row_factor;
     float constant;
 };
 
-struct LowDimKernels {
+struct LaneKernels {
     // labels[i] = the nearest centroid of row i by float32 scores. Rows whose second least score is too near
     // the least are listed in `undecided` (capacity n_rows); returns how many. margins[i], unless null: every
     // other centroid, copies excepted, is at least margins[i] / scale farther from row i (L6); undefined for
-    // undecided rows.
-    // `scratch`: lane_scratch floats.
-    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const LowDimCenters& centroids,
+    // undecided rows. `scratch`: lane_scratch floats.
+    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const LaneCenters& centroids,
                                     std::int32_t* labels, std::uint32_t* undecided, float* margins,
                                     float* scratch);
 
@@ -490,7 +489,7 @@ struct Kernels {
     const char* name;
     bool (*supported)();
     const Float32Kernels* float32;
-    const LowDimKernels* low_dim;
+    const LaneKernels* lanes;
     const Int16Kernels* int16;  // null where there are none
     const DistinctRowKernels* distinct_rows;
     const ByteKernels* bytes;

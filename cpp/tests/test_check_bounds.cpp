@@ -119,7 +119,7 @@ TEST(false_margins_are_found) {
     const std::vector<double> numbers{0.0, 1.0};
     const Centers centers{numbers.data(), 2, 1};
     std::vector<std::int32_t> labels{0, 0, 1};
-    LowDimBounds bounds(3);
+    LaneBounds bounds(3);
     bounds.follow(centers);
     bounds.set(0, 0, 0.499F);
     bounds.set(2, 1, 0.999F);

@@ -1,4 +1,4 @@
-#include "filters/low_dim_filter.hpp"
+#include "filters/lane_filter.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -18,17 +18,12 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-LowDimFilter::LowDimFilter(const Centers& centers, Dtype dtype)
-    : origin_(filter_origin(centers, dtype)), view_{centers.n_features,
-                                                    ceil_div(centers.n_clusters, kLowDimGroup),
-                                                    nullptr,
-                                                    1,
-                                                    nullptr,
-                                                    nullptr,
-                                                    0,
-                                                    0} {
-    coefficients_.assign(view_.n_groups * kLowDimGroup * centers.n_features, 0.0F);
-    norms_.assign(view_.n_groups * kLowDimGroup, kInfinity);
+LaneFilter::LaneFilter(const Centers& centers, Dtype dtype)
+    : origin_(filter_origin(centers, dtype)),
+      view_{
+          centers.n_features, ceil_div(centers.n_clusters, kLaneGroup), nullptr, 1, nullptr, nullptr, 0, 0} {
+    coefficients_.assign(view_.n_groups * kLaneGroup * centers.n_features, 0.0F);
+    norms_.assign(view_.n_groups * kLaneGroup, kInfinity);
     if (dtype != kUint8 && dtype != kUint16) set_scale(centers, dtype);
     set_coefficients(centers);
     for (const std::size_t copy : duplicate_centers(centers)) {
@@ -41,29 +36,29 @@ LowDimFilter::LowDimFilter(const Centers& centers, Dtype dtype)
 }
 
 // The power of two that keeps real rows within the range of float32, in which float32 rows are scaled.
-void LowDimFilter::set_scale(const Centers& centers, Dtype dtype) {
+void LaneFilter::set_scale(const Centers& centers, Dtype dtype) {
     const double largest = largest_offset(centers, origin_);
     if (!(largest > 0)) return;
     const int max_exponent = dtype == kFloat32 ? 120 : 1000;
     view_.scale = std::ldexp(1.0, std::clamp(-std::ilogb(largest), -max_exponent, max_exponent));
 }
 
-void LowDimFilter::set_coefficients(const Centers& centers) {
+void LaneFilter::set_coefficients(const Centers& centers) {
     const std::size_t d = centers.n_features;
     double largest_square = 0;
     for (std::size_t j = 0; j < centers.n_clusters; ++j) {
         double square = 0;
         for (std::size_t f = 0; f < d; ++f) {
             const double value = (centers.row(j)[f] - origin_[f]) * view_.scale;
-            coefficients_[in_panels(j, f, d, kLowDimGroup)] = -2 * static_cast<float>(value);
+            coefficients_[in_panels(j, f, d, kLaneGroup)] = -2 * static_cast<float>(value);
             square += value * value;
         }
         norms_[j] = static_cast<float>(square);
         largest_square = std::max(largest_square, square);
     }
     const auto n = static_cast<double>(d);
-    const double additions = std::min(n, static_cast<double>(kLaneChunk)) +
-                             std::ceil(n / static_cast<double>(kLaneChunk));
+    const double additions =
+        std::min(n, static_cast<double>(kLaneChunk)) + std::ceil(n / static_cast<double>(kLaneChunk));
     const double g = additions * kU32 / (1 - additions * kU32);
     // L5
     const double second_order = kSecondOrder + 4 * additions * kU32;

@@ -1,4 +1,4 @@
-#include "assign/low_dim_bounds.hpp"
+#include "assign/lane_bounds.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -32,9 +32,9 @@ double spread(const Centers& centers) {
 
 }  // namespace
 
-LowDimBounds::LowDimBounds(std::size_t n_rows) : expiries_(n_rows), labels_(n_rows, kNoBound) {}
+LaneBounds::LaneBounds(std::size_t n_rows) : expiries_(n_rows), labels_(n_rows, kNoBound) {}
 
-void LowDimBounds::start(const Centers& centers) {
+void LaneBounds::start(const Centers& centers) {
     std::fill(labels_.begin(), labels_.end(), kNoBound);
     cumulative_drift_.assign(centers.n_clusters, 0.0);
     const double units = kUnitsInSpread / spread(centers);
@@ -42,7 +42,7 @@ void LowDimBounds::start(const Centers& centers) {
     units_ = units < 1e30 && units > 1e-30 ? static_cast<float>(units * (1 - 0x1p-20)) : 0.0F;
 }
 
-void LowDimBounds::advance(const Centers& centers) {
+void LaneBounds::advance(const Centers& centers) {
     std::vector<double> moved(centers.n_clusters);
     for (std::size_t j = 0; j < moved.size(); ++j)
         moved[j] = distance(centers.row(j), previous_.data() + j * centers.n_features, centers.n_features);
@@ -58,7 +58,7 @@ void LowDimBounds::advance(const Centers& centers) {
             kUp64;  // L16
 }
 
-void LowDimBounds::follow(const Centers& centers) {
+void LaneBounds::follow(const Centers& centers) {
     ++n_steps_;
     if (cumulative_drift_.size() == centers.n_clusters) advance(centers);
     // NaN is not below the limit, and starts anew.
@@ -76,8 +76,8 @@ void LowDimBounds::follow(const Centers& centers) {
     drift_ceil_.push_back(UINT16_MAX);  // for rows without a bound
 }
 
-std::size_t LowDimBounds::expired(std::size_t first, std::size_t count, const std::int32_t* labels,
-                                  std::uint32_t* list) const {
+std::size_t LaneBounds::expired(std::size_t first, std::size_t count, const std::int32_t* labels,
+                                std::uint32_t* list) const {
     const std::size_t k = cumulative_drift_.size();
     std::size_t n = 0;
     for (std::size_t i = 0; i < count; ++i) {

@@ -1,10 +1,11 @@
-// The assignment step for rows of few features: pixels, bands of a scene.
+// The assignment step with rows in the lanes of registers, which meet every centroid in float32 or int16: for rows
+// of few features (pixels, bands of a scene) and for few centroids.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 
-#include "assign/low_dim_bounds.hpp"
+#include "assign/lane_bounds.hpp"
 #include "assign/plan.hpp"
 #include "core/parallel.hpp"
 #include "filters/int16_filter.hpp"
@@ -49,12 +50,12 @@ class LabelArray {
 // Writes labels of n_rows rows in four bytes each. Threads share the cost of touching new memory.
 void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, const Parallel& parallel);
 
-// Assigns rows of at most kLowDimFeatures features, call after call: by the int16 filter first, or with
+// Assigns the same rows, call after call: by the int16 filter first (at most kLowDimFeatures features), or with
 // bounds from the second call on, as the plan says.
-class LowDimAssigner {
+class LaneAssigner {
   public:
     // `range`: the int16_range of these rows where it is known, else null.
-    LowDimAssigner(const Rows& rows, const Kernels& table, const Int16Range* range = nullptr);
+    LaneAssigner(const Rows& rows, const Kernels& table, const Int16Range* range = nullptr);
 
     // Writes the nearest centroid of each row (ties: the lowest), records changes of labels in `changes`, if
     // given, and returns how many labels changed, each as often as its row counts. Labels and centers may
@@ -66,7 +67,7 @@ class LowDimAssigner {
     Rows rows_;
     const Kernels& table_;
     std::optional<Int16Range> range_;
-    std::optional<LowDimBounds> bounds_;
+    std::optional<LaneBounds> bounds_;
     std::size_t n_calls_ = 0;
 };
 

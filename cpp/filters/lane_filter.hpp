@@ -1,4 +1,4 @@
-// Float32 filter for rows of few features: most rows' nearest centroid, and proof that it is the nearest.
+// Float32 filter with rows in lanes: most rows' nearest centroid, and proof that it is the nearest.
 //
 // A row whose second least score is above
 //
@@ -15,12 +15,12 @@
 
 namespace kmosaic {
 
-class LowDimFilter {
+class LaneFilter {
   public:
     // Later copies of an equal centroid are excluded, since ties go to the lowest index.
-    LowDimFilter(const Centers& centers, Dtype dtype);
+    LaneFilter(const Centers& centers, Dtype dtype);
 
-    [[nodiscard]] const LowDimCenters& centroids() const { return view_; }
+    [[nodiscard]] const LaneCenters& centroids() const { return view_; }
     // Whether some centroid equals another. Margins leave out copies, so they mean nothing then.
     [[nodiscard]] bool has_duplicates() const { return has_duplicates_; }
 
@@ -32,7 +32,7 @@ class LowDimFilter {
     std::vector<float> coefficients_;
     std::vector<float> norms_;
     bool has_duplicates_ = false;
-    LowDimCenters view_;
+    LaneCenters view_;
 };
 
 }  // namespace kmosaic

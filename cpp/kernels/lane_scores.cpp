@@ -1,13 +1,13 @@
-// The float32 filter for rows of few features, compiled once per instruction set: the lanes are rows, the
-// loop is over centroids. Compiled with fused multiply-add where there is one; L5 holds with and without.
+// The float32 filter with rows in lanes, compiled once per instruction set: the loop is over centroids. Compiled
+// with fused multiply-add where there is one; L5 holds with and without.
 #include "kernels/kernels.hpp"
+#include "kernels/lane_tile.hpp"
 #include "kernels/lanes.hpp"
-#include "kernels/low_dim_tile.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
-// Registers of rows that are scored together with a group of centroids. With kLowDimGroup centroids these are
+// Registers of rows that are scored together with a group of centroids. With kLaneGroup centroids these are
 // the accumulators: 16 of the 32 registers of AVX-512 and NEON, 8 of the 16 of AVX2 and SSE2. On Zen 4 2, 3
 // and 4 were within 5% of each other: comparisons share the multiply-add units, and those are busy.
 #if KMOSAIC_LANES == 16 || defined(KMOSAIC_ARM)
@@ -16,7 +16,7 @@ constexpr std::size_t kVectors = 4;
 constexpr std::size_t kVectors = 2;
 #endif
 constexpr std::size_t kPass = kVectors * kLanes;
-static_assert(kLowDimTile % kPass == 0);
+static_assert(kLaneTile % kPass == 0);
 
 constexpr float kInfinity = __builtin_inff();
 // A row whose slack is not below this stays undecided: its scores might overflow (L5).
@@ -30,25 +30,25 @@ struct Best {
 
 // Adds the products of some features of kPass rows and a group of centroids.
 inline void add_products(const float* rows, std::size_t n_features, const float* coefficients,
-                         Lanes (&scores)[kLowDimGroup][kVectors]) {
+                         Lanes (&scores)[kLaneGroup][kVectors]) {
     for (std::size_t f = 0; f < n_features; ++f) {
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < kVectors; ++v) {
-            const Lanes x = load(rows + f * kLowDimTile + v * kLanes);
+            const Lanes x = load(rows + f * kLaneTile + v * kLanes);
 #pragma GCC unroll 4
-            for (std::size_t i = 0; i < kLowDimGroup; ++i)
-                scores[i][v] += x * splat(coefficients[f * kLowDimGroup + i]);
+            for (std::size_t i = 0; i < kLaneGroup; ++i)
+                scores[i][v] += x * splat(coefficients[f * kLaneGroup + i]);
         }
     }
 }
 
-inline void take_best(const Lanes (&scores)[kLowDimGroup][kVectors], std::size_t group, Best& best) {
+inline void take_best(const Lanes (&scores)[kLaneGroup][kVectors], std::size_t group, Best& best) {
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < kVectors; ++v) {
 #pragma GCC unroll 4
-        for (std::size_t i = 0; i < kLowDimGroup; ++i) {
+        for (std::size_t i = 0; i < kLaneGroup; ++i) {
             const Lanes score = scores[i][v];
-            const auto j = static_cast<std::int32_t>(group * kLowDimGroup + i);
+            const auto j = static_cast<std::int32_t>(group * kLaneGroup + i);
             best.label[v] = choose(below(score, best.score[v]), splat(j), best.label[v]);
             best.second[v] = least(best.second[v], greatest(best.score[v], score));
             best.score[v] = least(best.score[v], score);
@@ -64,9 +64,9 @@ inline void start(Best& best) {
     }
 }
 
-inline void start(const float* norms, Lanes (&scores)[kLowDimGroup][kVectors]) {
+inline void start(const float* norms, Lanes (&scores)[kLaneGroup][kVectors]) {
 #pragma GCC unroll 4
-    for (std::size_t i = 0; i < kLowDimGroup; ++i)
+    for (std::size_t i = 0; i < kLaneGroup; ++i)
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < kVectors; ++v) scores[i][v] = splat(norms[i]);
 }
@@ -74,7 +74,7 @@ inline void start(const float* norms, Lanes (&scores)[kLowDimGroup][kVectors]) {
 inline Lanes sum_of_squares(const float* rows, std::size_t n_features) {
     Lanes square{};
     for (std::size_t f = 0; f < n_features; ++f) {
-        const Lanes x = load(rows + f * kLowDimTile);
+        const Lanes x = load(rows + f * kLaneTile);
         square += x * x;
     }
     return square;
@@ -82,7 +82,7 @@ inline Lanes sum_of_squares(const float* rows, std::size_t n_features) {
 
 // Labels kPass rows, -1 for undecided ones, and computes the parts of their margins unless null. Returns
 // whether all are decided.
-inline bool decide(const Best& best, const Lanes (&squares)[kVectors], const LowDimCenters& c,
+inline bool decide(const Best& best, const Lanes (&squares)[kVectors], const LaneCenters& c,
                    std::int32_t* labels, float* margins) {
     bool all_decided = true;
 #pragma GCC unroll 4
@@ -95,20 +95,19 @@ inline bool decide(const Best& best, const Lanes (&squares)[kVectors], const Low
         all_decided = all_decided && all(decided);
         if (margins) {
             store(margins + v * kLanes, best.second[v] - best.score[v] - slack - slack);
-            store(margins + kLowDimTile + v * kLanes,
-                  best.second[v] + best.score[v] + 2 * square + 4 * slack);
+            store(margins + kLaneTile + v * kLanes, best.second[v] + best.score[v] + 2 * square + 4 * slack);
         }
     }
     return all_decided;
 }
 
-bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels, float* margins) {
+bool label_pass(const float* rows, const LaneCenters& c, std::int32_t* labels, float* margins) {
     Best best;
     start(best);
     for (std::size_t group = 0; group < c.n_groups; ++group) {
-        Lanes scores[kLowDimGroup][kVectors];
-        start(c.norms + group * kLowDimGroup, scores);
-        add_products(rows, c.n_features, c.coefficients + group * c.n_features * kLowDimGroup, scores);
+        Lanes scores[kLaneGroup][kVectors];
+        start(c.norms + group * kLaneGroup, scores);
+        add_products(rows, c.n_features, c.coefficients + group * c.n_features * kLaneGroup, scores);
         take_best(scores, group, best);
     }
     Lanes squares[kVectors];
@@ -120,16 +119,16 @@ bool label_pass(const float* rows, const LowDimCenters& c, std::int32_t* labels,
 void finish_margins(const float* parts, std::size_t n, float* margins) {
     for (std::size_t i = 0; i < n; ++i) {
         const float lead = parts[i] > 0 ? parts[i] : 0.0F;
-        const float both_squares = parts[kLowDimTile + i];
+        const float both_squares = parts[kLaneTile + i];
         const float margin = lead / __builtin_sqrtf(2 * both_squares) * 0.9999F;
         // With one centroid the margin is infinite.
         margins[i] = both_squares > 0 && margin < kMaxSlack ? margin : 0.0F;
     }
 }
 
-bool label_tile(const float* lanes, const LowDimCenters& c, std::int32_t* labels, float* parts) {
+bool label_tile(const float* lanes, const LaneCenters& c, std::int32_t* labels, float* parts) {
     bool all_decided = true;
-    for (std::size_t r = 0; r < kLowDimTile; r += kPass)
+    for (std::size_t r = 0; r < kLaneTile; r += kPass)
         all_decided = label_pass(lanes + r, c, labels + r, parts ? parts + r : nullptr) && all_decided;
     return all_decided;
 }
@@ -144,14 +143,14 @@ struct Output {
 template <class T>
 class TileLabeller {
   public:
-    TileLabeller(const T* rows, const LowDimCenters& c, float*) : c_(c), reader_(rows, c) {}
+    TileLabeller(const T* rows, const LaneCenters& c, float*) : c_(c), reader_(rows, c) {}
 
     bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
         return label_tile(reader_.lanes(first, count), c_, labels, parts);
     }
 
   private:
-    const LowDimCenters& c_;
+    const LaneCenters& c_;
     TileReader<T> reader_;
 };
 
@@ -159,21 +158,21 @@ class TileLabeller {
 template <class T>
 class ChunkLabeller {
   public:
-    ChunkLabeller(const T* rows, const LowDimCenters& c, float* scratch)
-        : c_(c), reader_(rows, c, scratch), scores_(scratch + 2 * kLowDimTile * kLaneChunk) {}
+    ChunkLabeller(const T* rows, const LaneCenters& c, float* scratch)
+        : c_(c), reader_(rows, c, scratch), scores_(scratch + 2 * kLaneTile * kLaneChunk) {}
 
     bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
         if (c_.n_features <= kLaneChunk)
             return label_tile(reader_.lanes(first, count, 0, c_.n_features), c_, labels, parts);
-        for (std::size_t i = 0; i < kLowDimTile; ++i) squares_[i] = 0;
+        for (std::size_t i = 0; i < kLaneTile; ++i) squares_[i] = 0;
         for (std::size_t f = 0; f < c_.n_features;) {
             const std::size_t width = chunk_at(f);
             const float* lanes = reader_.lanes(first, count, f, width);
-            for (std::size_t r = 0; r < kLowDimTile; r += kPass) add_chunk(lanes + r, r, f, width);
+            for (std::size_t r = 0; r < kLaneTile; r += kPass) add_chunk(lanes + r, r, f, width);
             f += width;
         }
         bool all_decided = true;
-        for (std::size_t r = 0; r < kLowDimTile; r += kPass)
+        for (std::size_t r = 0; r < kLaneTile; r += kPass)
             all_decided = label_pass_of_scores(r, labels + r, parts ? parts + r : nullptr) && all_decided;
         return all_decided;
     }
@@ -191,13 +190,13 @@ class ChunkLabeller {
             store(square, load(square) + sum_of_squares(lanes + v * kLanes, width));
         }
         for (std::size_t group = 0; group < c_.n_groups; ++group) {
-            Lanes scores[kLowDimGroup][kVectors] = {};
-            add_products(lanes, width, c_.coefficients + (group * c_.n_features + f) * kLowDimGroup, scores);
-            for (std::size_t i = 0; i < kLowDimGroup; ++i) {
-                float* total = scores_ + (group * kLowDimGroup + i) * kLowDimTile + r;
+            Lanes scores[kLaneGroup][kVectors] = {};
+            add_products(lanes, width, c_.coefficients + (group * c_.n_features + f) * kLaneGroup, scores);
+            for (std::size_t i = 0; i < kLaneGroup; ++i) {
+                float* total = scores_ + (group * kLaneGroup + i) * kLaneTile + r;
                 for (std::size_t v = 0; v < kVectors; ++v) {
                     const Lanes before =
-                        f ? load(total + v * kLanes) : splat(c_.norms[group * kLowDimGroup + i]);
+                        f ? load(total + v * kLanes) : splat(c_.norms[group * kLaneGroup + i]);
                     store(total + v * kLanes, before + scores[i][v]);
                 }
             }
@@ -208,10 +207,10 @@ class ChunkLabeller {
         Best best;
         start(best);
         for (std::size_t group = 0; group < c_.n_groups; ++group) {
-            Lanes scores[kLowDimGroup][kVectors];
-            for (std::size_t i = 0; i < kLowDimGroup; ++i)
+            Lanes scores[kLaneGroup][kVectors];
+            for (std::size_t i = 0; i < kLaneGroup; ++i)
                 for (std::size_t v = 0; v < kVectors; ++v)
-                    scores[i][v] = load(scores_ + (group * kLowDimGroup + i) * kLowDimTile + r + v * kLanes);
+                    scores[i][v] = load(scores_ + (group * kLaneGroup + i) * kLaneTile + r + v * kLanes);
             take_best(scores, group, best);
         }
         Lanes squares[kVectors];
@@ -219,20 +218,20 @@ class ChunkLabeller {
         return decide(best, squares, c_, labels, margins);
     }
 
-    const LowDimCenters& c_;
+    const LaneCenters& c_;
     ChunkReader<T> reader_;
     float* scores_;  // [centroid][row of the tile]
-    alignas(64) float squares_[kLowDimTile];
+    alignas(64) float squares_[kLaneTile];
 };
 
 template <class Labeller>
 std::size_t label_rows(Labeller label, std::size_t n_rows, const Output& output) {
-    alignas(64) std::int32_t last_labels[kLowDimTile];
-    alignas(64) float parts[2 * kLowDimTile];
+    alignas(64) std::int32_t last_labels[kLaneTile];
+    alignas(64) float parts[2 * kLaneTile];
     std::size_t n_undecided = 0;
-    for (std::size_t first = 0; first < n_rows; first += kLowDimTile) {
-        const std::size_t count = n_rows - first < kLowDimTile ? n_rows - first : kLowDimTile;
-        std::int32_t* own = count == kLowDimTile ? output.labels + first : last_labels;
+    for (std::size_t first = 0; first < n_rows; first += kLaneTile) {
+        const std::size_t count = n_rows - first < kLaneTile ? n_rows - first : kLaneTile;
+        std::int32_t* own = count == kLaneTile ? output.labels + first : last_labels;
         const bool all_decided = label(first, count, own, output.margins ? parts : nullptr);
         if (output.margins) finish_margins(parts, count, output.margins + first);
         for (std::size_t i = 0; own == last_labels && i < count; ++i) output.labels[first + i] = own[i];
@@ -243,7 +242,7 @@ std::size_t label_rows(Labeller label, std::size_t n_rows, const Output& output)
 }
 
 template <class T>
-std::size_t nearest(const void* data, std::size_t n_rows, const LowDimCenters& c, std::int32_t* labels,
+std::size_t nearest(const void* data, std::size_t n_rows, const LaneCenters& c, std::int32_t* labels,
                     std::uint32_t* undecided, float* margins, float* scratch) {
     const T* rows = static_cast<const T*>(data);
     const Output output{labels, undecided, margins};
@@ -282,8 +281,8 @@ std::size_t differences(const std::int32_t* a, const std::int32_t* b, std::size_
 
 }  // namespace
 
-extern const LowDimKernels low_dim_kernels;
-const LowDimKernels low_dim_kernels = {
+extern const LaneKernels lane_kernels;
+const LaneKernels lane_kernels = {
     {nearest<std::uint8_t>, nearest<std::uint16_t>, nearest<float>, nearest<double>}, differences};
 
 }  // namespace kmosaic::KMOSAIC_ISA

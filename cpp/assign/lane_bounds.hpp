@@ -1,4 +1,4 @@
-// Bounds for rows of few features, in four bytes a row: until when a row keeps its label.
+// Bounds in four bytes a row: until when a row keeps its label.
 //
 // Let centroid a be nearest to a row, and every other one at least `margin` farther away. Let A be the
 // cumulative drift of a: the sum over the steps of how far a moved and the farthest that any other centroid
@@ -17,11 +17,11 @@
 
 namespace kmosaic {
 
-class LowDimBounds {
+class LaneBounds {
   public:
     static constexpr std::size_t kMaxClusters = UINT16_MAX - 1;
 
-    explicit LowDimBounds(std::size_t n_rows);
+    explicit LaneBounds(std::size_t n_rows);
 
     // Adds the drift from the last centroids to these, at most kMaxClusters. A change of their number drops
     // all bounds.

@@ -10,7 +10,7 @@
 #include "assign/assigner.hpp"
 #include "check.hpp"
 #include "filters/int16_filter.hpp"
-#include "filters/low_dim_filter.hpp"
+#include "filters/lane_filter.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 #include "sums.hpp"
@@ -183,13 +183,13 @@ struct Filtered {
 };
 
 template <class T>
-Filtered<T> filtered(const Rows& rows, const LowDimFilter& float32) {
+Filtered<T> filtered(const Rows& rows, const LaneFilter& float32) {
     Filtered<T> result;
     result.labels.assign(rows.n_rows, -2);
     std::vector<std::uint32_t> list(rows.n_rows);
-    const LowDimCenters& c = float32.centroids();
+    const LaneCenters& c = float32.centroids();
     std::vector<float> scratch(lane_scratch(c.n_features, c.n_groups));
-    const std::size_t n = kernels().low_dim->nearest[rows.dtype](
+    const std::size_t n = kernels().lanes->nearest[rows.dtype](
         rows.row(0), rows.n_rows, c, result.labels.data(), list.data(), nullptr, scratch.data());
     result.undecided.insert(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(n));
     return result;
@@ -291,7 +291,7 @@ void check_edge(std::size_t d, Random& random) {
             centers[4 * d + f] = x - away;
         }
         const Centers view{centers.data(), 5, d};
-        const LowDimFilter float32(view, rows.dtype);
+        const LaneFilter float32(view, rows.dtype);
         std::vector<Filtered<T>> filters = {filtered<T>(rows, float32)};
         if (kIsInteger<T> && d <= kLowDimFeatures && kernels().int16)
             filters.push_back(filtered_in_int16<T>(rows, view));
@@ -329,8 +329,8 @@ TEST(what_the_filter_decides_at_the_edge_of_its_bound_is_right) {
 std::size_t undecided_at(double share, std::size_t d) {
     std::vector<double> centers(2 * d, 1.0);
     std::fill_n(centers.begin(), d, -1.0);
-    const LowDimFilter float32({centers.data(), 2, d}, kFloat64);
-    const LowDimCenters& c = float32.centroids();
+    const LaneFilter float32({centers.data(), 2, d}, kFloat64);
+    const LaneCenters& c = float32.centroids();
     const double x =
         share * static_cast<double>(c.constant) / (4 * static_cast<double>(d) * c.scale * c.scale);
     const Values<double> row(std::vector<double>(d, x));
@@ -361,7 +361,7 @@ TEST(few_ordinary_rows_are_undecided) {
             const Case c = random_case<T>(2000, d, 16, random);
             const Values<T> values(c.rows);
             const Rows rows = rows_of(values, d);
-            const LowDimFilter float32(c.view(), rows.dtype);
+            const LaneFilter float32(c.view(), rows.dtype);
             CHECK(filtered<T>(rows, float32).undecided.size() < 20);
             if (kIsInteger<T> && d <= kLowDimFeatures && kernels().int16)
                 CHECK(filtered_in_int16<T>(rows, c.view()).undecided.size() < 100);
@@ -371,7 +371,7 @@ TEST(few_ordinary_rows_are_undecided) {
 
 TEST(later_copies_and_places_left_over_never_win) {
     const std::vector<double> centers = {1, 2, 3, 4, 1, 2, 5, 6, 3, 4};
-    const LowDimFilter float32({centers.data(), 5, 2}, kFloat64);
+    const LaneFilter float32({centers.data(), 5, 2}, kFloat64);
     const float* norms = float32.centroids().norms;
     CHECK(float32.centroids().n_groups == 2);
     for (const std::size_t j : {0U, 1U, 3U}) CHECK(std::isfinite(norms[j]));
@@ -380,11 +380,11 @@ TEST(later_copies_and_places_left_over_never_win) {
 
 TEST(origins_are_whole_for_integers_and_float32_for_float32) {
     const std::vector<double> centers = {0.4, 254.7, -300, 1e6, 0.1, 255.2, -10, 1e7};
-    const LowDimFilter whole({centers.data(), 2, 4}, kUint16);
+    const LaneFilter whole({centers.data(), 2, 4}, kUint16);
     const double expected[] = {0, 255, 0, 65535};
     CHECK(std::equal(expected, expected + 4, whole.centroids().origin));
     CHECK(whole.centroids().scale == 1);
-    const LowDimFilter real({centers.data(), 2, 4}, kFloat32);
+    const LaneFilter real({centers.data(), 2, 4}, kFloat32);
     for (std::size_t f = 0; f < 4; ++f) {
         const double origin = real.centroids().origin[f];
         CHECK(origin == static_cast<double>(static_cast<float>(origin)));

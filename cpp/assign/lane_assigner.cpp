@@ -1,4 +1,4 @@
-#include "assign/low_dim_assigner.hpp"
+#include "assign/lane_assigner.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -10,7 +10,7 @@
 #include "core/numerics.hpp"
 #include "core/panels.hpp"
 #include "exact/exact_nearest.hpp"
-#include "filters/low_dim_filter.hpp"
+#include "filters/lane_filter.hpp"
 #include "kernels/dispatch.hpp"
 #ifdef KMOSAIC_CHECK_BOUNDS
 #include "assign/check_bounds.hpp"
@@ -26,11 +26,11 @@ namespace {
 constexpr std::size_t kBlockRows = 2048;
 constexpr std::size_t kMaxBlockRows = 8192;
 constexpr std::size_t kTasksPerThread = 8;
-static_assert(kBlockRows % kLowDimTile == 0 && kMaxBlockRows % kLowDimTile == 0);
+static_assert(kBlockRows % kLaneTile == 0 && kMaxBlockRows % kLaneTile == 0);
 
 std::size_t block_rows(std::size_t n_rows, bool in_int16, const Parallel& parallel) {
     const std::size_t shared = n_rows / (kTasksPerThread * std::max<std::size_t>(parallel.n_threads, 1));
-    return in_int16 ? std::clamp(shared / kLowDimTile * kLowDimTile, kBlockRows, kMaxBlockRows) : kBlockRows;
+    return in_int16 ? std::clamp(shared / kLaneTile * kLaneTile, kBlockRows, kMaxBlockRows) : kBlockRows;
 }
 
 // The kernels' table is one throughout: another thread may select another.
@@ -38,8 +38,8 @@ struct Task {
     const Rows& rows;
     const Centers& centers;
     const Int16Filter* int16;  // or null
-    LowDimBounds* bounds;      // or null
-    const LowDimFilter& float32;
+    LaneBounds* bounds;        // or null
+    const LaneFilter& float32;
     const std::vector<double>& panels;  // none for long rows
     const Kernels& table;
 };
@@ -80,10 +80,10 @@ class NearestOfAll {
 };
 
 // One thread's work on a block of rows.
-class LowDimWorker {
+class LaneWorker {
   public:
     // On blocks of at most so many rows.
-    LowDimWorker(const Task& task, LabelArray labels, LabelChanges* changes, std::size_t n_rows)
+    LaneWorker(const Task& task, LabelArray labels, LabelChanges* changes, std::size_t n_rows)
         : task_(task),
           labels_(labels),
           buffer_(n_rows),
@@ -105,7 +105,7 @@ class LowDimWorker {
         if (2 * n_expired <= count) return update_listed(first, n_expired);
         float32(first, count, nullptr, new_labels_.data());
         const std::size_t n =
-            task_.table.low_dim->differences(new_labels_.data(), labels, count, changed_.data());
+            task_.table.lanes->differences(new_labels_.data(), labels, count, changed_.data());
         std::size_t changed = 0;
         for (std::size_t i = 0; i < n; ++i) changed += update(first + changed_[i], new_labels_[changed_[i]]);
         return changed;
@@ -141,7 +141,7 @@ class LowDimWorker {
     // exactly.
     void float32(std::size_t first, std::size_t n, const std::uint32_t* list, std::int32_t* label) {
         const auto row = [&](std::size_t i) { return first + (list ? list[i] : i); };
-        const std::size_t n_undecided = task_.table.low_dim->nearest[task_.rows.dtype](
+        const std::size_t n_undecided = task_.table.lanes->nearest[task_.rows.dtype](
             list ? gather(first, n, list) : task_.rows.row(first), n, task_.float32.centroids(), label,
             undecided_.data(), task_.bounds ? margins_.data() : nullptr, scratch_.data());
         for (std::size_t u = 0; u < n_undecided; ++u) {
@@ -204,13 +204,13 @@ void widen(const LabelArray& labels, std::size_t n_rows, std::int32_t* out, cons
     });
 }
 
-LowDimAssigner::LowDimAssigner(const Rows& rows, const Kernels& table, const Int16Range* range)
+LaneAssigner::LaneAssigner(const Rows& rows, const Kernels& table, const Int16Range* range)
     : rows_(rows), table_(table) {
     if (range) range_.emplace(*range);
 }
 
-std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, LabelArray labels,
-                                   const Parallel& parallel, LabelChanges* changes) {
+std::size_t LaneAssigner::assign(const Plan& plan, const Centers& centers, LabelArray labels,
+                                 const Parallel& parallel, LabelChanges* changes) {
     std::optional<Int16Filter> int16;
     if (plan.path == Path::kInt16 && Int16Filter::possible(centers)) {
         if (!range_) range_.emplace(int16_range(rows_, *table_.int16, parallel));
@@ -219,14 +219,14 @@ std::size_t LowDimAssigner::assign(const Plan& plan, const Centers& centers, Lab
     const bool bounded = plan.bounds && n_calls_++ > 0;
     if (bounded && !bounds_) bounds_.emplace(rows_.n_rows);
     if (bounded) bounds_->follow(centers);
-    const LowDimFilter float32(centers, rows_.dtype);
+    const LaneFilter float32(centers, rows_.dtype);
     const std::vector<double> panels =
         rows_.n_features <= kLowDimFeatures ? exact_panels(centers) : std::vector<double>();
     const Task task{rows_,  centers, int16 ? &*int16 : nullptr, bounded ? &*bounds_ : nullptr, float32,
                     panels, table_};
     const std::size_t n_together = block_rows(rows_.n_rows, int16.has_value(), parallel);
     const std::size_t changed = count_in_blocks(
-        rows_.n_rows, n_together, parallel, [&] { return LowDimWorker(task, labels, changes, n_together); });
+        rows_.n_rows, n_together, parallel, [&] { return LaneWorker(task, labels, changes, n_together); });
 #ifdef KMOSAIC_CHECK_BOUNDS
     if (bounded) abort_on(margin_violation(*bounds_, rows_, centers, labels));
 #endif

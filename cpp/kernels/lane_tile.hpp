@@ -12,13 +12,13 @@
 
 namespace kmosaic::KMOSAIC_ISA {
 
-constexpr std::size_t kTileValues = kLowDimTile * kMaxLowDimFeatures;
+constexpr std::size_t kTileValues = kLaneTile * kMaxLowDimFeatures;
 
 #if KMOSAIC_LANES == 1
 
 inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
     for (std::size_t f = 0; f < n_features; ++f)
-        for (std::size_t r = 0; r < kLowDimTile; ++r) lanes[f * kLowDimTile + r] = rows[r * n_features + f];
+        for (std::size_t r = 0; r < kLaneTile; ++r) lanes[f * kLaneTile + r] = rows[r * n_features + f];
 }
 
 #else
@@ -63,7 +63,7 @@ inline void transpose_quads(const float* rows, std::size_t n_features, float* la
                           KMOSAIC_SHUFFLE(c, d, KMOSAIC_EACH(0, 1, n, n + 1)),
                           KMOSAIC_SHUFFLE(c, d, KMOSAIC_EACH(2, 3, n + 2, n + 3))};
 #pragma GCC unroll 4
-    for (std::size_t f = 0; f < 4; ++f) *reinterpret_cast<LooseQuads*>(lanes + f * kLowDimTile) = out[f];
+    for (std::size_t f = 0; f < 4; ++f) *reinterpret_cast<LooseQuads*>(lanes + f * kLaneTile) = out[f];
 }
 #undef KMOSAIC_SHUFFLE
 #undef KMOSAIC_EACH
@@ -73,8 +73,8 @@ inline void transpose_quads(const float* rows, std::size_t n_features, float* la
 inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
     for (std::size_t f = 0; f < n_features; f += 4) {
         const std::size_t first = f + 4 > n_features && n_features > 4 ? n_features - 4 : f;
-        for (std::size_t r = 0; r < kLowDimTile; r += kQuadLanes)
-            transpose_quads(rows + r * n_features + first, n_features, lanes + first * kLowDimTile + r);
+        for (std::size_t r = 0; r < kLaneTile; r += kQuadLanes)
+            transpose_quads(rows + r * n_features + first, n_features, lanes + first * kLaneTile + r);
     }
 }
 
@@ -85,9 +85,9 @@ inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
 template <class T>
 class TileReader {
   public:
-    TileReader(const T* rows, const LowDimCenters& c)
+    TileReader(const T* rows, const LaneCenters& c)
         : data_(rows), n_features_(c.n_features), scale_(static_cast<Real>(c.scale)) {
-        for (std::size_t r = 0; r < kLowDimTile; ++r)
+        for (std::size_t r = 0; r < kLaneTile; ++r)
             for (std::size_t f = 0; f < n_features_; ++f)
                 origins_[r * n_features_ + f] = static_cast<Real>(c.origin[f]);
     }
@@ -122,13 +122,13 @@ class TileReader {
 template <class T>
 class ChunkReader {
   public:
-    ChunkReader(const T* rows, const LowDimCenters& c, float* scratch)
+    ChunkReader(const T* rows, const LaneCenters& c, float* scratch)
         : data_(rows),
           origin_(c.origin),
           n_features_(c.n_features),
           scale_(static_cast<Real>(c.scale)),
           rows_(scratch),
-          lanes_(scratch + kLowDimTile * kLaneChunk) {}
+          lanes_(scratch + kLaneTile * kLaneChunk) {}
 
     // Features `feature` to `feature + width` of `count` rows from `first`; values beyond the rows are
     // undefined. `width` is at least 4.
