@@ -19,7 +19,7 @@ constexpr double kMaxPrunedShare = 0.5;
 }  // namespace
 
 Assigner::Assigner(const Rows& rows, std::size_t steps_expected, const Int16Range* range)
-    : rows_(rows), table_(kernels()), steps_expected_(steps_expected), low_dim_(rows, table_, range) {}
+    : rows_(rows), table_(kernels()), steps_expected_(steps_expected), lanes_(rows, table_, range) {}
 
 std::size_t Assigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
                              LabelChanges* changes) {
