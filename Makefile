@@ -53,7 +53,7 @@ install: $(STAMPS)/installed ## build kmosaic and install it into the virtual en
 
 # The installed package, not src/: only there is the compiled core.
 test: $(STAMPS)/test ## the whole test suite, and the examples in the documentation
-	$(BIN)/python -m pytest -n $(TEST_JOBS) --doctest-modules tests --pyargs kmosaic
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal --doctest-modules tests --pyargs kmosaic
 
 # The native module's types, which mypy reads, are generated when it is built.
 check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint (Python and the pages' scripts), types, layers

@@ -140,7 +140,14 @@ def test_every_target_names_a_workload_and_libraries_that_take_part() -> None:
 
 
 def test_every_workload_builds(shared_data: Path, tmp_path: Path) -> None:
-    options = DataOptions(shared_data, scale=1e-9)
+    data = tmp_path / "data"
+    (data / "kodak").mkdir(parents=True)
+    for folder in shared_data.iterdir():
+        if folder.name != "kodak":
+            (data / folder.name).symlink_to(folder)
+    for photo in sorted((shared_data / "kodak").glob("*.png"))[:2]:
+        (data / "kodak" / photo.name).symlink_to(photo)
+    options = DataOptions(data, scale=1e-9)
     made = {make: (make(options), make(options)) for make in {work.rows for work in WORKLOADS.values()}}
     for name, workload in WORKLOADS.items():
         rows, again = made[workload.rows]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 import kmosaic
+from kmosaic_server import kmosaic_command
 
 ROOT = Path(__file__).parents[1]
 SCENES = ("landsat7-nc", "landsat7-bahamas")
@@ -64,8 +65,15 @@ def page_name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Not the script that pip made: this one runs the same package as the tests."""
+    with kmosaic_command(tmp_path_factory.mktemp("bin")) as command:
+        yield command
+
+
 @pytest.fixture
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def reader(command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with what a reader has: photos, new images, two scenes, and `kmosaic` on the path."""
     rng = np.random.default_rng(0)
     for folder, n_images in (("photos", 12), ("new-images", 4)):
@@ -76,11 +84,6 @@ def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if find_spec("rasterio") is not None:
         for name in ("scene.tif", "other.tif"):
             make_scene(tmp_path / name, rng)
-    command = tmp_path / "bin" / "kmosaic"
-    command.parent.mkdir()
-    # Not the script that pip made: this one runs the same package as the tests.
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m kmosaic "$@"\n', encoding="utf-8")
-    command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{command.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(Path(kmosaic.__file__).absolute().parents[1]))
     monkeypatch.chdir(tmp_path)

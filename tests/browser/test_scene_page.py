@@ -43,7 +43,7 @@ def hostile_scene_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     values = random.integers(0, 200, (12, 40, 50)).astype(np.uint16) * 300
     path = tmp_path_factory.mktemp("hostile") / "scene.tif"
     write_raster(path, np.moveaxis(values, 0, 2), descriptions=(HOSTILE[:60],) * 12)
-    found = segment(path, 40, isodata=IsodataOptions(10, 15_000, 1000), quicklook=500)
+    found = segment(path, 24, isodata=IsodataOptions(10, 17_000, 40_000), quicklook=500)
     report = SceneReport(found, Provenance(HOSTILE), {"note": HOSTILE}, HOSTILE)
     return write_scene_report(path.with_suffix(".html"), report)
 

@@ -131,7 +131,7 @@ class CutOff(BaseHTTPRequestHandler):
 @pytest.fixture
 def cut_off_mirror() -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), CutOff) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

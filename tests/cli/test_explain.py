@@ -62,9 +62,9 @@ def test_columns_that_spread_unlike_are_told(run, folder):
     rows = np.random.default_rng(0).normal(size=(20, 2)) * [1, 400]
     (folder / "unlike.csv").write_text("\n".join(["age,income", *(f"{x},{y}" for x, y in rows)]))
 
-    loud = run("explain", "--data", "unlike.csv", "--frames", "loud", "--parts", "3")
+    loud = run("explain", "--data", "unlike.csv", "-o", "loud.html")
     assert "Hint: income spreads" in loud.stderr
-    quiet = run("explain", "--data", "unlike.csv", "--frames", "quiet", "--parts", "3", "--quiet")
+    quiet = run("explain", "--data", "unlike.csv", "-o", "quiet.html", "--quiet")
     assert quiet.stderr == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -63,16 +64,26 @@ def datasets() -> dict[str, Array]:
 DATASETS = datasets()
 
 
+def weights_of(X: Array) -> Array:
+    """Whole numbers: every sum is exact, in whatever order it is added."""
+    return np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1)
+
+
+@cache
+def slow_seeds_of(name: str, weighted: bool, order: tuple[int, ...]) -> list[int]:
+    X = DATASETS[name].astype(np.uint8)
+    weights = weights_of(X) if weighted else np.ones(len(X))
+    return slow_greedy_seeds(X, weights, np.array(order), min(20, len(X)), np.random.RandomState(3))
+
+
 @pytest.mark.usefixtures("cpu")
 def test_the_seeds_of_the_slow_oracle() -> None:
     for name, weighted in product(DATASETS, [False, True]):
         X = DATASETS[name].astype(np.uint8)
-        # Whole weights: every sum is exact, in whatever order it is added.
-        weights = np.random.default_rng(1).integers(0, 5, len(X)) + float(len(X) == 1) if weighted else None
+        weights = weights_of(X) if weighted else None
         order = engine(X).hash_order()
         k = min(20, len(X))
-        ones = np.ones(len(X)) if weights is None else weights
-        expected = slow_greedy_seeds(X, ones, order, k, np.random.RandomState(3))
+        expected = slow_seeds_of(name, weighted, tuple(order.tolist()))
         for dtype in ("uint8", "uint16", "float32", "float64"):
             for n_threads in (1, 3):
                 given = MemoryEngine(X.astype(dtype), weights, n_threads)

@@ -98,8 +98,8 @@ def test_frames_need_a_folder(lesson: Lesson, tmp_path: Path):
 
 
 def test_animations_hold_every_frame(lesson: Lesson, tmp_path: Path):
+    drawn = frames(lesson, [4])
     for name in ["lesson.gif", "lesson.png", "lesson.apng"]:
-        drawn = frames(lesson, [4])
         path = write_animation(tmp_path / name, drawn)
         with Image.open(path) as animation:
             assert animation.n_frames == len(drawn)

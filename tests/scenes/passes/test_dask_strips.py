@@ -229,7 +229,10 @@ def test_segment_with_workers_started_for_it(tmp_path: Path) -> None:
     assert Path(output).read_bytes() == (tmp_path / "b.tif").read_bytes()
 
 
-def test_a_scheduler_that_cannot_be_reached_leaves_no_map(tmp_path: Path) -> None:
+def test_a_scheduler_that_cannot_be_reached_leaves_no_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kmosaic.engines.dask.cluster.CONNECT_SECONDS", 0.2)
     scene_of(tmp_path, "uint8")
     with pytest.raises(DataError, match="tcp://127.0.0.1:9"):
         segment(tmp_path / "uint8.tif", 3, tmp_path / "map.tif", dask="tcp://127.0.0.1:9")
