@@ -215,7 +215,7 @@ NO_FILES = {
     "part.vrt": "a pipe",
     "stdin.vrt": "a pipe",
     "vsistdin.vrt": "standard input",
-    "/vsizip/packed.zip/a.vrt": "a pipe",
+    "/vsizip/packed.zip/a.vrt": "virtual raster",
     "masked.tif": "a pipe",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tarfile
 import zipfile
 from itertools import product
 from pathlib import Path
@@ -112,3 +114,24 @@ def test_links_and_what_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     names = ["link", "gone.tif", "a\0b", "bad.vrt", "http://example.org/file"]
     read = {Path(path).relative_to(tmp_path).as_posix() for path in files_read(names)}
     assert read == {"file", "gone.tif", "bad.vrt", "http:/example.org/file"}
+
+
+def test_a_virtual_raster_in_an_archive_is_refused(scene: Path, tmp_path: Path) -> None:
+    """GDAL would open what it names, a pipe for instance, and wait."""
+    inner = write_vrt(tmp_path / "inner.tif", beside("scene.tif"))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as zipped:
+        zipped.write(scene, "scene.tif")
+        zipped.write(inner, "inner.tif")
+    with tarfile.open(tmp_path / "a.tar", "w") as packed:
+        packed.add(inner, "inner.tif")
+    (tmp_path / "a.vrt.gz").write_bytes(gzip.compress(inner.read_bytes()))
+    for name in (
+        f"/vsizip/{tmp_path}/a.zip/inner.tif",
+        f"/vsitar/{tmp_path}/a.tar",
+        f"/vsigzip/{tmp_path}/a.vrt.gz",
+    ):
+        with pytest.raises(DataError, match="virtual raster.*unpack"):
+            segment(name, 3, tmp_path / "map.tif")
+    with zipfile.ZipFile(tmp_path / "plain.zip", "w") as zipped:
+        zipped.write(scene, "scene.tif")
+    assert segment(f"/vsizip/{tmp_path}/plain.zip/scene.tif", 3, tmp_path / "map.tif").path

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import re
 import stat
+import tarfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -32,6 +35,8 @@ _SERVICES = frozenset(
     )
 )
 _MAX_BYTES = 64 << 20
+_START = 1024
+_ARCHIVE = re.compile("/vsi(zip|tar|gzip)/", re.IGNORECASE)
 _VIRTUAL = re.compile("vrt://|(/vsi[a-z0-9_]+/)+", re.IGNORECASE)
 _SEPARATOR = re.compile("[:,?&=]")
 FilePath = str | os.PathLike[str]
@@ -60,6 +65,8 @@ def check_sources(name: str, *, network: bool) -> None:
             )
         refuse_special(source, naming)
         for file in _files_named(source, os.path.dirname(naming)):
+            if _ARCHIVE.search(source):
+                _refuse_descriptions_in(file)
             folder, own = os.path.split(file)
             if folder not in special:
                 special[folder] = [
@@ -68,6 +75,41 @@ def check_sources(name: str, *, network: bool) -> None:
             for other in special[folder]:
                 if other.casefold().startswith(os.path.splitext(own)[0].casefold()):
                     refuse_special(other, file)
+
+
+def _refuse_descriptions_in(archive: str) -> None:
+    """Refuse an archive that holds a virtual raster: what that takes in cannot be looked through.
+
+    Raises DataError.
+    """
+    members: list[tuple[str, bytes]] = []
+    with contextlib.suppress(
+        OSError, EOFError, ValueError, RuntimeError, tarfile.TarError, zipfile.BadZipFile
+    ):
+        members.extend(_members(archive))
+    for name, start in members:
+        if any(f"<{tag}".encode() in start for tag in _NAMING):
+            raise DataError(
+                f"{archive} holds a virtual raster, {printable_text(name)[:200]}, which may name anything; "
+                "unpack it and name that"
+            )
+
+
+def _members(archive: str) -> Iterator[tuple[str, bytes]]:
+    """The name and the first bytes of each file in an archive; none where it cannot be read."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as zipped:
+            for name in zipped.namelist():
+                with zipped.open(name) as stream:
+                    yield name, stream.read(_START)
+    elif tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as packed:
+            for member in filter(tarfile.TarInfo.isfile, packed):
+                stream = packed.extractfile(member)
+                yield member.name, stream.read(_START) if stream else b""
+    else:
+        with gzip.open(archive) as single:
+            yield os.path.basename(archive), single.read(_START)
 
 
 def refuse_special(name: str, naming: str = "") -> None:
