@@ -105,8 +105,8 @@ def _members(archive: str) -> Iterator[tuple[str, bytes]]:
     elif tarfile.is_tarfile(archive):
         with tarfile.open(archive) as packed:
             for member in filter(tarfile.TarInfo.isfile, packed):
-                stream = packed.extractfile(member)
-                yield member.name, stream.read(_START) if stream else b""
+                content = packed.extractfile(member)
+                yield member.name, content.read(_START) if content else b""
     else:
         with gzip.open(archive) as single:
             yield os.path.basename(archive), single.read(_START)
