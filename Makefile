@@ -86,7 +86,7 @@ fuzz: $(STAMPS)/test $(STAMPS)/cmake ## random fits, damaged files and libFuzzer
 sanitize: $(STAMPS)/cmake ## the kernels' tests under AddressSanitizer and UndefinedBehaviourSanitizer
 	@$(CMAKE) -S cpp/tests -B $(SANITIZE_BUILD) -DKMOSAIC_SANITIZE=ON -DKMOSAIC_WARNINGS_AS_ERRORS=ON
 	@$(CMAKE) --build $(SANITIZE_BUILD) --parallel
-	$(CTEST) --test-dir $(SANITIZE_BUILD) --output-on-failure --no-tests=error
+	$(CTEST) --test-dir $(SANITIZE_BUILD) --output-on-failure --no-tests=error --parallel $(TEST_JOBS)
 
 cross: cross-aarch64 cross-x86_64 ## the kernels' tests on emulated processors: Arm, and x86 without AVX-512 or AVX
 
