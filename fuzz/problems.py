@@ -133,10 +133,10 @@ def problem(seed: int, *, large: bool = False) -> Problem:
     kind = str(random.choice(list(KINDS)))
     layout = str(random.choice(list(LAYOUTS)))
     if large:
-        n, d = int(random.integers(200, 6000)), int(random.choice([1, 3, 4, 12, 32, 33, 64, 200, 300]))
+        n, d = int(random.integers(200, 6000)), int(random.choice([1, 3, 4, 12, 32, 33, 64, 131, 200, 300]))
         n = min(n, 400_000 // d)
     else:
-        n, d = int(random.integers(1, 41)), int(random.choice([1, 2, 3, 5, 8, 33, 40]))
+        n, d = int(random.integers(1, 41)), int(random.choice([1, 2, 3, 5, 8, 33, 40, 130]))
     values = stored(KINDS[kind](random, n, d), str(random.choice(DTYPES)))
     n_clusters = int(random.integers(1, min(n, 60 if large else 9) + 1))
     weights = None
