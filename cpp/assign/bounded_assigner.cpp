@@ -25,7 +25,8 @@ constexpr std::size_t kSettledShare = 128;
 
 }  // namespace
 
-// Adds how far the centroids moved to the drifts.
+// Adds how far the centroids moved to the drifts: this is how lower bounds fall. Upper bounds follow in
+// kernels/bounds.cpp.
 void BoundedAssigner::follow(const std::vector<double>& moved) {
     BoundState& s = state_;
     const CenterGroups& groups = s.centers.front().center_groups();

@@ -45,8 +45,8 @@ struct BoundState {
     std::vector<Neighbour> neighbours;        // [row][kNeighbours]
     std::vector<double> center_drift_totals;  // [centroid], since the start
 
-    // Lower bounds of the least d(row, centroid) of each group's other centroids: lower * unit -
-    // group_drift[group].
+    // Lower bounds of the least d(row, centroid) of each group's centroids but the own one and the neighbours:
+    // lower * unit - group_drift[group]. Moves change group_drift only (BoundedAssigner::follow).
     std::vector<std::uint16_t> lower;  // [row][group]
     float unit;
     std::vector<double> group_drift;  // [group], since the last reset

@@ -30,7 +30,7 @@ constexpr double kMaxOutsideShare = 0.22;
 
 enum class Path {
     kInt16,        // int16 products, then float32, then exactly
-    kFloat32,      // float32 products with every centroid, then exactly
+    kFloat32,      // float32 products with every centroid, then exactly; bounds where Plan::bounds
     kOnePassInt8,  // int8 products with every centroid, no bounds
     kBoundedInt8,  // bounds, then int8 products, PCA codes first where they pay
     kExact,        // no filter

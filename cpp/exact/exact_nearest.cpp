@@ -120,6 +120,8 @@ std::size_t nearest_in_extended_precision(const double* row, const Centers& cent
     DoubleDouble least = distances[0];
     for (const DoubleDouble& distance : distances)
         if ((distance - least).high < 0) least = distance;
+    // Candidates ascend and only a strictly nearer one replaces the best: this decides ties, for the lowest
+    // index (L15).
     std::size_t best = centers.n_clusters;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
         if ((distances[i] - least).high > uncertain * least.high + kUnderflowError) continue;

@@ -78,7 +78,7 @@ inline IntLanes splat(std::int32_t x) {
     return IntLanes{} + x;
 }
 
-#if KMOSAIC_LANES == 16
+#if KMOSAIC_LANES == 16  // AVX-512
 
 using Mask = __mmask16;
 inline Mask below(Lanes a, Lanes b) {

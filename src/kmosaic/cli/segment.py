@@ -135,7 +135,12 @@ def _reading_options(command: Decorator) -> Any:
             show_default=True,
             help="Leave out a pixel where any of its bands is missing, or only where all are.",
         ),
-        click.option("--source-nodata", type=float, metavar="VALUE", help="What stands for missing values."),
+        click.option(
+            "--source-nodata",
+            type=float,
+            metavar="VALUE",
+            help="What stands for missing values in the scene.",
+        ),
         click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
         click.option(
             "--network",

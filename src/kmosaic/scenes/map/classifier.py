@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kmosaic.scenes.scaling import Scaling
     from kmosaic.scenes.scene import Strip
 
-MISSING_LABEL = -1
+MISSING_LABEL = -1  # what Coding.encoded turns into 0 or 255
 
 
 @dataclass(frozen=True, eq=False)
