@@ -135,7 +135,7 @@ TEST(constant_rows_and_copies_of_centroids) {
     }
 }
 
-// No further than the oracle's 113 bits reach: tests/engines/test_narrow.py goes on with fractions.
+// No further than the oracle's 113 bits reach: tests/engines/test_low_dim.py goes on with fractions.
 TEST(outliers_and_squares_beyond_float32) {
     Random random(5);
     for (const double size : {1e6, 1e12, 1e18, 1e24}) {
@@ -252,10 +252,11 @@ void check_int16_lists(std::size_t n, std::size_t d, Random& random) {
     CHECK(right && labels.n_moved == n_moved);
 }
 
-TEST(words_list_the_rows_whose_label_they_write) {
+TEST(int16_kernels_list_the_rows_whose_label_they_write) {
     Random random(12);
     for (const std::string& name : supported_variants()) {
         select_kernels(name);
+        CHECK((kernels().int16 != nullptr) == name.starts_with("avx512"));
         if (!kernels().int16) continue;
         for (const std::size_t n : {1U, 5U, 16U, 31U, 32U, 33U, 63U, 64U, 65U, 200U, 1000U}) {
             for (const std::size_t d : {1U, 3U, 4U, 6U, 9U, 13U, 16U, 17U, 32U}) {
