@@ -129,9 +129,23 @@ def test_a_virtual_raster_in_an_archive_is_refused(scene: Path, tmp_path: Path) 
         f"/vsizip/{tmp_path}/a.zip/inner.tif",
         f"/vsitar/{tmp_path}/a.tar",
         f"/vsigzip/{tmp_path}/a.vrt.gz",
+        f"zip://{tmp_path}/a.zip!/inner.tif",
+        f"zip+file://{tmp_path}/a.zip!inner.tif",
+        f"tar://{tmp_path}/a.tar!/inner.tif",
+        f"gzip://{tmp_path}/a.vrt.gz",
     ):
         with pytest.raises(DataError, match="virtual raster.*unpack"):
             segment(name, 3, tmp_path / "map.tif")
+    with zipfile.ZipFile(tmp_path / "outer.zip", "w") as zipped:
+        zipped.write(tmp_path / "a.zip", "a.zip")
+    with pytest.raises(DataError, match="archive in an archive"):
+        segment(f"/vsizip/{{/vsizip/{tmp_path}/outer.zip/a.zip}}/inner.tif", 3, tmp_path / "map.tif")
+    damaged = bytearray((tmp_path / "a.zip").read_bytes())
+    damaged[damaged.index(b"PK\x01\x02") + 8] |= 1  # the first member is encrypted, it says
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    with pytest.raises(DataError, match="cannot be looked through.*unpack"):
+        segment(f"/vsizip/{tmp_path}/damaged.zip/inner.tif", 3, tmp_path / "map.tif")
     with zipfile.ZipFile(tmp_path / "plain.zip", "w") as zipped:
         zipped.write(scene, "scene.tif")
-    assert segment(f"/vsizip/{tmp_path}/plain.zip/scene.tif", 3, tmp_path / "map.tif").path
+    for name in (f"/vsizip/{tmp_path}/plain.zip/scene.tif", f"zip://{tmp_path}/plain.zip!/scene.tif"):
+        assert segment(name, 3, tmp_path / "map.tif", overwrite=True).path

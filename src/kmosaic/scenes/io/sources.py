@@ -9,6 +9,7 @@ import re
 import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -36,9 +37,10 @@ _SERVICES = frozenset(
 )
 _MAX_BYTES = 64 << 20
 _START = 1024
-_ARCHIVE = re.compile("/vsi(zip|tar|gzip)/", re.IGNORECASE)
-_VIRTUAL = re.compile("vrt://|(/vsi[a-z0-9_]+/)+", re.IGNORECASE)
-_SEPARATOR = re.compile("[:,?&=]")
+_SCHEME = r"^(?:zip|tar|gzip)(?:\+[a-z0-9]+)?://"  # rasterio's names for members of archives, after "!"
+_ARCHIVE = re.compile(rf"/vsi(?:zip|tar|gzip)/|{_SCHEME}", re.IGNORECASE)
+_VIRTUAL = re.compile(rf"vrt://|(/vsi[a-z0-9_]+/)+|{_SCHEME}", re.IGNORECASE)
+_SEPARATOR = re.compile("[:,?&=!]")
 FilePath = str | os.PathLike[str]
 
 
@@ -65,7 +67,9 @@ def check_sources(name: str, *, network: bool) -> None:
             )
         refuse_special(source, naming)
         for file in _files_named(source, os.path.dirname(naming)):
-            if _ARCHIVE.search(source):
+            if in_archives := _ARCHIVE.findall(source):
+                if len(in_archives) > 1:
+                    raise DataError(f"{file} is to be read as an archive in an archive; unpack the outer one")
                 _refuse_descriptions_in(file)
             folder, own = os.path.split(file)
             if folder not in special:
@@ -82,11 +86,20 @@ def _refuse_descriptions_in(archive: str) -> None:
 
     Raises DataError.
     """
-    members: list[tuple[str, bytes]] = []
-    with contextlib.suppress(
-        OSError, EOFError, ValueError, RuntimeError, tarfile.TarError, zipfile.BadZipFile
-    ):
-        members.extend(_members(archive))
+    try:
+        members = list(_members(archive))
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+        zlib.error,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise DataError(
+            f"{archive} cannot be looked through ({error}); unpack it and name the raster itself"
+        ) from error
     for name, start in members:
         if any(f"<{tag}".encode() in start for tag in _NAMING):
             raise DataError(
@@ -96,7 +109,7 @@ def _refuse_descriptions_in(archive: str) -> None:
 
 
 def _members(archive: str) -> Iterator[tuple[str, bytes]]:
-    """The name and the first bytes of each file in an archive; none where it cannot be read."""
+    """The name and the first bytes of each file in an archive."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as zipped:
             for name in zipped.namelist():
