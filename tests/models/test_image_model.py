@@ -404,3 +404,11 @@ class TestRowsThatAreNoImages:
         forge(path, {"schema_version": 5})
         with pytest.raises(ModelFileError, match="version 5.* 4"):
             load_model(path)
+
+
+def test_values_too_large_to_square_are_refused() -> None:
+    rows = np.random.default_rng(0).normal(size=(30, 3))
+    model = Model.from_fit(KMeans(2, random_state=0).fit(rows))
+    for factor in (1e101, 1e200, -1e300):
+        with pytest.raises(ValueError, match="1e.100"):
+            model.predict(rows * factor)

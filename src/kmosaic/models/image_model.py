@@ -254,9 +254,11 @@ class Model:
         Raises
         ------
         ValueError
-            When ``X`` is not two-dimensional, not finite, empty, or has another number of features.
+            When ``X`` is not two-dimensional, not finite, empty, beyond 1e100, or has another number of
+            features.
         """
         rows = native_rows(X)
+        check_values("X", rows)
         if rows.shape[1] != self.cluster_centers.shape[1]:
             needed = f"the model was fitted on {self.cluster_centers.shape[1]}"
             if self.image is None:
