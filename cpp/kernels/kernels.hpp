@@ -1,5 +1,4 @@
-// The kernels' table: what every instruction set provides. Plain pointers and sizes; nothing allocates or
-// throws.
+// The table of kernels that every instruction set provides: plain pointers; nothing allocates or throws.
 //
 // There are two kinds of kernels. Those of the filters (bounds, bytes, float32, int16, lane_scores) only rule
 // centroids out; they may round in any way within the error bounds proved in docs/developer/proof.md, whose
@@ -124,8 +123,7 @@ struct SumKernels {
 
     // sums += factor row.
     void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
-    // Moves some of n_rows rows, each as often as counts says (null: once), from cluster to cluster of the
-    // table.
+    // Moves some of n_rows rows, each as often as counts says (null: once), from cluster to cluster.
     void (*move_integers[2])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
                              const MovedRow* moved, std::size_t n_moved, const SumTable& table);
     void (*move_reals[2])(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
@@ -241,8 +239,7 @@ struct ByteKernels {
     Quantised (*quantise)(const std::int32_t* values, const std::int32_t* offsets, float inverse,
                           std::size_t n, std::uint8_t* codes);
 
-    // codes = inverse (row - origin) rounded and clamped to 0 .. 255; returns the sum of the squared
-    // differences.
+    // codes = inverse (row - origin) rounded, clamped to 0 .. 255; returns the sum of squared differences.
     double (*to_bytes[kDtypes])(const void* row, std::size_t n, const double* origin, double inverse,
                                 std::uint8_t* codes);
 
@@ -308,8 +305,7 @@ struct Int16Centers {
     std::int32_t slack;
 };
 
-// The constant of an excluded centroid: above every score, and its difference from a score does not overflow
-// (L7).
+// The constant of an excluded centroid: above every score; differences from scores do not overflow (L7).
 constexpr std::int32_t kUnusedInt16Constant = 1 << 30;
 
 // Labels and lists of the int16 filter. Labels of decided rows are written where they change. Each list has a
