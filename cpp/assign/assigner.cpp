@@ -16,6 +16,11 @@ constexpr std::size_t kSettledShare = 64;
 constexpr std::size_t kFirstPause = 8;
 constexpr double kMaxPrunedShare = 0.5;
 
+// After so many steps, and three times as many each time, so many rows say whether meeting only near centroids pays.
+constexpr std::size_t kFirstLook = 1;
+constexpr std::size_t kLooks = 3;
+constexpr std::size_t kSampledRows = 32;
+
 }  // namespace
 
 Assigner::Assigner(const Rows& rows, std::size_t steps_expected, const Int16Range* range)
@@ -34,6 +39,8 @@ void Assigner::plan_for(std::size_t n_clusters, const Parallel& parallel) {
     steps_without_bounds_ = 1;
     steps_in_vain_ = 0;
     pause_ = kFirstPause;
+    plan_without_labels_.reset();
+    steps_with_labels_ = 0;
     plan_ = choose_plan(rows_, n_clusters, steps_expected_, table_, pca_codes_ != nullptr);
     if (plan_.path == Path::kBoundedInt8) {
         const bool with_pca = plan_.pca_codes;
@@ -71,9 +78,41 @@ const PcaCodes* Assigner::codes(bool with_pca, const Parallel& parallel) {
     return nullptr;
 }
 
+bool Assigner::by_neighbours(const Centers& centers, const LabelArray& labels) {
+    if (steps_expected_ == 1 || rows_.n_rows == 0 || rows_.n_rows > UINT32_MAX || centers.n_clusters < 2 ||
+        centers.n_clusters > LaneBounds::kMaxClusters || plan_.path == Path::kExact)
+        return false;
+    if (labels.of(0) < 0) {  // of another fit
+        if (plan_without_labels_) plan_ = *plan_without_labels_;
+        plan_without_labels_.reset();
+        steps_with_labels_ = 0;
+        return false;
+    }
+    if (plan_without_labels_) return true;
+    std::size_t look = kFirstLook;
+    ++steps_with_labels_;
+    for (std::size_t i = 0; i < kLooks; ++i, look *= 3) {
+        if (steps_with_labels_ != look) continue;
+        if (!neighbours_may_pay(plan_, rows_, centers.n_clusters)) return false;
+        Plan plan = plan_;
+        record_neighbour_share(plan, rows_, centers.n_clusters,
+                               neighbour_share(rows_, centers, labels, kSampledRows, table_));
+        if (plan.path != Path::kNearCenters) return false;
+        plan_without_labels_ = std::move(plan_);
+        plan_ = std::move(plan);
+        if (!neighbours_) neighbours_ = std::make_unique<NeighbourAssigner>(rows_, table_);
+        return true;
+    }
+    return false;
+}
+
 std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Parallel& parallel,
                           LabelChanges* changes) {
     const auto count = [&](Path path) { ++n_steps_[static_cast<std::size_t>(path)]; };
+    if (by_neighbours(centers, labels)) {
+        count(Path::kNearCenters);
+        return neighbours_->assign(centers, labels, parallel, changes);
+    }
     if (plan_.path == Path::kOnePassInt8) {
         if (const auto changed =
                 assign_in_one_pass(plan_, table_, rows_, centers, labels.wide(), parallel, changes)) {

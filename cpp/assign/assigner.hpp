@@ -9,6 +9,7 @@
 
 #include "assign/bounded_assigner.hpp"
 #include "assign/lane_assigner.hpp"
+#include "assign/neighbour_assigner.hpp"
 #include "assign/plan.hpp"
 
 namespace kmosaic {
@@ -37,6 +38,8 @@ class Assigner {
     void plan_for(std::size_t n_clusters, const Parallel& parallel);
     // Null if quantised rows are not accurate enough.
     const PcaCodes* codes(bool with_pca, const Parallel& parallel);
+    // Whether the rows' labels allow to meet only the centroids near them, and that pays.
+    bool by_neighbours(const Centers& centers, const LabelArray& labels);
     std::size_t run(const Centers& centers, LabelArray labels, const Parallel& parallel,
                     LabelChanges* changes);
 
@@ -45,6 +48,7 @@ class Assigner {
     std::size_t steps_expected_;
     std::size_t planned_clusters_ = 0;
     Plan plan_;
+    std::optional<Plan> plan_without_labels_;  // where plan_ needs them
     SeedingPlan seeding_plan_;
     std::array<std::size_t, kPaths> n_steps_{};
 
@@ -57,6 +61,8 @@ class Assigner {
 
     LaneAssigner lanes_;
     std::unique_ptr<BoundedAssigner> bounded_;
+    std::unique_ptr<NeighbourAssigner> neighbours_;
+    std::size_t steps_with_labels_ = 0;     // since they were last new
     std::size_t steps_without_bounds_ = 0;  // to come
     std::size_t pause_ = 0;                 // the next one, in steps
     std::size_t steps_in_vain_ = 0;         // in a row, whose bounds mostly failed

@@ -57,6 +57,29 @@ constexpr std::size_t kMinRowsToMerge = std::size_t{1} << 15;
 // after four to ten iterations, without what it saves in seeding.
 constexpr std::size_t kMinRowsPerDistinct = 3;
 
+// What a row costs that meets only the centroids near its last one, in products in float32: comparing a score, what a
+// listed centroid costs more than one of all, a row and each of its values brought into lanes by itself.
+constexpr double kComparison = 3;
+constexpr double kListing = 1.5;
+constexpr double kPerRow = 3000;
+constexpr double kPerValue = 40;
+
+// How many products with all centroids take as long as one in float32. (Codes of other rows than uint8 leave so much to
+// refine where near centroids are few that they are hardly faster.)
+double speed_of(Path path, const Rows& rows) {
+    if (path == Path::kInt16) return 2;
+    return path == Path::kBoundedInt8 && rows.dtype == kUint8 ? 4 : 1;
+}
+
+bool neighbours_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
+    const auto k = static_cast<double>(n_clusters);
+    const auto d = static_cast<double>(rows.n_features);
+    const double with_all = k * (d + kComparison) / speed_of(plan.path, rows);
+    const double with_near = share * k * (d + kComparison) * kListing +
+                             k * k * (d + 1) / static_cast<double>(rows.n_rows) + kPerRow + kPerValue * d;
+    return with_near < with_all;
+}
+
 std::string number(std::size_t value) {
     std::string digits = std::to_string(value);
     for (std::size_t at = digits.size(); at > 3; at -= 3) digits.insert(at - 3, 1, ',');
@@ -169,7 +192,8 @@ void choose_bounded(Plan& plan, const Rows& rows, std::size_t n_clusters, bool p
 }  // namespace
 
 const char* name_of(Path path) {
-    constexpr const char* kNames[kPaths] = {"int16", "float32", "one_pass_int8", "bounded_int8", "exact"};
+    constexpr const char* kNames[kPaths] = {"int16",        "float32", "one_pass_int8",
+                                            "bounded_int8", "exact",   "near_centers"};
     return kNames[static_cast<std::size_t>(path)];
 }
 
@@ -210,6 +234,21 @@ void record_error_share(Plan& plan, double error_share) {
 
 void record_outside_share(Plan& plan, double outside_share) {
     record_outside(plan, outside_share);
+}
+
+bool neighbours_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters) {
+    return neighbours_pay(plan, rows, n_clusters, 0);
+}
+
+void record_neighbour_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
+    const bool pays = neighbours_pay(plan, rows, n_clusters, share);
+    plan.reason += pays ? "; only centroids near the last one: "
+                        : "; only centroids near the last one considered, dropped: ";
+    plan.reason += percent(share) + " of them";
+    if (!pays) return;
+    plan.path = Path::kNearCenters;
+    plan.bounds = true;
+    plan.pca_codes = false;
 }
 
 SeedingPlan choose_seeding_plan(const Rows& rows, std::size_t n_seeds) {

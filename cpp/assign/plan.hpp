@@ -34,8 +34,9 @@ enum class Path {
     kOnePassInt8,  // int8 products with every centroid, no bounds
     kBoundedInt8,  // bounds, then int8 products, PCA codes first where they pay
     kExact,        // no filter
+    kNearCenters,  // bounds, then float32 products with the centroids near the row's last one, then exactly
 };
-constexpr std::size_t kPaths = 5;
+constexpr std::size_t kPaths = 6;
 const char* name_of(Path path);
 
 struct Plan {
@@ -60,6 +61,9 @@ bool quantized_rows_pay(double error_share);
 // Records the result of a probe in the plan, and changes the plan if need be.
 void record_error_share(Plan& plan, double error_share);
 void record_outside_share(Plan& plan, double outside_share);
+// `share`: of the centroids that a row may be nearest to, given its last one; whether some share would pay.
+bool neighbours_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters);
+void record_neighbour_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share);
 
 struct SeedingPlan {
     bool quantized =

@@ -24,6 +24,7 @@ namespace kmosaic {
     namespace isa {                                       \
     extern const Float32Kernels float32_kernels;          \
     extern const LaneKernels lane_kernels;                \
+    extern const ListedKernels listed_kernels;            \
     extern const DistinctRowKernels distinct_row_kernels; \
     extern const ExactKernels exact_kernels;              \
     extern const SumKernels sum_kernels;                  \
@@ -127,6 +128,7 @@ bool has_neonmm() {
      supported,                                    \
      &isa::float32_kernels,                        \
      &isa::lane_kernels,                           \
+     &isa::listed_kernels,                         \
      int16,                                        \
      &isa::distinct_row_kernels,                   \
      &name::byte_kernels,                          \

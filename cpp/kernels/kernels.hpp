@@ -293,6 +293,59 @@ struct LaneKernels {
                                std::uint32_t* list);
 };
 
+// Centroids for rows in lanes that meet only some of them: see filters/listed_filter.hpp.
+struct ListedCenters {
+    LaneCenters lanes;   // its coefficients are null
+    const float* rows;   // [centroid][feature], and one of zeros
+    const float* norms;  // [centroid], and infinity
+};
+
+// Centroids by index, as many as a multiple of kListGroup.
+constexpr std::size_t kListGroup = 8;
+struct CenterList {
+    const std::uint32_t* centroids;
+    std::size_t n;
+};
+
+// A centroid, and the factors by which float32 is off in the distance of a row X to it (L24).
+struct OwnCenter {
+    const float* coefficients;  // -2 C
+    float growth;               // of the computed distance
+    float row_error;            // of |X|
+    float error;
+};
+
+// Of the rows of a tile.
+struct TileDistances {
+    const float* distances;  // not below those to their own centroid
+    const float* squares;    // |X|^2
+    float radius;            // around that centroid, in which lie the centroids of the list
+};
+
+struct ListedKernels {
+    // Reads up to kLaneTile of the rows, listed in `rows`, into lanes: [feature][kLaneTile] of at least four
+    // features. `scratch`: kLaneTile * kLaneChunk floats and 4 more. What lies beyond `count` rows is undefined, here
+    // and below.
+    void (*read[kDtypes])(const void* data, const std::uint32_t* rows, std::size_t count,
+                          const LaneCenters& centroids, float* scratch, float* lanes);
+
+    // distances[i], not below |X - C|, and squares[i] = |X|^2; both may be infinite or NaN.
+    void (*own_distances)(const float* lanes, std::size_t count, std::size_t n_features,
+                          const OwnCenter& center, float* distances, float* squares);
+
+    // labels[i] = the place in the list of the nearest of all centroids, or -1 where scores in float32 do not decide.
+    // margins[i]: every other centroid, copies excepted, is at least so much farther from row i; undefined for
+    // undecided rows. Labels, margins: kLaneTile. Returns whether all rows are decided.
+    bool (*nearest)(const float* lanes, std::size_t count, const TileDistances& tile,
+                    const ListedCenters& centroids, const CenterList& list, std::int32_t* labels,
+                    float* margins);
+
+    // Lists (capacity n + 16) the indices of scores, norms - 2 products, that are no more than the limit; returns how
+    // many.
+    std::size_t (*below)(const float* products, const float* norms, std::size_t n, float limit,
+                         std::uint32_t* list);
+};
+
 // Centroids for integer rows of few features: see filters/int16_filter.hpp.
 struct Int16Centers {
     std::size_t n_features;
@@ -486,6 +539,7 @@ struct Kernels {
     bool (*supported)();
     const Float32Kernels* float32;
     const LaneKernels* lanes;
+    const ListedKernels* listed;
     const Int16Kernels* int16;  // null where there are none
     const DistinctRowKernels* distinct_rows;
     const ByteKernels* bytes;

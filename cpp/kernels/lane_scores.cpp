@@ -1,6 +1,7 @@
 // The float32 filter with rows in lanes, compiled once per instruction set: the loop is over centroids. Compiled
 // with fused multiply-add where there is one; L5 holds with and without.
 #include "kernels/kernels.hpp"
+#include "kernels/lane_best.hpp"
 #include "kernels/lane_tile.hpp"
 #include "kernels/lanes.hpp"
 
@@ -18,16 +19,6 @@ constexpr std::size_t kVectors = 2;
 constexpr std::size_t kPass = kVectors * kLanes;
 static_assert(kLaneTile % kPass == 0);
 
-constexpr float kInfinity = __builtin_inff();
-// A row whose slack is not below this stays undecided: its scores might overflow (L5).
-constexpr float kMaxSlack = 1e30F;
-
-struct Best {
-    Lanes score[kVectors];
-    Lanes second[kVectors];
-    IntLanes label[kVectors];
-};
-
 // Adds the products of some features of kPass rows and a group of centroids.
 inline void add_products(const float* rows, std::size_t n_features, const float* coefficients,
                          Lanes (&scores)[kLaneGroup][kVectors]) {
@@ -42,28 +33,6 @@ inline void add_products(const float* rows, std::size_t n_features, const float*
     }
 }
 
-inline void take_best(const Lanes (&scores)[kLaneGroup][kVectors], std::size_t group, Best& best) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < kVectors; ++v) {
-#pragma GCC unroll 4
-        for (std::size_t i = 0; i < kLaneGroup; ++i) {
-            const Lanes score = scores[i][v];
-            const auto j = static_cast<std::int32_t>(group * kLaneGroup + i);
-            best.label[v] = choose(below(score, best.score[v]), splat(j), best.label[v]);
-            best.second[v] = least(best.second[v], greatest(best.score[v], score));
-            best.score[v] = least(best.score[v], score);
-        }
-    }
-}
-
-inline void start(Best& best) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < kVectors; ++v) {
-        best.score[v] = best.second[v] = splat(kInfinity);
-        best.label[v] = splat(std::int32_t{0});
-    }
-}
-
 inline void start(const float* norms, Lanes (&scores)[kLaneGroup][kVectors]) {
 #pragma GCC unroll 4
     for (std::size_t i = 0; i < kLaneGroup; ++i)
@@ -71,65 +40,24 @@ inline void start(const float* norms, Lanes (&scores)[kLaneGroup][kVectors]) {
         for (std::size_t v = 0; v < kVectors; ++v) scores[i][v] = splat(norms[i]);
 }
 
-inline Lanes sum_of_squares(const float* rows, std::size_t n_features) {
-    Lanes square{};
-    for (std::size_t f = 0; f < n_features; ++f) {
-        const Lanes x = load(rows + f * kLaneTile);
-        square += x * x;
-    }
-    return square;
-}
-
-// Labels kPass rows, -1 for undecided ones, and computes the parts of their margins unless null. Returns
-// whether all are decided.
-inline bool decide(const Best& best, const Lanes (&squares)[kVectors], const LaneCenters& c,
-                   std::int32_t* labels, float* margins) {
-    bool all_decided = true;
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < kVectors; ++v) {
-        const Lanes square = squares[v];
-        const Lanes slack = square * c.row_factor + c.constant;
-        const Mask decided =
-            both(below(best.score[v] + slack, best.second[v]), below(slack, splat(kMaxSlack)));
-        store(labels + v * kLanes, choose(decided, best.label[v], splat(std::int32_t{-1})));
-        all_decided = all_decided && all(decided);
-        if (margins) {
-            store(margins + v * kLanes, best.second[v] - best.score[v] - slack - slack);
-            store(margins + kLaneTile + v * kLanes, best.second[v] + best.score[v] + 2 * square + 4 * slack);
-        }
-    }
-    return all_decided;
-}
-
 bool label_pass(const float* rows, const LaneCenters& c, std::int32_t* labels, float* margins) {
-    Best best;
+    Best<kVectors> best;
     start(best);
     for (std::size_t group = 0; group < c.n_groups; ++group) {
         Lanes scores[kLaneGroup][kVectors];
         start(c.norms + group * kLaneGroup, scores);
         add_products(rows, c.n_features, c.coefficients + group * c.n_features * kLaneGroup, scores);
-        take_best(scores, group, best);
+        take_best(scores, group * kLaneGroup, best);
     }
     Lanes squares[kVectors];
     for (std::size_t v = 0; v < kVectors; ++v) squares[v] = sum_of_squares(rows + v * kLanes, c.n_features);
     return decide(best, squares, c, labels, margins);
 }
 
-// (second - best) / sqrt(2 (second + best)) of squared distances, from below (L6).
-void finish_margins(const float* parts, std::size_t n, float* margins) {
-    for (std::size_t i = 0; i < n; ++i) {
-        const float lead = parts[i] > 0 ? parts[i] : 0.0F;
-        const float both_squares = parts[kLaneTile + i];
-        const float margin = lead / __builtin_sqrtf(2 * both_squares) * 0.9999F;
-        // With one centroid the margin is infinite.
-        margins[i] = both_squares > 0 && margin < kMaxSlack ? margin : 0.0F;
-    }
-}
-
-bool label_tile(const float* lanes, const LaneCenters& c, std::int32_t* labels, float* parts) {
+bool label_tile(const float* lanes, const LaneCenters& c, std::int32_t* labels, float* margins) {
     bool all_decided = true;
     for (std::size_t r = 0; r < kLaneTile; r += kPass)
-        all_decided = label_pass(lanes + r, c, labels + r, parts ? parts + r : nullptr) && all_decided;
+        all_decided = label_pass(lanes + r, c, labels + r, margins ? margins + r : nullptr) && all_decided;
     return all_decided;
 }
 
@@ -145,8 +73,8 @@ class TileLabeller {
   public:
     TileLabeller(const T* rows, const LaneCenters& c, float*) : c_(c), reader_(rows, c) {}
 
-    bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
-        return label_tile(reader_.lanes(first, count), c_, labels, parts);
+    bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* margins) {
+        return label_tile(reader_.lanes(first, count), c_, labels, margins);
     }
 
   private:
@@ -161,29 +89,23 @@ class ChunkLabeller {
     ChunkLabeller(const T* rows, const LaneCenters& c, float* scratch)
         : c_(c), reader_(rows, c, scratch), scores_(scratch + 2 * kLaneTile * kLaneChunk) {}
 
-    bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* parts) {
+    bool operator()(std::size_t first, std::size_t count, std::int32_t* labels, float* margins) {
         if (c_.n_features <= kLaneChunk)
-            return label_tile(reader_.lanes(first, count, 0, c_.n_features), c_, labels, parts);
+            return label_tile(reader_.lanes(first, count, 0, c_.n_features), c_, labels, margins);
         for (std::size_t i = 0; i < kLaneTile; ++i) squares_[i] = 0;
         for (std::size_t f = 0; f < c_.n_features;) {
-            const std::size_t width = chunk_at(f);
+            const std::size_t width = chunk_at(c_.n_features, f);
             const float* lanes = reader_.lanes(first, count, f, width);
             for (std::size_t r = 0; r < kLaneTile; r += kPass) add_chunk(lanes + r, r, f, width);
             f += width;
         }
         bool all_decided = true;
         for (std::size_t r = 0; r < kLaneTile; r += kPass)
-            all_decided = label_pass_of_scores(r, labels + r, parts ? parts + r : nullptr) && all_decided;
+            all_decided = label_pass_of_scores(r, labels + r, margins ? margins + r : nullptr) && all_decided;
         return all_decided;
     }
 
   private:
-    // All of a chunk, but the last two share what is left, so that none is too short to transpose.
-    [[nodiscard]] std::size_t chunk_at(std::size_t f) const {
-        const std::size_t left = c_.n_features - f;
-        return left <= kLaneChunk ? left : left < kLaneChunk + 4 ? left - 4 : kLaneChunk;
-    }
-
     void add_chunk(const float* lanes, std::size_t r, std::size_t f, std::size_t width) {
         for (std::size_t v = 0; v < kVectors; ++v) {
             float* square = squares_ + r + v * kLanes;
@@ -204,14 +126,14 @@ class ChunkLabeller {
     }
 
     bool label_pass_of_scores(std::size_t r, std::int32_t* labels, float* margins) const {
-        Best best;
+        Best<kVectors> best;
         start(best);
         for (std::size_t group = 0; group < c_.n_groups; ++group) {
             Lanes scores[kLaneGroup][kVectors];
             for (std::size_t i = 0; i < kLaneGroup; ++i)
                 for (std::size_t v = 0; v < kVectors; ++v)
                     scores[i][v] = load(scores_ + (group * kLaneGroup + i) * kLaneTile + r + v * kLanes);
-            take_best(scores, group, best);
+            take_best(scores, group * kLaneGroup, best);
         }
         Lanes squares[kVectors];
         for (std::size_t v = 0; v < kVectors; ++v) squares[v] = load(squares_ + r + v * kLanes);
@@ -227,14 +149,19 @@ class ChunkLabeller {
 template <class Labeller>
 std::size_t label_rows(Labeller label, std::size_t n_rows, const Output& output) {
     alignas(64) std::int32_t last_labels[kLaneTile];
-    alignas(64) float parts[2 * kLaneTile];
+    alignas(64) float last_margins[kLaneTile];
     std::size_t n_undecided = 0;
     for (std::size_t first = 0; first < n_rows; first += kLaneTile) {
         const std::size_t count = n_rows - first < kLaneTile ? n_rows - first : kLaneTile;
         std::int32_t* own = count == kLaneTile ? output.labels + first : last_labels;
-        const bool all_decided = label(first, count, own, output.margins ? parts : nullptr);
-        if (output.margins) finish_margins(parts, count, output.margins + first);
-        for (std::size_t i = 0; own == last_labels && i < count; ++i) output.labels[first + i] = own[i];
+        float* margins = !output.margins      ? nullptr
+                         : count == kLaneTile ? output.margins + first
+                                              : last_margins;
+        const bool all_decided = label(first, count, own, margins);
+        for (std::size_t i = 0; own == last_labels && i < count; ++i) {
+            output.labels[first + i] = own[i];
+            if (margins) output.margins[first + i] = margins[i];
+        }
         for (std::size_t i = 0; !all_decided && i < count; ++i)
             if (own[i] < 0) output.undecided[n_undecided++] = static_cast<std::uint32_t>(first + i);
     }

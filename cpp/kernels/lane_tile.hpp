@@ -118,6 +118,13 @@ class TileReader {
     alignas(64) float lanes_[kTileValues];
 };
 
+// How many features the chunk at `feature` has: kLaneChunk, but the last two chunks share what is left, so that none is
+// too short to transpose.
+inline std::size_t chunk_at(std::size_t n_features, std::size_t feature) {
+    const std::size_t left = n_features - feature;
+    return left <= kLaneChunk ? left : left < kLaneChunk + 4 ? left - 4 : kLaneChunk;
+}
+
 // Reads a chunk of features of a tile of longer rows: [feature][row].
 template <class T>
 class ChunkReader {
@@ -133,18 +140,24 @@ class ChunkReader {
     // Features `feature` to `feature + width` of `count` rows from `first`; values beyond the rows are
     // undefined. `width` is at least 4.
     const float* lanes(std::size_t first, std::size_t count, std::size_t feature, std::size_t width) {
+        read([&](std::size_t r) { return first + r; }, count, feature, width, lanes_);
+        return lanes_;
+    }
+
+    // The same of rows row(0), row(1) ..., into `lanes`, at least four features long.
+    template <class Row>
+    void read(Row row, std::size_t count, std::size_t feature, std::size_t width, float* lanes) {
         Real origin[kLaneChunk];
         for (std::size_t f = 0; f < width; ++f) origin[f] = static_cast<Real>(origin_[feature + f]);
         for (std::size_t r = 0; r < count; ++r) {
-            const T* x = data_ + (first + r) * n_features_ + feature;
+            const T* x = data_ + row(r) * n_features_ + feature;
             float* out = rows_ + r * width;
             for (std::size_t f = 0; f < width; ++f) {
                 const Real difference = static_cast<Real>(x[f]) - origin[f];
                 out[f] = static_cast<float>(std::is_integral_v<T> ? difference : difference * scale_);
             }
         }
-        transpose(rows_, width, lanes_);
-        return lanes_;
+        transpose(rows_, width, lanes);
     }
 
   private:

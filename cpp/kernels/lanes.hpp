@@ -8,6 +8,8 @@
 
 #if KMOSAIC_LANES >= 4 && defined(KMOSAIC_X86)
 #include <immintrin.h>
+#elif KMOSAIC_LANES >= 4
+#include <arm_neon.h>
 #endif
 
 namespace kmosaic::KMOSAIC_ISA {
@@ -52,6 +54,12 @@ inline Lanes least(Lanes a, Lanes b) {
 }
 inline Lanes greatest(Lanes a, Lanes b) {
     return a > b ? a : b;
+}
+inline Lanes root(Lanes a) {
+    return __builtin_sqrtf(a);
+}
+inline Lanes only(Mask mask, Lanes x) {
+    return mask ? x : 0.0F;
 }
 
 #else
@@ -101,6 +109,12 @@ inline Lanes least(Lanes a, Lanes b) {
 inline Lanes greatest(Lanes a, Lanes b) {
     return _mm512_mask_max_ps(a, 0xffff, a, b);
 }
+inline Lanes root(Lanes a) {
+    return _mm512_mask_sqrt_ps(a, 0xffff, a);
+}
+inline Lanes only(Mask mask, Lanes x) {
+    return _mm512_maskz_mov_ps(mask, x);
+}
 
 #else
 
@@ -110,6 +124,10 @@ inline Mask below(Lanes a, Lanes b) {
 }
 inline Mask both(Mask a, Mask b) {
     return a & b;
+}
+// x where the mask is set, else 0.
+inline Lanes only(Mask mask, Lanes x) {
+    return reinterpret_cast<Lanes>(mask & reinterpret_cast<IntLanes>(x));
 }
 
 #if KMOSAIC_LANES == 8
@@ -126,6 +144,9 @@ inline Lanes least(Lanes a, Lanes b) {
 }
 inline Lanes greatest(Lanes a, Lanes b) {
     return _mm256_max_ps(a, b);
+}
+inline Lanes root(Lanes a) {
+    return _mm256_sqrt_ps(a);
 }
 
 #else
@@ -144,6 +165,9 @@ inline Lanes least(Lanes a, Lanes b) {
 inline Lanes greatest(Lanes a, Lanes b) {
     return _mm_max_ps(a, b);
 }
+inline Lanes root(Lanes a) {
+    return _mm_sqrt_ps(a);
+}
 #else  // NEON: compilers know its select by the pattern of `choose`
 inline bool all(Mask mask) {
     return (mask[0] & mask[1] & mask[2] & mask[3]) != 0;
@@ -155,6 +179,9 @@ inline Lanes least(Lanes a, Lanes b) {
 inline Lanes greatest(Lanes a, Lanes b) {
     return reinterpret_cast<Lanes>(
         choose(below(b, a), reinterpret_cast<IntLanes>(a), reinterpret_cast<IntLanes>(b)));
+}
+inline Lanes root(Lanes a) {
+    return reinterpret_cast<Lanes>(vsqrtq_f32(reinterpret_cast<float32x4_t>(a)));
 }
 #endif
 

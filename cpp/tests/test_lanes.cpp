@@ -8,6 +8,7 @@
 #include <set>
 
 #include "assign/assigner.hpp"
+#include "assign/neighbour_assigner.hpp"
 #include "check.hpp"
 #include "filters/int16_filter.hpp"
 #include "filters/lane_filter.hpp"
@@ -28,6 +29,22 @@ struct Case {
     [[nodiscard]] Centers view() const { return {centers.data(), centers.size() / n_features, n_features}; }
 };
 
+// Whatever labels rows had before, and how near its centroid a row is.
+void check_from_any_labels(const Rows& rows, const Centers& centers,
+                           const std::vector<std::int32_t>& expected) {
+    Random random(rows.n_rows);
+    std::vector<std::int32_t> labels(rows.n_rows);
+    for (std::int32_t& label : labels)
+        label = static_cast<std::int32_t>(below(random, centers.n_clusters + 1)) - 1;
+    std::size_t n_wrong = 0;
+    for (std::size_t i = 0; i < rows.n_rows; ++i) n_wrong += labels[i] != expected[i];
+    NeighbourAssigner assigner(rows, kernels());
+    CHECK(assigner.assign(centers, labels.data(), threads(2), nullptr) == n_wrong);
+    CHECK(labels == expected);
+    CHECK(assigner.assign(centers, labels.data(), threads(2), nullptr) == 0);
+    CHECK(labels == expected);
+}
+
 template <class T>
 void check_labels(const Case& c) {
     const std::string what = context();
@@ -44,6 +61,7 @@ void check_labels(const Case& c) {
         CHECK(assigner.assign(c.view(), labels.data(), threads(2)) == rows.n_rows);
         CHECK(labels == expected);
         CHECK(assigner.assign(c.view(), labels.data(), threads(2)) == 0);
+        check_from_any_labels(rows, c.view(), expected);
     }
     context() = what;
 }

@@ -99,6 +99,18 @@ def test_bounds_wait_until_labels_settle() -> None:
     assert engine.plan().path == "bounded_int8"
 
 
+def test_rows_in_few_dimensions_meet_near_centroids() -> None:
+    X = (low_rank(4200, 60) / 7).astype(np.float32)
+    engine = make_engine(X, None, 2, steps_expected=MANY)
+    for n_steps in ({"one_pass_int8": 1}, {"one_pass_int8": 1, "near_centers": 1}):
+        engine.assign(X[:300].astype(float))
+        assert engine._steps().n_steps == n_steps
+    assert (engine.plan().path, engine.plan().bounds) == ("near_centers", True)
+    engine.forget_labels()
+    engine.assign(X[:300].astype(float))
+    assert engine._steps().n_steps == {"one_pass_int8": 2, "near_centers": 1}
+
+
 def test_rows_assigned_once_run_as_planned() -> None:
     for X, path in ((low_rank(300, 140), "one_pass_int8"), (low_rank(300, 40) / 3, "float32")):
         engine = make_engine(X)

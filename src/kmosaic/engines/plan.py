@@ -24,7 +24,7 @@ class FitPlan:
     """
 
     path: str
-    """What assigned them: "int16", "float32", "one_pass_int8", "bounded_int8" or "exact"."""
+    """What assigned them: "int16", "float32", "one_pass_int8", "bounded_int8", "near_centers" or "exact"."""
     bounds: bool
     """Whether bounds were kept from one step to the next."""
     pca_codes: bool
