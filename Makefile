@@ -76,8 +76,9 @@ bench: $(STAMPS)/bench ## time, memory and inertia beside other libraries (half 
 	@mkdir -p build/bench
 	@$(BIN)/python -m benchmarks --json build/bench/runs.json --plots build/bench $(BENCH)
 
-bench-quick: $(STAMPS)/bench ## the same with less of everything (two minutes)
+bench-quick: $(STAMPS)/bench ## the same with less of everything, and ten shapes drawn at random (five minutes)
 	@$(BIN)/python -m benchmarks --quick $(BENCH)
+	@$(BIN)/python -m benchmarks.shapes --count 10 --rounds 1
 
 # FUZZ passes options on, such as FUZZ='--seed 123 --seconds 60' or FUZZ='--only fits'.
 fuzz: $(STAMPS)/test $(STAMPS)/cmake ## random fits, damaged files and libFuzzer against exact arithmetic (two minutes)

@@ -82,6 +82,10 @@ class Library:
         """A call that labels ``rows`` by centroids that were fitted before."""
         raise NotImplementedError
 
+    def transformer(self, rows: Rows, centers: NDArray[np.float64]) -> Callable[[], NDArray[Any]]:
+        """A call that measures the distances of ``rows`` to centroids that were fitted before."""
+        raise NotImplementedError
+
     def seed(self, rows: Rows, k: int, seed: int) -> NDArray[Any]:
         """Draw greedy k-means++ seeds."""
         raise NotImplementedError
@@ -112,10 +116,17 @@ class _Estimator(Library):
         return {"init": centers, "n_init": 1, "max_iter": task.max_iter, "tol": 0, **self.options}
 
     def predictor(self, rows: Rows, centers: NDArray[np.float64]) -> Callable[[], NDArray[Any]]:
+        model = self._fitted(rows, centers)
+        return lambda: model.predict(rows)
+
+    def transformer(self, rows: Rows, centers: NDArray[np.float64]) -> Callable[[], NDArray[Any]]:
+        model = self._fitted(rows, centers)
+        return lambda: model.transform(rows)
+
+    def _fitted(self, rows: Rows, centers: NDArray[np.float64]) -> Any:
         # Every centroid twice is a fixed point (and once, oneDAL leaves to scikit-learn).
         twice = np.ascontiguousarray(np.repeat(centers, 2, axis=0), dtype=self._float_type(rows))
-        model = self.estimator()(len(centers), init=twice[::2], n_init=1, max_iter=1).fit(twice)
-        return lambda: model.predict(rows)
+        return self.estimator()(len(centers), init=twice[::2], n_init=1, max_iter=1).fit(twice)
 
     def _float_type(self, rows: Rows) -> Any:
         return rows.dtype if rows.dtype.kind == "f" else np.float64
@@ -125,7 +136,16 @@ class Kmosaic(_Estimator):
     """kmosaic: the rows as they are stored."""
 
     name, module, distribution = "kmosaic", "kmosaic", "kmosaic"
-    kinds: tuple[str, ...] = ("fit", "curve", "defaults", "predict", "seed", "minibatch", "scaling")
+    kinds: tuple[str, ...] = (
+        "fit",
+        "curve",
+        "defaults",
+        "predict",
+        "transform",
+        "seed",
+        "minibatch",
+        "scaling",
+    )
 
     def estimator(self) -> Any:
         from kmosaic import KMeans
@@ -179,7 +199,16 @@ class SklearnLloyd(_Estimator):
     """scikit-learn, plain Lloyd."""
 
     name, module, distribution = "scikit-learn lloyd", "sklearn", "scikit-learn"
-    kinds: tuple[str, ...] = ("fit", "curve", "predict", "defaults", "seed", "minibatch", "scaling")
+    kinds: tuple[str, ...] = (
+        "fit",
+        "curve",
+        "predict",
+        "transform",
+        "defaults",
+        "seed",
+        "minibatch",
+        "scaling",
+    )
     options = {"algorithm": "lloyd"}  # noqa: RUF012 (read only)
 
     def estimator(self) -> Any:
@@ -368,6 +397,29 @@ class OpenCv(Library):
         return fit
 
 
+class GeoKMeans(Library):
+    """geokmeans in float64 (Elkan, Hamerly, Annulus, Exponion, Ball and its own); it draws its own start.
+
+    Its centroids are means only once it has converged.
+    """
+
+    name, module, distribution = "geokmeans", "geokmeans", "geokmeans"
+    kinds = ("fit",)
+    takes_centers = False
+
+    def refusal(self, n_rows: int, k: int) -> str:
+        return "it keeps float64 bounds for every row and centroid" if 8 * n_rows * k > ELKAN_BYTES else ""
+
+    def prepare(self, rows: Rows) -> Rows:
+        return np.ascontiguousarray(rows, dtype=np.float64)
+
+    def fit(self, rows: Rows, task: Task) -> Fit:
+        import geokmeans
+
+        model = geokmeans.GeoKMeans(task.k, max_iter=task.max_iter, tol=0, random_state=task.seed).fit(rows)
+        return Fit(model.cluster_centers_, int(model.n_iter_), "its own start")
+
+
 KMOSAIC = "kmosaic"
 LIBRARIES: dict[str, Library] = {
     library.name: library
@@ -382,6 +434,7 @@ LIBRARIES: dict[str, Library] = {
         FaissSuper(),
         SuperKMeans(),
         OpenCv(),
+        GeoKMeans(),
     )
 }
 

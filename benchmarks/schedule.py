@@ -104,7 +104,7 @@ class Schedule:
                 self._keep(Run(workload.name, library, 0, "", "skipped", str(missing)))
             return
         k = n_clusters(workload, len(rows))
-        write_inputs(folder, rows, k, converged=workload.kind == "predict")
+        write_inputs(folder, rows, k, converged=workload.kind in ("predict", "transform"))
         shape = (len(rows), k)
         del rows
         for turn in range(self.options.rounds):

@@ -1,6 +1,6 @@
 """kmosaic beside other libraries on shapes drawn at random: ``python -m benchmarks.shapes --seed 7``.
 
-Prints a Markdown table with the ratio of the fastest peer's time to kmosaic's, its geometric mean and its least.
+Prints a Markdown table with the ratio of the fastest peer's time to kmosaic's, and their geometric mean.
 Every library gets the same starting centroids; rows are brought to the peer's dtype off the clock.
 """
 
@@ -12,7 +12,7 @@ import math
 import statistics
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from benchmarks.schedule import Options, Run, Schedule
 from benchmarks.table import Summary, markdown, summaries
 from benchmarks.workloads import EVERY_PEER, Kind, Workload
 from kmosaic.files import atomic_write
-from kmosaic.report.theme import DPI, THEMES, Theme, finish, new_figure, set_title
+from kmosaic.report.theme import DPI, THEMES, Theme, finish, new_figure, style_axes
 
 MAX_VALUES = 10**8
 ROWS, FEATURES, CLUSTERS = (2_000, 2_000_000), (1, 2_048), (2, 2_000)
@@ -63,7 +63,7 @@ class Shape:
 
 
 def draw_shapes(seed: int, count: int) -> list[Shape]:
-    """``count`` shapes: sizes uniform in their logarithms, kinds of data and dtypes in turn, then shuffled."""
+    """``count`` shapes: sizes uniform in their logarithms, kinds of data and dtypes as often."""
     rng = np.random.default_rng(seed)
     kinds = rng.permutation([list(DATA)[i % len(DATA)] for i in range(count)])
     dtypes = rng.permutation([DTYPES[i % len(DTYPES)] for i in range(count)])
@@ -217,10 +217,11 @@ def heat_map(found: Sequence[Ratio], theme: Theme) -> Figure:
         cmap="PuOr",
         vmin=-limit,
         vmax=limit,
-        edgecolors=theme.ink,
+        edgecolors=theme.text,
         linewidths=0.6,
     )
     axes.set(xscale="log", yscale="log", xlabel="features", ylabel="clusters")
+    style_axes(axes, theme)
     bar = figure.colorbar(dots, ax=axes, label="times as fast as the fastest peer")
     ticks = range(-math.floor(limit), math.floor(limit) + 1)
     bar.set_ticks(list(ticks), labels=[f"{2.0**tick:g}" for tick in ticks])
@@ -231,8 +232,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; return the exit code."""
     options = _parser().parse_args(arguments)
     shapes = draw_shapes(options.seed, options.count)
-    if options.only:
-        shapes = [shape for shape in shapes if shape.name in options.only]
     ours = AVX2 if options.avx2 else KMOSAIC
     if options.list:
         print("\n".join(f"{shape.name} {shape.title}" for shape in shapes))
@@ -247,10 +246,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     schedule = Schedule(Options(DataOptions(), options.rounds, options.limit, keep))
     libraries = (KMOSAIC, AVX2) if options.avx2 else (KMOSAIC,)
-    schedule.run(workload(shape, options.kind, libraries) for shape in shapes)
+    interrupted = False
+    try:
+        schedule.run([workload(shape, options.kind, libraries) for shape in shapes])
+    except KeyboardInterrupt:
+        interrupted = True
+        print("Interrupted: this is what was measured so far.", file=sys.stderr)
     found = ratios(shapes, schedule.runs, ours)
-    print(report(found), end="")
-    return 0
+    print(report(found) if found else "nothing was measured\n", end="")
+    for theme in THEMES.values() if options.plot and found else ():
+        path = options.plot.with_name(f"{options.plot.stem}-{theme.name}.png")
+        finish(heat_map(found, theme)).savefig(path, dpi=2 * DPI)
+        print(path, file=sys.stderr)
+    return 130 if interrupted else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.shapes", description=__doc__)
+    add = parser.add_argument
+    add("--seed", type=int, default=1, help="draws the shapes and their rows (1)")
+    add("--count", type=int, default=60, help="how many shapes (60)")
+    add("--kind", choices=list(PEERS), default="fit", help="what is timed (fit)")
+    add("--avx2", action="store_true", help="kmosaic without AVX-512, the others with it")
+    add("--rounds", type=int, default=3, help="runs a library makes of each shape (3)")
+    add("--limit", type=float, default=120, metavar="SECONDS", help="stop a run after this long (120)")
+    add("--json", type=Path, metavar="FILE", help="keep every single run here")
+    add("--plot", type=Path, metavar="FILE.png", help="draw the ratios over features and clusters")
+    add("--list", action="store_true", help="name the shapes, and run none")
+    return parser
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class Outcome:
 def summaries(runs: Iterable[Run]) -> list[Summary]:
     """One for each workload, library and point that ran, in the order of the workloads."""
     places = {name: place for place, name in enumerate(WORKLOADS)}
-    runs = sorted(runs, key=lambda run: places[run.workload])
+    runs = sorted(runs, key=lambda run: places.get(run.workload, 0))
     groups: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         if run.result is not None:

@@ -9,7 +9,7 @@ from typing import Literal
 from benchmarks import data
 from benchmarks.data import DataOptions, Rows
 
-Kind = Literal["fit", "defaults", "seed", "predict", "minibatch", "curve", "scaling"]
+Kind = Literal["fit", "defaults", "seed", "predict", "transform", "minibatch", "curve", "scaling"]
 Quantity = Literal["speed", "memory", "linear"]
 
 EVERY_PEER = (

@@ -33,6 +33,7 @@ constexpr std::size_t kMaxFloat32Bytes = 128;
 // with and without. Codes that were made for seeding save a twelfth.
 constexpr std::size_t kMinPcaFeatures = 3 * kPcaFeatures;
 constexpr std::size_t kMinPcaRows = 4096;
+constexpr std::size_t kMinPcaProducts = 256;  // of rows and clusters, for each feature: directions cost its square
 constexpr std::size_t kMaxClustersWithoutPca = 16;
 // For seeds, each the best of 2 + ln k candidates. MNIST, one thread, making the codes included: 75 ms with
 // codes against 62 without for 5 seeds, 100 against 110 for 8, 109 against 129 for 10, 199 against 332 for
@@ -64,17 +65,18 @@ constexpr double kListing = 1.5;
 constexpr double kPerRow = 3000;
 constexpr double kPerValue = 40;
 
-// How many products with all centroids take as long as one in float32. (Codes of other rows than uint8 leave so much to
-// refine where near centroids are few that they are hardly faster.)
-double speed_of(Path path, const Rows& rows) {
-    if (path == Path::kInt16) return 2;
-    return path == Path::kBoundedInt8 && rows.dtype == kUint8 ? 4 : 1;
+// How many products with all centroids take as long as one in float32. (Where near centroids are few, codes of other
+// rows than uint8 leave so much to refine that they are hardly faster.)
+double speed_of(const Plan& plan, const Rows& rows) {
+    if (plan.path == Path::kInt16) return 2;
+    if (plan.path != Path::kBoundedInt8) return 1;
+    return rows.dtype == kUint8 ? 4 : plan.pca_codes ? 2 : 1;
 }
 
 bool neighbours_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
     const auto k = static_cast<double>(n_clusters);
     const auto d = static_cast<double>(rows.n_features);
-    const double with_all = k * (d + kComparison) / speed_of(plan.path, rows);
+    const double with_all = k * (d + kComparison) / speed_of(plan, rows);
     const double with_near = share * k * (d + kComparison) * kListing +
                              k * k * (d + 1) / static_cast<double>(rows.n_rows) + kPerRow + kPerValue * d;
     return with_near < with_all;
@@ -106,6 +108,9 @@ std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::
         return number(rows.n_features) + " features are fewer than " + number(kMinPcaFeatures);
     if (rows.n_rows < kMinPcaRows) return number(rows.n_rows) + " rows are fewer than " + number(kMinPcaRows);
     if (n <= most) return number(n) + " " + unit + " are no more than " + number(most);
+    if (rows.n_rows * n < kMinPcaProducts * rows.n_features)
+        return number(rows.n_rows * n) + " pairs of rows and " + unit + " are few for " + number(rows.n_features) +
+               " features";
     return {};
 }
 
