@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from benchmarks.measure import Result
 from benchmarks.schedule import Run
 from benchmarks.shapes import DATA, DTYPES, MAX_VALUES, Shape, draw_shapes, heat_map, ratios, report, rows_of
+
 from kmosaic.report.theme import THEMES
 
 
