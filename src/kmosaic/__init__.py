@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from kmosaic.cluster import KMeans, MiniBatchKMeans, load_model, save_model
+    from kmosaic.cluster import KMeans, MiniBatchKMeans, SphericalKMeans, load_model, save_model
     from kmosaic.configuration import Configuration, show_config
     from kmosaic.errors import (
         DataError,
@@ -44,6 +44,7 @@ _HOMES = {
     "MissingLibraryError": "kmosaic.errors",
     "ModelFileError": "kmosaic.errors",
     "OutputError": "kmosaic.errors",
+    "SphericalKMeans": "kmosaic.cluster",
     "load_model": "kmosaic.cluster",
     "save_model": "kmosaic.cluster",
     "__version__": "kmosaic.version",
@@ -62,6 +63,7 @@ __all__ = [
     "MissingLibraryError",
     "ModelFileError",
     "OutputError",
+    "SphericalKMeans",
     "__version__",
     "load_model",
     "save_model",

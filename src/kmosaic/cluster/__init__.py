@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kmosaic.cluster.kmeans import KMeans
     from kmosaic.cluster.minibatch import MiniBatchKMeans
+    from kmosaic.cluster.spherical import SphericalKMeans
     from kmosaic.models.image_model import ImageFormat, Model, load_model, save_model
     from kmosaic.models.representation import FeatureStep, Representation
 
@@ -20,6 +21,7 @@ _HOMES = {
     "MiniBatchKMeans": "kmosaic.cluster.minibatch",
     "Model": "kmosaic.models.image_model",
     "Representation": "kmosaic.models.representation",
+    "SphericalKMeans": "kmosaic.cluster.spherical",
     "load_model": "kmosaic.models.image_model",
     "save_model": "kmosaic.models.image_model",
 }
@@ -31,6 +33,7 @@ __all__ = [
     "MiniBatchKMeans",
     "Model",
     "Representation",
+    "SphericalKMeans",
     "load_model",
     "save_model",
 ]
