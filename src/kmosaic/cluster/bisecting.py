@@ -17,7 +17,14 @@ from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import AT_LEAST_1, all_or_nothing, check_enough_rows, checked_weights
 from kmosaic.cluster.seeding import Init, checked_centers
 from kmosaic.cluster.tree_estimator import TreeEstimator
-from kmosaic.engines import BisectionOptions, Bisector, IterationProgress, child_keys, resolve_n_threads, root_key
+from kmosaic.engines import (
+    BisectionOptions,
+    Bisector,
+    IterationProgress,
+    child_keys,
+    resolve_n_threads,
+    root_key,
+)
 from kmosaic.models.cluster_tree import ClusterTree
 
 Strategy = Literal["biggest_inertia", "largest_cluster"]

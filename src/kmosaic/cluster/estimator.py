@@ -36,6 +36,7 @@ class _Number(Interval):  # type: ignore[misc]
 
 
 AT_LEAST_1 = _Number(Integral, 1, None, closed="left")
+WHOLE_AT_LEAST_0 = _Number(Integral, 0, None, closed="left")
 AT_LEAST_0 = _Number(Real, 0, np.inf, closed="left")
 
 

@@ -1,7 +1,7 @@
 """Clusters split in two, many at once: 2-means within each node of a growing tree.
 
-M. Steinbach, G. Karypis, V. Kumar (2000), "A comparison of document clustering techniques", KDD Workshop on Text
-Mining, section 5.
+M. Steinbach, G. Karypis, V. Kumar (2000), "A comparison of document clustering techniques", KDD Workshop on
+Text Mining, section 5.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.engine import Rows
+from kmosaic.engines.factory import make_engine
+from kmosaic.engines.lloyd import LloydOptions, lloyd
 from kmosaic.engines.magnitude import times_two_to
 from kmosaic.engines.summable import summable
 
 # Values of the rows that are copied together: they stay in cache from one iteration to the next.
 _VALUES_AT_A_TIME = 1 << 19
+# A node of fewer rows is split sooner than an engine is made.
+_MIN_ROWS_OF_ENGINE = 4096
 # Candidates for the second seed, of which the better one is taken: 2 + ln 2, as for k-means++.
 _N_TRIALS = 2
 
@@ -96,13 +100,15 @@ class Bisector:
         return center, float(_costs(lot, center, labels, self.n_threads)[0]), float(sums.counts[0])
 
     def split(
-        self, starts: NDArray[np.intp], stops: NDArray[np.intp], keys: NDArray[np.uint64], inertia: NDArray[np.float64]
+        self,
+        starts: NDArray[np.intp],
+        stops: NDArray[np.intp],
+        keys: NDArray[np.uint64],
+        inertia: NDArray[np.float64],
     ) -> Halves:
         """Split the nodes with these slices of the order, keys and J; no two may overlap."""
         cuts = _lots(stops - starts, _VALUES_AT_A_TIME // self._summable.rows.shape[1])
-        parts = [
-            self._split_lot(starts[cut], stops[cut], keys[cut], inertia[cut]) for cut in cuts
-        ]
+        parts = [self._split_lot(starts[cut], stops[cut], keys[cut], inertia[cut]) for cut in cuts]
         return Halves(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in _PER_NODE),
             max(part.n_iter for part in parts),
@@ -110,7 +116,11 @@ class Bisector:
         )
 
     def _split_lot(
-        self, starts: NDArray[np.intp], stops: NDArray[np.intp], keys: NDArray[np.uint64], inertia: NDArray[np.float64]
+        self,
+        starts: NDArray[np.intp],
+        stops: NDArray[np.intp],
+        keys: NDArray[np.uint64],
+        inertia: NDArray[np.float64],
     ) -> Halves:
         sizes = stops - starts
         offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -146,6 +156,8 @@ class Bisector:
     def _lloyd(self, lot: _Lot, keys: NDArray[np.uint64], variance: NDArray[np.float64]) -> _Fit:
         """2-means of every node, all in step; nodes in which no label changes any more are left out."""
         centers, possible = self._starting(lot, keys)
+        if len(possible) == 1 and possible[0] and len(lot.rows) >= _MIN_ROWS_OF_ENGINE:
+            return self._by_engine(lot, centers, float(variance[0]))
         labels = np.full(len(lot.rows), -1, np.int32)
         active = possible.copy()
         settled = ~possible
@@ -169,14 +181,29 @@ class Bisector:
         labels[~possible[lot.node]] = 2 * lot.node[~possible[lot.node]]
         return self._finished(lot, centers, labels, possible, n_iter, bool(settled.all()))
 
-    def _step(self, some: _Part, centers: NDArray[np.float64], labels: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def _by_engine(self, lot: _Lot, centers: NDArray[np.float64], variance: float) -> _Fit:
+        """The same of one node of many rows, in the same bits: an engine's bounds pay there."""
+        engine = make_engine(lot.rows, lot.weights, self.n_threads, steps_expected=self._options.max_iter + 1)
+        options = LloydOptions(
+            self._options.max_iter,
+            self._options.tol * variance,
+            "relocate",
+            np.random.RandomState(0),
+            lambda *_: None,
+        )
+        found = lloyd(engine, centers, options)
+        return self._finished(
+            lot, found.centers, found.labels, np.array([True]), found.n_iter, found.converged
+        )
+
+    def _step(
+        self, some: _Part, centers: NDArray[np.float64], labels: NDArray[np.int32]
+    ) -> NDArray[np.bool_]:
         """Assign the rows of some nodes; return in which nodes labels changed."""
         own = labels[some.rows_taken]
         before = own.copy()
         first = 2 * some.node
-        _core.nearest_within(
-            some.rows, centers, first, np.full(len(first), 2, np.int32), own, self.n_threads
-        )
+        _core.nearest_within(some.rows, centers, first, np.full(len(first), 2, np.int32), own, self.n_threads)
         labels[some.rows_taken] = own
         changed = np.zeros(len(centers) // 2, bool)
         changed[some.node[own != before]] = True
@@ -223,7 +250,9 @@ class Bisector:
     ) -> _Fit:
         counts = _totals(labels, lot.weights, len(centers))
         done = possible & (counts.reshape(-1, 2) > 0).all(axis=1)
-        return _Fit(done, centers, _costs(lot, centers, labels, self.n_threads), counts, labels, n_iter, converged)
+        return _Fit(
+            done, centers, _costs(lot, centers, labels, self.n_threads), counts, labels, n_iter, converged
+        )
 
     def _sums(
         self, n: int, rows: Rows, weights: NDArray[np.float64] | None, labels: NDArray[np.int32]
@@ -232,9 +261,7 @@ class Bisector:
         sums.add(rows, weights, labels, self.n_threads)
         return sums
 
-    def _starting(
-        self, lot: _Lot, keys: NDArray[np.uint64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _starting(self, lot: _Lot, keys: NDArray[np.uint64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Two centres a node, (2 n, n_features), and which nodes have unlike rows."""
         weights = np.ones(len(lot.rows)) if lot.weights is None else lot.weights
         first = lot.rows[_drawn(weights, lot.offsets, _uniform(keys, 0))].astype(np.float64)
@@ -321,9 +348,7 @@ class _Part:
 class _Lot:
     """The rows of nodes that are split together, node after node."""
 
-    def __init__(
-        self, rows: Rows, weights: NDArray[np.float64] | None, offsets: NDArray[np.intp]
-    ) -> None:
+    def __init__(self, rows: Rows, weights: NDArray[np.float64] | None, offsets: NDArray[np.intp]) -> None:
         self.rows = rows
         self.weights = weights
         self.offsets = offsets
@@ -354,13 +379,14 @@ class _Lot:
 
 
 def _lots(sizes: NDArray[np.intp], most: int) -> list[slice]:
-    """Consecutive nodes together, as long as they have no more rows than ``most``, or are alone."""
+    """Consecutive nodes together, with no more rows than ``most``; those for an engine are alone."""
     cuts, start, total = [], 0, 0
     for number, size in enumerate(sizes.tolist()):
-        if number > start and total + size > most:
+        alone = size >= _MIN_ROWS_OF_ENGINE
+        if number > start and (alone or total + size > most):
             cuts.append(slice(start, number))
             start, total = number, 0
-        total += size
+        total += most if alone else size
     return [*cuts, slice(start, len(sizes))]
 
 
@@ -372,7 +398,11 @@ def _costs(
     lot: _Lot, centers: NDArray[np.float64], labels: NDArray[np.int32], n_threads: int
 ) -> NDArray[np.float64]:
     """What each centre's rows cost, added in the order they lie in."""
-    return _totals(labels, _weighted(_core.own_squared_distances(lot.rows, centers, labels, n_threads), lot), len(centers))
+    return _totals(
+        labels,
+        _weighted(_core.own_squared_distances(lot.rows, centers, labels, n_threads), lot),
+        len(centers),
+    )
 
 
 def _weighted(values: NDArray[np.float64], lot: _Lot) -> NDArray[np.float64]:

@@ -17,11 +17,11 @@ from kmosaic.models.validation import check_values, checked_array
 class ClusterTree:
     """Clusters as the leaves of a tree, whose nodes are numbered from the root, 0.
 
-    ``parents`` (n_nodes,) int32 has each node's parent, a lower number, and -1 for the root; the children of a
-    node are consecutive, and two or more. ``centers`` (n_nodes, n_features) float64, ``sizes`` (n_nodes,)
-    int64 and ``inertia`` (n_nodes,) float64 are each node's centre, how many rows are below it, and their J
-    about its centre. Clusters are numbered along the leaves, from left to right, so that those below a node are
-    consecutive.
+    ``parents`` (n_nodes,) int32 has each node's parent, a lower number, and -1 for the root; the children of
+    a node are consecutive, and two or more. ``centers`` (n_nodes, n_features) float64, ``sizes`` (n_nodes,)
+    int64 and ``inertia`` (n_nodes,) float64 are each node's centre, how many rows are below it, and their
+    weighted J about its centre. Clusters are numbered along the leaves, from left to right, so that those
+    below a node are consecutive.
 
     ``descends`` says how rows are labelled: going down from the root, at each node to the child whose centre
     is nearest; or else as the leaf whose centre is nearest of all.
