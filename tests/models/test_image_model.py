@@ -238,8 +238,8 @@ def test_the_forger_itself_makes_files_that_load(saved: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
-    forge(saved, {"schema_version": 5, "new_field": 1})
-    with pytest.raises(ModelFileError, match=r"schema version 5.*upgrade"):
+    forge(saved, {"schema_version": 6, "new_field": 1})
+    with pytest.raises(ModelFileError, match=r"schema version 6.*upgrade"):
         load_model(saved)
 
 
@@ -401,8 +401,8 @@ class TestRowsThatAreNoImages:
         forge(path, {"schema_version": 2})
         with pytest.raises(ModelFileError, match="image format"):
             load_model(path)
-        forge(path, {"schema_version": 5})
-        with pytest.raises(ModelFileError, match="version 5.* 4"):
+        forge(path, {"schema_version": 6})
+        with pytest.raises(ModelFileError, match="version 6.* 5"):
             load_model(path)
 
 

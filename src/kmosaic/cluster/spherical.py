@@ -14,7 +14,7 @@ from kmosaic.cluster.kmeans import KMeans
 from kmosaic.engines import Engine, LloydOptions, LloydResult, MemoryEngine, make_engine, resolve_n_threads
 from kmosaic.engines.unit_length import rounding_cost, unit_centers, unit_rows
 from kmosaic.errors import DataError
-from kmosaic.tensors import NATIVE_DTYPES
+from kmosaic.tensors import halves_as_singles
 
 # J is half of what an engine adds up: of unit vectors |x - c|^2 = 2 (1 - cos). The docs' engine page has
 # what that is where lengths are 1 up to rounding.
@@ -145,9 +145,8 @@ class SphericalKMeans(KMeans):
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X at unit length; no copy where it is so already."""
-        if isinstance(X, np.ndarray) and X.dtype == np.float16 and np.float16 not in NATIVE_DTYPES:
-            X = X.astype(np.float32)
-        return unit_rows(super()._rows(X, reset=reset), resolve_n_threads(self.n_threads))
+        rows = super()._rows(halves_as_singles(X), reset=reset)
+        return unit_rows(rows, resolve_n_threads(self.n_threads))
 
     def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:  # noqa: ARG002
         raise DataError("SphericalKMeans takes rows in memory, not a Dask array; pass X.compute()")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 
 from kmosaic.engines import descend, nearest_centers
 from kmosaic.models.validation import check_values, checked_array
+
+TREE_PREFIX = "tree."
+TREE_DTYPES = {"parents": "I32", "sizes": "I64", "inertia": "F64", "inner_centers": "F64"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +86,7 @@ class ClusterTree:
     @cached_property
     def leaves(self) -> NDArray[np.int32]:
         """The node of each cluster: (n_clusters,)."""
-        nodes = np.flatnonzero(self._n_children == 0).astype(np.int32)
-        return nodes[np.argsort(self._clusters[0][nodes])]
+        return _leaves(self.parents)
 
     @cached_property
     def depths(self) -> NDArray[np.int32]:
@@ -104,9 +107,54 @@ class ClusterTree:
         clusters: NDArray[np.int32] = self._clusters[0][found]
         return clusters
 
+    def document(self) -> dict[str, Any]:
+        """Return what of it is JSON."""
+        return {"descends": self.descends}
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return its arrays, under names of their own in a model file; leaves' centres are the model's."""
+        inner = np.ascontiguousarray(self.centers[self._n_children > 0])
+        named = {
+            "parents": self.parents,
+            "sizes": self.sizes,
+            "inertia": self.inertia,
+            "inner_centers": inner,
+        }
+        return {TREE_PREFIX + name: array for name, array in named.items()}
+
+    @classmethod
+    def of(
+        cls, document: Any, arrays: Mapping[str, NDArray[Any]], cluster_centers: NDArray[Any]
+    ) -> ClusterTree | None:
+        """Return what ``document()`` and ``arrays()`` of a model file describe, trusting nothing.
+
+        Raises
+        ------
+        ValueError
+            When they do not describe one, or not one with these centres as leaves.
+        """
+        own = {
+            name[len(TREE_PREFIX) :]: array for name, array in arrays.items() if name.startswith(TREE_PREFIX)
+        }
+        if document is None and not own:
+            return None
+        if not isinstance(document, dict) or set(document) != {"descends"} or set(own) != set(TREE_DTYPES):
+            raise ValueError("fields of the tree are missing or unknown")
+        parents = checked_array("the tree's parents", own["parents"], np.int32, ndim=1)
+        _check_parents(parents)
+        checked_array("the tree's inner centers", own["inner_centers"], np.float64, ndim=2)
+        inner = _n_children(parents) > 0
+        wanted = np.count_nonzero(inner), *cluster_centers.shape[1:]
+        if own["inner_centers"].shape != wanted or len(parents) - wanted[0] != len(cluster_centers):
+            raise ValueError("the tree's nodes do not go with the clusters' centers")
+        centers = np.empty((len(parents), *cluster_centers.shape[1:]))
+        centers[inner] = own["inner_centers"]
+        centers[_leaves(parents)] = cluster_centers
+        return cls(centers, parents, own["sizes"], own["inertia"], document["descends"])
+
     @cached_property
     def _n_children(self) -> NDArray[np.int32]:
-        return np.bincount(self.parents[1:], minlength=self.n_nodes).astype(np.int32)
+        return _n_children(self.parents)
 
     @cached_property
     def _first_child(self) -> NDArray[np.int32]:
@@ -118,15 +166,7 @@ class ClusterTree:
     @cached_property
     def _clusters(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """The first cluster below each node, and how many there are."""
-        parents, n = self.parents.tolist(), (self._n_children == 0).astype(int).tolist()
-        for node in range(self.n_nodes - 1, 0, -1):
-            n[parents[node]] += n[node]
-        first, taken = [0] * self.n_nodes, [0] * self.n_nodes
-        for node in range(1, self.n_nodes):
-            parent = parents[node]
-            first[node] = first[parent] + taken[parent]
-            taken[parent] += n[node]
-        return np.array(first, np.int32), np.array(n, np.int32)
+        return _clusters(self.parents)
 
     def _check_sizes(self) -> None:
         below = np.zeros(self.n_nodes, np.int64)
@@ -148,3 +188,25 @@ def _check_parents(parents: NDArray[np.int32]) -> None:
     runs = np.count_nonzero(np.diff(above, prepend=-1))
     if runs != len(np.unique(above)):
         raise ValueError("the children of a node of the tree must be consecutive")
+
+
+def _n_children(parents: NDArray[np.int32]) -> NDArray[np.int32]:
+    return np.bincount(parents[1:], minlength=len(parents)).astype(np.int32)
+
+
+def _leaves(parents: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The leaves from left to right."""
+    nodes = np.flatnonzero(_n_children(parents) == 0).astype(np.int32)
+    return nodes[np.argsort(_clusters(parents)[0][nodes])]
+
+
+def _clusters(parents: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    above, n = parents.tolist(), (_n_children(parents) == 0).astype(int).tolist()
+    for node in range(len(above) - 1, 0, -1):
+        n[above[node]] += n[node]
+    first, taken = [0] * len(above), [0] * len(above)
+    for node in range(1, len(above)):
+        parent = above[node]
+        first[node] = first[parent] + taken[parent]
+        taken[parent] += n[node]
+    return np.array(first, np.int32), np.array(n, np.int32)
