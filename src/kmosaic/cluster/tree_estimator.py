@@ -43,7 +43,7 @@ class TreeEstimator(CentroidEstimator):
         return self.tree_.predict(rows, self.n_threads)
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
-        """Return minus J of X: the rows' weighted squared distances to the centroids ``predict`` gives them."""
+        """Return minus J of X: weighted squared distances to the centroids that ``predict`` gives rows."""
         check_is_fitted(self)
         rows = self._rows(X, reset=False)
         weights = checked_weights(sample_weight, rows)

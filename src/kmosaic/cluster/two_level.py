@@ -306,7 +306,7 @@ class TwoLevelKMeans(TreeEstimator):
         found = sum(len(part.centers) for part in parts)
         if found < self.n_clusters:
             warnings.warn(
-                f"only {found} of n_clusters={self.n_clusters} clusters have rows: X has too few distinct rows; "
+                f"only {found} of n_clusters={self.n_clusters} clusters have rows: too few are distinct; "
                 f"lower n_clusters to {found}",
                 ConvergenceWarning,
                 stacklevel=4,

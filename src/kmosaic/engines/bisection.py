@@ -110,7 +110,11 @@ class Bisector:
         cuts = _lots(stops - starts, _VALUES_AT_A_TIME // self._summable.rows.shape[1])
         parts = [self._split_lot(starts[cut], stops[cut], keys[cut], inertia[cut]) for cut in cuts]
         return Halves(
-            *(np.concatenate([getattr(part, name) for part in parts]) for name in _PER_NODE),
+            np.concatenate([part.done for part in parts]),
+            np.concatenate([part.centers for part in parts]),
+            np.concatenate([part.inertia for part in parts]),
+            np.concatenate([part.weights for part in parts]),
+            np.concatenate([part.middle for part in parts]),
             max(part.n_iter for part in parts),
             all(part.converged for part in parts),
         )
@@ -303,9 +307,6 @@ class Bisector:
         return centers
 
 
-_PER_NODE = ("done", "centers", "inertia", "weights", "middle")
-
-
 @dataclass(frozen=True)
 class _Fit:
     """2-means of the nodes of a lot: of each two halves, one after the other."""
@@ -424,7 +425,8 @@ def _drawn(
     places = np.searchsorted(ends, before + numbers * (after - before), side="right")
     # Rounding may lead to the segment's end: its last place with a value is meant.
     last = np.searchsorted(ends, after, side="left")
-    return np.clip(places, offsets[:-1], np.minimum(last, offsets[1:] - 1))
+    found: NDArray[np.intp] = np.clip(places, offsets[:-1], np.minimum(last, offsets[1:] - 1))
+    return found
 
 
 def child_keys(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -439,7 +441,7 @@ def root_key(seed: int) -> NDArray[np.uint64]:
 
 def _uniform(keys: NDArray[np.uint64], stream: int) -> NDArray[np.float64]:
     """Numbers from 0 to below 1, one a key and stream."""
-    return (_mixed(keys, (4 << 32) + stream) >> np.uint64(11)) * 2.0**-53
+    return (_mixed(keys, (4 << 32) + stream) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def _mixed(keys: NDArray[np.uint64], stream: int) -> NDArray[np.uint64]:

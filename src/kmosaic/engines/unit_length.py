@@ -85,8 +85,8 @@ def _lengths(
     """Rows, tiny ones times a power of two each, and their lengths."""
     readable = block.astype(np.float32) if block.dtype == np.float16 else block
     squares = _squared_lengths(readable, n_threads)
-    tiny = np.flatnonzero(squares < _SMALL_SQUARE) if block.dtype == np.float64 else []
-    if len(tiny):
+    tiny = np.flatnonzero(squares < _SMALL_SQUARE)
+    if len(tiny) and block.dtype == np.float64:
         readable = readable.copy()
         exponents = np.frexp(np.abs(readable[tiny]).max(axis=1))[1]
         readable[tiny] = np.ldexp(readable[tiny], -exponents[:, None])

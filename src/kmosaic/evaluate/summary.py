@@ -21,12 +21,13 @@ class ClusterSummary:
     """A clustering of some rows, with everything a picture or a report asks of it.
 
     ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units; ``labels`` int32
-    (n_samples,) the rows' clusters; ``distances`` float64 (n_samples,), in raw pixel units, not squared, to
-    their own centroid, or cosine distances of a SphericalKMeans; ``cluster_sizes`` int64 (n_clusters,) rows
-    of each; ``inertia`` the sum of the squared distances, or of the cosine distances. The names, and the purity and shares behind them, are of the rows that were voted on,
-    which need not be these. ``true_labels`` and ``predicted_labels`` are int64 (n_samples,) and index
-    ``label_names``; ``confusion`` is int64 (n_labels, n_labels), rows true, columns predicted. Whatever was
-    not known is None.
+    (n_samples,) the rows' clusters; ``distances`` float64 (n_samples,), in raw pixel units, not squared,
+    to their own centroid, or cosine distances of a SphericalKMeans; ``cluster_sizes`` int64 (n_clusters,)
+    rows of each; ``inertia`` the sum of the squared distances, or of the cosine distances. The names, and
+    the purity and shares behind them, are of the rows that were voted on, which need not be these.
+    ``true_labels`` and ``predicted_labels`` are int64 (n_samples,) and index ``label_names``;
+    ``confusion`` is int64 (n_labels, n_labels), rows true, columns predicted. Whatever was not known is
+    None.
     """
 
     cluster_centers: NDArray[np.float64]

@@ -5,7 +5,6 @@ The file is a ``container``; every field of it is checked all the same.
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from kmosaic.models.validation import (
     check_values,
     checked_array,
     finite_number,
+    json_value,
     printable_names,
     printable_text,
     whole_number,
@@ -213,7 +213,7 @@ class Model:
             cluster_centers=centers,
             image=image,
             algorithm=type(fitted).__name__,
-            parameters={name: _json_value(value) for name, value in parameters.items() if name != "callback"},
+            parameters={name: json_value(value) for name, value in parameters.items() if name != "callback"},
             feature_names=printable_names(origin.feature_names or getattr(fitted, "feature_names_in_", None)),
             cluster_sizes=np.asarray(np.bincount(fitted.labels_, minlength=len(centers)), np.int64),
             inertia=float(fitted.inertia_),
@@ -403,21 +403,6 @@ def _image_of(image: Any, version: int) -> ImageFormat | None:
     if not isinstance(image, dict) or set(image) != set(ImageFormat.__dataclass_fields__):
         raise ValueError("the image format has missing or unknown fields")
     return ImageFormat(**image)
-
-
-def _json_value(value: Any) -> Any:
-    """A parameter as JSON can hold it, or a description."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return printable_text(value)
-    if isinstance(value, np.ndarray):
-        return f"array of shape {value.shape}"
-    return f"a {getattr(value, '__name__', type(value).__name__)}"
 
 
 def _check_arrays(model: Model) -> None:
