@@ -33,6 +33,7 @@ from kmosaic.engines import (
     MemoryEngine,
     lloyd,
     make_engine,
+    order_of_values,
     resolve_n_threads,
 )
 from kmosaic.models.cluster_tree import ClusterTree
@@ -265,10 +266,11 @@ class TwoLevelKMeans(TreeEstimator):
         """J of each cluster, added along the rows' hash order."""
         engine = make_engine(rows, weights, resolve_n_threads(self.n_threads))
         engine.labels = labels
-        costs = engine.own_squared_distances(centers)
-        costs = costs if weights is None else costs * weights
-        order = engine.hash_order()
-        return np.bincount(labels[order], costs[order], len(centers)).astype(np.float64)
+        costs = engine.weighted_costs(centers)
+        scaled = np.ldexp(rows, engine.exponent) if engine.exponent else rows
+        order = order_of_values(scaled, weights, engine.n_threads)
+        totals = np.bincount(labels[order], costs[order], len(centers)).astype(np.float64)
+        return np.ldexp(totals, -2 * engine.exponent)
 
     def _engine(self, rows: NDArray[Any], weights: NDArray[np.float64] | None) -> MemoryEngine:
         n_threads = resolve_n_threads(self.n_threads)
@@ -285,7 +287,7 @@ class TwoLevelKMeans(TreeEstimator):
         options = LloydOptions(self.max_iter, tolerance, "relocate", random_state, report)
         starts = (
             lloyd(engine, starting_centers(engine, n_clusters, self.init, random_state), options)
-            for _ in range(self.n_init)
+            for _ in range(self._n_starts(1))
         )
         best = min(starts, key=lambda result: result.rank)
         self.n_iter_ = max(self.n_iter_, best.n_iter)

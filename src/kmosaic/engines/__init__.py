@@ -1,7 +1,7 @@
 """The one primitive, an assignment step that returns sums, over rows in memory or in blocks; the one Lloyd
 loop."""
 
-from kmosaic.engines.bisection import BisectionOptions, Bisector, child_keys, root_key
+from kmosaic.engines.bisection import BisectionOptions, Bisector, child_keys, order_of_values, root_key
 from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.descent import descend
@@ -50,6 +50,7 @@ __all__ = [
     "mean_squared_deviations",
     "nearest_centers",
     "nearest_rows",
+    "order_of_values",
     "resolve_n_threads",
     "root_key",
     "rounding_cost",

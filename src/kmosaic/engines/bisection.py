@@ -83,7 +83,7 @@ class Bisector:
         self._options = options
         self._weights = weights
         self._summable = summable(rows, weights, n_threads)
-        self.order = np.asarray(_core.hash_order(self._summable.rows, n_threads)[0])
+        self.order = order_of_values(self._summable.rows, weights, n_threads)
 
     @property
     def exponent(self) -> int:
@@ -377,6 +377,15 @@ class _Lot:
             weights = _taken(self.weights, taken)
             self._part = _Part(self.rows[taken], weights, self.node[taken], taken, nodes)
         return self._part
+
+
+def order_of_values(rows: Rows, weights: NDArray[np.float64] | None, n_threads: int) -> NDArray[np.intp]:
+    """The rows' hash order, equal rows in the order of their weights: no matter where they stood."""
+    order, starts = (np.asarray(each) for each in _core.hash_order(rows, n_threads))
+    if weights is None:
+        return order
+    run = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+    return order[np.lexsort((weights[order], run))]
 
 
 def _lots(sizes: NDArray[np.intp], most: int) -> list[slice]:

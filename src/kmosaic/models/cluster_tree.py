@@ -114,7 +114,7 @@ class ClusterTree:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return its arrays, under names of their own in a model file; leaves' centres are the model's."""
         inner = np.ascontiguousarray(self.centers[self._n_children > 0])
-        named = {
+        named: dict[str, NDArray[Any]] = {
             "parents": self.parents,
             "sizes": self.sizes,
             "inertia": self.inertia,

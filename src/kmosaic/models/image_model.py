@@ -313,7 +313,8 @@ def brightened(directions: NDArray[np.float64], max_value: float) -> NDArray[np.
     array([[12., 16.],
            [ 0., 16.]])
     """
-    return directions * (max_value / np.abs(directions).max(axis=1, keepdims=True))
+    bright: NDArray[np.float64] = directions * (max_value / np.abs(directions).max(axis=1, keepdims=True))
+    return bright
 
 
 def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
