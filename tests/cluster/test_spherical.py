@@ -152,9 +152,9 @@ def test_bad_input() -> None:
     rows = X.copy()
     rows[[17, 40]] = 0
     for use in (SphericalKMeans(3).fit, SphericalKMeans(3, random_state=0).fit(X).predict):
-        with pytest.raises(DataError, match=r"row 17 of X is all zeros.*1 more.*leave rows of zeros out"):
+        with pytest.raises(DataError, match=r"row 17 .*zeros.*1 more.*leave"):
             use(rows)
-    with pytest.raises(DataError, match="init has zeros alone in row 1"):
+    with pytest.raises(DataError, match="init.*zeros.*row 1"):
         SphericalKMeans(2, init=np.eye(2, 64) * [[1], [0]]).fit(X)
     with pytest.raises(ValueError, match="n_samples=8.*n_clusters=10"):
         SphericalKMeans(10).fit(X[:8])

@@ -439,7 +439,7 @@ def test_spherical_models_and_trees_come_back_and_predict(tmp_path: Path, estima
             assert np.array_equal(getattr(loaded.tree, name), getattr(fitted.tree_, name)), name
     else:
         assert loaded.pictures.max(axis=1) == pytest.approx(16)
-        with pytest.raises(DataError, match="row 0 of X is all zeros"):
+        with pytest.raises(DataError, match="row 0 .*zeros"):
             loaded.predict(np.zeros((2, 64)))
 
 
