@@ -15,9 +15,10 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import reference
-from kmosaic import BisectingKMeans, KMeans, TwoLevelKMeans, _core
+from kmosaic import BisectingKMeans, KMeans, SphericalKMeans, TwoLevelKMeans, _core
 from kmosaic.cluster.two_level import shared
 from kmosaic.engines import bisection
+from kmosaic.errors import DataError
 from reference import Array
 
 X = load_digits().data
@@ -143,6 +144,13 @@ def test_an_engine_and_the_steps_of_many_nodes_give_the_same(monkeypatch: pytest
         assert found[0] == found[1]
 
 
+def test_a_seed_is_drawn_in_its_own_segment() -> None:
+    values = np.array([1e30, 0.0, 1e30, 0.0, 1e-30, 3e-30, 0.0, 0.0, 0.0])
+    offsets = np.array([0, 3, 7, 9])
+    for number, expected in ((0.0, [0, 4, 8]), (0.24, [0, 4, 8]), (0.26, [0, 5, 8]), (1 - 2**-53, [2, 5, 8])):
+        assert bisection._drawn(values, offsets, np.full(3, number)).tolist() == expected
+
+
 def test_inertia_is_no_worse_than_that_of_peers() -> None:
     rows = X[:600]
     ours = [BisectingKMeans(20, random_state=seed).fit(rows).inertia_ for seed in range(8)]
@@ -212,3 +220,12 @@ def test_bad_input() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             model.fit(X)
+
+
+def test_dask_arrays_are_refused() -> None:
+    arrays = pytest.importorskip("dask.array", reason="pip install 'kmosaic[dask]'")
+    for kind in (BisectingKMeans, TwoLevelKMeans, SphericalKMeans):
+        model = kind(3, random_state=0).fit(X)
+        for use in (kind(3).fit, model.predict, model.transform, model.score):
+            with pytest.raises(DataError, match=r"X\.compute"):
+                use(arrays.from_array(X))

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import AT_LEAST_1, all_or_nothing, check_enough_rows, checked_weights
 from kmosaic.cluster.seeding import Init, checked_centers
 from kmosaic.cluster.tree_estimator import TreeEstimator
@@ -147,8 +146,6 @@ class BisectingKMeans(TreeEstimator):
             How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
         """
         self._validate_params()
-        if is_dask_array(X):
-            self._dask_rows(X, sample_weight, reset=True)
         rows = self._rows(X, reset=True)
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)

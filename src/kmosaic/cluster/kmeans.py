@@ -170,7 +170,7 @@ class KMeans(CentroidEstimator):
             rows, weights, n_threads, steps_expected=self.max_iter + 1, may_merge=self._may_merge()
         )
         best = self._best_of(engine, engine, check_random_state(self.random_state))
-        warn_of_empty_clusters(best.counts, engine, converged=best.converged)
+        warn_of_empty_clusters(best.counts, engine, converged=best.converged and self.tol == 0)
         self.labels_ = engine.expand(best.labels)
         self.plan_ = engine.plan().logged()
         return self._take(best)

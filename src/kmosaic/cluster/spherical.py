@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.kmeans import KMeans
 from kmosaic.engines import Engine, LloydOptions, LloydResult, MemoryEngine, make_engine, resolve_n_threads
 from kmosaic.engines.unit_length import rounding_cost, unit_centers, unit_rows
@@ -145,6 +146,8 @@ class SphericalKMeans(KMeans):
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X at unit length; no copy where it is so already."""
+        if is_dask_array(X):
+            self._dask_rows(X, None, reset=reset)
         rows = super()._rows(halves_as_singles(X), reset=reset)
         return unit_rows(rows, resolve_n_threads(self.n_threads))
 

@@ -15,7 +15,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import (
     AT_LEAST_0,
     AT_LEAST_1,
@@ -168,8 +167,6 @@ class TwoLevelKMeans(TreeEstimator):
         """
         self._validate_params()
         n_groups = self._checked_groups()
-        if is_dask_array(X):
-            self._dask_rows(X, sample_weight, reset=True)
         rows = self._rows(X, reset=True)
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)

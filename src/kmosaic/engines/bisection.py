@@ -24,6 +24,7 @@ from kmosaic.engines.summable import summable
 _VALUES_AT_A_TIME = 1 << 19
 # A node of fewer rows is split sooner than an engine is made.
 _MIN_ROWS_OF_ENGINE = 4096
+_SHARES = 2.0**40
 # Candidates for the second seed, of which the better one is taken: 2 + ln 2, as for k-means++.
 _N_TRIALS = 2
 
@@ -427,14 +428,17 @@ def _totals(labels: NDArray[np.int32], values: NDArray[np.float64] | None, n: in
 def _drawn(
     values: NDArray[np.float64], offsets: NDArray[np.intp], numbers: NDArray[np.float64]
 ) -> NDArray[np.intp]:
-    """In each segment a place drawn in proportion to its value, by a number from 0 to 1."""
-    ends = np.cumsum(values)
-    before = np.concatenate([[0.0], ends])[offsets[:-1]]
-    after = ends[offsets[1:] - 1]
-    places = np.searchsorted(ends, before + numbers * (after - before), side="right")
-    # Rounding may lead to the segment's end: its last place with a value is meant.
-    last = np.searchsorted(ends, after, side="left")
-    found: NDArray[np.intp] = np.clip(places, offsets[:-1], np.minimum(last, offsets[1:] - 1))
+    """In each segment a place drawn in proportion to its value, by a number from 0 to below 1.
+
+    Shares are whole numbers of 2^-40, so that sums over the segments before do not round.
+    """
+    totals = np.add.reduceat(values, offsets[:-1])
+    shares = values / np.repeat(np.where(totals > 0, totals, 1), np.diff(offsets))
+    ends = np.cumsum((shares * _SHARES).astype(np.int64))
+    before = np.concatenate([[0], ends])[offsets[:-1]]
+    wanted = before + (numbers * (ends[offsets[1:] - 1] - before)).astype(np.int64)
+    places = np.searchsorted(ends, wanted, side="right")
+    found: NDArray[np.intp] = np.minimum(places, offsets[1:] - 1)
     return found
 
 
