@@ -100,8 +100,8 @@ class BisectingKMeans(TreeEstimator):
     >>> from kmosaic import BisectingKMeans
     >>> X = np.array([[0, 0], [0, 1], [9, 9], [9, 8], [50, 50]], dtype=np.uint8)
     >>> model = BisectingKMeans(n_clusters=3, random_state=0).fit(X)
-    >>> model.inertia_, model.tree_.sizes[0], model.tree_.n_nodes
-    (1.0, 5, 5)
+    >>> model.inertia_, model.tree_.sizes.tolist()
+    (1.0, [5, 4, 1, 2, 2])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -90,7 +90,7 @@ class SphericalKMeans(KMeans):
     >>> from kmosaic import SphericalKMeans
     >>> X = np.array([[1, 1], [90, 90], [0, 5], [0, 70]], dtype=np.uint8)
     >>> SphericalKMeans(n_clusters=2, random_state=0).fit(X).labels_.tolist()
-    [1, 1, 0, 0]
+    [0, 0, 1, 1]
     """
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
