@@ -102,3 +102,33 @@ def lloyd(X: Array, centers: Array, weights: Array | None = None, max_iter: int 
         labels = assigned
         centers = means(X, labels, centers, weights)
     raise AssertionError(f"not converged in {max_iter} iterations")
+
+
+def unit(rows: Array) -> Array:
+    """Rows at unit length, in float64."""
+    wide = rows.astype(np.float64)
+    return wide / np.sqrt(np.square(wide).sum(axis=1, keepdims=True))
+
+
+def spherical(X: Array, centers: Array, weights: Array | None = None, max_iter: int = 300) -> Fit:
+    """Spherical k-means by cosines alone, until no label changes; ``inertia`` is the sum of 1 - cos."""
+    directions, weight = unit(X), np.ones(len(X)) if weights is None else weights
+    centers, labels = unit(centers), np.full(len(X), -1)
+    for n_iter in range(1, max_iter + 1):
+        assigned = (directions @ centers.T).argmax(axis=1)
+        if (assigned == labels).all():
+            cosines = (directions * centers[labels]).sum(axis=1)
+            return Fit(centers, labels, float((weight * (1 - cosines)).sum()), n_iter)
+        labels = assigned
+        sums = np.array([weight[labels == j] @ directions[labels == j] for j in range(len(centers))])
+        centers = unit(sums)
+    raise AssertionError(f"not converged in {max_iter} iterations")
+
+
+def leaf(tree: Any, row: Array) -> int:
+    """The node without children that a row comes to, by fractions at every node."""
+    node = 0
+    while len(tree.children(node)):
+        exact = [exact_squared_distance(row, tree.centers[child]) for child in tree.children(node)]
+        node = tree.children(node)[exact.index(min(exact))]
+    return node

@@ -419,6 +419,7 @@ NB_MODULE(_core, m) {
           "The slice spacings of weighted sums, none where products leave float64's range; and those of the "
           "weights.");
     bind_neighbours(m);
+    bind_nearest_within(m);
     m.def("cpu", &cpu, "The instruction set in use, why, and those of this build.");
     m.def("select_cpu", &select_kernels, "name"_a = "",
           "Use the named instruction set; '' means KMOSAIC_CPU's, or the best.");

@@ -13,6 +13,8 @@ void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_su
 void bind_distinct_rows(nanobind::module_& m);
 // Nearest rows, and distances between images.
 void bind_neighbours(nanobind::module_& m);
+// The nearest of a few centres, other ones for each row.
+void bind_nearest_within(nanobind::module_& m);
 // The planner, to be asked and shown.
 void bind_plan(nanobind::module_& m);
 

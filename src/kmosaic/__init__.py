@@ -18,7 +18,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from kmosaic.cluster import KMeans, MiniBatchKMeans, load_model, save_model
+    from kmosaic.cluster import (
+        BisectingKMeans,
+        KMeans,
+        MiniBatchKMeans,
+        SphericalKMeans,
+        TwoLevelKMeans,
+        load_model,
+        save_model,
+    )
     from kmosaic.configuration import Configuration, show_config
     from kmosaic.errors import (
         DataError,
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 
 # Imported when first asked for: `kmosaic --help` need not wait for scikit-learn.
 _HOMES = {
+    "BisectingKMeans": "kmosaic.cluster",
     "ClusterClassifier": "kmosaic.evaluate",
     "Configuration": "kmosaic.configuration",
     "DataError": "kmosaic.errors",
@@ -44,6 +53,8 @@ _HOMES = {
     "MissingLibraryError": "kmosaic.errors",
     "ModelFileError": "kmosaic.errors",
     "OutputError": "kmosaic.errors",
+    "SphericalKMeans": "kmosaic.cluster",
+    "TwoLevelKMeans": "kmosaic.cluster",
     "load_model": "kmosaic.cluster",
     "save_model": "kmosaic.cluster",
     "__version__": "kmosaic.version",
@@ -52,6 +63,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BisectingKMeans",
     "ClusterClassifier",
     "Configuration",
     "DataError",
@@ -62,6 +74,8 @@ __all__ = [
     "MissingLibraryError",
     "ModelFileError",
     "OutputError",
+    "SphericalKMeans",
+    "TwoLevelKMeans",
     "__version__",
     "load_model",
     "save_model",

@@ -20,6 +20,13 @@ def native_rows(X: Any, name: str = "") -> NDArray[Any]:
     return rows
 
 
+def halves_as_singles(X: Any) -> Any:
+    """Return a float16 array as float32, for rows that are scaled in float32; anything else as it is."""
+    if isinstance(X, np.ndarray) and X.dtype == np.float16 and np.float16 not in NATIVE_DTYPES:
+        return X.astype(np.float32)
+    return X
+
+
 def readable(X: Any) -> Any:
     """Return X, as a NumPy array where it is a tensor of another library (PyTorch, JAX, CuPy ...).
 

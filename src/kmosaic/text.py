@@ -33,12 +33,16 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
-def squared_units(features: str | None) -> str:
+def squared_units(features: str | None, *, spherical: bool = False) -> str:
     """Return the unit of inertia: squared pixel values, or squared distances of ``features``.
 
-    >>> squared_units(None), squared_units("gradients")
-    ('squared pixel values', 'squared distances of gradients')
+    Where rows are compared by their direction it is the cosine distance.
+
+    >>> squared_units(None), squared_units("gradients"), squared_units("gradients", spherical=True)
+    ('squared pixel values', 'squared distances of gradients', 'cosine distances of gradients')
     """
+    if spherical:
+        return f"cosine distances of {features or 'pixel values'}"
     return "squared pixel values" if features is None else f"squared distances of {features}"
 
 

@@ -430,3 +430,50 @@ def test_the_reported_peak_memory_is_that_of_the_whole_process(run, folder):
 
     assert figure is not None
     assert float(figure[1]) * {"MB": 1, "GB": 1000}[figure[2]] >= 0.99 * held
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "unit"),
+    [
+        (["spherical"], "SphericalKMeans", "cosine distances of pixel values"),
+        (["bisecting", "--bisecting-strategy", "largest_cluster"], "BisectingKMeans", "squared pixel values"),
+        (["two-level", "--refine", "2"], "TwoLevelKMeans", "squared pixel values"),
+    ],
+)
+def test_other_algorithms(run, folder, words, name, unit):
+    told = run(
+        "fit", "digits", "--clusters", "9", "--algorithm", *words, "-o", "m.kmosaic", "--labels", "l.csv",
+        "--report", "r.html", "--pictures", "p",
+    )  # fmt: skip
+    assert unit in told.stdout
+    model = load_model(folder / "m.kmosaic")
+    assert model.algorithm == name
+    assert name in (folder / "r.html").read_text()
+    assert name in run("show", "m.kmosaic", "-o", "m.png").stdout
+    run("predict", "m.kmosaic", "digits", "-o", "p.csv")
+    fitted, predicted = labels_in(folder / "l.csv"), labels_in(folder / "p.csv")
+    assert [line["cluster"] for line in fitted] == [line["cluster"] for line in predicted]
+    distances = [float(line["distance"]) for line in fitted]
+    total = sum(distances) if name == "SphericalKMeans" else sum(np.square(distances))
+    assert total == pytest.approx(model.inertia)
+
+
+def test_options_of_other_algorithms_are_refused(fail):
+    for words, message in [
+        (["--refine", "2"], "--refine goes with --algorithm two-level"),
+        (["--bisecting-strategy", "largest_cluster"], "goes with --algorithm bisecting"),
+        (["--algorithm", "bisecting", "--empty-clusters", "drop"], "kmeans or spherical"),
+    ]:
+        assert message in fail("fit", "digits", "--clusters", "9", "-o", "m.kmosaic", *words, code=2)
+    assert "squared distances" in fail("sweep", "digits", "--algorithm", "spherical", code=2)
+
+
+def test_a_black_image_has_no_direction(fail, folder):
+    (folder / "photos").mkdir()
+    for number, value in enumerate((90, 0, 255)):
+        Image.new("L", (4, 4), value).save(folder / "photos" / f"{number}.png")
+
+    told = fail("fit", "photos", "--clusters", "2", "--algorithm", "spherical", "-o", "m.kmosaic")
+
+    assert "row 1 " in told
+    assert "zeros" in told

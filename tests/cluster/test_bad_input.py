@@ -10,11 +10,11 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from kmosaic import ClusterClassifier, KMeans, MiniBatchKMeans
+from kmosaic import ClusterClassifier, KMeans, MiniBatchKMeans, SphericalKMeans
 from kmosaic.errors import DataError
 
 X = load_digits().data
-ESTIMATORS = [KMeans, MiniBatchKMeans]
+ESTIMATORS = [KMeans, MiniBatchKMeans, SphericalKMeans]
 
 
 @pytest.fixture(params=ESTIMATORS)
@@ -155,7 +155,7 @@ def test_complex_weights(estimator: Any) -> None:
 
 @pytest.mark.parametrize("n_features", [1, 5, 64])
 def test_centroids_spoilt_since_the_fit(estimator: Any, n_features: int) -> None:
-    rows = np.ascontiguousarray(X[:, 10 : 10 + n_features])
+    rows = X[:, 10 : 10 + n_features] + 1  # none is all zeros
     classifier = ClusterClassifier(estimator(3, random_state=0)).fit(rows, np.arange(len(X)) % 2)
     model = classifier.clusterer_
     sound = model.cluster_centers_

@@ -73,6 +73,7 @@ def gradients() -> np.ndarray:
 def calls() -> Calls:
     """Every function and method of the module, and arguments that fit it."""
     X, spacings = rows(), [2.0**-20]
+    root = np.eye(1, K, dtype=np.int32)[0]
     distinct = _core.DistinctRows(rows("uint8"), 9, 1)
     exact = sums((2.0**-20,))
     changes = filled(_core.LabelChanges(X, None, exact), X)
@@ -88,6 +89,11 @@ def calls() -> Calls:
         "value_range": (_core.value_range, [X, 2]),
         "slice_spacings": (_core.slice_spacings, [X, zeros, zeros, np.full(D, 200.0), 2]),
         "weighted_spacings": (_core.weighted_spacings, [X, weights, zeros, ([0.0] * D, [200.0] * D), 2]),
+        "nearest_within": (
+            _core.nearest_within,
+            [X, centers(), np.zeros(N, np.int32), np.full(N, K, np.int32), labels(), 2],
+        ),
+        "descend": (_core.descend, [X, centers(), root, (K - 1) * root, 2]),
         "nearest_rows": (_core.nearest_rows, [X, centers(), 2, None, 2]),
         "distortions": (
             _core.distortions,

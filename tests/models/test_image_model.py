@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.cluster import BisectingKMeans
+from sklearn import cluster as peers
 from sklearn.datasets import load_digits
 
 from kmosaic.cluster import KMeans
@@ -238,8 +238,8 @@ def test_the_forger_itself_makes_files_that_load(saved: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
-    forge(saved, {"schema_version": 5, "new_field": 1})
-    with pytest.raises(ModelFileError, match=r"schema version 5.*upgrade"):
+    forge(saved, {"schema_version": 6, "new_field": 1})
+    with pytest.raises(ModelFileError, match=r"schema version 6.*upgrade"):
         load_model(saved)
 
 
@@ -316,9 +316,10 @@ def test_from_fit_describes_parameters_that_json_cannot_hold() -> None:
 
 def test_from_fit_refuses_clusterers_that_do_not_take_the_nearest_centroid() -> None:
     rows = np.arange(12.0).reshape(12, 1)
-    fitted = BisectingKMeans(n_clusters=2, random_state=0).fit(rows)
-    with pytest.raises(ValueError, match="BisectingKMeans"):
-        Model.from_fit(fitted, ImageFormat(1, 1, 1, "float64", 1.0))
+    for kind in (peers.BisectingKMeans, peers.MiniBatchKMeans, peers.Birch):
+        fitted = kind(n_clusters=2).fit(rows)
+        with pytest.raises(ValueError, match=kind.__name__):
+            Model.from_fit(fitted, ImageFormat(1, 1, 1, "float64", 1.0))
 
 
 def test_predict_is_the_nearest_centroid() -> None:
@@ -401,8 +402,8 @@ class TestRowsThatAreNoImages:
         forge(path, {"schema_version": 2})
         with pytest.raises(ModelFileError, match="image format"):
             load_model(path)
-        forge(path, {"schema_version": 5})
-        with pytest.raises(ModelFileError, match="version 5.* 4"):
+        forge(path, {"schema_version": 6})
+        with pytest.raises(ModelFileError, match="version 6.* 5"):
             load_model(path)
 
 

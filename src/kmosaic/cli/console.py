@@ -122,14 +122,14 @@ def written(paths: Sequence[Path]) -> str:
     return f"Written: {', '.join(str(path) for path in paths)}"
 
 
-def inertia_words(inertia: float, features: str | None) -> str:
-    """Return J and what it is in: pixel values, or ``features`` in words.
+def inertia_words(inertia: float, features: str | None, *, spherical: bool = False) -> str:
+    """Return J and what it is in: pixel values, ``features`` in words, or cosine distances.
 
     >>> inertia_words(1234567.8, None), inertia_words(321.05, "gradients")
     ('inertia J 1,234,568 (squared pixel values)', 'inertia J 321.05 (squared distances of gradients)')
     """
-    digits = ",.0f" if features is None else ",.6g"
-    return f"inertia J {inertia:{digits}} ({squared_units(features)})"
+    digits = ",.0f" if features is None and not spherical else ",.6g"
+    return f"inertia J {inertia:{digits}} ({squared_units(features, spherical=spherical)})"
 
 
 def in_seconds(seconds: float) -> str:

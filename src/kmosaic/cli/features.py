@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kmosaic.cli.progress import ProgressBar
-    from kmosaic.cluster import KMeans, MiniBatchKMeans, Representation
+    from kmosaic.cli.request import Estimator
+    from kmosaic.cluster import Representation
     from kmosaic.features import ClusterPictures, Recipe
     from kmosaic.images import ImageCollection
 
@@ -175,16 +176,17 @@ class FeatureMatrix:
         """The recipe's name; None where the features are pixel values."""
         return None if self.recipe.keeps_pixels else str(self.recipe)
 
-    def pictures(
-        self, images: ImageCollection, estimator: KMeans | MiniBatchKMeans
-    ) -> ClusterPictures | None:
+    def pictures(self, images: ImageCollection, estimator: Estimator) -> ClusterPictures | None:
         """Return what the clusters look like, where centroids do not show it by themselves."""
+        from kmosaic.engines import unit_rows
+        from kmosaic.evaluate.summary import is_spherical
         from kmosaic.features import cluster_pictures
 
         if not self.recipe.steps:
             return None
+        rows = unit_rows(self.rows) if is_spherical(estimator) else self.rows
         return cluster_pictures(
-            images.pixels, self.rows, estimator.labels_, estimator.cluster_centers_, estimator.n_threads
+            images.pixels, rows, estimator.labels_, estimator.cluster_centers_, estimator.n_threads
         )
 
     def representation(self, images: ImageCollection, shown: ClusterPictures | None) -> Representation | None:

@@ -32,6 +32,7 @@ from kmosaic.cli.options import (
     reading_options,
     source_argument,
     test_fraction_option,
+    tree_options,
 )
 from kmosaic.cli.outputs import (
     check_model_name,
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from kmosaic.cli.progress import ProgressBar
-    from kmosaic.cluster import KMeans, MiniBatchKMeans
+    from kmosaic.cli.request import Estimator
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.features import ClusterPictures
     from kmosaic.images import Dataset, ImageCollection
@@ -107,10 +108,16 @@ class _Finished:
     dataset: Dataset
     matrix: FeatureMatrix
     shown: ClusterPictures | None
-    estimator: KMeans | MiniBatchKMeans
+    estimator: Estimator
     summary: ClusterSummary
     test_summary: ClusterSummary | None
     fit_seconds: float
+
+    @property
+    def spherical(self) -> bool:
+        from kmosaic.evaluate.summary import is_spherical
+
+        return is_spherical(self.estimator)
 
     @property
     def accuracy_test(self) -> float | None:
@@ -118,7 +125,12 @@ class _Finished:
 
     @property
     def pictured(self) -> ClusterSummary:
-        """The summary with an image for every centroid."""
+        """The summary with an image for every centroid; directions are as bright as images can be."""
+        if self.shown is None and self.spherical:
+            from kmosaic.models.image_model import brightened
+
+            white = self.dataset.train.format.max_value
+            return replace(self.summary, cluster_centers=brightened(self.summary.cluster_centers, white))
         if self.shown is None:
             return self.summary
         return replace(self.summary, cluster_centers=self.shown.means)
@@ -147,6 +159,7 @@ class _Finished:
 )
 @features_options
 @estimator_options
+@tree_options
 @reading_options
 @test_fraction_option(0.0)
 @ending_options
@@ -199,8 +212,8 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options:
         summary = summarise(
             estimator, matrix.rows, train.labels, label_names=train.label_names, labels=estimator.labels_
         )
-        if fitting.algorithm == "minibatch":
-            # It has one estimate a batch, not J after every half step, which pictures and reports show.
+        if fitting.algorithm not in ("kmeans", "spherical"):
+            # Pictures and reports show J after every half step; others have one estimate a batch, or a split.
             summary = replace(summary, inertia_history=summary.inertia_history[:0])
         return _Finished(
             dataset,
@@ -216,7 +229,7 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options:
 def _test_summary(
     dataset: Dataset,
     matrix: FeatureMatrix,
-    estimator: KMeans | MiniBatchKMeans,
+    estimator: Estimator,
     summary: ClusterSummary,
     bar: ProgressBar,
 ) -> ClusterSummary | None:
@@ -244,7 +257,7 @@ def _print_result(finished: _Finished) -> None:
     ended = "converged after" if summary.converged else "stopped before it converged, after"
     print_results(
         f"{dataset.name}: {count(len(dataset.train), 'image')} in {count(summary.n_clusters, 'cluster')}, "
-        f"{inertia_words(summary.inertia, finished.matrix.feature_name)}, "
+        f"{inertia_words(summary.inertia, finished.matrix.feature_name, spherical=finished.spherical)}, "
         f"{ended} {count(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
     finished.matrix.report(dataset.train)
@@ -377,7 +390,7 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     if summary.confusion is not None:
         figures["confusion-matrix"] = lambda: report.confusion_matrix(finished.test_summary or summary)
     if len(summary.inertia_history):
-        units = squared_units(finished.matrix.feature_name)
+        units = squared_units(finished.matrix.feature_name, spherical=finished.spherical)
         figures["inertia-history"] = lambda: report.inertia_history(summary, units=units)
     return figures
 

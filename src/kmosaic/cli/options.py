@@ -214,10 +214,12 @@ def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         click.option(
             "--algorithm",
-            type=click.Choice(["kmeans", "minibatch"]),
+            type=click.Choice(["kmeans", "minibatch", "spherical", "bisecting", "two-level"]),
             default="kmeans",
             show_default=True,
-            help="kmeans is Lloyd's algorithm on all images; minibatch is faster and less exact.",
+            help="kmeans is Lloyd's algorithm on all images; minibatch is faster and less exact; spherical "
+            "compares directions, whatever the brightness; bisecting splits clusters in two, and two-level "
+            "groups into clusters, for thousands of clusters and a tree of them.",
         ),
         click.option(
             "--init",
@@ -248,6 +250,24 @@ def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--threads",
             type=WholeNumber(1),
             help="Threads to use; the result is the same for any number. [default: all]",
+        ),
+    )
+
+
+def tree_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is said about the algorithms that make a tree to a command."""
+    return in_order(
+        command,
+        click.option(
+            "--bisecting-strategy",
+            type=click.Choice(["biggest_inertia", "largest_cluster"]),
+            help="Which cluster bisecting splits next: that of the highest J, or of the most images. "
+            "[default: biggest_inertia]",
+        ),
+        click.option(
+            "--refine",
+            type=WholeNumber(0),
+            help="Iterations over all clusters after two-level: slower, with a lower J. [default: 0]",
         ),
     )
 

@@ -14,8 +14,11 @@ from kmosaic.cli.console import print_notes
 
 if TYPE_CHECKING:
     from kmosaic.cluster import KMeans, MiniBatchKMeans
+    from kmosaic.cluster.tree_estimator import TreeEstimator
     from kmosaic.images import ReadOptions
     from kmosaic.report import Provenance
+
+    Estimator = KMeans | MiniBatchKMeans | TreeEstimator
 
 
 class Options:
@@ -85,22 +88,37 @@ class Fitting(Options):
     tol: float | None
     threads: int | None
     empty_clusters: str | None
+    bisecting_strategy: str | None = None
+    refine: int | None = None
 
-    def estimator(self, n_clusters: int, seed: int | None = None) -> KMeans | MiniBatchKMeans:
+    def estimator(self, n_clusters: int, seed: int | None = None) -> Estimator:
         """Return the estimator they describe, not fitted; what was not given keeps its default."""
-        from kmosaic.cluster import KMeans, MiniBatchKMeans
+        from kmosaic import cluster
 
         asked = {
             "n_init": self.n_init,
             "max_iter": self.max_iter,
             "tol": self.tol,
             "empty_clusters": self.empty_clusters,
+            "bisecting_strategy": self.bisecting_strategy,
+            "refine": self.refine,
         }
-        if self.algorithm == "minibatch" and self.empty_clusters is not None:
-            raise click.UsageError("--empty-clusters goes with --algorithm kmeans; leave it out")
-        kind = KMeans if self.algorithm == "kmeans" else MiniBatchKMeans
+        if self.algorithm not in ("kmeans", "spherical") and self.empty_clusters is not None:
+            raise click.UsageError("--empty-clusters goes with --algorithm kmeans or spherical; leave it out")
+        if self.algorithm != "bisecting" and self.bisecting_strategy is not None:
+            raise click.UsageError("--bisecting-strategy goes with --algorithm bisecting; leave it out")
+        if self.algorithm != "two-level" and self.refine is not None:
+            raise click.UsageError("--refine goes with --algorithm two-level; leave it out")
+        kind = {
+            "kmeans": cluster.KMeans,
+            "minibatch": cluster.MiniBatchKMeans,
+            "spherical": cluster.SphericalKMeans,
+            "bisecting": cluster.BisectingKMeans,
+            "two-level": cluster.TwoLevelKMeans,
+        }[self.algorithm]
         known: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-        return kind(n_clusters, init=self.init, n_threads=self.threads, random_state=seed, **known)
+        made: Estimator = kind(n_clusters, init=self.init, n_threads=self.threads, random_state=seed, **known)
+        return made
 
     def given_again(self) -> list[str]:
         """Return the arguments that ask for the same algorithm; what has its default is left out."""

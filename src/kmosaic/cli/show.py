@@ -60,7 +60,8 @@ def _facts(model: Model) -> list[str]:
     lines = [
         f"{count(model.n_clusters, 'cluster')} of {_rows_in_words(model)}",
         f"{model.algorithm}, {seed}, {count(model.n_iter, 'iteration')}, {ended}, "
-        f"{inertia_words(model.inertia, words)}, by kmosaic {model.kmosaic_version}",
+        f"{inertia_words(model.inertia, words, spherical=model.spherical)}, "
+        f"by kmosaic {model.kmosaic_version}",
     ]
     if recipe.steps:
         lines.append(f"Seen as: {recipe}, {model.cluster_centers.shape[1]} features")

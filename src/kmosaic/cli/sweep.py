@@ -143,6 +143,10 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     feature_options = FeatureOptions.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
+    if fitting.algorithm == "spherical":
+        raise click.UsageError(
+            "sweep compares squared distances, which --algorithm spherical has none of; use `kmosaic fit`"
+        )
     warn_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting, feature_options)
     paths = _write(request, finished)

@@ -36,6 +36,7 @@ class _Number(Interval):  # type: ignore[misc]
 
 
 AT_LEAST_1 = _Number(Integral, 1, None, closed="left")
+WHOLE_AT_LEAST_0 = _Number(Integral, 0, None, closed="left")
 AT_LEAST_0 = _Number(Real, 0, np.inf, closed="left")
 
 
@@ -213,8 +214,12 @@ def cluster_sizes(labels: NDArray[np.int32], n_clusters: int) -> NDArray[np.int6
     return sizes
 
 
-def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine) -> None:
-    """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop."""
+def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine, *, converged: bool = False) -> None:
+    """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop.
+
+    A fit that converged with more distinct rows than clusters took some of them for the same but for
+    rounding.
+    """
     n_clusters, n_with_rows = len(sizes), int(np.count_nonzero(sizes))
     if n_with_rows == n_clusters:
         return
@@ -224,6 +229,11 @@ def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine) -> None:
             f"X has only {n_distinct} distinct rows for n_clusters={n_clusters}: "
             f"{n_clusters - n_with_rows} clusters have none; "
             f"lower n_clusters to {n_distinct}, or choose empty_clusters='drop'"
+        )
+    elif converged:
+        message = (
+            f"only {n_with_rows} of n_clusters={n_clusters} clusters have rows, since the others differ by "
+            f"rounding alone; lower n_clusters to {n_with_rows}, or choose empty_clusters='drop'"
         )
     else:
         message = (

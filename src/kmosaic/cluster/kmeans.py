@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
@@ -28,6 +28,7 @@ from kmosaic.cluster.estimator import (
 from kmosaic.cluster.seeding import Init, starting_centers
 from kmosaic.engines import (
     BlockEngine,
+    Engine,
     IterationProgress,
     LloydOptions,
     LloydResult,
@@ -169,7 +170,7 @@ class KMeans(CentroidEstimator):
             rows, weights, n_threads, steps_expected=self.max_iter + 1, may_merge=self._may_merge()
         )
         best = self._best_of(engine, engine, check_random_state(self.random_state))
-        warn_of_empty_clusters(best.counts, engine)
+        warn_of_empty_clusters(best.counts, engine, converged=best.converged and self.tol == 0)
         self.labels_ = engine.expand(best.labels)
         self.plan_ = engine.plan().logged()
         return self._take(best)
@@ -215,17 +216,25 @@ class KMeans(CentroidEstimator):
         tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
         best: LloydResult | None = None
         for restart in range(n_init):
-            options = LloydOptions(
-                self.max_iter, tolerance, self.empty_clusters, random_state, self._reporter(restart, n_init)
-            )
+            options = self._options(engine, tolerance, random_state, self._reporter(restart, n_init))
             # Not held here: the centres lloyd starts from are gone once it has its own.
-            result = lloyd(
-                engine, starting_centers(starts, self.n_clusters, self.init, random_state), options
-            )
+            result = lloyd(engine, self._starting(starts, random_state), options)
             if best is None or result.rank < best.rank:
                 best = result
         assert best is not None
         return best
+
+    def _starting(self, starts: MemoryEngine, random_state: np.random.RandomState) -> NDArray[np.float64]:
+        return starting_centers(starts, self.n_clusters, self.init, random_state)
+
+    def _options(
+        self,
+        engine: Engine,  # noqa: ARG002 (for subclasses)
+        tolerance: float,
+        random_state: np.random.RandomState,
+        report: Callable[[int, float, int | None], None],
+    ) -> LloydOptions:
+        return LloydOptions(self.max_iter, tolerance, self.empty_clusters, random_state, report)
 
     def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int | None], None]:
         def report(iteration: int, inertia: float, n_changed: int | None) -> None:

@@ -34,7 +34,7 @@ def starting_centers(
         rows = draw(engine, n_clusters, random_state)
         return engine.rows[rows[np.arange(n_clusters) % len(rows)]].astype(np.float64)
     given = init(engine.rows, n_clusters, random_state) if callable(init) else init
-    return _checked_centers(given, n_clusters, engine.rows.shape[1])
+    return checked_centers(given, n_clusters, engine.rows.shape[1])
 
 
 def greedy_kmeans_plus_plus(
@@ -76,7 +76,8 @@ def _largest(keys: NDArray[np.float64], n: int) -> NDArray[np.intp]:
     return large[np.argsort(-keys[large], kind="stable")[:n]]
 
 
-def _checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDArray[np.float64]:
+def checked_centers(given: ArrayLike, n_clusters: int, n_features: int) -> NDArray[np.float64]:
+    """Return given centres as float64, or raise ValueError with what is wrong with them."""
     if np.iscomplexobj(np.asanyarray(given)):
         raise ValueError("Complex data not supported: init must have real numbers")
     centers = np.array(given, dtype=np.float64, order="C")

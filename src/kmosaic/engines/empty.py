@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
@@ -31,11 +32,13 @@ def repair_empty(
     centers: NDArray[np.float64],
     policy: EmptyClusters,
     random_state: np.random.RandomState,
+    negligible: float = 0.0,
 ) -> Repaired:
     """Apply the policy to the clusters without rows.
 
     A filled cluster gets one row, taken from a cluster that keeps others: that row then costs nothing, so J
-    falls. Where there are fewer distinct rows than clusters, some stay empty.
+    falls. Where there are fewer distinct rows than clusters, some stay empty; rows that cost no more than
+    ``negligible`` are not moved either.
 
     Raises DataError where the policy is "error".
     """
@@ -44,6 +47,10 @@ def repair_empty(
         _refuse(empty, policy)
         return Repaired(engine.keep_clusters(~empty, centers), _kept(centers, ~empty), 0)
     candidates = engine.donors(centers, None if policy == "relocate" else random_state)
+    if negligible > 0:
+        # Those that cost most come first, so that with one all others are left out; random ones are tried.
+        keep = takewhile if policy == "relocate" else filter
+        candidates = keep(lambda donor: _cost(donor, centers) > negligible, candidates)
     n_filled = 0
     for cluster, donor in zip(np.flatnonzero(empty), _fit_to_go(candidates, sums), strict=False):
         engine.move(sums, donor, int(cluster))
@@ -76,6 +83,10 @@ def _refuse(empty: NDArray[np.bool_], policy: EmptyClusters) -> None:
 
 def _kept(centers: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.ascontiguousarray(centers[kept])
+
+
+def _cost(donor: Donor, centers: NDArray[np.float64]) -> float:
+    return float(np.square(donor.values[0] - centers[donor.cluster]).sum())
 
 
 def _fit_to_go(candidates: Iterable[Donor], sums: _core.ClusterSums) -> Iterator[Donor]:

@@ -53,6 +53,9 @@ class LloydOptions:
     J is that of the constrained centres. It never rises only where the constraint gives the best centres it
     allows, as scaling to unit length does for rows of unit length. Given equal centres it must return equal
     ones. The centres to start from are not constrained."""
+    negligible: float = 0.0
+    """Rows that cost no more than this fill no empty cluster: where a constraint keeps centres from being
+    equal to their rows, what rounding costs a row is not 0."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ def lloyd(engine: Engine, centers: NDArray[np.float64], options: LloydOptions) -
         record(engine.certified_inertia(step.sums, centers, exponent), centers)
         sums, n_filled = step.sums, 0
         if (sums.counts == 0).any():
-            repaired = repair_empty(engine, sums, centers, options.empty_clusters, options.random_state)
+            repaired = repair_empty(
+                engine, sums, centers, options.empty_clusters, options.random_state, options.negligible
+            )
             sums, centers, n_filled = repaired.sums, repaired.centers, repaired.n_filled
         converged = step.n_changed == 0 and n_filled == 0
         if not converged:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.engines import make_engine, resolve_n_threads
+from kmosaic.cluster import SphericalKMeans
+from kmosaic.engines import make_engine, resolve_n_threads, unit_rows
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
 from kmosaic.tensors import NATIVE_DTYPES, native_rows
@@ -20,12 +21,13 @@ class ClusterSummary:
     """A clustering of some rows, with everything a picture or a report asks of it.
 
     ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units; ``labels`` int32
-    (n_samples,) the rows' clusters; ``distances`` float64 (n_samples,), in raw pixel units, not squared, to
-    their own centroid; ``cluster_sizes`` int64 (n_clusters,) rows of each; ``inertia`` the sum of the
-    squared distances. The names, and the purity and shares behind them, are of the rows that were voted on,
-    which need not be these. ``true_labels`` and ``predicted_labels`` are int64 (n_samples,) and index
-    ``label_names``; ``confusion`` is int64 (n_labels, n_labels), rows true, columns predicted. Whatever was
-    not known is None.
+    (n_samples,) the rows' clusters; ``distances`` float64 (n_samples,), in raw pixel units, not squared,
+    to their own centroid, or cosine distances of a SphericalKMeans; ``cluster_sizes`` int64 (n_clusters,)
+    rows of each; ``inertia`` the sum of the squared distances, or of the cosine distances. The names, and
+    the purity and shares behind them, are of the rows that were voted on, which need not be these.
+    ``true_labels`` and ``predicted_labels`` are int64 (n_samples,) and index ``label_names``;
+    ``confusion`` is int64 (n_labels, n_labels), rows true, columns predicted. Whatever was not known is
+    None.
     """
 
     cluster_centers: NDArray[np.float64]
@@ -130,13 +132,13 @@ def summarise(
     voters = _training_sizes(fitted)
     if naming is None and truth is not None:
         naming, voters = _vote(clusters, truth, centers), np.bincount(clusters, minlength=len(centers))
-    distances = own_distances(rows, centers, clusters, getattr(fitted, "n_threads", None))
+    distances, inertia = _distances_and_inertia(fitted, rows, centers, clusters)
     return ClusterSummary(
         cluster_centers=centers,
         labels=clusters,
         distances=distances,
         cluster_sizes=np.bincount(clusters, minlength=len(centers)).astype(np.int64),
-        inertia=float(distances @ distances),
+        inertia=inertia,
         n_iter=int(_fit_value(fitted, "n_iter")),
         converged=bool(_fit_value(fitted, "converged")),
         inertia_history=np.array(getattr(fitted, "inertia_history_", ()), dtype=np.float64),
@@ -161,6 +163,24 @@ def own_distances(
     engine.labels = labels
     squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))
     return np.sqrt(squared, out=squared)
+
+
+def is_spherical(fitted: Any) -> bool:
+    """Whether a model or an estimator compares rows by their direction."""
+    return isinstance(fitted, SphericalKMeans) or (isinstance(fitted, Model) and fitted.spherical)
+
+
+def _distances_and_inertia(
+    fitted: Any, rows: NDArray[Any], centers: NDArray[np.float64], labels: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], float]:
+    """The rows' distances, cosine distances where these are what is summed, and J."""
+    n_threads = getattr(fitted, "n_threads", None)
+    if not is_spherical(fitted):
+        distances = own_distances(rows, centers, labels, n_threads)
+        return distances, float(distances @ distances)
+    unit = unit_rows(rows, resolve_n_threads(n_threads))
+    distances = np.square(own_distances(unit, centers, labels, n_threads)) / 2
+    return distances, float(distances.sum())
 
 
 @dataclass(frozen=True, eq=False)

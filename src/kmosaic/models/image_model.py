@@ -5,7 +5,6 @@ The file is a ``container``; every field of it is checked all the same.
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmosaic import engines
 from kmosaic.errors import DataError
+from kmosaic.models.cluster_tree import TREE_DTYPES, TREE_PREFIX, ClusterTree
 from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_container, write_container
 from kmosaic.models.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.models.validation import (
@@ -25,22 +25,30 @@ from kmosaic.models.validation import (
     check_values,
     checked_array,
     finite_number,
+    json_value,
     printable_names,
     printable_text,
     whole_number,
 )
-from kmosaic.tensors import native_rows
+from kmosaic.tensors import halves_as_singles, native_rows
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
-# Version 3 is that of scenes; in version 4 the image format may be null.
-SCHEMA_VERSION = 4
+# Version 3 is that of scenes; in version 4 the image format may be null; version 5 has the algorithms whose
+# labels are not the nearest centroid's of the rows as they are.
+SCHEMA_VERSION = 5
 FIT_POLICIES = ("pad", "crop", "stretch")
-ALGORITHMS = ("KMeans", "MiniBatchKMeans")
+_SPHERICAL = "SphericalKMeans"
+_OF_TREES = ("BisectingKMeans", "TwoLevelKMeans")
+_NEAREST = ("KMeans", "MiniBatchKMeans")
+ALGORITHMS = (*_NEAREST, _SPHERICAL, *_OF_TREES)
+
+# Centres of unit length are so up to rounding.
+_UNIT_LENGTH = 1e-9
 
 _TENSOR_DTYPES = {"cluster_centers": "F64", "cluster_sizes": "I64", "label_shares": "F64"}
 # What a model fitted without labels, and one of pixels, does not have.
-_OPTIONAL = {"label_shares", "representation"}
+_OPTIONAL = {"label_shares", "representation", "tree"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,8 @@ class Model:
     ``cluster_names``, ``label_names`` and ``label_shares`` are as in ``ClusterNaming``, or all None. Where
     images were not clustered as pixels, ``representation`` is what they were turned to, and the centres and
     the inertia are in its units. ``image`` is None where the rows were no images: vectors, or a photo's
-    pixels.
+    pixels. ``tree`` is that of a BisectingKMeans or TwoLevelKMeans, and None of others. The centres of a
+    SphericalKMeans have unit length, and its inertia is the sum of cosine distances.
 
     Raises
     ------
@@ -162,10 +171,12 @@ class Model:
     kmosaic_version: str
     command: str | None
     representation: Representation | None = None
+    tree: ClusterTree | None = None
 
     def __post_init__(self) -> None:
         _check_arrays(self)
         _check_fit(self)
+        _check_algorithm(self)
         _check_texts(self)
         _check_naming(self)
 
@@ -179,7 +190,7 @@ class Model:
         origin: Origin = UNKNOWN_ORIGIN,
         representation: Representation | None = None,
     ) -> Model:
-        """Make a model of a fitted KMeans or MiniBatchKMeans, with its names and its origin.
+        """Make a model of one of kmosaic's fitted estimators, with its names and its origin.
 
         ``image`` is the form of the images fitted, None where the rows were none.
 
@@ -188,10 +199,13 @@ class Model:
         Raises
         ------
         ValueError
-            When the estimator is another one (its ``predict`` need not mean the nearest centroid), or does
-            not go with the image format.
+            When the estimator is another one (its ``predict`` may mean anything), or does not go with the
+            image format.
         """
-        check_one_of("algorithm", type(fitted).__name__, ALGORITHMS)
+        name = type(fitted).__name__
+        check_one_of("algorithm", name, ALGORITHMS)
+        if not type(fitted).__module__.startswith("kmosaic."):
+            raise ValueError(f"{name} of {type(fitted).__module__} must be kmosaic's own {name}")
         centers = np.array(fitted.cluster_centers_, dtype=np.float64)
         parameters = fitted.get_params(deep=False)
         seed = fitted.random_state
@@ -199,7 +213,7 @@ class Model:
             cluster_centers=centers,
             image=image,
             algorithm=type(fitted).__name__,
-            parameters={name: _json_value(value) for name, value in parameters.items() if name != "callback"},
+            parameters={name: json_value(value) for name, value in parameters.items() if name != "callback"},
             feature_names=printable_names(origin.feature_names or getattr(fitted, "feature_names_in_", None)),
             cluster_sizes=np.asarray(np.bincount(fitted.labels_, minlength=len(centers)), np.int64),
             inertia=float(fitted.inertia_),
@@ -213,7 +227,13 @@ class Model:
             kmosaic_version=VERSION,
             command=None if origin.command is None else printable_text(origin.command),
             representation=representation,
+            tree=getattr(fitted, "tree_", None),
         )
+
+    @property
+    def spherical(self) -> bool:
+        """Whether rows are compared by their direction: of a SphericalKMeans."""
+        return self.algorithm == _SPHERICAL
 
     @property
     def n_clusters(self) -> int:
@@ -223,6 +243,8 @@ class Model:
     @property
     def pictures(self) -> NDArray[np.float64]:
         """Each cluster as an image: its centroid, or its images' mean where the centroid is none.
+
+        A direction, the centroid of a SphericalKMeans, is as bright as the format can be.
 
         Raises
         ------
@@ -235,7 +257,11 @@ class Model:
                 f"the model was fitted on rows of {n} numbers, which are no images: there is no picture to "
                 "draw; its centroids are model.cluster_centers in Python"
             )
-        return self.cluster_centers if self.representation is None else self.representation.mean_images
+        if self.representation is not None:
+            return self.representation.mean_images
+        if self.spherical:
+            return brightened(self.cluster_centers, self.image.max_value)
+        return self.cluster_centers
 
     @property
     def naming(self) -> ClusterNaming | None:
@@ -245,7 +271,10 @@ class Model:
         return ClusterNaming(self.cluster_names, self.label_names, self.label_shares)
 
     def predict(self, X: ArrayLike, n_threads: int | None = None) -> NDArray[np.int32]:
-        """Give the nearest centroid of every row, exactly: int32 (n_samples,); ties go to the lowest index.
+        """Give the cluster of every row, exactly, as the fit did: int32 (n_samples,).
+
+        That is the nearest centroid, of unit rows where ``spherical``, or that of the way down the ``tree``;
+        ties go to the lowest index.
 
         ``X`` is (n_samples, n_features) in the raw pixel units of the training data, or what a model's
         ``representation`` turns images to (``kmosaic.features.Recipe.of(model).transform``); uint8, uint16,
@@ -255,9 +284,9 @@ class Model:
         ------
         ValueError
             When ``X`` is not two-dimensional, not finite, empty, beyond 1e100, or has another number of
-            features.
+            features; where ``spherical``, when a row is all zeros.
         """
-        rows = native_rows(X)
+        rows = native_rows(halves_as_singles(X) if self.spherical else X)
         check_values("X", rows)
         if rows.shape[1] != self.cluster_centers.shape[1]:
             needed = f"the model was fitted on {self.cluster_centers.shape[1]}"
@@ -270,7 +299,22 @@ class Model:
                     "pass kmosaic.features.Recipe.of(model).transform(X)"
                 )
             raise ValueError(f"X has {rows.shape[1]} features, but {needed}; bring the images to that size")
+        if self.tree is not None:
+            return self.tree.predict(rows, n_threads)
+        if self.spherical:
+            rows = engines.unit_rows(rows, engines.resolve_n_threads(n_threads))
         return engines.nearest_centers(rows, self.cluster_centers, n_threads=n_threads)
+
+
+def brightened(directions: NDArray[np.float64], max_value: float) -> NDArray[np.float64]:
+    """Scale directions, (n_clusters, n_features), so that the largest value of each is ``max_value``.
+
+    >>> brightened(np.array([[0.6, 0.8], [0.0, 1.0]]), 16)
+    array([[12., 16.],
+           [ 0., 16.]])
+    """
+    bright: NDArray[np.float64] = directions * (max_value / np.abs(directions).max(axis=1, keepdims=True))
+    return bright
 
 
 def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -288,15 +332,20 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
     document = {
         name: getattr(model, name)
         for name in Model.__dataclass_fields__
-        if name not in (*_TENSOR_DTYPES, "representation")
+        if name not in (*_TENSOR_DTYPES, "representation", "tree")
     }
     if model.image is None:
-        document |= {"image": None, "schema_version": SCHEMA_VERSION}
+        document |= {"image": None, "schema_version": 4}
     else:
         document |= {"image": asdict(model.image), "schema_version": 1}
     if model.representation is not None:
         document |= {"representation": model.representation.document(), "schema_version": 2}
         arrays |= model.representation.arrays()
+    if model.algorithm not in _NEAREST:
+        document["schema_version"] = SCHEMA_VERSION
+    if model.tree is not None:
+        document["tree"] = model.tree.document()
+        arrays |= model.tree.arrays()
     write_container(path, document, arrays, overwrite=overwrite)
 
 
@@ -313,6 +362,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 
 def _dtypes(name: str) -> tuple[str, ...]:
+    if name.startswith(TREE_PREFIX):
+        return (TREE_DTYPES.get(name[len(TREE_PREFIX) :], ""),)
     return TENSOR_DTYPES if name.startswith(ARRAY_PREFIX) else (_TENSOR_DTYPES.get(name, ""),)
 
 
@@ -324,44 +375,35 @@ def _model_of(fields: Document, arrays: Arrays) -> Model:
     version = fields.pop("schema_version")
     if version == 1 and represented:
         raise ValueError("a file of schema version 1 has no representation")
-    own = dict.fromkeys(name for name in arrays if not name.startswith(ARRAY_PREFIX))
+    newer = "tree" in fields or any(name.startswith(TREE_PREFIX) for name in arrays)
+    if version < SCHEMA_VERSION and (newer or fields.get("algorithm") in (_SPHERICAL, *_OF_TREES)):
+        raise ValueError(f"a file of schema version {version} has another algorithm, and no tree")
+    own = dict.fromkeys(name for name in arrays if not name.startswith((ARRAY_PREFIX, TREE_PREFIX)))
     check_fields(dict.fromkeys(_OPTIONAL) | fields | own, set(Model.__dataclass_fields__))
     for name in ("feature_names", "cluster_names", "label_names"):
         if isinstance(fields[name], list):
             fields[name] = tuple(fields[name])
     image = _image_of(fields.pop("image"), version)
     representation = Representation.of(fields.pop("representation", None), arrays)
+    centers = checked_array("cluster_centers", arrays["cluster_centers"], np.float64, ndim=2)
+    tree = ClusterTree.of(fields.pop("tree", None), arrays, centers)
     return Model(
         image=image,
         cluster_centers=arrays["cluster_centers"],
         cluster_sizes=arrays["cluster_sizes"],
         label_shares=arrays.get("label_shares"),
         representation=representation,
+        tree=tree,
         **fields,
     )
 
 
 def _image_of(image: Any, version: int) -> ImageFormat | None:
-    if image is None and version == SCHEMA_VERSION:
+    if image is None and version >= 4:
         return None
     if not isinstance(image, dict) or set(image) != set(ImageFormat.__dataclass_fields__):
         raise ValueError("the image format has missing or unknown fields")
     return ImageFormat(**image)
-
-
-def _json_value(value: Any) -> Any:
-    """A parameter as JSON can hold it, or a description."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return printable_text(value)
-    if isinstance(value, np.ndarray):
-        return f"array of shape {value.shape}"
-    return f"a {getattr(value, '__name__', type(value).__name__)}"
 
 
 def _check_arrays(model: Model) -> None:
@@ -397,6 +439,26 @@ def _check_fit(model: Model) -> None:
         raise ValueError("converged must be true or false")
     if model.seed is not None:
         object.__setattr__(model, "seed", whole_number("seed", model.seed, low=0))
+
+
+def _check_algorithm(model: Model) -> None:
+    """What an algorithm's labels need: a tree that goes with the clusters, or centres of unit length."""
+    if not isinstance(model.tree, ClusterTree | None) or (model.tree is None) == (
+        model.algorithm in _OF_TREES
+    ):
+        raise ValueError(f"a tree goes with {' and '.join(_OF_TREES)}, and these need one")
+    if model.tree is not None:
+        leaves = model.tree.leaves
+        same = len(leaves) == model.n_clusters
+        if not same or not np.array_equal(model.tree.centers[leaves], model.cluster_centers):
+            raise ValueError("the leaves of the tree must be the clusters")
+        if not np.array_equal(model.tree.sizes[leaves], model.cluster_sizes):
+            raise ValueError("the sizes of the tree's leaves must be the clusters'")
+    if (
+        model.spherical
+        and not np.abs(np.linalg.norm(model.cluster_centers, axis=1) - 1).max() <= _UNIT_LENGTH
+    ):
+        raise ValueError("cluster_centers of SphericalKMeans must have unit length")
 
 
 def _check_texts(model: Model) -> None:

@@ -89,3 +89,18 @@ def check_names(name: str, value: Any, length: int) -> None:
         raise ValueError(f"{name} must be {length} names")
     for entry in value:
         check_text(name, entry)
+
+
+def json_value(value: Any) -> Any:
+    """A parameter as JSON can hold it, or a description."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return printable_text(value)
+    if isinstance(value, np.ndarray):
+        return f"array of shape {value.shape}"
+    return f"a {getattr(value, '__name__', type(value).__name__)}"

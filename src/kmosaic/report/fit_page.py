@@ -112,7 +112,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "skipped": collection.skipped,
         "first": first_tiles(maker),
         "centroids_note": _centroids_note(report),
-        "units": report.features or "pixel values",
+        "units": "1 - cosine" if _is_spherical(report) else report.features or "pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(summary),
         "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
@@ -123,7 +123,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "page_data": {
             **data,
             "title": clean(collection.name),
-            "squared_units": squared_units(report.features),
+            "squared_units": _units(report),
             "history": history.tolist(),
             "pictured": "Centroid" if report.medoids is None else "Mean image",
             "half_steps": _has_half_steps(report.algorithm),
@@ -156,7 +156,7 @@ def _numbers(report: FitReport) -> list[Fact]:
     numbers = [
         Fact("Images", f"{len(report.collection):,}"),
         Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
-        Fact("Inertia J", inertia_text(summary.inertia), squared_units(report.features)),
+        Fact("Inertia J", inertia_text(summary.inertia), _units(report)),
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:
@@ -176,6 +176,8 @@ def _numbers(report: FitReport) -> list[Fact]:
 
 def _centroids_note(report: FitReport) -> str:
     sharper = ": the sharper it is, the more they agree."
+    if report.medoids is None and _is_spherical(report):
+        return f"Each tile is the mean direction of its cluster's images, as bright as can be{sharper}"
     if report.medoids is None:
         return f"Each tile is a centroid, the mean of all images in its cluster{sharper}"
     seen = report.features or "deskewed images"
@@ -244,6 +246,14 @@ def _sampled_note(summary: ClusterSummary, sampled: Sampled) -> str:
     if left_out:
         text += f" The {left_out:,} smallest clusters are left out to keep it small; the table has all."
     return text
+
+
+def _is_spherical(report: FitReport) -> bool:
+    return report.algorithm == "SphericalKMeans"
+
+
+def _units(report: FitReport) -> str:
+    return squared_units(report.features, spherical=_is_spherical(report))
 
 
 def _has_half_steps(algorithm: str) -> bool:
