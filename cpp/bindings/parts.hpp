@@ -13,6 +13,8 @@ void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_su
 void bind_distinct_rows(nanobind::module_& m);
 // Nearest rows, and distances between images.
 void bind_neighbours(nanobind::module_& m);
+// Sparse rows, and what rows that come in parts need of the core.
+void bind_sparse(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
 // The planner, to be asked and shown.
 void bind_plan(nanobind::module_& m);
 

@@ -1,9 +1,7 @@
 // Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a
 // bit.
-#include <cstring>
-
 #include "kernels/kernels.hpp"
-#include "kernels/split_mix.hpp"
+#include "kernels/row_hash.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
@@ -83,14 +81,7 @@ template <class T>
 std::uint64_t hash(const void* row, std::size_t n) {
     const T* x = static_cast<const T*>(row);
     std::uint64_t sum = 0;
-    for (std::size_t f = 0; f < n; ++f) {
-        const double value = static_cast<double>(x[f]) + 0.0;
-        std::uint64_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        const std::uint64_t key = (f + 1) * kSplitMixStep;
-        const std::uint64_t folded = (bits ^ (bits >> 32) ^ key) * 0xff51afd7ed558ccdULL;
-        sum += folded ^ (folded >> 29);
-    }
+    for (std::size_t f = 0; f < n; ++f) sum += hashed_value(static_cast<double>(x[f]), f);
     return split_mix(sum);
 }
 
