@@ -18,11 +18,14 @@ constexpr std::size_t kBlock = 256;
 // Centroids [feature][centroid], so that a value meets all of them side by side.
 struct Transposed {
     explicit Transposed(const Centers& centers)
-        : n_clusters(centers.n_clusters), values(centers.n_features * n_clusters), norms(n_clusters) {
+        : n_clusters(centers.n_clusters),
+          width(round_up(n_clusters, kExactPanelWidth)),
+          values(centers.n_features * width),
+          norms(width) {
         for (std::size_t j = 0; j < n_clusters; ++j) {
             const double* centre = centers.row(j);
             for (std::size_t f = 0; f < centers.n_features; ++f) {
-                values[f * n_clusters + j] = centre[f];
+                values[f * width + j] = centre[f];
                 norms[j] += centre[f] * centre[f];
             }
         }
@@ -30,6 +33,7 @@ struct Transposed {
     }
 
     std::size_t n_clusters;
+    std::size_t width;
     std::vector<double> values;
     std::vector<double> norms;  // squared
     double largest;             // of them
@@ -44,34 +48,26 @@ class Scores {
           dense_(rows.n_features, 0.0),
           only_{dense_.data(), kFloat64, 1, rows.n_features, nullptr},
           nearest_(only_, centers, kernels()),
-          scores_(transposed.n_clusters) {}
+          subtract_products_(kernels().exact->subtract_products),
+          scores_(transposed.width) {}
     Scores(const Scores&) = delete;
     Scores& operator=(const Scores&) = delete;
 
     std::int32_t nearest(std::size_t i) {
         const SparseRow row = rows_.row(i);
-        multiply(row);
-        const double least = *std::min_element(scores_.begin(), scores_.end());
+        std::copy(transposed_.norms.begin(), transposed_.norms.end(), scores_.begin());
+        subtract_products_(row.values, row.columns, row.size, transposed_.values.data(), transposed_.width,
+                           scores_.data());
+        const auto end = scores_.begin() + static_cast<std::ptrdiff_t>(transposed_.n_clusters);
+        const double least = *std::min_element(scores_.begin(), end);
         const double limit = least + 2 * error(row);
         candidates_.clear();
-        for (std::size_t j = 0; j < scores_.size(); ++j)
+        for (std::size_t j = 0; j < transposed_.n_clusters; ++j)
             if (!(scores_[j] > limit)) candidates_.push_back(j);
         return candidates_.size() == 1 ? static_cast<std::int32_t>(candidates_[0]) : decide(row);
     }
 
   private:
-    void multiply(const SparseRow& row) {
-        const std::size_t k = transposed_.n_clusters;
-        double* __restrict scores = scores_.data();
-        std::copy_n(transposed_.norms.data(), k, scores);
-        for (std::size_t v = 0; v < row.size; ++v) {
-            const double factor = -2 * row.values[v];
-            const double* __restrict c =
-                transposed_.values.data() + static_cast<std::size_t>(row.columns[v]) * k;
-            for (std::size_t j = 0; j < k; ++j) scores[j] += factor * c[j];
-        }
-    }
-
     // L23
     [[nodiscard]] double error(const SparseRow& row) const {
         double square = 0;
@@ -95,6 +91,7 @@ class Scores {
     std::vector<double> dense_;
     Rows only_;
     ExactNearest nearest_;
+    decltype(ExactKernels::subtract_products) subtract_products_;
     std::vector<double> scores_;
     std::vector<std::size_t> candidates_;
 };

@@ -59,6 +59,11 @@ struct ExactKernels {
 
     // A hash of the row's values, the same for every dtype; -0 equals 0.
     std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
+
+    // out[j] -= 2 sum_v values[v] table[columns[v] * width + j], values first to last; width is a multiple of
+    // kExactPanelWidth.
+    void (*subtract_products)(const double* values, const std::int32_t* columns, std::size_t n_values,
+                              const double* table, std::size_t width, double* out);
 };
 
 constexpr std::size_t kMaxSlices = 128;

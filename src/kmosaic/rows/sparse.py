@@ -32,6 +32,9 @@ def sparse_rows(X: Any) -> SparseRows:
     dtype = native_dtype(X.dtype)
     if X.ndim != 2:
         raise DataError(f"X has {X.ndim} dimensions; sparse rows have two, (n_samples, n_features)")
+    if not all(X.shape):
+        what = "feature" if X.shape[0] else "sample"
+        raise DataError(f"X has 0 {what}s (shape={X.shape}); at least 1 {what} is needed")
     if X.shape[1] > _MAX_COLUMNS:
         raise DataError(f"X has {X.shape[1]:,} features; sparse rows have at most {_MAX_COLUMNS:,}")
     _check_indices(X)
