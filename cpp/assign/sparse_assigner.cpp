@@ -68,7 +68,7 @@ class Scores {
     }
 
   private:
-    // L23
+    // L24
     [[nodiscard]] double error(const SparseRow& row) const {
         double square = 0;
         for (std::size_t v = 0; v < row.size; ++v) square += row.values[v] * row.values[v];

@@ -1,7 +1,7 @@
 // The assignment step of sparse rows, at the cost of the values that are not 0.
 //
 // A centroid is nearest where |c|^2 - 2 x.c is least. That is computed in float64, and the centroids that its
-// rounding leaves in doubt (L23 in docs/developer/proof.md), mostly none, are decided by ExactNearest.
+// rounding leaves in doubt (L24 in docs/developer/proof.md), mostly none, are decided by ExactNearest.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 
 #include "core/numerics.hpp"
 #include "exact/sparse_distances.hpp"
+#include "kernels/dispatch.hpp"
 
 namespace kmosaic {
 
@@ -15,7 +16,10 @@ constexpr double kMinSquare = 1e-290;
 }  // namespace
 
 SparsePairs::SparsePairs(const SparseRows& rows, const NearestSeeds& nearest)
-    : rows_(rows), nearest_(nearest), norms_(rows.n_rows) {
+    : rows_(rows),
+      nearest_(nearest),
+      subtract_products_(kernels().exact->subtract_products),
+      norms_(rows.n_rows) {
     for (std::size_t i = 0; i < rows.n_rows; ++i) {
         const SparseRow row = rows.row(i);
         for (std::size_t v = 0; v < row.size; ++v) norms_[i] += row.values[v] * row.values[v];
@@ -23,18 +27,12 @@ SparsePairs::SparsePairs(const SparseRows& rows, const NearestSeeds& nearest)
 }
 
 void SparsePairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
-    if (wide_.empty()) wide_.assign(rows_.n_features * kMaxCandidates, 0.0);
-    const auto write = [&](bool values) {
-        for (std::size_t c = 0; c < candidates_.size(); ++c) {
-            const SparseRow row = rows_.row(candidates_[c]);
-            for (std::size_t v = 0; v < row.size; ++v)
-                wide_[static_cast<std::size_t>(row.columns[v]) * kMaxCandidates + c] =
-                    values ? row.values[v] : 0;
-        }
-    };
-    write(false);
+    const std::size_t width = round_up(candidates.size(), kExactPanelWidth);
+    if (width != width_) wide_.assign(rows_.n_features * width, 0.0);
+    width_ = width;
+    write_candidates(false);
     candidates_ = candidates;
-    write(true);
+    write_candidates(true);
     reaches_.resize(seeds_.size());
     parallel_for(seeds_.size(), parallel, [&] {
         return [&](std::size_t s) {
@@ -44,6 +42,15 @@ void SparsePairs::take(const std::vector<std::size_t>& candidates, const Paralle
             reaches_[s] = least < kMinSquare ? 0 : least / 4 * kDown64;
         };
     });
+}
+
+// Or zeros in their place, in time of their values alone.
+void SparsePairs::write_candidates(bool values) {
+    for (std::size_t c = 0; c < std::min(candidates_.size(), width_); ++c) {
+        const SparseRow row = rows_.row(candidates_[c]);
+        for (std::size_t v = 0; v < row.size; ++v)
+            wide_[static_cast<std::size_t>(row.columns[v]) * width_ + c] = values ? row.values[v] : 0;
+    }
 }
 
 class SparseFinder : public CandidatePairs::Finder {
@@ -63,15 +70,11 @@ class SparseFinder : public CandidatePairs::Finder {
 
   private:
     // A candidate is measured unless |x|^2 + |c|^2 - 2 x.c, less what it may have been rounded by, is too
-    // large (L23).
+    // large (L24).
     void check_row(std::size_t i, std::uint32_t r, std::uint32_t candidates, std::vector<CloserPair>& found) {
         const SparseRow row = all_.rows_.row(i);
-        double products[kMaxCandidates] = {};
-        for (std::size_t v = 0; v < row.size; ++v) {
-            const double* wide =
-                all_.wide_.data() + static_cast<std::size_t>(row.columns[v]) * kMaxCandidates;
-            for (std::size_t c = 0; c < kMaxCandidates; ++c) products[c] += row.values[v] * wide[c];
-        }
+        double scores[kMaxCandidates] = {};
+        all_.subtract_products_(row.values, row.columns, row.size, all_.wide_.data(), all_.width_, scores);
         const double nearest = all_.nearest_.squares[i];
         for (std::size_t c = 0; c < all_.candidates_.size(); ++c) {
             if (!(candidates >> c & 1U)) continue;
@@ -79,7 +82,7 @@ class SparseFinder : public CandidatePairs::Finder {
             const double squares = all_.norms_[i] + all_.norms_[all_.candidates_[c]];
             const double error =
                 4 * static_cast<double>(row.size + candidate.size + 16) * kU64 * squares + kMinSquare;
-            if (squares - 2 * products[c] - error > nearest) continue;
+            if (squares + scores[c] - error > nearest) continue;
             const double square = squared_distance(row, candidate);
             if (square < nearest) found.push_back({square, r, static_cast<std::uint32_t>(c)});
         }

@@ -18,11 +18,15 @@ class SparsePairs : public CandidatePairs {
   private:
     friend class SparseFinder;
 
+    void write_candidates(bool values);
+
     SparseRows rows_;
     const NearestSeeds& nearest_;
+    decltype(ExactKernels::subtract_products) subtract_products_;
     std::vector<double> norms_;  // [row], squared
     std::vector<std::size_t> candidates_;
-    std::vector<double> wide_;  // [feature][candidate], kMaxCandidates of them
+    std::size_t width_ = 0;
+    std::vector<double> wide_;  // [feature][candidate], width_ of them
     std::vector<std::size_t> seeds_;
     std::vector<double> reaches_;  // as in TiledPairs
 };

@@ -100,8 +100,9 @@ class MiniBatchKMeans(CentroidEstimator):
     memory : int, str or None, default None
         The most memory that a fit may use for rows it does not find in memory, in bytes or as "2GB"; None:
         half of what is free. It is for X that is a memory map, a .npy file, a folder or a list of them, or
-        sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass. An
-        array in memory, which is there already, and sparse rows are fitted as they are. Changes no result.
+        sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
+        for sparse rows, which are made dense where that fits and is faster. An array in memory is there
+        already. Changes no result.
     callback : callable or None
         Called with an ``IterationProgress`` after every pass of ``fit``.
 
@@ -202,7 +203,7 @@ class MiniBatchKMeans(CentroidEstimator):
         opened = self._open(X, reset=True, n_out=None)
         if opened is None:
             return self._fit_rows(self._rows(X, reset=True), sample_weight)
-        rows = opened.held()
+        rows = opened.held(self.init)
         return self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
 
     def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:

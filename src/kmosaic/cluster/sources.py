@@ -35,6 +35,12 @@ def stand_in(source: Source) -> NDArray[Any]:
     return np.broadcast_to(np.zeros((1, 1)), (source.n_rows, 1))
 
 
+# From such a share of values that are not 0 on, by bytes of a value, a fit of the dense rows is faster: see
+# docs/developer/decisions/0030-rows-in-blocks-and-sparse-rows.md.
+_DENSE_SHARES = {1: 0.05, 2: 0.05, 4: 0.1, 8: 0.15}
+_FIT_BYTES_PER_VALUE = 1  # quantised rows
+
+
 class OpenRows:
     """A source as it is gone through within a cap on memory, and what estimators ask of it.
 
@@ -46,17 +52,34 @@ class OpenRows:
     ) -> None:
         self.source = source
         self.n_threads = n_threads
+        self.cap = cap_in_bytes(memory)
         self.plan: RowPlan | None = None
-        if isinstance(source, RowSource):
-            cap = cap_in_bytes(memory)
-            plan = plan_fit if n_out is None else None
-            self.plan = plan(source, n_clusters, cap) if plan else plan_pass(source, n_clusters, n_out or 0, cap)
+        if isinstance(source, RowSource) and n_out is None:
+            self.plan = plan_fit(source, n_clusters, self.cap)
+        elif isinstance(source, RowSource):
+            self.plan = plan_pass(source, n_clusters, n_out or 0, self.cap)
 
-    def held(self) -> Rows | None:
-        """All rows in memory, where the plan has them there."""
-        if isinstance(self.source, RowSource) and self.plan is not None and self.plan.holds_rows:
+    def held(self, init: Any = "") -> Rows | None:
+        """All rows in memory as an array, where that fits, and for sparse ones where it is faster.
+
+        Rows of float64 may come in float32 that holds their values, which changes no bit of a result, unless
+        ``init`` has centres of another magnitude.
+        """
+        if isinstance(self.source, SparseRows):
+            if callable(init):  # which is given the rows as they are
+                return None
+            sparse = self.source.narrowed() if isinstance(init, str) else self.source
+            return sparse.all_dense() if self._dense_pays(sparse) else None
+        if self.plan is not None and self.plan.holds_rows:
             return self.source.load(self.plan.block_rows)
         return None
+
+    def _dense_pays(self, sparse: SparseRows) -> bool:
+        if sparse.share < _DENSE_SHARES[sparse.dtype.itemsize]:
+            return False
+        free = psutil.virtual_memory().available // 4 if self.cap is None else self.cap
+        needed = sparse.n_rows * sparse.n_features * (sparse.dtype.itemsize + _FIT_BYTES_PER_VALUE)
+        return needed <= free
 
     def batch(self) -> Rows:
         """All rows in memory, as one batch.
@@ -71,7 +94,7 @@ class OpenRows:
                     f"X takes {needed / 1e9:,.1f} GB as one dense batch, more than half of the "
                     f"{free / 1e9:,.1f} GB that are free; give fewer rows at a time, or all to fit"
                 )
-            return self.source.dense(np.arange(self.source.n_rows))
+            return self.source.all_dense()
         rows = self.held()
         if rows is None:
             raise DataError(

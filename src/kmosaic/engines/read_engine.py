@@ -76,12 +76,12 @@ class ReadEngine(SourceEngine):
         return low, high
 
     def _integer_range(self) -> Int16Range | None:
-        low, high = np.full(self.n_features, 65535), np.zeros(self.n_features, int)
-        for ends in self.blocks.map(lambda block: _core.int16_range(block.rows, self.n_threads)):
-            if ends is None:
-                return None
-            low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
-        return low.tolist(), high.tolist()
+        ranges = list(self.blocks.map(lambda block: _core.int16_range(block.rows, self.n_threads)))
+        known = [each for each in ranges if each is not None]
+        if len(known) < len(ranges):
+            return None
+        lows, highs = zip(*known, strict=True)
+        return np.min(lows, axis=0).tolist(), np.max(highs, axis=0).tolist()
 
     def _exponent_and_bit(self, origin: NDArray[np.float64]) -> tuple[int, float]:
         at = origin.tolist()

@@ -73,7 +73,7 @@ class SourceEngine(Engine):
 
     @property
     def _integer(self) -> bool:
-        return self._rows_dtype.kind == "u"
+        return self._rows_dtype.kind in "iu"
 
     @abstractmethod
     def rows_at(self, numbers: NDArray[np.intp]) -> Rows:
@@ -117,10 +117,9 @@ class SourceEngine(Engine):
         """Empty sums for these rows, of one cluster; sets the exponent."""
         zeros = np.zeros(self.n_features)
         if self._integer:
-            bits = 8 * self._rows_dtype.itemsize
-            return _core.ClusterSums(1, zeros, *self._spacings(bits, 1.0)) if self._is_weighted else (
-                _core.ClusterSums(1, zeros)
-            )
+            if self.weights is None:
+                return _core.ClusterSums(1, zeros)
+            return _core.ClusterSums(1, zeros, *self._spacings(8 * self._rows_dtype.itemsize, 1.0))
         low, high = self._range()
         for exponent in (exponent_of(low, high), high_exponent_of(low, high)):
             self._exponent = exponent
@@ -132,10 +131,6 @@ class SourceEngine(Engine):
             f"X has values up to {max(high.max(), -low.min()):.3g} and others so small that, times "
             "sample_weight, they span more than float64 can; set values that mean nothing to 0"
         )
-
-    @property
-    def _is_weighted(self) -> bool:
-        return self.weights is not None
 
     def _spacings(self, exponent: int, bit: float) -> tuple[list[float], list[float]]:
         """Spacings of sums of values below 2^exponent that are multiples of a bit, and of the weights."""

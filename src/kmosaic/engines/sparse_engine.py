@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,26 @@ class SparseRows:
         rows[np.repeat(np.arange(len(numbers)), sizes), self.columns[places]] = self.values[places]
         return rows
 
+    @property
+    def share(self) -> float:
+        """Of all values, how many are not 0."""
+        return len(self.values) / (self.n_rows * self.n_features)
+
+    def narrowed(self) -> SparseRows:
+        """The same rows in float32, where that holds all values of float64 ones; else themselves."""
+        if self.dtype != np.float64:
+            return self
+        with np.errstate(over="ignore", under="ignore"):
+            same = np.array_equal(self.values.astype(np.float32), self.values)
+        return replace(self, dtype=np.dtype(np.float32)) if same else self
+
+    def all_dense(self) -> Rows:
+        """All rows with their zeros."""
+        rows = np.empty(self.shape, self.dtype)
+        for first, block in self.blocks():
+            rows[first : first + len(block)] = block
+        return rows
+
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """All rows, dense, a few at a time, and the number of the first of them."""
         size = max(1, DENSE_BYTES // (self.n_features * self.dtype.itemsize))
@@ -84,8 +104,7 @@ class SparseEngine(SourceEngine):
 
     def plan(self) -> FitPlan:
         """How rows were assigned, and why."""
-        share = len(self.sparse.values) / (self.n_rows * self.n_features)
-        reason = f"sparse: only values that are not 0 are multiplied, {share:.2%} of all"
+        reason = f"sparse: only values that are not 0 are multiplied, {self.sparse.share:.2%} of all"
         return FitPlan("sparse", False, False, False, False, (reason,))
 
     @property
