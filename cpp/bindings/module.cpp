@@ -472,10 +472,11 @@ NB_MODULE(_core, m) {
         .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),
              "n_seeds"_a = 1, "n_threads"_a = 1, nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
              nb::keep_alive<1, 4>(), nb::keep_alive<1, 5>())
-        .def_static("of_parts", &seeder_of_parts, "n_features"_a, "weights"_a.none(), "order"_a,
-                    nb::rv_policy::take_ownership, nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>(),
-                    "Of rows that are given part by part: begin, find for each part, unless complete lower for "
-                    "each, then accept.")
+        .def_static(
+            "of_parts", &seeder_of_parts, "n_features"_a, "weights"_a.none(), "order"_a,
+            nb::rv_policy::take_ownership, nb::keep_alive<0, 2>(), nb::keep_alive<0, 3>(),
+            "Of rows that are given part by part: begin, find for each part, unless complete lower for "
+            "each, then accept.")
         .def_static("of_sparse", &seeder_of_sparse, "rows"_a, "order"_a, nb::rv_policy::take_ownership,
                     nb::keep_alive<0, 1>(), nb::keep_alive<0, 2>(), "Of sparse rows.")
         .def("begin", &seeder_begin, "candidates"_a, "n_threads"_a, "Take candidates, as rows of values.")

@@ -87,8 +87,7 @@ void move_sparse(ClusterSums& self, const SparseRows& rows, const Labels& before
         for (std::size_t i = 0; i < rows.n_rows; ++i)
             bad |= labels->data()[i] >= static_cast<std::int64_t>(self.n_clusters());
     require(!bad, "labels must be cluster numbers, or below 0");
-    without_gil(n_threads,
-                [&](const Parallel& p) { self.move(rows, before.data(), after.data(), p); });
+    without_gil(n_threads, [&](const Parallel& p) { self.move(rows, before.data(), after.data(), p); });
 }
 
 void add_part(SquaresInParts& self, const ClusterSums& sums, const AnyRows& array,
@@ -97,8 +96,9 @@ void add_part(SquaresInParts& self, const ClusterSums& sums, const AnyRows& arra
     require(!weights || weights->shape(0) == rows.n_rows, "weights must have one value a row");
     rows.weights = weights ? weights->data() : nullptr;
     require(rows.n_features == sums.n_features(), "rows must have as many features as the ClusterSums");
-    require(sums.integer() == (rows.integer() && !rows.weights) && sums.weighted() == (rows.weights != nullptr),
-            "rows must be of the dtype, and weighted, as those of the ClusterSums");
+    require(
+        sums.integer() == (rows.integer() && !rows.weights) && sums.weighted() == (rows.weights != nullptr),
+        "rows must be of the dtype, and weighted, as those of the ClusterSums");
     without_gil(n_threads, [&](const Parallel& p) { self.add(rows, p); });
 }
 
@@ -112,7 +112,8 @@ struct Squares {
 }  // namespace
 
 void bind_sparse(nb::module_& m, nb::class_<ClusterSums>& cluster_sums) {
-    nb::class_<SparseRows>(m, "SparseRows", "Rows in CSR, float64: values not 0 with ascending int32 columns.")
+    nb::class_<SparseRows>(m, "SparseRows",
+                           "Rows in CSR, float64: values not 0 with ascending int32 columns.")
         .def("__init__", &make_sparse_rows, "values"_a, "columns"_a, "starts"_a, "n_features"_a,
              "weights"_a.none() = nb::none(), nb::keep_alive<1, 2>(), nb::keep_alive<1, 3>(),
              nb::keep_alive<1, 4>(), nb::keep_alive<1, 6>());
@@ -145,9 +146,7 @@ void bind_sparse(nb::module_& m, nb::class_<ClusterSums>& cluster_sums) {
                 without_gil(n, [&](const Parallel& p) { self.parts.add(rows, p); });
             },
             "rows"_a, "n_threads"_a, "Add the next rows.")
-        .def(
-            "finish", [](Squares& self) { self.parts.finish(); },
-            "Add what is left, after the last rows.");
+        .def("finish", [](Squares& self) { self.parts.finish(); }, "Add what is left, after the last rows.");
 }
 
 }  // namespace kmosaic

@@ -64,7 +64,7 @@ class Seeder {
     // The pairs and gains of the last candidates in a block of rows.
     struct Block {
         std::vector<CloserPair> pairs;  // ordered by row
-        bool complete = true;  // else there were too many pairs, and none are kept
+        bool complete = true;           // else there were too many pairs, and none are kept
         double gains[kMaxCandidates] = {};
     };
 

@@ -232,8 +232,7 @@ class ExactSums::SparseAdder {
         std::int64_t* totals = sums_.sums_.data() + cluster * sums_.row_size();
         for (std::size_t l = 0; l < sums_.spacings_.size(); ++l)
             for (std::size_t v = 0; v < n; ++v)
-                totals[l * sums_.n_features_ + static_cast<std::size_t>(row.columns[v])] +=
-                    parts_[l * n + v];
+                totals[l * sums_.n_features_ + static_cast<std::size_t>(row.columns[v])] += parts_[l * n + v];
         count(i, cluster, sign);
     }
 

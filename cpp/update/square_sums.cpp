@@ -46,8 +46,7 @@ void SquareSums::add(const SparseRows& rows, std::size_t first, std::size_t last
     for (std::size_t i = first; i < last; ++i, ++n_rows_) {
         const SparseRow row = rows.row(i);
         for (std::size_t v = 0; v < row.size; ++v) {
-            const std::size_t at =
-                n_rows_ % tile_ * n_features_ + static_cast<std::size_t>(row.columns[v]);
+            const std::size_t at = n_rows_ % tile_ * n_features_ + static_cast<std::size_t>(row.columns[v]);
             add_squares(row.values + v, 1, rows.weight(i), origin_.data() + at, high_.data() + at,
                         low_.data() + at);
         }

@@ -37,7 +37,7 @@ DRAWN = "batches drawn from more rows than they hold: weighting a row is not rep
     ids=repr,
 )
 def test_estimator_checks(estimator: Any) -> None:
-    cannot_hold = {"check_sample_weight_equivalence_on_dense_data": DRAWN}
+    cannot_hold = {f"check_sample_weight_equivalence_on_{kind}_data": DRAWN for kind in ("dense", "sparse")}
     assert_passes_all_checks(estimator, cannot_hold if estimator is RANDOM_BATCHES else None)
 
 

@@ -69,8 +69,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         ----------
         X : (n_samples, n_features)
             uint8, uint16, float32 or float64 in C order are read in place; anything else is copied to
-            float64. Or whatever ``fit`` takes: sparse rows, files and what is sliced are gone through block by
-            block.
+            float64. Or whatever else ``fit`` takes: sparse rows, and files and slices, which are read block
+            by block.
         sample_weight : (n_samples,), optional
             Checked, and otherwise without effect: a row's nearest centroid does not depend on its weight.
 

@@ -204,7 +204,9 @@ class MiniBatchKMeans(CentroidEstimator):
         if opened is None:
             return self._fit_rows(self._rows(X, reset=True), sample_weight)
         rows = opened.held(self.init)
-        return self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
+        return (
+            self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
+        )
 
     def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:
         weights = checked_weights(sample_weight, rows)

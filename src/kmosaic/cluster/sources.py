@@ -98,8 +98,8 @@ class OpenRows:
         rows = self.held()
         if rows is None:
             raise DataError(
-                f"X has {self.source.n_rows:,} rows, too many for one batch within memory; give fewer rows at a "
-                "time, or all to fit, which takes them so"
+                f"X has {self.source.n_rows:,} rows, too many for one batch within memory; give fewer rows "
+                "at a time, or all to fit, which takes them so"
             )
         return rows
 

@@ -37,9 +37,7 @@ class ReadableRows(Blocks, Protocol):
 class ReadEngine(SourceEngine):
     """``SourceEngine`` of rows that are read anew in every pass."""
 
-    def __init__(
-        self, blocks: ReadableRows, weights: NDArray[np.float64] | None, n_threads: int
-    ) -> None:
+    def __init__(self, blocks: ReadableRows, weights: NDArray[np.float64] | None, n_threads: int) -> None:
         self.blocks = blocks
         self.rows = blocks.given
         self.n_rows, self.n_features = blocks.n_rows, blocks.n_features

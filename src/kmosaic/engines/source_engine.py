@@ -50,9 +50,7 @@ class SourceEngine(Engine):
     n_rows: int
     n_features: int
 
-    def __init__(
-        self, dtype: np.dtype[Any], weights: NDArray[np.float64] | None, n_threads: int
-    ) -> None:
+    def __init__(self, dtype: np.dtype[Any], weights: NDArray[np.float64] | None, n_threads: int) -> None:
         self.n_threads = n_threads
         self.weights = weights
         self._rows_dtype = dtype

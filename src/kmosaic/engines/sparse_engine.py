@@ -44,7 +44,9 @@ class SparseRows:
         """The rows of these numbers, in this order, with their zeros."""
         sizes = self.starts[numbers + 1] - self.starts[numbers]
         ends = np.cumsum(sizes)
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self.starts[numbers] - ends + sizes, sizes)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
+            self.starts[numbers] - ends + sizes, sizes
+        )
         rows = np.zeros((len(numbers), self.n_features), self.dtype)
         rows[np.repeat(np.arange(len(numbers)), sizes), self.columns[places]] = self.values[places]
         return rows
@@ -93,9 +95,7 @@ def nearest_centers_of_sparse(
 class SparseEngine(SourceEngine):
     """``SourceEngine`` of sparse rows."""
 
-    def __init__(
-        self, sparse: SparseRows, weights: NDArray[np.float64] | None, n_threads: int
-    ) -> None:
+    def __init__(self, sparse: SparseRows, weights: NDArray[np.float64] | None, n_threads: int) -> None:
         self.sparse = sparse
         self.rows = sparse.given
         self.n_rows, self.n_features = sparse.shape

@@ -19,7 +19,14 @@ class FileRows(RowSource):
     """Rows in a file, from a byte on, one after the other or (``fortran``) feature by feature."""
 
     def __init__(
-        self, path: Path, name: str, offset: int, shape: tuple[int, int], stored: Any, *, fortran: bool = False
+        self,
+        path: Path,
+        name: str,
+        offset: int,
+        shape: tuple[int, int],
+        stored: Any,
+        *,
+        fortran: bool = False,
     ) -> None:
         super().__init__(name, shape, stored)
         self._path = path
@@ -50,7 +57,7 @@ class FileRows(RowSource):
     def _fill(self, file: Any, first: int, values: NDArray[Any]) -> None:
         """Read values from a number on."""
         file.seek(self._offset + first * self.stored.itemsize)
-        left = memoryview(values.view(np.uint8))
+        left = values.view(np.uint8).data
         while len(left):
             n = file.readinto(left)
             if not n:
@@ -88,7 +95,8 @@ def npy_rows(path: Path) -> FileRows:
     stated = math.prod(shape) * dtype.itemsize
     if stated != size - offset:
         raise DataError(
-            f"{name} is truncated or damaged: its header states {stated:,} bytes, and {size - offset:,} follow"
+            f"{name} is truncated or damaged: its header states {stated:,} bytes, where {size - offset:,} "
+            "follow"
         )
     if fortran and len(shape) > 2:
         raise DataError(f"{name} is in Fortran order with {len(shape)} dimensions; save it in C order")

@@ -35,7 +35,9 @@ class SlicedRows(RowSource):
                 f"{(self.n_rows, self.n_features)}; it must not change while it is read"
             )
         if rows.dtype != self.stored:
-            raise DataError(f"{self.name}[{first}:{last}] has dtype {rows.dtype}, where {self.stored} is stated")
+            raise DataError(
+                f"{self.name}[{first}:{last}] has dtype {rows.dtype}, where {self.stored} is stated"
+            )
         return rows.reshape(last - first, self.n_features)
 
 
@@ -114,7 +116,9 @@ def _place_in_file(X: NDArray[Any]) -> tuple[Path, str, int] | None:
     """A memory map's file, its name, and the byte at which X begins there; None where it has no file, or
     changes of its own."""
     root: Any = X
-    while isinstance(root, np.ndarray) and not (isinstance(root, np.memmap) and isinstance(root.base, mmap.mmap)):
+    while isinstance(root, np.ndarray) and not (
+        isinstance(root, np.memmap) and isinstance(root.base, mmap.mmap)
+    ):
         root = root.base
     filename = getattr(root, "filename", None)
     if not isinstance(root, np.memmap) or filename is None or root.mode == "c":

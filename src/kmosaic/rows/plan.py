@@ -11,7 +11,7 @@ from kmosaic.rows.source import RowSource
 from kmosaic.text import bytes_in
 
 _FIXED = 24 << 20  # threads' buffers and Python's own objects
-_BLOCK_BYTES = 1 << 26  # larger blocks are not faster
+_BLOCK_BYTES = 1 << 22  # larger blocks are slower: their memory is new each time
 _LEAST_BLOCK_BYTES = 1 << 20
 # Measured per row: labels, the hash order, and k-means++ or, after it, costs of rows for empty clusters.
 _FIT_BYTES = 100

@@ -61,19 +61,21 @@ def _check_indices(X: Any) -> None:
         _check_below(X.col, n_columns, "column")
     elif X.format in ("csr", "csc", "bsr"):
         height, width = X.blocksize if X.format == "bsr" else (1, 1)
-        n_lines, n_places = (n_columns, n_rows) if X.format == "csc" else (n_rows // height, n_columns // width)
+        n_lines, n_places = (
+            (n_columns, n_rows) if X.format == "csc" else (n_rows // height, n_columns // width)
+        )
         _check_below(X.indices, n_places, "row" if X.format == "csc" else "column")
         starts, n_values = X.indptr, len(X.indices)
         sound = len(starts) == n_lines + 1 and starts[0] == 0 and (np.diff(starts) >= 0).all()
         if not sound or not starts[-1] <= n_values or len(X.data) < starts[-1]:
             raise DataError(
-                "X is a damaged sparse matrix: its indptr does not ascend from 0 to the number of its values; "
-                "build it anew, and let scipy check it: X.check_format()"
+                "X is a damaged sparse matrix: its indptr does not ascend from 0 to the number of its "
+                "values; build it anew, and let scipy check it: X.check_format()"
             )
 
 
 def _check_below(indices: NDArray[Any], n: int, kind: str) -> None:
-    if len(indices) and not (0 <= indices.min() and indices.max() < n):
+    if len(indices) and not (indices.min() >= 0 and indices.max() < n):
         worst = int(indices.max()) if indices.max() >= n else int(indices.min())
         raise DataError(
             f"X is a damaged sparse matrix: it has a value in {kind} {worst:,}, where its shape has {n:,} of "
@@ -126,4 +128,3 @@ def _check_values(values: NDArray[Any], columns: NDArray[Any], starts: NDArray[A
     at = int(np.flatnonzero(~(np.abs(values) <= LARGEST_VALUE))[0])
     row = int(np.searchsorted(starts, at, side="right")) - 1
     raise bad_value("X", values[at], row, int(columns[at]))
-
