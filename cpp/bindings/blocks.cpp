@@ -91,6 +91,7 @@ std::pair<int, double> exponent_and_bit(const AnyRows& array, const Values& orig
 
 Values spacings_for(int exponent, std::size_t n_terms, double least) {
     require(n_terms > 0 && least > 0, "there must be terms, and a bit above 0");
+    require(exponent >= -2000, "the exponent is none of float64's");
     return needed_spacings(exponent, n_terms, least);
 }
 

@@ -199,8 +199,8 @@ void seeder_begin(Seeder& self, const CenterArray& candidates, std::size_t n_thr
 
 Rows checked_part(const Seeder& self, const AnyRows& array, std::size_t first) {
     const Rows part = rows_of(array);
-    require(self.in_parts() && part.n_features == self.n_features(),
-            "parts must have as many features as rows");
+    require(self.begun(), "begin must be called before find, lower and accept");
+    require(part.n_features == self.n_features(), "parts must have as many features as rows");
     require(first <= self.n_rows() && part.n_rows <= self.n_rows() - first, "there are too many rows");
     return part;
 }
@@ -210,6 +210,7 @@ std::vector<std::size_t> seeder_draw(const Seeder& self, const Values& numbers) 
 }
 
 std::vector<std::size_t> checked_candidates(const Seeder& self, const std::vector<std::size_t>& candidates) {
+    require(!self.in_parts(), "the rows are given part by part: call begin, find and accept");
     require(!candidates.empty() && candidates.size() <= kMaxCandidates, "from 1 to 16 candidates are needed");
     for (const std::size_t row : candidates)
         require(row < self.nearest().squares.size(), "candidates must be row numbers");
@@ -499,7 +500,7 @@ NB_MODULE(_core, m) {
         .def(
             "accept",
             [](Seeder& self, std::size_t n_threads) {
-                require(self.in_parts(), "the rows were not given part by part");
+                require(self.begun(), "begin must be called before find, lower and accept");
                 without_gil(n_threads, [&](const Parallel& p) { self.accept(p); });
             },
             "n_threads"_a, "Make the best candidate a seed.")

@@ -173,6 +173,7 @@ std::size_t Seeder::add_best(const std::vector<std::size_t>& candidates, const P
 void Seeder::begin(std::vector<double> candidates, const Parallel& parallel) {
     n_candidates_ = candidates.size() / rows_.n_features;
     parts_->take_values(std::move(candidates), parallel);
+    begun_ = true;
     for (Block& block : blocks_) {
         block.pairs.clear();
         block.complete = true;
@@ -239,6 +240,7 @@ void Seeder::lower(const Rows& part, std::size_t first, const Parallel& parallel
 
 void Seeder::accept(const Parallel& parallel) {
     const std::size_t chosen = best();
+    begun_ = false;
     for (std::size_t b = 0; b < blocks_.size(); ++b)
         for (const CloserPair& pair : blocks_[b].pairs)
             if (pair.candidate == chosen) take_over(b * kBlock + pair.row, pair.square);

@@ -49,6 +49,8 @@ class Seeder {
     [[nodiscard]] std::size_t n_rows() const { return rows_.n_rows; }
     [[nodiscard]] std::size_t n_features() const { return rows_.n_features; }
     [[nodiscard]] bool in_parts() const { return parts_ != nullptr; }
+    // Whether begin() was called, and accept() was not since.
+    [[nodiscard]] bool begun() const { return begun_; }
 
     // The steps of add_best() for rows that are given part by part: begin() with the values of the
     // candidates, find() for all parts in the order of rows; then, unless complete(), lower() for all parts
@@ -92,7 +94,8 @@ class Seeder {
     NearestSeeds nearest_;
     std::unique_ptr<CandidatePairs> pairs_;
     std::vector<Block> blocks_;
-    TiledPairs* parts_ = nullptr;                 // pairs_, where rows are given part by part
+    TiledPairs* parts_ = nullptr;  // pairs_, where rows are given part by part
+    bool begun_ = false;
     std::size_t n_candidates_ = 0;                // of begin()
     bool keeps_pairs_;                            // which rule out more rows than a tree, or know the rows
     std::unique_ptr<BoxTree> tree_;               // replaces pairs_ and blocks_

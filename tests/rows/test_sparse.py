@@ -28,11 +28,11 @@ def test_every_format(kind: str, dtype: str) -> None:
         assert rows.dtype == (dtype if dtype in ("uint8", "uint16", "float32") else rows.dtype)
 
 
-def test_arrays_are_taken_as_they_are() -> None:
+def test_values_are_taken_as_they_are() -> None:
     X = sparse.random_array((50, 9), density=0.3, format="csr", rng=np.random.default_rng(0))
     rows = sparse_rows(X)
     assert np.shares_memory(rows.values, X.data)
-    assert np.shares_memory(rows.columns, X.indices)
+    assert not np.shares_memory(rows.columns, X.indices)  # which may be changed during a fit
 
 
 def test_entries_out_of_order_twice_or_zero() -> None:
