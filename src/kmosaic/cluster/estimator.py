@@ -38,6 +38,7 @@ class _Number(Interval):  # type: ignore[misc]
 
 
 AT_LEAST_1 = _Number(Integral, 1, None, closed="left")
+MEMORY = [AT_LEAST_1, str, None]
 AT_LEAST_0 = _Number(Real, 0, np.inf, closed="left")
 
 
@@ -50,14 +51,15 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         "n_init": [StrOptions({"auto"}), AT_LEAST_1],
         "max_iter": [AT_LEAST_1],
         "tol": [AT_LEAST_0],
-        "memory": [AT_LEAST_1, str, None],
     }
+    _takes_sources: ClassVar[bool] = False
+    """Whether X may be sparse, in files, or read by slices."""
     n_clusters: int
     init: Init
     n_init: int | Literal["auto"]
     n_features_in_: int
     n_threads: int | None
-    memory: int | str | None
+    memory: int | str | None = None
     cluster_centers_: NDArray[np.float64]
     labels_: NDArray[np.int32]
     inertia_: float
@@ -172,7 +174,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
         ``n_out`` is as for ``OpenRows``.
         """
-        source = source_of(X, self.memory)
+        source = source_of(X, self.memory) if self._takes_sources else None
         if source is None:
             return None
         validate_data(self, source, reset=reset, skip_check_array=True)
@@ -181,7 +183,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self._takes_sources
         return tags
 
     def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:

@@ -19,6 +19,7 @@ from kmosaic.cluster.dask.estimators import (
 )
 from kmosaic.cluster.dask.rows import in_memory, is_dask_array
 from kmosaic.cluster.estimator import (
+    MEMORY,
     CentroidEstimator,
     all_or_nothing,
     check_enough_rows,
@@ -126,8 +127,10 @@ class KMeans(CentroidEstimator):
     1.0
     """
 
+    _takes_sources = True
     _parameter_constraints: ClassVar = {
         **CentroidEstimator._parameter_constraints,
+        "memory": MEMORY,
         "empty_clusters": [StrOptions(set(get_args(EmptyClusters)))],
     }
 

@@ -25,6 +25,7 @@ from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import (
     AT_LEAST_0,
     AT_LEAST_1,
+    MEMORY,
     CentroidEstimator,
     all_or_nothing,
     check_enough_rows,
@@ -142,8 +143,10 @@ class MiniBatchKMeans(CentroidEstimator):
     1.0
     """
 
+    _takes_sources = True
     _parameter_constraints: ClassVar = {
         **CentroidEstimator._parameter_constraints,
+        "memory": MEMORY,
         "batch_size": [AT_LEAST_1],
         "init_size": [AT_LEAST_1, None],
         "max_no_improvement": [AT_LEAST_1, None],

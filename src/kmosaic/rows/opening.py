@@ -70,7 +70,9 @@ def open_source(X: Any) -> RowSource:
             raise DataError(f"there is no {printable(str(path))}; name a .npy file, or a folder of them")
         return folder_rows(path) if path.is_dir() else npy_rows(path)
     if isinstance(X, np.ndarray):
-        return _mapped_rows(X)
+        source = _mapped_rows(X)
+        source.is_map = True
+        return source
     return SlicedRows(X)
 
 

@@ -12,6 +12,7 @@ from kmosaic.text import bytes_in
 
 _FIXED = 24 << 20  # threads' buffers and Python's own objects
 _BLOCK_BYTES = 1 << 22  # larger blocks are slower: their memory is new each time
+_MAP_BYTES = 1 << 26  # a memory map that cannot be read in place is held, uncapped, within this
 _LEAST_BLOCK_BYTES = 1 << 20
 # Measured per row: labels, the hash order, and k-means++ or, after it, costs of rows for empty clusters.
 _FIT_BYTES = 100
@@ -54,7 +55,8 @@ def plan_fit(source: RowSource, n_clusters: int, cap: int | None) -> RowPlan:
     row = source.n_features * source.dtype.itemsize
     held = _FIXED + centers + source.n_rows * (row + source.n_features + _HELD_BYTES)
     fixed = _FIXED + centers + _FIT_BYTES * source.n_rows
-    plan = RowPlan(held <= available, _block_rows(source, available - fixed))
+    holds_rows = held <= (_MAP_BYTES if cap is None and source.is_map else available)
+    plan = RowPlan(holds_rows, _block_rows(source, available - fixed))
     if not plan.holds_rows and cap is not None:
         _check(source, cap, fixed)
     return plan

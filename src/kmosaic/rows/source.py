@@ -50,6 +50,8 @@ class RowSource(ABC):
 
     name: str
     stored: np.dtype[Any]
+    is_map = False
+    """Whether it is a memory map, which is not to be loaded whole unless a cap on memory allows it."""
 
     def __init__(self, name: str, shape: tuple[int, int], stored: Any) -> None:
         if not shape[0] or not shape[1]:
