@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.engines import Rows
 from kmosaic.errors import DataError
 from kmosaic.rows.source import RowSource
 from kmosaic.text import printable
@@ -40,16 +43,31 @@ class FileRows(RowSource):
 
     def _read(self, first: int, last: int) -> NDArray[Any]:
         n = last - first
+        with self._opened() as file:
+            if not self._fortran:
+                rows = np.empty((n, self.n_features), self.stored)
+                self._fill(file, first * self.n_features, rows.reshape(-1))
+                return rows
+            columns = np.empty((self.n_features, n), self.stored)
+            for feature in range(self.n_features):
+                self._fill(file, feature * self.n_rows + first, columns[feature])
+            return columns.T
+
+    def take(self, numbers: NDArray[np.intp]) -> Rows:
+        """The rows of these numbers, in this order, read from first to last."""
+        if self._fortran:
+            return super().take(numbers)
+        rows = np.empty((len(numbers), self.n_features), self.stored)
+        with self._opened() as file:
+            for place in np.argsort(numbers, kind="stable"):
+                self._fill(file, int(numbers[place]) * self.n_features, rows[place])
+        return np.require(rows, self.dtype, ["C", "A"])
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         try:
             with self._path.open("rb", buffering=0) as file:
-                if not self._fortran:
-                    rows = np.empty((n, self.n_features), self.stored)
-                    self._fill(file, first * self.n_features, rows.reshape(-1))
-                    return rows
-                columns = np.empty((self.n_features, n), self.stored)
-                for feature in range(self.n_features):
-                    self._fill(file, feature * self.n_rows + first, columns[feature])
-                return columns.T
+                yield file
         except OSError as error:
             reason = error.strerror or str(error)
             raise DataError(f"{self.name} can no longer be read: {reason}") from error
@@ -93,7 +111,7 @@ def npy_rows(path: Path) -> FileRows:
     if len(shape) < 2:
         raise DataError(f"{name} has shape {shape}; rows are needed, (n_samples, n_features)")
     stated = math.prod(shape) * dtype.itemsize
-    if stated != size - offset:
+    if stated != size - offset or any(n < 0 for n in shape):
         raise DataError(
             f"{name} is truncated or damaged: its header states {stated:,} bytes, where {size - offset:,} "
             "follow"
@@ -134,6 +152,14 @@ class Shards(RowSource):
             upto = min(last, end)
             rows[at - first : upto - first] = self._files[number].read(at - start, upto - start)
             at, number = upto, number + 1
+        return rows
+
+    def take(self, numbers: NDArray[np.intp]) -> Rows:
+        """The rows of these numbers, in this order, shard by shard."""
+        rows = np.empty((len(numbers), self.n_features), self.dtype)
+        shard = np.searchsorted(self._starts, numbers, side="right") - 1
+        for number in np.unique(shard):
+            rows[shard == number] = self._files[number].take(numbers[shard == number] - self._starts[number])
         return rows
 
     def check(self, rows: NDArray[Any], first: int) -> None:
