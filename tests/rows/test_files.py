@@ -22,6 +22,8 @@ def saved(path: Path, X: Array) -> Path:
 class Sliced:
     """As zarr's arrays and h5py's data sets are: read by slices alone."""
 
+    dims = ("h5py has labels of axes", "")
+
     def __init__(self, X: Array) -> None:
         self._X = X
         self.shape, self.dtype = X.shape, X.dtype

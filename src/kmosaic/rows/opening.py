@@ -80,7 +80,9 @@ def _is_sliced(X: Any) -> bool:
     """Whether X is read by slices: no array, tensor or table of another library, which lie in memory."""
     if not all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__")):
         return False
-    if any(hasattr(X, name) for name in ("iloc", "dims", "__dlpack__", "detach", "tocsr", "toarray", "dask")):
+    if any(
+        hasattr(X, name) for name in ("iloc", "coords", "__dlpack__", "detach", "tocsr", "toarray", "dask")
+    ):
         return False
     try:
         return len(X.shape) >= 2 and np.dtype(X.dtype).kind in "biufc"
