@@ -79,6 +79,22 @@ Values possible(std::size_t n_rows, const Values& origin, const Values& low, con
     return possible_spacings(n_rows, origin, {low, high});
 }
 
+// The exponent and the least bit of values are all that spacings need of them.
+std::pair<int, double> exponent_and_bit(const AnyRows& array, const Values& origin, std::size_t n_threads) {
+    const Rows rows = rows_of(array);
+    require(!rows.integer(), "spacings are for float rows");
+    require(origin.size() == rows.n_features, "origin must have one value a feature");
+    return without_gil(n_threads, [&](const Parallel& p) {
+        return std::pair(exponent_of(range_of_reals(rows, p), origin), least_bit(rows, origin, p));
+    });
+}
+
+Values spacings_for(int exponent, std::size_t n_terms, double least) {
+    require(n_terms > 0 && least > 0, "there must be terms, and a bit above 0");
+    require(exponent >= -2000, "the exponent is none of float64's");
+    return needed_spacings(exponent, n_terms, least);
+}
+
 Drawn drawn_rows(std::int64_t first, std::size_t n, const std::optional<Mask>& present,
                  std::pair<std::uint64_t, std::uint64_t> seed_and_limit, std::size_t n_threads) {
     require(first >= 0 && n <= static_cast<std::uint64_t>(INT64_MAX - first), "there are too many positions");
@@ -110,6 +126,10 @@ void bind_blocks(nb::module_& m, nb::class_<ClusterSums>& cluster_sums) {
           "The slice spacings that exact sums over this many float rows can have, the coarsest first.");
     m.def("slices_needed", &needed, "rows"_a, "origin"_a, "spacings"_a, "n_threads"_a,
           "The number of slices needed to represent every value exactly.");
+    m.def("exponent_and_bit", &exponent_and_bit, "rows"_a, "origin"_a, "n_threads"_a,
+          "The least E with every |x - origin| below 2^E, and the power of two of the least bit among them.");
+    m.def("spacings_for", &spacings_for, "exponent"_a, "n_terms"_a, "least"_a,
+          "As few slice spacings as sums of n_terms multiples of least below 2^exponent need.");
     m.def("draw_rows", &drawn_rows, "first"_a, "n"_a, "present"_a.none(), "seed_and_limit"_a, "n_threads"_a,
           "Keys and positions of those positions from first on whose key is below the limit.");
 }

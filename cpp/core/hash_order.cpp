@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "kernels/dispatch.hpp"
+#include "kernels/row_hash.hpp"
 
 namespace kmosaic {
 
@@ -52,9 +54,33 @@ void hash_rows(const Rows& rows, std::uint64_t* hashes, const Parallel& parallel
     });
 }
 
+// The hash of a row of zeros, and for each value that is none the difference it makes.
+void hash_rows(const SparseRows& rows, std::uint64_t* hashes, const Parallel& parallel) {
+    std::uint64_t zeros = 0;
+    for (std::size_t f = 0; f < rows.n_features; ++f) zeros += hashed_value(0.0, f);
+    parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t i = first; i < first + count; ++i) {
+                const SparseRow row = rows.row(i);
+                std::uint64_t sum = zeros;
+                for (std::size_t v = 0; v < row.size; ++v) {
+                    const auto f = static_cast<std::size_t>(row.columns[v]);
+                    sum += hashed_value(row.values[v], f) - hashed_value(0.0, f);
+                }
+                hashes[i] = split_mix(sum);
+            }
+        };
+    });
+}
+
 HashOrder hash_order(const Rows& rows, const Parallel& parallel) {
     std::vector<std::uint64_t> hashes(rows.n_rows);
     hash_rows(rows, hashes.data(), parallel);
+    return order_of(std::move(hashes), parallel);
+}
+
+HashOrder order_of(std::vector<std::uint64_t> hashes, const Parallel& parallel) {
+    const std::size_t n_rows = hashes.size();
     Buckets buckets = distribute(hashes);
     std::vector<std::uint64_t>().swap(hashes);
     constexpr std::size_t kTask = 64;
@@ -69,8 +95,8 @@ HashOrder hash_order(const Rows& rows, const Parallel& parallel) {
         };
     });
     HashOrder order;
-    order.rows.reserve(rows.n_rows);
-    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+    order.rows.reserve(n_rows);
+    for (std::size_t i = 0; i < n_rows; ++i) {
         if (i == 0 || buckets.hashed[i].hash != buckets.hashed[i - 1].hash)
             order.starts.push_back(static_cast<std::int64_t>(i));
         order.rows.push_back(buckets.hashed[i].row);

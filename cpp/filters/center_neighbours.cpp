@@ -11,7 +11,7 @@ namespace kmosaic {
 
 namespace {
 
-// Above all that squares lose to underflow (L24).
+// Above all that squares lose to underflow (L25).
 constexpr double kUnderflowDistance = 1e-17;
 
 }  // namespace
@@ -38,7 +38,7 @@ CenterNeighbours::CenterNeighbours(const Centers& centers, Dtype dtype, const Ke
     }
 }
 
-// L24
+// L25
 OwnCenter CenterNeighbours::own(std::size_t cluster) const {
     const double growth = (1 + (static_cast<double>(listed_.lanes.n_features) + 8) * kU32) * kUp32;
     const double norm = std::sqrt(squares_[cluster]) * (listed_.lanes.scale / filter_.scale());
@@ -71,7 +71,7 @@ void CenterNeighbours::Search::multiply(std::size_t cluster) {
     kernel.products(rows_.data(), kernel.row_group, d, filter.panels(), filter.n_panels(), products_.data());
 }
 
-// L24
+// L25
 CenterList CenterNeighbours::Search::within(float radius) {
     const Float32Filter& filter = all_.filter_;
     const std::size_t width = filter.n_panels() * kPanelWidth;

@@ -1,6 +1,6 @@
 // For each centroid, those within a radius of it: only they can be nearest to its rows.
 //
-// A row whose distance to its centroid is u has no nearer centroid beyond 2 u of that centroid (L24 in
+// A row whose distance to its centroid is u has no nearer centroid beyond 2 u of that centroid (L25 in
 // docs/developer/proof.md). Phillips (2002), "Acceleration of k-means and related clustering algorithms", ALENEX, there
 // called compare-means.
 #pragma once

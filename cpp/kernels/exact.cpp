@@ -1,9 +1,7 @@
 // Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a
 // bit.
-#include <cstring>
-
 #include "kernels/kernels.hpp"
-#include "kernels/split_mix.hpp"
+#include "kernels/row_hash.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
@@ -78,19 +76,40 @@ void squared_distances(const double* rows, std::size_t n_rows, std::size_t n_fea
         distances_of<1>(rows + r * n_features, n_features, panel, out + r * kExactPanelWidth);
 }
 
+template <std::size_t NVectors>
+void subtract_products_of(const double* values, const std::int32_t* columns, std::size_t n_values,
+                          const double* table, std::size_t width, double* out) {
+    Vector sums[NVectors];
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < NVectors; ++i) sums[i] = *reinterpret_cast<const Vector*>(out + i * kLanes);
+    for (std::size_t v = 0; v < n_values; ++v) {
+        const Vector x = Vector{} - 2 * values[v];
+        const double* row = table + static_cast<std::size_t>(columns[v]) * width;
+#pragma GCC unroll 16
+        for (std::size_t i = 0; i < NVectors; ++i)
+            sums[i] += x * *reinterpret_cast<const Vector*>(row + i * kLanes);
+    }
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < NVectors; ++i) *reinterpret_cast<Vector*>(out + i * kLanes) = sums[i];
+}
+
+// Sums stay in registers while the values pass.
+void subtract_products(const double* values, const std::int32_t* columns, std::size_t n_values,
+                       const double* table, std::size_t width, double* out) {
+    constexpr std::size_t kWide = 4 * kExactPanelWidth;
+    std::size_t j = 0;
+    for (; j + kWide <= width; j += kWide)
+        subtract_products_of<4 * kVectors>(values, columns, n_values, table + j, width, out + j);
+    for (; j < width; j += kExactPanelWidth)
+        subtract_products_of<kVectors>(values, columns, n_values, table + j, width, out + j);
+}
+
 // A sum over features, so that several features can be hashed at a time.
 template <class T>
 std::uint64_t hash(const void* row, std::size_t n) {
     const T* x = static_cast<const T*>(row);
     std::uint64_t sum = 0;
-    for (std::size_t f = 0; f < n; ++f) {
-        const double value = static_cast<double>(x[f]) + 0.0;
-        std::uint64_t bits;
-        std::memcpy(&bits, &value, sizeof bits);
-        const std::uint64_t key = (f + 1) * kSplitMixStep;
-        const std::uint64_t folded = (bits ^ (bits >> 32) ^ key) * 0xff51afd7ed558ccdULL;
-        sum += folded ^ (folded >> 29);
-    }
+    for (std::size_t f = 0; f < n; ++f) sum += hashed_value(static_cast<double>(x[f]), f);
     return split_mix(sum);
 }
 
@@ -102,6 +121,7 @@ const ExactKernels exact_kernels = {
     squared_distance,
     squared_distances,
     {hash<std::uint8_t>, hash<std::uint16_t>, hash<float>, hash<double>},
+    subtract_products,
 };
 
 }  // namespace kmosaic::KMOSAIC_ISA

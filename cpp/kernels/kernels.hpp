@@ -59,6 +59,11 @@ struct ExactKernels {
 
     // A hash of the row's values, the same for every dtype; -0 equals 0.
     std::uint64_t (*hash[kDtypes])(const void* row, std::size_t n);
+
+    // out[j] -= 2 sum_v values[v] table[columns[v] * width + j], values first to last; width is a multiple of
+    // kExactPanelWidth.
+    void (*subtract_products)(const double* values, const std::int32_t* columns, std::size_t n_values,
+                              const double* table, std::size_t width, double* out);
 };
 
 constexpr std::size_t kMaxSlices = 128;
@@ -307,7 +312,7 @@ struct CenterList {
     std::size_t n;
 };
 
-// A centroid, and the factors by which float32 is off in the distance of a row X to it (L24).
+// A centroid, and the factors by which float32 is off in the distance of a row X to it (L25).
 struct OwnCenter {
     const float* coefficients;  // -2 C
     float growth;               // of the computed distance

@@ -30,7 +30,7 @@ void read(const void* data, const std::uint32_t* rows, std::size_t count, const 
     }
 }
 
-// L24
+// L25
 void own_distances(const float* lanes, std::size_t count, std::size_t n_features, const OwnCenter& center,
                    float* distances, float* squares) {
     for (std::size_t r = 0; r < count; r += kLanes) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "seeding/filtered_pairs.hpp"
+#include "seeding/sparse_pairs.hpp"
 #include "seeding/tiled_pairs.hpp"
 
 namespace kmosaic {
@@ -22,6 +23,27 @@ constexpr std::int32_t kSeedsBeforeTree = 64;
 }  // namespace
 
 Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* coded)
+    : Seeder(rows, order, coded != nullptr) {
+    if (coded)
+        pairs_ = std::make_unique<FilteredPairs>(rows, *coded, nearest_);
+    else
+        pairs_ = std::make_unique<TiledPairs>(rows, nearest_);
+}
+
+Seeder::Seeder(const SparseRows& rows, const std::int64_t* order)
+    : Seeder(Rows{nullptr, kFloat64, rows.n_rows, rows.n_features, rows.weights}, order, true) {
+    pairs_ = std::make_unique<SparsePairs>(rows, nearest_);
+}
+
+std::unique_ptr<Seeder> Seeder::of_parts(const Rows& shape, const std::int64_t* order) {
+    std::unique_ptr<Seeder> seeder(new Seeder(shape, order, true));
+    auto pairs = std::make_unique<TiledPairs>(shape, seeder->nearest_);
+    seeder->parts_ = pairs.get();
+    seeder->pairs_ = std::move(pairs);
+    return seeder;
+}
+
+Seeder::Seeder(const Rows& rows, const std::int64_t* order, bool keeps_pairs)
     : rows_(rows),
       order_(order),
       place_(rows.n_rows),
@@ -29,11 +51,7 @@ Seeder::Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* cod
       mass_sums_(ceil_div(rows.n_rows, kMasses)),
       nearest_(rows.n_rows),
       blocks_(ceil_div(rows.n_rows, kBlock)),
-      has_codes_(coded != nullptr) {
-    if (coded)
-        pairs_ = std::make_unique<FilteredPairs>(rows, *coded, nearest_);
-    else
-        pairs_ = std::make_unique<TiledPairs>(rows, nearest_);
+      keeps_pairs_(keeps_pairs) {
     for (std::size_t p = 0; p < rows.n_rows; ++p) {
         const auto row = static_cast<std::size_t>(order[p]);
         place_[row] = p;
@@ -85,8 +103,12 @@ void Seeder::find(const std::vector<std::size_t>& candidates, const Parallel& pa
 }
 
 void Seeder::add_gains(std::size_t block, std::size_t n_candidates, const std::vector<CloserPair>& pairs) {
+    std::fill_n(blocks_[block].gains, n_candidates, 0.0);
+    add_to_gains(block, pairs);
+}
+
+void Seeder::add_to_gains(std::size_t block, const std::vector<CloserPair>& pairs) {
     double* gains = blocks_[block].gains;
-    std::fill_n(gains, n_candidates, 0.0);
     for (const CloserPair& pair : pairs) {
         const std::size_t row = block * kBlock + pair.row;
         const double taken = n_seeds_ > 0 ? nearest_.squares[row] - pair.square : -pair.square;
@@ -108,7 +130,7 @@ double Seeder::gain(const std::vector<NearerRow>& nearer) const {
 }
 
 void Seeder::build_tree(const Parallel& parallel) {
-    if (tree_ || has_codes_ || n_seeds_ < kSeedsBeforeTree || !BoxTree::possible(rows_)) return;
+    if (tree_ || keeps_pairs_ || n_seeds_ < kSeedsBeforeTree || !BoxTree::possible(rows_)) return;
     tree_ = std::make_unique<BoxTree>(rows_, nearest_, parallel);
     pairs_.reset();
     blocks_ = {};
@@ -123,9 +145,13 @@ std::vector<double> Seeder::gains(const std::vector<std::size_t>& candidates, co
         return gains;
     }
     find(candidates, parallel);
-    std::vector<double> gains(candidates.size(), 0.0);
+    return block_gains(candidates.size());
+}
+
+std::vector<double> Seeder::block_gains(std::size_t n_candidates) const {
+    std::vector<double> gains(n_candidates, 0.0);
     for (const Block& block : blocks_)
-        for (std::size_t c = 0; c < gains.size(); ++c) gains[c] += block.gains[c];
+        for (std::size_t c = 0; c < n_candidates; ++c) gains[c] += block.gains[c];
     return gains;
 }
 
@@ -142,6 +168,85 @@ std::size_t Seeder::add_best(const std::vector<std::size_t>& candidates, const P
     }
     ++n_seeds_;
     return candidates[best];
+}
+
+void Seeder::begin(std::vector<double> candidates, const Parallel& parallel) {
+    n_candidates_ = candidates.size() / rows_.n_features;
+    parts_->take_values(std::move(candidates), parallel);
+    begun_ = true;
+    for (Block& block : blocks_) {
+        block.pairs.clear();
+        block.complete = true;
+        std::fill_n(block.gains, n_candidates_, 0.0);
+    }
+}
+
+// Calls visit(block, its rows' offset, first, count) for the rows of a part that lie in each block.
+template <class MakeWorker>
+void Seeder::for_blocks_of(const Rows& part, std::size_t first, const Parallel& parallel,
+                           MakeWorker make_worker) {
+    parts_->set_rows(part, first);
+    const std::size_t begin = first / kBlock, end = ceil_div(first + part.n_rows, kBlock);
+    parallel_for(end - begin, parallel, [&] {
+        return [&, worker = make_worker()](std::size_t task) mutable {
+            const std::size_t from = std::max(first, (begin + task) * kBlock);
+            const std::size_t to = std::min(first + part.n_rows, (begin + task + 1) * kBlock);
+            worker(begin + task, from, to - from);
+        };
+    });
+}
+
+void Seeder::find(const Rows& part, std::size_t first, const Parallel& parallel) {
+    const std::uint32_t all = (1U << n_candidates_) - 1;
+    for_blocks_of(part, first, parallel, [&] {
+        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](
+                   std::size_t b, std::size_t from, std::size_t count) mutable {
+            found.clear();
+            finder->find(from, count, all, found);
+            for (CloserPair& pair : found) pair.row += static_cast<std::uint32_t>(from - b * kBlock);
+            add_to_gains(b, found);
+            Block& block = blocks_[b];
+            const std::size_t n_rows = std::min(kBlock, rows_.n_rows - b * kBlock);
+            block.complete &= block.pairs.size() + found.size() <= kMaxPairsPerRow * n_rows;
+            if (block.complete)
+                block.pairs.insert(block.pairs.end(), found.begin(), found.end());
+            else
+                block.pairs.clear();
+        };
+    });
+}
+
+std::size_t Seeder::best() const {
+    const std::vector<double> gained = block_gains(n_candidates_);
+    return static_cast<std::size_t>(std::max_element(gained.begin(), gained.end()) - gained.begin());
+}
+
+bool Seeder::complete() const {
+    return std::all_of(blocks_.begin(), blocks_.end(), [](const Block& block) { return block.complete; });
+}
+
+void Seeder::lower(const Rows& part, std::size_t first, const Parallel& parallel) {
+    const std::uint32_t chosen = 1U << best();
+    for_blocks_of(part, first, parallel, [&] {
+        return [&, finder = pairs_->finder(), found = std::vector<CloserPair>()](
+                   std::size_t b, std::size_t from, std::size_t count) mutable {
+            if (blocks_[b].complete) return;
+            found.clear();
+            finder->find(from, count, chosen, found);
+            for (const CloserPair& pair : found) take_over(from + pair.row, pair.square);
+        };
+    });
+}
+
+void Seeder::accept(const Parallel& parallel) {
+    const std::size_t chosen = best();
+    begun_ = false;
+    for (std::size_t b = 0; b < blocks_.size(); ++b)
+        for (const CloserPair& pair : blocks_[b].pairs)
+            if (pair.candidate == chosen) take_over(b * kBlock + pair.row, pair.square);
+    sum_all_masses(parallel);
+    pairs_->accept(chosen);
+    ++n_seeds_;
 }
 
 // The next seed becomes the row's nearest.

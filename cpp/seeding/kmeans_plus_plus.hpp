@@ -16,8 +16,10 @@
 #include <memory>
 #include <vector>
 
+#include "core/sparse_rows.hpp"
 #include "seeding/box_tree.hpp"
 #include "seeding/candidate_pairs.hpp"
+#include "seeding/tiled_pairs.hpp"
 
 namespace kmosaic {
 
@@ -26,6 +28,10 @@ class Seeder {
     // Rows are drawn along `order`, which holds each row number once. `coded` are the codes of the rows, or
     // null.
     Seeder(const Rows& rows, const std::int64_t* order, const CodedRows* coded);
+    Seeder(const SparseRows& rows, const std::int64_t* order);
+    // Of rows that are given part by part, to begin .. accept below; `shape` has their number, features,
+    // dtype and weights, and no values.
+    static std::unique_ptr<Seeder> of_parts(const Rows& shape, const std::int64_t* order);
     Seeder(const Seeder&) = delete;
     Seeder& operator=(const Seeder&) = delete;
 
@@ -40,19 +46,39 @@ class Seeder {
     std::size_t add_best(const std::vector<std::size_t>& candidates, const Parallel& parallel);
 
     [[nodiscard]] const NearestSeeds& nearest() const { return nearest_; }
+    [[nodiscard]] std::size_t n_rows() const { return rows_.n_rows; }
+    [[nodiscard]] std::size_t n_features() const { return rows_.n_features; }
+    [[nodiscard]] bool in_parts() const { return parts_ != nullptr; }
+    // Whether begin() was called, and accept() was not since.
+    [[nodiscard]] bool begun() const { return begun_; }
+
+    // The steps of add_best() for rows that are given part by part: begin() with the values of the
+    // candidates, find() for all parts in the order of rows; then, unless complete(), lower() for all parts
+    // once more, and accept(). `first` is the number of a part's first row.
+    void begin(std::vector<double> candidates, const Parallel& parallel);
+    void find(const Rows& part, std::size_t first, const Parallel& parallel);
+    [[nodiscard]] std::size_t best() const;
+    [[nodiscard]] bool complete() const;
+    void lower(const Rows& part, std::size_t first, const Parallel& parallel);
+    void accept(const Parallel& parallel);
 
   private:
     // The pairs and gains of the last candidates in a block of rows.
     struct Block {
-        std::vector<CloserPair> pairs;
-        bool complete = true;  // else there were too many pairs, and none are kept
+        std::vector<CloserPair> pairs;  // ordered by row
+        bool complete = true;           // else there were too many pairs, and none are kept
         double gains[kMaxCandidates] = {};
     };
 
+    Seeder(const Rows& rows, const std::int64_t* order, bool keeps_pairs);
     void build_tree(const Parallel& parallel);
+    [[nodiscard]] std::vector<double> block_gains(std::size_t n_candidates) const;
     [[nodiscard]] double gain(const std::vector<NearerRow>& nearer) const;
     void find(const std::vector<std::size_t>& candidates, const Parallel& parallel);
     void add_gains(std::size_t block, std::size_t n_candidates, const std::vector<CloserPair>& pairs);
+    void add_to_gains(std::size_t block, const std::vector<CloserPair>& pairs);
+    template <class MakeWorker>
+    void for_blocks_of(const Rows& part, std::size_t first, const Parallel& parallel, MakeWorker make_worker);
     void take_over(std::size_t row, double square);
     std::size_t lower(std::size_t candidate, const Parallel& parallel);
     void lower_nearer(std::size_t candidate, const Parallel& parallel);
@@ -68,7 +94,10 @@ class Seeder {
     NearestSeeds nearest_;
     std::unique_ptr<CandidatePairs> pairs_;
     std::vector<Block> blocks_;
-    bool has_codes_;                              // which rule out more rows than a tree
+    TiledPairs* parts_ = nullptr;  // pairs_, where rows are given part by part
+    bool begun_ = false;
+    std::size_t n_candidates_ = 0;                // of begin()
+    bool keeps_pairs_;                            // which rule out more rows than a tree, or know the rows
     std::unique_ptr<BoxTree> tree_;               // replaces pairs_ and blocks_
     std::vector<std::vector<NearerRow>> nearer_;  // by candidate, found by the tree
     std::int32_t n_seeds_ = 0;

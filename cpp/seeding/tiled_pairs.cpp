@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "core/numerics.hpp"
 #include "core/panels.hpp"
@@ -24,10 +25,19 @@ constexpr std::size_t kMaxTiledFeatures = std::size_t{1} << 16;
 TiledPairs::TiledPairs(const Rows& rows, const NearestSeeds& nearest)
     : rows_(rows), table_(kernels()), nearest_(nearest) {}
 
+void TiledPairs::set_rows(const Rows& rows, std::size_t first) {
+    rows_ = rows;
+    first_ = first;
+}
+
 void TiledPairs::take(const std::vector<std::size_t>& candidates, const Parallel& parallel) {
+    take_values(widened(rows_, candidates, table_), parallel);
+}
+
+void TiledPairs::take_values(std::vector<double> candidates, const Parallel& parallel) {
     const std::size_t d = rows_.n_features;
-    n_candidates_ = candidates.size();
-    wide_ = widened(rows_, candidates, table_);
+    n_candidates_ = candidates.size() / d;
+    wide_ = std::move(candidates);
     if (d <= kMaxTiledFeatures) panels_ = exact_panels({wide_.data(), n_candidates_, d});
     const std::size_t n_seeds = seeds_.size() / d;
     reaches_.assign(n_seeds, std::numeric_limits<double>::infinity());
@@ -104,6 +114,7 @@ class TiledFinder : public CandidatePairs::Finder {
 
     void load(std::size_t first, const std::uint32_t* rows, std::size_t n) {
         const Rows& all = all_.rows_;
+        first -= all_.first_;
         const auto widen = all_.table_.exact->widen[all.dtype];
         if (rows[n - 1] - rows[0] + 1 == n) {
             widen(all.row(first + rows[0]), n * d_, wide_.data());

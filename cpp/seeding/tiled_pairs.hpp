@@ -13,6 +13,10 @@ class TiledPairs : public CandidatePairs {
     TiledPairs(const Rows& rows, const NearestSeeds& nearest);
 
     void take(const std::vector<std::size_t>& candidates, const Parallel& parallel) override;
+    // The same for candidates in float64, one after the other, which need not be among the rows.
+    void take_values(std::vector<double> candidates, const Parallel& parallel);
+    // The rows at hand, of which the first has this number; `find` is for these alone.
+    void set_rows(const Rows& rows, std::size_t first);
     void accept(std::size_t candidate) override;
     [[nodiscard]] std::unique_ptr<Finder> finder() const override;
 
@@ -20,6 +24,7 @@ class TiledPairs : public CandidatePairs {
     friend class TiledFinder;
 
     Rows rows_;
+    std::size_t first_ = 0;
     const Kernels& table_;
     const NearestSeeds& nearest_;
     std::vector<double> wide_;    // candidates in float64

@@ -3,27 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "kernels/dispatch.hpp"
 #include "kernels/double_double.hpp"
 #include "update/label_changes.hpp"
+#include "update/square_sums.hpp"
 
 namespace kmosaic {
 
 namespace {
 
-// Rows of a task that sums squares. A constant, since sums of real squares are added task by task and round.
-constexpr std::size_t kSquaresBlock = 4096;
 // Up to so many features 64 bits hold the sum of a block's squares, of 32 bits each.
 constexpr std::size_t kMaxBlockFeatures = std::size_t{1} << 20;
 static_assert(kSquaresBlock * kMaxBlockFeatures <= std::size_t{1} << 32);
 
 // Values of a task's clusters: fewer are not worth another thread.
 constexpr std::size_t kValuesWorthTask = 4096;
-
-// Values whose squares are added side by side: several short rows fill the registers.
-constexpr std::size_t kSquaresWidth = 32;
 
 void accumulate(double* high_low, DoubleDouble value) {
     const DoubleDouble sum = DoubleDouble{high_low[0], high_low[1]} + value;
@@ -67,32 +64,6 @@ DoubleDouble sum_of_integer_squares(const Rows& rows, std::size_t first, std::si
         total = total + times(squares(rows.row(i), n_together * rows.n_features), rows.weight(i));
     return total;
 }
-
-// One thread's sums of squares, feature by feature. Several short rows are added as one long row.
-class SquareSums {
-  public:
-    SquareSums(const Rows& rows, const std::vector<double>& origin)
-        : rows_(rows), tile_(rows.weights ? 1 : ceil_div(kSquaresWidth, origin.size())) {
-        for (std::size_t t = 0; t < tile_; ++t) origin_.insert(origin_.end(), origin.begin(), origin.end());
-    }
-
-    DoubleDouble operator()(std::size_t first, std::size_t last) {
-        high_.assign(origin_.size(), 0.0);
-        low_.assign(origin_.size(), 0.0);
-        for (std::size_t i = first; i < last; i += tile_)
-            kernels().sums->add_squares[rows_.dtype](
-                rows_.row(i), std::min(tile_, last - i) * rows_.n_features, rows_.weight(i), origin_.data(),
-                high_.data(), low_.data());
-        DoubleDouble total;
-        for (std::size_t f = 0; f < high_.size(); ++f) total = total + DoubleDouble{high_[f], low_[f]};
-        return total;
-    }
-
-  private:
-    const Rows& rows_;
-    std::size_t tile_;  // rows added at a time
-    std::vector<double> origin_, high_, low_;
-};
 
 }  // namespace
 
@@ -148,13 +119,24 @@ void ClusterSums::apply(LabelChanges& changes, const std::int32_t* labels, const
 void ClusterSums::add_squares(const Rows& rows, const Parallel& parallel) {
     std::vector<DoubleDouble> blocks(ceil_div(rows.n_rows, kSquaresBlock));
     parallel_blocks(rows.n_rows, kSquaresBlock, parallel, [&] {
-        return [&, sums = SquareSums(rows, sums_.origin())](std::size_t first, std::size_t count) mutable {
-            blocks[first / kSquaresBlock] =
-                integer() ? sum_of_integer_squares(rows, first, first + count) : sums(first, first + count);
+        return [&, sums = SquareSums(sums_.origin(), rows.weights != nullptr)](std::size_t first,
+                                                                               std::size_t count) mutable {
+            DoubleDouble& sum = blocks[first / kSquaresBlock];
+            if (integer()) {
+                sum = sum_of_integer_squares(rows, first, first + count);
+                return;
+            }
+            sums.add(rows, first, first + count);
+            std::tie(sum.high, sum.low) = sums.take();
         };
     });
     for (const DoubleDouble& block : blocks) accumulate(squares_, block);
     n_rows_ += rows.n_rows;
+}
+
+void ClusterSums::add_square_sum(double high, double low, std::size_t n_rows) {
+    accumulate(squares_, {high, low});
+    n_rows_ += n_rows;
 }
 
 void ClusterSums::merge(const ClusterSums& other) {

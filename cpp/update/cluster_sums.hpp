@@ -11,6 +11,7 @@
 
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
+#include "core/sparse_rows.hpp"
 #include "update/exact_sums.hpp"
 
 namespace kmosaic {
@@ -62,12 +63,19 @@ class ClusterSums {
     void apply(LabelChanges& changes, const std::int32_t* labels, const Parallel& parallel);
     // Adds the weighted sum of squares of rows. It is constant over a fit, and therefore not part of `add`.
     void add_squares(const Rows& rows, const Parallel& parallel);
+    // Adds the sum, (high, low), of a block of rows: see square_sums.hpp.
+    void add_square_sum(double high, double low, std::size_t n_rows);
     void merge(const ClusterSums& other);
     // Sums of the same rows in n_clusters clusters: with their squares, but no rows added yet.
     [[nodiscard]] ClusterSums emptied(std::size_t n_clusters) const;
     // Moves row i, or one of the equal rows that it stands for, from one cluster to another.
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to) {
         sums_.move(rows, i, from, to);
+    }
+    // Moves the rows whose labels differ, from those `before` (below 0: none) to those `after`.
+    void move(const SparseRows& rows, const std::int32_t* before, const std::int32_t* after,
+              const Parallel& parallel) {
+        sums_.move(rows, before, after, parallel);
     }
     // Whether the clusters of `other` have the same sums and counts.
     [[nodiscard]] bool equal_sums(const ClusterSums& other) const;

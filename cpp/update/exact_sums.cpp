@@ -215,6 +215,72 @@ void ExactSums::move(const Rows& rows, std::size_t i, std::size_t from, std::siz
     move(single, {&moved, 1}, table(sums_, counts_));
 }
 
+// Adds sparse rows to sums, and takes them away again: the values that are not 0 as one short row. (A feature
+// with an origin is 0 in no row.)
+class ExactSums::SparseAdder {
+  public:
+    SparseAdder(ExactSums& sums, const SparseRows& rows) : sums_(sums), rows_(rows) {}
+
+    void operator()(std::size_t i, std::size_t cluster, double sign) {
+        const SparseRow row = rows_.row(i);
+        const std::size_t n = row.size;
+        parts_.assign(n * sums_.spacings_.size(), 0);
+        if (sums_.integer_)
+            for (std::size_t v = 0; v < n; ++v) parts_[v] = static_cast<std::int64_t>(sign * row.values[v]);
+        else
+            cut(row, sign * rows_.weight(i));
+        std::int64_t* totals = sums_.sums_.data() + cluster * sums_.row_size();
+        for (std::size_t l = 0; l < sums_.spacings_.size(); ++l)
+            for (std::size_t v = 0; v < n; ++v)
+                totals[l * sums_.n_features_ + static_cast<std::size_t>(row.columns[v])] += parts_[l * n + v];
+        count(i, cluster, sign);
+    }
+
+  private:
+    void cut(const SparseRow& row, double weight) {
+        origin_.clear();
+        for (std::size_t v = 0; v < row.size; ++v)
+            origin_.push_back(sums_.origin_[static_cast<std::size_t>(row.columns[v])]);
+        const Slices slices{origin_.data(), sums_.spacings_.data(), sums_.spacings_.size()};
+        const SumKernels& kernel = *kernels().sums;
+        const void* values = row.values;
+        if (sums_.weighted()) {
+            kernel.add_weighted[kFloat64](values, row.size, weight, slices, parts_.data());
+            return;
+        }
+        kernel.add_real_rows[kFloat64 - kFloat32](&values, 1, row.size, slices, parts_.data());
+        if (weight < 0)
+            for (std::int64_t& part : parts_) part = -part;
+    }
+
+    void count(std::size_t i, std::size_t cluster, double sign) {
+        constexpr double kZero = 0, kOne = 1;
+        std::int64_t* counts = sums_.counts_.data() + cluster * sums_.count_size();
+        if (!sums_.weighted()) {
+            counts[0] += sign > 0 ? 1 : -1;
+            return;
+        }
+        const Slices of_weights{&kZero, sums_.weight_spacings_.data(), sums_.weight_spacings_.size()};
+        kernels().sums->add_weighted[kFloat64](&kOne, 1, sign * rows_.weight(i), of_weights, counts);
+    }
+
+    ExactSums& sums_;
+    const SparseRows& rows_;
+    std::vector<double> origin_;
+    std::vector<std::int64_t> parts_;  // [slice][value]
+};
+
+void ExactSums::move(const SparseRows& rows, const std::int32_t* before, const std::int32_t* after,
+                     const Parallel& parallel) {
+    SparseAdder add(*this, rows);
+    for (std::size_t i = 0; i < rows.n_rows; ++i) {
+        if (i % kBlock == 0 && parallel.interrupted()) throw Interrupted();
+        if (before[i] == after[i]) continue;
+        if (before[i] >= 0) add(i, static_cast<std::size_t>(before[i]), -1);
+        if (after[i] >= 0) add(i, static_cast<std::size_t>(after[i]), 1);
+    }
+}
+
 void ExactSums::clear() {
     std::fill(sums_.begin(), sums_.end(), 0);
     std::fill(counts_.begin(), counts_.end(), 0);

@@ -15,6 +15,7 @@
 
 #include "core/parallel.hpp"
 #include "core/rows.hpp"
+#include "core/sparse_rows.hpp"
 
 namespace kmosaic {
 
@@ -34,6 +35,9 @@ class ExactSums {
     void merge(const ExactSums& other) { add(other.sums_.data(), other.counts_.data()); }
     // Moves one of the rows that row i stands for from one cluster to another.
     void move(const Rows& rows, std::size_t i, std::size_t from, std::size_t to);
+    // Moves the rows whose labels differ, from those `before` (below 0: none) to those `after`.
+    void move(const SparseRows& rows, const std::int32_t* before, const std::int32_t* after,
+              const Parallel& parallel);
     void clear();
 
     // Replaces sums and counts by those of sums of the same shape and spacings; returns whether their sizes
@@ -64,6 +68,7 @@ class ExactSums {
 
   private:
     class GroupAdder;
+    class SparseAdder;
     void add(const std::int64_t* sums, const std::int64_t* counts);
     void add_slabs(const Rows& rows, const std::int32_t* labels, const Parallel& parallel);
     void add_groups(const Rows& rows, const RowGroups& groups, const Parallel& parallel);

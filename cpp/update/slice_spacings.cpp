@@ -19,7 +19,8 @@ constexpr std::size_t kBlock = 4096;
 // Values whose last bits are compared side by side: several short rows at a time.
 constexpr std::size_t kBitsWidth = 256;
 
-// The least power of two that a last bit of a value x - origin stands for; infinity if all values are 0.
+}  // namespace
+
 double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
     const auto least_bit_of = kernels().sums->least_bit[rows.dtype - kFloat32];
     std::vector<double> origins;  // of several rows, one after the other
@@ -41,7 +42,6 @@ double least_bit(const Rows& rows, const std::vector<double>& origin, const Para
     return least;
 }
 
-// The least E with every |x - origin| < 2^E; above all exponents of float64 if there is none.
 int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
     double largest = 0;
     for (std::size_t f = 0; f < origin.size(); ++f)
@@ -52,8 +52,6 @@ int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
     if (largest > 0) std::frexp(largest, &exponent);
     return exponent;
 }
-
-}  // namespace
 
 ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -103,19 +101,18 @@ std::size_t n_above(const std::vector<double>& spacings, double least) {
     return static_cast<std::size_t>(found - spacings.begin()) + 1;
 }
 
-// As few spacings as represent all multiples of `least` exactly.
-std::vector<double> needed_spacings(int exponent, std::size_t n_terms, double least) {
-    std::vector<double> spacings = spacings_below(exponent, n_terms);
-    spacings.resize(std::min(n_above(spacings, least), spacings.size()));
-    return spacings;
-}
-
 // The weights as rows of one feature.
 Rows weights_of(const Rows& rows) {
     return {rows.weights, kFloat64, rows.n_rows, 1, nullptr};
 }
 
 }  // namespace
+
+std::vector<double> needed_spacings(int exponent, std::size_t n_terms, double least) {
+    std::vector<double> spacings = spacings_below(exponent, n_terms);
+    spacings.resize(std::min(n_above(spacings, least), spacings.size()));
+    return spacings;
+}
 
 std::vector<double> possible_spacings(std::size_t n_rows, const std::vector<double>& origin,
                                       const ValueRange& range) {

@@ -22,6 +22,16 @@ ValueRange range_of_reals(const Rows& rows, const Parallel& parallel);
 std::vector<double> possible_spacings(std::size_t n_rows, const std::vector<double>& origin,
                                       const ValueRange& range);
 
+// The least power of two that a last bit of a value x - origin stands for; infinity if all values are 0.
+double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel);
+
+// The least E with every |x - origin| < 2^E; above all exponents of float64 if there is none.
+int exponent_of(const ValueRange& range, const std::vector<double>& origin);
+
+// As few spacings as represent multiples of `least` below 2^exponent exactly, for sums of n_terms of them.
+// Throws as possible_spacings does.
+std::vector<double> needed_spacings(int exponent, std::size_t n_terms, double least);
+
 // The number of slices needed to represent every value exactly.
 std::size_t slices_needed(const Rows& rows, const std::vector<double>& origin,
                           const std::vector<double>& spacings, const Parallel& parallel);

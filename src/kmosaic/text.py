@@ -33,6 +33,25 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)")
+
+
+def bytes_in(text: str) -> int:
+    """Return an amount of memory in bytes.
+
+    Raises ValueError where the text is none.
+
+    >>> bytes_in("512MB"), bytes_in("2 GiB")
+    (512000000, 2147483648)
+    """
+    size = _SIZE.fullmatch(text.strip().lower())
+    if size is None or size[2] not in _UNITS or not float(size[1]):
+        raise ValueError(f"{text!r} is no amount of memory; write 512MB, 1GB or 2GiB")
+    return int(float(size[1]) * _UNITS[size[2]])
+
+
 def squared_units(features: str | None, *, spherical: bool = False) -> str:
     """Return the unit of inertia: squared pixel values, or squared distances of ``features``.
 

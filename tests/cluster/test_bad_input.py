@@ -212,10 +212,3 @@ def test_unfitted(estimator: Any) -> None:
     for method in ("predict", "transform", "score", "get_feature_names_out"):
         with pytest.raises((NotFittedError, AttributeError)):
             getattr(estimator(), method)(*([] if method.startswith("get") else [X]))
-
-
-def test_sparse_matrices(estimator: Any) -> None:
-    from scipy.sparse import csr_array
-
-    with pytest.raises(TypeError, match="[Ss]parse"):
-        estimator(2).fit(csr_array(X))

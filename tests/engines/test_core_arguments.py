@@ -66,6 +66,17 @@ def seeder() -> _core.Seeder:
     return made
 
 
+def sparse(weights: np.ndarray | None = None) -> _core.SparseRows:
+    starts = np.arange(N + 1) * D
+    return _core.SparseRows(rows().ravel(), np.tile(np.arange(D, dtype=np.int32), N), starts, D, weights)
+
+
+def begun() -> _core.Seeder:
+    made = _core.Seeder.of_parts(D, None, np.arange(N))
+    made.begin(centers(), 1)
+    return made
+
+
 def gradients() -> np.ndarray:
     return np.ones((N, 2, 4, 4), np.int8)
 
@@ -105,6 +116,21 @@ def calls() -> Calls:
         "possible_spacings": (_core.possible_spacings, [N, [0.0] * D, [0.0] * D, [9.0] * D]),
         "slices_needed": (_core.slices_needed, [X, [0.0] * D, spacings, 2]),
         "draw_rows": (_core.draw_rows, [7, N, np.ones(N, bool), (1, 2**63), 2]),
+        "SparseRows": (
+            lambda *a: _core.assign_sparse(_core.SparseRows(*a), centers(), labels(), 2),
+            [X.ravel(), np.tile(np.arange(D, dtype=np.int32), N), np.arange(N + 1) * D, D, weights],
+        ),
+        "assign_sparse": (_core.assign_sparse, [sparse(), centers(), labels(), 2]),
+        "hash_sparse": (_core.hash_sparse, [sparse(), 2]),
+        "hash_rows": (_core.hash_rows, [X, 2]),
+        "order_of_hashes": (_core.order_of_hashes, [np.arange(N, dtype=np.uint64), 2]),
+        "exponent_and_bit": (_core.exponent_and_bit, [X, [0.0] * D, 2]),
+        "spacings_for": (_core.spacings_for, [8, N, 0.5]),
+        "SquaresInParts": (lambda *a: _core.SquaresInParts(*a).finish(), [sums()]),
+        "SquaresInParts.add": (_core.SquaresInParts(weighted()).add, [X, weights, 2]),
+        "SquaresInParts.add_sparse": (_core.SquaresInParts(sums()).add_sparse, [sparse(), 2]),
+        "SquaresInParts.finish": (_core.SquaresInParts(sums()).finish, []),
+        "ClusterSums.move_sparse": (weighted().move_sparse, [sparse(weights), labels(), labels(), 2]),
         "LabelChanges": (lambda *a: filled(_core.LabelChanges(*a), X), [X, None, exact]),
         "Assigner": (
             lambda X, *a: _core.Assigner(X, *a).assign(np.zeros((2, D)), labels()[: len(X)], 2),
@@ -120,6 +146,15 @@ def calls() -> Calls:
         "choose_merge_plan": (_core.choose_merge_plan, ["uint8", (N, D)]),
         "MergePlan.record_distinct": (_core.choose_merge_plan("uint8", (N, D)).record_distinct, [4]),
         "Seeder": (lambda *a: _core.Seeder(*a).add_best([0, N - 1], 2), [X, weights, np.arange(N), None]),
+        "Seeder.of_parts": (_core.Seeder.of_parts, [D, weights, np.arange(N)]),
+        "Seeder.of_sparse": (
+            lambda *a: _core.Seeder.of_sparse(*a).add_best([0, 9], 2),
+            [sparse(), np.arange(N)],
+        ),
+        "Seeder.begin": (begun().begin, [centers(), 2]),
+        "Seeder.find": (begun().find, [X[:9], 4, 2]),
+        "Seeder.lower": (begun().lower, [X[:9], 4, 2]),
+        "Seeder.accept": (begun().accept, [2]),
         "Seeder.draw": (seeder().draw, [np.array([0.0, 0.5])]),
         "Seeder.gains": (seeder().gains, [[0, 1], 2]),
         "Seeder.add_best": (seeder().add_best, [[0, 1], 2]),
@@ -241,6 +276,14 @@ def test_arguments_that_do_not_fit_are_errors_and_no_crash(name: str) -> None:
             _core.LabelChanges(rows(), None, sums((2.0**-20,))), None, 1
         ),
         lambda: _core.ClusterSums.__new__(_core.ClusterSums).__setstate__((0,) * 11),
+        lambda: _core.Seeder.of_parts(D, None, np.arange(N)).find(rows(), 0, 1),
+        lambda: _core.Seeder.of_parts(D, None, np.arange(N)).add_best([0], 1),
+        lambda: _core.Seeder.of_parts(D, None, np.arange(N)).accept(1),
+        lambda: begun().find(rows(), 1, 1),
+        lambda: begun().find(rows()[:, :2].copy(), 0, 1),
+        lambda: seeder().find(rows(), 0, 1),
+        lambda: sums().move_sparse(sparse(), labels(), labels() + 1, 1),
+        lambda: _core.Seeder.of_sparse(sparse(), np.zeros(N, np.int64)),
     ],
 )
 def test_what_would_crash_is_refused(refused: Callable[[], Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from kmosaic.cli.options import (
 from kmosaic.cli.outputs import check_model_name, check_report_name
 from kmosaic.cli.request import Options
 from kmosaic.files import check_outputs
-from kmosaic.text import count
+from kmosaic.text import bytes_in, count
 
 if TYPE_CHECKING:
     from kmosaic.scenes import ReadOptions, Segmentation
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from kmosaic.scenes.fit.scene_model import SceneModel
 
 _MAX_CLASSES_LISTED = 40
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
-_UNITS |= {"kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([a-z]*)")
 
 
 class BytesType(ParsedType):
@@ -45,10 +41,7 @@ class BytesType(ParsedType):
 
     def parse(self, text: str) -> int:
         """Parse ``1GB`` to 1000000000."""
-        size = _SIZE.fullmatch(text.strip().lower())
-        if size is None or size[2] not in _UNITS or not float(size[1]):
-            raise ValueError(f"{text!r} is no amount of memory; write 512MB, 1GB or 2GiB")
-        return int(float(size[1]) * _UNITS[size[2]])
+        return bytes_in(text)
 
 
 class BandsType(ParsedType):

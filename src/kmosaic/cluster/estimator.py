@@ -18,7 +18,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from kmosaic.cluster.dask.estimators import inertia_of, lazy_distances, lazy_labels
 from kmosaic.cluster.dask.rows import dask_rows, is_dask_array
 from kmosaic.cluster.seeding import Init
+from kmosaic.cluster.sources import OpenRows, source_of, stand_in
 from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
+from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.errors import DataError
 from kmosaic.models.validation import LARGEST_VALUE
 from kmosaic.tensors import NATIVE_DTYPES, readable
@@ -37,6 +39,7 @@ class _Number(Interval):  # type: ignore[misc]
 
 AT_LEAST_1 = _Number(Integral, 1, None, closed="left")
 WHOLE_AT_LEAST_0 = _Number(Integral, 0, None, closed="left")
+MEMORY = [AT_LEAST_1, str, None]
 AT_LEAST_0 = _Number(Real, 0, np.inf, closed="left")
 
 
@@ -50,11 +53,14 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         "max_iter": [AT_LEAST_1],
         "tol": [AT_LEAST_0],
     }
+    _takes_sources: ClassVar[bool] = False
+    """Whether X may be sparse, in files, or read by slices."""
     n_clusters: int
     init: Init
     n_init: int | Literal["auto"]
     n_features_in_: int
     n_threads: int | None
+    memory: int | str | None = None
     cluster_centers_: NDArray[np.float64]
     labels_: NDArray[np.int32]
     inertia_: float
@@ -66,7 +72,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         ----------
         X : (n_samples, n_features)
             uint8, uint16, float32 or float64 in C order are read in place; anything else is copied to
-            float64.
+            float64. Or whatever else ``fit`` takes: sparse rows, and files and slices, which are read block
+            by block.
         sample_weight : (n_samples,), optional
             Checked, and otherwise without effect: a row's nearest centroid does not depend on its weight.
 
@@ -80,6 +87,10 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             lazy = self._dask_rows(X, sample_weight, reset=False)
             labels: NDArray[np.int32] = lazy_labels(lazy, self._centers())
             return labels
+        opened = self._open(X, reset=False, n_out=4)
+        if opened is not None:
+            checked_weights(sample_weight, stand_in(opened.source))
+            return opened.labels(self._centers())
         rows = self._rows(X, reset=False)
         checked_weights(sample_weight, rows)
         return nearest_centers(rows, self._centers(), self.n_threads)
@@ -100,6 +111,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
             lazy = self._dask_rows(X, None, reset=False)
             distances: NDArray[np.float64] = lazy_distances(lazy, self._centers())
             return distances
+        opened = self._open(X, reset=False, n_out=8 * len(self._centers()))
+        if opened is not None:
+            return opened.distances(self._centers())
         rows = self._rows(X, reset=False)
         engine = make_engine(rows, None, resolve_n_threads(self.n_threads))
         return engine.distances(self._centers())
@@ -111,8 +125,14 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         if is_dask_array(X):
             rows = self._dask_rows(X, sample_weight, reset=False)
             return -inertia_of(rows, centers, self.n_threads)
-        rows = self._rows(X, reset=False)
-        engine = make_engine(rows, checked_weights(sample_weight, rows), resolve_n_threads(self.n_threads))
+        opened = self._open(X, reset=False, n_out=12)
+        engine: MemoryEngine | SourceEngine
+        if opened is not None:
+            engine = opened.engine(checked_weights(sample_weight, stand_in(opened.source)))
+        else:
+            rows = self._rows(X, reset=False)
+            weights = checked_weights(sample_weight, rows)
+            engine = make_engine(rows, weights, resolve_n_threads(self.n_threads))
         return -engine.inertia(engine.assign(centers).sums, centers)
 
     def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -149,6 +169,23 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])
+
+    def _open(self, X: Any, *, reset: bool, n_out: int | None) -> OpenRows | None:
+        """X as a source of rows that are not in memory as an array, or None where they are, or will be.
+
+        ``n_out`` is as for ``OpenRows``.
+        """
+        source = source_of(X, self.memory) if self._takes_sources else None
+        if source is None:
+            return None
+        validate_data(self, source, reset=reset, skip_check_array=True)
+        n_clusters = self.n_clusters if reset else len(self._centers())
+        return OpenRows(source, self.memory, n_clusters, resolve_n_threads(self.n_threads), n_out=n_out)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = self._takes_sources
+        return tags
 
     def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:
         """A Dask array X as rows, also a Dask array, with its number of features checked."""
@@ -214,7 +251,7 @@ def cluster_sizes(labels: NDArray[np.int32], n_clusters: int) -> NDArray[np.int6
     return sizes
 
 
-def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine, *, converged: bool = False) -> None:
+def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine | SourceEngine, *, converged: bool = False) -> None:
     """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop.
 
     A fit that converged with more distinct rows than clusters took some of them for the same but for

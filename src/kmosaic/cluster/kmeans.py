@@ -19,6 +19,7 @@ from kmosaic.cluster.dask.estimators import (
 )
 from kmosaic.cluster.dask.rows import in_memory, is_dask_array
 from kmosaic.cluster.estimator import (
+    MEMORY,
     CentroidEstimator,
     all_or_nothing,
     check_enough_rows,
@@ -26,6 +27,7 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
+from kmosaic.cluster.sources import OpenRows, stand_in
 from kmosaic.engines import (
     BlockEngine,
     Engine,
@@ -33,11 +35,13 @@ from kmosaic.engines import (
     LloydOptions,
     LloydResult,
     MemoryEngine,
+    Rows,
     lloyd,
     make_engine,
     resolve_n_threads,
 )
 from kmosaic.engines.empty import EmptyClusters
+from kmosaic.engines.source_engine import SourceEngine
 
 
 class KMeans(CentroidEstimator):
@@ -68,6 +72,12 @@ class KMeans(CentroidEstimator):
     empty_clusters : "relocate", "random", "drop" or "error", default "relocate"
         A cluster without rows is moved to the row that costs most; or to a random row; or dropped, so that
         the fit ends with fewer clusters; or is an error.
+    memory : int, str or None, default None
+        The most memory that a fit may use for rows it does not find in memory, in bytes or as "2GB"; None:
+        half of what is free. It is for X that is a memory map, a .npy file, a folder or a list of them, or
+        sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
+        for sparse rows, which are made dense where that fits and is faster. An array in memory is there
+        already. Changes no result.
     callback : callable or None
         Called with an ``IterationProgress`` after every iteration.
 
@@ -118,8 +128,10 @@ class KMeans(CentroidEstimator):
     1.0
     """
 
+    _takes_sources = True
     _parameter_constraints: ClassVar = {
         **CentroidEstimator._parameter_constraints,
+        "memory": MEMORY,
         "empty_clusters": [StrOptions(set(get_args(EmptyClusters)))],
     }
 
@@ -133,6 +145,7 @@ class KMeans(CentroidEstimator):
         tol: float = 0.0,
         random_state: int | np.random.RandomState | None = None,
         n_threads: int | None = None,
+        memory: int | str | None = None,
         empty_clusters: EmptyClusters = "relocate",
         callback: Callable[[IterationProgress], None] | None = None,
     ) -> None:
@@ -143,6 +156,7 @@ class KMeans(CentroidEstimator):
         self.tol = tol
         self.random_state = random_state
         self.n_threads = n_threads
+        self.memory = memory
         self.empty_clusters = empty_clusters
         self.callback = callback
 
@@ -155,6 +169,9 @@ class KMeans(CentroidEstimator):
         X : (n_samples, n_features)
             Or a Dask array, (n_samples, ...): computed into memory where it fits into half of what is free,
             else gone through block by block; with an active ``distributed.Client``, by its workers.
+            Or a SciPy sparse matrix or array; a path of a .npy file, of a folder of them, or a list of paths;
+            or what has ``shape``, ``dtype`` and slices, as arrays of zarr and data sets of h5py have. The
+            result is that of the same rows in one array, to the bit.
         y : ignored
         sample_weight : (n_samples,), optional
             How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
@@ -162,7 +179,15 @@ class KMeans(CentroidEstimator):
         self._validate_params()
         if is_dask_array(X):
             return self._fit_dask(X, sample_weight)
-        rows = self._rows(X, reset=True)
+        opened = self._open(X, reset=True, n_out=None)
+        if opened is None:
+            return self._fit_rows(self._rows(X, reset=True), sample_weight)
+        rows = opened.held(self.init)
+        return (
+            self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
+        )
+
+    def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
         n_threads = resolve_n_threads(self.n_threads)
@@ -172,6 +197,17 @@ class KMeans(CentroidEstimator):
         best = self._best_of(engine, engine, check_random_state(self.random_state))
         warn_of_empty_clusters(best.counts, engine, converged=best.converged and self.tol == 0)
         self.labels_ = engine.expand(best.labels)
+        self.plan_ = engine.plan().logged()
+        return self._take(best)
+
+    def _fit_source(self, opened: OpenRows, sample_weight: ArrayLike | None) -> Self:
+        """Cluster rows that are sparse, or that are read block by block."""
+        weights = checked_weights(sample_weight, stand_in(opened.source))
+        check_enough_rows(opened.source.n_rows, self.n_clusters)
+        engine = opened.engine(weights)
+        best = self._best_of(engine, engine, check_random_state(self.random_state))
+        warn_of_empty_clusters(best.counts, engine)
+        self.labels_ = best.labels
         self.plan_ = engine.plan().logged()
         return self._take(best)
 
@@ -207,8 +243,8 @@ class KMeans(CentroidEstimator):
 
     def _best_of(
         self,
-        engine: MemoryEngine | BlockEngine,
-        starts: MemoryEngine,
+        engine: MemoryEngine | BlockEngine | SourceEngine,
+        starts: MemoryEngine | SourceEngine,
         random_state: np.random.RandomState,
     ) -> LloydResult:
         """The best of n_init fits, each started from rows of ``starts``."""

@@ -25,6 +25,7 @@ from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import (
     AT_LEAST_0,
     AT_LEAST_1,
+    MEMORY,
     CentroidEstimator,
     all_or_nothing,
     check_enough_rows,
@@ -33,7 +34,16 @@ from kmosaic.cluster.estimator import (
     warn_of_empty_clusters,
 )
 from kmosaic.cluster.seeding import Init, starting_centers
-from kmosaic.engines import BlockEngine, IterationProgress, MemoryEngine, make_engine, resolve_n_threads
+from kmosaic.cluster.sources import OpenRows, SourceBatches, stand_in
+from kmosaic.engines import (
+    BlockEngine,
+    IterationProgress,
+    MemoryEngine,
+    Rows,
+    make_engine,
+    resolve_n_threads,
+)
+from kmosaic.engines.source_engine import SourceEngine
 
 # Step t weighs as t^4 in a centroid's mean, so the last fifth of the steps makes two thirds of it. Of the
 # powers 0, 1/2, 1, 2 and 4 this one left the least inertia on MNIST, digits, blobs and a photo: see
@@ -88,6 +98,12 @@ class MiniBatchKMeans(CentroidEstimator):
         The seed: the same one gives the same fit. None: another fit each time.
     n_threads : int or None
         None: all processors. Changes no result.
+    memory : int, str or None, default None
+        The most memory that a fit may use for rows it does not find in memory, in bytes or as "2GB"; None:
+        half of what is free. It is for X that is a memory map, a .npy file, a folder or a list of them, or
+        sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
+        for sparse rows, which are made dense where that fits and is faster. An array in memory is there
+        already. Changes no result.
     callback : callable or None
         Called with an ``IterationProgress`` after every pass of ``fit``.
 
@@ -127,8 +143,10 @@ class MiniBatchKMeans(CentroidEstimator):
     1.0
     """
 
+    _takes_sources = True
     _parameter_constraints: ClassVar = {
         **CentroidEstimator._parameter_constraints,
+        "memory": MEMORY,
         "batch_size": [AT_LEAST_1],
         "init_size": [AT_LEAST_1, None],
         "max_no_improvement": [AT_LEAST_1, None],
@@ -149,6 +167,7 @@ class MiniBatchKMeans(CentroidEstimator):
         reassignment_ratio: float = 0.01,
         random_state: int | np.random.RandomState | None = None,
         n_threads: int | None = None,
+        memory: int | str | None = None,
         callback: Callable[[IterationProgress], None] | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -162,6 +181,7 @@ class MiniBatchKMeans(CentroidEstimator):
         self.reassignment_ratio = reassignment_ratio
         self.random_state = random_state
         self.n_threads = n_threads
+        self.memory = memory
         self.callback = callback
 
     @all_or_nothing
@@ -173,18 +193,39 @@ class MiniBatchKMeans(CentroidEstimator):
         X : (n_samples, n_features)
             Or a Dask array, (n_samples, ...): each batch then has rows of one or two of its chunks, which are
             computed one at a time.
+            Or a SciPy sparse matrix or array; a path of a .npy file, of a folder of them, or a list of paths;
+            or what has ``shape``, ``dtype`` and slices, as arrays of zarr and data sets of h5py have. The
+            result is that of the same rows in one array, to the bit.
+            Each batch is then read by the numbers of its rows, which are drawn from all.
         y : ignored
         sample_weight : (n_samples,), optional
         """
         self._check_parameters()
         if is_dask_array(X):
             return self._fit_dask(X, sample_weight)
-        rows = self._rows(X, reset=True)
+        opened = self._open(X, reset=True, n_out=None)
+        if opened is None:
+            return self._fit_rows(self._rows(X, reset=True), sample_weight)
+        rows = opened.held(self.init)
+        return (
+            self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
+        )
+
+    def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:
         weights = checked_weights(sample_weight, rows)
         check_enough_rows(len(rows), self.n_clusters)
         n_threads = resolve_n_threads(self.n_threads)
         self._run(HeldBatches(*_rows_with_weight(rows, weights), n_threads))
-        engine = make_engine(rows, weights, n_threads)
+        return self._finish_with_labels(make_engine(rows, weights, n_threads))
+
+    def _fit_source(self, opened: OpenRows, sample_weight: ArrayLike | None) -> Self:
+        """Cluster rows that are sparse, or that are read batch by batch."""
+        weights = checked_weights(sample_weight, stand_in(opened.source))
+        check_enough_rows(opened.source.n_rows, self.n_clusters)
+        self._run(SourceBatches(opened, weights))
+        return self._finish_with_labels(opened.engine(weights))
+
+    def _finish_with_labels(self, engine: MemoryEngine | SourceEngine) -> Self:
         self._finish(engine)
         self.labels_ = engine.give_labels()
         warn_of_empty_clusters(cluster_sizes(self.labels_, self.n_clusters), engine)
@@ -222,7 +263,8 @@ class MiniBatchKMeans(CentroidEstimator):
         first = not hasattr(self, "_stream")
         if is_dask_array(X):
             X = batch_in_memory(self._dask_rows(X, sample_weight, reset=first))
-        rows = self._rows(X, reset=first)
+        opened = self._open(X, reset=first, n_out=None)
+        rows = self._rows(X, reset=first) if opened is None else opened.batch()
         weights = checked_weights(sample_weight, rows)
         n_threads = resolve_n_threads(self.n_threads)
         if first:
@@ -311,7 +353,7 @@ class MiniBatchKMeans(CentroidEstimator):
             centers[starved] = engine.rows[order[drawn]]
             stream.counts[starved] = stream.counts[fed].min()
 
-    def _finish(self, engine: MemoryEngine | BlockEngine) -> NDArray[Any]:
+    def _finish(self, engine: MemoryEngine | BlockEngine | SourceEngine) -> NDArray[Any]:
         """Assign all rows; return how much weight each cluster has."""
         self.cluster_centers_ = self._stream.centers.copy()
         sums = engine.assign(self.cluster_centers_).sums

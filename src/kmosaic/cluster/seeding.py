@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.engines.in_memory import MemoryEngine
+from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.models.validation import LARGEST_VALUE
 
 MAX_CANDIDATES = 16  # the core measures no more together; 2 + ln k stays below up to a million clusters
@@ -20,7 +21,7 @@ Init = str | ArrayLike | Callable[..., ArrayLike]
 
 
 def starting_centers(
-    engine: MemoryEngine, n_clusters: int, init: Any, random_state: np.random.RandomState
+    engine: MemoryEngine | SourceEngine, n_clusters: int, init: Any, random_state: np.random.RandomState
 ) -> NDArray[np.float64]:
     """Return (n_clusters, n_features) float64 centres to start from.
 
@@ -32,13 +33,13 @@ def starting_centers(
     if isinstance(init, str):
         draw = greedy_kmeans_plus_plus if init == "k-means++" else distinct_rows
         rows = draw(engine, n_clusters, random_state)
-        return engine.rows[rows[np.arange(n_clusters) % len(rows)]].astype(np.float64)
+        return engine.rows_at(rows[np.arange(n_clusters) % len(rows)]).astype(np.float64)
     given = init(engine.rows, n_clusters, random_state) if callable(init) else init
-    return checked_centers(given, n_clusters, engine.rows.shape[1])
+    return checked_centers(given, n_clusters, engine.n_features)
 
 
 def greedy_kmeans_plus_plus(
-    engine: MemoryEngine, n_clusters: int, random_state: np.random.RandomState
+    engine: MemoryEngine | SourceEngine, n_clusters: int, random_state: np.random.RandomState
 ) -> NDArray[np.intp]:
     """Draw distinct rows far apart: each the best of 2 + ln k drawn in proportion to squared distance.
 
@@ -58,7 +59,7 @@ def greedy_kmeans_plus_plus(
 
 
 def distinct_rows(
-    engine: MemoryEngine, n_clusters: int, random_state: np.random.RandomState
+    engine: MemoryEngine | SourceEngine, n_clusters: int, random_state: np.random.RandomState
 ) -> NDArray[np.intp]:
     """Draw rows with unlike values in proportion to their weight, or all of them if they are too few."""
     order, distinct = engine.hash_order(), engine.distinct_rows()

@@ -74,6 +74,16 @@ class MemoryEngine(Engine):
         self._pending_relocations: dict[int, int] = {}
         self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
 
+    @property
+    def n_features(self) -> int:
+        """Values in a row."""
+        return int(self.rows.shape[1])
+
+    def rows_at(self, numbers: NDArray[np.intp]) -> Rows:
+        """The rows of these numbers, in this order."""
+        rows: Rows = self.rows[numbers]
+        return rows
+
     def plan(self) -> FitPlan:
         """How rows were merged, seeded and last assigned, and why."""
         assigner = self._steps()

@@ -24,7 +24,8 @@ class FitPlan:
     """
 
     path: str
-    """What assigned them: "int16", "float32", "one_pass_int8", "bounded_int8", "near_centers" or "exact"."""
+    """What assigned them: "int16", "float32", "one_pass_int8", "bounded_int8", "near_centers", "exact" or,
+    for sparse rows, "sparse"."""
     bounds: bool
     """Whether bounds were kept from one step to the next."""
     pca_codes: bool

@@ -1,0 +1,161 @@
+"""Rows somewhere else: read a range at a time, brought to a dtype that engines read, and checked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmosaic.engines import Block, Rows
+from kmosaic.errors import DataError
+from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.tensors import NATIVE_DTYPES
+
+T = TypeVar("T")
+
+
+def native_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype in which engines read such values: the same in this machine's byte order, or float64.
+
+    Raises DataError for values that are no real numbers.
+    """
+    stored = np.dtype(dtype)
+    if stored.kind == "c":
+        raise DataError(f"Complex data not supported: X has values of {stored}; integers and reals are")
+    if stored.kind not in "biuf":
+        raise DataError(f"X has values of {stored}; integers and real numbers can be clustered")
+    own = stored.newbyteorder("=")
+    return own if any(own == np.dtype(native) for native in NATIVE_DTYPES) else np.dtype(np.float64)
+
+
+def bad_value(name: str, value: Any, row: int, column: int) -> DataError:
+    """Return the error for a value that cannot be clustered."""
+    where = f"row {row:,} of {name}, column {column:,},"
+    if np.isfinite(value):
+        return DataError(f"{where} has {value:.3g}, too large to square and sum; divide X by such values")
+    kind = "NaN" if np.isnan(value) else "infinity"
+    return DataError(f"{where} has {kind}; leave such rows out, or fill them")
+
+
+class RowSource(ABC):
+    """Rows that can be read again and again, in any order.
+
+    ``stored`` is the dtype they have there, ``dtype`` that in which they come. ``name`` is how messages call
+    them.
+    """
+
+    name: str
+    stored: np.dtype[Any]
+    is_map = False
+    """Whether it is a memory map, which is not to be loaded whole unless a cap on memory allows it."""
+
+    def __init__(self, name: str, shape: tuple[int, int], stored: Any) -> None:
+        if not shape[0] or not shape[1]:
+            what = "sample" if not shape[0] else "feature"
+            raise DataError(f"{name} has 0 {what}s (shape={shape}); at least 1 {what} is needed")
+        self.name = name
+        self.shape = shape
+        self.stored = np.dtype(stored)
+        self.dtype = native_dtype(self.stored)
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return self.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Values in a row."""
+        return self.shape[1]
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row while it is read: as it is stored and, where that differs, as it comes."""
+        converted = 0 if self.stored == self.dtype else self.dtype.itemsize
+        return self.n_features * (self.stored.itemsize + converted)
+
+    @property
+    def given(self) -> RowSource:
+        """What a callable ``init`` is given: it has ``shape`` and ``dtype``, and ``X[a:b]`` reads rows."""
+        return self
+
+    def __len__(self) -> int:
+        return self.n_rows
+
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> Rows:
+        if isinstance(rows, slice):
+            first, last, step = rows.indices(self.n_rows)
+            if step == 1:
+                return self.read(first, max(first, last))
+            rows = np.arange(first, last, step)
+        return self.take(np.asarray(rows))
+
+    @abstractmethod
+    def _read(self, first: int, last: int) -> NDArray[Any]:
+        """Rows first to last - 1 as they are stored, (last - first, n_features)."""
+
+    def read(self, first: int, last: int) -> Rows:
+        """Rows ``first`` to ``last`` - 1, as engines read them."""
+        return np.require(self._read(first, last), self.dtype, ["C", "A"])
+
+    def take(self, numbers: NDArray[np.intp]) -> Rows:
+        """The rows of these numbers, in this order. Neighbours are read together."""
+        rows = np.empty((len(numbers), self.n_features), self.dtype)
+        order = np.argsort(numbers, kind="stable")
+        ascending = numbers[order]
+        cuts = np.flatnonzero(np.diff(ascending) != 1) + 1
+        for places in np.split(order, cuts):
+            if len(places):
+                first = int(numbers[places[0]])
+                rows[places] = self.read(first, first + len(places))
+        return rows
+
+    def check(self, rows: Rows, first: int) -> None:
+        """Refuse NaN, infinity and values too large to square, in rows from this number on."""
+        if rows.dtype.kind != "f" or not rows.size:
+            return
+        if max(float(rows.max()), -float(rows.min())) <= LARGEST_VALUE:
+            return
+        row, column = (int(at[0]) for at in np.nonzero(~(np.abs(rows) <= LARGEST_VALUE)))
+        raise bad_value(self.name, rows[row, column], first + row, column)
+
+    def load(self, block_rows: int) -> Rows:
+        """All rows in memory, checked."""
+        rows = np.empty(self.shape, self.dtype)
+        for block in SourceBlocks(self, block_rows).map(lambda block: block):
+            self.check(block.rows, block.first)
+            rows[block.first : block.first + len(block.rows)] = block.rows
+        return rows
+
+
+class SourceBlocks:
+    """A source's rows in blocks, the next read while one is used: ``ReadableRows``."""
+
+    def __init__(self, source: RowSource, block_rows: int) -> None:
+        self._source = source
+        self.block_rows = block_rows
+        self.given = source.given
+        self.n_rows, self.n_features, self.dtype = source.n_rows, source.n_features, source.dtype
+        self.take = source.take
+
+    def check(self, block: Block) -> None:
+        """Refuse values that cannot be clustered."""
+        self._source.check(block.rows, block.first)
+
+    def map(self, task: Callable[[Block], T]) -> Iterator[T]:
+        """See ``Blocks``."""
+        with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
+            ahead = reader.submit(self._block, 0)
+            for first in range(0, self.n_rows, self.block_rows):
+                block = ahead.result()
+                if first + self.block_rows < self.n_rows:
+                    ahead = reader.submit(self._block, first + self.block_rows)
+                yield task(block)
+                del block
+
+    def _block(self, first: int) -> Block:
+        return Block(self._source.read(first, min(first + self.block_rows, self.n_rows)), first)
