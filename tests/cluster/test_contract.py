@@ -46,7 +46,9 @@ DRAWN = "batches drawn from more rows than they hold: weighting a row is not rep
 def test_estimator_checks(estimator: Any) -> None:
     cannot_hold = {}
     if estimator is RANDOM_BATCHES:
-        cannot_hold = {f"check_sample_weight_equivalence_on_{kind}_data": DRAWN for kind in ("dense", "sparse")}
+        cannot_hold = {
+            f"check_sample_weight_equivalence_on_{kind}_data": DRAWN for kind in ("dense", "sparse")
+        }
     if isinstance(estimator, SphericalKMeans):
         cannot_hold = {"check_estimators_dtypes": ZEROS}
     assert_passes_all_checks(estimator, cannot_hold)

@@ -251,7 +251,9 @@ def cluster_sizes(labels: NDArray[np.int32], n_clusters: int) -> NDArray[np.int6
     return sizes
 
 
-def warn_of_empty_clusters(sizes: NDArray[Any], engine: MemoryEngine | SourceEngine, *, converged: bool = False) -> None:
+def warn_of_empty_clusters(
+    sizes: NDArray[Any], engine: MemoryEngine | SourceEngine, *, converged: bool = False
+) -> None:
     """Warn where not every cluster has rows, and say why: too few distinct rows, or too early a stop.
 
     A fit that converged with more distinct rows than clusters took some of them for the same but for

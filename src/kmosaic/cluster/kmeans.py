@@ -260,7 +260,9 @@ class KMeans(CentroidEstimator):
         assert best is not None
         return best
 
-    def _starting(self, starts: MemoryEngine, random_state: np.random.RandomState) -> NDArray[np.float64]:
+    def _starting(
+        self, starts: MemoryEngine | SourceEngine, random_state: np.random.RandomState
+    ) -> NDArray[np.float64]:
         return starting_centers(starts, self.n_clusters, self.init, random_state)
 
     def _options(

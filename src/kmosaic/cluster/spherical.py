@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.kmeans import KMeans
-from kmosaic.engines import Engine, LloydOptions, LloydResult, MemoryEngine, make_engine, resolve_n_threads
+from kmosaic.cluster.seeding import Init
+from kmosaic.engines import (
+    Engine,
+    IterationProgress,
+    LloydOptions,
+    LloydResult,
+    MemoryEngine,
+    make_engine,
+    resolve_n_threads,
+)
+from kmosaic.engines.empty import EmptyClusters
+from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.engines.unit_length import rounding_cost, unit_centers, unit_rows
 from kmosaic.errors import DataError
 from kmosaic.tensors import halves_as_singles
@@ -93,6 +104,33 @@ class SphericalKMeans(KMeans):
     [0, 0, 1, 1]
     """
 
+    _takes_sources = False
+
+    def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
+        self,
+        n_clusters: int = 8,
+        *,
+        init: Init = "k-means++",
+        n_init: int | Literal["auto"] = "auto",
+        max_iter: int = 300,
+        tol: float = 0.0,
+        random_state: int | np.random.RandomState | None = None,
+        n_threads: int | None = None,
+        empty_clusters: EmptyClusters = "relocate",
+        callback: Callable[[IterationProgress], None] | None = None,
+    ) -> None:
+        super().__init__(
+            n_clusters,
+            init=init,
+            n_init=n_init,
+            max_iter=max_iter,
+            tol=tol,
+            random_state=random_state,
+            n_threads=n_threads,
+            empty_clusters=empty_clusters,
+            callback=callback,
+        )
+
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the cosine distance, 1 - cos, of each row to each centroid: (n_samples, n_clusters) float64.
 
@@ -107,7 +145,9 @@ class SphericalKMeans(KMeans):
         """Return minus the summed cosine distances of X to the fitted centroids: higher is better."""
         return _HALF * super().score(X, y, sample_weight)
 
-    def _starting(self, starts: MemoryEngine, random_state: np.random.RandomState) -> NDArray[np.float64]:
+    def _starting(
+        self, starts: MemoryEngine | SourceEngine, random_state: np.random.RandomState
+    ) -> NDArray[np.float64]:
         given = super()._starting(starts, random_state)
         lost = np.flatnonzero(~given.any(axis=1))
         if len(lost):
