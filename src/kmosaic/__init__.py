@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from kmosaic.accelerate import patch_sklearn, unpatch_sklearn
     from kmosaic.cluster import (
         BisectingKMeans,
         KMeans,
@@ -56,10 +57,12 @@ _HOMES = {
     "SphericalKMeans": "kmosaic.cluster",
     "TwoLevelKMeans": "kmosaic.cluster",
     "load_model": "kmosaic.cluster",
+    "patch_sklearn": "kmosaic.accelerate",
     "save_model": "kmosaic.cluster",
     "__version__": "kmosaic.version",
     "show_config": "kmosaic.configuration",
     "sweep": "kmosaic.evaluate",
+    "unpatch_sklearn": "kmosaic.accelerate",
 }
 
 __all__ = [
@@ -78,9 +81,11 @@ __all__ = [
     "TwoLevelKMeans",
     "__version__",
     "load_model",
+    "patch_sklearn",
     "save_model",
     "show_config",
     "sweep",
+    "unpatch_sklearn",
 ]
 
 

@@ -259,9 +259,10 @@ class MemoryEngine(Engine):
         """Every row's squared distance to every centre: (n_samples, n_clusters)."""
         return _core.squared_distances(self.rows, centers, self.n_threads)
 
-    def seeder(self, n_seeds: int) -> _core.Seeder:
-        """Start k-means++ over the rows, drawn along the hash order, for about so many seeds."""
-        order = self.hash_order()
+    def seeder(self, n_seeds: int, order: NDArray[np.intp] | None = None) -> _core.Seeder:
+        """Start k-means++ over the rows, drawn along ``order`` (None: the hash order), for about so many
+        seeds."""
+        order = self.hash_order() if order is None else order
         return _core.Seeder(self._scaled.rows, self._weights, order, self._steps(), n_seeds, self.n_threads)
 
     def mean_variance(self) -> float:

@@ -182,9 +182,10 @@ class SourceEngine(Engine):
             order = order[np.argsort(-costs[order], kind="stable")]
         else:
             order = order[random_state.permutation(len(costs))]
-        yield from (self._donor(int(row)) for row in order[costs[order] > 0])
+        yield from (self.donor(int(row)) for row in order[costs[order] > 0])
 
-    def _donor(self, row: int) -> Donor:
+    def donor(self, row: int) -> Donor:
+        """A row as one that may go to another cluster."""
         weight = 1.0 if self.weights is None else float(self.weights[row])
         return Donor(row, int(self._labels[row]), self.rows_at(np.array([row])), weight)
 
@@ -206,6 +207,17 @@ class SourceEngine(Engine):
             return sum_in_batches(distances)
         distances[self.weights == 0] = 0  # not infinity, be it so
         return sum_in_batches(distances * self.weights)
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The cluster of each row, -1 before any ``assign``; a read-only view."""
+        labels = self._labels.view()
+        labels.flags.writeable = False
+        return labels
+
+    def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Each row's squared distance to the centre of its cluster."""
+        return self._distances(centers, 0)
 
     def mean_variance(self) -> float:
         """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""

@@ -117,8 +117,10 @@ class SparseEngine(SourceEngine):
     def rows_at(self, numbers: NDArray[np.intp]) -> Rows:
         return self.sparse.dense(numbers)
 
-    def seeder(self, n_seeds: int) -> Seeding:  # noqa: ARG002
-        seeder: Seeding = _core.Seeder.of_sparse(self._scaled, self.hash_order())
+    def seeder(self, n_seeds: int, order: NDArray[np.intp] | None = None) -> Seeding:  # noqa: ARG002
+        """Start k-means++ over the rows, drawn along ``order``, or along the hash order."""
+        order = self.hash_order() if order is None else order
+        seeder: Seeding = _core.Seeder.of_sparse(self._scaled, order)
         return seeder
 
     def _range(self) -> Range:
