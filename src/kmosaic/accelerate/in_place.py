@@ -41,7 +41,12 @@ def _fits_in_place(estimator: Any, X: Any) -> bool:
     if not (isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.type in _IN_PLACE and X.dtype.isnative):
         return False
     own = type(estimator)._init_centroids.__module__ == "sklearn.cluster._kmeans"
-    return own and not callable(estimator.init)
+    return own and not callable(estimator.init) and _n_trials(estimator.n_clusters) <= MAX_CANDIDATES
+
+
+def _n_trials(n_clusters: int) -> int:
+    """How many candidates scikit-learn draws for a seed."""
+    return 2 + int(np.log(n_clusters))
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,6 @@ def _check_parameters(estimator: Any, rows: _Rows) -> None:
         estimator._check_params_vs_input(rows.X)
     finally:
         estimator.tol = tol
-    if estimator.n_clusters > 1 and 2 + int(np.log(estimator.n_clusters)) > MAX_CANDIDATES:
-        raise NotTakenError(f"n_clusters={estimator.n_clusters} takes more candidates than {MAX_CANDIDATES}")
     estimator._tol = tol * _mean_variance(rows) if tol else 0
     estimator._n_threads = rows.n_threads
 
@@ -134,7 +137,7 @@ def _start(
 def _seeds(estimator: Any, rows: _Rows, random_state: np.random.RandomState) -> NDArray[np.float64]:
     k, weights = estimator.n_clusters, rows.sample_weight
     if estimator.init == "k-means++":
-        chosen = seed_rows(rows.engine, weights, k, 2 + int(np.log(k)), random_state)
+        chosen = seed_rows(rows.engine, weights, k, _n_trials(k), random_state)
     else:
         chosen = random_state.choice(len(weights), size=k, replace=False, p=weights / weights.sum())
     return rows.X[chosen].astype(np.float64)

@@ -52,6 +52,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         "n_init": [StrOptions({"auto"}), AT_LEAST_1],
         "max_iter": [AT_LEAST_1],
         "tol": [AT_LEAST_0],
+        "verbose": ["verbose"],
     }
     _takes_sources: ClassVar[bool] = False
     """Whether X may be sparse, in files, or read by slices."""
@@ -60,6 +61,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     n_init: int | Literal["auto"]
     n_features_in_: int
     n_threads: int | None
+    verbose: int = 0
     memory: int | str | None = None
     cluster_centers_: NDArray[np.float64]
     labels_: NDArray[np.int32]
@@ -99,24 +101,26 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> NDArray[np.int32]:
         """Fit, and return the labels of the rows fitted."""
-        return self.fit(X, y, sample_weight=sample_weight).labels_
+        fitted = self.fit(X, y, sample_weight=sample_weight)
+        labels: NDArray[np.int32] | None = getattr(fitted, "labels_", None)
+        return fitted.predict(X, sample_weight) if labels is None else labels
 
-    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the distance (not squared) of each row to each centroid: (n_samples, n_clusters) float64.
+    def transform(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return the distance (not squared) of each row to each centroid: (n_samples, n_clusters).
 
-        Of a Dask array, a Dask array, computed when asked for.
+        Computed in float64; in float32 where X is float32, else in float64. Of a Dask array, a Dask array,
+        computed when asked for.
         """
         check_is_fitted(self)
         if is_dask_array(X):
             lazy = self._dask_rows(X, None, reset=False)
-            distances: NDArray[np.float64] = lazy_distances(lazy, self._centers())
-            return distances
+            return as_of(lazy.dtype, lazy_distances(lazy, self._centers()))
         opened = self._open(X, reset=False, n_out=8 * len(self._centers()))
         if opened is not None:
-            return opened.distances(self._centers())
+            return as_of(opened.source.dtype, opened.distances(self._centers()))
         rows = self._rows(X, reset=False)
         engine = make_engine(rows, None, resolve_n_threads(self.n_threads))
-        return engine.distances(self._centers())
+        return as_of(rows.dtype, engine.distances(self._centers()))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:  # noqa: ARG002
         """Return minus the inertia of X at the fitted centroids: higher is better."""
@@ -165,7 +169,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as the engine reads it; no copy where it is already so."""
-        rows = validate_data(self, readable(X), reset=reset, dtype=NATIVE_DTYPES, order="C")
+        X = readable(X)
+        refuse_images(X)
+        rows = validate_data(self, X, reset=reset, dtype=NATIVE_DTYPES, order="C")
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])
@@ -185,6 +191,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = self._takes_sources
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:
@@ -194,6 +201,26 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         rows = dask_rows(X)
         validate_data(self, rows, reset=reset, skip_check_array=True)
         return rows
+
+
+def as_of(dtype: Any, distances: Any) -> Any:
+    """Distances in float32 where the rows are, as scikit-learn's transformers have it."""
+    return distances.astype(np.float32) if dtype == np.float32 else distances
+
+
+def refuse_images(X: Any) -> None:
+    """Raise DataError for images, (n, height, width) or (n, height, width, channels), and say how to reshape
+    them."""
+    shape = tuple(getattr(X, "shape", ()))
+    if len(shape) not in (3, 4):
+        return
+    message = (
+        f"Found array with dim {len(shape)}: X has shape {shape}, and rows of features have two dimensions, "
+        "(n_samples, n_features); to cluster images, give X.reshape(len(X), -1)"
+    )
+    if shape[-1] in (1, 2, 3, 4):
+        message += f"; to cluster their pixels, X.reshape(-1, {shape[-1]})"
+    raise DataError(message)
 
 
 def all_or_nothing(fit: _Fit) -> _Fit:

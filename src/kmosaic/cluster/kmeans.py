@@ -26,6 +26,7 @@ from kmosaic.cluster.estimator import (
     checked_weights,
     warn_of_empty_clusters,
 )
+from kmosaic.cluster.export import NearestCentroidExport
 from kmosaic.cluster.seeding import Init, starting_centers
 from kmosaic.cluster.sources import OpenRows, stand_in
 from kmosaic.engines import (
@@ -44,7 +45,7 @@ from kmosaic.engines.empty import EmptyClusters
 from kmosaic.engines.source_engine import SourceEngine
 
 
-class KMeans(CentroidEstimator):
+class KMeans(NearestCentroidExport, CentroidEstimator):
     """Cluster rows around the means that make their summed squared distances least: a local optimum of J.
 
     Every label is that of exact arithmetic for the fitted centroids (ties: the lowest number), and labels,
@@ -78,6 +79,12 @@ class KMeans(CentroidEstimator):
         sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
         for sparse rows, which are made dense where that fits and is faster. An array in memory is there
         already. Changes no result.
+    algorithm : "lloyd" or "elkan", default "lloyd"
+        As scikit-learn's. The planner chooses bounds and filters whichever it is: the result is the same.
+    copy_x : bool, default True
+        As scikit-learn's. X is never changed, and copied only where its dtype or order needs it.
+    verbose : int, default 0
+        Above 0: print the inertia of every iteration and why a start ended, as scikit-learn does.
     callback : callable or None
         Called with an ``IterationProgress`` after every iteration.
 
@@ -133,6 +140,8 @@ class KMeans(CentroidEstimator):
         **CentroidEstimator._parameter_constraints,
         "memory": MEMORY,
         "empty_clusters": [StrOptions(set(get_args(EmptyClusters)))],
+        "algorithm": [StrOptions({"lloyd", "elkan"})],
+        "copy_x": ["boolean"],
     }
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
@@ -147,6 +156,9 @@ class KMeans(CentroidEstimator):
         n_threads: int | None = None,
         memory: int | str | None = None,
         empty_clusters: EmptyClusters = "relocate",
+        algorithm: Literal["lloyd", "elkan"] = "lloyd",
+        copy_x: bool = True,
+        verbose: int = 0,
         callback: Callable[[IterationProgress], None] | None = None,
     ) -> None:
         self.n_clusters = n_clusters
@@ -158,6 +170,9 @@ class KMeans(CentroidEstimator):
         self.n_threads = n_threads
         self.memory = memory
         self.empty_clusters = empty_clusters
+        self.algorithm = algorithm
+        self.copy_x = copy_x
+        self.verbose = verbose
         self.callback = callback
 
     @all_or_nothing
@@ -255,6 +270,8 @@ class KMeans(CentroidEstimator):
             options = self._options(engine, tolerance, random_state, self._reporter(restart, n_init))
             # Not held here: the centres lloyd starts from are gone once it has its own.
             result = lloyd(engine, self._starting(starts, random_state), options)
+            if self.verbose:
+                self._print_end(result)
             if best is None or result.rank < best.rank:
                 best = result
         assert best is not None
@@ -263,7 +280,10 @@ class KMeans(CentroidEstimator):
     def _starting(
         self, starts: MemoryEngine | SourceEngine, random_state: np.random.RandomState
     ) -> NDArray[np.float64]:
-        return starting_centers(starts, self.n_clusters, self.init, random_state)
+        centers = starting_centers(starts, self.n_clusters, self.init, random_state)
+        if self.verbose:
+            print("Initialization complete")
+        return centers
 
     def _options(
         self,
@@ -276,9 +296,19 @@ class KMeans(CentroidEstimator):
 
     def _reporter(self, restart: int, n_init: int) -> Callable[[int, float, int | None], None]:
         def report(iteration: int, inertia: float, n_changed: int | None) -> None:
+            if self.verbose:
+                print(f"Iteration {iteration - 1}, inertia {inertia}.")
             if self.callback is not None:
                 self.callback(
                     IterationProgress(restart, n_init, iteration, self.max_iter, inertia, n_changed)
                 )
 
         return report
+
+    def _print_end(self, result: LloydResult) -> None:
+        """Why a start ended. A step that changed no label leaves one more J than there are pairs of them."""
+        last = result.n_iter - 1
+        if result.converged and len(result.history) == 2 * result.n_iter - 1:
+            print(f"Converged at iteration {last}: strict convergence.")
+        elif result.converged:
+            print(f"Converged at iteration {last}: center shift within tolerance {self.tol}.")

@@ -33,6 +33,7 @@ from kmosaic.cluster.estimator import (
     cluster_sizes,
     warn_of_empty_clusters,
 )
+from kmosaic.cluster.export import NearestCentroidExport
 from kmosaic.cluster.seeding import Init, starting_centers
 from kmosaic.cluster.sources import OpenRows, SourceBatches, stand_in
 from kmosaic.engines import (
@@ -61,11 +62,13 @@ class _Stream:
     exponent: int
     """The power of two in whose units the last step's inertia is."""
     inertia: float = 0.0
+    smoothed: float = 0.0
+    """The inertia of the steps so far, older ones counting less."""
     n_steps: int = 0
     history: list[float] = field(default_factory=list)
 
 
-class MiniBatchKMeans(CentroidEstimator):
+class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
     """Cluster rows by k-means on small batches, each step moving centroids towards the means of its batch.
 
     Batches are drawn without replacement, pass after pass, and recent steps weigh more than old ones. Every
@@ -104,6 +107,11 @@ class MiniBatchKMeans(CentroidEstimator):
         sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
         for sparse rows, which are made dense where that fits and is faster. An array in memory is there
         already. Changes no result.
+    compute_labels : bool, default True
+        False saves the last pass over all rows: there is no ``labels_``, and ``inertia_`` is an estimate from
+        the batches.
+    verbose : int, default 0
+        Above 0: print the inertia of every start and step, and why the fit ended, as scikit-learn does.
     callback : callable or None
         Called with an ``IterationProgress`` after every pass of ``fit``.
 
@@ -115,7 +123,8 @@ class MiniBatchKMeans(CentroidEstimator):
         Of the rows given to ``fit``, a Dask array where these were, or of the last batch given to
         ``partial_fit``.
     inertia_ : float
-        J of those rows at the final centroids, in squared units of X.
+        J of those rows at the final centroids, in squared units of X; without ``compute_labels`` the
+        smoothed inertia of the batches times the rows' weight.
     n_iter_ : int
         Passes over the data, the last perhaps cut short.
     n_steps_ : int
@@ -151,6 +160,7 @@ class MiniBatchKMeans(CentroidEstimator):
         "init_size": [AT_LEAST_1, None],
         "max_no_improvement": [AT_LEAST_1, None],
         "reassignment_ratio": [AT_LEAST_0],
+        "compute_labels": ["boolean"],
     }
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
@@ -165,6 +175,8 @@ class MiniBatchKMeans(CentroidEstimator):
         max_no_improvement: int | None = 10,
         tol: float = 0.0,
         reassignment_ratio: float = 0.01,
+        compute_labels: bool = True,
+        verbose: int = 0,
         random_state: int | np.random.RandomState | None = None,
         n_threads: int | None = None,
         memory: int | str | None = None,
@@ -179,6 +191,8 @@ class MiniBatchKMeans(CentroidEstimator):
         self.max_no_improvement = max_no_improvement
         self.tol = tol
         self.reassignment_ratio = reassignment_ratio
+        self.compute_labels = compute_labels
+        self.verbose = verbose
         self.random_state = random_state
         self.n_threads = n_threads
         self.memory = memory
@@ -216,6 +230,8 @@ class MiniBatchKMeans(CentroidEstimator):
         check_enough_rows(len(rows), self.n_clusters)
         n_threads = resolve_n_threads(self.n_threads)
         self._run(HeldBatches(*_rows_with_weight(rows, weights), n_threads))
+        if not self.compute_labels:
+            return self._finish_without_labels(_total(rows, weights))
         return self._finish_with_labels(make_engine(rows, weights, n_threads))
 
     def _fit_source(self, opened: OpenRows, sample_weight: ArrayLike | None) -> Self:
@@ -223,12 +239,22 @@ class MiniBatchKMeans(CentroidEstimator):
         weights = checked_weights(sample_weight, stand_in(opened.source))
         check_enough_rows(opened.source.n_rows, self.n_clusters)
         self._run(SourceBatches(opened, weights))
+        if not self.compute_labels:
+            return self._finish_without_labels(_total(stand_in(opened.source), weights))
         return self._finish_with_labels(opened.engine(weights))
 
     def _finish_with_labels(self, engine: MemoryEngine | SourceEngine) -> Self:
         self._finish(engine)
         self.labels_ = engine.give_labels()
         warn_of_empty_clusters(cluster_sizes(self.labels_, self.n_clusters), engine)
+        return self
+
+    def _finish_without_labels(self, weight: float) -> Self:
+        """Leave out the pass over all rows, whose weight this is, and what an earlier fit learned in it."""
+        self._take_centers()
+        self.inertia_ = _unscaled(self._stream.smoothed, self._stream.exponent) * weight
+        for name in ("labels_", "plan_"):
+            self.__dict__.pop(name, None)
         return self
 
     def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
@@ -239,6 +265,8 @@ class MiniBatchKMeans(CentroidEstimator):
         rows = held_rows(rows) if fits else rows
         engine = block_engine(rows, self.n_threads)
         self._run(DaskBatches(rows, engine, resolve_n_threads(self.n_threads)))
+        if not self.compute_labels:
+            return self._finish_without_labels(float(rows.shape[0]))
         sizes = self._finish(engine)
         labels = lazy_labels(rows, self.cluster_centers_)
         self.labels_ = held_labels(labels.compute(), rows) if fits else labels
@@ -278,6 +306,8 @@ class MiniBatchKMeans(CentroidEstimator):
         self._step(self._stream, engine, self._random_state)
         self.n_iter_ = self._stream.n_steps
         self.converged_ = False
+        if not self.compute_labels:
+            return self._finish_without_labels(_total(rows, weights))
         self._finish(engine)
         self.labels_ = engine.give_labels()
         return self
@@ -287,9 +317,11 @@ class MiniBatchKMeans(CentroidEstimator):
         size = self.init_size or 3 * max(self.batch_size, self.n_clusters)
         engine = batches.first(size, random_state)
         best: tuple[float, NDArray[np.float64]] | None = None
-        for _ in range(self._n_starts(3)):
+        n_starts = self._n_starts(3)
+        for start in range(n_starts):
             centers = starting_centers(engine, self.n_clusters, self.init, random_state)
             inertia = engine.inertia(engine.assign(centers).sums, centers, batches.exponent)
+            self._print(f"Inertia for init {start + 1}/{n_starts}: {_unscaled(inertia, batches.exponent)}")
             if best is None or inertia < best[0]:
                 best = inertia, centers
         assert best is not None
@@ -310,19 +342,37 @@ class MiniBatchKMeans(CentroidEstimator):
             for engine in batches.once(self.batch_size, random_state):
                 shift = self._step(stream, engine, random_state)
                 tolerance = self.tol * engine.mean_variance() if self.tol > 0 else 0.0
-                if patience.is_exhausted(stream.inertia) or (self.tol > 0 and shift <= tolerance):
+                exhausted = patience.is_exhausted(stream.inertia)
+                stream.smoothed = stream.inertia if patience.smoothed is None else patience.smoothed
+                self._print_step(stream, batches.n_rows)
+                if exhausted or (self.tol > 0 and shift <= tolerance):
+                    reason = "lack of improvement in inertia" if exhausted else "small centers change"
+                    self._print(f"Converged ({reason}) at step {stream.n_steps}")
                     return n_passes, True
             if self.callback is not None:
                 inertia = float(np.mean(stream.history)) * batches.n_rows
                 self.callback(IterationProgress(0, 1, n_passes, self.max_iter, inertia, batches.n_rows))
         return self.max_iter, False
 
+    def _print_step(self, stream: _Stream, n_rows: int) -> None:
+        n_steps = self.max_iter * -(-n_rows // self.batch_size)
+        smoothed = _unscaled(stream.smoothed, stream.exponent)
+        self._print(
+            f"Minibatch step {stream.n_steps}/{n_steps}: mean batch inertia: {stream.history[-1]}, "
+            f"ewa inertia: {smoothed}"
+        )
+
+    def _print(self, line: str) -> None:
+        if self.verbose:
+            print(line)
+
     def _step(self, stream: _Stream, engine: MemoryEngine, random_state: np.random.RandomState) -> float:
         """Assign one batch, move the centroids towards its means, and return their summed squared shift."""
         sums = engine.assign(stream.centers).sums
         counts = sums.counts
         stream.inertia = engine.inertia(sums, stream.centers, stream.exponent) / float(counts.sum())
-        stream.history.append(float(np.ldexp(stream.inertia, -2 * stream.exponent)))
+        stream.smoothed = stream.inertia
+        stream.history.append(_unscaled(stream.inertia, stream.exponent))
         stream.counts *= stream.n_steps / (stream.n_steps + _RECENCY)
         stream.counts += counts
         stream.n_steps += 1
@@ -355,13 +405,16 @@ class MiniBatchKMeans(CentroidEstimator):
 
     def _finish(self, engine: MemoryEngine | BlockEngine | SourceEngine) -> NDArray[Any]:
         """Assign all rows; return how much weight each cluster has."""
-        self.cluster_centers_ = self._stream.centers.copy()
+        self._take_centers()
         sums = engine.assign(self.cluster_centers_).sums
         self.inertia_ = engine.inertia(sums, self.cluster_centers_)
         self.plan_ = engine.plan().logged()
+        return sums.counts
+
+    def _take_centers(self) -> None:
+        self.cluster_centers_ = self._stream.centers.copy()
         self.n_steps_ = self._stream.n_steps
         self.inertia_history_ = np.array(self._stream.history)
-        return sums.counts
 
     def _check_parameters(self) -> None:
         self._validate_params()
@@ -386,6 +439,16 @@ class _Patience:
         self.n_without = 0 if self.smoothed < self.least else self.n_without + 1
         self.least = min(self.least, self.smoothed)
         return self.limit is not None and self.n_without >= self.limit
+
+
+def _unscaled(inertia: float, exponent: int) -> float:
+    """J of the rows, given that of the rows times two to a power."""
+    return float(np.ldexp(inertia, -2 * exponent))
+
+
+def _total(rows: NDArray[Any], weights: NDArray[np.float64] | None) -> float:
+    """The weight of all rows."""
+    return float(len(rows)) if weights is None else float(weights.sum())
 
 
 def _rows_with_weight(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from kmosaic.cluster.dask.rows import is_dask_array
+from kmosaic.cluster.estimator import as_of
 from kmosaic.cluster.kmeans import KMeans
 from kmosaic.cluster.seeding import Init
 from kmosaic.engines import (
@@ -26,7 +27,7 @@ from kmosaic.engines.empty import EmptyClusters
 from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.engines.unit_length import rounding_cost, unit_centers, unit_rows
 from kmosaic.errors import DataError
-from kmosaic.tensors import halves_as_singles
+from kmosaic.tensors import halves_as_singles, readable
 
 # J is half of what an engine adds up: of unit vectors |x - c|^2 = 2 (1 - cos). The docs' engine page has
 # what that is where lengths are 1 up to rounding.
@@ -105,6 +106,7 @@ class SphericalKMeans(KMeans):
     """
 
     _takes_sources = False
+    _exports_distances = False
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
@@ -131,15 +133,16 @@ class SphericalKMeans(KMeans):
             callback=callback,
         )
 
-    def transform(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the cosine distance, 1 - cos, of each row to each centroid: (n_samples, n_clusters) float64.
+    def transform(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
+        """Return the cosine distance, 1 - cos, of each row to each centroid: (n_samples, n_clusters).
 
-        It is from 0 to 2, and keeps its digits where it is tiny.
+        In float32 where X is float32, else in float64. It is from 0 to 2, and keeps its digits where it is tiny.
         """
         check_is_fitted(self)
+        X = readable(X)
         rows = self._rows(X, reset=False)
         engine = make_engine(rows, None, resolve_n_threads(self.n_threads))
-        return _HALF * engine.squared_distances(self._centers())
+        return as_of(getattr(X, "dtype", None), _HALF * engine.squared_distances(self._centers()))
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Return minus the summed cosine distances of X to the fitted centroids: higher is better."""
