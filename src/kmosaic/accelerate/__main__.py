@@ -1,4 +1,4 @@
-"""``python -m kmosaic.accelerate script.py [arguments]``, or ``-m module``: run it with scikit-learn patched."""
+"""``python -m kmosaic.accelerate script.py [arguments]``, or ``-m module``: with scikit-learn patched."""
 
 from __future__ import annotations
 

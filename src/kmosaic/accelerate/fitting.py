@@ -103,9 +103,7 @@ def _stands(before: NDArray[np.float64], centers: NDArray[np.float64], iteration
     if shift > rules.tol:
         return False
     if rules.verbose:
-        print(
-            f"Converged at iteration {iteration}: center shift {shift} within tolerance {rules.tol}."
-        )
+        print(f"Converged at iteration {iteration}: center shift {shift} within tolerance {rules.tol}.")
     return True
 
 
@@ -120,9 +118,7 @@ def _changed(engine: AnyEngine, n_changed: int | None, moved: dict[int, tuple[in
     return n_changed
 
 
-def _fill_empty(
-    engine: AnyEngine, sums: Any, centers: NDArray[np.float64]
-) -> dict[int, tuple[int, int]]:
+def _fill_empty(engine: AnyEngine, sums: Any, centers: NDArray[np.float64]) -> dict[int, tuple[int, int]]:
     """Move the rows farthest from their centres to the clusters without weight; return from where to where.
 
     scikit-learn takes them as ``argpartition`` leaves them, whatever cluster they come from.

@@ -27,7 +27,11 @@ _IN_PLACE = [np.uint8, np.uint16]
 
 
 def fit(
-    original: Callable[..., Any], estimator: Any, X: Any, y: Any = None, sample_weight: ArrayLike | None = None
+    original: Callable[..., Any],
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    sample_weight: ArrayLike | None = None,
 ) -> Any:
     """Cluster X as scikit-learn does; it would copy bytes to float64, and take their mean off."""
     if _fits_in_place(estimator, X):
@@ -41,7 +45,7 @@ def _fits_in_place(estimator: Any, X: Any) -> bool:
     if not (isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.type in _IN_PLACE and X.dtype.isnative):
         return False
     own = type(estimator)._init_centroids.__module__ == "sklearn.cluster._kmeans"
-    return own and not callable(estimator.init) and _n_trials(estimator.n_clusters) <= MAX_CANDIDATES
+    return own and not callable(estimator.init)
 
 
 def _n_trials(n_clusters: int) -> int:
@@ -64,6 +68,8 @@ class _Rows:
 
 @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
 def _fit(estimator: Any, X: NDArray[Any], y: Any, sample_weight: ArrayLike | None) -> Any:  # noqa: ARG001
+    if _n_trials(estimator.n_clusters) > MAX_CANDIDATES:
+        raise NotTakenError(f"n_clusters={estimator.n_clusters} takes more candidates than {MAX_CANDIDATES}")
     X = validate_data(estimator, X, dtype=_IN_PLACE, order="C")
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     rows = _rows(X, weights)
@@ -150,7 +156,7 @@ def _take(estimator: Any, best: SingleFit) -> Any:
             f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters "
             f"({estimator.n_clusters}). Possibly due to duplicate points in X.",
             ConvergenceWarning,
-            stacklevel=6,
+            stacklevel=7,
         )
     estimator.cluster_centers_ = best.centers
     estimator._n_features_out = len(best.centers)

@@ -16,7 +16,7 @@ from kmosaic.engines.sparse_engine import nearest_centers_of_sparse
 from kmosaic.rows import sparse_rows
 
 
-def labels_inertia(  # noqa: PLR0913 (scikit-learn's signature)
+def labels_inertia(
     original: Callable[..., Any],  # noqa: ARG001
     X: Any,
     sample_weight: NDArray[Any],

@@ -203,9 +203,10 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         return rows
 
 
-def as_of(dtype: Any, distances: Any) -> Any:
+def as_of(dtype: Any, distances: Any) -> NDArray[np.floating[Any]]:
     """Distances in float32 where the rows are, as scikit-learn's transformers have it."""
-    return distances.astype(np.float32) if dtype == np.float32 else distances
+    kept: NDArray[np.floating[Any]] = distances.astype(np.float32) if dtype == np.float32 else distances
+    return kept
 
 
 def refuse_images(X: Any) -> None:

@@ -136,7 +136,8 @@ class SphericalKMeans(KMeans):
     def transform(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
         """Return the cosine distance, 1 - cos, of each row to each centroid: (n_samples, n_clusters).
 
-        In float32 where X is float32, else in float64. It is from 0 to 2, and keeps its digits where it is tiny.
+        In float32 where X is float32, else in float64. It is from 0 to 2, and keeps its digits where
+        it is tiny.
         """
         check_is_fitted(self)
         X = readable(X)
