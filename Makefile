@@ -25,7 +25,7 @@ CPUS_x86_64 ?= Haswell:avx2 Opteron_G1:sse2
 CMAKE = $(shell command -v cmake || echo $(BIN)/cmake)
 CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 
-.PHONY: help demo install test check docs bench bench-quick fuzz sanitize cross cross-aarch64 cross-x86_64 clean
+.PHONY: help demo install test test-sklearn check docs bench bench-quick fuzz sanitize cross cross-aarch64 cross-x86_64 clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,6 +54,12 @@ install: $(STAMPS)/installed ## build kmosaic and install it into the virtual en
 # The installed package, not src/: only there is the compiled core.
 test: $(STAMPS)/test ## the whole test suite, and the examples in the documentation
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist worksteal --doctest-modules tests --pyargs kmosaic
+
+# Not with this project's settings of pytest.
+test-sklearn: $(STAMPS)/test ## scikit-learn's own tests of k-means, with kmosaic.patch_sklearn() (a minute)
+	cd / && SKLEARN_RUN_FLOAT32_TESTS=1 "$(abspath $(BIN))/python" -m pytest -q -c /dev/null -p no:cacheprovider \
+	    -p kmosaic.accelerate.pytest_plugin --pyargs \
+	    sklearn.cluster.tests.test_k_means sklearn.cluster.tests.test_bisect_k_means
 
 # The native module's types, which mypy reads, are generated when it is built.
 check: $(STAMPS)/check $(STAMPS)/installed ## formatting, lint (Python and the pages' scripts), types, layers
