@@ -33,7 +33,7 @@ constexpr std::size_t kMaxFloat32Bytes = 128;
 // with and without. Codes that were made for seeding save a twelfth.
 constexpr std::size_t kMinPcaFeatures = 3 * kPcaFeatures;
 constexpr std::size_t kMinPcaRows = 4096;
-constexpr std::size_t kMinPcaProducts = 256;  // of rows and clusters, for each feature: directions cost its square
+constexpr std::size_t kMinPcaProducts = 160;  // of rows and clusters, for each feature: directions cost its square
 constexpr std::size_t kMaxClustersWithoutPca = 16;
 // For seeds, each the best of 2 + ln k candidates. MNIST, one thread, making the codes included: 75 ms with
 // codes against 62 without for 5 seeds, 100 against 110 for 8, 109 against 129 for 10, 199 against 332 for
