@@ -11,7 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kmosaic import _core
+# Scikit-learn's threads spin while they wait, which takes several times as long where tests run side by side. It is read
+# when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from kmosaic import _core  # noqa: E402
 
 
 @pytest.fixture(scope="session")
