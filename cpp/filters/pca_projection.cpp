@@ -106,8 +106,11 @@ void spread(Basis& basis, std::size_t width) {
 std::vector<float> centred_part(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
                                 std::size_t part) {
     std::vector<float> sample(kPart * codes.n_features());
+    RowCodes single(codes, 1);
     for (std::size_t i = 0; i < kPart; ++i) {
-        const std::uint8_t* row = codes[(i * kMaxParts + part) * codes.n_rows() / (kPart * kMaxParts)];
+        const std::size_t number = (i * kMaxParts + part) * codes.n_rows() / (kPart * kMaxParts);
+        single.start(number);
+        const std::uint8_t* row = single[number];
         for (std::size_t f = 0; f < codes.n_features(); ++f)
             sample[i * codes.n_features() + f] = static_cast<float>(row[f] - mean[f]);
     }

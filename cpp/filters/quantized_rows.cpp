@@ -18,6 +18,8 @@ constexpr std::size_t kOutliers = 2;
 constexpr std::size_t kBoundedShare = 2000;
 // The rounding of (x - origin) / scale, of all features together (L8).
 constexpr double kCodeRounding = 1e-9;
+// The same in float32, of a feature.
+constexpr double kHalfRounding = 256 * 4 * kU32;
 
 // NaN has no place in an order.
 double finite(double value) {
@@ -26,19 +28,27 @@ double finite(double value) {
 
 }  // namespace
 
-QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel) : rows_(rows) {
+QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel)
+    : rows_(rows), table_(table.bytes) {
     if (rows.n_rows == 0) return;
     if (rows.dtype == kUint8) {
         copy_tail();
         return;
     }
+    if (rows.dtype == kInt8) {
+        origin_.assign(rows.n_features, INT8_MIN);
+        return;
+    }
     choose_scale(*table.exact);
-    codes_.resize(rows.n_rows * n_bytes());
+    if (!stored()) round_scale();
+    codes_.resize(stored() ? rows.n_rows * n_bytes() : 0);
     errors_.resize(rows.n_rows);
     parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
-        return [&](std::size_t first, std::size_t count) {
-            for (std::size_t i = first; i < first + count; ++i) encode(i, *table.bytes);
-        };
+        return
+            [&, row = AlignedVector<std::uint8_t>(n_bytes())](std::size_t first, std::size_t count) mutable {
+                for (std::size_t i = first; i < first + count; ++i)
+                    errors_[i] = encode(i, stored() ? codes_.data() + i * n_bytes() : row.data());
+            };
     });
 }
 
@@ -95,10 +105,30 @@ void QuantizedRows::fit_unbounded(std::vector<double>& sample, std::size_t n_sam
     for (double& value : origin_) value -= 127.5 * scale_;
 }
 
-void QuantizedRows::encode(std::size_t row, const ByteKernels& table) {
-    const double square = table.to_bytes[rows_.dtype](rows_.row(row), rows_.n_features, origin_.data(),
-                                                      1 / scale_, codes_.data() + row * n_bytes());
-    errors_[row] = above(std::sqrt(square) * kUp64 + kCodeRounding);
+// To an origin and a scale that float32 has, for 16-bit reals.
+void QuantizedRows::round_scale() {
+    const auto inverse = static_cast<float>(1 / scale_);
+    if (std::isfinite(inverse) && inverse > 0) scale_ = 1 / static_cast<double>(inverse);
+    for (double& value : origin_) {
+        origin32_.push_back(static_cast<float>(value));
+        value = static_cast<double>(origin32_.back());
+    }
+}
+
+float QuantizedRows::encode(std::size_t row, std::uint8_t* codes) const {
+    const std::size_t n = rows_.n_features;
+    if (rows_.dtype == kInt8) {
+        table_->flip(rows_.row(row), n, codes);
+        return 0;
+    }
+    if (is_half(rows_.dtype)) {
+        const double square = table_->halves_to_bytes[rows_.dtype - kFloat16](
+            rows_.row(row), n, origin32_.data(), static_cast<float>(1 / scale_), codes);
+        const auto d = static_cast<double>(n);
+        return above(std::sqrt(square) * (1 + (d / 16 + 24) * kU32) + kHalfRounding * std::sqrt(d));
+    }
+    const double square = table_->to_bytes[rows_.dtype](rows_.row(row), n, origin_.data(), 1 / scale_, codes);
+    return above(std::sqrt(square) * kUp64 + kCodeRounding);
 }
 
 double QuantizedRows::error_share(const std::vector<float>& norms) const {

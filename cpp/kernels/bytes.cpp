@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/byte_products.hpp"
+#include "kernels/halves.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
@@ -395,6 +396,50 @@ double to_bytes(const void* row, std::size_t n, const double* origin, double inv
     return square;
 }
 
+void flip(const void* row, std::size_t n, std::uint8_t* codes) {
+    const auto* x = static_cast<const std::uint8_t*>(row);
+    for (std::size_t f = 0; f < n; ++f) codes[f] = x[f] ^ 0x80U;
+}
+
+template <class T>
+double halves_to_bytes(const void* row, std::size_t n, const float* origin, float inverse,
+                       std::uint8_t* codes) {
+    const T* x = static_cast<const T*>(row);
+    static_assert(kSums == kHalves);
+    float squares[kSums] = {};
+    const auto chunk_of = [&](const float* values, const float* from, std::uint8_t* out) {
+        for (std::size_t l = 0; l < kSums; ++l) {
+            const float value = (values[l] - from[l]) * inverse;
+            const float most = value < 255 ? value : 255.0F;
+            const float inside = value > 0 ? most : 0.0F;  // 0 for NaN, whose error is NaN
+            const auto code = static_cast<std::int32_t>(inside + 0.5F);
+            const float error = value - static_cast<float>(code);
+            out[l] = static_cast<std::uint8_t>(code);
+            squares[l] += error * error;
+        }
+    };
+    float values[kSums];
+    std::uint8_t chunk[kSums];  // since `codes`, of bytes, may alias anything
+    std::size_t start = 0;
+    for (; start + kSums <= n; start += kSums) {
+        load_floats(x + start, values);
+        chunk_of(values, origin + start, chunk);
+        std::memcpy(codes + start, chunk, kSums);
+    }
+    if (start < n) {
+        float from[kSums] = {};
+        for (std::size_t l = 0; l < kSums; ++l) {
+            values[l] = start + l < n ? static_cast<float>(x[start + l]) : 0.0F;
+            from[l] = start + l < n ? origin[start + l] : 0.0F;
+        }
+        chunk_of(values, from, chunk);
+        std::memcpy(codes + start, chunk, n - start);
+    }
+    double square = 0;
+    for (const float part : squares) square += static_cast<double>(part);
+    return square;
+}
+
 // Partial sums: enough for the compiler to make a loop over vectors of them.
 constexpr std::size_t kWideSums = 32;
 using WideSums = double[kWideSums];
@@ -481,7 +526,10 @@ const ByteKernels byte_kernels = {
     dots,
     squared_distance,
     quantise,
-    {to_bytes<std::uint8_t>, to_bytes<std::uint16_t>, to_bytes<float>, to_bytes<double>},
+    flip,
+    {halves_to_bytes<Float16>, halves_to_bytes<Bfloat16>},
+    {to_bytes<std::uint8_t>, to_bytes<std::int8_t>, to_bytes<std::uint16_t>, to_bytes<std::int16_t>,
+     to_bytes<Float16>, to_bytes<Bfloat16>, to_bytes<float>, to_bytes<double>},
     encode,
     combine};
 

@@ -2,6 +2,7 @@
 // bit.
 #include <cstring>
 
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/split_mix.hpp"
 
@@ -98,10 +99,12 @@ std::uint64_t hash(const void* row, std::size_t n) {
 
 extern const ExactKernels exact_kernels;
 const ExactKernels exact_kernels = {
-    {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>},
+    {widen<std::uint8_t>, widen<std::int8_t>, widen<std::uint16_t>, widen<std::int16_t>, widen<Float16>,
+     widen<Bfloat16>, widen<float>, widen<double>},
     squared_distance,
     squared_distances,
-    {hash<std::uint8_t>, hash<std::uint16_t>, hash<float>, hash<double>},
+    {hash<std::uint8_t>, hash<std::int8_t>, hash<std::uint16_t>, hash<std::int16_t>, hash<Float16>,
+     hash<Bfloat16>, hash<float>, hash<double>},
 };
 
 }  // namespace kmosaic::KMOSAIC_ISA
