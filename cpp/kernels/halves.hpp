@@ -23,10 +23,11 @@ struct Float16 {
 
     explicit operator float() const {
         const std::uint32_t size = bits & 0x7fffU;
-        const std::uint32_t exponent = size >= 0x7c00U ? 0x70000000U : 0x38000000U;  // 2 x 112, or 112
+        const std::uint32_t usual = (size << 13) + (0x38000000U << (size >= 0x7c00U ? 1 : 0));
         const float small = static_cast<float>(static_cast<std::int32_t>(size)) * 0x1p-24F;
+        const std::uint32_t is_small = size < 0x400U ? ~0U : 0U;
         const std::uint32_t value =
-            size < 0x400U ? __builtin_bit_cast(std::uint32_t, small) : (size << 13) + exponent;
+            (usual & ~is_small) | (__builtin_bit_cast(std::uint32_t, small) & is_small);
         return __builtin_bit_cast(float, value | static_cast<std::uint32_t>(bits & 0x8000U) << 16);
     }
     explicit operator double() const { return static_cast<double>(static_cast<float>(*this)); }
@@ -50,14 +51,27 @@ inline void load_floats(const T* x, float* out) {
 }
 
 #if KMOSAIC_LANES == 16
+inline __m512 load_lanes(const Float16* x) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+}
+inline __m512 load_lanes(const Bfloat16* x) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+}
 inline void load_floats(const Float16* x, float* out) {
-    _mm512_storeu_ps(out, _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x))));
+    _mm512_storeu_ps(out, load_lanes(x));
 }
 #elif KMOSAIC_LANES == 8
+inline __m256 load_lanes(const Float16* x) {
+    return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+}
+inline __m256 load_lanes(const Bfloat16* x) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+}
 inline void load_floats(const Float16* x, float* out) {
-    const __m128i* halves = reinterpret_cast<const __m128i*>(x);
-    _mm256_storeu_ps(out, _mm256_cvtph_ps(_mm_loadu_si128(halves)));
-    _mm256_storeu_ps(out + 8, _mm256_cvtph_ps(_mm_loadu_si128(halves + 1)));
+    _mm256_storeu_ps(out, load_lanes(x));
+    _mm256_storeu_ps(out + 8, load_lanes(x + 8));
 }
 #elif defined(KMOSAIC_ARM) && KMOSAIC_LANES > 1
 inline void load_floats(const Float16* x, float* out) {
