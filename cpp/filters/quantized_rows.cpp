@@ -10,7 +10,11 @@ namespace kmosaic {
 namespace {
 
 constexpr std::size_t kBlock = 512;
+// Rows of the sample that the scale follows from: of long ones fewer, so that neither its memory nor its time is that of
+// a step.
 constexpr std::size_t kSample = 512;
+constexpr std::size_t kMinSample = 128;
+constexpr std::size_t kSampleValues = std::size_t{1} << 17;
 // The range of a feature leaves out this many of the sample's values on either side, and is then widened by a
 // quarter on either side: outliers must not make the quantisation of all others coarse.
 constexpr std::size_t kOutliers = 2;
@@ -62,7 +66,8 @@ void QuantizedRows::copy_tail() {
 }
 
 void QuantizedRows::choose_scale(const ExactKernels& table) {
-    const std::size_t n_sample = std::min(rows_.n_rows, kSample);
+    const std::size_t wanted = std::clamp(kSampleValues / rows_.n_features, kMinSample, kSample);
+    const std::size_t n_sample = std::min(rows_.n_rows, wanted);
     std::vector<double> sample(n_sample * rows_.n_features);  // [feature][row]
     std::vector<double> row(rows_.n_features);
     for (std::size_t i = 0; i < n_sample; ++i) {
