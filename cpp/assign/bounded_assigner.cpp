@@ -17,7 +17,7 @@ constexpr std::size_t kBlock = 768;
 // worked on.
 constexpr std::size_t kFirstBlock = 96;
 // Bytes that are not stored are made for a whole block, and stay in L2.
-constexpr std::size_t kMadeBytes = std::size_t{1} << 19;
+constexpr std::size_t kMadeBytes = std::size_t{1} << 18;
 // Centroids are grouped anew before these calls: at first they move far.
 constexpr std::size_t kRegroupingCalls[] = {3, 10};
 // Fast centres pay if the fastest moves this many times as far as the fastest one that is left in its group.

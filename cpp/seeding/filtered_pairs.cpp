@@ -13,6 +13,8 @@ namespace {
 // Rows to prefetch ahead of the present one.
 constexpr std::size_t kAhead = 4;
 constexpr std::size_t kBlock = 512;
+// Rows whose bytes are made together, where they are not stored.
+constexpr std::size_t kMadeRows = 48;
 constexpr int kLargestInt8 = 127;
 
 }  // namespace
@@ -80,12 +82,21 @@ void FilteredPairs::sign_codes() {
 class FilteredFinder : public CandidatePairs::Finder {
   public:
     explicit FilteredFinder(const FilteredPairs& all)
-        : all_(all), wide_(all.rows_.n_features), codes_(all.codes_, kBlock) {}
+        : all_(all), wide_(all.rows_.n_features), codes_(all.codes_, kMadeRows) {}
 
     void find(std::size_t first, std::size_t count, std::uint32_t candidates,
               std::vector<CloserPair>& found) override {
-        codes_.start(first);
-        prune(first, count, candidates);
+        const std::size_t n_together = all_.codes_.stored() ? count : kMadeRows;
+        for (std::size_t begin = 0; begin < count; begin += n_together)
+            find_part(first, begin, std::min(n_together, count - begin), candidates, found);
+    }
+
+  private:
+    // Rows `begin` to `begin` + `count` of the block whose first row is `first`.
+    void find_part(std::size_t first, std::size_t begin, std::size_t count, std::uint32_t candidates,
+                   std::vector<CloserPair>& found) {
+        codes_.start(first + begin);
+        prune(first, begin, count, candidates);
         for (std::size_t s = 0; s < unpruned_.size(); ++s) {
             if (s + kAhead < unpruned_.size() && all_.codes_.stored()) {
                 const std::uint8_t* next = codes_[first + unpruned_[s + kAhead].row];
@@ -108,8 +119,8 @@ class FilteredFinder : public CandidatePairs::Finder {
         }
     }
 
-  private:
-    void prune(std::size_t first, std::size_t count, std::uint32_t candidates) {
+    void prune(std::size_t block, std::size_t begin, std::size_t count, std::uint32_t candidates) {
+        const std::size_t first = block + begin;
         const CenterGroups& center_groups = all_.panel_->center_groups();
         std::uint32_t excluded = 0;
         for (std::size_t l = 0; l < kPanelWidth; ++l) {
@@ -128,7 +139,7 @@ class FilteredFinder : public CandidatePairs::Finder {
         unpruned_.clear();
         for (std::size_t r = 0; r < count; ++r)
             if (masks_[r])
-                unpruned_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r]),
+                unpruned_.push_back({static_cast<std::uint32_t>(begin + r), candidates_in(masks_[r]),
                                      all_.nearest_.squares[first + r]});
     }
 
