@@ -10,8 +10,7 @@ namespace kmosaic {
 namespace {
 
 constexpr std::size_t kBlock = 512;
-// Rows of the sample that the scale follows from: of long ones fewer, so that neither its memory nor its time is that of
-// a step.
+// Rows of the sample that the scale follows from: fewer of long ones, so that it costs little beside a step.
 constexpr std::size_t kSample = 512;
 constexpr std::size_t kMinSample = 128;
 constexpr std::size_t kSampleValues = std::size_t{1} << 17;

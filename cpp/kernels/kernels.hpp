@@ -9,49 +9,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/dtypes.hpp"
+
 namespace kmosaic {
 
 // Centroids are laid out in panels: panel[feature][lane], one lane per centroid.
 constexpr std::size_t kPanelWidth = 16;
 constexpr std::size_t kExactPanelWidth = 8;
 
-// Rows of bytes and codes are read in whole blocks of this many bytes.
-constexpr std::size_t kByteBlock = 64;
-
-// Adding it to a float64 and subtracting it again rounds to a whole number.
-constexpr double kRounder = 0x1.8p52;
-
 // Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in
 // L1/L2, and the rounding error grows with the chunk, not with n_features (L3).
 constexpr std::size_t kFeatureChunk = 256;
-
-// Integers first, so that tables of integer or of real kernels are contiguous; integers of a byte before those of two.
-enum Dtype : int {
-    kUint8 = 0,
-    kInt8 = 1,
-    kUint16 = 2,
-    kInt16 = 3,
-    kFloat16 = 4,
-    kBfloat16 = 5,
-    kFloat32 = 6,
-    kFloat64 = 7
-};
-constexpr int kDtypes = 8;
-constexpr int kIntegers = 4;
-constexpr int kFirstReal = kFloat16;
-constexpr int kReals = kDtypes - kFirstReal;
-
-constexpr bool is_integer(Dtype dtype) {
-    return dtype < kFirstReal;
-}
-// Real numbers of 16 bits.
-constexpr bool is_half(Dtype dtype) {
-    return dtype == kFloat16 || dtype == kBfloat16;
-}
-constexpr std::size_t size_of(Dtype dtype) {
-    constexpr std::size_t kSizes[kDtypes] = {1, 1, 2, 2, 2, 2, 4, 8};
-    return kSizes[dtype];
-}
 
 struct Float32Kernels {
     // Rows multiplied together; the caller pads its block of rows to a multiple.

@@ -33,9 +33,7 @@ def checked_rows(X: Any, check: Callable[..., Any]) -> NDArray[Any]:
     """
     X = readable(X)
     dtype = getattr(X, "dtype", None)
-    native = [*NATIVE_DTYPES, np.bool_]
-    if is_bfloat16(dtype):
-        native.append(dtype)
+    native: list[Any] = [*NATIVE_DTYPES, np.bool_, *([dtype] if is_bfloat16(dtype) else [])]
     halves = isinstance(dtype, np.dtype) and (dtype == np.float16 or is_bfloat16(dtype))
     rows: NDArray[Any] = check(X, dtype=native, order="C", ensure_all_finite=not halves)
     if halves:
