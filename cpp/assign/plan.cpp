@@ -66,11 +66,11 @@ constexpr double kPerRow = 3000;
 constexpr double kPerValue = 40;
 
 // How many products with all centroids take as long as one in float32. (Where near centroids are few, codes of other
-// rows than uint8 leave so much to refine that they are hardly faster.)
+// rows than bytes leave so much to refine that they are hardly faster.)
 double speed_of(const Plan& plan, const Rows& rows) {
     if (plan.path == Path::kInt16) return 2;
     if (plan.path != Path::kBoundedInt8) return 1;
-    return rows.dtype == kUint8 ? 4 : plan.pca_codes ? 2 : 1;
+    return rows.dtype == kUint8 || rows.dtype == kInt8 ? 4 : plan.pca_codes ? 2 : 1;
 }
 
 bool neighbours_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
@@ -138,7 +138,7 @@ void record_outside(AnyPlan& plan, double outside_share) {
 // Whether float32 products with every centroid cost less than bounds, or than int8 products without them, would.
 bool float32_pays(const Rows& rows, std::size_t n_clusters) {
     if (rows.n_features <= kLowDimFeatures) return true;
-    if (rows.dtype == kUint8)
+    if (size_of(rows.dtype) == 1)
         return rows.n_features <= kMaxFloat32Bytes && n_clusters * rows.n_features <= kMaxFloat32ByteProducts;
     return n_clusters * rows.n_features <= kMaxFloat32Products;
 }
@@ -149,7 +149,7 @@ void choose_float32(Plan& plan, const Rows& rows, std::size_t n_clusters, bool r
     plan.small_labels = low_dim && n_clusters <= kMaxSmallLabels;
     plan.reason += low_dim ? number(rows.n_features) + " features are no more than " + number(kLowDimFeatures)
                            : number(n_clusters * rows.n_features) + " products a row are few";
-    if (low_dim && rows.integer()) {
+    if (low_dim && (rows.dtype == kUint8 || rows.dtype == kUint16)) {
         if (table.int16 && n_clusters <= kMaxInt16Clusters) {
             plan.path = Path::kInt16;
             plan.reason += "; integers of at most " + number(kMaxInt16Clusters) +
@@ -168,11 +168,11 @@ void choose_float32(Plan& plan, const Rows& rows, std::size_t n_clusters, bool r
 
 void choose_once(Plan& plan, const Rows& rows, std::size_t n_clusters) {
     const bool many = n_clusters >= kMinOnePassClusters && rows.n_rows >= kMinOnePassRows;
-    if (rows.dtype == kUint8 || many) {
+    const bool bytes = size_of(rows.dtype) == 1;
+    if (bytes || many) {
         plan.path = Path::kOnePassInt8;
         plan.reason += "assigned once; ";
-        plan.reason += rows.dtype == kUint8 ? "rows are their own int8 codes"
-                                            : "enough rows and clusters to quantise them";
+        plan.reason += bytes ? "rows are their own int8 codes" : "enough rows and clusters to quantise them";
         return;
     }
     plan.reason += "assigned once; int8 codes pay from " + number(kMinOnePassClusters) + " clusters and " +

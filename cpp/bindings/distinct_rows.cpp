@@ -32,8 +32,12 @@ nb::object distinct_rows_as(const MergedRows& self, std::size_t n_threads) {
 }
 
 nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
-    return dtype_of(self.array) == kUint8 ? distinct_rows_as<std::uint8_t>(self, n_threads)
-                                          : distinct_rows_as<std::uint16_t>(self, n_threads);
+    switch (dtype_of(self.array)) {
+        case kUint8: return distinct_rows_as<std::uint8_t>(self, n_threads);
+        case kInt8: return distinct_rows_as<std::int8_t>(self, n_threads);
+        case kUint16: return distinct_rows_as<std::uint16_t>(self, n_threads);
+        default: return distinct_rows_as<std::int16_t>(self, n_threads);
+    }
 }
 
 Result<std::uint32_t, nb::ndim<1>> distinct_counts(const MergedRows& self, std::size_t n_threads) {
@@ -61,7 +65,7 @@ void bind_distinct_rows(nb::module_& m) {
         .def_prop_ro(
             "size", [](const MergedRows& self) { return self.distinct_rows.size(); },
             "How many distinct rows there are; if more than `most`, not all of them were counted.")
-        .def("rows", &distinct_rows, "n_threads"_a, "Each distinct row once, in ascending order.")
+        .def("rows", &distinct_rows, "n_threads"_a, "Each distinct row once, in ascending order of its bits.")
         .def("counts", &distinct_counts, "n_threads"_a, "How many rows equal each distinct row.")
         .def("expand", &expand_labels, "distinct_labels"_a, "labels"_a, "n_threads"_a,
              "Write the label of each row's distinct row into labels.");

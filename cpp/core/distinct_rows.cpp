@@ -20,7 +20,7 @@ constexpr std::size_t kBlockRows = 1 << 16;
 constexpr std::size_t kMinCounters = 2;
 
 KeyKind kind_of(const Rows& rows) {
-    return rows.dtype == kUint16 ? kOneUint16 : static_cast<KeyKind>(rows.n_features - 1);
+    return size_of(rows.dtype) == 2 ? kOneUint16 : static_cast<KeyKind>(rows.n_features - 1);
 }
 
 std::size_t bits(KeyKind kind) {
@@ -42,8 +42,7 @@ void write_key(KeyKind kind, std::size_t key, std::size_t index, void* out) {
 }  // namespace
 
 bool DistinctRows::mergeable(const Rows& rows) {
-    const bool low_dim =
-        (rows.dtype == kUint8 && rows.n_features <= 3) || (rows.dtype == kUint16 && rows.n_features == 1);
+    const bool low_dim = rows.integer() && rows.n_features <= (size_of(rows.dtype) == 1 ? 3 : 1);
     return low_dim && !rows.weights && rows.n_rows <= std::numeric_limits<std::uint32_t>::max();
 }
 
