@@ -248,7 +248,7 @@ class ExactSums::SparseAdder {
             kernel.add_weighted[kFloat64](values, row.size, weight, slices, parts_.data());
             return;
         }
-        kernel.add_real_rows[kFloat64 - kFloat32](&values, 1, row.size, slices, parts_.data());
+        kernel.add_real_rows[kFloat64 - kFirstReal](&values, 1, row.size, slices, parts_.data());
         if (weight < 0)
             for (std::int64_t& part : parts_) part = -part;
     }
