@@ -1,6 +1,7 @@
 #include <nanobind/stl/array.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
@@ -75,12 +76,25 @@ Result<std::uint8_t, nb::ndim<1>> find_nearest(const PointArray& array, const Po
     const SpacePoints palette = palette_of(palette_array, kMaxPalette);
     require(points.n_features == palette.n_features, "palette must have as many features as points");
     auto labels = make_buffer<std::uint8_t>(points.n_points);
-    without_gil(n_threads, [&](const Parallel& p) {
-        if (points.n_points == 0) return;
-        const PaletteIndex index(palette, bounding_box(points, p), p);
-        nearest_in_palette(points, index, labels.data, p);
-    });
+    without_gil(n_threads, [&](const Parallel& p) { nearest_in_palette(points, palette, labels.data, p); });
     return {labels.data, {points.n_points}, labels.owner};
+}
+
+nb::tuple merge(const PointArray& array, const Array<const std::int64_t, nb::ndim<1>>& counts,
+                std::size_t most) {
+    const SpacePoints points = points_of(array);
+    require(counts.shape(0) == points.n_points, "counts must have one value a point");
+    for (std::size_t i = 0; i < points.n_points; ++i)
+        require(counts.data()[i] > 0 && counts.data()[i] < std::int64_t{1} << 48,
+                "counts must be above 0, below 2**48");
+    require(most > 0, "most must be at least 1");
+    const MergedPoints merged =
+        without_gil(1, [&](const Parallel&) { return merge_points(points, counts.data(), most); });
+    auto out = make_buffer<std::uint16_t>(merged.points.size());
+    std::copy(merged.points.begin(), merged.points.end(), out.data);
+    return nb::make_tuple(
+        Result<std::uint16_t, nb::ndim<2>>(out.data, {merged.counts.size(), points.n_features}, out.owner),
+        copied(merged.counts));
 }
 
 void diffuse_errors(Spaces& self, const AnyPixels& array, std::size_t width, const PointArray& palette_array,
@@ -95,13 +109,7 @@ void diffuse_errors(Spaces& self, const AnyPixels& array, std::size_t width, con
     require(how[1] >= 0 && how[1] <= kUnit, "max_error must be from 0 to 16384");
     const ColourSpace& space = self.of(pixels.deep);
     without_gil(n_threads, [&](const Parallel& p) {
-        SpaceBox box{{0, 0, 0, 0}, {0, 0, 0, kUnit}};
-        for (std::size_t f = 0; f < 3; ++f) {
-            box.low[f] = space.gamut()[0][f];
-            box.high[f] = space.gamut()[1][f];
-        }
-        const PaletteIndex index(palette, box, p);
-        diffuse({pixels, width}, space, index, {how[0], how[1], how[2]}, labels.data(), p);
+        diffuse({pixels, width}, space, palette, {how[0], how[1], how[2]}, labels.data(), p);
     });
 }
 
@@ -120,6 +128,9 @@ void bind_colours(nb::module_& m) {
              "Write labels by error diffusion; how is (strength, max_error, max_flat_square).");
     m.def("nearest_in_palette", &find_nearest, "points"_a, "palette"_a, "n_threads"_a,
           "The nearest of at most 256 points to each point (ties: the lowest), exactly.");
+    m.def("merge_points", &merge, "points"_a, "counts"_a, "most"_a,
+          "Points merged into the rounded means of cubes, of which there are at most so many, and their "
+          "counts.");
     m.attr("CHROMA_OFFSET") = kChromaOffset;
 }
 

@@ -84,7 +84,8 @@ ColourSpace::Point ColourSpace::oklab(std::int64_t red, std::int64_t green, std:
 // Chroma is largest at the corners of the RGB cube, within -0.24 .. 0.28 and -0.32 .. 0.20.
 std::array<std::array<std::int32_t, 3>, 2> ColourSpace::gamut() const {
     if (space_ != Space::kOklab) return {{{0, 0, 0}, {kUnit, kUnit, kUnit}}};
-    return {{{0, kChromaOffset - 3932, kChromaOffset - 5243}, {kUnit, kChromaOffset + 4588, kChromaOffset + 3277}}};
+    return {{{0, kChromaOffset - 3932, kChromaOffset - 5243},
+             {kUnit, kChromaOffset + 4588, kChromaOffset + 3277}}};
 }
 
 template <class T>

@@ -21,11 +21,12 @@ void add(Error& to, const Error& error, std::int32_t weight) {
 
 class Strip {
   public:
-    Strip(const Picture& picture, const ColourSpace& space, const PaletteIndex& index,
+    Strip(const Picture& picture, const ColourSpace& space, const SpacePoints& palette,
           const Diffusion& diffusion)
         : picture_(picture),
           space_(space),
-          index_(index),
+          index_(palette),
+          gamut_(space.gamut()),
           diffusion_(diffusion),
           width_(picture.width),
           n_channels_(picture.pixels.n_channels),
@@ -142,19 +143,18 @@ class Strip {
 
     // Labels a pixel, and returns what its label's colour lacks.
     template <std::size_t kChannels>
-    Error place(const SpacePoint& own, const Error& sum, std::size_t x, std::uint8_t* labels) const {
+    Error place(const SpacePoint& own, const Error& sum, std::size_t x, std::uint8_t* labels) {
         if (flat_[x]) {
             const std::size_t nearest = index_.nearest(own);
-            if (PaletteIndex::squared_distance(own, index_.point(nearest)) <= diffusion_.max_flat_square) {
+            if (squared_distance(own, index_.point(nearest)) <= diffusion_.max_flat_square) {
                 labels[x] = static_cast<std::uint8_t>(nearest);
                 return {};
             }
         }
         const Error error = taken(sum);
         SpacePoint wanted = own;
-        const SpaceBox& box = index_.box();
         for (std::size_t f = 0; f < 3; ++f)
-            wanted[f] = std::clamp(own[f] + error[f], box.low[f], box.high[f]);
+            wanted[f] = std::clamp(own[f] + error[f], gamut_[0][f], gamut_[1][f]);
         const std::size_t nearest = index_.nearest(wanted);
         labels[x] = static_cast<std::uint8_t>(nearest);
         const SpacePoint& found = index_.point(nearest);
@@ -175,7 +175,8 @@ class Strip {
 
     const Picture& picture_;
     const ColourSpace& space_;
-    const PaletteIndex& index_;
+    PaletteIndex index_;
+    std::array<std::array<std::int32_t, 3>, 2> gamut_;
     const Diffusion& diffusion_;
     std::size_t width_;
     std::size_t n_channels_;
@@ -188,12 +189,12 @@ class Strip {
 
 }  // namespace
 
-void diffuse(const Picture& picture, const ColourSpace& space, const PaletteIndex& index,
+void diffuse(const Picture& picture, const ColourSpace& space, const SpacePoints& palette,
              const Diffusion& diffusion, std::uint8_t* labels, const Parallel& parallel) {
     const std::size_t height = picture.height();
     parallel_for(ceil_div(height, kStripRows), parallel, [&] {
-        return [&, strip = Strip(picture, space, index, diffusion)](std::size_t s,
-                                                                    const Checkpoint& checkpoint) mutable {
+        return [&, strip = Strip(picture, space, palette, diffusion)](std::size_t s,
+                                                                      const Checkpoint& checkpoint) mutable {
             const std::size_t kept = s * kStripRows;
             const std::size_t first = kept < kWarmUpRows ? 0 : kept - kWarmUpRows;
             strip.run(first, kept, std::min(kept + kStripRows, height), labels, checkpoint);

@@ -38,7 +38,7 @@ struct Picture {
 
 // Writes a label for each pixel: an index into the palette or, for those without any opacity, its size.
 // Errors are not passed between pixels that differ in opacity by more than an eighth.
-void diffuse(const Picture& picture, const ColourSpace& space, const PaletteIndex& index,
+void diffuse(const Picture& picture, const ColourSpace& space, const SpacePoints& palette,
              const Diffusion& diffusion, std::uint8_t* labels, const Parallel& parallel);
 
 }  // namespace kmosaic

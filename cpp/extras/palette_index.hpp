@@ -1,8 +1,8 @@
 // Exactly the nearest of at most 256 points, for very many queries: ties go to the lowest index.
 //
-// In three dimensions a grid says which points can be nearest within each of its cells. A point is left out
-// where another one, the nearest to the cell's centre, is nearer all over the cell; that is decided in whole
-// numbers, and nothing is rounded. In four dimensions (with alpha) all points are compared.
+// A tree of cubes, filled where queries fall, says which points can be nearest within each. A point is left
+// out where another one, the nearest to the cube's centre, is nearer all over the cube; that is decided in
+// whole numbers, and nothing is rounded.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ constexpr std::size_t kMaxPalette = 256;
 
 using SpacePoint = std::array<std::int32_t, 4>;
 
-// Points [point][feature], with three features or four.
+// Points [point][feature], with three features or four, from 0 to 2^14.
 struct SpacePoints {
     const std::uint16_t* values;
     std::size_t n_points;
@@ -31,81 +31,87 @@ struct SpacePoints {
     }
 };
 
-// What queries lie in, bounds included.
-struct SpaceBox {
-    SpacePoint low{INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
-    SpacePoint high{0, 0, 0, 0};
+// At most 2^30: coordinates are from 0 to 2^14.
+inline std::int32_t squared_distance(const SpacePoint& a, const SpacePoint& b) {
+    std::int32_t sum = 0;
+    for (std::size_t f = 0; f < 4; ++f) sum += (a[f] - b[f]) * (a[f] - b[f]);
+    return sum;
+}
 
-    void include(const SpacePoint& point);
-};
-
-SpaceBox bounding_box(const SpacePoints& points, const Parallel& parallel);
-
+// One thread's: queries fill the tree.
 class PaletteIndex {
   public:
-    PaletteIndex(const SpacePoints& palette, const SpaceBox& box, const Parallel& parallel);
+    explicit PaletteIndex(const SpacePoints& palette);
 
-    // The nearest point of the palette to one within the box.
-    [[nodiscard]] std::size_t nearest(const SpacePoint& query) const {
-        if (n_features_ == 4) return nearest_of_all(query);
-        const Cell& cell = cells_[cell_of(query)];
-        if (cell.count == 1) return cell.first;
-        std::size_t best = 0;
-        std::int32_t least = INT32_MAX;
-        const std::uint8_t* candidate = candidates_.data() + cell.start;
-        for (const std::uint8_t* end = candidate + cell.count; candidate != end; ++candidate) {
-            const std::int32_t square = squared_distance(query, palette_[*candidate]);
-            if (square < least) {
-                least = square;
-                best = *candidate;
-            }
+    // The nearest point of the palette to one whose coordinates are from 0 to 2^14.
+    std::size_t nearest(const SpacePoint& query) {
+        std::size_t cube = root_of(query);
+        int bits = kRootBits;
+        while (true) {
+            if (cubes_[cube].count == 0) list_candidates(cube, bits, query);
+            const Cube& found = cubes_[cube];
+            if (found.children == 0) return nearest_in(found, query);
+            bits -= kChildBits;
+            cube = found.children + child_of(query, bits);
         }
-        return best;
     }
 
     [[nodiscard]] const SpacePoint& point(std::size_t i) const { return palette_[i]; }
     [[nodiscard]] std::size_t size() const { return palette_.size(); }
-    [[nodiscard]] std::size_t n_features() const { return n_features_; }
-    [[nodiscard]] const SpaceBox& box() const { return box_; }
-
-    // At most 3 * 2^29: coordinates are at most 2^14, those of the chroma at most 2^14 apart.
-    [[nodiscard]] static std::int32_t squared_distance(const SpacePoint& a, const SpacePoint& b) {
-        std::int32_t sum = 0;
-        for (std::size_t f = 0; f < 4; ++f) sum += (a[f] - b[f]) * (a[f] - b[f]);
-        return sum;
-    }
 
   private:
-    struct Cell {
-        std::uint32_t start;
-        std::uint16_t count;
-        std::uint8_t first;
+    // Sides of 1,024, 256, 64 and 16; the alpha of all is from 0 to 2^14.
+    static constexpr int kRootBits = 10;
+    static constexpr int kChildBits = 2;
+    static constexpr int kLeafBits = 4;
+    static constexpr std::size_t kRootsPerSide = (1 << (14 - kRootBits)) + 1;
+    static constexpr std::size_t kMaxLeaf = 4;
+
+    // Its candidates, and where the first of its 64 parts is; 0 where it has none.
+    struct Cube {
+        std::uint32_t start = 0;
+        std::uint32_t children = 0;
+        std::uint16_t count = 0;
+        std::uint32_t parent = 0;
     };
-    using Place = std::array<std::size_t, 3>;
 
-    [[nodiscard]] std::size_t cell_of(const SpacePoint& q) const {
-        const auto at = [&](std::size_t f) {
-            return static_cast<std::size_t>(q[f] - box_.low[f]) >> cell_bits_;
-        };
-        return (at(0) * n_cells_[1] + at(1)) * n_cells_[2] + at(2);
+    static std::size_t root_of(const SpacePoint& q) {
+        const auto at = [&](std::size_t f) { return static_cast<std::size_t>(q[f]) >> kRootBits; };
+        return (at(0) * kRootsPerSide + at(1)) * kRootsPerSide + at(2);
     }
-    [[nodiscard]] std::size_t nearest_of_all(const SpacePoint& query) const;
-    void choose_cells();
-    void list_candidates(const Parallel& parallel);
-    void list_within(const Place& block, std::vector<std::uint8_t>& listed);
-    void reduce(const Place& cell, int bits, std::vector<std::uint8_t>& candidates) const;
+    static std::size_t child_of(const SpacePoint& q, int bits) {
+        const auto at = [&](std::size_t f) { return (static_cast<std::size_t>(q[f]) >> bits) & 3U; };
+        return at(0) << 4U | at(1) << 2U | at(2);
+    }
+    [[nodiscard]] std::size_t nearest_in(const Cube& cube, const SpacePoint& query) const {
+        const std::uint8_t* candidate = candidates_.data() + cube.start;
+        std::size_t best = *candidate;
+        std::int32_t least = squared_distance(query, palette_[best]);
+        for (std::size_t i = 1; i < cube.count; ++i) {
+            const std::int32_t square = squared_distance(query, palette_[candidate[i]]);
+            best = square < least ? candidate[i] : best;
+            least = square < least ? square : least;
+        }
+        return best;
+    }
+    void list_candidates(std::size_t cube, int bits, const SpacePoint& within);
 
-    std::size_t n_features_;
     std::vector<SpacePoint> palette_;
-    SpaceBox box_;
-    int cell_bits_ = 0;
-    Place n_cells_{};
-    std::vector<Cell> cells_;
+    std::vector<Cube> cubes_;
     std::vector<std::uint8_t> candidates_;
 };
 
-// labels[i]: the nearest of the index's points to points[i], all of which lie in its box.
-void nearest_in_palette(const SpacePoints& points, const PaletteIndex& index, std::uint8_t* labels,
+// labels[i]: the nearest of the palette's points to points[i].
+void nearest_in_palette(const SpacePoints& points, const SpacePoints& palette, std::uint8_t* labels,
                         const Parallel& parallel);
+
+// Points with counts, merged into the means of cubes.
+struct MergedPoints {
+    std::vector<std::uint16_t> points;
+    std::vector<std::int64_t> counts;
+};
+
+// Merges points in cubes of the smallest side, a power of two, of which there are at most `most`. Means are rounded.
+MergedPoints merge_points(const SpacePoints& points, const std::int64_t* counts, std::size_t most);
 
 }  // namespace kmosaic

@@ -25,11 +25,13 @@ _TO_ROOTS = np.array(
     ]
 )
 _NEIGHBOURS = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+_GREY_NEIGHBOURS = np.array([(step,) * 3 for step in (-1, 0, 1)])
 
 
-def colours_of(space: ColourSpace, centers: NDArray[np.float64]) -> NDArray[np.uint8]:
+def colours_of(space: ColourSpace, centers: NDArray[np.float64], *, grey: bool = False) -> NDArray[np.uint8]:
     """RGBA colours (k, 4) uint8 whose points are nearest to ``centers`` (k, 3 or 4), premultiplied.
 
+    ``grey`` allows greys alone.
     Of the colours around the one that floating point leads to, that is the nearest by whole numbers; so the
     rounding of roots and powers, which differs between machines, does not matter.
     """
@@ -41,7 +43,9 @@ def colours_of(space: ColourSpace, centers: NDArray[np.float64]) -> NDArray[np.u
         alpha = np.clip(np.rint(centers[:, 3] * 255 / UNIT), 1, 255)
         plain = origin + (plain - origin) * (255 / alpha)[:, np.newaxis]
     guess = np.clip(np.rint(_rgb(space.name, (plain - origin) / UNIT)), 0, 255).astype(np.int64)
-    options = np.clip(guess[:, np.newaxis] + _NEIGHBOURS, 0, 255)
+    if grey:
+        guess = np.repeat(guess[:, 1:2], 3, axis=1)
+    options = np.clip(guess[:, np.newaxis] + (_GREY_NEIGHBOURS if grey else _NEIGHBOURS), 0, 255)
     points = space.points(options.reshape(-1, 3).astype(np.uint8), 1).reshape(k, -1, 3)
     squares = ((points - plain[:, np.newaxis]) ** 2).sum(axis=2)
     best = options[np.arange(k), squares.argmin(axis=1)]

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.cluster.seeding import greedy_kmeans_plus_plus
-from kmosaic.engines.colour_points import Points, nearest_in_palette
+from kmosaic.engines.colour_points import Points, merge_points, nearest_in_palette
 from kmosaic.engines.in_memory import MemoryEngine
 from kmosaic.engines.lloyd import LloydOptions, LloydResult, lloyd
 
 # Neighbouring colours are merged until there are no more points times clusters than this: see decision 0032.
 _MAX_POINTS_TIMES_CLUSTERS = 4_000_000
 _MIN_POINTS = 4096
-_MAX_CELL_BITS = 10
 _MAX_COUNT = 1 << 31
 
 
@@ -127,16 +126,4 @@ def merge_neighbours(
     most = max(_MIN_POINTS, _MAX_POINTS_TIMES_CLUSTERS // max(n_colours, 1))
     if len(points) <= most:
         return points, weights
-    for bits in range(5, _MAX_CELL_BITS):
-        cells = points >> bits
-        spans = cells.max(axis=0).astype(np.int64) + 1
-        keys = np.ravel_multi_index(tuple(cells.T), tuple(spans))
-        occupied = np.zeros(int(spans.prod()), np.int32)
-        occupied[keys] = 1
-        if int(occupied.sum()) <= most:
-            break
-    numbers = (np.cumsum(occupied) - 1)[keys]
-    totals = np.bincount(numbers, weights)
-    means = [np.bincount(numbers, weights * points[:, f]) / totals for f in range(points.shape[1])]
-    merged = np.rint(np.stack(means, axis=1)).astype(np.uint16)
-    return np.ascontiguousarray(merged), totals.astype(np.int64)
+    return merge_points(points, weights, most)

@@ -61,7 +61,7 @@ def quantize(
     >>> ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     >>> result = quantize(np.tile(ramp, (8, 1, 1)), 4, dither="none")
     >>> result.palette.hex
-    ('#1a1a1a', '#565656', '#949494', '#dbdbdb')
+    ('#181818', '#535353', '#949494', '#dbdbdb')
     """
     return quantize_all([image], colors, options, **changes)[0]
 
@@ -154,7 +154,8 @@ def _find_palette(
         colors = np.concatenate([given, colours_of(space, fit.centers[len(given) :])])
     else:
         fit = fit_palette(all_of.points, all_of.counts, n_visible, how)
-        colors = colours_of(space, fit.centers)
+        grey = bool((all_of.colours[:, :3] == all_of.colours[:, :1]).all())
+        colors = colours_of(space, fit.centers, grey=grey)
         if options.medoids:
             chosen = medoids(all_of.points, _points_of(colors, space, all_of.points.shape[1]), fit.centers)
             colors = _rgba(eight_bits(all_of.colours[chosen]))

@@ -75,3 +75,11 @@ def nearest_in_palette(points: Points, palette: Points, n_threads: int) -> NDArr
     """
     points = np.require(points, requirements=["C", "A"])
     return np.asarray(_core.nearest_in_palette(points, np.ascontiguousarray(palette), n_threads))
+
+
+def merge_points(
+    points: Points, counts: NDArray[np.int64], most: int
+) -> tuple[Points, NDArray[np.int64]]:
+    """Points merged into the rounded means of cubes, the smallest of which there are at most ``most``."""
+    merged, totals = _core.merge_points(np.ascontiguousarray(points), np.ascontiguousarray(counts), most)
+    return np.asarray(merged), np.asarray(totals)
