@@ -415,13 +415,24 @@ def _write_beside(request: _Request, done: list[_Done]) -> None:
         with atomic_write(outputs.json_out, overwrite=force) as temporary:
             temporary.write_text(json.dumps(_data(only), indent=1) + "\n", encoding="utf-8")
     if outputs.report is not None:
-        from kmosaic.report import write_colours_report
-        from kmosaic.report.colours_page import ColoursReport
+        _write_report(outputs.report, request, only)
 
-        page = ColoursReport(
-            only.source.name, result, request.options, request.command, len(only.source.data), only.n_bytes
-        )
-        write_colours_report(outputs.report, page, overwrite=force)
+
+def _write_report(path: Path, request: _Request, done: _Done) -> None:
+    from kmosaic.colours.curve import DEFAULT_COLOURS, error_curve
+    from kmosaic.report import ColoursReport, Provenance, write_colours_report
+
+    result = done.results[0]
+    curve = error_curve(result.original, (*DEFAULT_COLOURS, len(result.palette)), request.options)
+    page = ColoursReport(
+        done.source.name,
+        result,
+        Provenance(request.command, (request.options.seed,)),
+        request.options.dither,
+        curve,
+        (len(done.source.data), done.n_bytes),
+    )
+    write_colours_report(path, page, overwrite=request.outputs.force)
 
 
 def _data(done: _Done) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -92,11 +92,12 @@ class Palette:
         >>> Palette([[0, 0, 0], [255, 255, 255]]).contrast.round(1).tolist()
         [[1.0, 21.0], [21.0, 1.0]]
         """
-        values = self.colors[:, :3] / 255
-        light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-        luminance = light @ [0.2126, 0.7152, 0.0722] + 0.05
-        ratios: NDArray[np.float64] = luminance[:, np.newaxis] / luminance
-        return np.maximum(ratios, 1 / ratios)
+        return self.contrast_to(self.colors[:, :3])
+
+    def contrast_to(self, colors: ArrayLike) -> NDArray[np.float64]:
+        """(k, n) contrast ratios to other colours (n, 3)."""
+        luminance = _luminance(self.colors[:, :3])[:, np.newaxis] / _luminance(np.asarray(colors))
+        return np.maximum(luminance, 1 / luminance)
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Self:
@@ -122,6 +123,14 @@ class Palette:
         """A picture of the colours side by side."""
         cells = np.broadcast_to(self.colors[np.newaxis, :, np.newaxis], (height, len(self), width, 4))
         return Image.fromarray(np.ascontiguousarray(cells.reshape(height, len(self) * width, 4)))
+
+
+def _luminance(colors: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Relative luminance plus the 0.05 that WCAG adds for stray light."""
+    values = colors / 255
+    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    total: NDArray[np.float64] = light @ [0.2126, 0.7152, 0.0722] + 0.05
+    return total
 
 
 @cache

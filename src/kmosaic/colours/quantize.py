@@ -21,8 +21,10 @@ from kmosaic.engines.colour_points import UNIT, ColourSpace, Diffusion, Points, 
 from kmosaic.engines.threads import resolve_n_threads
 from kmosaic.errors import DataError
 
-# The largest error that a pixel takes, and how far a flat area may be from the palette: see decision 0032.
-_MAX_ERROR = UNIT // 10
+# The largest error that a pixel takes, by the most colours it is for: with few colours errors are large, and a
+# larger limit makes patterns that cost more bytes than they are worth. Decision 0032 has the measurements.
+_MAX_ERRORS = ((4, 0.035), (8, 0.06), (MAX_COLOURS, 0.1))
+# How far the nearest colour may be in a flat area that is left without dithering.
 _MAX_FLAT = UNIT // 50
 
 
@@ -218,7 +220,7 @@ class _Job:
         exact = self.found.fit is None and self.options.palette is None
         palette = _points_of(colors, self.space, own.colours.shape[1])
         if self.options.dither == "diffusion" and not exact and strength > 0:
-            how = Diffusion(round(256 * strength), _MAX_ERROR, _MAX_FLAT)
+            how = Diffusion(round(256 * strength), _max_error(len(colors)), _MAX_FLAT)
             points = _points_of(colors, self.space, picture.shape[2])
             labels = self.space.diffuse(picture, points, how, self.n_threads)
             if transparent != len(colors):
@@ -232,6 +234,10 @@ class _Job:
             low = own.expand((limit & 255).astype(np.uint8), 0).reshape(shape)
             return np.where(thresholds(*shape) < high.astype(np.uint16) * 256 + low, second, first)
         return own.expand(nearest_in_palette(own.points, palette, self.n_threads), transparent).reshape(shape)
+
+
+def _max_error(n_colours: int) -> int:
+    return next(round(share * UNIT) for most, share in _MAX_ERRORS if n_colours <= most)
 
 
 def _white(space: ColourSpace) -> Points:

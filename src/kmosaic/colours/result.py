@@ -64,7 +64,7 @@ class Quantized:
     @property
     def mse(self) -> float:
         """The mean over pixels of the squared distance in sRGB, values from 0 to 255; over white."""
-        difference = self._flat_original.astype(np.int32) - flattened(self.pixels)
+        difference = self.flat_original.astype(np.int32) - self.flat_pixels
         return float(np.square(difference).sum(dtype=np.int64)) / self.labels.size
 
     @property
@@ -82,18 +82,24 @@ class Quantized:
     def pixel_errors(self) -> NDArray[np.float64]:
         """(h, w): squared distances in the space of each pixel's colour from its original."""
         space = ColourSpace(self.space)
-        a = space.points(self._flat_original.reshape(-1, 3), 1).astype(np.float64)
+        a = space.points(self.flat_original.reshape(-1, 3), 1).astype(np.float64)
         b = space.points(flattened(self.palette.colors[np.newaxis])[0], 1).astype(np.float64)
         squares = np.square(a - b[self.labels.reshape(-1)]).sum(axis=1) / UNIT**2
         return squares.reshape(self.labels.shape)
 
     @cached_property
-    def ssimulacra2(self) -> float:
-        """How alike the picture and its original look: 100 is the same, 70 high, 50 medium quality."""
-        return Ssimulacra2(self._flat_original).score(flattened(self.pixels))
+    def flat_pixels(self) -> NDArray[np.uint8]:
+        """(h, w, 3): the picture laid over white."""
+        return flattened(self.pixels)
 
     @cached_property
-    def _flat_original(self) -> NDArray[np.uint8]:
+    def ssimulacra2(self) -> float:
+        """How alike the picture and its original look: 100 is the same, 70 high, 50 medium quality."""
+        return Ssimulacra2(self.flat_original).score(self.flat_pixels)
+
+    @cached_property
+    def flat_original(self) -> NDArray[np.uint8]:
+        """(h, w, 3) uint8: the original laid over white."""
         return flattened(eight_bits(self.original))
 
 
