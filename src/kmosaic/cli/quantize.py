@@ -14,17 +14,10 @@ import click
 
 from kmosaic.cli.console import Column, print_notes, print_results, print_table, written
 from kmosaic.cli.errors import given_command, in_words
-from kmosaic.cli.options import (
-    OutputPath,
-    RealRange,
-    WholeNumber,
-    ending_options,
-    in_order,
-    path_option,
-    threads_option,
-)
+from kmosaic.cli.options import ending_options
 from kmosaic.cli.outputs import check_report_name
 from kmosaic.cli.progress import ProgressBar
+from kmosaic.cli.quantize_options import output_options, palette_options
 from kmosaic.cli.request import Options
 from kmosaic.errors import DataError, OutputError
 from kmosaic.files import atomic_write, check_not_read, check_output, check_outputs
@@ -37,95 +30,6 @@ if TYPE_CHECKING:
 _STREAM = Path("-")
 _MAX_STREAM = 1 << 30
 _MAX_LISTED = 40
-
-
-def _palette_options(command: Any) -> Any:
-    return in_order(
-        command,
-        click.option("--colors", "-k", type=WholeNumber(1, 256), help="How many colours. [default: 256]"),
-        click.option(
-            "--quality",
-            type=RealRange(max=100.0),
-            help="The fewest colours whose SSIMULACRA2 score is at least this: 90 looks the same, 70 is high "
-            "quality, 50 medium.",
-        ),
-        click.option(
-            "--palette",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Use the colours of this file: .gpl, .ase, .aco, .json, .css, .hex or a .png strip.",
-        ),
-        click.option("--extra", type=WholeNumber(0), default=0, help="Find so many colours besides."),
-        click.option("--shared-palette", is_flag=True, help="One palette for all pictures."),
-        click.option("--medoids", is_flag=True, help="Only colours that occur in the picture."),
-        click.option(
-            "--saliency",
-            type=RealRange(0.0, 1.0),
-            default=0.0,
-            show_default=True,
-            help="How much rare colours count: at 0 every pixel counts the same, at 1 every colour does.",
-        ),
-        click.option(
-            "--exact",
-            is_flag=True,
-            help="Fit all distinct colours until no label changes; else neighbours are merged first, which is "
-            "some twenty times faster.",
-        ),
-        click.option("--seed", type=WholeNumber(0, 2**32 - 1), default=0, help="Seed of the first colours."),
-        click.option(
-            "--space",
-            type=click.Choice(["oklab", "srgb", "linear"]),
-            default="oklab",
-            show_default=True,
-            help="Where colours are compared: oklab as eyes do, srgb for the least squared error.",
-        ),
-        click.option(
-            "--dither",
-            type=click.Choice(["diffusion", "blue-noise", "none"]),
-            default="diffusion",
-            show_default=True,
-            help="How colours are mixed from neighbouring pixels.",
-        ),
-        click.option(
-            "--strength",
-            type=RealRange(0.0, 1.0),
-            help="How much of the error dithering passes on. [default: 0.9 for 16 colours, 0.75 from 64 on]",
-        ),
-    )
-
-
-def _output_options(command: Any) -> Any:
-    return in_order(
-        command,
-        click.option(
-            "-o",
-            "--output",
-            type=OutputPath(),
-            metavar="FILE",
-            help="Where to write the picture: .png, .gif or .webp; a folder for several; - for stdout.",
-        ),
-        click.option(
-            "--format",
-            "suffix",
-            type=click.Choice(["png", "gif", "webp"]),
-            default="png",
-            show_default=True,
-            help="The format of pictures in a folder, and on stdout.",
-        ),
-        path_option("--labels", help="Write each pixel's colour number as a grey PNG."),
-        path_option("--swatches", help="Draw the palette as a PNG strip."),
-        path_option("--palette-out", help="Write the palette: .gpl, .ase, .aco, .json, .css, .hex, .png."),
-        path_option("--json", "json_out", help="Write palette and measures as JSON."),
-        path_option("--report", help="Write a web page with the picture beside its original."),
-        click.option("--keep-metadata", is_flag=True, help="Keep Exif data and density."),
-        click.option(
-            "--allow-larger",
-            is_flag=True,
-            help="Write the picture even where the original, in the same format, is smaller.",
-        ),
-        click.option("--jobs", type=WholeNumber(1, 256), default=1, show_default=True, help="Pictures at once."),
-        threads_option,
-    )
 
 
 @dataclass(frozen=True)
@@ -173,11 +77,10 @@ class _Request:
 
 @click.command(short_help="Show a photo in few colours, or find its palette.")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_palette_options
-@_output_options
+@palette_options
+@output_options
 @ending_options
-@click.pass_context
-def quantize(ctx: click.Context, pictures: tuple[Path, ...], **given: Any) -> None:
+def quantize(pictures: tuple[Path, ...], **given: Any) -> None:
     """Find the few colours that come closest to those of PICTURES, by k-means, and write them in these.
 
     PICTURES are image files, folders of them, or - for stdin. Animated GIF, PNG and WebP stay animated, with
@@ -194,19 +97,16 @@ def quantize(ctx: click.Context, pictures: tuple[Path, ...], **given: Any) -> No
     """
     quiet, jobs, shared = given.pop("quiet"), given.pop("jobs"), given.pop("shared_palette")
     outputs = _Outputs.taken_from(given)
-    request = _request(ctx, outputs, given)
+    request = _request(outputs, given)
     request = replace(request, targets=_targets(pictures, outputs))
     _check(request, pictures)
     with ProgressBar(quiet=quiet or outputs.output == _STREAM) as bar:
-        if shared:
-            done = _all_with_one_palette(request, bar)
-        else:
-            done = _one_by_one(request, jobs, bar)
+        done = _all_with_one_palette(request, bar) if shared else _one_by_one(request, jobs, bar)
     _write_beside(request, done)
     _tell(request, done, quiet=quiet)
 
 
-def _request(ctx: click.Context, outputs: _Outputs, given: dict[str, Any]) -> _Request:
+def _request(outputs: _Outputs, given: dict[str, Any]) -> _Request:
     from kmosaic.colours import Palette, QuantizeOptions
 
     colors, quality, path = given["colors"], given["quality"], given["palette"]
@@ -219,7 +119,7 @@ def _request(ctx: click.Context, outputs: _Outputs, given: dict[str, Any]) -> _R
     options = QuantizeOptions(
         palette=palette, n_threads=given["threads"], **{name: given[name] for name in fields}
     )
-    return _Request(outputs, options, colors or 256, quality, given_command(ctx))
+    return _Request(outputs, options, colors or 256, quality, given_command(click.get_current_context()))
 
 
 def _targets(pictures: tuple[Path, ...], outputs: _Outputs) -> dict[Path, Path | None]:
@@ -248,7 +148,9 @@ def _check(request: _Request, pictures: tuple[Path, ...]) -> None:
 
     outputs = request.outputs
     if outputs.output is None and not any(outputs.beside):
-        raise click.UsageError("nothing to write; give -o FILE, or --swatches, --palette-out, --json, --report")
+        raise click.UsageError(
+            "nothing to write; give -o FILE, or --swatches, --palette-out, --json, --report"
+        )
     if len(request.targets) > 1 and any(outputs.beside):
         raise click.UsageError("--labels, --swatches, --palette-out, --json and --report are of one picture")
     check_report_name(outputs.report)
@@ -306,7 +208,9 @@ def _results(request: _Request, source: PictureFile, target: Path | None) -> lis
     from kmosaic.colours.encode import for_gif
     from kmosaic.colours.search import fewest_colours
 
-    frames = [for_gif(one) for one in source.frames] if _kind(request, target) == "GIF" else list(source.frames)
+    frames = (
+        [for_gif(one) for one in source.frames] if _kind(request, target) == "GIF" else list(source.frames)
+    )
     colors = request.colors
     if request.quality is not None:
         best = fewest_colours(frames[0], request.quality, request.options)
@@ -495,10 +399,9 @@ def _remarks(request: _Request, done: list[_Done]) -> Iterator[str]:
     for one in done:
         result = one.results[0]
         if one.kept:
-            yield f"{one.source.name}: the original is smaller, and was copied; --allow-larger writes the picture"
+            yield f"{one.source.name}: the original is smaller and was copied; --allow-larger writes it anew"
         elif one.n_bytes is not None and one.n_bytes > len(one.source.data):
             yield f"{one.source.name}: larger than the original, which is {one.source.format}"
         wanted = request.colors if request.options.palette is None and request.quality is None else 0
         if result.n_distinct < wanted and wanted != 256:
-            yield f"{one.source.name}: has {count(result.n_distinct, 'colour')}, fewer than {wanted}; all are kept"
-
+            yield f"{one.source.name}: has {count(result.n_distinct, 'colour')}, fewer than {wanted}"

@@ -12,4 +12,4 @@ from kmosaic.colours.palette import Palette
 from kmosaic.colours.quantize import quantize, quantize_all
 from kmosaic.colours.result import Quantized
 
-__all__ = ["Palette", "Quantized", "QuantizeOptions", "quantize", "quantize_all"]
+__all__ = ["Palette", "QuantizeOptions", "Quantized", "quantize", "quantize_all"]

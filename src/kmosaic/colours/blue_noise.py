@@ -27,7 +27,9 @@ def blue_noise_mask() -> NDArray[np.uint16]:
     """
     n = _SIDE * _SIDE
     offsets = np.minimum(np.arange(_SIDE), _SIDE - np.arange(_SIDE)) ** 2
-    energy = np.rint(_SCALE * np.exp(-(offsets[:, None] + offsets[None, :]) / (2 * _SIGMA**2))).astype(np.int64)
+    energy = np.rint(_SCALE * np.exp(-(offsets[:, None] + offsets[None, :]) / (2 * _SIGMA**2))).astype(
+        np.int64
+    )
     spread = np.tile(energy, (2, 2))
 
     def around(place: int) -> NDArray[np.int64]:
@@ -95,7 +97,7 @@ def _best_pair(
     colours: NDArray[np.float64],
     close: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The partner whose mixture with the nearest colour comes closest, and its share of it, at most a half."""
+    """The partner whose mixture with the nearest colour comes closest; its share of it, at most a half."""
     rows = np.arange(len(points))
     base = colours[nearest]
     least = np.full(len(points), np.inf)

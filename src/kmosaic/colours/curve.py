@@ -14,7 +14,7 @@ DEFAULT_COLOURS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """The mean squared distance of a picture's pixels from the nearest of ``n_colours``, without dithering."""
+    """The mean squared distance of pixels from the nearest of ``n_colours``, without dithering."""
 
     n_colours: int
     inertia: float

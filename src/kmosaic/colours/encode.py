@@ -36,7 +36,8 @@ def encode(
 
     ``source`` gives the frames' durations and, with ``metadata``, Exif data and density.
 
-    Where ``pyoxipng`` is installed, as it is with kmosaic on common machines, PNG files are made a few per cent smaller by it.
+    Where ``pyoxipng`` is installed, as it is with kmosaic on common machines, PNG files are made a few per
+    cent smaller by it.
     """
     images = [_pillow_image(result, kind) for result in results]
     options: dict[str, Any] = {}
@@ -63,12 +64,19 @@ def encode(
 
 
 def smaller_png(data: bytes) -> bytes:
-    """The same picture compressed harder, where a library for it is installed."""
+    """The same picture compressed harder, where a library for it is installed; palette and indices stay."""
     try:
         import oxipng
     except ImportError:
         return data
-    optimized: bytes = oxipng.optimize_from_memory(data, level=4)
+    optimized: bytes = oxipng.optimize_from_memory(
+        data,
+        level=4,
+        bit_depth_reduction=False,
+        color_type_reduction=False,
+        palette_reduction=False,
+        grayscale_reduction=False,
+    )
     return min(data, optimized, key=len)
 
 

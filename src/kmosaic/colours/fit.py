@@ -16,6 +16,8 @@ from kmosaic.engines.lloyd import LloydOptions, LloydResult, lloyd
 _MAX_POINTS_TIMES_CLUSTERS = 4_000_000
 _MIN_POINTS = 4096
 _MAX_COUNT = 1 << 31
+_SALIENT_BITS = 9
+_SALIENT_SCALE = 1 << 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,7 @@ class PaletteFit:
 
 def fit_palette(points: Points, counts: NDArray[np.int64], n_colours: int, options: FitOptions) -> PaletteFit:
     """K-means of distinct points, each as often as ``counts`` says."""
-    weights = salient_weights(counts, options.saliency)
+    weights = salient_weights(points, counts, options.saliency)
     cells, cell_weights = merge_neighbours(points, weights, n_colours)
     result = _fit(cells, cell_weights, n_colours, options, None)
     if options.exact and len(cells) < len(points):
@@ -73,7 +75,7 @@ def fit_beside(
     fixed: Points, points: Points, counts: NDArray[np.int64], n_more: int, options: FitOptions
 ) -> PaletteFit:
     """K-means with some centres that stay, ``fixed``, and others that are found besides."""
-    weights = salient_weights(counts, options.saliency)
+    weights = salient_weights(points, counts, options.saliency)
     cells, weights = merge_neighbours(points, weights, len(fixed) + n_more)
     centers = fixed.astype(np.float64)
     for _ in range(n_more):  # each where most is missing
@@ -81,8 +83,10 @@ def fit_beside(
         costs = np.square(cells - centers[nearest]).sum(axis=1) * weights
         centers = np.concatenate([centers, cells[[costs.argmax()]].astype(np.float64)])
     history: list[float] = []
+    n_iter = 0
     labels = np.zeros(0, np.uint8)
-    for n_iter in range(1, options.max_iter):
+    while n_iter < options.max_iter:
+        n_iter += 1
         before = labels
         labels = nearest_in_palette(cells, np.rint(centers).astype(np.uint16), options.n_threads)
         if np.array_equal(labels, before):
@@ -107,16 +111,30 @@ def medoids(points: Points, palette: Points, centers: NDArray[np.float64]) -> ND
     return chosen
 
 
-def salient_weights(counts: NDArray[np.int64], saliency: float) -> NDArray[np.int64]:
-    """Counts raised to the power 1 - saliency, and scaled to whole numbers.
+def salient_weights(points: Points, counts: NDArray[np.int64], saliency: float) -> NDArray[np.int64]:
+    """Counts as whole numbers that say more of rare and vivid colours.
 
-    >>> salient_weights(np.array([1, 100]), 0.0).tolist()
-    [1, 100]
+    They are divided by a power of the number of pixels in the same cube of the space, and multiplied by one
+    of the distance from the mean colour. With ``saliency`` 1, of two cubes as far from the mean both count
+    the same, however many pixels they have.
+
+    >>> points = np.array([[0, 0, 0], [100, 0, 0], [9000, 0, 0]], np.uint16)
+    >>> weights = salient_weights(points, np.array([75, 25, 4]), 1.0)
+    >>> bool(weights[2] > weights[0] + weights[1])
+    True
     """
     if saliency == 0:
         return counts
-    powered = counts ** (1.0 - saliency)
-    return np.maximum(1, np.rint(powered * 64)).astype(np.int64)
+    cubes = points.astype(np.int64) >> _SALIENT_BITS
+    keys = np.ravel_multi_index(tuple(cubes.T), tuple(cubes.max(axis=0) + 1))
+    _, numbers = np.unique(keys, return_inverse=True)
+    total = counts.sum()
+    mean = np.array([(points[:, f] * counts).sum() / total for f in range(points.shape[1])])
+    far = np.square(points - mean).sum(axis=1)
+    vivid = np.square(far / max((far * counts).sum() / total, 1.0)) ** saliency
+    raw = counts * vivid * np.bincount(numbers, counts)[numbers] ** -saliency
+    weights: NDArray[np.int64] = np.maximum(1, np.rint(raw / raw.max() * _SALIENT_SCALE)).astype(np.int64)
+    return weights
 
 
 def merge_neighbours(

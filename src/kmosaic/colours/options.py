@@ -25,7 +25,7 @@ class QuantizeOptions:
         "diffusion" (Floyd and Steinberg), "blue-noise" (a pattern that does not change from frame to frame),
         or "none".
     strength
-        The share of the error that dithering passes on, 0..1. None: from 0.9 for 16 colours to 0.75 for 64.
+        The share of the error that dithering passes on, 0..1.
     palette, extra
         Colours to use, and how many others to find besides.
     medoids
@@ -43,7 +43,7 @@ class QuantizeOptions:
 
     space: Space = "oklab"
     dither: Dither = "diffusion"
-    strength: float | None = None
+    strength: float = 0.75
     palette: Palette | None = None
     extra: int = 0
     medoids: bool = False
@@ -58,22 +58,11 @@ class QuantizeOptions:
                 raise DataError(f"{name}={getattr(self, name)!r} must be one of {', '.join(allowed)}")
         for name in ("strength", "saliency"):
             value = getattr(self, name)
-            if value is not None and not 0 <= value <= 1:
+            if not 0 <= value <= 1:
                 raise DataError(f"{name}={value!r} must be from 0 to 1")
         if self.extra < 0 or (self.extra and self.palette is None):
             raise DataError(f"extra={self.extra} must be 0 or more, beside a palette; give palette as well")
         if self.palette is not None and len(self.palette) + self.extra > MAX_COLOURS:
             raise DataError(
-                f"{len(self.palette)} colours of the palette and extra={self.extra} are more than {MAX_COLOURS}"
+                f"{len(self.palette)} colours of a palette and extra={self.extra} are more than {MAX_COLOURS}"
             )
-
-    def strength_for(self, n_colours: int) -> float:
-        """The strength, by the number of colours where none is given.
-
-        >>> QuantizeOptions().strength_for(16), QuantizeOptions().strength_for(256)
-        (0.9, 0.75)
-        """
-        if self.strength is not None:
-            return self.strength
-        steps = min(max(n_colours.bit_length() - 5, 0), 2)
-        return 0.9 - 0.075 * steps

@@ -11,14 +11,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageColor
+from PIL import ImageColor
 
+from kmosaic.colours.palette_files import read_palette, write_palette
 from kmosaic.engines.colour_points import ColourSpace, nearest_in_palette
 from kmosaic.errors import DataError
 from kmosaic.text import count
 
 MAX_COLOURS = 256
-_NAMES_AGAIN = {"cyan": "aqua", "magenta": "fuchsia"}  # two names of one colour each, and grey beside gray
+_NAMES_AGAIN = ("aqua", "fuchsia")  # two names of one colour each, and grey beside gray
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +46,16 @@ class Palette:
     shares: NDArray[np.float64] | None = None
     names: tuple[str, ...] = ()
 
-    def __init__(
-        self, colors: ArrayLike, shares: ArrayLike | None = None, names: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, colors: ArrayLike, shares: ArrayLike | None = None, names: Sequence[str] = ()) -> None:
         given = np.asarray(colors)
         if given.ndim != 2 or given.shape[1] not in (3, 4):
-            raise DataError(f"a palette of shape {given.shape}; give one row of 3 or 4 values for each colour")
+            raise DataError(
+                f"a palette of shape {given.shape}; give one row of 3 or 4 values for each colour"
+            )
         if not 1 <= len(given) <= MAX_COLOURS:
-            raise DataError(f"a palette of {count(len(given), 'colour')}; it must have from 1 to {MAX_COLOURS}")
+            raise DataError(
+                f"a palette of {count(len(given), 'colour')}; it must have from 1 to {MAX_COLOURS}"
+            )
         if given.dtype.kind not in "iu" or given.min() < 0 or given.max() > 255:
             raise DataError("a palette's values must be whole numbers from 0 to 255")
         rgba = np.full((len(given), 4), 255, np.uint8)
@@ -68,9 +71,7 @@ class Palette:
     @property
     def hex(self) -> tuple[str, ...]:
         """Every colour as CSS writes it; with alpha only where that is not full."""
-        return tuple(
-            "#" + (color[:3] if color[3] == 255 else color).tobytes().hex() for color in self.colors
-        )
+        return tuple("#" + (color[:3] if color[3] == 255 else color).tobytes().hex() for color in self.colors)
 
     @property
     def css_names(self) -> tuple[str, ...]:
@@ -105,8 +106,6 @@ class Palette:
 
         Raises DataError where the file is damaged, has no colours, or more than 256.
         """
-        from kmosaic.colours.palette_files import read_palette
-
         colors, names = read_palette(Path(path))
         return cls(colors, names=names)
 
@@ -115,14 +114,7 @@ class Palette:
 
         Raises OutputError when the file exists and ``overwrite`` is false, or the ending is another.
         """
-        from kmosaic.colours.palette_files import write_palette
-
         return write_palette(self, Path(path), overwrite=overwrite)
-
-    def strip(self, height: int = 64, width: int = 64) -> Image.Image:
-        """A picture of the colours side by side."""
-        cells = np.broadcast_to(self.colors[np.newaxis, :, np.newaxis], (height, len(self), width, 4))
-        return Image.fromarray(np.ascontiguousarray(cells.reshape(height, len(self) * width, 4)))
 
 
 def _luminance(colors: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
@@ -135,9 +127,6 @@ def _luminance(colors: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
 
 @cache
 def _css_colours() -> tuple[tuple[str, ...], NDArray[np.uint16]]:
-    named: dict[str, str] = {}
-    for name, value in ImageColor.colormap.items():
-        if isinstance(value, str) and name not in _NAMES_AGAIN and "grey" not in name:
-            named[name] = value
+    named = [name for name in ImageColor.colormap if name not in _NAMES_AGAIN and "grey" not in name]
     colours = np.array([ImageColor.getrgb(name)[:3] for name in named], np.uint8)
     return tuple(named), ColourSpace("oklab").points(colours, 1)

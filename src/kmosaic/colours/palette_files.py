@@ -11,17 +11,16 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from kmosaic.errors import DataError, OutputError
 from kmosaic.files import atomic_write, read_at_most
+from kmosaic.images.decode import UnusableImageError, blaming_the_file, open_checked, pillow_warnings
 from kmosaic.text import printable
-
-if TYPE_CHECKING:
-    from kmosaic.colours.palette import Palette
 
 _MAX_BYTES = 1 << 20
 _MAX_NAME = 80
@@ -33,6 +32,23 @@ _ACO_RGB, _ACO_HSB, _ACO_GREY = 0, 1, 8
 
 Entry = tuple[tuple[int, ...], str]
 """Values of a colour, 3 or 4 of them from 0 to 255, and its name, which may be empty."""
+
+
+class Palette(Protocol):
+    """What is written of a palette."""
+
+    @property
+    def colors(self) -> NDArray[np.uint8]: ...
+    @property
+    def shares(self) -> NDArray[np.float64] | None: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def hex(self) -> tuple[str, ...]: ...
+    @property
+    def css_names(self) -> tuple[str, ...]: ...
+
+    def __len__(self) -> int: ...
 
 
 def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
@@ -49,10 +65,20 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     except OSError as error:
         raise DataError(f"{where}: cannot be read: {error.strerror}") from error
     if len(data) > _MAX_BYTES:
-        raise DataError(f"{where}: more than {_MAX_BYTES:,} bytes; no palette of at most 256 colours is so large")
+        raise DataError(
+            f"{where}: more than {_MAX_BYTES:,} bytes; no palette of at most 256 colours is so large"
+        )
     try:
         entries = list(reader(data))
-    except (ValueError, struct.error, IndexError, KeyError, TypeError, RecursionError) as error:
+    except (
+        ValueError,
+        struct.error,
+        IndexError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        UnusableImageError,
+    ) as error:
         raise DataError(f"{where}: no palette of this format, or damaged: {printable(str(error))}") from error
     if not 1 <= len(entries) <= 256:
         need = "a palette has from 1 to 256; remove some, or choose another file"
@@ -267,9 +293,7 @@ def _write_hex(palette: Palette) -> bytes:
 
 def _read_png(data: bytes) -> Iterator[Entry]:
     """The colours along the middle row of a strip, each run of equal pixels once."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
+    with pillow_warnings(), blaming_the_file(), open_checked(io.BytesIO(data)) as picture:
         if picture.width > 1 << 14 or picture.height > 1 << 12:
             raise ValueError(f"{picture.width} x {picture.height} pixels; a strip has at most 16384 x 4096")
         row = np.asarray(picture.convert("RGBA"))[picture.height // 2]
@@ -278,9 +302,15 @@ def _read_png(data: bytes) -> Iterator[Entry]:
         yield tuple(color.tolist()), ""
 
 
+def strip(palette: Palette, height: int = 64, width: int = 64) -> Image.Image:
+    """A picture of the colours side by side."""
+    row = np.repeat(palette.colors, width, axis=0)
+    return Image.fromarray(np.ascontiguousarray(np.broadcast_to(row, (height, *row.shape))))
+
+
 def _write_png(palette: Palette) -> bytes:
     buffer = io.BytesIO()
-    palette.strip().save(buffer, "PNG")
+    strip(palette).save(buffer, "PNG")
     return buffer.getvalue()
 
 

@@ -37,8 +37,8 @@ _ORIENTATION = 0x0112
 class PictureFile:
     """A decoded picture file.
 
-    ``frames`` are (h, w, 3 or 4) uint8, or uint16 for 16-bit grey; ``durations`` in milliseconds where it is an
-    animation, which is shown ``loop`` times (0: without end). ``data`` is the file itself.
+    ``frames`` are (h, w, 3 or 4) uint8, or uint16 for 16-bit grey; ``durations`` in milliseconds where it is
+    an animation, which is shown ``loop`` times (0: without end). ``data`` is the file itself.
     """
 
     name: str
@@ -77,13 +77,19 @@ def decode_picture(data: bytes, name: str) -> PictureFile:
         with pillow_warnings(), blaming_the_file(), open_checked(io.BytesIO(data)) as picture:
             n_frames = getattr(picture, "n_frames", 1) if picture.format in _ANIMATED else 1
             if n_frames * picture.width * picture.height > 4 * MAX_PIXELS:
-                raise UnusableImageError(f"{n_frames:,} frames, of more than {4 * MAX_PIXELS:,} pixels in all")
+                raise UnusableImageError(
+                    f"{n_frames:,} frames, of more than {4 * MAX_PIXELS:,} pixels in all"
+                )
             if n_frames > 1:
                 return _animation(picture, data, name)
             picture.load()
             turned = upright(picture, orientation_left(picture))
             return PictureFile(
-                name, data, str(picture.format), (_pixels(turned, picture),), exif=_exif(picture),
+                name,
+                data,
+                str(picture.format),
+                (_pixels(turned, picture),),
+                exif=_exif(picture),
                 info=_density(picture),
             )
     except UnusableImageError as error:
@@ -178,5 +184,17 @@ def find_pictures(sources: tuple[Path, ...]) -> Iterator[tuple[Path, Path]]:
 
 
 _SUFFIXES = (
-    ".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".avif", ".heic", ".jp2", ".ppm", ".qoi"
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".avif",
+    ".heic",
+    ".jp2",
+    ".ppm",
+    ".qoi",
 )

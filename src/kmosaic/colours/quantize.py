@@ -21,8 +21,8 @@ from kmosaic.engines.colour_points import UNIT, ColourSpace, Diffusion, Points, 
 from kmosaic.engines.threads import resolve_n_threads
 from kmosaic.errors import DataError
 
-# The largest error that a pixel takes, by the most colours it is for: with few colours errors are large, and a
-# larger limit makes patterns that cost more bytes than they are worth. Decision 0032 has the measurements.
+# The largest error that a pixel takes, by the most colours it is for: with few colours errors are large, and
+# a larger limit makes patterns that cost more bytes than they are worth. Decision 0032 has the measurements.
 _MAX_ERRORS = ((4, 0.035), (8, 0.06), (MAX_COLOURS, 0.1))
 # How far the nearest colour may be in a flat area that is left without dithering.
 _MAX_FLAT = UNIT // 50
@@ -33,9 +33,9 @@ def quantize(
 ) -> Quantized:
     """Find the few colours that come closest to a picture's, and give every pixel one of them.
 
-    Colours are found by k-means in Oklab (or ``space``), on all distinct colours with their counts, from seeds
-    of greedy k-means++ until no label changes; labels are those of the exactly nearest colour, or of error
-    diffusion in the same space. The same picture gives the same bytes on every machine.
+    Colours are found by k-means in Oklab (or ``space``), on all distinct colours with their counts, from
+    seeds of greedy k-means++ until no label changes; labels are those of the exactly nearest colour, or of
+    error diffusion in the same space. The same picture gives the same bytes on every machine.
 
     Parameters
     ----------
@@ -190,7 +190,9 @@ class _Job:
 
     def result(self, picture: NDArray[Any], own: Histogram) -> Quantized:
         colors = self.found.colors[_pleasing_order(self.found.colors)]
-        labels = np.zeros(picture.shape[:2], np.uint8) if not len(colors) else self._labels(picture, own, colors)
+        labels = (
+            np.zeros(picture.shape[:2], np.uint8) if not len(colors) else self._labels(picture, own, colors)
+        )
         colors = np.concatenate([colors, np.zeros((1, 4), np.uint8)])
         counts = np.bincount(labels.reshape(-1), minlength=len(colors))
         used = np.flatnonzero(counts)
@@ -204,19 +206,15 @@ class _Job:
         fit = self.found.fit
         history = np.zeros(0) if fit is None else fit.history
         n_iter = 0 if fit is None else fit.n_iter
-        return Quantized(
-            labels, palette, picture, self.space.name, self.found.n_distinct, n_iter, history
-        )
+        return Quantized(labels, palette, picture, self.space.name, self.found.n_distinct, n_iter, history)
 
-    def _labels(
-        self, picture: NDArray[Any], own: Histogram, colors: NDArray[np.uint8]
-    ) -> NDArray[np.uint8]:
+    def _labels(self, picture: NDArray[Any], own: Histogram, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Labels into ``colors``, and ``len(colors)`` for what has no opacity."""
         shape = picture.shape[:2]
         transparent = len(colors)
         if own.n_transparent and not self.found.transparent:
             transparent = int(nearest_in_palette(_white(self.space), _points_of(colors, self.space, 3), 1)[0])
-        strength = self.options.strength_for(len(colors))
+        strength = self.options.strength
         exact = self.found.fit is None and self.options.palette is None
         palette = _points_of(colors, self.space, own.colours.shape[1])
         if self.options.dither == "diffusion" and not exact and strength > 0:
@@ -227,7 +225,7 @@ class _Job:
                 labels[labels == len(colors)] = transparent
             return labels
         if self.options.dither == "blue-noise" and not exact and strength > 0:
-            nearest, other, limit = partners(own.points, palette, min(1.0, strength), self.n_threads)
+            nearest, other, limit = partners(own.points, palette, strength, self.n_threads)
             first = own.expand(nearest, transparent).reshape(shape)
             second = own.expand(other, transparent).reshape(shape)
             high = own.expand((limit >> 8).astype(np.uint8), 0).reshape(shape)
@@ -248,4 +246,3 @@ def _pleasing_order(colors: NDArray[np.uint8]) -> NDArray[np.intp]:
     """An order in which neighbours are alike, from dark to bright: what PNG's filters and readers like."""
     brightness = colors[:, :3].astype(np.int64) @ [2126, 7152, 722]
     return np.lexsort((colors[:, 2], colors[:, 1], brightness))
-

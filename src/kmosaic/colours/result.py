@@ -33,7 +33,7 @@ class Quantized:
     n_distinct
         How many colours the original has; for a shared palette, all of the pictures together.
     n_iter, history
-        Iterations of k-means, and J after every half step, of its last fit; 0 and empty where none was needed.
+        Iterations of k-means and J after every half step of its last fit; 0 and empty where there was none.
     """
 
     labels: NDArray[np.uint8]
@@ -84,7 +84,7 @@ class Quantized:
         space = ColourSpace(self.space)
         a = space.points(self.flat_original.reshape(-1, 3), 1).astype(np.float64)
         b = space.points(flattened(self.palette.colors[np.newaxis])[0], 1).astype(np.float64)
-        squares = np.square(a - b[self.labels.reshape(-1)]).sum(axis=1) / UNIT**2
+        squares: NDArray[np.float64] = np.square(a - b[self.labels.reshape(-1)]).sum(axis=1) / UNIT**2
         return squares.reshape(self.labels.shape)
 
     @cached_property

@@ -77,9 +77,7 @@ def nearest_in_palette(points: Points, palette: Points, n_threads: int) -> NDArr
     return np.asarray(_core.nearest_in_palette(points, np.ascontiguousarray(palette), n_threads))
 
 
-def merge_points(
-    points: Points, counts: NDArray[np.int64], most: int
-) -> tuple[Points, NDArray[np.int64]]:
+def merge_points(points: Points, counts: NDArray[np.int64], most: int) -> tuple[Points, NDArray[np.int64]]:
     """Points merged into the rounded means of cubes, the smallest of which there are at most ``most``."""
     merged, totals = _core.merge_points(np.ascontiguousarray(points), np.ascontiguousarray(counts), most)
     return np.asarray(merged), np.asarray(totals)

@@ -150,7 +150,9 @@ def _blocks(errors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean errors of blocks, so that the picture is small and dithering does not hide where they are."""
     step = max(2, -(-max(errors.shape) // _MAX_ERROR_SIDE))
     height, width = (-(-side // step) for side in errors.shape)
-    padded = np.pad(errors, ((0, height * step - errors.shape[0]), (0, width * step - errors.shape[1])), "edge")
+    padded = np.pad(
+        errors, ((0, height * step - errors.shape[0]), (0, width * step - errors.shape[1])), "edge"
+    )
     means: NDArray[np.float64] = padded.reshape(height, step, width, step).mean(axis=(1, 3))
     return means
 
@@ -163,7 +165,8 @@ def _error_picture(errors: NDArray[np.float64]) -> NDArray[np.uint8]:
     distances = np.sqrt(_blocks(errors))
     steps = np.rint(255 * np.clip(distances / _worst(distances), 0, 1)).astype(np.intp)
     palette = np.rint(colormaps["cividis"](np.arange(256))[:, :3] * 255).astype(np.uint8)
-    return palette[steps]
+    picture: NDArray[np.uint8] = palette[steps]
+    return picture
 
 
 def _error_note(result: Quantized) -> str:
