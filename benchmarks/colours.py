@@ -3,9 +3,9 @@
     python -m benchmarks.colours ../shared/data/cq100 ../shared/data/kodak --json build/colours.json
     python -m benchmarks.colours ../shared/data/unsplash --time
 
-Peers are used where they are: pngquant and ImageMagick as programs (Debian), libimagequant (PyPI), Pillow's three
-methods, and with ``--npm FOLDER`` image-q, gifenc and sharp installed there by npm. PyPI's ``ssimulacra2`` scores
-all of them alike; without it kmosaic's own does.
+Peers are used where they are: pngquant and ImageMagick as programs (Debian), libimagequant (PyPI), Pillow's
+three methods, and with ``--npm FOLDER`` image-q, gifenc and sharp installed there by npm. PyPI's ``ssimulacra2``
+scores all of them alike; without it kmosaic's own does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One picture by one program: mean squared errors in sRGB (0..255) and Oklab (times 10,000), score, bytes."""
+    """One picture by one program: mean squared errors in sRGB (0..255) and Oklab (times 10,000), and bytes."""
 
     library: str
     dithered: bool
@@ -67,9 +67,13 @@ def main() -> None:
     parser.add_argument("--npm", type=Path, help="folder with node_modules")
     parser.add_argument("--only", help="libraries whose name begins so")
     parser.add_argument("--every", type=int, default=1, help="take every nth picture")
-    parser.add_argument("--time", action="store_true", help="time at 256 colours, decoding and encoding aside")
+    parser.add_argument(
+        "--time", action="store_true", help="time at 256 colours, decoding and encoding aside"
+    )
     given = parser.parse_args()
-    paths = sorted(path for folder in given.folders for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    paths = sorted(
+        path for folder in given.folders for path in folder.iterdir() if path.suffix in (".png", ".jpg")
+    )
     if given.time:
         show_times(paths)
         return
@@ -92,10 +96,8 @@ def measured(path: Path, quantizers: list[Quantizer]) -> Iterator[Outcome]:
             picture, data = one.run(original, n_colours)
             difference = np.square(original.astype(np.int32) - picture).sum(axis=2).mean()
             n_bytes = None if data is None else len(data)
-            yield Outcome(
-                one.name, one.dithered, n_colours, path.name, float(difference), oklab_error(original, picture),
-                score(picture), n_bytes,
-            )  # fmt: skip
+            errors = float(difference), oklab_error(original, picture)
+            yield Outcome(one.name, one.dithered, n_colours, path.name, *errors, score(picture), n_bytes)
 
 
 def read(path: Path) -> Picture:

@@ -18,6 +18,7 @@ from kmosaic.colours.options import QuantizeOptions
 from kmosaic.colours.palette import MAX_COLOURS, Palette
 from kmosaic.colours.result import Quantized, eight_bits
 from kmosaic.engines.colour_points import UNIT, ColourSpace, Diffusion, Points, nearest_in_palette
+from kmosaic.engines.distinct_rows import count_bytes
 from kmosaic.engines.threads import resolve_n_threads
 from kmosaic.errors import DataError
 
@@ -194,14 +195,15 @@ class _Job:
             np.zeros(picture.shape[:2], np.uint8) if not len(colors) else self._labels(picture, own, colors)
         )
         colors = np.concatenate([colors, np.zeros((1, 4), np.uint8)])
-        counts = np.bincount(labels.reshape(-1), minlength=len(colors))
+        counts = count_bytes(np.ascontiguousarray(labels), self.n_threads)
         used = np.flatnonzero(counts)
         if colors[used[-1], 3] == 0:  # the transparent colour comes first: PNG lists alpha up to the last
             used = np.roll(used, 1)
         renumbered = np.zeros(MAX_COLOURS, np.uint8)
         renumbered[used] = np.arange(len(used))
         if not np.array_equal(used, np.arange(len(used))):
-            labels = renumbered[labels]
+            renamed = labels.tobytes().translate(renumbered.tobytes())  # no copy wider than a byte
+            labels = np.frombuffer(renamed, np.uint8).reshape(labels.shape).copy()
         palette = Palette(colors[used], counts[used] / labels.size)
         fit = self.found.fit
         history = np.zeros(0) if fit is None else fit.history
