@@ -4,8 +4,8 @@
     python -m benchmarks.colours ../shared/data/unsplash --time
 
 Peers are used where they are: pngquant and ImageMagick as programs (Debian), libimagequant (PyPI), Pillow's
-three methods, and with ``--npm FOLDER`` image-q, gifenc and sharp installed there by npm. PyPI's ``ssimulacra2``
-scores all of them alike; without it kmosaic's own does.
+three methods, and with ``--npm FOLDER`` image-q, gifenc and sharp installed there by npm. PyPI's package
+``ssimulacra2`` scores all of them alike; without it kmosaic's own does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Outcome:
-    """One picture by one program: mean squared errors in sRGB (0..255) and Oklab (times 10,000), and bytes."""
+    """One picture by one program: mean squared errors in sRGB and Oklab (times 10,000), score, bytes."""
 
     library: str
     dithered: bool
@@ -138,8 +138,7 @@ def all_quantizers(npm: Path | None) -> list[Quantizer]:
         Quantizer("kmosaic blue noise", True, lambda a, k: by_kmosaic(a, k, {"dither": "blue-noise"})),
     ]
     for method, name in enumerate(("median cut", "maximum coverage", "octree")):
-        for dithered in (True, False):
-            found.append(Quantizer(f"Pillow {name}", dithered, by_pillow(method, dithered)))
+        found += [Quantizer(f"Pillow {name}", d, by_pillow(method, d)) for d in (True, False)]
     for dithered in (True, False):
         if shutil.which("pngquant"):
             found.append(Quantizer("pngquant", dithered, by_pngquant(dithered)))
@@ -228,9 +227,14 @@ def npm_quantizers(folder: Path) -> list[Quantizer]:
             (place / "in").write_bytes(picture.tobytes())
             height, width = picture.shape[:2]
             job = {
-                "library": library, "dither": dithered, "colours": n_colours, "width": width, "height": height,
-                "input": str(place / "in"), "output": str(place / "out"),
-            }  # fmt: skip
+                "library": library,
+                "dither": dithered,
+                "colours": n_colours,
+                "width": width,
+                "height": height,
+                "input": str(place / "in"),
+                "output": str(place / "out"),
+            }
             node.stdin.write(json.dumps(job) + "\n")
             node.stdin.flush()
             if node.stdout.readline() != "done\n":
@@ -256,7 +260,8 @@ def from_png(data: bytes) -> Picture:
 def summary(outcomes: list[Outcome]) -> Iterator[str]:
     """Means over the pictures."""
     keys = dict.fromkeys((one.library, one.dithered, one.n_colours) for one in outcomes)
-    yield f"{'library':28} {'dither':6} {'k':>4} {'MSE sRGB':>9} {'Oklab':>8} {'SSIMULACRA2':>11} {'bytes':>9}"
+    heading = f"{'library':28} {'dither':6} {'k':>4} {'MSE sRGB':>9} {'Oklab':>8} {'SSIMULACRA2':>11}"
+    yield f"{heading} {'bytes':>9}"
     for key in keys:
         chosen = [one for one in outcomes if (one.library, one.dithered, one.n_colours) == key]
         sizes = [one.n_bytes for one in chosen if one.n_bytes is not None]
@@ -274,7 +279,8 @@ def show_times(paths: list[Path]) -> None:
         picture = read(path)
         row = []
         for dither in ("none", "diffusion"):
-            wall, cpu = [], []
+            wall: list[float] = []
+            cpu: list[float] = []
             for n_threads, clock, taken in ((None, time.perf_counter, wall), (1, time.process_time, cpu)):
                 for _ in range(9):
                     start = clock()

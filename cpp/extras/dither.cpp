@@ -44,8 +44,6 @@ class Strip {
             if (y % 16 == 0) checkpoint();
             space_.convert(picture_.pixels, y * width_, width_, points_.data());
             find_flat(y);
-            auto& below = errors_[(y + 1) % 2];
-            std::fill(below.begin(), below.end(), Error{});
             std::uint8_t* row = y < kept ? unused.data() : labels + y * width_;
             if (n_channels_ == 3)
                 diffuse_row<3>(y, row);
@@ -116,28 +114,32 @@ class Strip {
         std::vector<Error>& errors = errors_[y % 2];
         std::vector<Error>& below = errors_[(y + 1) % 2];
         std::size_t x = step > 0 ? 0 : width_ - 1;
-        Error ahead{};
+        Error left{};
         std::int32_t alpha_before = 0;
+        // What the pixels below the one before and below this one have so far.
+        Error behind{};
+        Error under{};
         for (std::size_t n = 0; n < width_; ++n, x += static_cast<std::size_t>(step)) {
             const SpacePoint own = point<kChannels>(x);
             if (kChannels == 4) {
-                if (own[3] == 0) {
-                    labels[x] = static_cast<std::uint8_t>(index_.size());
-                    ahead = {};
-                    alpha_before = 0;
-                    continue;
-                }
-                if (std::abs(own[3] - alpha_before) > kMaxAlphaStep) ahead = {};
+                if (std::abs(own[3] - alpha_before) > kMaxAlphaStep) left = {};
                 alpha_before = own[3];
             }
-            Error sum = errors[x + 1];
-            add(sum, ahead, 7);
-            ahead = place<kChannels>(own, sum, x, labels);
-            Error* under = below.data() + x + 1;
-            add(under[-step], ahead, 3);
-            add(under[0], ahead, 5);
-            add(under[step], ahead, 1);
+            if (kChannels == 4 && own[3] == 0) {
+                labels[x] = static_cast<std::uint8_t>(index_.size());
+                left = {};
+            } else {
+                Error sum = errors[x + 1];
+                add(sum, left, 7);
+                left = place<kChannels>(own, sum, x, labels);
+            }
+            add(behind, left, 3);
+            below[x + 1 - static_cast<std::size_t>(step)] = behind;
+            behind = under;
+            add(behind, left, 5);
+            under = left;
         }
+        below[x + 1 - static_cast<std::size_t>(step)] = behind;
         if (kChannels == 4) drop_across_edges(y, below);
     }
 

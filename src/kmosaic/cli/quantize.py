@@ -329,7 +329,7 @@ def _write_report(path: Path, request: _Request, done: _Done) -> None:
     result = done.results[0]
     curve = error_curve(result.original, (*DEFAULT_COLOURS, len(result.palette)), request.options)
     page = ColoursReport(
-        done.source.name,
+        Path(done.source.name).name,
         result,
         Provenance(request.command, (request.options.seed,)),
         request.options.dither,

@@ -1,7 +1,8 @@
-"""SSIMULACRA2: how alike two pictures look, from 100 (the same) down, below zero for very unlike ones.
+"""SSIMULACRA2: how alike two pictures look, from 100 (the same) down.
 
-J. Sneyers (2022), "SSIMULACRA 2", Cloudinary: structural similarity, artefacts and lost detail in six scales of the
-XYB space, weighted to agree with what viewers said. 90: no difference seen; 70: high quality; 50: medium; 30: low.
+J. Sneyers (2022), "SSIMULACRA 2", Cloudinary: structural similarity, artefacts and lost detail in six scales
+of the XYB space, weighted to agree with what viewers said. 90: no difference seen; 70: high quality; 50:
+medium; 30: low; unlike pictures are below zero.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ class _Scale:
 class Ssimulacra2:
     """Compares pictures with one original, whose scales are made once.
 
-    ``original`` and the pictures are (h, w, 3) uint8 sRGB, of at least 8 x 8 pixels; smaller ones are repeated.
+    ``original`` and the pictures are (h, w, 3) uint8 sRGB; those smaller than 8 x 8 pixels are repeated.
 
     >>> grey = np.full((16, 16, 3), 90, np.uint8)
     >>> Ssimulacra2(grey).score(grey)

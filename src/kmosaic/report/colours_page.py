@@ -33,8 +33,8 @@ _WORST_SHARE = 0.99
 class ColoursReport:
     """Everything the report of one picture is written from.
 
-    ``curve`` is the error against the number of colours, empty where it was not measured; ``n_bytes`` are those
-    of the file before and after, where there is one.
+    ``curve`` is the error against the number of colours, empty where it was not measured; ``n_bytes`` are
+    those of the file before and after, where there is one.
     """
 
     name: str
@@ -143,7 +143,7 @@ def _reduced(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 def _reduced_note(result: Quantized) -> str:
     if max(result.labels.shape) <= _MAX_SIDE:
         return "The original is compressed as JPEG here, which changes it a little."
-    return f"Both are reduced to {_MAX_SIDE:,} pixels here, which blends the pixels of dithering; the file is not."
+    return f"Both are reduced to {_MAX_SIDE:,} pixels here, which blends dithered pixels; the file is not."
 
 
 def _blocks(errors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,9 +172,9 @@ def _error_picture(errors: NDArray[np.float64]) -> NDArray[np.uint8]:
 def _error_note(result: Quantized) -> str:
     worst = _worst(np.sqrt(_blocks(result.pixel_errors)))
     return (
-        "The distance of every small block of pixels from the original: dark blue is none, yellow is "
-        f"{100 * worst:.2g} hundredths of the way from black to white, or more. Dithering adds to it, though it "
-        "makes the picture look more like the original."
+        "The distance of small blocks of pixels from the original: dark blue is none, yellow is "
+        f"{100 * worst:.2g} hundredths of the way from black to white, or more. Dithering adds to it, though "
+        "it makes the picture look more like the original."
     )
 
 
