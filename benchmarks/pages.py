@@ -199,7 +199,6 @@ LAYOUTS = {
         (
             Column("colours", "workload"),
             Column("program", "library"),
-            Column("pictures", "pictures", "g"),
             Column("mean MSE in sRGB", "MSE in sRGB", ",.1f"),
             Column("in Oklab, times 10,000", "MSE in Oklab", ",.2f"),
             Column("mean SSIMULACRA2", "SSIMULACRA2", ".1f"),
