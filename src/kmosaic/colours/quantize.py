@@ -64,7 +64,7 @@ def quantize(
     >>> ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     >>> result = quantize(np.tile(ramp, (8, 1, 1)), 4, dither="none")
     >>> result.palette.hex
-    ('#181818', '#535353', '#949494', '#dbdbdb')
+    ('#191919', '#535353', '#949494', '#dbdbdb')
     """
     return quantize_all([image], colors, options, **changes)[0]
 
