@@ -100,8 +100,7 @@ nb::tuple merge(const PointArray& array, const Array<const std::int64_t, nb::ndi
 void diffuse_errors(Spaces& self, const AnyPixels& array, std::size_t width, const PointArray& palette_array,
                     const std::array<std::int32_t, 3>& how, const ByteLabels& labels, std::size_t n_threads) {
     const Pixels pixels = pixels_of(array);
-    const SpacePoints palette =
-        palette_of(palette_array, pixels.n_channels == 4 ? kMaxPalette - 1 : kMaxPalette);
+    const SpacePoints palette = palette_of(palette_array, kMaxPalette);
     require(width > 0 && pixels.n_pixels % width == 0, "pixels must be whole rows");
     require(pixels.n_channels == palette.n_features, "palette must have as many features as pixels");
     require(labels.shape(0) == pixels.n_pixels, "labels must have one value a pixel");

@@ -36,7 +36,8 @@ struct Picture {
     [[nodiscard]] std::size_t height() const { return pixels.n_pixels / width; }
 };
 
-// Writes a label for each pixel: an index into the palette or, for those without any opacity, its size.
+// Writes a label for each pixel: an index into the palette or, for those without any opacity, its size
+// (0 where that is 256).
 // Errors are not passed between pixels that differ in opacity by more than an eighth.
 void diffuse(const Picture& picture, const ColourSpace& space, const SpacePoints& palette,
              const Diffusion& diffusion, std::uint8_t* labels, const Parallel& parallel);

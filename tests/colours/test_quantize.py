@@ -130,6 +130,29 @@ def test_translucent_colours_keep_their_opacity() -> None:
     assert (np.asarray(image) == result.pixels).all()
 
 
+def test_opaque_pixels_never_become_translucent() -> None:
+    opaque = drawn_photo()
+    translucent = np.dstack([opaque, np.full(opaque.shape[:2], 90, np.uint8)])
+    for dither in ("diffusion", "blue-noise", "none"):
+        results = quantize_all([opaque, translucent], 24, dither=dither)
+        assert (results[0].palette.colors[:, 3] > 200).all()
+        assert (results[1].palette.colors[:, 3] < 200).all()
+    given = Palette([[200, 100, 60, 40], [90, 90, 90, 255]])
+    assert (quantize(opaque, palette=given).palette.colors[:, 3] == 255).all()
+
+
+def test_256_colours_with_alpha() -> None:
+    picture = np.random.default_rng(0).integers(1, 256, (40, 40, 4), dtype=np.uint8)
+    assert len(quantize(picture, 256).palette) > 250
+    picture[:9, 0, 3] = 0
+    clear = quantize(picture, 256).palette.colors[quantize(picture, 256).labels][:9, 0]
+    assert not clear.any()
+    full = Palette(np.random.default_rng(1).integers(0, 255, (256, 3)))
+    assert (
+        quantize(picture, palette=full).labels[:9, 0] == quantize(picture, palette=full).labels[0, 0]
+    ).all()
+
+
 def saved(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,3 +110,15 @@ def _with_channels(colours: Colours, channels: int) -> Colours:
         return colours
     alpha = np.full((len(colours), 1), np.iinfo(colours.dtype).max, colours.dtype)
     return np.concatenate([colours, alpha], axis=1)
+
+
+def with_alpha(own: Histogram, space: ColourSpace) -> Histogram:
+    """The same colours as opaque ones of four channels."""
+    colours = np.ascontiguousarray(_with_channels(own.colours, 4))
+    return replace(own, colours=colours, points=space.points(colours, 1))
+
+
+def rgba_picture(picture: Colours) -> Colours:
+    """A picture (h, w, 3 or 4) with four channels."""
+    height, width, channels = picture.shape
+    return np.ascontiguousarray(_with_channels(picture.reshape(-1, channels), 4)).reshape(height, width, 4)

@@ -13,7 +13,14 @@ from PIL import Image
 from kmosaic.colours.back import colours_of
 from kmosaic.colours.blue_noise import partners, thresholds
 from kmosaic.colours.fit import FitOptions, PaletteFit, fit_beside, fit_palette, medoids
-from kmosaic.colours.histogram import Histogram, histogram_of, joined, plain_channels
+from kmosaic.colours.histogram import (
+    Histogram,
+    histogram_of,
+    joined,
+    plain_channels,
+    rgba_picture,
+    with_alpha,
+)
 from kmosaic.colours.options import QuantizeOptions
 from kmosaic.colours.palette import MAX_COLOURS, Palette
 from kmosaic.colours.result import Quantized, eight_bits
@@ -191,8 +198,12 @@ class _Job:
 
     def result(self, picture: NDArray[Any], own: Histogram) -> Quantized:
         colors = self.found.colors[_pleasing_order(self.found.colors)]
+        shown = picture
+        if (colors[:, 3] < 255).any() and own.colours.shape[1] == 3:  # no opaque pixel may become translucent
+            own = with_alpha(own, self.space)
+            shown = rgba_picture(picture)
         labels = (
-            np.zeros(picture.shape[:2], np.uint8) if not len(colors) else self._labels(picture, own, colors)
+            np.zeros(picture.shape[:2], np.uint8) if not len(colors) else self._labels(shown, own, colors)
         )
         colors = np.concatenate([colors, np.zeros((1, 4), np.uint8)])
         counts = count_bytes(np.ascontiguousarray(labels), self.n_threads)
@@ -223,8 +234,8 @@ class _Job:
             how = Diffusion(round(256 * strength), _max_error(len(colors)), _MAX_FLAT)
             points = _points_of(colors, self.space, picture.shape[2])
             labels = self.space.diffuse(picture, points, how, self.n_threads)
-            if transparent != len(colors):
-                labels[labels == len(colors)] = transparent
+            if own.n_transparent:
+                labels[picture[..., 3] == 0] = transparent
             return labels
         if self.options.dither == "blue-noise" and not exact and strength > 0:
             nearest, other, limit = partners(own.points, palette, strength, self.n_threads)

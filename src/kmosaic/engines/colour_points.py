@@ -55,7 +55,7 @@ class ColourSpace:
     ) -> NDArray[np.uint8]:
         """Labels (h, w) of a picture (h, w, 3 or 4) by Floyd's and Steinberg's error diffusion.
 
-        Pixels without opacity get the label ``len(palette)``.
+        Pixels without opacity get the label ``len(palette)``, or 0 where that is 256.
         """
         height, width, channels = picture.shape
         pixels = np.require(picture, requirements=["C", "A"]).reshape(-1, channels)
