@@ -104,4 +104,19 @@ void DistinctRows::expand(const Rows& rows, const std::int32_t* distinct_labels,
     });
 }
 
+void DistinctRows::expand(const Rows& rows, const std::uint8_t* distinct_labels, std::uint8_t* labels,
+                          const Parallel& parallel) const {
+    const DistinctRowKernels& kernel = *kernels().distinct_rows;
+    std::vector<std::int32_t> padded(table_size(), 0);
+    std::copy_n(distinct_labels, size_, padded.begin());
+    constexpr std::size_t kBytesBlock = 1 << 12;
+    parallel_blocks(rows.n_rows, kBytesBlock, parallel, [&] {
+        return [&, wide = std::vector<std::int32_t>(kBytesBlock)](std::size_t first, std::size_t n) mutable {
+            kernel.look_up[kind_](rows.row(first), n, set(), padded.data(), wide.data());
+            std::transform(wide.begin(), wide.begin() + static_cast<std::ptrdiff_t>(n), labels + first,
+                           [](std::int32_t label) { return static_cast<std::uint8_t>(label); });
+        };
+    });
+}
+
 }  // namespace kmosaic

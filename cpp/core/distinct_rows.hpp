@@ -36,6 +36,10 @@ class DistinctRows {
     void expand(const Rows& rows, const std::int32_t* distinct_labels, std::int32_t* labels,
                 const Parallel& parallel) const;
 
+    // The same for labels of a byte.
+    void expand(const Rows& rows, const std::uint8_t* distinct_labels, std::uint8_t* labels,
+                const Parallel& parallel) const;
+
   private:
     // A row above all distinct rows has the index size(). None of the merged rows is, but someone may have
     // written to them since, and must not cause an access beyond a table.
