@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-# Scikit-learn's threads spin while they wait, which takes several times as long where tests run side by side. It is read
-# when OpenMP is loaded.
+# Scikit-learn's threads spin while they wait, which takes several times as long where tests run side by
+# side. OpenMP reads it when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from kmosaic import _core  # noqa: E402
+from kmosaic import _core
 
 
 @pytest.fixture(scope="session")

@@ -72,8 +72,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         ----------
         X : (n_samples, n_features)
             Integers of 8 or 16 bits, bool and floats of 16 to 64 bits in C order are read in place; anything
-            else is copied to float64. Or whatever else ``fit`` takes: sparse rows, and files and slices, which
-            are read block by block.
+            else is copied to float64. Or whatever else ``fit`` takes: sparse rows, and files and slices,
+            which are read block by block.
         sample_weight : (n_samples,), optional
             Checked, and otherwise without effect: a row's nearest centroid does not depend on its weight.
 
