@@ -72,15 +72,16 @@ struct type_caster<kmosaic::Array<Args...>> {
     template <class Flags>
     bool from_python(handle source, Flags flags, cleanup_list* cleanup) noexcept {
         constexpr auto kConvert = static_cast<Flags>(cast_flags::convert);
+        const auto never_converted = static_cast<Flags>(flags & ~kConvert);
         make_caster<Plain> caster;
         object bits;
-        if (kmosaic::is_bfloat16(source)) {
+        if (!caster.from_python(source, never_converted, cleanup)) {
+            // Asked last, since NumPy makes the name of a type anew each time.
+            if (!kmosaic::is_bfloat16(source)) return false;
             bits = kmosaic::as_int16(source);
-            if (!bits.is_valid()) return false;
-            source = bits;
+            if (!bits.is_valid() || !caster.from_python(bits, never_converted, cleanup)) return false;
             value.bfloat16 = true;
         }
-        if (!caster.from_python(source, static_cast<Flags>(flags & ~kConvert), cleanup)) return false;
         static_cast<Plain&>(value) = std::move(caster.value);
         return !value.is_valid() || value.aligned();
     }
