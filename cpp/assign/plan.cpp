@@ -33,7 +33,8 @@ constexpr std::size_t kMaxFloat32Bytes = 128;
 // with and without. Codes that were made for seeding save a twelfth.
 constexpr std::size_t kMinPcaFeatures = 3 * kPcaFeatures;
 constexpr std::size_t kMinPcaRows = 4096;
-constexpr std::size_t kMinPcaProducts = 160;  // of rows and clusters, for each feature: directions cost its square
+constexpr std::size_t kMinPcaProducts =
+    160;  // of rows and clusters, for each feature: directions cost its square
 constexpr std::size_t kMaxClustersWithoutPca = 16;
 // For seeds, each the best of 2 + ln k candidates. MNIST, one thread, making the codes included: 75 ms with
 // codes against 62 without for 5 seeds, 100 against 110 for 8, 109 against 129 for 10, 199 against 332 for
@@ -73,7 +74,7 @@ double speed_of(const Plan& plan, const Rows& rows) {
     return rows.dtype == kUint8 || rows.dtype == kInt8 ? 4 : plan.pca_codes ? 2 : 1;
 }
 
-bool neighbours_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
+bool near_centers_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
     const auto k = static_cast<double>(n_clusters);
     const auto d = static_cast<double>(rows.n_features);
     const double with_all = k * (d + kComparison) / speed_of(plan, rows);
@@ -109,8 +110,8 @@ std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::
     if (rows.n_rows < kMinPcaRows) return number(rows.n_rows) + " rows are fewer than " + number(kMinPcaRows);
     if (n <= most) return number(n) + " " + unit + " are no more than " + number(most);
     if (rows.n_rows * n < kMinPcaProducts * rows.n_features)
-        return number(rows.n_rows * n) + " pairs of rows and " + unit + " are few for " + number(rows.n_features) +
-               " features";
+        return number(rows.n_rows * n) + " pairs of rows and " + unit + " are few for " +
+               number(rows.n_features) + " features";
     return {};
 }
 
@@ -241,12 +242,12 @@ void record_outside_share(Plan& plan, double outside_share) {
     record_outside(plan, outside_share);
 }
 
-bool neighbours_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters) {
-    return neighbours_pay(plan, rows, n_clusters, 0);
+bool near_centers_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters) {
+    return near_centers_pay(plan, rows, n_clusters, 0);
 }
 
-void record_neighbour_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
-    const bool pays = neighbours_pay(plan, rows, n_clusters, share);
+void record_near_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
+    const bool pays = near_centers_pay(plan, rows, n_clusters, share);
     plan.reason += pays ? "; only centroids near the last one: "
                         : "; only centroids near the last one considered, dropped: ";
     plan.reason += percent(share) + " of them";

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "assign/assigner.hpp"
-#include "assign/neighbour_assigner.hpp"
+#include "assign/near_centers_assigner.hpp"
 #include "check.hpp"
 #include "filters/int16_filter.hpp"
 #include "filters/lane_filter.hpp"
@@ -38,7 +38,7 @@ void check_from_any_labels(const Rows& rows, const Centers& centers,
         label = static_cast<std::int32_t>(below(random, centers.n_clusters + 1)) - 1;
     std::size_t n_wrong = 0;
     for (std::size_t i = 0; i < rows.n_rows; ++i) n_wrong += labels[i] != expected[i];
-    NeighbourAssigner assigner(rows, kernels());
+    NearCentersAssigner assigner(rows, kernels());
     CHECK(assigner.assign(centers, labels.data(), threads(2), nullptr) == n_wrong);
     CHECK(labels == expected);
     CHECK(assigner.assign(centers, labels.data(), threads(2), nullptr) == 0);
