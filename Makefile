@@ -31,7 +31,7 @@ CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  make \1\t/' | expand -t 20
 
-demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write reports, pictures and the lesson into demo/
+demo: $(STAMPS)/installed ## build, fit the embedded digits and a photo, write reports, pictures and the lesson into demo/
 	@mkdir -p $(DEMO)
 	@$(BIN)/kmosaic sweep digits --clusters 10,16,36,64,144 --seeds 3 --json $(DEMO)/sweep.json \
 	    --csv $(DEMO)/sweep.csv --report $(DEMO)/report.html --pictures $(DEMO)/sweep --force
@@ -43,11 +43,15 @@ demo: $(STAMPS)/installed ## build, sweep and fit the embedded digits, write rep
 	@echo
 	@$(BIN)/kmosaic explain -o $(DEMO)/lesson.html --force
 	@echo
-	@echo "The centroids of 36 clusters, the fit and the sweep to look into, and the lesson:"
+	@$(BIN)/kmosaic quantize "$$($(BIN)/python -c 'import sklearn.datasets as d; print(d.__path__[0])')/images/china.jpg" \
+	    --colors 16 -o $(DEMO)/china.png --report $(DEMO)/colours.html --palette-out $(DEMO)/china.gpl --force
+	@echo
+	@echo "The centroids of 36 clusters, the fit and the sweep to look into, the lesson, and a photo in 16 colours:"
 	@echo "$(abspath $(DEMO))/centroids.png"
 	@echo "$(abspath $(DEMO))/fit.html"
 	@echo "$(abspath $(DEMO))/lesson.html"
 	@echo "$(abspath $(DEMO))/report.html"
+	@echo "$(abspath $(DEMO))/colours.html"
 
 install: $(STAMPS)/installed ## build kmosaic and install it into the virtual environment
 

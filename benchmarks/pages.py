@@ -195,6 +195,16 @@ LAYOUTS = {
             Column("ms a block", "time a block", ".2f"),
         )
     ),
+    "colours": Layout(
+        (
+            Column("colours", "workload"),
+            Column("program", "library"),
+            Column("mean MSE in sRGB", "MSE in sRGB", ",.1f"),
+            Column("in Oklab, times 10,000", "MSE in Oklab", ",.2f"),
+            Column("mean SSIMULACRA2", "SSIMULACRA2", ".1f"),
+            Column("mean bytes of PNG", "bytes", ",.0f"),
+        )
+    ),
     "pages": Layout(
         (
             Column("page", "library"),

@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+# Scikit-learn's threads spin while they wait, which takes several times as long where tests run side by
+# side. OpenMP reads it when it is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 from kmosaic import _core
 
 

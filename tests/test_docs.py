@@ -81,6 +81,7 @@ def reader(command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         for number in range(n_images):
             pixels = rng.integers(0, 256, (40 + number, 60, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(tmp_path / folder / f"{number}.png")
+    draw_photo(tmp_path / "photo.jpg")
     if find_spec("rasterio") is not None:
         for name in ("scene.tif", "other.tif"):
             make_scene(tmp_path / name, rng)
@@ -88,6 +89,14 @@ def reader(command: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("PYTHONPATH", str(Path(kmosaic.__file__).absolute().parents[1]))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def draw_photo(path: Path) -> None:
+    """Ground and sky with some noise."""
+    y, x = np.mgrid[:96, :128]
+    noise = np.random.default_rng(0).normal(0, 3, (96, 128, 3))
+    pixels = np.stack([200 - y, 90 + x, 60 + 2 * (y % 64)], axis=2) + noise
+    Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, quality=95)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks_of(page)], ids=page_name)

@@ -78,7 +78,7 @@ const PcaCodes* Assigner::codes(bool with_pca, const Parallel& parallel) {
     return nullptr;
 }
 
-bool Assigner::by_neighbours(const Centers& centers, const LabelArray& labels) {
+bool Assigner::by_near_centers(const Centers& centers, const LabelArray& labels) {
     if (steps_expected_ == 1 || rows_.n_rows == 0 || rows_.n_rows > UINT32_MAX || centers.n_clusters < 2 ||
         centers.n_clusters > LaneBounds::kMaxClusters || plan_.path == Path::kExact)
         return false;
@@ -93,14 +93,14 @@ bool Assigner::by_neighbours(const Centers& centers, const LabelArray& labels) {
     ++steps_with_labels_;
     for (std::size_t i = 0; i < kLooks; ++i, look *= 3) {
         if (steps_with_labels_ != look) continue;
-        if (!neighbours_may_pay(plan_, rows_, centers.n_clusters)) return false;
+        if (!near_centers_may_pay(plan_, rows_, centers.n_clusters)) return false;
         Plan plan = plan_;
-        record_neighbour_share(plan, rows_, centers.n_clusters,
-                               neighbour_share(rows_, centers, labels, kSampledRows, table_));
+        record_near_share(plan, rows_, centers.n_clusters,
+                          near_share(rows_, centers, labels, kSampledRows, table_));
         if (plan.path != Path::kNearCenters) return false;
         plan_without_labels_ = std::move(plan_);
         plan_ = std::move(plan);
-        if (!neighbours_) neighbours_ = std::make_unique<NeighbourAssigner>(rows_, table_);
+        if (!near_centers_) near_centers_ = std::make_unique<NearCentersAssigner>(rows_, table_);
         return true;
     }
     return false;
@@ -109,9 +109,9 @@ bool Assigner::by_neighbours(const Centers& centers, const LabelArray& labels) {
 std::size_t Assigner::run(const Centers& centers, LabelArray labels, const Parallel& parallel,
                           LabelChanges* changes) {
     const auto count = [&](Path path) { ++n_steps_[static_cast<std::size_t>(path)]; };
-    if (by_neighbours(centers, labels)) {
+    if (by_near_centers(centers, labels)) {
         count(Path::kNearCenters);
-        return neighbours_->assign(centers, labels, parallel, changes);
+        return near_centers_->assign(centers, labels, parallel, changes);
     }
     if (plan_.path == Path::kOnePassInt8) {
         if (const auto changed =

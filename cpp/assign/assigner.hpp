@@ -9,7 +9,7 @@
 
 #include "assign/bounded_assigner.hpp"
 #include "assign/lane_assigner.hpp"
-#include "assign/neighbour_assigner.hpp"
+#include "assign/near_centers_assigner.hpp"
 #include "assign/plan.hpp"
 
 namespace kmosaic {
@@ -39,7 +39,7 @@ class Assigner {
     // Null if quantised rows are not accurate enough.
     const PcaCodes* codes(bool with_pca, const Parallel& parallel);
     // Whether the rows' labels allow to meet only the centroids near them, and that pays.
-    bool by_neighbours(const Centers& centers, const LabelArray& labels);
+    bool by_near_centers(const Centers& centers, const LabelArray& labels);
     std::size_t run(const Centers& centers, LabelArray labels, const Parallel& parallel,
                     LabelChanges* changes);
 
@@ -61,7 +61,7 @@ class Assigner {
 
     LaneAssigner lanes_;
     std::unique_ptr<BoundedAssigner> bounded_;
-    std::unique_ptr<NeighbourAssigner> neighbours_;
+    std::unique_ptr<NearCentersAssigner> near_centers_;
     std::size_t steps_with_labels_ = 0;     // since they were last new
     std::size_t steps_without_bounds_ = 0;  // to come
     std::size_t pause_ = 0;                 // the next one, in steps

@@ -16,12 +16,19 @@ constexpr std::size_t kBlock = 768;
 // Without bounds every row is compared with every centroid, and many candidates are kept while a block is
 // worked on.
 constexpr std::size_t kFirstBlock = 96;
+// Bytes that are not stored are made for a whole block, and stay in L2.
+constexpr std::size_t kMadeBytes = std::size_t{1} << 18;
 // Centroids are grouped anew before these calls: at first they move far.
 constexpr std::size_t kRegroupingCalls[] = {3, 10};
 // Fast centres pay if the fastest moves this many times as far as the fastest one that is left in its group.
 constexpr double kFastRatio = 1.3;
 // A call is settled if at most one label in this many changes.
 constexpr std::size_t kSettledShare = 128;
+
+std::size_t block_rows(const QuantizedRows& codes) {
+    if (codes.stored()) return kBlock;
+    return std::clamp<std::size_t>(kMadeBytes / codes.n_bytes(), 32, kBlock);
+}
 
 }  // namespace
 
@@ -99,9 +106,10 @@ void BoundedAssigner::prepare(const Centers& centers, const Parallel& parallel) 
 std::size_t BoundedAssigner::step(const Centers& centers, std::int32_t* labels, const Parallel& parallel,
                                   LabelChanges* changes) {
     state_.n_pruned = 0;
-    const std::size_t changed =
-        count_in_blocks(state_.rows.n_rows, state_.n_calls > 1 ? kBlock : kFirstBlock, parallel,
-                        [&] { return BoundedWorker(state_, centers, labels, changes); });
+    const std::size_t n_together = state_.n_calls > 1 ? block_rows(state_.codes) : kFirstBlock;
+    const std::size_t changed = count_in_blocks(state_.rows.n_rows, n_together, parallel, [&] {
+        return BoundedWorker(state_, centers, labels, changes, n_together);
+    });
     state_.settled = changed < state_.rows.n_rows / kSettledShare;
     return changed;
 }

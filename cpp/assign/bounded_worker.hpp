@@ -16,7 +16,9 @@ namespace kmosaic {
 
 class BoundedWorker {
   public:
-    BoundedWorker(BoundState& state, const Centers& centers, std::int32_t* labels, LabelChanges* changes)
+    // On blocks of at most n_together rows.
+    BoundedWorker(BoundState& state, const Centers& centers, std::int32_t* labels, LabelChanges* changes,
+                  std::size_t n_together)
         : state_(state),
           codes_(state.centers.front()),
           center_groups_(codes_.center_groups()),
@@ -24,11 +26,13 @@ class BoundedWorker {
           labels_(labels),
           write_label_(labels, changes),
           n_groups_(center_groups_.n_groups),
+          row_codes_(state.codes, n_together),
           bounds_(state),
           exact_nearest_(state.rows, centers, state.table) {}
 
     // Labels a block of rows; returns how many labels changed.
     std::size_t operator()(std::size_t first, std::size_t count) {
+        row_codes_.start(first);
         active_.clear();
         candidates_.clear();
         unpruned_.clear();
@@ -84,7 +88,7 @@ class BoundedWorker {
             for (std::size_t b = 0; b < kNeighbours; ++b)
                 out |= fast_centers.bit(bounds_.neighbours(row)[b].centroid);
             excluded_[i] = static_cast<std::uint16_t>(out);
-            batch_[i] = {state_.pca_codes.row(row), state_.pca_codes.norm(row),
+            batch_[i] = {state_.pca_codes.row(row, row_codes_), state_.pca_codes.norm(row),
                          state_.pca_codes.outside_norm(row), limits_[i]};
         }
         prune_batch(codes_.panel(fast_centers), 1);
@@ -138,7 +142,7 @@ class BoundedWorker {
         for (std::size_t a = 0; a < active_.size(); ++a) {
             if (active_[a].label >= 0) continue;
             members_.push_back(a);
-            unlabelled_.push_back(state_.pca_codes.row(active_[a].row));
+            unlabelled_.push_back(state_.pca_codes.row(active_[a].row, row_codes_));
         }
         if (members_.empty()) return;
         nearest_.resize(members_.size());
@@ -150,7 +154,7 @@ class BoundedWorker {
     }
 
     void pair(const ActiveRow& active, std::int32_t centroid) {
-        pairs_.push_back({state_.codes[active.row], codes_.fine_codes(static_cast<std::size_t>(centroid))});
+        pairs_.push_back({row_codes_[active.row], codes_.fine_codes(static_cast<std::size_t>(centroid))});
     }
 
     // Fills products_ with the products of pairs_, and empties pairs_.
@@ -214,10 +218,10 @@ class BoundedWorker {
         return {candidates_.data() + active.first_candidate, active.n_candidates};
     }
 
-    ByteRow to_prune(std::size_t row, double best) const {
+    ByteRow to_prune(std::size_t row, double best) {
         const double limit = best + codes_.coarse_slack(row);  // L12; rounded up to float32 (L2)
-        return {state_.pca_codes.row(row), state_.pca_codes.norm(row), state_.pca_codes.outside_norm(row),
-                static_cast<float>(limit + 0x1p-23 * std::fabs(limit))};
+        return {state_.pca_codes.row(row, row_codes_), state_.pca_codes.norm(row),
+                state_.pca_codes.outside_norm(row), static_cast<float>(limit + 0x1p-23 * std::fabs(limit))};
     }
 
     // Prunes batch_ by the panels, without excluded_: fills masks_ and part_least_.
@@ -411,7 +415,7 @@ class BoundedWorker {
     // Narrows the intervals of the finalists by a second product each.
     void refine_scores(ActiveRow& active) {
         for (const std::size_t j : finalists_)
-            pairs_.push_back({state_.codes[active.row], codes_.residual_codes(j)});
+            pairs_.push_back({row_codes_[active.row], codes_.residual_codes(j)});
         multiply_pairs();
         std::size_t next = 0;
         const auto take = [&](std::int32_t centroid, Interval& score) {
@@ -464,6 +468,7 @@ class BoundedWorker {
     const std::int32_t* labels_;
     LabelWriter write_label_;
     std::size_t n_groups_;
+    RowCodes row_codes_;
     RowBounds bounds_;
     std::vector<ActiveRow> active_;
     std::vector<Candidate> candidates_;

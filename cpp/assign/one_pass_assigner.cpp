@@ -41,6 +41,7 @@ class OnePassWorker {
         : task_(task),
           n_lanes_(task.centroids.center_groups().n_lanes()),
           labels_(labels, changes),
+          row_codes_(task.codes, kBlock),
           codes_(kBlock),
           products_(kBlock * n_lanes_),
           lanes_(n_lanes_),
@@ -48,7 +49,8 @@ class OnePassWorker {
 
     std::size_t operator()(std::size_t first, std::size_t count) {
         const BytePanel all = task_.centroids.panel(0);
-        for (std::size_t i = 0; i < count; ++i) codes_[i] = task_.codes[first + i];
+        row_codes_.start(first);
+        for (std::size_t i = 0; i < count; ++i) codes_[i] = row_codes_[first + i];
         task_.table.bytes->products(codes_.data(), count, all.n_quads, all.codes, n_lanes_ / kPanelWidth,
                                     products_.data());
         std::size_t changed = 0;
@@ -86,9 +88,9 @@ class OnePassWorker {
     }
 
     // The interval of a score, refined by a second product.
-    Interval refined(std::size_t row, std::int32_t centroid, std::int32_t product) const {
+    Interval refined(std::size_t row, std::int32_t centroid, std::int32_t product) {
         const auto j = static_cast<std::size_t>(centroid);
-        const BytePair pair{task_.codes[row], task_.centroids.residual_codes(j)};
+        const BytePair pair{row_codes_[row], task_.centroids.residual_codes(j)};
         std::int32_t residual_product = 0;
         task_.table.bytes->dots(&pair, 1, task_.codes.n_bytes(), &residual_product);
         return task_.centroids.refined_score(row, j, task_.centroids.score(row, j, product),
@@ -98,6 +100,7 @@ class OnePassWorker {
     const Task& task_;
     std::size_t n_lanes_;
     LabelWriter labels_;
+    RowCodes row_codes_;
     std::vector<const std::uint8_t*> codes_;
     std::vector<std::int32_t> products_;  // [row][lane]
     std::vector<std::uint32_t> lanes_;
@@ -122,7 +125,7 @@ std::optional<std::size_t> assign_in_one_pass(Plan& plan, const Kernels& table, 
                                               const Centers& centers, std::int32_t* labels,
                                               const Parallel& parallel, LabelChanges* changes) {
     const std::size_t n_chunk =
-        rows.dtype == kUint8 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinChunk);
+        size_of(rows.dtype) == 1 ? rows.n_rows : std::max(kChunkBytes / rows.n_features, kMinChunk);
     std::size_t changed = 0;
     for (std::size_t begin = 0; begin < rows.n_rows; begin += n_chunk) {
         const Rows chunk = part_of(rows, begin, n_chunk);

@@ -1,6 +1,6 @@
 // The assignment step of rows that are assigned once, as in predict: every row's bytes are multiplied with
 // every centroid's int8 codes, and centroids whose intervals (quantized_centers.hpp) overlap are refined. PCA
-// codes and bounds would cost more than they save. Rows of other types than uint8 are quantised some
+// codes and bounds would cost more than they save. Rows of other types than bytes are quantised some
 // thousands at a time.
 #pragma once
 

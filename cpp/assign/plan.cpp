@@ -33,7 +33,8 @@ constexpr std::size_t kMaxFloat32Bytes = 128;
 // with and without. Codes that were made for seeding save a twelfth.
 constexpr std::size_t kMinPcaFeatures = 3 * kPcaFeatures;
 constexpr std::size_t kMinPcaRows = 4096;
-constexpr std::size_t kMinPcaProducts = 256;  // of rows and clusters, for each feature: directions cost its square
+constexpr std::size_t kMinPcaProducts =
+    160;  // of rows and clusters, for each feature: directions cost its square
 constexpr std::size_t kMaxClustersWithoutPca = 16;
 // For seeds, each the best of 2 + ln k candidates. MNIST, one thread, making the codes included: 75 ms with
 // codes against 62 without for 5 seeds, 100 against 110 for 8, 109 against 129 for 10, 199 against 332 for
@@ -66,14 +67,14 @@ constexpr double kPerRow = 3000;
 constexpr double kPerValue = 40;
 
 // How many products with all centroids take as long as one in float32. (Where near centroids are few, codes of other
-// rows than uint8 leave so much to refine that they are hardly faster.)
+// rows than bytes leave so much to refine that they are hardly faster.)
 double speed_of(const Plan& plan, const Rows& rows) {
     if (plan.path == Path::kInt16) return 2;
     if (plan.path != Path::kBoundedInt8) return 1;
-    return rows.dtype == kUint8 ? 4 : plan.pca_codes ? 2 : 1;
+    return rows.dtype == kUint8 || rows.dtype == kInt8 ? 4 : plan.pca_codes ? 2 : 1;
 }
 
-bool neighbours_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
+bool near_centers_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
     const auto k = static_cast<double>(n_clusters);
     const auto d = static_cast<double>(rows.n_features);
     const double with_all = k * (d + kComparison) / speed_of(plan, rows);
@@ -109,8 +110,8 @@ std::string without_pca(const Rows& rows, std::size_t n, const char* unit, std::
     if (rows.n_rows < kMinPcaRows) return number(rows.n_rows) + " rows are fewer than " + number(kMinPcaRows);
     if (n <= most) return number(n) + " " + unit + " are no more than " + number(most);
     if (rows.n_rows * n < kMinPcaProducts * rows.n_features)
-        return number(rows.n_rows * n) + " pairs of rows and " + unit + " are few for " + number(rows.n_features) +
-               " features";
+        return number(rows.n_rows * n) + " pairs of rows and " + unit + " are few for " +
+               number(rows.n_features) + " features";
     return {};
 }
 
@@ -138,7 +139,7 @@ void record_outside(AnyPlan& plan, double outside_share) {
 // Whether float32 products with every centroid cost less than bounds, or than int8 products without them, would.
 bool float32_pays(const Rows& rows, std::size_t n_clusters) {
     if (rows.n_features <= kLowDimFeatures) return true;
-    if (rows.dtype == kUint8)
+    if (size_of(rows.dtype) == 1)
         return rows.n_features <= kMaxFloat32Bytes && n_clusters * rows.n_features <= kMaxFloat32ByteProducts;
     return n_clusters * rows.n_features <= kMaxFloat32Products;
 }
@@ -149,7 +150,7 @@ void choose_float32(Plan& plan, const Rows& rows, std::size_t n_clusters, bool r
     plan.small_labels = low_dim && n_clusters <= kMaxSmallLabels;
     plan.reason += low_dim ? number(rows.n_features) + " features are no more than " + number(kLowDimFeatures)
                            : number(n_clusters * rows.n_features) + " products a row are few";
-    if (low_dim && rows.integer()) {
+    if (low_dim && (rows.dtype == kUint8 || rows.dtype == kUint16)) {
         if (table.int16 && n_clusters <= kMaxInt16Clusters) {
             plan.path = Path::kInt16;
             plan.reason += "; integers of at most " + number(kMaxInt16Clusters) +
@@ -168,11 +169,11 @@ void choose_float32(Plan& plan, const Rows& rows, std::size_t n_clusters, bool r
 
 void choose_once(Plan& plan, const Rows& rows, std::size_t n_clusters) {
     const bool many = n_clusters >= kMinOnePassClusters && rows.n_rows >= kMinOnePassRows;
-    if (rows.dtype == kUint8 || many) {
+    const bool bytes = size_of(rows.dtype) == 1;
+    if (bytes || many) {
         plan.path = Path::kOnePassInt8;
         plan.reason += "assigned once; ";
-        plan.reason += rows.dtype == kUint8 ? "rows are their own int8 codes"
-                                            : "enough rows and clusters to quantise them";
+        plan.reason += bytes ? "rows are their own int8 codes" : "enough rows and clusters to quantise them";
         return;
     }
     plan.reason += "assigned once; int8 codes pay from " + number(kMinOnePassClusters) + " clusters and " +
@@ -241,12 +242,12 @@ void record_outside_share(Plan& plan, double outside_share) {
     record_outside(plan, outside_share);
 }
 
-bool neighbours_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters) {
-    return neighbours_pay(plan, rows, n_clusters, 0);
+bool near_centers_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters) {
+    return near_centers_pay(plan, rows, n_clusters, 0);
 }
 
-void record_neighbour_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
-    const bool pays = neighbours_pay(plan, rows, n_clusters, share);
+void record_near_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share) {
+    const bool pays = near_centers_pay(plan, rows, n_clusters, share);
     plan.reason += pays ? "; only centroids near the last one: "
                         : "; only centroids near the last one considered, dropped: ";
     plan.reason += percent(share) + " of them";

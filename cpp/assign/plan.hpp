@@ -62,8 +62,8 @@ bool quantized_rows_pay(double error_share);
 void record_error_share(Plan& plan, double error_share);
 void record_outside_share(Plan& plan, double outside_share);
 // `share`: of the centroids that a row may be nearest to, given its last one; whether some share would pay.
-bool neighbours_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters);
-void record_neighbour_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share);
+bool near_centers_may_pay(const Plan& plan, const Rows& rows, std::size_t n_clusters);
+void record_near_share(Plan& plan, const Rows& rows, std::size_t n_clusters, double share);
 
 struct SeedingPlan {
     bool quantized =

@@ -8,6 +8,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <exception>
 #include <functional>
 #include <stdexcept>
 #include <utility>
@@ -29,11 +31,34 @@ class Array : public nb::ndarray<Args..., nb::c_contig, nb::device::cpu> {
   public:
     using Plain = nb::ndarray<Args..., nb::c_contig, nb::device::cpu>;
 
+    // NumPy has no bfloat16 of its own, and no way to hand one out: arrays of the one of ml_dtypes come in as int16.
+    bool bfloat16 = false;
+
     [[nodiscard]] bool aligned() const {
         const std::size_t bytes = std::max<std::size_t>(Plain::itemsize(), 1);
         return reinterpret_cast<std::uintptr_t>(Plain::data()) % bytes == 0;
     }
 };
+
+// Whether this is a NumPy array of ml_dtypes.bfloat16.
+inline bool is_bfloat16(nb::handle array) noexcept {
+    try {
+        const nb::object dtype = nb::getattr(array, "dtype", nb::none());
+        const nb::object name = nb::getattr(dtype, "name", nb::none());
+        return nb::isinstance<nb::str>(name) && std::strcmp(nb::cast<nb::str>(name).c_str(), "bfloat16") == 0;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+// A view of its bits, or none.
+inline nb::object as_int16(nb::handle array) noexcept {
+    try {
+        return array.attr("view")("int16");
+    } catch (const std::exception&) {
+        return {};
+    }
+}
 
 }  // namespace kmosaic
 
@@ -47,8 +72,16 @@ struct type_caster<kmosaic::Array<Args...>> {
     template <class Flags>
     bool from_python(handle source, Flags flags, cleanup_list* cleanup) noexcept {
         constexpr auto kConvert = static_cast<Flags>(cast_flags::convert);
+        const auto never_converted = static_cast<Flags>(flags & ~kConvert);
         make_caster<Plain> caster;
-        if (!caster.from_python(source, static_cast<Flags>(flags & ~kConvert), cleanup)) return false;
+        object bits;
+        if (!caster.from_python(source, never_converted, cleanup)) {
+            // Asked last, since NumPy makes the name of a type anew each time.
+            if (!kmosaic::is_bfloat16(source)) return false;
+            bits = kmosaic::as_int16(source);
+            if (!bits.is_valid() || !caster.from_python(bits, never_converted, cleanup)) return false;
+            value.bfloat16 = true;
+        }
         static_cast<Plain&>(value) = std::move(caster.value);
         return !value.is_valid() || value.aligned();
     }
@@ -89,12 +122,19 @@ inline void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+constexpr const char* kDtypesMessage =
+    "rows must be uint8, int8, uint16, int16, float16, bfloat16, float32 or float64";
+
 inline Dtype dtype_of(const AnyRows& rows) {
+    constexpr nb::dlpack::dtype kFloat16Type{static_cast<std::uint8_t>(nb::dlpack::dtype_code::Float), 16, 1};
     if (rows.dtype() == nb::dtype<std::uint8_t>()) return kUint8;
+    if (rows.dtype() == nb::dtype<std::int8_t>()) return kInt8;
     if (rows.dtype() == nb::dtype<std::uint16_t>()) return kUint16;
+    if (rows.dtype() == nb::dtype<std::int16_t>()) return rows.bfloat16 ? kBfloat16 : kInt16;
+    if (rows.dtype() == kFloat16Type) return kFloat16;
     if (rows.dtype() == nb::dtype<float>()) return kFloat32;
     if (rows.dtype() == nb::dtype<double>()) return kFloat64;
-    throw nb::type_error("rows must be uint8, uint16, float32 or float64");
+    throw nb::type_error(kDtypesMessage);
 }
 
 // The rows of an array, each counting once.

@@ -32,8 +32,12 @@ nb::object distinct_rows_as(const MergedRows& self, std::size_t n_threads) {
 }
 
 nb::object distinct_rows(const MergedRows& self, std::size_t n_threads) {
-    return dtype_of(self.array) == kUint8 ? distinct_rows_as<std::uint8_t>(self, n_threads)
-                                          : distinct_rows_as<std::uint16_t>(self, n_threads);
+    switch (dtype_of(self.array)) {
+        case kUint8: return distinct_rows_as<std::uint8_t>(self, n_threads);
+        case kInt8: return distinct_rows_as<std::int8_t>(self, n_threads);
+        case kUint16: return distinct_rows_as<std::uint16_t>(self, n_threads);
+        default: return distinct_rows_as<std::int16_t>(self, n_threads);
+    }
 }
 
 Result<std::uint32_t, nb::ndim<1>> distinct_counts(const MergedRows& self, std::size_t n_threads) {
@@ -42,8 +46,9 @@ Result<std::uint32_t, nb::ndim<1>> distinct_counts(const MergedRows& self, std::
         without_gil(n_threads, [&](const Parallel& p) { return self.distinct_rows.counts(rows, p); }));
 }
 
-void expand_labels(const MergedRows& self, const Labels& distinct_labels, const MutableLabels& labels,
-                   std::size_t n_threads) {
+template <class T>
+void expand_labels(const MergedRows& self, const Array<const T, nb::ndim<1>>& distinct_labels,
+                   const Array<T, nb::ndim<1>>& labels, std::size_t n_threads) {
     const Rows rows = rows_of(self.array);
     require(distinct_labels.shape(0) == self.distinct_rows.size(),
             "distinct_labels must have one value a distinct row");
@@ -61,10 +66,12 @@ void bind_distinct_rows(nb::module_& m) {
         .def_prop_ro(
             "size", [](const MergedRows& self) { return self.distinct_rows.size(); },
             "How many distinct rows there are; if more than `most`, not all of them were counted.")
-        .def("rows", &distinct_rows, "n_threads"_a, "Each distinct row once, in ascending order.")
+        .def("rows", &distinct_rows, "n_threads"_a, "Each distinct row once, in ascending order of its bits.")
         .def("counts", &distinct_counts, "n_threads"_a, "How many rows equal each distinct row.")
-        .def("expand", &expand_labels, "distinct_labels"_a, "labels"_a, "n_threads"_a,
-             "Write the label of each row's distinct row into labels.");
+        .def("expand", &expand_labels<std::int32_t>, "distinct_labels"_a, "labels"_a, "n_threads"_a,
+             "Write the label of each row's distinct row into labels.")
+        .def("expand", &expand_labels<std::uint8_t>, "distinct_labels"_a, "labels"_a, "n_threads"_a,
+             "The same for labels of a byte.");
 }
 
 }  // namespace kmosaic

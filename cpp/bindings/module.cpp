@@ -468,6 +468,7 @@ NB_MODULE(_core, m) {
     m.def("thread_limit", &thread_limit,
           "The most threads a call from this thread may use, as threadpoolctl limits it; 0: no limit.");
 
+    bind_colours(m);
     bind_distinct_rows(m);
 
     nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")

@@ -9,6 +9,8 @@ namespace kmosaic {
 
 // For fits over blocks of rows: pickling of sums, spacings for the rows of many blocks, and random rows.
 void bind_blocks(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
+// Colours of pictures: spaces, nearest colours of a palette, dithering.
+void bind_colours(nanobind::module_& m);
 // Equal rows of few bits, merged into one.
 void bind_distinct_rows(nanobind::module_& m);
 // Nearest rows, and distances between images.

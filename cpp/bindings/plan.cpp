@@ -18,7 +18,7 @@ Rows planned(const std::string& dtype, std::pair<std::size_t, std::size_t> shape
     for (std::size_t d = 0; d < kDtypes; ++d)
         if (dtype == kDtypeNames[d])
             return {nullptr, static_cast<Dtype>(d), shape.first, shape.second, nullptr};
-    throw nb::type_error("rows must be uint8, uint16, float32 or float64");
+    throw nb::type_error(kDtypesMessage);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ constexpr std::size_t kBlockRows = 1 << 16;
 constexpr std::size_t kMinCounters = 2;
 
 KeyKind kind_of(const Rows& rows) {
-    return rows.dtype == kUint16 ? kOneUint16 : static_cast<KeyKind>(rows.n_features - 1);
+    return size_of(rows.dtype) == 2 ? kOneUint16 : static_cast<KeyKind>(rows.n_features - 1);
 }
 
 std::size_t bits(KeyKind kind) {
@@ -42,8 +42,7 @@ void write_key(KeyKind kind, std::size_t key, std::size_t index, void* out) {
 }  // namespace
 
 bool DistinctRows::mergeable(const Rows& rows) {
-    const bool low_dim =
-        (rows.dtype == kUint8 && rows.n_features <= 3) || (rows.dtype == kUint16 && rows.n_features == 1);
+    const bool low_dim = rows.integer() && rows.n_features <= (size_of(rows.dtype) == 1 ? 3 : 1);
     return low_dim && !rows.weights && rows.n_rows <= std::numeric_limits<std::uint32_t>::max();
 }
 
@@ -101,6 +100,21 @@ void DistinctRows::expand(const Rows& rows, const std::int32_t* distinct_labels,
     parallel_blocks(rows.n_rows, kBlockRows, parallel, [&] {
         return [&](std::size_t first, std::size_t n) {
             kernel.look_up[kind_](rows.row(first), n, set(), padded.data(), labels + first);
+        };
+    });
+}
+
+void DistinctRows::expand(const Rows& rows, const std::uint8_t* distinct_labels, std::uint8_t* labels,
+                          const Parallel& parallel) const {
+    const DistinctRowKernels& kernel = *kernels().distinct_rows;
+    std::vector<std::int32_t> padded(table_size(), 0);
+    std::copy_n(distinct_labels, size_, padded.begin());
+    constexpr std::size_t kBytesBlock = 1 << 12;
+    parallel_blocks(rows.n_rows, kBytesBlock, parallel, [&] {
+        return [&, wide = std::vector<std::int32_t>(kBytesBlock)](std::size_t first, std::size_t n) mutable {
+            kernel.look_up[kind_](rows.row(first), n, set(), padded.data(), wide.data());
+            std::transform(wide.begin(), wide.begin() + static_cast<std::ptrdiff_t>(n), labels + first,
+                           [](std::int32_t label) { return static_cast<std::uint8_t>(label); });
         };
     });
 }

@@ -1,5 +1,5 @@
-// Equal rows merged into one, for rows of at most 24 bits: uint8 with one, two or three features, uint16 with
-// one.
+// Equal rows merged into one, for rows of at most 24 bits: one, two or three integers of a
+// byte, or one of two. Signed integers are told apart, and ordered, by their bits.
 //
 // A bitmap has one bit for every possible row (2 MB for RGB). With the number of rows present before each 64
 // bits of it (1 MB), the index of a distinct row is a look-up and a count of bits, so that no row's index
@@ -25,7 +25,7 @@ class DistinctRows {
 
     [[nodiscard]] std::size_t size() const { return size_; }
 
-    // Writes each distinct row once, in ascending order: size() rows of the dtype and number of features of
+    // Writes each distinct row once, in ascending order of its bits: size() rows of the dtype and number of features of
     // the rows.
     void write_rows(void* out, const Parallel& parallel) const;
 
@@ -34,6 +34,10 @@ class DistinctRows {
 
     // labels[i] = distinct_labels[the index of row i among the distinct rows].
     void expand(const Rows& rows, const std::int32_t* distinct_labels, std::int32_t* labels,
+                const Parallel& parallel) const;
+
+    // The same for labels of a byte.
+    void expand(const Rows& rows, const std::uint8_t* distinct_labels, std::uint8_t* labels,
                 const Parallel& parallel) const;
 
   private:

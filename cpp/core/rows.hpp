@@ -1,4 +1,4 @@
-// The data as it is stored: C-contiguous rows of one of four types, optionally with weights or counts.
+// The data as it is stored: C-contiguous rows of one of eight types, optionally with weights or counts.
 // Nothing is owned or copied.
 #pragma once
 
@@ -12,7 +12,8 @@
 
 namespace kmosaic {
 
-constexpr const char* kDtypeNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
+constexpr const char* kDtypeNames[kDtypes] = {"uint8",   "int8",     "uint16",  "int16",
+                                              "float16", "bfloat16", "float32", "float64"};
 
 struct Rows {
     const void* data;
@@ -23,13 +24,10 @@ struct Rows {
     // [row], or null: how many equal rows each row stands for. Only for integer rows without weights.
     const std::uint32_t* counts = nullptr;
 
-    [[nodiscard]] bool integer() const { return dtype == kUint8 || dtype == kUint16; }
+    [[nodiscard]] bool integer() const { return is_integer(dtype); }
     [[nodiscard]] std::uint32_t count(std::size_t row) const { return counts ? counts[row] : 1; }
     [[nodiscard]] double weight(std::size_t row) const { return weights ? weights[row] : count(row); }
-    [[nodiscard]] std::size_t row_bytes() const {
-        constexpr std::size_t kSizes[kDtypes] = {1, 2, 4, 8};
-        return n_features * kSizes[dtype];
-    }
+    [[nodiscard]] std::size_t row_bytes() const { return n_features * size_of(dtype); }
     [[nodiscard]] const void* row(std::size_t i) const {
         return static_cast<const char*>(data) + i * row_bytes();
     }

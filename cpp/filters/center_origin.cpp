@@ -18,10 +18,13 @@ std::vector<double> filter_origin(const Centers& centers, Dtype dtype) {
     constexpr double kLargestFloat32 = std::numeric_limits<float>::max();
     std::vector<double> origin = mean_center(centers);
     for (double& value : origin) {
-        if (dtype == kUint8 || dtype == kUint16)
-            value = std::clamp(std::rint(value), 0.0, dtype == kUint8 ? 255.0 : 65535.0);
-        if (dtype == kFloat32)
+        if (is_integer(dtype)) {
+            const double least = dtype == kInt8 ? INT8_MIN : dtype == kInt16 ? INT16_MIN : 0;
+            const double most = size_of(dtype) == 1 ? UINT8_MAX : UINT16_MAX;
+            value = std::clamp(std::rint(value), least, least + most);
+        } else if (dtype != kFloat64) {
             value = static_cast<float>(std::clamp(value, -kLargestFloat32, kLargestFloat32));
+        }
     }
     return origin;
 }

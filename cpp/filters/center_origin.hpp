@@ -11,8 +11,8 @@ namespace kmosaic {
 std::vector<double> mean_center(const Centers& centers);
 
 // An origin near the mean of the centroids, which makes |x - o| and |c - o|, and with them the error bounds,
-// small. For integer rows it consists of values that rows can have, so that x - o is exact; for float32 rows,
-// of float32 values, so that x - o is rounded once.
+// small. For integer rows it consists of values that rows can have, so that x - o is exact; for other rows
+// than float64, of float32 values, so that x - o is rounded once.
 std::vector<double> filter_origin(const Centers& centers, Dtype dtype);
 
 // The largest |c - o| of any value of a centroid.

@@ -26,7 +26,7 @@ Float32Filter::Float32Filter(const Centers& centers, Dtype dtype, Duplicates cop
       origin_(filter_origin(centers, dtype)),
       panels_(n_panels_ * kPanelWidth * centers.n_features, 0.0F),
       norms_(n_panels_ * kPanelWidth, kInfinity) {
-    if (dtype != kUint8 && dtype != kUint16) set_scale(centers);
+    if (!is_integer(dtype)) set_scale(centers);
     set_panels(centers);
     if (copies == Duplicates::kKept) return;
     for (const std::size_t copy : duplicate_centers(centers)) norms_[copy] = kInfinity;

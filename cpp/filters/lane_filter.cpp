@@ -24,7 +24,7 @@ LaneFilter::LaneFilter(const Centers& centers, Dtype dtype)
           centers.n_features, ceil_div(centers.n_clusters, kLaneGroup), nullptr, 1, nullptr, nullptr, 0, 0} {
     coefficients_.assign(view_.n_groups * kLaneGroup * centers.n_features, 0.0F);
     norms_.assign(view_.n_groups * kLaneGroup, kInfinity);
-    if (dtype != kUint8 && dtype != kUint16) set_scale(centers, dtype);
+    if (!is_integer(dtype)) set_scale(centers, dtype);
     set_coefficients(centers);
     for (const std::size_t copy : duplicate_centers(centers)) {
         norms_[copy] = kInfinity;
@@ -35,11 +35,11 @@ LaneFilter::LaneFilter(const Centers& centers, Dtype dtype)
     view_.norms = norms_.data();
 }
 
-// The power of two that keeps real rows within the range of float32, in which float32 rows are scaled.
+// The power of two that keeps real rows within the range of float32, in which rows but float64 are scaled.
 void LaneFilter::set_scale(const Centers& centers, Dtype dtype) {
     const double largest = largest_offset(centers, origin_);
     if (!(largest > 0)) return;
-    const int max_exponent = dtype == kFloat32 ? 120 : 1000;
+    const int max_exponent = dtype == kFloat64 ? 1000 : 120;
     view_.scale = std::ldexp(1.0, std::clamp(-std::ilogb(largest), -max_exponent, max_exponent));
 }
 

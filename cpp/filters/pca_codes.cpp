@@ -46,8 +46,10 @@ PcaCodes::PcaCodes(const QuantizedRows& codes, double max_outside_share, const K
 void PcaCodes::set_mean() {
     const std::size_t n = std::min(codes_.n_rows(), kMeanSample);
     std::vector<std::uint32_t> sums(codes_.n_features(), 0);
+    RowCodes single(codes_, 1);
     for (std::size_t i = 0; i < n; ++i) {
-        const std::uint8_t* row = codes_[i * codes_.n_rows() / n];
+        single.start(i * codes_.n_rows() / n);
+        const std::uint8_t* row = single[i * codes_.n_rows() / n];
         for (std::size_t f = 0; f < sums.size(); ++f) sums[f] += row[f];
     }
     mean_.assign(codes_.n_bytes(), 0);
@@ -57,10 +59,11 @@ void PcaCodes::set_mean() {
 void PcaCodes::measure(const Kernels& table, const Parallel& parallel) {
     norms_.resize(codes_.n_rows());
     parallel_blocks(codes_.n_rows(), kBlock, parallel, [&] {
-        return [&](std::size_t first, std::size_t count) {
+        return [&, codes = RowCodes(codes_, kBlock)](std::size_t first, std::size_t count) mutable {
+            codes.start(first);
             for (std::size_t i = first; i < first + count; ++i)
                 norms_[i] = static_cast<float>(std::sqrt(static_cast<double>(
-                    table.bytes->squared_distance(codes_[i], mean_.data(), codes_.n_features()))));
+                    table.bytes->squared_distance(codes[i], mean_.data(), codes_.n_features()))));
         };
     });
     largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
@@ -68,11 +71,15 @@ void PcaCodes::measure(const Kernels& table, const Parallel& parallel) {
 
 // The step that gives a sample's rows the least total error.
 float PcaCodes::best_step(const Kernels& table) const {
-    std::vector<const std::uint8_t*> sample(std::min<std::size_t>(codes_.n_rows(), 1024));
-    for (std::size_t i = 0; i < sample.size(); ++i) sample[i] = codes_[i * codes_.n_rows() / sample.size()];
-    std::vector<std::int32_t> products(sample.size() * kPcaFeatures);
-    table.bytes->products(sample.data(), sample.size(), codes_.n_quads(), projection_.panels.data(), kPanels,
-                          products.data());
+    const std::size_t n_sample = std::min<std::size_t>(codes_.n_rows(), 1024);
+    std::vector<std::int32_t> products(n_sample * kPcaFeatures);
+    RowCodes single(codes_, 1);
+    for (std::size_t i = 0; i < n_sample; ++i) {
+        single.start(i * codes_.n_rows() / n_sample);
+        const std::uint8_t* row = single[i * codes_.n_rows() / n_sample];
+        table.bytes->products(&row, 1, codes_.n_quads(), projection_.panels.data(), kPanels,
+                              products.data() + i * kPcaFeatures);
+    }
     std::int32_t widest = 1;
     for (std::size_t i = 0; i < products.size(); ++i)
         widest = std::max(widest, std::abs(products[i] - projection_.of_mean[i % kPcaFeatures]));
@@ -82,7 +89,7 @@ float PcaCodes::best_step(const Kernels& table) const {
     for (int i = 0; i < kTries; ++i, step *= kShorter) {
         double error = 0;
         std::uint8_t codes[kPcaFeatures];
-        for (std::size_t r = 0; r < sample.size(); ++r)
+        for (std::size_t r = 0; r < n_sample; ++r)
             error += step * std::sqrt(static_cast<double>(
                                 table.bytes
                                     ->quantise(products.data() + r * kPcaFeatures, projection_.of_mean.data(),
@@ -101,10 +108,11 @@ void PcaCodes::encode(const Kernels& table, const Parallel& parallel) {
     const float inverse = 1 / best_step(table);
     beta_ = projection_.tau / static_cast<double>(inverse);
     parallel_blocks(codes_.n_rows(), kBlock, parallel, [&] {
-        return [&, rows = std::vector<const std::uint8_t*>(kBlock),
+        return [&, codes = RowCodes(codes_, kBlock), rows = std::vector<const std::uint8_t*>(kBlock),
                 products = std::vector<std::int32_t>(kBlock * kPcaFeatures)](std::size_t first,
                                                                              std::size_t n) mutable {
-            for (std::size_t i = 0; i < n; ++i) rows[i] = codes_[first + i];
+            codes.start(first);
+            for (std::size_t i = 0; i < n; ++i) rows[i] = codes[first + i];
             table.bytes->products(rows.data(), n, codes_.n_quads(), projection_.panels.data(), kPanels,
                                   products.data());
             for (std::size_t i = 0; i < n; ++i) {

@@ -49,9 +49,9 @@ class PcaCodes {
     [[nodiscard]] bool projected() const { return !projection_.panels.empty(); }
     [[nodiscard]] const PcaProjection& projection() const { return projection_; }
     [[nodiscard]] const std::vector<std::uint8_t>& mean() const { return mean_; }
-    // The bytes that the coarse codes of centroids are multiplied with.
-    [[nodiscard]] const std::uint8_t* row(std::size_t i) const {
-        return projected() ? pca_codes_.data() + i * kPcaFeatures : codes_[i];
+    // The bytes that the coarse codes of centroids are multiplied with; `codes` has this block's.
+    [[nodiscard]] const std::uint8_t* row(std::size_t i, RowCodes& codes) const {
+        return projected() ? pca_codes_.data() + i * kPcaFeatures : codes[i];
     }
     [[nodiscard]] std::size_t n_quads() const { return projected() ? kPcaQuads : codes_.n_quads(); }
     [[nodiscard]] float norm(std::size_t i) const { return norms_[i]; }  // |u|, within 2^-23 of it

@@ -45,17 +45,33 @@ std::vector<float> times(const std::vector<float>& rows, std::size_t width, cons
     return out;
 }
 
-// Transposes in squares, so that whole cache lines are read and written.
-std::vector<float> transposed(const std::vector<float>& matrix, std::size_t width) {
+// Columns first to last - 1, transposed in squares, so that whole cache lines are read and written.
+std::vector<float> transposed(const std::vector<float>& matrix, std::size_t width, std::size_t first,
+                              std::size_t last) {
     constexpr std::size_t kSide = 16;
     const std::size_t n = matrix.size() / width;
-    std::vector<float> out(matrix.size());
+    std::vector<float> out(n * (last - first));
     for (std::size_t top = 0; top < n; top += kSide)
-        for (std::size_t left = 0; left < width; left += kSide)
-            for (std::size_t f = left; f < std::min(left + kSide, width); ++f)
+        for (std::size_t left = first; left < last; left += kSide)
+            for (std::size_t f = left; f < std::min(left + kSide, last); ++f)
                 for (std::size_t i = top; i < std::min(top + kSide, n); ++i)
-                    out[f * n + i] = matrix[i * width + f];
+                    out[(f - first) * n + i] = matrix[i * width + f];
     return out;
+}
+
+// next (kP x width) += the transpose of inside (n x kP) times the sample (n x width), some columns at a time: a
+// transposed copy of the whole sample would take as much memory again.
+void add_columns(const std::vector<float>& sample, std::size_t width, const std::vector<float>& inside,
+                 Basis& next, const Kernels& table, const Parallel& parallel) {
+    constexpr std::size_t kColumns = 512;
+    const Basis rows = transposed(inside, kP, 0, kP);
+    for (std::size_t first = 0; first < width; first += kColumns) {
+        const std::size_t last = std::min(first + kColumns, width);
+        const std::vector<float> columns =
+            times(transposed(sample, width, first, last), kPart, rows, table, parallel);
+        for (std::size_t p = 0; p < kP; ++p)
+            for (std::size_t f = first; f < last; ++f) next[p * width + f] += columns[(f - first) * kP + p];
+    }
 }
 
 double dot(const float* a, const float* b, std::size_t n) {
@@ -106,8 +122,11 @@ void spread(Basis& basis, std::size_t width) {
 std::vector<float> centred_part(const QuantizedRows& codes, const std::vector<std::uint8_t>& mean,
                                 std::size_t part) {
     std::vector<float> sample(kPart * codes.n_features());
+    RowCodes single(codes, 1);
     for (std::size_t i = 0; i < kPart; ++i) {
-        const std::uint8_t* row = codes[(i * kMaxParts + part) * codes.n_rows() / (kPart * kMaxParts)];
+        const std::size_t number = (i * kMaxParts + part) * codes.n_rows() / (kPart * kMaxParts);
+        single.start(number);
+        const std::uint8_t* row = single[number];
         for (std::size_t f = 0; f < codes.n_features(); ++f)
             sample[i * codes.n_features() + f] = static_cast<float>(row[f] - mean[f]);
     }
@@ -200,10 +219,7 @@ PcaProjection make_pca_projection(const QuantizedRows& codes, const std::vector<
         for (std::size_t part = 0; part < n_parts; ++part) {
             const std::vector<float> sample = centred_part(codes, mean, part);
             const std::vector<float> inside = times(sample, width, basis, table, parallel);  // n x kP
-            const std::vector<float> columns =
-                times(transposed(sample, width), kPart, transposed(inside, kP), table, parallel);
-            for (std::size_t p = 0; p < kP; ++p)
-                for (std::size_t f = 0; f < width; ++f) next[p * width + f] += columns[f * kP + p];
+            add_columns(sample, width, inside, next, table, parallel);
         }
         basis.swap(next);
         orthonormalise(basis, width);

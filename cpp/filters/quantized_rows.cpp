@@ -10,7 +10,10 @@ namespace kmosaic {
 namespace {
 
 constexpr std::size_t kBlock = 512;
+// Rows of the sample that the scale follows from: fewer of long ones, so that it costs little beside a step.
 constexpr std::size_t kSample = 512;
+constexpr std::size_t kMinSample = 128;
+constexpr std::size_t kSampleValues = std::size_t{1} << 17;
 // The range of a feature leaves out this many of the sample's values on either side, and is then widened by a
 // quarter on either side: outliers must not make the quantisation of all others coarse.
 constexpr std::size_t kOutliers = 2;
@@ -18,6 +21,8 @@ constexpr std::size_t kOutliers = 2;
 constexpr std::size_t kBoundedShare = 2000;
 // The rounding of (x - origin) / scale, of all features together (L8).
 constexpr double kCodeRounding = 1e-9;
+// The same in float32, of a feature.
+constexpr double kHalfRounding = 256 * 4 * kU32;
 
 // NaN has no place in an order.
 double finite(double value) {
@@ -26,19 +31,27 @@ double finite(double value) {
 
 }  // namespace
 
-QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel) : rows_(rows) {
+QuantizedRows::QuantizedRows(const Rows& rows, const Kernels& table, const Parallel& parallel)
+    : rows_(rows), table_(table.bytes) {
     if (rows.n_rows == 0) return;
     if (rows.dtype == kUint8) {
         copy_tail();
         return;
     }
+    if (rows.dtype == kInt8) {
+        origin_.assign(rows.n_features, INT8_MIN);
+        return;
+    }
     choose_scale(*table.exact);
-    codes_.resize(rows.n_rows * n_bytes());
+    if (!stored()) round_scale();
+    codes_.resize(stored() ? rows.n_rows * n_bytes() : 0);
     errors_.resize(rows.n_rows);
     parallel_blocks(rows.n_rows, kBlock, parallel, [&] {
-        return [&](std::size_t first, std::size_t count) {
-            for (std::size_t i = first; i < first + count; ++i) encode(i, *table.bytes);
-        };
+        return
+            [&, row = AlignedVector<std::uint8_t>(n_bytes())](std::size_t first, std::size_t count) mutable {
+                for (std::size_t i = first; i < first + count; ++i)
+                    errors_[i] = encode(i, stored() ? codes_.data() + i * n_bytes() : row.data());
+            };
     });
 }
 
@@ -52,7 +65,8 @@ void QuantizedRows::copy_tail() {
 }
 
 void QuantizedRows::choose_scale(const ExactKernels& table) {
-    const std::size_t n_sample = std::min(rows_.n_rows, kSample);
+    const std::size_t wanted = std::clamp(kSampleValues / rows_.n_features, kMinSample, kSample);
+    const std::size_t n_sample = std::min(rows_.n_rows, wanted);
     std::vector<double> sample(n_sample * rows_.n_features);  // [feature][row]
     std::vector<double> row(rows_.n_features);
     for (std::size_t i = 0; i < n_sample; ++i) {
@@ -95,10 +109,30 @@ void QuantizedRows::fit_unbounded(std::vector<double>& sample, std::size_t n_sam
     for (double& value : origin_) value -= 127.5 * scale_;
 }
 
-void QuantizedRows::encode(std::size_t row, const ByteKernels& table) {
-    const double square = table.to_bytes[rows_.dtype](rows_.row(row), rows_.n_features, origin_.data(),
-                                                      1 / scale_, codes_.data() + row * n_bytes());
-    errors_[row] = above(std::sqrt(square) * kUp64 + kCodeRounding);
+// To an origin and a scale that float32 has, for 16-bit reals.
+void QuantizedRows::round_scale() {
+    const auto inverse = static_cast<float>(1 / scale_);
+    if (std::isfinite(inverse) && inverse > 0) scale_ = 1 / static_cast<double>(inverse);
+    for (double& value : origin_) {
+        origin32_.push_back(static_cast<float>(value));
+        value = static_cast<double>(origin32_.back());
+    }
+}
+
+float QuantizedRows::encode(std::size_t row, std::uint8_t* codes) const {
+    const std::size_t n = rows_.n_features;
+    if (rows_.dtype == kInt8) {
+        table_->flip(rows_.row(row), n, codes);
+        return 0;
+    }
+    if (is_half(rows_.dtype)) {
+        const double square = table_->halves_to_bytes[rows_.dtype - kFloat16](
+            rows_.row(row), n, origin32_.data(), static_cast<float>(1 / scale_), codes);
+        const auto d = static_cast<double>(n);
+        return above(std::sqrt(square) * (1 + (d / 16 + 24) * kU32) + kHalfRounding * std::sqrt(d));
+    }
+    const double square = table_->to_bytes[rows_.dtype](rows_.row(row), n, origin_.data(), 1 / scale_, codes);
+    return above(std::sqrt(square) * kUp64 + kCodeRounding);
 }
 
 double QuantizedRows::error_share(const std::vector<float>& norms) const {

@@ -78,8 +78,11 @@ struct Case {
             if (variant.supported) names.push_back(variant.name);
         select_kernels(in.one_of(names));
         dtype = static_cast<Dtype>(in.below(kDtypes));
-        scale_ = dtype < kFloat32 ? 1 : std::ldexp(1.0, static_cast<int>(in.below(40)) - 20);
-        top_ = 2 + in.below(dtype == kUint8 ? 254 : 1000);
+        // What every value has: 7 bits and a sign in an integer of a byte, 8 bits in bfloat16.
+        const int reach = is_half(dtype) ? 4 : 20;
+        scale_ =
+            is_integer(dtype) ? 1 : std::ldexp(1.0, static_cast<int>(in.below(40)) % (2 * reach) - reach);
+        top_ = 2 + in.below(dtype == kUint8 ? 254 : dtype == kInt8 ? 126 : is_half(dtype) ? 250 : 1000);
         fill_rows(in);
         move_centers(in);
     }
@@ -88,11 +91,10 @@ struct Case {
     [[nodiscard]] Centers centers() const { return {places.data(), shape.n_clusters, shape.n_features}; }
     [[nodiscard]] bool exact() const { return kind == kLattice || kind == kConstant; }
     [[nodiscard]] double value(std::size_t row, std::size_t feature) const {
-        const void* x = rows().row(row);
-        if (dtype == kUint8) return static_cast<const std::uint8_t*>(x)[feature];
-        if (dtype == kUint16) return static_cast<const std::uint16_t*>(x)[feature];
-        if (dtype == kFloat32) return static_cast<double>(static_cast<const float*>(x)[feature]);
-        return static_cast<const double*>(x)[feature];
+        const char* x = static_cast<const char*>(rows().row(row));
+        double wide = 0;
+        kernels().exact->widen[dtype](x + feature * size_of(dtype), 1, &wide);
+        return wide;
     }
 
     // Moves some centroids, at first all, to rows or anywhere.
@@ -125,13 +127,38 @@ struct Case {
             const double value = kind == kConstant ? same
                                  : exact()         ? scale_ * static_cast<double>(in.below(top_))
                                                    : one(in);
-            if (dtype == kUint8)
-                reinterpret_cast<std::uint8_t*>(data.get())[i] = in_range<std::uint8_t>(value);
-            if (dtype == kUint16)
-                reinterpret_cast<std::uint16_t*>(data.get())[i] = in_range<std::uint16_t>(value);
-            if (dtype == kFloat32) reinterpret_cast<float*>(data.get())[i] = static_cast<float>(value);
-            if (dtype == kFloat64) reinterpret_cast<double*>(data.get())[i] = value;
+            switch (dtype) {
+                case kUint8: put(i, in_range<std::uint8_t>(value)); break;
+                case kInt8: put(i, in_range<std::int8_t>(value)); break;
+                case kUint16: put(i, in_range<std::uint16_t>(value)); break;
+                case kInt16: put(i, in_range<std::int16_t>(value)); break;
+                case kFloat16: put(i, float16_bits(static_cast<float>(value))); break;
+                case kBfloat16:
+                    put(i, static_cast<std::uint16_t>(bits_of(static_cast<float>(value)) >> 16));
+                    break;
+                case kFloat32: put(i, static_cast<float>(value)); break;
+                case kFloat64: put(i, value); break;
+            }
         }
+    }
+
+    template <class T>
+    void put(std::size_t i, T value) {
+        std::memcpy(data.get() + i * sizeof value, &value, sizeof value);
+    }
+
+    static std::uint32_t bits_of(float value) {
+        std::uint32_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        return bits;
+    }
+
+    // Truncated; 0 where the exponent is too small, infinity where it is too large.
+    static std::uint16_t float16_bits(float value) {
+        const std::uint32_t bits = bits_of(value);
+        const std::uint32_t size = bits & 0x7fffffffU;
+        const std::uint32_t within = size < 0x38800000U ? 0 : (size - 0x38000000U) >> 13;
+        return static_cast<std::uint16_t>((bits >> 16 & 0x8000U) | (size < 0x47800000U ? within : 0x7c00U));
     }
 
     template <class T>

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/byte_products.hpp"
+#include "kernels/row_bytes.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
 namespace {
@@ -341,8 +342,6 @@ std::int64_t squared_distance(const std::uint8_t* a, const std::uint8_t* b, std:
     return total;
 }
 
-constexpr std::size_t kSums = kPanelWidth;
-
 Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, float inverse, std::size_t n,
                    std::uint8_t* codes) {
     float squares[kSums] = {};
@@ -368,31 +367,6 @@ Quantised quantise(const std::int32_t* values, const std::int32_t* offsets, floa
         result.error_square += errors[l];
     }
     return result;
-}
-
-template <class T>
-double to_bytes(const void* row, std::size_t n, const double* origin, double inverse, std::uint8_t* codes) {
-    const T* x = static_cast<const T*>(row);
-    double squares[kSums] = {};
-    const auto code_of = [&](std::size_t f, std::size_t l) {
-        const double value = (static_cast<double>(x[f]) - origin[f]) * inverse;
-        const double most = value < 255 ? value : 255.0;
-        const double inside = value > 0 ? most : 0.0;  // 0 for NaN, whose error is NaN
-        const auto code = static_cast<std::int32_t>(inside + 0.5);
-        const double error = value - code;
-        squares[l] += error * error;
-        return static_cast<std::uint8_t>(code);
-    };
-    std::size_t start = 0;
-    for (; start + kSums <= n; start += kSums) {
-        std::uint8_t chunk[kSums];  // since `codes`, of bytes, may alias anything
-        for (std::size_t l = 0; l < kSums; ++l) chunk[l] = code_of(start + l, l);
-        std::memcpy(codes + start, chunk, kSums);
-    }
-    for (std::size_t l = 0; start + l < n; ++l) codes[start + l] = code_of(start + l, l);
-    double square = 0;
-    for (const double part : squares) square += part;
-    return square;
 }
 
 // Partial sums: enough for the compiler to make a loop over vectors of them.
@@ -481,7 +455,10 @@ const ByteKernels byte_kernels = {
     dots,
     squared_distance,
     quantise,
-    {to_bytes<std::uint8_t>, to_bytes<std::uint16_t>, to_bytes<float>, to_bytes<double>},
+    flip,
+    {halves_to_bytes<Float16>, halves_to_bytes<Bfloat16>},
+    {to_bytes<std::uint8_t>, to_bytes<std::int8_t>, to_bytes<std::uint16_t>, to_bytes<std::int16_t>,
+     to_bytes<Float16>, to_bytes<Bfloat16>, to_bytes<float>, to_bytes<double>},
     encode,
     combine};
 

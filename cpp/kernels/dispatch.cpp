@@ -65,8 +65,17 @@ bool always() {
 }
 
 #ifdef KMOSAIC_X86
+// Not all compilers' __builtin_cpu_supports know this name: leaf 1, ECX bit 29.
+bool has_f16c() {
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1U);
+}
+
 bool has_avx2() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 bool has_avx512() {

@@ -1,5 +1,8 @@
 // Exact kernels, compiled once per instruction set and without contraction: vectors change the speed, never a
 // bit.
+#include <cstring>
+
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/row_hash.hpp"
 
@@ -117,10 +120,12 @@ std::uint64_t hash(const void* row, std::size_t n) {
 
 extern const ExactKernels exact_kernels;
 const ExactKernels exact_kernels = {
-    {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>},
+    {widen<std::uint8_t>, widen<std::int8_t>, widen<std::uint16_t>, widen<std::int16_t>, widen<Float16>,
+     widen<Bfloat16>, widen<float>, widen<double>},
     squared_distance,
     squared_distances,
-    {hash<std::uint8_t>, hash<std::uint16_t>, hash<float>, hash<double>},
+    {hash<std::uint8_t>, hash<std::int8_t>, hash<std::uint16_t>, hash<std::int16_t>, hash<Float16>,
+     hash<Bfloat16>, hash<float>, hash<double>},
     subtract_products,
 };
 

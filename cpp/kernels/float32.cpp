@@ -1,6 +1,7 @@
 // Kernels of the float32 filter, compiled once per instruction set: KMOSAIC_ISA names it, KMOSAIC_LANES is
 // its number of float32 lanes. Compiled with fused multiply-add where there is one; L3 holds with and
 // without.
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 
 namespace kmosaic::KMOSAIC_ISA {
@@ -160,7 +161,11 @@ std::size_t count(const float* scores, std::size_t n, float limit, std::size_t* 
 
 extern const Float32Kernels float32_kernels;
 const Float32Kernels float32_kernels = {
-    kRowGroup, {widen<std::uint8_t>, widen<std::uint16_t>, widen<float>, widen<double>}, products, scores,
+    kRowGroup,
+    {widen<std::uint8_t>, widen<std::int8_t>, widen<std::uint16_t>, widen<std::int16_t>, widen<Float16>,
+     widen<Bfloat16>, widen<float>, widen<double>},
+    products,
+    scores,
     count,
 };
 

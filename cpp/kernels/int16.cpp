@@ -329,6 +329,6 @@ void range(const std::uint16_t* values, std::size_t n_rows, std::size_t n_featur
 }  // namespace
 
 extern const Int16Kernels int16_kernels;
-const Int16Kernels int16_kernels = {{nearest<std::uint8_t>, nearest<std::uint16_t>}, range};
+const Int16Kernels int16_kernels = {{nearest<std::uint8_t>, nullptr, nearest<std::uint16_t>, nullptr}, range};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -9,24 +9,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/dtypes.hpp"
+#include "kernels/lane_table.hpp"
+
 namespace kmosaic {
 
 // Centroids are laid out in panels: panel[feature][lane], one lane per centroid.
 constexpr std::size_t kPanelWidth = 16;
 constexpr std::size_t kExactPanelWidth = 8;
 
-// Rows of bytes and codes are read in whole blocks of this many bytes.
-constexpr std::size_t kByteBlock = 64;
-
-// Adding it to a float64 and subtracting it again rounds to a whole number.
-constexpr double kRounder = 0x1.8p52;
-
 // Features are summed in chunks of this many before chunks are added: 256 x 3 panels x 64 bytes stay in
 // L1/L2, and the rounding error grows with the chunk, not with n_features (L3).
 constexpr std::size_t kFeatureChunk = 256;
-
-enum Dtype : int { kUint8 = 0, kUint16 = 1, kFloat32 = 2, kFloat64 = 3 };
-constexpr int kDtypes = 4;
 
 struct Float32Kernels {
     // Rows multiplied together; the caller pads its block of rows to a multiple.
@@ -113,34 +107,34 @@ struct ClusterCost {
 // Sums of rows. Sums in 64-bit integers are exact, so that their order does not matter; the others are in
 // double-double, in the same order on every instruction set.
 struct SumKernels {
-    // sums += each of the rows. n_rows times the largest value must fit 32 bits.
-    void (*add_integer_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
-                                std::uint32_t* sums);
-    // sums[slice][feature] += each of the rows; float32 and float64.
-    void (*add_real_rows[2])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
-                             const Slices& slices, std::int64_t* sums);
+    // sums += each of the rows. n_rows times the largest value must fit 32 bits, the sign included.
+    void (*add_integer_rows[kIntegers])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
+                                        std::int32_t* sums);
+    // sums[slice][feature] += each of the rows.
+    void (*add_real_rows[kReals])(const void* const* rows, std::size_t n_rows, std::size_t n_features,
+                                  const Slices& slices, std::int64_t* sums);
     // sums[slice][feature] += weight (row - origin): the slices of both halves of the products (L19).
     void (*add_weighted[kDtypes])(const void* row, std::size_t n, double weight, const Slices& slices,
                                   std::int64_t* sums);
     // totals += sums, or -= where negative.
-    void (*add_sums)(const std::uint32_t* sums, std::size_t n, bool negative, std::int64_t* totals);
+    void (*add_sums)(const std::int32_t* sums, std::size_t n, bool negative, std::int64_t* totals);
     void (*add_totals)(const std::int64_t* sums, std::size_t n, bool negative, std::int64_t* totals);
 
     // sums += factor row.
-    void (*add_integers[2])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
+    void (*add_integers[kIntegers])(const void* row, std::size_t n, std::int64_t factor, std::int64_t* sums);
     // Moves some of n_rows rows, each as often as counts says (null: once), from cluster to cluster.
-    void (*move_integers[2])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
-                             const MovedRow* moved, std::size_t n_moved, const SumTable& table);
-    void (*move_reals[2])(const void* rows, const Slices& slices, const MovedRow* moved, std::size_t n_moved,
-                          const SumTable& table);
+    void (*move_integers[kIntegers])(const void* rows, std::size_t n_rows, const std::uint32_t* counts,
+                                     const MovedRow* moved, std::size_t n_moved, const SumTable& table);
+    void (*move_reals[kReals])(const void* rows, const Slices& slices, const MovedRow* moved,
+                               std::size_t n_moved, const SumTable& table);
 
     // Extends the range from low to high to the row's values.
-    void (*widen_range[2])(const void* row, std::size_t n, double* low, double* high);
+    void (*widen_range[kReals])(const void* row, std::size_t n, double* low, double* high);
     // The least power of two that a last bit of a value x - origin is worth; infinity where all are 0.
-    double (*least_bit[2])(const void* row, std::size_t n, const double* origin);
+    double (*least_bit[kReals])(const void* row, std::size_t n, const double* origin);
 
     // The sum of squares; n values of at most 2^16.
-    std::uint64_t (*sum_of_squares[2])(const void* row, std::size_t n);
+    std::uint64_t (*sum_of_squares[kIntegers])(const void* row, std::size_t n);
     // (high, low) += weight (row - origin)^2 in double-double. `row - origin` must be exact in float64.
     void (*add_squares[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
                                  double* high, double* low);
@@ -244,6 +238,13 @@ struct ByteKernels {
     Quantised (*quantise)(const std::int32_t* values, const std::int32_t* offsets, float inverse,
                           std::size_t n, std::uint8_t* codes);
 
+    // codes = row + 128 of an int8 row.
+    void (*flip)(const void* row, std::size_t n, std::uint8_t* codes);
+
+    // As to_bytes, in float32 throughout (L8), of kFloat16 and kBfloat16.
+    double (*halves_to_bytes[2])(const void* row, std::size_t n, const float* origin, float inverse,
+                                 std::uint8_t* codes);
+
     // codes = inverse (row - origin) rounded, clamped to 0 .. 255; returns the sum of squared differences.
     double (*to_bytes[kDtypes])(const void* row, std::size_t n, const double* origin, double inverse,
                                 std::uint8_t* codes);
@@ -255,100 +256,6 @@ struct ByteKernels {
     // out = the sum of rows, each times its weight; n is a multiple of 32.
     void (*combine)(const double* rows, const double* weights, std::size_t n_rows, std::size_t n,
                     double* out);
-};
-
-// Where the lanes are rows and the loop is over centroids: this many rows at a time, and centroids in groups that
-// share the loads of a row's values.
-constexpr std::size_t kLaneTile = 64;
-constexpr std::size_t kLaneGroup = 4;
-// Rows of at most so many features are read all at once; longer ones in chunks of features, whose scores are added.
-constexpr std::size_t kMaxLowDimFeatures = 32;
-constexpr std::size_t kLaneChunk = 128;
-
-// How many floats scoring needs as working memory.
-constexpr std::size_t lane_scratch(std::size_t n_features, std::size_t n_groups) {
-    if (n_features <= kMaxLowDimFeatures) return 0;
-    const std::size_t scores = n_features > kLaneChunk ? n_groups * kLaneGroup : 0;
-    return kLaneTile * (2 * kLaneChunk + scores);
-}
-
-// Centroids for rows in lanes: see filters/lane_filter.hpp.
-struct LaneCenters {
-    std::size_t n_features;
-    std::size_t n_groups;
-    const double* origin;
-    double scale;
-    const float* coefficients;  // [group][feature][kLaneGroup]
-    const float* norms;         // [group][kLaneGroup]
-    float row_factor;
-    float constant;
-};
-
-struct LaneKernels {
-    // labels[i] = the nearest centroid of row i by float32 scores. Rows whose second least score is too near
-    // the least are listed in `undecided` (capacity n_rows); returns how many. margins[i], unless null: every
-    // other centroid, copies excepted, is at least margins[i] / scale farther from row i (L6); undefined for
-    // undecided rows. `scratch`: lane_scratch floats.
-    std::size_t (*nearest[kDtypes])(const void* rows, std::size_t n_rows, const LaneCenters& centroids,
-                                    std::int32_t* labels, std::uint32_t* undecided, float* margins,
-                                    float* scratch);
-
-    // Lists (capacity n + 1) the indices at which the two differ; returns how many.
-    std::size_t (*differences)(const std::int32_t* a, const std::int32_t* b, std::size_t n,
-                               std::uint32_t* list);
-};
-
-// Centroids for rows in lanes that meet only some of them: see filters/listed_filter.hpp.
-struct ListedCenters {
-    LaneCenters lanes;   // its coefficients are null
-    const float* rows;   // [centroid][feature], and one of zeros
-    const float* norms;  // [centroid], and infinity
-};
-
-// Centroids by index, as many as a multiple of kListGroup.
-constexpr std::size_t kListGroup = 8;
-struct CenterList {
-    const std::uint32_t* centroids;
-    std::size_t n;
-};
-
-// A centroid, and the factors by which float32 is off in the distance of a row X to it (L25).
-struct OwnCenter {
-    const float* coefficients;  // -2 C
-    float growth;               // of the computed distance
-    float row_error;            // of |X|
-    float error;
-};
-
-// Of the rows of a tile.
-struct TileDistances {
-    const float* distances;  // not below those to their own centroid
-    const float* squares;    // |X|^2
-    float radius;            // around that centroid, in which lie the centroids of the list
-};
-
-struct ListedKernels {
-    // Reads up to kLaneTile of the rows, listed in `rows`, into lanes: [feature][kLaneTile] of at least four
-    // features. `scratch`: kLaneTile * kLaneChunk floats and 4 more. What lies beyond `count` rows is undefined, here
-    // and below.
-    void (*read[kDtypes])(const void* data, const std::uint32_t* rows, std::size_t count,
-                          const LaneCenters& centroids, float* scratch, float* lanes);
-
-    // distances[i], not below |X - C|, and squares[i] = |X|^2; both may be infinite or NaN.
-    void (*own_distances)(const float* lanes, std::size_t count, std::size_t n_features,
-                          const OwnCenter& center, float* distances, float* squares);
-
-    // labels[i] = the place in the list of the nearest of all centroids, or -1 where scores in float32 do not decide.
-    // margins[i]: every other centroid, copies excepted, is at least so much farther from row i; undefined for
-    // undecided rows. Labels, margins: kLaneTile. Returns whether all rows are decided.
-    bool (*nearest)(const float* lanes, std::size_t count, const TileDistances& tile,
-                    const ListedCenters& centroids, const CenterList& list, std::int32_t* labels,
-                    float* margins);
-
-    // Lists (capacity n + 16) the indices of scores, norms - 2 products, that are no more than the limit; returns how
-    // many.
-    std::size_t (*below)(const float* products, const float* norms, std::size_t n, float limit,
-                         std::uint32_t* list);
 };
 
 // Centroids for integer rows of few features: see filters/int16_filter.hpp.
@@ -380,9 +287,9 @@ struct Int16Labels {
 };
 
 struct Int16Kernels {
-    // The nearest centroids of rows by integer scores, for kUint8 and kUint16.
-    void (*nearest[2])(const void* rows, std::size_t n_rows, const Int16Centers& centroids,
-                       Int16Labels& labels);
+    // The nearest centroids of rows by integer scores; null but for kUint8 and kUint16.
+    void (*nearest[kIntegers])(const void* rows, std::size_t n_rows, const Int16Centers& centroids,
+                               Int16Labels& labels);
 
     // Extends each feature's range to the rows' values.
     void (*range)(const std::uint16_t* rows, std::size_t n_rows, std::size_t n_features, std::uint16_t* low,

@@ -1,5 +1,6 @@
 // The float32 filter with rows in lanes, compiled once per instruction set: the loop is over centroids. Compiled
 // with fused multiply-add where there is one; L5 holds with and without.
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/lane_best.hpp"
 #include "kernels/lane_tile.hpp"
@@ -210,6 +211,8 @@ std::size_t differences(const std::int32_t* a, const std::int32_t* b, std::size_
 
 extern const LaneKernels lane_kernels;
 const LaneKernels lane_kernels = {
-    {nearest<std::uint8_t>, nearest<std::uint16_t>, nearest<float>, nearest<double>}, differences};
+    {nearest<std::uint8_t>, nearest<std::int8_t>, nearest<std::uint16_t>, nearest<std::int16_t>,
+     nearest<Float16>, nearest<Bfloat16>, nearest<float>, nearest<double>},
+    differences};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -1,5 +1,6 @@
 // Scores of rows in lanes with some of the centroids, which a list names, compiled once per instruction set. Compiled
 // with fused multiply-add where there is one; L5 holds with and without.
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/lane_best.hpp"
 #include "kernels/lane_tile.hpp"
@@ -142,6 +143,10 @@ std::size_t below(const float* products, const float* norms, std::size_t n, floa
 
 extern const ListedKernels listed_kernels;
 const ListedKernels listed_kernels = {
-    {read<std::uint8_t>, read<std::uint16_t>, read<float>, read<double>}, own_distances, nearest, below};
+    {read<std::uint8_t>, read<std::int8_t>, read<std::uint16_t>, read<std::int16_t>, read<Float16>,
+     read<Bfloat16>, read<float>, read<double>},
+    own_distances,
+    nearest,
+    below};
 
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/double_double.hpp"
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/slices.hpp"
 
@@ -11,8 +12,9 @@ namespace kmosaic::KMOSAIC_ISA {
 namespace {
 
 template <class T, std::size_t NRows>
-void add_integer_group(const void* const* rows, std::size_t n, std::uint32_t* __restrict sums) {
-    using Part = std::conditional_t<sizeof(T) == 1, std::uint16_t, std::uint32_t>;
+void add_integer_group(const void* const* rows, std::size_t n, std::int32_t* __restrict sums) {
+    using Short = std::conditional_t<std::is_signed_v<T>, std::int16_t, std::uint16_t>;
+    using Part = std::conditional_t<sizeof(T) == 1, Short, std::int32_t>;
     const T* x[NRows];
     for (std::size_t r = 0; r < NRows; ++r) x[r] = static_cast<const T*>(rows[r]);
     for (std::size_t f = 0; f < n; ++f) {
@@ -24,7 +26,7 @@ void add_integer_group(const void* const* rows, std::size_t n, std::uint32_t* __
 }
 
 template <class T>
-void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n, std::uint32_t* sums) {
+void add_integer_rows(const void* const* rows, std::size_t n_rows, std::size_t n, std::int32_t* sums) {
     if (n_rows < kGroup) prefetch_rows<T>(rows, n_rows, n);
     std::size_t r = 0;
     for (; r + kGroup <= n_rows; r += kGroup) add_integer_group<T, kGroup>(rows + r, n, sums);
@@ -85,11 +87,12 @@ constexpr std::size_t kMaxClustersOfMany = 64;
 constexpr std::size_t kMaxWidth = 32;
 constexpr std::size_t kChangesWorthSumming = 2;  // a cluster: fewer are not worth these sums
 constexpr std::size_t kMaxMoved = 65536;         // values of 16 bits, whose sum 32 bits hold
-static_assert(kMaxMoved * UINT16_MAX <= UINT32_MAX);
+static_assert(kMaxMoved * UINT16_MAX <= UINT32_MAX && kMaxMoved * -INT16_MIN <= -std::int64_t{INT32_MIN});
 
-template <std::size_t Width>
+template <class T, std::size_t Width>
 struct LowDimSums {
-    alignas(64) std::uint32_t sums[kMaxClustersOfMany][Width];
+    using Sum = std::conditional_t<std::is_signed_v<T>, std::int32_t, std::uint32_t>;
+    alignas(64) Sum sums[kMaxClustersOfMany][Width];
     std::uint32_t counts[kMaxClustersOfMany];
 
     explicit LowDimSums(std::size_t n_clusters) {
@@ -99,7 +102,6 @@ struct LowDimSums {
         }
     }
 
-    template <class T>
     void add(std::size_t cluster, const T* row) {
         for (std::size_t f = 0; f < Width; ++f) sums[cluster][f] += row[f];
         ++counts[cluster];
@@ -113,8 +115,9 @@ void move_many(const T* rows, std::size_t n_rows, const MovedRow* moved, std::si
     // The rows that are followed by as many values as are read.
     const std::size_t n_wide = n_rows * n < Width ? 0 : (n_rows * n - Width) / n + 1;
     // Neighbours often join the same cluster: two sums in turn, so that the next need not wait for the last.
-    LowDimSums<Width> joined[] = {LowDimSums<Width>(table.n_clusters), LowDimSums<Width>(table.n_clusters)};
-    LowDimSums<Width> left(table.n_clusters);
+    using Sums = LowDimSums<T, Width>;
+    Sums joined[] = {Sums(table.n_clusters), Sums(table.n_clusters)};
+    Sums left(table.n_clusters);
     for (std::size_t m = 0; m < n_moved; ++m) {
         if (moved[m].row >= n_wide) {
             move_rows_of<T, 0, false>(rows, nullptr, moved + m, 1, table);
@@ -177,7 +180,10 @@ std::uint64_t sum_of_squares(const void* row, std::size_t n) {
             sum += static_cast<std::uint32_t>(part);
         }
     } else {
-        for (std::size_t f = 0; f < n; ++f) sum += std::uint64_t{x[f]} * x[f];
+        for (std::size_t f = 0; f < n; ++f) {
+            const std::int64_t value = x[f];
+            sum += static_cast<std::uint64_t>(value * value);
+        }
     }
     return sum;
 }
@@ -346,18 +352,26 @@ ClusterCost cost(const ClusterSumView& sums, const double* centre) {
 
 extern const SumKernels sum_kernels;
 const SumKernels sum_kernels = {
-    {add_integer_rows<std::uint8_t>, add_integer_rows<std::uint16_t>},
-    {add_real_rows<float>, add_real_rows<double>},
-    {add_weighted<std::uint8_t>, add_weighted<std::uint16_t>, add_weighted<float>, add_weighted<double>},
-    add_to_totals<std::uint32_t>,
+    {add_integer_rows<std::uint8_t>, add_integer_rows<std::int8_t>, add_integer_rows<std::uint16_t>,
+     add_integer_rows<std::int16_t>},
+    {add_real_rows<Float16>, add_real_rows<Bfloat16>, add_real_rows<float>, add_real_rows<double>},
+    {add_weighted<std::uint8_t>, add_weighted<std::int8_t>, add_weighted<std::uint16_t>,
+     add_weighted<std::int16_t>, add_weighted<Float16>, add_weighted<Bfloat16>, add_weighted<float>,
+     add_weighted<double>},
+    add_to_totals<std::int32_t>,
     add_to_totals<std::int64_t>,
-    {add_integers<std::uint8_t>, add_integers<std::uint16_t>},
-    {move_integers<std::uint8_t>, move_integers<std::uint16_t>},
-    {move_reals<float>, move_reals<double>},
-    {widen_range<float>, widen_range<double>},
-    {least_bit<float>, least_bit<double>},
-    {sum_of_squares<std::uint8_t>, sum_of_squares<std::uint16_t>},
-    {add_squares<std::uint8_t>, add_squares<std::uint16_t>, add_squares<float>, add_squares<double>},
+    {add_integers<std::uint8_t>, add_integers<std::int8_t>, add_integers<std::uint16_t>,
+     add_integers<std::int16_t>},
+    {move_integers<std::uint8_t>, move_integers<std::int8_t>, move_integers<std::uint16_t>,
+     move_integers<std::int16_t>},
+    {move_reals<Float16>, move_reals<Bfloat16>, move_reals<float>, move_reals<double>},
+    {widen_range<Float16>, widen_range<Bfloat16>, widen_range<float>, widen_range<double>},
+    {least_bit<Float16>, least_bit<Bfloat16>, least_bit<float>, least_bit<double>},
+    {sum_of_squares<std::uint8_t>, sum_of_squares<std::int8_t>, sum_of_squares<std::uint16_t>,
+     sum_of_squares<std::int16_t>},
+    {add_squares<std::uint8_t>, add_squares<std::int8_t>, add_squares<std::uint16_t>,
+     add_squares<std::int16_t>, add_squares<Float16>, add_squares<Bfloat16>, add_squares<float>,
+     add_squares<double>},
     values,
     mean,
     cost,

@@ -13,6 +13,8 @@ namespace {
 // Rows to prefetch ahead of the present one.
 constexpr std::size_t kAhead = 4;
 constexpr std::size_t kBlock = 512;
+// Rows whose bytes are made together, where they are not stored.
+constexpr std::size_t kMadeRows = 48;
 constexpr int kLargestInt8 = 127;
 
 }  // namespace
@@ -33,6 +35,7 @@ void FilteredPairs::take(const std::vector<std::size_t>& candidates, const Paral
     candidates_ = candidates;
     wide_ = widened(rows_, candidates, table_);
     panel_->update({wide_.data(), candidates.size(), d}, parallel);
+    copy_codes();
     if (table_.bytes->largest_code < kLargestInt8) return;
     if (sizes_.empty()) measure_sizes(parallel);
     sign_codes();
@@ -44,12 +47,23 @@ void FilteredPairs::measure_sizes(const Parallel& parallel) {
     const std::vector<std::uint8_t> middle(d, 128);
     sizes_.resize(rows_.n_rows);
     parallel_blocks(rows_.n_rows, kBlock, parallel, [&] {
-        return [&](std::size_t first, std::size_t count) {
+        return [&, codes = RowCodes(codes_, kBlock)](std::size_t first, std::size_t count) mutable {
+            codes.start(first);
             for (std::size_t i = first; i < first + count; ++i)
-                sizes_[i] = table_.bytes->squared_distance(codes_[i], middle.data(), d) -
+                sizes_[i] = table_.bytes->squared_distance(codes[i], middle.data(), d) -
                             128 * 128 * static_cast<std::int64_t>(d);
         };
     });
+}
+
+void FilteredPairs::copy_codes() {
+    RowCodes single(codes_, 1);
+    candidate_codes_.resize(candidates_.size());
+    for (std::size_t c = 0; c < candidates_.size(); ++c) {
+        single.start(candidates_[c]);
+        const std::uint8_t* code = single[candidates_[c]];
+        candidate_codes_[c].assign(code, code + rows_.n_features);
+    }
 }
 
 void FilteredPairs::sign_codes() {
@@ -58,7 +72,7 @@ void FilteredPairs::sign_codes() {
     signed_.resize(candidates_.size());
     squares_.resize(candidates_.size());
     for (std::size_t c = 0; c < candidates_.size(); ++c) {
-        const std::uint8_t* code = codes_[candidates_[c]];
+        const std::uint8_t* code = candidate_codes_[c].data();
         signed_[c].assign(codes_.n_bytes(), 0);
         for (std::size_t f = 0; f < d; ++f) signed_[c][f] = static_cast<std::int8_t>(code[f] - 128);
         squares_[c] = table_.bytes->squared_distance(code, zero.data(), d);
@@ -67,14 +81,25 @@ void FilteredPairs::sign_codes() {
 
 class FilteredFinder : public CandidatePairs::Finder {
   public:
-    explicit FilteredFinder(const FilteredPairs& all) : all_(all), wide_(all.rows_.n_features) {}
+    explicit FilteredFinder(const FilteredPairs& all)
+        : all_(all), wide_(all.rows_.n_features), codes_(all.codes_, kMadeRows) {}
 
     void find(std::size_t first, std::size_t count, std::uint32_t candidates,
               std::vector<CloserPair>& found) override {
-        prune(first, count, candidates);
+        const std::size_t n_together = all_.codes_.stored() ? count : kMadeRows;
+        for (std::size_t begin = 0; begin < count; begin += n_together)
+            find_part(first, begin, std::min(n_together, count - begin), candidates, found);
+    }
+
+  private:
+    // Rows `begin` to `begin` + `count` of the block whose first row is `first`.
+    void find_part(std::size_t first, std::size_t begin, std::size_t count, std::uint32_t candidates,
+                   std::vector<CloserPair>& found) {
+        codes_.start(first + begin);
+        prune(first, begin, count, candidates);
         for (std::size_t s = 0; s < unpruned_.size(); ++s) {
-            if (s + kAhead < unpruned_.size()) {
-                const std::uint8_t* next = all_.codes_[first + unpruned_[s + kAhead].row];
+            if (s + kAhead < unpruned_.size() && all_.codes_.stored()) {
+                const std::uint8_t* next = codes_[first + unpruned_[s + kAhead].row];
                 fetch(next, next + all_.codes_.n_features());
             }
             if (all_.codes_.exact())
@@ -94,8 +119,8 @@ class FilteredFinder : public CandidatePairs::Finder {
         }
     }
 
-  private:
-    void prune(std::size_t first, std::size_t count, std::uint32_t candidates) {
+    void prune(std::size_t block, std::size_t begin, std::size_t count, std::uint32_t candidates) {
+        const std::size_t first = block + begin;
         const CenterGroups& center_groups = all_.panel_->center_groups();
         std::uint32_t excluded = 0;
         for (std::size_t l = 0; l < kPanelWidth; ++l) {
@@ -106,7 +131,7 @@ class FilteredFinder : public CandidatePairs::Finder {
         masks_.resize(count);
         least_.resize(count * kPanelWidth);
         for (std::size_t r = 0; r < count; ++r)
-            batch_[r] = {all_.pca_codes_.row(first + r), all_.pca_codes_.norm(first + r),
+            batch_[r] = {all_.pca_codes_.row(first + r, codes_), all_.pca_codes_.norm(first + r),
                          all_.pca_codes_.outside_norm(first + r), limit_of(first + r)};
         excluded_.assign(count, static_cast<std::uint16_t>(excluded));
         all_.table_.bytes->prune(all_.panel_->panel(0),
@@ -114,7 +139,7 @@ class FilteredFinder : public CandidatePairs::Finder {
         unpruned_.clear();
         for (std::size_t r = 0; r < count; ++r)
             if (masks_[r])
-                unpruned_.push_back({static_cast<std::uint32_t>(r), candidates_in(masks_[r]),
+                unpruned_.push_back({static_cast<std::uint32_t>(begin + r), candidates_in(masks_[r]),
                                      all_.nearest_.squares[first + r]});
     }
 
@@ -150,13 +175,12 @@ class FilteredFinder : public CandidatePairs::Finder {
         if (all_.sizes_.empty()) {
             for (std::size_t i = 0; i < n_close_; ++i)
                 squares_[i] = all_.table_.bytes->squared_distance(
-                    all_.codes_[row], all_.codes_[all_.candidates_[close_[i]]], all_.rows_.n_features);
+                    codes_[row], all_.candidate_codes_[close_[i]].data(), all_.rows_.n_features);
             return;
         }
         BytePair pairs[kMaxCandidates];
         std::int32_t products[kMaxCandidates];
-        for (std::size_t i = 0; i < n_close_; ++i)
-            pairs[i] = {all_.codes_[row], all_.signed_[close_[i]].data()};
+        for (std::size_t i = 0; i < n_close_; ++i) pairs[i] = {codes_[row], all_.signed_[close_[i]].data()};
         all_.table_.bytes->dots(pairs, n_close_, all_.codes_.n_bytes(), products);
         for (std::size_t i = 0; i < n_close_; ++i)
             squares_[i] =
@@ -186,6 +210,7 @@ class FilteredFinder : public CandidatePairs::Finder {
 
     const FilteredPairs& all_;
     std::vector<double> wide_;
+    RowCodes codes_;
     std::vector<ByteRow> batch_;
     std::vector<std::uint16_t> excluded_;
     std::vector<std::uint16_t> masks_;

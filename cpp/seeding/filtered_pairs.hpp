@@ -20,6 +20,7 @@ class FilteredPairs : public CandidatePairs {
     friend class FilteredFinder;
 
     void measure_sizes(const Parallel& parallel);
+    void copy_codes();
     void sign_codes();
 
     Rows rows_;
@@ -32,6 +33,7 @@ class FilteredPairs : public CandidatePairs {
     std::vector<std::size_t> candidates_;
     std::vector<double> wide_;                 // candidates in float64
     std::unique_ptr<QuantizedCenters> panel_;  // of the candidates
+    std::vector<std::vector<std::uint8_t>> candidate_codes_;
     // |v - c|^2 = (|v|^2 - 256 sum(v)) + |c|^2 - 2 v.(c - 128) for bytes v and c, c - 128 an int8.
     std::vector<std::int64_t> sizes_;  // by row, the first term; none where int8 products may saturate
     std::vector<AlignedVector<std::int8_t>> signed_;  // by candidate, c - 128

@@ -97,7 +97,7 @@ class Seeder {
     TiledPairs* parts_ = nullptr;  // pairs_, where rows are given part by part
     bool begun_ = false;
     std::size_t n_candidates_ = 0;                // of begin()
-    bool keeps_pairs_;                            // which rule out more rows than a tree, or know the rows
+    bool keeps_pairs_;                            // which no tree replaces
     std::unique_ptr<BoxTree> tree_;               // replaces pairs_ and blocks_
     std::vector<std::vector<NearerRow>> nearer_;  // by candidate, found by the tree
     std::int32_t n_seeds_ = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/rows.hpp"
+#include "samples.hpp"
 
 namespace kmosaic::testing {
 
@@ -21,11 +22,17 @@ inline Wide absolute(Wide x) {
     return x < 0 ? -x : x;
 }
 
+template <class T>
+double typed_value_at(const Rows& rows, std::size_t i, std::size_t f) {
+    return static_cast<double>(static_cast<const T*>(rows.row(i))[f]);
+}
+
 inline double value_at(const Rows& rows, std::size_t i, std::size_t f) {
-    if (rows.dtype == kUint8) return static_cast<const std::uint8_t*>(rows.row(i))[f];
-    if (rows.dtype == kUint16) return static_cast<const std::uint16_t*>(rows.row(i))[f];
-    if (rows.dtype == kFloat32) return static_cast<double>(static_cast<const float*>(rows.row(i))[f]);
-    return static_cast<const double*>(rows.row(i))[f];
+    double value = 0;
+    for_each_dtype([&](auto zero) {
+        if (dtype_of<decltype(zero)>() == rows.dtype) value = typed_value_at<decltype(zero)>(rows, i, f);
+    });
+    return value;
 }
 
 template <class Number>

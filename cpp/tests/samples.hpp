@@ -3,12 +3,15 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "check.hpp"
@@ -17,19 +20,70 @@
 
 namespace kmosaic::testing {
 
+// A real number of 16 bits, of so many bits of exponent; conversions are by the definition of IEEE 754.
+template <int ExponentBits>
+struct Half {
+    static constexpr int kMantissaBits = 15 - ExponentBits;
+    static constexpr int kBias = (1 << (ExponentBits - 1)) - 1;
+    static constexpr int kSpecial = (1 << ExponentBits) - 1;  // the exponent of infinity and NaN
+
+    std::uint16_t bits = 0;
+
+    Half() = default;
+    // The nearest, ties to even.
+    explicit Half(double value) {
+        int exponent = 0;
+        const double size = std::isfinite(value) ? std::fabs(value) : 0;
+        std::frexp(size, &exponent);
+        const int least = size > 0 ? std::max(exponent - 1, 1 - kBias) : 1 - kBias;
+        const double units = std::nearbyint(std::ldexp(size, kMantissaBits - least));
+        // A whole number of units: what does not fit the mantissa carries into the exponent.
+        int whole = kSpecial << kMantissaBits;
+        if (least <= kBias)
+            whole = std::min(whole, static_cast<int>(units) + ((least - 1 + kBias) << kMantissaBits));
+        if (std::isinf(value)) whole = kSpecial << kMantissaBits;
+        if (std::isnan(value)) whole = (kSpecial << kMantissaBits) + 1;
+        bits = static_cast<std::uint16_t>(whole | (std::signbit(value) ? 0x8000 : 0));
+    }
+    explicit operator double() const {
+        const int mantissa = bits & ((1 << kMantissaBits) - 1);
+        const int exponent = bits >> kMantissaBits & kSpecial;
+        double size = std::ldexp(mantissa + (exponent > 0 ? 1 << kMantissaBits : 0),
+                                 std::max(exponent, 1) - kBias - kMantissaBits);
+        if (exponent == kSpecial) size = mantissa ? std::nan("") : HUGE_VAL;
+        return bits & 0x8000 ? -size : size;
+    }
+};
+using Float16 = Half<5>;
+using Bfloat16 = Half<8>;
+
+template <class T>
+constexpr bool kIsInteger = std::is_integral_v<T>;
+
 template <class T>
 constexpr Dtype dtype_of() {
-    if constexpr (sizeof(T) == 1) return kUint8;
-    if constexpr (sizeof(T) == 2) return kUint16;
+    if constexpr (std::is_same_v<T, Float16>) return kFloat16;
+    if constexpr (std::is_same_v<T, Bfloat16>) return kBfloat16;
+    if constexpr (sizeof(T) == 1) return std::is_signed_v<T> ? kInt8 : kUint8;
+    if constexpr (sizeof(T) == 2) return std::is_signed_v<T> ? kInt16 : kUint16;
     if constexpr (sizeof(T) == 4) return kFloat32;
     if constexpr (sizeof(T) == 8) return kFloat64;
 }
 
+// The greatest and the least value of an integer type.
 template <class T>
-constexpr bool kIsInteger = sizeof(T) < 4;
+constexpr double kLargest = kIsInteger<T> ? static_cast<double>(std::numeric_limits<T>::max()) : 0.0;
+template <class T>
+constexpr double kLeast = kIsInteger<T> ? static_cast<double>(std::numeric_limits<T>::min()) : 0.0;
 
+// The value as T stores it: integers as near as their range allows.
 template <class T>
-constexpr double kLargest = sizeof(T) == 1 ? 255.0 : 65535.0;
+T stored(double value) {
+    if constexpr (kIsInteger<T>)
+        return static_cast<T>(std::clamp(value, kLeast<T>, kLargest<T>));
+    else
+        return static_cast<T>(value);
+}
 
 // n values in malloc'ed memory of their own, aligned to no more than alignof(T).
 template <class T>
@@ -40,7 +94,7 @@ class Values {
         std::memset(memory_, 0, (n + 1) * sizeof(T));
     }
     explicit Values(const std::vector<double>& values) : Values(values.size()) {
-        for (std::size_t i = 0; i < n_; ++i) data()[i] = static_cast<T>(values[i]);
+        for (std::size_t i = 0; i < n_; ++i) data()[i] = stored<T>(values[i]);
     }
     Values(const Values&) = delete;
     Values& operator=(const Values&) = delete;
@@ -77,7 +131,9 @@ inline std::size_t below(Random& random, std::size_t n) {
 template <class T>
 T any_value(Random& random) {
     if constexpr (kIsInteger<T>)
-        return static_cast<T>(below(random, static_cast<std::size_t>(kLargest<T>) + 1));
+        return static_cast<T>(
+            kLeast<T> +
+            static_cast<double>(below(random, static_cast<std::size_t>(kLargest<T> - kLeast<T>) + 1)));
     else
         return static_cast<T>(2 * uniform(random) - 1);
 }
@@ -110,7 +166,11 @@ inline std::vector<std::size_t> feature_counts() {
 template <class Visit>
 void for_each_dtype(Visit visit) {
     visit(std::uint8_t{});
+    visit(std::int8_t{});
     visit(std::uint16_t{});
+    visit(std::int16_t{});
+    visit(Float16{});
+    visit(Bfloat16{});
     visit(float{});
     visit(double{});
 }
@@ -126,8 +186,7 @@ inline bool same_bits(double a, double b) {
 }
 
 inline std::string name_of(Dtype dtype) {
-    constexpr const char* kNames[kDtypes] = {"uint8", "uint16", "float32", "float64"};
-    return kNames[dtype];
+    return kDtypeNames[dtype];
 }
 
 }  // namespace kmosaic::testing

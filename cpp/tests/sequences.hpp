@@ -25,6 +25,7 @@ inline double normal(Random& random) {
 template <class T>
 std::vector<double> image_like(std::size_t n, std::size_t d, std::size_t n_groups, Random& random) {
     constexpr std::size_t kRank = 80;
+    constexpr double kMiddle = std::is_same_v<T, std::int8_t> ? 0 : 128;
     std::vector<double> directions(kRank * d);
     for (double& value : directions) value = normal(random);
     std::vector<double> places(n_groups * kRank);
@@ -35,9 +36,10 @@ std::vector<double> image_like(std::size_t n, std::size_t d, std::size_t n_group
         double at[kRank];
         for (std::size_t r = 0; r < kRank; ++r) at[r] = place[r] + normal(random);
         for (std::size_t f = 0; f < d; ++f) {
-            double value = 128 + 3 * normal(random);
+            double value = kMiddle + 3 * normal(random);
             for (std::size_t r = 0; r < kRank; ++r) value += at[r] * directions[r * d + f];
-            rows[i * d + f] = kIsInteger<T> ? std::clamp(std::round(value), 0.0, 255.0) : value / 255;
+            rows[i * d + f] =
+                kIsInteger<T> ? std::clamp(std::round(value), kMiddle - 128, kMiddle + 127) : value / 255;
         }
     }
     return rows;

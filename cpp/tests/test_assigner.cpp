@@ -76,6 +76,8 @@ TEST(steps_of_rows_with_pca_codes) {
     Random random(1);
     check_sequence<std::uint8_t>({4100, 200, 40, 13}, random);
     check_sequence<float>({4100, 193, 18, 6}, random);
+    check_sequence<Float16>({4100, 193, 18, 6}, random);
+    check_sequence<std::int8_t>({4100, 193, 18, 6}, random);
 }
 
 TEST(steps_of_rows_without_pca_codes) {
@@ -84,6 +86,10 @@ TEST(steps_of_rows_without_pca_codes) {
     check_sequence<std::uint16_t>({500, 45, 20, 13}, random);
     check_sequence<float>({600, 101, 35, 13}, random);
     check_sequence<double>({500, 40, 9, 13}, random);
+    check_sequence<std::int8_t>({700, 60, 70, 13}, random);
+    check_sequence<std::int16_t>({500, 45, 20, 13}, random);
+    check_sequence<Float16>({600, 101, 130, 13}, random);
+    check_sequence<Bfloat16>({600, 101, 130, 13}, random);
 }
 
 // Enough steps for bounds to last, and to start anew after a leap.
@@ -91,6 +97,8 @@ TEST(steps_of_low_dimensional_rows) {
     Random random(8);
     check_sequence<float>({5000, 5, 12, 25}, random);
     check_sequence<double>({2500, 2, 30, 25}, random);
+    check_sequence<Float16>({2500, 3, 30, 9}, random);
+    check_sequence<std::int16_t>({2500, 4, 11, 9}, random);
     check_sequence<float>({700, 32, 300, 9}, random);
     check_sequence<std::uint8_t>({2500, 4, 11, 13}, random);
     check_sequence<std::uint8_t>({1200, 3, 290, 5}, random);
@@ -194,14 +202,18 @@ struct Coded {
 
     [[nodiscard]] Interval fine(std::size_t i, std::size_t j) const {
         std::int32_t product = 0;
-        const BytePair pair{codes[i], centroids.fine_codes(j)};
+        RowCodes single(codes, 1);
+        single.start(i);
+        const BytePair pair{single[i], centroids.fine_codes(j)};
         kernels().bytes->dots(&pair, 1, codes.n_bytes(), &product);
         return centroids.score(i, j, product);
     }
 
     [[nodiscard]] Interval refined(std::size_t i, std::size_t j) const {
         std::int32_t product = 0;
-        const BytePair pair{codes[i], centroids.residual_codes(j)};
+        RowCodes single(codes, 1);
+        single.start(i);
+        const BytePair pair{single[i], centroids.residual_codes(j)};
         kernels().bytes->dots(&pair, 1, codes.n_bytes(), &product);
         return centroids.refined_score(i, j, fine(i, j), product);
     }
@@ -212,8 +224,10 @@ struct Coded {
         const BytePanel panel = centroids.panel(lane / kPanelWidth);
         const std::size_t l = lane % kPanelWidth;
         double product = 0;
+        RowCodes single(codes, 1);
+        single.start(i);
         for (std::size_t f = 0; f < 4 * panel.n_quads; ++f)
-            product += pca_codes.row(i)[f] * panel.codes[(f / 4 * kPanelWidth + l) * 4 + f % 4];
+            product += pca_codes.row(i, single)[f] * panel.codes[(f / 4 * kPanelWidth + l) * 4 + f % 4];
         const auto wide = [](float value) { return static_cast<double>(value); };
         const double score = wide(panel.constants[l]) - wide(panel.scales[l]) * product;
         const double error = wide(pca_codes.norm(i)) * wide(panel.norm_errors[l]) +
@@ -356,13 +370,14 @@ TEST(scores_at_the_edge_of_an_interval_are_inside) {
 // Rows of floats have codes with errors, of which an interval must hold all and, without PCA codes, need hold
 // no more. Planted here: a centroid in the direction of what a row's codes leave of it, where Cauchy and
 // Schwarz have equality. Some values are far out of the codes' range.
-TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
+template <class T>
+void check_errors_of_codes() {
     Random random(8);
     const std::size_t n = 300, d = 100;
     std::vector<double> numbers(n * d);
     for (double& value : numbers) value = normal(random);
     for (std::size_t i = 0; i < 10; ++i) numbers[i * d + i] = 100 << i;
-    const Values<float> values(numbers);
+    const Values<T> values(numbers);
     const Rows rows = rows_of(values, d);
     for (const std::string& cpu : supported_variants()) {
         select_kernels(cpu);
@@ -370,11 +385,14 @@ TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
         const PcaCodes pca_codes(codes, outside_share_for(rows), kernels(), threads(1));
         std::vector<double> centers;
         for (std::size_t i = 0; i < 20; ++i) {
-            const std::vector<double> row(values.data() + i * d, values.data() + (i + 1) * d);
+            std::vector<double> row(d);
+            for (std::size_t f = 0; f < d; ++f) row[f] = value_at(rows, i, f);
             std::vector<double> coded(d);
             codes.to_code_units(row.data(), coded.data());
+            RowCodes single(codes, 1);
+            single.start(i);
             for (std::size_t f = 0; f < d; ++f) {
-                const double direction = 50 * (coded[f] - codes[i][f]) / static_cast<double>(codes.error(i));
+                const double direction = 50 * (coded[f] - single[i][f]) / static_cast<double>(codes.error(i));
                 // The centre that to_code_units() maps there.
                 centers.push_back(row[f] + (pca_codes.mean()[f] + direction - coded[f]) * codes.scale());
             }
@@ -391,6 +409,12 @@ TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
         }
     }
     select_kernels("");
+}
+
+TEST(errors_of_codes_are_inside_an_interval_and_counted_once) {
+    check_errors_of_codes<float>();
+    check_errors_of_codes<Float16>();
+    check_errors_of_codes<Bfloat16>();
 }
 
 // A step that was cut short leaves no bound behind that a later one could trust.

@@ -348,22 +348,32 @@ TEST(real_rows_far_from_zero_keep_the_digits_of_their_inertia) {
 }
 
 template <class T>
-void check_largest(std::size_t n, std::size_t d) {
+void check_extreme(std::size_t n, std::size_t d, double extreme) {
     Values<T> values(n * d);
-    std::fill_n(values.data(), values.size(), static_cast<T>(kLargest<T>));
+    std::fill_n(values.data(), values.size(), static_cast<T>(extreme));
     const std::vector<std::int32_t> labels(n, 0);
     const std::size_t k = d > 1024 ? 8 : 1;
     const ClusterSums sums = sums_of(rows_of(values, d), k, labels, 2);
     std::vector<double> centers(k * d, 0.0);
     const Centers view{centers.data(), k, d};
-    CHECK(sums.inertia(view).value == kLargest<T> * kLargest<T> * static_cast<double>(n * d));
+    CHECK(sums.inertia(view).value == extreme * extreme * static_cast<double>(n * d));
     sums.means(centers.data());
     CHECK(std::vector<double>(centers.begin(), centers.begin() + static_cast<std::ptrdiff_t>(d)) ==
-          std::vector<double>(d, kLargest<T>));
+          std::vector<double>(d, extreme));
     CHECK(sums.inertia(view).value == 0);
 }
 
+template <class T>
+void check_largest(std::size_t n, std::size_t d) {
+    check_extreme<T>(n, d, kLargest<T>);
+}
+
 TEST(the_largest_integers_do_not_overflow) {
+    for (const double extreme : {kLargest<std::int16_t>, kLeast<std::int16_t>}) {
+        check_extreme<std::int16_t>(200000, 2, extreme);
+        check_extreme<std::int16_t>(40, 5000, extreme);
+    }
+    check_extreme<std::int8_t>(200000, 2, kLeast<std::int8_t>);
     check_largest<std::uint8_t>(200000, 2);
     check_largest<std::uint16_t>(200000, 2);
     check_largest<std::uint8_t>(40, 5000);

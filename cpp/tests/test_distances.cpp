@@ -23,8 +23,8 @@ struct Numbers {
 
 Numbers numbers(std::size_t n, std::size_t k, std::size_t d, Random& random) {
     Numbers c{{}, {}, {}, n, k, d};
-    for (std::size_t i = 0; i < n * d; ++i) c.rows.push_back(static_cast<double>(below(random, 256)));
-    for (std::size_t i = 0; i < k * d; ++i) c.centers.push_back(256 * uniform(random));
+    for (std::size_t i = 0; i < n * d; ++i) c.rows.push_back(static_cast<double>(below(random, 128)));
+    for (std::size_t i = 0; i < k * d; ++i) c.centers.push_back(128 * uniform(random));
     for (std::size_t i = 0; i < n; ++i) c.labels.push_back(static_cast<std::int32_t>(below(random, k)));
     return c;
 }

@@ -2,6 +2,7 @@
 #include "core/distinct_rows.hpp"
 
 #include <array>
+#include <cstring>
 #include <map>
 
 #include "check.hpp"
@@ -14,14 +15,14 @@ Parallel threads(std::size_t n) {
     return {n, [] { return false; }};
 }
 
-// A row's values, absent ones zero, which sort as DistinctRows does.
+// A row's values, absent ones zero, by their bits, which sort as DistinctRows does.
 template <class T>
-using Key = std::array<T, 3>;
+using Key = std::array<std::make_unsigned_t<T>, 3>;
 
 template <class T>
 Key<T> key_of(const T* values, std::size_t row, std::size_t d) {
     Key<T> key{};
-    std::copy_n(values + row * d, d, key.begin());
+    std::memcpy(key.data(), values + row * d, d * sizeof(T));
     return key;
 }
 
@@ -73,6 +74,7 @@ TEST(distinct_rows_are_those_of_a_sorted_map) {
         select_kernels(name);
         for (const std::size_t d : {1U, 2U, 3U}) check_sizes<std::uint8_t>(d, name + " uint8");
         check_sizes<std::uint16_t>(1, name + " uint16");
+        check_sizes<std::int16_t>(1, name + " int16");
     }
 }
 

@@ -8,7 +8,7 @@
 #include <set>
 
 #include "assign/assigner.hpp"
-#include "assign/neighbour_assigner.hpp"
+#include "assign/near_centers_assigner.hpp"
 #include "check.hpp"
 #include "filters/int16_filter.hpp"
 #include "filters/lane_filter.hpp"
@@ -38,7 +38,7 @@ void check_from_any_labels(const Rows& rows, const Centers& centers,
         label = static_cast<std::int32_t>(below(random, centers.n_clusters + 1)) - 1;
     std::size_t n_wrong = 0;
     for (std::size_t i = 0; i < rows.n_rows; ++i) n_wrong += labels[i] != expected[i];
-    NeighbourAssigner assigner(rows, kernels());
+    NearCentersAssigner assigner(rows, kernels());
     CHECK(assigner.assign(centers, labels.data(), threads(2), nullptr) == n_wrong);
     CHECK(labels == expected);
     CHECK(assigner.assign(centers, labels.data(), threads(2), nullptr) == 0);
@@ -213,6 +213,10 @@ Filtered<T> filtered(const Rows& rows, const LaneFilter& float32) {
     return result;
 }
 
+// Whether the int16 filter takes such rows.
+template <class T>
+constexpr bool kHasInt16 = std::is_same_v<T, std::uint8_t> || std::is_same_v<T, std::uint16_t>;
+
 // The rows that the int16 filter leaves undecided; none where there are no kernels for it.
 template <class T>
 Filtered<T> filtered_in_int16(const Rows& rows, const Centers& centers) {
@@ -220,7 +224,7 @@ Filtered<T> filtered_in_int16(const Rows& rows, const Centers& centers) {
     result.labels.assign(rows.n_rows, -2);
     std::vector<std::uint32_t> list(rows.n_rows);
     std::size_t n = 0;
-    if constexpr (kIsInteger<T>) {
+    if constexpr (kHasInt16<T>) {
         const Int16Kernels& int16 = *kernels().int16;
         const Int16Filter float32(centers, rows.dtype, int16_range(rows, int16, threads(1)));
         list.resize(rows.n_rows + kInt16ListSpare);
@@ -312,7 +316,7 @@ void check_edge(std::size_t d, Random& random) {
         const Centers view{centers.data(), 5, d};
         const LaneFilter float32(view, rows.dtype);
         std::vector<Filtered<T>> filters = {filtered<T>(rows, float32)};
-        if (kIsInteger<T> && d <= kLowDimFeatures && kernels().int16)
+        if (kHasInt16<T> && d <= kLowDimFeatures && kernels().int16)
             filters.push_back(filtered_in_int16<T>(rows, view));
         for (const Filtered<T>& found : filters) {
             for (std::size_t i = 0; i < kRows; ++i) {
@@ -382,7 +386,7 @@ TEST(few_ordinary_rows_are_undecided) {
             const Rows rows = rows_of(values, d);
             const LaneFilter float32(c.view(), rows.dtype);
             CHECK(filtered<T>(rows, float32).undecided.size() < 20);
-            if (kIsInteger<T> && d <= kLowDimFeatures && kernels().int16)
+            if (kHasInt16<T> && d <= kLowDimFeatures && kernels().int16)
                 CHECK(filtered_in_int16<T>(rows, c.view()).undecided.size() < 100);
         }
     });
@@ -403,6 +407,9 @@ TEST(origins_are_whole_for_integers_and_float32_for_float32) {
     const double expected[] = {0, 255, 0, 65535};
     CHECK(std::equal(expected, expected + 4, whole.centroids().origin));
     CHECK(whole.centroids().scale == 1);
+    const LaneFilter with_sign({centers.data(), 2, 4}, kInt8);
+    const double expected_with_sign[] = {0, 127, -128, 127};
+    CHECK(std::equal(expected_with_sign, expected_with_sign + 4, with_sign.centroids().origin));
     const LaneFilter real({centers.data(), 2, 4}, kFloat32);
     for (std::size_t f = 0; f < 4; ++f) {
         const double origin = real.centroids().origin[f];

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "assign/assigner.hpp"
-#include "assign/neighbour_assigner.hpp"
+#include "assign/near_centers_assigner.hpp"
 #include "check.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
@@ -44,7 +44,7 @@ void check_steps(const Size& size, std::size_t n_threads, Random& random) {
     for (std::size_t j = 0; j < size.k; ++j)
         for (std::size_t f = 0, i = below(random, size.n); f < size.d; ++f)
             centers[j * size.d + f] = value_at(rows, i, f);
-    NeighbourAssigner assigner(rows, kernels());
+    NearCentersAssigner assigner(rows, kernels());
     std::vector<std::int32_t> labels(size.n, -1);
     for (int step = 0; step < 8; ++step) {
         const Centers view{centers.data(), size.k, size.d};
@@ -94,7 +94,7 @@ TEST(many_rows) {
     const Centers view{centers.data(), 5, 1};
     std::vector<std::int32_t> labels(n);
     for (std::size_t i = 0; i < n; ++i) labels[i] = static_cast<std::int32_t>(below(random, 5));
-    NeighbourAssigner assigner(rows, kernels());
+    NearCentersAssigner assigner(rows, kernels());
     assigner.assign(view, labels.data(), threads(3), nullptr);
     CHECK(labels == nearest_of_all(rows, view));
 }
@@ -128,13 +128,13 @@ TEST(the_assigner_looks_for_near_centroids_and_starts_anew_without_labels) {
 TEST(what_pays) {
     const Rows rows{nullptr, kFloat32, 100000, 50, nullptr};
     Plan plan = choose_plan(rows, 1000, kManySteps);
-    CHECK(neighbours_may_pay(plan, rows, 1000));
-    record_neighbour_share(plan, rows, 1000, 0.9);
+    CHECK(near_centers_may_pay(plan, rows, 1000));
+    record_near_share(plan, rows, 1000, 0.9);
     CHECK(plan.path == Path::kBoundedInt8 && plan.reason.find("90%") != std::string::npos);
-    record_neighbour_share(plan, rows, 1000, 0.05);
+    record_near_share(plan, rows, 1000, 0.05);
     CHECK(plan.path == Path::kNearCenters && plan.reason.find("5%") != std::string::npos);
     const Rows few{nullptr, kFloat32, 100000, 3, nullptr};
-    CHECK(!neighbours_may_pay(choose_plan(few, 8, kManySteps), few, 8));
+    CHECK(!near_centers_may_pay(choose_plan(few, 8, kManySteps), few, 8));
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST(the_nearest_are_those_of_float64_for_every_dtype_variant_and_number_of_thre
         std::size_t n, references, d, k, values;
     };
     for (const Shape& s : {Shape{1, 1, 1, 1, 5}, Shape{40, 30, 2, 30, 3}, Shape{300, 700, 3, 5, 4},
-                           Shape{20, 1300, 65, 9, 256}, Shape{9, 40, 300, 4, 256}}) {
+                           Shape{20, 1300, 65, 9, 128}, Shape{9, 40, 300, 4, 128}}) {
         std::vector<double> numbers, references;
         for (std::size_t i = 0; i < s.n * s.d; ++i)
             numbers.push_back(static_cast<double>(below(random, s.values)));

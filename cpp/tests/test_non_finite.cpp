@@ -8,7 +8,7 @@
 
 #include "assign/assign.hpp"
 #include "assign/assigner.hpp"
-#include "assign/neighbour_assigner.hpp"
+#include "assign/near_centers_assigner.hpp"
 #include "check.hpp"
 #include "core/hash_order.hpp"
 #include "exact/distances.hpp"
@@ -92,7 +92,7 @@ void check_labels_of_strange_rows(const Shape& shape, Random& random) {
         }
         for (const std::int32_t label : {0, static_cast<std::int32_t>(shape.n_clusters) - 1}) {
             labels.assign(shape.n_rows, label);
-            NeighbourAssigner(rows, kernels()).assign(centers, labels.data(), threads(2), nullptr);
+            NearCentersAssigner(rows, kernels()).assign(centers, labels.data(), threads(2), nullptr);
             CHECK(labels == expected);
         }
     }

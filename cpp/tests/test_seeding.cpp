@@ -111,7 +111,7 @@ std::vector<double> clustered(std::size_t n, std::size_t d, Random& random) {
     for (std::size_t i = 0; i < n; ++i) {
         Random cluster(below(random, 6));
         for (std::size_t f = 0; f < d; ++f)
-            values.push_back(static_cast<double>(20 + below(cluster, 200) + below(random, 21)));
+            values.push_back(static_cast<double>(7 + below(cluster, 100) + below(random, 21)));
     }
     return values;
 }

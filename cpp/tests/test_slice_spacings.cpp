@@ -121,8 +121,8 @@ TEST(any_order_of_rows_and_any_split_give_the_same_bits) {
             const std::size_t n = 2000, d = 11, k = 5;
             Values<T> values(n * d), shuffled(n * d);
             for (std::size_t i = 0; i < values.size(); ++i)
-                values[i] =
-                    static_cast<T>(std::ldexp(uniform(random) - 0.5, static_cast<int>(below(random, 20))));
+                values[i] = static_cast<T>(
+                    std::ldexp(uniform(random) - 0.5, static_cast<int>(below(random, 20)) - 8));
             std::vector<std::int32_t> labels = random_labels(n, k, random), shuffled_labels(n);
             for (std::size_t i = 0; i < n; ++i) {
                 const std::size_t to = (i * 1237 + 5) % n;

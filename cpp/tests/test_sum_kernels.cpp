@@ -45,12 +45,13 @@ void check_add_integer_rows(const SumKernels& kernel, std::size_t n, Random& ran
     for (const std::size_t n_rows : {1U, 2U, 3U, 7U, 8U, 9U, 15U, 23U, 40U}) {
         Values<T> values(n_rows * n);
         fill_any(values, random);
-        if (n_rows > 20) std::fill_n(values.data(), values.size(), static_cast<T>(kLargest<T>));
+        const double extreme = n_rows < 30 || kLeast<T> == 0 ? kLargest<T> : kLeast<T>;
+        if (n_rows > 20) std::fill_n(values.data(), values.size(), static_cast<T>(extreme));
         const std::vector<const void*> rows = pointers(values, n_rows, n, random);
-        Values<std::uint32_t> sums(n);
-        std::vector<std::uint32_t> expected(n);
+        Values<std::int32_t> sums(n);
+        std::vector<std::int32_t> expected(n);
         for (std::size_t f = 0; f < n; ++f)
-            expected[f] = sums[f] = static_cast<std::uint32_t>(below(random, 1 << 30));
+            expected[f] = sums[f] = static_cast<std::int32_t>(below(random, 1 << 30));
         kernel.add_integer_rows[dtype_of<T>()](rows.data(), n_rows, n, sums.data());
         for (const void* row : rows)
             for (std::size_t f = 0; f < n; ++f) expected[f] += static_cast<const T*>(row)[f];
@@ -62,7 +63,9 @@ TEST(integer_rows_are_added_in_32_bits) {
     Random random(1);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
         check_add_integer_rows<std::uint8_t>(kernel, n, random);
+        check_add_integer_rows<std::int8_t>(kernel, n, random);
         check_add_integer_rows<std::uint16_t>(kernel, n, random);
+        check_add_integer_rows<std::int16_t>(kernel, n, random);
     });
 }
 
@@ -78,7 +81,7 @@ void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random
             const std::vector<const void*> rows = pointers(values, n_rows, n, random);
             Values<std::int64_t> sums(n_slices * n);
             std::vector<std::int64_t> expected(n_slices * n, 0);
-            kernel.add_real_rows[dtype_of<T>() - kFloat32](rows.data(), n_rows, n, slices, sums.data());
+            kernel.add_real_rows[dtype_of<T>() - kFirstReal](rows.data(), n_rows, n, slices, sums.data());
             for (const void* row : rows) {
                 for (std::size_t f = 0; f < n; ++f) {
                     double remainder = static_cast<double>(static_cast<const T*>(row)[f]) - origin[f];
@@ -105,11 +108,11 @@ TEST(real_rows_are_added_slice_by_slice) {
 TEST(totals_take_sums_away_as_they_added_them) {
     Random random(3);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
-        Values<std::uint32_t> low_dim(n);
+        Values<std::int32_t> low_dim(n);
         Values<std::int64_t> wide(n), totals(n);
         std::vector<std::int64_t> before(n), expected(n);
         for (std::size_t f = 0; f < n; ++f) {
-            low_dim[f] = static_cast<std::uint32_t>(random());
+            low_dim[f] = static_cast<std::int32_t>(random());
             wide[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
             before[f] = totals[f] = static_cast<std::int64_t>(random() >> 8) - (1LL << 54);
             expected[f] = totals[f] + low_dim[f] + wide[f];
@@ -137,7 +140,7 @@ void check_add_integers(const SumKernels& kernel, std::size_t n, Random& random)
     }
     CHECK(same_bits(sums, expected));
     std::uint64_t squares = 0;
-    for (std::size_t f = 0; f < n; ++f) squares += std::uint64_t{row[f]} * row[f];
+    for (std::size_t f = 0; f < n; ++f) squares += static_cast<std::uint64_t>(std::int64_t{row[f]} * row[f]);
     CHECK(kernel.sum_of_squares[dtype_of<T>()](row.data(), n) == squares);
 }
 
@@ -145,7 +148,9 @@ TEST(integers_are_added_and_squared_in_64_bits) {
     Random random(4);
     for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
         check_add_integers<std::uint8_t>(kernel, n, random);
+        check_add_integers<std::int8_t>(kernel, n, random);
         check_add_integers<std::uint16_t>(kernel, n, random);
+        check_add_integers<std::int16_t>(kernel, n, random);
     });
     Values<std::uint8_t> bytes(100001);
     Values<std::uint16_t> int16(100001);
@@ -235,14 +240,14 @@ TEST(the_least_bit_is_that_of_the_value_with_the_smallest) {
         const SumKernels& kernel = *table(name).sums;
         const std::vector<double> origin(20, 0.0);
         const auto least = [&](std::vector<double> row) {
-            return kernel.least_bit[1](row.data(), row.size(), origin.data());
+            return kernel.least_bit[kFloat64 - kFirstReal](row.data(), row.size(), origin.data());
         };
         CHECK(least({0, -0.0}) == HUGE_VAL && least({0, 1, -0.0, 2}) == 1 && least({-3, 12}) == 1);
         CHECK(least({0x1.8p9, 0x1.0000000000001p0}) == 0x1p-52 && least({5e-324, 1e300}) == 5e-324);
         CHECK(least({0x1.8p-1070}) == 0x1p-1071 && least({1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -0.75}) == 0.25);
         const std::vector<float> row = {1, 0x1p-149F, 3};
-        CHECK(kernel.least_bit[0](row.data(), 3, origin.data()) == 0x1p-149);
-        CHECK(kernel.least_bit[0](row.data(), 1, std::vector<double>{0.5}.data()) == 0.5);
+        CHECK(kernel.least_bit[kFloat32 - kFirstReal](row.data(), 3, origin.data()) == 0x1p-149);
+        CHECK(kernel.least_bit[kFloat32 - kFirstReal](row.data(), 1, std::vector<double>{0.5}.data()) == 0.5);
     }
 }
 

@@ -92,7 +92,7 @@ void ExactSums::move(const Rows& rows, std::span<const MovedRow> moved, const Su
         kernel.move_integers[rows.dtype](rows.data, rows.n_rows, rows.counts, moved.data(), moved.size(),
                                          table);
     else
-        kernel.move_reals[rows.dtype - kFloat32](rows.data, slices(), moved.data(), moved.size(), table);
+        kernel.move_reals[rows.dtype - kFirstReal](rows.data, slices(), moved.data(), moved.size(), table);
 }
 
 // Sums one group of rows after the other, for one thread, and adds each to the cluster's sum.
@@ -126,7 +126,7 @@ class ExactSums::GroupAdder {
     }
 
     void sum_in_32_bits(const RowGroup& group) {
-        static_assert(kMaxRowsInGroup * 65535 < std::size_t{1} << 32);
+        static_assert(kMaxRowsInGroup * 65535 < std::size_t{1} << 31);
         find_rows(group);
         sums32_.assign(sums_.row_size(), 0);
         kernels().sums->add_integer_rows[rows_.dtype](found_.data(), found_.size(), sums32_.size(),
@@ -143,7 +143,7 @@ class ExactSums::GroupAdder {
             return;
         }
         if (!sums_.integer_)
-            return kernel.add_real_rows[rows_.dtype - kFloat32](
+            return kernel.add_real_rows[rows_.dtype - kFirstReal](
                 found_.data(), found_.size(), sums_.n_features_, sums_.slices(), sums64_.data());
         for (const std::size_t row : group.rows)
             kernel.add_integers[rows_.dtype](rows_.row(row), sums64_.size(), rows_.count(row),
@@ -154,7 +154,7 @@ class ExactSums::GroupAdder {
     const Rows& rows_;
     std::array<std::mutex, 64>& locks_;
     std::vector<const void*> found_;
-    std::vector<std::uint32_t> sums32_;
+    std::vector<std::int32_t> sums32_;
     std::vector<std::int64_t> sums64_;
     std::vector<std::int64_t> count_;
 };
@@ -248,7 +248,7 @@ class ExactSums::SparseAdder {
             kernel.add_weighted[kFloat64](values, row.size, weight, slices, parts_.data());
             return;
         }
-        kernel.add_real_rows[kFloat64 - kFloat32](&values, 1, row.size, slices, parts_.data());
+        kernel.add_real_rows[kFloat64 - kFirstReal](&values, 1, row.size, slices, parts_.data());
         if (weight < 0)
             for (std::int64_t& part : parts_) part = -part;
     }
@@ -302,7 +302,7 @@ bool ExactSums::outweighs(std::size_t cluster, double weight) const {
     const auto at = counts_.begin() + static_cast<std::ptrdiff_t>(cluster * count_size());
     std::vector<std::int64_t> remainder(at, at + static_cast<std::ptrdiff_t>(count_size()));
     const Slices of_weights{&kZero, weight_spacings_.data(), weight_spacings_.size()};
-    kernels().sums->add_real_rows[kFloat64 - kFloat32](&row, 1, 1, of_weights, remainder.data());
+    kernels().sums->add_real_rows[kFloat64 - kFirstReal](&row, 1, 1, of_weights, remainder.data());
     double high = 0, low = 0;
     kernels().sums->values(remainder.data(), 1, weight_spacings_.data(), remainder.size(), &high, &low);
     return high > 0;

@@ -22,7 +22,7 @@ constexpr std::size_t kBitsWidth = 256;
 }  // namespace
 
 double least_bit(const Rows& rows, const std::vector<double>& origin, const Parallel& parallel) {
-    const auto least_bit_of = kernels().sums->least_bit[rows.dtype - kFloat32];
+    const auto least_bit_of = kernels().sums->least_bit[rows.dtype - kFirstReal];
     std::vector<double> origins;  // of several rows, one after the other
     while (origins.size() < kBitsWidth) origins.insert(origins.end(), origin.begin(), origin.end());
     const std::size_t tile = origins.size() / rows.n_features;
@@ -55,7 +55,7 @@ int exponent_of(const ValueRange& range, const std::vector<double>& origin) {
 
 ValueRange range_of_reals(const Rows& rows, const Parallel& parallel) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    const auto widen = kernels().sums->widen_range[rows.dtype - kFloat32];
+    const auto widen = kernels().sums->widen_range[rows.dtype - kFirstReal];
     const ValueRange none{std::vector<double>(rows.n_features, kInfinity),
                           std::vector<double>(rows.n_features, -kInfinity)};
     ValueRange range = none;
@@ -137,7 +137,8 @@ WeightedSpacings weighted_spacings(const Rows& rows, const std::vector<double>& 
     for (std::size_t i = 0; i < rows.n_rows; ++i) largest = std::max(largest, rows.weights[i]);
     const int weight_exponent = exponent_of({zero, {largest}}, zero);
     const double weight_bit = least_bit(weights, zero, parallel);
-    const int value_exponent = rows.integer() ? (rows.dtype == kUint8 ? 8 : 16) : exponent_of(range, origin);
+    const int value_exponent =
+        rows.integer() ? 8 * static_cast<int>(size_of(rows.dtype)) : exponent_of(range, origin);
     const double value_bit = rows.integer() ? 1.0 : least_bit(rows, origin, parallel);
     WeightedSpacings spacings{{}, needed_spacings(weight_exponent, rows.n_rows, weight_bit)};
     const double product_bit = weight_bit * value_bit;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,58 @@ from sklearn.utils import check_array
 
 from kmosaic.errors import DataError
 
-NATIVE_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
-"""What engines read in place; float64 first, the dtype that scikit-learn turns any other into."""
+PIXEL_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+"""What pixels are kept in; float64 first, the dtype that scikit-learn turns any other into."""
+
+NATIVE_DTYPES = [*PIXEL_DTYPES, np.int8, np.int16, np.float16]
+"""What engines read in place, beside bool, as uint8, and the bfloat16 of ml_dtypes."""
+
+_VALUES_AT_A_TIME = 1 << 20
 
 
 def native_rows(X: Any, name: str = "") -> NDArray[Any]:
     """Return X, (n_samples, n_features), finite, of a native dtype and in C order: itself where it is so."""
-    rows: NDArray[Any] = check_array(readable(X), dtype=NATIVE_DTYPES, order="C", input_name=name)
-    return rows
+    return checked_rows(X, lambda rows, **options: check_array(rows, input_name=name, **options))
+
+
+def checked_rows(X: Any, check: Callable[..., Any]) -> NDArray[Any]:
+    """Return X as engines read it, once ``check``, which is as ``check_array``, has accepted it.
+
+    scikit-learn looks for NaN and infinity in rows of 16 bits by way of arrays of their size; here they are
+    looked for part by part.
+    """
+    X = readable(X)
+    dtype = getattr(X, "dtype", None)
+    native: list[Any] = [*NATIVE_DTYPES, np.bool_, *([dtype] if is_bfloat16(dtype) else [])]
+    halves = isinstance(dtype, np.dtype) and (dtype == np.float16 or is_bfloat16(dtype))
+    rows: NDArray[Any] = check(X, dtype=native, order="C", ensure_all_finite=not halves)
+    if halves:
+        _check_finite(rows, check)
+    return rows.view(np.uint8) if rows.dtype == np.bool_ else rows
+
+
+def is_native(dtype: np.dtype[Any]) -> bool:
+    """Whether engines read such rows in place."""
+    return dtype in NATIVE_DTYPES or is_bfloat16(dtype)
+
+
+def is_bfloat16(dtype: Any) -> bool:
+    """Whether this is the bfloat16 of ml_dtypes, which NumPy does not know as a kind of number.
+
+    >>> is_bfloat16(np.dtype(np.float16))
+    False
+    """
+    return isinstance(dtype, np.dtype) and dtype.name == "bfloat16" and dtype.itemsize == 2
+
+
+def _check_finite(rows: NDArray[Any], check: Callable[..., Any]) -> None:
+    """Refuse NaN and infinity in rows of 16 bits, in the words that ``check`` has for float32."""
+    n_together = max(1, _VALUES_AT_A_TIME // rows.shape[1])
+    exponent = 0x7F80 if is_bfloat16(rows.dtype) else 0x7C00
+    for start in range(0, len(rows), n_together):
+        part = rows[start : start + n_together]
+        if ((part.view(np.uint16) & exponent) == exponent).any():
+            check(part.astype(np.float32), dtype=np.float32)
 
 
 def halves_as_singles(X: Any) -> Any:

@@ -16,7 +16,18 @@ import kmosaic
 from kmosaic.cli import main
 from kmosaic.cli.errors import in_words
 
-COMMANDS = ("datasets", "sweep", "fit", "show", "predict", "neighbours", "duplicates", "segment", "explain")
+COMMANDS = (
+    "datasets",
+    "sweep",
+    "fit",
+    "show",
+    "predict",
+    "neighbours",
+    "duplicates",
+    "segment",
+    "quantize",
+    "explain",
+)
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])

@@ -23,7 +23,8 @@ def estimator(request: pytest.FixtureRequest) -> Any:
 
 
 def test_nan_and_infinity(estimator: Any) -> None:
-    for bad, dtype in product([np.nan, np.inf, -np.inf], ["float32", "float64"]):
+    dtypes = [pytest.importorskip("ml_dtypes").bfloat16]
+    for bad, dtype in product([np.nan, np.inf, -np.inf], [*dtypes, "float16", "float32", "float64"]):
         spoilt = X.astype(dtype)
         spoilt[3, 5] = bad
         with pytest.raises(ValueError, match="NaN|infinity"):
@@ -186,7 +187,7 @@ def test_centroids_set_since_the_fit_may_lie_in_any_way(estimator: Any) -> None:
 
 
 @pytest.mark.parametrize("n_features", [2, 8, 33, 64])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_rows_spoilt_while_they_are_fitted_end_no_process(value: float, dtype: str, n_features: int) -> None:
     rows = np.ascontiguousarray(X[:, :n_features]).astype(dtype)

@@ -45,6 +45,29 @@ def test_a_fit_adds_less_than_a_third_of_the_data(tmp_path: Path) -> None:
     assert float(answer.stdout) < 1 / 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's peak resident memory")
+@pytest.mark.parametrize("dtype", ["float16", "int8"])
+def test_a_fit_of_low_precision_makes_no_copy_of_the_rows(dtype: str, tmp_path: Path) -> None:
+    program = textwrap.dedent(f"""
+        import resource
+        import numpy as np
+        from kmosaic import KMeans
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        random = np.random.default_rng(0)
+        X = np.empty((10_000, 1280), "{dtype}")
+        for part in np.split(X, 50):
+            part[:] = random.integers(-60, 60, part.shape) + 30 * random.integers(0, 2, (len(part), 1))
+        KMeans(4, max_iter=2, random_state=0).fit(X[:300])  # whatever a first call loads
+        before = peak()
+        KMeans(10, random_state=0, max_iter=25, n_threads=2).fit(X)
+        print((peak() - before) / X.nbytes)
+    """)
+    script = tmp_path / "fit.py"
+    script.write_text(program)
+    answer = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert float(answer.stdout) < 0.35
+
+
 @pytest.fixture
 def default_sigint() -> Iterator[None]:
     """SIGINT as a terminal has it; started in the background by a script, the tests themselves ignore it."""

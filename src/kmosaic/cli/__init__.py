@@ -12,6 +12,7 @@ from kmosaic.cli.fit import fit
 from kmosaic.cli.neighbours import neighbours
 from kmosaic.cli.options import CONTEXT, version_option
 from kmosaic.cli.predict import predict
+from kmosaic.cli.quantize import quantize
 from kmosaic.cli.segment import segment
 from kmosaic.cli.show import show
 from kmosaic.cli.sweep import sweep
@@ -33,6 +34,7 @@ def main() -> None:
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
       kmosaic segment scene.tif --clusters 12 -o classes.tif
+      kmosaic quantize photo.jpg --colors 64 -o photo.png
       kmosaic explain -o lesson.html          how does it work?
 
     A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
@@ -40,5 +42,5 @@ def main() -> None:
     """
 
 
-for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates, segment, explain):
+for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates, segment, quantize, explain):
     main.add_command(_command)

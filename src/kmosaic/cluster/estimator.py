@@ -23,7 +23,7 @@ from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_
 from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.errors import DataError
 from kmosaic.models.validation import LARGEST_VALUE
-from kmosaic.tensors import NATIVE_DTYPES, readable
+from kmosaic.tensors import checked_rows
 
 MIN_WEIGHT = 1 / LARGEST_VALUE
 _LABELS_AT_A_TIME = 1 << 20  # NumPy counts a copy of them in 64 bits
@@ -73,9 +73,9 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         Parameters
         ----------
         X : (n_samples, n_features)
-            uint8, uint16, float32 or float64 in C order are read in place; anything else is copied to
-            float64. Or whatever else ``fit`` takes: sparse rows, and files and slices, which are read block
-            by block.
+            Integers of 8 or 16 bits, bool and floats of 16 to 64 bits in C order are read in place; anything
+            else is copied to float64. Or whatever else ``fit`` takes: sparse rows, and files and slices,
+            which are read block by block.
         sample_weight : (n_samples,), optional
             Checked, and otherwise without effect: a row's nearest centroid does not depend on its weight.
 
@@ -169,9 +169,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X as the engine reads it; no copy where it is already so."""
-        X = readable(X)
         refuse_images(X)
-        rows = validate_data(self, X, reset=reset, dtype=NATIVE_DTYPES, order="C")
+        rows = checked_rows(X, functools.partial(validate_data, self, reset=reset))
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return np.require(rows, requirements=["C", "A"])

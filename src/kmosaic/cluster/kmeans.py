@@ -49,8 +49,9 @@ class KMeans(NearestCentroidExport, CentroidEstimator):
     """Cluster rows around the means that make their summed squared distances least: a local optimum of J.
 
     Every label is that of exact arithmetic for the fitted centroids (ties: the lowest number), and labels,
-    centroids and inertia are the same to the bit for any number of threads and on any processor. uint8,
-    uint16, float32 and float64 rows in C order are read in place; other dtypes are copied once, to float64.
+    centroids and inertia are the same to the bit for any number of threads and on any processor. Rows in
+    C order are read in place where they are uint8, int8, uint16, int16, bool, float16, float32 or float64,
+    or the bfloat16 of ml_dtypes; other dtypes are copied once, to float64.
 
     Parameters
     ----------

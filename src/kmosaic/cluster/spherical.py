@@ -38,9 +38,9 @@ class SphericalKMeans(KMeans):
     """Cluster rows by their direction: around unit centroids that make the summed cosine distance least.
 
     The cosine distance of a row is 1 - cos of its angle to its centroid; a row's length does not matter.
-    Rows are scaled to unit length once: uint8, uint16, float16 and float32 rows into a float32 copy, in the
-    same bits for the same values; all else in float64. Rows that have unit length, up to rounding, are read
-    in place. Then it is ``KMeans`` whose update step scales every mean to unit length, with all that it
+    Rows are scaled to unit length once: float64 rows, and what is copied to float64, in float64; all others
+    into a float32 copy, in the same bits for the same values. Rows that have unit length, up to rounding, are
+    read in place. Then it is ``KMeans`` whose update step scales every mean to unit length, with all that it
     guarantees: exact labels (the nearest of the unit centroids), an objective that never rises, the same bits
     for any number of threads and on any processor.
 

@@ -319,7 +319,7 @@ class _Drawn:
 
 def _survey(n_threads: int, block: Block) -> Survey:
     rows = block.rows
-    if rows.dtype.kind == "u":
+    if rows.dtype.kind in "iu":
         return Survey(block.first, len(rows), int16_range=_core.int16_range(rows, n_threads))
     low, high = _core.value_range(rows, n_threads)
     return Survey(block.first, len(rows), np.array(low), np.array(high))

@@ -61,7 +61,7 @@ class Blocks(Protocol):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """uint8, uint16, float32 or float64."""
+        """One that ``Rows`` may have."""
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """What ``task`` returns for each block, in the order of positions.

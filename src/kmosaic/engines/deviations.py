@@ -36,7 +36,8 @@ def _spacings(survey: Survey, blocks: Blocks, centers: NDArray[np.float64]) -> l
     """Spacings of the slices that hold the sum of all rows' squared deviations."""
     low, high = survey.low, survey.high
     if low is None or high is None:
-        low, high = np.zeros(blocks.n_features), np.full(blocks.n_features, np.iinfo(blocks.dtype).max)
+        ends = np.iinfo(blocks.dtype)
+        low, high = (np.full(blocks.n_features, float(end)) for end in (ends.min, ends.max))
     reach = np.maximum(high - centers.min(axis=0), centers.max(axis=0) - low)
     zeros = np.zeros(blocks.n_features)
     possible = _core.possible_spacings(

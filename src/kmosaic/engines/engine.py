@@ -15,7 +15,7 @@ from kmosaic.engines.magnitude import MIN_SAFE_INERTIA, SQUARES_EXPONENT, scaled
 from kmosaic.engines.plan import FitPlan
 
 Rows = NDArray[Any]
-"""(n_samples, n_features), C-contiguous and aligned, uint8, uint16, float32 or float64."""
+"""(n_samples, n_features), C-contiguous and aligned, of a dtype that ``tensors.is_native`` accepts."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def summable(rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads:
 
     Raises DataError where values, times their weights, span more than float64 does.
     """
-    if rows.dtype.kind == "u":
+    if rows.dtype.kind in "iu":
         zeros = np.zeros(rows.shape[1])
         if weights is None:
             return Summable(rows, 0, zeros, [], [])

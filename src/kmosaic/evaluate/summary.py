@@ -13,7 +13,7 @@ from kmosaic.cluster import SphericalKMeans
 from kmosaic.engines import make_engine, resolve_n_threads, unit_rows
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
-from kmosaic.tensors import NATIVE_DTYPES, native_rows
+from kmosaic.tensors import is_native, native_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +107,7 @@ def summarise(
     clusterer : estimator with ``cluster_centers_``, ClusterClassifier or Model
         What was fitted. A model's or classifier's own names are used unless others are given.
     X : array of shape (n_samples, n_features)
-        The rows to summarise; uint8, uint16, float32 and float64 in C order are read in place.
+        The rows to summarise; those of the dtypes that ``KMeans`` names are read in place.
     true_labels : array of shape (n_samples,), optional
         The rows' labels: any, or whole numbers that index ``label_names`` where that is given.
     label_names : sequence of str, optional
@@ -151,14 +151,14 @@ def own_distances(
 ) -> NDArray[np.float64]:
     """Give every row's Euclidean distance to its own centroid: the same bits whatever rows are beside it.
 
-    ``X`` is (n_samples, n_features), used in place where it is uint8, uint16, float32 or float64 in C order
+    ``X`` is (n_samples, n_features), used in place where it is of a dtype that ``KMeans`` names, in C order,
     and else copied; ``labels`` (n_samples,) are rows of ``centers``. The distances are float64 (n_samples,).
 
     >>> X = np.array([[3, 4], [9, 9]], dtype=np.uint8)
     >>> own_distances(X, np.array([[0.0, 0.0], [9.0, 8.0]]), np.array([0, 1]))
     array([5., 1.])
     """
-    rows = np.require(X, X.dtype if X.dtype in NATIVE_DTYPES else np.float64, ["C", "A"])
+    rows = np.require(X, X.dtype if is_native(X.dtype) else np.float64, ["C", "A"])
     engine = make_engine(rows, None, resolve_n_threads(n_threads))
     engine.labels = labels
     squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))

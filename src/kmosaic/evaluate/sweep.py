@@ -79,10 +79,10 @@ def sweep(
 ) -> SweepResult:
     """Cluster ``X`` with every number of clusters and every seed, and score each clustering.
 
-    ``X`` is (n_samples, n_features); uint8, uint16, float32 and float64 in C order are used in place. With
-    labels ``y`` (n_samples,), of any kind, clusters are named by majority vote and scored against them;
-    ``test`` is a pair ``(X_test, y_test)`` to be named as well. Without labels, the silhouette and the
-    stability over seeds are measured on a sample of at most 2,000 rows. Ctrl-C stops at once, with
+    ``X`` is (n_samples, n_features), used in place where it is in C order and of a dtype that ``KMeans``
+    names. With labels ``y`` (n_samples,), of any kind, clusters are named by majority vote and scored
+    against them; ``test`` is a pair ``(X_test, y_test)`` to be named as well. Without labels, the silhouette
+    and the stability over seeds are measured on a sample of at most 2,000 rows. Ctrl-C stops at once, with
     KeyboardInterrupt.
 
     Raises
@@ -140,7 +140,7 @@ class _Data:
         max_value: float | None,
     ) -> _Data:
         rows = native_rows(X, "X")
-        scale = _checked_max_value(max_value, rows.dtype)
+        scale = _checked_max_value(max_value, np.asarray(X).dtype if rows.dtype == np.uint8 else rows.dtype)
         if y is None:
             if test is not None:
                 raise ValueError("a test set needs the labels of the training rows too: give y")

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import resolve_n_threads
 from kmosaic.models.validation import LARGEST_VALUE
-from kmosaic.tensors import NATIVE_DTYPES, readable
+from kmosaic.tensors import PIXEL_DTYPES, readable
 
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
@@ -166,7 +166,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Refuse fitted arrays, just restored from a file, that no fit could have left."""
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=NATIVE_DTYPES, order="C")
+        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=PIXEL_DTYPES, order="C")
         if rows.dtype == np.float64:
             largest = max(float(rows.max(initial=0)), -float(rows.min(initial=0)))
             if largest > LARGEST_VALUE:

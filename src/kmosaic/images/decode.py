@@ -79,7 +79,7 @@ def read_header(path: Path) -> ImageHeader:
     Raises UnusableImageError when this is no image of a known kind, is damaged, has more than ``MAX_PIXELS``
     pixels or pixels whose brightness has no agreed scale.
     """
-    with _blaming_the_file(), path.open("rb") as stream, _open(stream) as picture:
+    with blaming_the_file(), path.open("rb") as stream, open_checked(stream) as picture:
         if picture.mode in ("I", "F") and not _is_deep(picture):
             kind = "floating-point" if picture.mode == "F" else "signed or 32-bit"
             raise UnusableImageError(
@@ -100,13 +100,13 @@ def decode(path: Path, form: PixelForm) -> NDArray[Any]:
 
     Raises UnusableImageError as :func:`read_header`, and when the file is truncated.
     """
-    with _blaming_the_file(), path.open("rb") as stream, _open(stream) as picture:
+    with blaming_the_file(), path.open("rb") as stream, open_checked(stream) as picture:
         picture.load()
         if _is_deep(picture):
             values = resize_array(_upright_deep(picture), form.size, form.fit)
         else:
-            upright = _upright(_flatten(picture), _orientation_left(picture))
-            resized = resize_picture(upright, form.size, form.fit)
+            turned = upright(_flatten(picture), orientation_left(picture))
+            resized = resize_picture(turned, form.size, form.fit)
             values = np.asarray(resized.convert("RGB" if form.channels == 3 else "L"))
     return _as_form(values, form).reshape(-1)
 
@@ -121,7 +121,7 @@ def _as_form(values: NDArray[Any], form: PixelForm) -> NDArray[Any]:
 
 
 @contextmanager
-def _blaming_the_file() -> Iterator[None]:
+def blaming_the_file() -> Iterator[None]:
     """Turn whatever a decoder raises over a hostile file into :class:`UnusableImageError`.
 
     Decoders raise OSError, SyntaxError, ValueError, struct.error, zlib.error, EOFError and more over damaged
@@ -145,7 +145,8 @@ def _blaming_the_file() -> Iterator[None]:
         raise UnusableImageError(f"cannot be decoded: {reason}") from error
 
 
-def _open(stream: IO[bytes]) -> Image.Image:
+def open_checked(stream: IO[bytes]) -> Image.Image:
+    """Open an image of a known format and bounded size, its pixels not decoded."""
     if not stream.read(1):
         raise UnusableImageError("empty file")
     stream.seek(0)
@@ -220,12 +221,13 @@ def _orientation(picture: Image.Image) -> int:
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
-def _orientation_left(picture: Image.Image) -> int:
+def orientation_left(picture: Image.Image) -> int:
     """The orientation still to be applied to a loaded image: Pillow turns TIFF images as it loads them."""
     return 1 if isinstance(picture, TiffImagePlugin.TiffImageFile) else _orientation(picture)
 
 
-def _upright(picture: Image.Image, orientation: int) -> Image.Image:
+def upright(picture: Image.Image, orientation: int) -> Image.Image:
+    """The picture turned as its Exif orientation says."""
     return picture.transpose(_TRANSPOSE[orientation]) if orientation > 1 else picture
 
 
@@ -248,7 +250,7 @@ def _upright_deep(picture: Image.Image) -> NDArray[np.uint16]:
     clear = picture.info.get("transparency")
     if isinstance(clear, int):
         values = np.where(values == clear, np.uint16(65535), values)
-    return _turn(values, _orientation_left(picture))
+    return _turn(values, orientation_left(picture))
 
 
 def _turn(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:

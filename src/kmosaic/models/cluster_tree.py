@@ -99,7 +99,7 @@ class ClusterTree:
     def predict(self, rows: NDArray[Any], n_threads: int | None = None) -> NDArray[np.int32]:
         """The cluster of each row, decided exactly; of equally near centres the lowest node's.
 
-        ``rows`` (n_samples, n_features) are uint8, uint16, float32 or float64 in C order.
+        ``rows`` (n_samples, n_features) are of a dtype that engines read in place, in C order.
         """
         if not self.descends:
             return nearest_centers(rows, self.centers[self.leaves], n_threads)

@@ -277,8 +277,8 @@ class Model:
         ties go to the lowest index.
 
         ``X`` is (n_samples, n_features) in the raw pixel units of the training data, or what a model's
-        ``representation`` turns images to (``kmosaic.features.Recipe.of(model).transform``); uint8, uint16,
-        float32 and float64 in C order are read in place.
+        ``representation`` turns images to (``kmosaic.features.Recipe.of(model).transform``); it is read in
+        place where it is in C order and of a dtype that ``KMeans`` names.
 
         Raises
         ------

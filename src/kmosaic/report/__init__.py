@@ -1,15 +1,18 @@
 """Pictures and self-contained reports from finished results; nothing here fits or prints anything."""
 
 from kmosaic.report.clusters import cluster_sizes, confusion_matrix
+from kmosaic.report.colours_page import ColoursReport
 from kmosaic.report.curves import CurveOptions, sweep_curve, sweep_curves
 from kmosaic.report.fit_page import FitReport
 from kmosaic.report.history import inertia_history
 from kmosaic.report.members import cluster_members, clusters_to_show
 from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
 from kmosaic.report.page import (
+    render_colours_report,
     render_fit_report,
     render_scene_report,
     render_sweep_report,
+    write_colours_report,
     write_fit_report,
     write_scene_report,
     write_sweep_report,
@@ -25,6 +28,7 @@ __all__ = [
     "LIGHT",
     "N_PIXELS",
     "THEMES",
+    "ColoursReport",
     "CurveOptions",
     "FitReport",
     "MosaicText",
@@ -41,12 +45,14 @@ __all__ = [
     "confusion_matrix",
     "first_images",
     "inertia_history",
+    "render_colours_report",
     "render_fit_report",
     "render_scene_report",
     "render_sweep_report",
     "save_figure",
     "sweep_curve",
     "sweep_curves",
+    "write_colours_report",
     "write_fit_report",
     "write_scene_report",
     "write_sweep_report",

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from kmosaic.files import atomic_write, check_output
+from kmosaic.report.colours_page import ColoursReport, colours_context
 from kmosaic.report.fit_page import FitReport, fit_context
 from kmosaic.report.scene_page import SceneReport, scene_context
 from kmosaic.report.scripting import SCRIPTS, json_text, page_scripts, policy
@@ -36,6 +37,13 @@ def write_scene_report(path: str | os.PathLike[str], report: SceneReport, overwr
     return write_page(path, lambda: render_scene_report(report), overwrite)
 
 
+def write_colours_report(
+    path: str | os.PathLike[str], report: ColoursReport, overwrite: bool = False
+) -> Path:
+    """Write the report of a picture in few colours; OutputError as :func:`write_fit_report`."""
+    return write_page(path, lambda: render_colours_report(report), overwrite)
+
+
 def render_fit_report(report: FitReport) -> str:
     """Return the report of one fit as HTML."""
     return render_page(_TEMPLATES / "fit.html.j2", fit_context(report), SCRIPTS / "fit.js")
@@ -49,6 +57,11 @@ def render_sweep_report(report: SweepReport) -> str:
 def render_scene_report(report: SceneReport) -> str:
     """Return the report of a scene's classes as HTML."""
     return render_page(_TEMPLATES / "scene.html.j2", scene_context(report), SCRIPTS / "scene.js")
+
+
+def render_colours_report(report: ColoursReport) -> str:
+    """Return the report of a picture in few colours as HTML."""
+    return render_page(_TEMPLATES / "colours.html.j2", colours_context(report), SCRIPTS / "colours.js")
 
 
 def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrite: bool) -> Path:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from kmosaic.engines import Block, Rows
 from kmosaic.engines.dask.blocks import applied
 from kmosaic.errors import DataError
-from kmosaic.models.validation import DTYPES, LARGEST_VALUE
+from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.tensors import is_native
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -48,7 +49,9 @@ def dask_rows(X: Array) -> Array:
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     if X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
-    return X if X.dtype.name in DTYPES and X.dtype.isnative else X.astype(np.float64)
+    if X.dtype == np.bool_:
+        return X.astype(np.uint8)
+    return X if is_native(X.dtype) else X.astype(np.float64)
 
 
 def with_checked_chunks(array: Array, name: str) -> Array:

@@ -1,4 +1,4 @@
-#include "assign/neighbour_assigner.hpp"
+#include "assign/near_centers_assigner.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -10,7 +10,7 @@
 
 #include "core/numerics.hpp"
 #include "exact/exact_nearest.hpp"
-#include "filters/center_neighbours.hpp"
+#include "filters/near_centers.hpp"
 #include "kernels/dispatch.hpp"
 #ifdef KMOSAIC_CHECK_BOUNDS
 #include "assign/check_bounds.hpp"
@@ -171,7 +171,7 @@ std::uint16_t upper_half(float value) {
 struct Step {
     const Rows& rows;
     const Centers& centers;
-    const CenterNeighbours& neighbours;
+    const NearCenters& near;
     LabelArray labels;
     LaneBounds& bounds;
     std::uint16_t* distances;
@@ -179,18 +179,18 @@ struct Step {
 };
 
 // One thread's work.
-class NeighbourWorker {
+class NearCentersWorker {
   public:
-    NeighbourWorker(const Step& step, LabelChanges* changes)
+    NearCentersWorker(const Step& step, LabelChanges* changes)
         : step_(step),
           log_(changes ? &changes->open_log() : nullptr),
-          search_(step.neighbours),
+          search_(step.near),
           exact_(step.rows, step.centers, step.table),
           scratch_(kLaneTile * kLaneChunk + kPadding),
           lanes_(kLaneTile * std::max<std::size_t>(step.rows.n_features, 4)),
-          margin_unit_(step.neighbours.all().has_duplicates()
+          margin_unit_(step.near.all().has_duplicates()
                            ? 0.0F
-                           : static_cast<float>(1 / step.neighbours.listed().lanes.scale)) {}
+                           : static_cast<float>(1 / step.near.listed().lanes.scale)) {}
 
     // Assigns rows counted from `first`; returns how many labels change.
     std::size_t operator()(std::size_t first, const Segment& segment) {
@@ -212,20 +212,20 @@ class NeighbourWorker {
     static constexpr float kMaxDistance = 1e15F;  // of squares that float32 holds
 
     std::size_t assign_tile(std::size_t first, std::size_t cluster, std::span<const ActiveRow> rows) {
-        const LaneCenters& lanes = step_.neighbours.listed().lanes;
+        const LaneCenters& lanes = step_.near.listed().lanes;
         const ListedKernels& kernel = *step_.table.listed;
         for (std::size_t i = 0; i < rows.size(); ++i) rows_[i] = rows[i].row;
         kernel.read[step_.rows.dtype](step_.rows.row(first), rows_, rows.size(), lanes, scratch_.data(),
                                       lanes_.data());
-        kernel.own_distances(lanes_.data(), rows.size(), lanes.n_features, step_.neighbours.own(cluster),
+        kernel.own_distances(lanes_.data(), rows.size(), lanes.n_features, step_.near.own(cluster),
                              distances_, squares_);
         float farthest = 0;
         for (std::size_t i = 0; i < rows.size(); ++i)
             if (distances_[i] < kMaxDistance) farthest = std::max(farthest, distances_[i]);
         const float radius = 2 * farthest;
         const CenterList list = search_.within(radius);
-        kernel.nearest(lanes_.data(), rows.size(), {distances_, squares_, radius}, step_.neighbours.listed(),
-                       list, labels_, margins_);
+        kernel.nearest(lanes_.data(), rows.size(), {distances_, squares_, radius}, step_.near.listed(), list,
+                       labels_, margins_);
         std::size_t changed = 0;
         for (std::size_t i = 0; i < rows.size(); ++i) changed += finish(first + rows_[i], i, list);
         return changed;
@@ -264,7 +264,7 @@ class NeighbourWorker {
 
     const Step& step_;
     LabelChanges::ThreadLog* log_;
-    CenterNeighbours::Search search_;
+    NearCenters::Search search_;
     ExactNearest exact_;
     DistanceSort sort_;
     std::vector<float> scratch_;
@@ -280,14 +280,14 @@ class NeighbourWorker {
 
 }  // namespace
 
-NeighbourAssigner::NeighbourAssigner(const Rows& rows, const Kernels& table)
+NearCentersAssigner::NearCentersAssigner(const Rows& rows, const Kernels& table)
     : rows_(rows), table_(table), bounds_(rows.n_rows), distances_(rows.n_rows, 0) {}
 
-std::size_t NeighbourAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
-                                      LabelChanges* changes) {
+std::size_t NearCentersAssigner::assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
+                                        LabelChanges* changes) {
     bounds_.follow(centers);
-    const CenterNeighbours neighbours(centers, rows_.dtype, table_);
-    const Step step{rows_, centers, neighbours, labels, bounds_, distances_.data(), table_};
+    const NearCenters near(centers, rows_.dtype, table_);
+    const Step step{rows_, centers, near, labels, bounds_, distances_.data(), table_};
     RowsByCluster rows(centers.n_clusters);
     std::atomic<std::size_t> changed{0};
     for (std::size_t first = 0; first < rows_.n_rows; first += kRowsTogether) {
@@ -295,7 +295,7 @@ std::size_t NeighbourAssigner::assign(const Centers& centers, LabelArray labels,
                    parallel);
         const auto tasks = tasks_of(rows, centers.n_clusters);
         parallel_for(tasks.size(), parallel, [&] {
-            return [&, first, worker = NeighbourWorker(step, changes)](std::size_t task) mutable {
+            return [&, first, worker = NearCentersWorker(step, changes)](std::size_t task) mutable {
                 for (const Segment& segment : tasks[task]) changed += worker(first, segment);
             };
         });
@@ -306,13 +306,13 @@ std::size_t NeighbourAssigner::assign(const Centers& centers, LabelArray labels,
     return changed;
 }
 
-double neighbour_share(const Rows& rows, const Centers& centers, const LabelArray& labels,
-                       std::size_t n_sampled, const Kernels& table) {
-    const CenterNeighbours all(centers, rows.dtype, table);
-    CenterNeighbours::Search search(all);
+double near_share(const Rows& rows, const Centers& centers, const LabelArray& labels, std::size_t n_sampled,
+                  const Kernels& table) {
+    const NearCenters all(centers, rows.dtype, table);
+    NearCenters::Search search(all);
     std::vector<double> row(rows.n_features);
     std::vector<std::pair<std::size_t, std::size_t>>
-        sample;  // cluster and row: those of neighbours cost less together
+        sample;  // cluster and row: near clusters cost less together
     const std::size_t stride = std::max<std::size_t>(rows.n_rows / n_sampled, 1);
     for (std::size_t i = 0; i < rows.n_rows; i += stride) {
         const auto own = static_cast<std::size_t>(labels.of(i));

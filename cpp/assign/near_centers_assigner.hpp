@@ -2,7 +2,7 @@
 // whatever the number of their features.
 //
 // Rows whose bound has expired are grouped by label, and those of one label meet the same centroids: those within
-// twice the distance of the farthest row (CenterNeighbours). Rows of a cluster are taken from the farthest on.
+// twice the distance of the farthest row (NearCenters). Rows of a cluster are taken from the farthest on.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@
 
 namespace kmosaic {
 
-class NeighbourAssigner {
+class NearCentersAssigner {
   public:
-    NeighbourAssigner(const Rows& rows, const Kernels& table);
+    NearCentersAssigner(const Rows& rows, const Kernels& table);
 
     // As LaneAssigner's. Rows whose label is of no centroid meet all centroids.
     std::size_t assign(const Centers& centers, LabelArray labels, const Parallel& parallel,
@@ -32,7 +32,7 @@ class NeighbourAssigner {
 };
 
 // The mean share of the centroids within twice the distance of a sample of the rows from their own.
-double neighbour_share(const Rows& rows, const Centers& centers, const LabelArray& labels,
-                       std::size_t n_sampled, const Kernels& table);
+double near_share(const Rows& rows, const Centers& centers, const LabelArray& labels, std::size_t n_sampled,
+                  const Kernels& table);
 
 }  // namespace kmosaic

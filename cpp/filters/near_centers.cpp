@@ -1,4 +1,4 @@
-#include "filters/center_neighbours.hpp"
+#include "filters/near_centers.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +16,7 @@ constexpr double kUnderflowDistance = 1e-17;
 
 }  // namespace
 
-CenterNeighbours::CenterNeighbours(const Centers& centers, Dtype dtype, const Kernels& table)
+NearCenters::NearCenters(const Centers& centers, Dtype dtype, const Kernels& table)
     : table_(table),
       all_(centers, dtype),
       filter_(centers, dtype, Duplicates::kKept),
@@ -39,7 +39,7 @@ CenterNeighbours::CenterNeighbours(const Centers& centers, Dtype dtype, const Ke
 }
 
 // L25
-OwnCenter CenterNeighbours::own(std::size_t cluster) const {
+OwnCenter NearCenters::own(std::size_t cluster) const {
     const double growth = (1 + (static_cast<double>(listed_.lanes.n_features) + 8) * kU32) * kUp32;
     const double norm = std::sqrt(squares_[cluster]) * (listed_.lanes.scale / filter_.scale());
     return {rows_.data() + cluster * listed_.lanes.n_features, above(growth),
@@ -47,19 +47,19 @@ OwnCenter CenterNeighbours::own(std::size_t cluster) const {
             above((2 * kU32 * kSecondOrder * norm + kUnderflowDistance) * kUp32)};
 }
 
-CenterNeighbours::Search::Search(const CenterNeighbours& all)
+NearCenters::Search::Search(const NearCenters& all)
     : all_(all),
       rows_(all.table_.float32->row_group * all.listed_.lanes.n_features),
       products_(all.table_.float32->row_group * all.filter_.n_panels() * kPanelWidth),
       list_(all.filter_.n_panels() * kPanelWidth + kPanelWidth + kListGroup) {}
 
-void CenterNeighbours::Search::start(std::size_t cluster) {
+void NearCenters::Search::start(std::size_t cluster) {
     cluster_ = cluster;
     if (cluster < first_ || cluster >= first_ + n_multiplied_) multiply(cluster);
 }
 
 // This centroid and those that follow it: they are asked for next.
-void CenterNeighbours::Search::multiply(std::size_t cluster) {
+void NearCenters::Search::multiply(std::size_t cluster) {
     const Float32Filter& filter = all_.filter_;
     const Float32Kernels& kernel = *all_.table_.float32;
     const std::size_t d = all_.listed_.lanes.n_features;
@@ -72,7 +72,7 @@ void CenterNeighbours::Search::multiply(std::size_t cluster) {
 }
 
 // L25
-CenterList CenterNeighbours::Search::within(float radius) {
+CenterList NearCenters::Search::within(float radius) {
     const Float32Filter& filter = all_.filter_;
     const std::size_t width = filter.n_panels() * kPanelWidth;
     const double square = all_.squares_[cluster_];

@@ -14,9 +14,9 @@
 
 namespace kmosaic {
 
-class CenterNeighbours {
+class NearCenters {
   public:
-    CenterNeighbours(const Centers& centers, Dtype dtype, const Kernels& table);
+    NearCenters(const Centers& centers, Dtype dtype, const Kernels& table);
 
     [[nodiscard]] const LaneFilter& all() const { return all_; }
     [[nodiscard]] const ListedCenters& listed() const { return listed_; }
@@ -28,7 +28,7 @@ class CenterNeighbours {
     // One thread's search: of some centroids in turn.
     class Search {
       public:
-        explicit Search(const CenterNeighbours& all);
+        explicit Search(const NearCenters& all);
 
         // Goes on to a centroid.
         void start(std::size_t cluster);
@@ -42,7 +42,7 @@ class CenterNeighbours {
       private:
         void multiply(std::size_t cluster);
 
-        const CenterNeighbours& all_;
+        const NearCenters& all_;
         std::vector<float> rows_;      // centroids that are multiplied together
         std::vector<float> products_;  // of each of them with all centroids
         std::size_t first_ = 0;        // of the centroids in rows_
