@@ -26,7 +26,6 @@ from kmosaic.engines.empty import EmptyClusters
 from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.engines.unit_length import rounding_cost, unit_centers, unit_rows
 from kmosaic.errors import DataError
-from kmosaic.tensors import halves_as_singles
 
 # J is half of what an engine adds up: of unit vectors |x - c|^2 = 2 (1 - cos). The docs' engine page has
 # what that is where lengths are 1 up to rounding.
@@ -188,7 +187,7 @@ class SphericalKMeans(KMeans):
         """X at unit length; no copy where it is so already."""
         if is_dask_array(X):
             self._dask_rows(X, None, reset=reset)
-        rows = super()._rows(halves_as_singles(X), reset=reset)
+        rows = super()._rows(X, reset=reset)
         return unit_rows(rows, resolve_n_threads(self.n_threads))
 
     def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:  # noqa: ARG002
