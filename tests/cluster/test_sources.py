@@ -137,6 +137,15 @@ def test_partial_fit_takes_sparse_batches_and_files(share: float, tmp_path: Path
         assert (model.labels_ == dense.labels_).all()
 
 
+def test_a_sparse_batch_keeps_to_the_cap() -> None:
+    X = sparse.random_array((1000, 50), density=0.01, rng=np.random.default_rng(0))
+    message = "X takes 0.4 MB as one dense batch, where memory is 0.3 MB; give fewer rows"
+    with pytest.raises(DataError, match=message):
+        MiniBatchKMeans(3, memory=300_000).partial_fit(X)
+    model = MiniBatchKMeans(3, memory=400_000, random_state=0).partial_fit(X)
+    assert (model.labels_ == MiniBatchKMeans(3, random_state=0).partial_fit(X.toarray()).labels_).all()
+
+
 def test_sparse_rows_are_made_dense_only_where_that_fits_and_is_faster() -> None:
     random = np.random.default_rng(0)
     X = random.integers(0, 99, (2000, 50)) * (random.random((2000, 50)) < 0.5)
