@@ -12,7 +12,6 @@ from kmosaic import KMeans, MiniBatchKMeans
 from kmosaic.errors import DataError
 from kmosaic.rows import sparse_rows
 
-
 NATIVE = {
     "uint8": "uint8",
     "int8": "int8",

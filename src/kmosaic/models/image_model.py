@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from kmosaic import engines
 from kmosaic.errors import DataError
 from kmosaic.models.cluster_tree import TREE_DTYPES, TREE_PREFIX, ClusterTree
-from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_container, write_container
+from kmosaic.models.container import (
+    Arrays,
+    Document,
+    Schema,
+    check_fields,
+    json_value,
+    read_container,
+    write_container,
+)
 from kmosaic.models.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.models.validation import (
     DTYPES,
@@ -25,7 +33,6 @@ from kmosaic.models.validation import (
     check_values,
     checked_array,
     finite_number,
-    json_value,
     printable_names,
     printable_text,
     whole_number,

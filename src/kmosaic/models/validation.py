@@ -61,6 +61,15 @@ def first_beyond(values: NDArray[Any]) -> tuple[int, ...]:
     return tuple(int(at) for at in np.unravel_index(beyond.argmax(), beyond.shape))
 
 
+def check_magnitude(name: str, values: NDArray[Any]) -> None:
+    """Refuse finite values whose squares, weighted and summed, could leave float64's range."""
+    if not within_range(values):
+        largest = max(float(values.max()), -float(values.min()))
+        raise ValueError(
+            f"{name} has values up to {largest:.3g}, too large to square and sum; divide {name} by them"
+        )
+
+
 def check_values(name: str, values: NDArray[Any]) -> None:
     """Refuse NaN, infinity, and floats too large to square."""
     if not within_range(values):
@@ -103,18 +112,3 @@ def check_names(name: str, value: Any, length: int) -> None:
         raise ValueError(f"{name} must be {length} names")
     for entry in value:
         check_text(name, entry)
-
-
-def json_value(value: Any) -> Any:
-    """A parameter as JSON can hold it, or a description."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return printable_text(value)
-    if isinstance(value, np.ndarray):
-        return f"array of shape {value.shape}"
-    return f"a {getattr(value, '__name__', type(value).__name__)}"
