@@ -11,7 +11,7 @@ from sklearn.utils import check_array
 
 from kmosaic.errors import DataError
 
-PIXEL_DTYPES = [np.float64, np.float32, np.uint8, np.uint16]
+PIXEL_DTYPES = [np.float64, np.float32, np.uint16, np.uint8]
 """What pixels are kept in; float64 first, the dtype that scikit-learn turns any other into."""
 
 NATIVE_DTYPES = [*PIXEL_DTYPES, np.int8, np.int16, np.float16]
@@ -33,17 +33,47 @@ def checked_rows(X: Any, check: Callable[..., Any]) -> NDArray[Any]:
     """
     X = readable(X)
     dtype = getattr(X, "dtype", None)
-    native: list[Any] = [*NATIVE_DTYPES, np.bool_, *([dtype] if is_bfloat16(dtype) else [])]
-    halves = isinstance(dtype, np.dtype) and (dtype == np.float16 or is_bfloat16(dtype))
+    native: list[Any] = [*NATIVE_DTYPES, np.bool_]  # of a table, each of whose columns has its own
+    if isinstance(dtype, np.dtype) and dtype != np.bool_ and _is_real(dtype):
+        native = [native_dtype(dtype)]
+    halves = native[0] == np.float16 or is_bfloat16(native[0])
     rows: NDArray[Any] = check(X, dtype=native, order="C", ensure_all_finite=not halves)
     if halves:
         _check_finite(rows, check)
-    return rows.view(np.uint8) if rows.dtype == np.bool_ else rows
+    return as_native(rows)
 
 
-def is_native(dtype: np.dtype[Any]) -> bool:
-    """Whether engines read such rows in place."""
-    return dtype in NATIVE_DTYPES or is_bfloat16(dtype)
+def native_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the dtype in which engines read such values.
+
+    That is the same in this machine's byte order where they know it, uint8 for bool, and else float64.
+
+    Raises DataError for values that are no real numbers.
+
+    >>> native_dtype(">f4"), native_dtype(bool), native_dtype("int32")
+    (dtype('float32'), dtype('uint8'), dtype('float64'))
+    """
+    stored = np.dtype(dtype)
+    if stored.kind == "c":
+        raise DataError(f"Complex data not supported: X has values of {stored}; integers and reals are")
+    if not _is_real(stored):
+        raise DataError(f"X has values of {stored}; integers and real numbers can be clustered")
+    if stored == np.bool_:
+        return np.dtype(np.uint8)
+    own = stored.newbyteorder("=")
+    return own if is_bfloat16(own) or own in NATIVE_DTYPES else np.dtype(np.float64)
+
+
+def as_native(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows as engines read them: in their native dtype and C order; themselves, or a view, where they
+    are so."""
+    if rows.dtype == np.bool_:
+        rows = rows.view(np.uint8)
+    return np.require(rows, native_dtype(rows.dtype), ["C", "A"])
+
+
+def _is_real(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "biuf" or is_bfloat16(dtype)
 
 
 def is_bfloat16(dtype: Any) -> bool:
@@ -63,13 +93,6 @@ def _check_finite(rows: NDArray[Any], check: Callable[..., Any]) -> None:
         part = rows[start : start + n_together]
         if ((part.view(np.uint16) & exponent) == exponent).any():
             check(part.astype(np.float32), dtype=np.float32)
-
-
-def halves_as_singles(X: Any) -> Any:
-    """Return a float16 array as float32, for rows that are scaled in float32; anything else as it is."""
-    if isinstance(X, np.ndarray) and X.dtype == np.float16 and np.float16 not in NATIVE_DTYPES:
-        return X.astype(np.float32)
-    return X
 
 
 def readable(X: Any) -> Any:

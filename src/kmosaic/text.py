@@ -52,12 +52,12 @@ def bytes_in(text: str) -> int:
     return int(float(size[1]) * _UNITS[size[2]])
 
 
-def squared_units(features: str | None, *, spherical: bool = False) -> str:
+def inertia_units(features: str | None, *, spherical: bool = False) -> str:
     """Return the unit of inertia: squared pixel values, or squared distances of ``features``.
 
     Where rows are compared by their direction it is the cosine distance.
 
-    >>> squared_units(None), squared_units("gradients"), squared_units("gradients", spherical=True)
+    >>> inertia_units(None), inertia_units("gradients"), inertia_units("gradients", spherical=True)
     ('squared pixel values', 'squared distances of gradients', 'cosine distances of gradients')
     """
     if spherical:
@@ -71,4 +71,4 @@ def scaled_units(features: str | None = None) -> str:
     >>> scaled_units(), scaled_units("gradients")
     ('squared pixel values, scaled to 0..1', 'squared distances of gradients')
     """
-    return squared_units(features) + (", scaled to 0..1" if features is None else "")
+    return inertia_units(features) + (", scaled to 0..1" if features is None else "")

@@ -73,7 +73,9 @@ def test_feature_names_and_pipelines(estimator: Any) -> None:
 
 
 def test_rows_are_read_in_place() -> None:
-    for estimator, dtype in product(ESTIMATORS[:-1], ["uint8", "uint16", "float32", "float64"]):
+    dtypes = ["uint8", "int8", "uint16", "int16", "float16", "float32", "float64", "bool"]
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
+    for estimator, dtype in product(ESTIMATORS[:-1], [*dtypes, bfloat16]):
         X = load_digits().data.astype(dtype)
         model = estimator(n_clusters=3, random_state=0)
         assert np.shares_memory(model._rows(X, reset=True), X)

@@ -58,7 +58,7 @@ def forms_of(X: Array, folder: Path) -> dict[str, Any]:
         "list": paths,
         "slices": Sliced(X),
     }
-    if X.dtype.isnative:
+    if X.dtype.isnative and X.dtype != np.float16:  # which SciPy has not
         forms |= {"csr": sparse.csr_array(X), "csc": sparse.csc_matrix(X)}
     return forms
 
@@ -89,7 +89,9 @@ MODELS = st.one_of(
 @given(
     model=MODELS,
     shape=st.tuples(st.integers(20, 700), st.sampled_from([1, 5, 40])),
-    dtype=st.sampled_from(["uint8", "uint16", "float32", "float64", "int32", "bool", ">f4", ">u2"]),
+    dtype=st.sampled_from(
+        ["uint8", "int8", "uint16", "int16", "float16", "float32", "float64", "int32", "bool", ">f4", ">u2"]
+    ),
     share=st.sampled_from([0.04, 0.3, 1.0]),
     choices=st.tuples(st.booleans(), st.integers(1, 300), st.integers(0, 99)),
 )
@@ -98,7 +100,7 @@ def test_the_bits_of_an_array(
 ) -> None:
     weighted, block_rows, seed = choices
     random = np.random.default_rng(seed)
-    X = (random.integers(0, 250, shape) * (random.random(shape) < share) * 1.25).astype(dtype)
+    X = (random.integers(0, 100, shape) * (random.random(shape) < share) * 1.25).astype(dtype)
     weights = (random.random(len(X)) + 0.01) * (np.arange(len(X)) % 9 < 8) if weighted else None
     expected = model.fit(X, sample_weight=weights)
     attributes = [name for name in vars(expected) if name.endswith("_") and name != "plan_"]
@@ -133,6 +135,15 @@ def test_partial_fit_takes_sparse_batches_and_files(share: float, tmp_path: Path
     for model in models:
         assert model.cluster_centers_.tobytes() == dense.cluster_centers_.tobytes()
         assert (model.labels_ == dense.labels_).all()
+
+
+def test_a_sparse_batch_keeps_to_the_cap() -> None:
+    X = sparse.random_array((1000, 50), density=0.01, rng=np.random.default_rng(0))
+    message = "X takes 0.4 MB as one dense batch, where memory is 0.3 MB; give fewer rows"
+    with pytest.raises(DataError, match=message):
+        MiniBatchKMeans(3, memory=300_000).partial_fit(X)
+    model = MiniBatchKMeans(3, memory=400_000, random_state=0).partial_fit(X)
+    assert (model.labels_ == MiniBatchKMeans(3, random_state=0).partial_fit(X.toarray()).labels_).all()
 
 
 def test_sparse_rows_are_made_dense_only_where_that_fits_and_is_faster() -> None:

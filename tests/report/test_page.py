@@ -183,7 +183,7 @@ def test_fit_tells_its_numbers(fit: Page, summary: ClusterSummary) -> None:
 @pytest.mark.parametrize("name", ["fit", "sweep"])
 def test_a_page_has_one_unit_of_inertia(name: str, request: pytest.FixtureRequest) -> None:
     page: Page = request.getfixturevalue(name)
-    units = {"fit": page.data.get("squared_units"), "sweep": page.data.get("units")}[name]
+    units = {"fit": page.data.get("inertia_units"), "sweep": page.data.get("units")}[name]
     shown = re.findall(r"squared pixel values(?:, scaled to 0\.\.1)?|pixels scaled|raw pixel", page.text)
     assert set(shown) == {units}
 

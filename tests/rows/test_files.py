@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,22 @@ class Sliced:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["uint8", "uint16", "float32", "float64", "int64", "bool", ">f4", ">i2", "float16"]
+    ("dtype", "native"),
+    [
+        ("uint8", "u1"),
+        ("int8", "i1"),
+        ("uint16", "u2"),
+        (">i2", "i2"),
+        ("float16", "f2"),
+        ("float32", "f4"),
+        (">f4", "f4"),
+        ("float64", "f8"),
+        ("int64", "f8"),
+        ("bool", "u1"),
+    ],
 )
-def test_rows_are_read_as_they_are(dtype: str, tmp_path: Path) -> None:
-    X = (np.random.default_rng(0).integers(0, 200, (97, 6)) * 1.5).astype(dtype)
+def test_rows_are_read_as_they_are(dtype: str, native: str, tmp_path: Path) -> None:
+    X = (np.random.default_rng(0).integers(0, 80, (97, 6)) * 1.5).astype(dtype)
     (tmp_path / "shards").mkdir()
     for number, part in enumerate(np.split(X, [1, 40, 41])):
         saved(tmp_path / "shards" / f"{number}.npy", part if number else np.asfortranarray(part))
@@ -66,11 +79,10 @@ def test_rows_are_read_as_they_are(dtype: str, tmp_path: Path) -> None:
         assert is_source(form, capped=True)
         source = open_source(form)
         assert source.shape == expected.shape
-        native = dtype.replace(">", "") if dtype in ("uint8", "uint16", "float32", "float64", ">f4") else "f8"
-        assert source.dtype.isnative
-        assert source.dtype.itemsize <= np.dtype(native).itemsize
-        assert (source[3:31] == expected[3:31]).all()
         numbers = np.random.default_rng(1).integers(0, len(expected), 20)
+        assert source.dtype == native
+        assert source[3:31].dtype == source[numbers].dtype == source.load(10).dtype == native
+        assert (source[3:31] == expected[3:31]).all()
         assert (source[numbers] == expected[numbers]).all()
         assert (source[::4] == expected[::4]).all()
         assert (source.load(10) == expected).all()
@@ -80,11 +92,33 @@ def test_what_is_read_in_place_or_is_in_memory_is_no_source(tmp_path: Path) -> N
     X = np.ones((4, 2), np.float32)
     mapped = np.load(saved(tmp_path / "x.npy", X), mmap_mode="r")
     swapped = np.load(saved(tmp_path / "y.npy", X.astype(">f8")), mmap_mode="r")
-    assert not is_source(mapped, capped=False)
+    of_bools = np.load(saved(tmp_path / "z.npy", X.astype(bool)), mmap_mode="r")
+    for in_place in (mapped, of_bools):
+        assert not is_source(in_place, capped=False)
     assert is_source(mapped[:, :1], capped=False)
     assert is_source(swapped, capped=False)
     for form in (X, X.tolist(), X.astype(">f8"), None):
         assert not is_source(form, capped=True)
+
+
+def test_maps_of_bfloat16(tmp_path: Path) -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
+    X = np.random.default_rng(0).normal(size=(3000, 8)).astype(bfloat16)
+    expected = KMeans(5, random_state=0).fit(X)
+    for order in "CF":
+        mapped = np.memmap(tmp_path / order, bfloat16, "w+", shape=X.shape, order=order)
+        mapped[:] = X
+        mapped.flush()
+        assert is_source(mapped, capped=False) == (order == "F")
+        for form, memory in product((mapped, Sliced(mapped)), (None, "30MB", "34MB")):
+            model = KMeans(5, random_state=0, memory=memory).fit(form)
+            assert model.cluster_centers_.tobytes() == expected.cluster_centers_.tobytes()
+            assert (model.predict(form) == expected.labels_).all()
+        for value, kind in ((np.nan, "NaN"), (-np.inf, "infinity")):
+            mapped[2123, 5] = value
+            mapped.flush()
+            with pytest.raises(DataError, match=f"row 2,123 of .*column 5, has {kind}"):
+                KMeans(5, memory="34MB").fit(mapped)
 
 
 def test_a_file_that_shrinks_is_an_error_and_no_signal(tmp_path: Path) -> None:
@@ -105,11 +139,14 @@ def test_a_file_that_shrinks_is_an_error_and_no_signal(tmp_path: Path) -> None:
         model.fit(path)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
-def test_a_bad_value_is_named_by_its_row(value: float, tmp_path: Path) -> None:
-    X = np.random.default_rng(0).random((30_000, 8))
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [(np.nan, "f8"), (np.inf, "f8"), (1e200, "f8"), (np.nan, "f2"), (np.inf, "f4"), (-np.inf, "f2")],
+)
+def test_a_bad_value_is_named_by_its_row(value: float, dtype: str, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).random((30_000, 8)).astype(dtype)
     X[29_123, 5] = value
-    kind = {"nan": "NaN", "inf": "infinity"}.get(str(value), "too large")
+    kind = {"nan": "NaN", "inf": "infinity"}.get(str(abs(value)), "too large")
     mapped = np.load(saved(tmp_path / "x.npy", X), mmap_mode="r")
     for memory in ("34MB", "1GB"):  # read in blocks; held
         with pytest.raises(DataError, match=f"row 29,123 of .*x.npy, column 5, has .*{kind}"):

@@ -12,10 +12,19 @@ from kmosaic import KMeans, MiniBatchKMeans
 from kmosaic.errors import DataError
 from kmosaic.rows import sparse_rows
 
+NATIVE = {
+    "uint8": "uint8",
+    "int8": "int8",
+    "uint16": "uint16",
+    "int64": "float64",
+    "bool": "uint8",
+    "float32": "float32",
+    "float64": "float64",
+    "longdouble": "float64",
+}
 
-@pytest.mark.parametrize(
-    "dtype", ["uint8", "int8", "uint16", "int64", "bool", "float32", "float64", "longdouble"]
-)
+
+@pytest.mark.parametrize("dtype", NATIVE)
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"])
 def test_every_format(kind: str, dtype: str) -> None:
     random = np.random.default_rng(0)
@@ -25,7 +34,7 @@ def test_every_format(kind: str, dtype: str) -> None:
         assert (rows.all_dense() == X).all()
         assert (rows.dense(np.array([40, 2, 2])) == X[[40, 2, 2]]).all()
         assert rows.values.all()
-        assert rows.dtype == (dtype if dtype in ("uint8", "uint16", "float32") else rows.dtype)
+        assert rows.dtype == rows.all_dense().dtype == NATIVE[dtype]
 
 
 def test_values_are_taken_as_they_are() -> None:
@@ -70,6 +79,7 @@ def damaged(kind: str, **arrays: Any) -> Any:
         (damaged("csr", indptr=(6, 7)), "indptr"),
         (damaged("csr", data=(4, np.nan)), "row 4 of X, column 4, has NaN"),
         (damaged("csr", data=(4, -np.inf)), "row 4 of X, column 4, has infinity"),
+        (damaged("csr", data=(4, np.inf)).astype("f4"), "row 4 of X, column 4, has infinity"),
         (damaged("csr", data=(4, 1e200)), "row 4 of X, column 4, has 1e.200, too large"),
         (sparse.eye_array(6, dtype=complex, format="csr"), "Complex"),
         (sparse.csr_array((0, 4)), "0 samples"),

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from kmosaic.cluster.estimator import check_magnitude, checked_weights
+from kmosaic.cluster.estimator import checked_weights
 from kmosaic.cluster.sources import OpenRows, stand_in
 from kmosaic.engines import MemoryEngine, make_engine, resolve_n_threads
 from kmosaic.engines.sparse_engine import SparseEngine
-from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.models.validation import LARGEST_VALUE, check_magnitude
 from kmosaic.rows import sparse_rows
 
 AnyEngine = MemoryEngine | SparseEngine

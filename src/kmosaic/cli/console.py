@@ -12,7 +12,7 @@ import click
 
 from kmosaic.cli.errors import StdoutError
 from kmosaic.csv_table import write_rows
-from kmosaic.text import count, squared_units
+from kmosaic.text import count, inertia_units
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +129,7 @@ def inertia_words(inertia: float, features: str | None, *, spherical: bool = Fal
     ('inertia J 1,234,568 (squared pixel values)', 'inertia J 321.05 (squared distances of gradients)')
     """
     digits = ",.0f" if features is None and not spherical else ",.6g"
-    return f"inertia J {inertia:{digits}} ({squared_units(features, spherical=spherical)})"
+    return f"inertia J {inertia:{digits}} ({inertia_units(features, spherical=spherical)})"
 
 
 def in_seconds(seconds: float) -> str:

@@ -372,7 +372,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     """The pictures this fit has, by the names of their files; each is drawn when called."""
     from kmosaic import report
-    from kmosaic.text import squared_units
+    from kmosaic.text import inertia_units
 
     train, summary = finished.dataset.train, finished.pictured
     texts = report.MosaicText(names=summary.cluster_names, sizes=summary.cluster_sizes)
@@ -390,7 +390,7 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     if summary.confusion is not None:
         figures["confusion-matrix"] = lambda: report.confusion_matrix(finished.test_summary or summary)
     if len(summary.inertia_history):
-        units = squared_units(finished.matrix.feature_name, spherical=finished.spherical)
+        units = inertia_units(finished.matrix.feature_name, spherical=finished.spherical)
         figures["inertia-history"] = lambda: report.inertia_history(summary, units=units)
     return figures
 

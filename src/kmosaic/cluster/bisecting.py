@@ -232,17 +232,17 @@ class _Nodes:
         self._start, self._stop = np.array([0]), np.array([len(bisector.order)])
         self._first_child = np.array([0])
         self.split = np.array([False])
-        self._whole = np.array([inertia == 0])
+        self._indivisible = np.array([inertia == 0])
         self.n_iter, self.converged = 1, True
 
     def first(self, n: int, strategy: Strategy) -> NDArray[np.intp]:
         """The n nodes to be split first, or as many as can be; ties go to the older node."""
         turn = self._bounded.inertia if strategy == "biggest_inertia" else self._bounded.weight
-        able = np.flatnonzero(~self._whole)
+        able = np.flatnonzero(~self._indivisible)
         return able[np.argsort(-turn[able], kind="stable")[:n]]
 
     def split_all(self, nodes: NDArray[np.intp]) -> None:
-        """Split these nodes; those that cannot be are known to be whole from then on."""
+        """Split these nodes; those that cannot be are known to be indivisible from then on."""
         nodes = nodes[np.argsort(self._start[nodes])]
         halves = self._bisector.split(
             self._start[nodes], self._stop[nodes], self._keys[nodes], self.inertia[nodes]
@@ -250,7 +250,7 @@ class _Nodes:
         self.n_iter = max(self.n_iter, halves.n_iter)
         self.converged = self.converged and halves.converged
         done = halves.done
-        self._whole[nodes[~done]] = True
+        self._indivisible[nodes[~done]] = True
         nodes, middle = nodes[done], halves.middle[done]
         self.split[nodes] = True
         self._first_child[nodes] = len(self.split) + 2 * np.arange(len(nodes))
@@ -268,7 +268,7 @@ class _Nodes:
         self._stop = np.append(self._stop, np.stack([middle, self._stop[nodes]], axis=1).ravel())
         self.split = np.append(self.split, np.zeros(2 * len(nodes), bool))
         self._first_child = np.append(self._first_child, np.zeros(2 * len(nodes), np.intp))
-        self._whole = np.append(self._whole, inertia == 0)
+        self._indivisible = np.append(self._indivisible, inertia == 0)
 
     def gain(self, node: int) -> float:
         """By how much J falls where a node is split."""

@@ -22,7 +22,7 @@ from kmosaic.cluster.sources import OpenRows, source_of, stand_in
 from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.errors import DataError
-from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.models.validation import LARGEST_VALUE, check_magnitude
 from kmosaic.tensors import checked_rows
 
 MIN_WEIGHT = 1 / LARGEST_VALUE
@@ -259,15 +259,6 @@ def checked_weights(sample_weight: ArrayLike | None, rows: NDArray[Any]) -> NDAr
             f"{LARGEST_VALUE:g}: set those that mean nothing to 0, or multiply all by the same number"
         )
     return None if (weights == 1).all() else np.require(weights, requirements=["C", "A"])
-
-
-def check_magnitude(name: str, values: NDArray[np.float64]) -> None:
-    """Refuse values whose squares, weighted and summed, could leave float64's range."""
-    largest = max(float(values.max(initial=0)), -float(values.min(initial=0)))
-    if largest > LARGEST_VALUE:
-        raise ValueError(
-            f"{name} has values up to {largest:.3g}, too large to square and sum; divide {name} by them"
-        )
 
 
 def cluster_sizes(labels: NDArray[np.int32], n_clusters: int) -> NDArray[np.int64]:

@@ -78,8 +78,8 @@ class KMeans(NearestCentroidExport, CentroidEstimator):
         The most memory that a fit may use for rows it does not find in memory, in bytes or as "2GB"; None:
         half of what is free. It is for X that is a memory map, a .npy file, a folder or a list of them, or
         sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
-        for sparse rows, which are made dense where that fits and is faster. An array in memory is there
-        already. Changes no result.
+        for sparse rows, which are made dense where that fits and is faster (they are in memory
+        themselves). An array in memory is there already. Changes no result.
     algorithm : "lloyd" or "elkan", default "lloyd"
         As scikit-learn's. The planner chooses bounds and filters whichever it is: the result is the same.
     copy_x : bool, default True

@@ -105,8 +105,8 @@ class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
         The most memory that a fit may use for rows it does not find in memory, in bytes or as "2GB"; None:
         half of what is free. It is for X that is a memory map, a .npy file, a folder or a list of them, or
         sliced (see ``fit``): rows are held where they fit, and else read block by block, in every pass; and
-        for sparse rows, which are made dense where that fits and is faster. An array in memory is there
-        already. Changes no result.
+        for sparse rows, which are made dense where that fits and is faster (they are in memory
+        themselves). An array in memory is there already. Changes no result.
     compute_labels : bool, default True
         False saves the last pass over all rows: there is no ``labels_``, and ``inertia_`` is an estimate from
         the batches.

@@ -77,9 +77,12 @@ class OpenRows:
     def _dense_pays(self, sparse: SparseRows) -> bool:
         if sparse.share < _DENSE_SHARES[sparse.dtype.itemsize]:
             return False
-        free = psutil.virtual_memory().available // 4 if self.cap is None else self.cap
         needed = sparse.n_rows * sparse.n_features * (sparse.dtype.itemsize + _FIT_BYTES_PER_VALUE)
-        return needed <= free
+        return needed <= self._budget()
+
+    def _budget(self) -> int:
+        """How many bytes sparse rows may take once they are dense."""
+        return psutil.virtual_memory().available // 2 if self.cap is None else self.cap
 
     def batch(self) -> Rows:
         """All rows in memory, as one batch.
@@ -88,11 +91,11 @@ class OpenRows:
         """
         if isinstance(self.source, SparseRows):
             needed = self.source.n_rows * self.source.n_features * self.source.dtype.itemsize
-            free = psutil.virtual_memory().available
-            if needed > free // 2:
+            if needed > self._budget():
+                which = "half of the memory that is free" if self.cap is None else "memory"
                 raise DataError(
-                    f"X takes {needed / 1e9:,.1f} GB as one dense batch, more than half of the "
-                    f"{free / 1e9:,.1f} GB that are free; give fewer rows at a time, or all to fit"
+                    f"X takes {needed / 1e6:,.1f} MB as one dense batch, where {which} is "
+                    f"{self._budget() / 1e6:,.1f} MB; give fewer rows at a time, or all to fit"
                 )
             return self.source.all_dense()
         rows = self.held()

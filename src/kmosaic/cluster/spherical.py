@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from kmosaic.cluster.dask.rows import is_dask_array
 from kmosaic.cluster.estimator import as_of
+from kmosaic.cluster.in_memory import InMemoryEstimator
 from kmosaic.cluster.kmeans import KMeans
 from kmosaic.cluster.seeding import Init
 from kmosaic.engines import (
@@ -27,14 +27,14 @@ from kmosaic.engines.empty import EmptyClusters
 from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.engines.unit_length import rounding_cost, unit_centers, unit_rows
 from kmosaic.errors import DataError
-from kmosaic.tensors import halves_as_singles, readable
+from kmosaic.tensors import readable
 
 # J is half of what an engine adds up: of unit vectors |x - c|^2 = 2 (1 - cos). The docs' engine page has
 # what that is where lengths are 1 up to rounding.
 _HALF = 0.5
 
 
-class SphericalKMeans(KMeans):
+class SphericalKMeans(InMemoryEstimator, KMeans):
     """Cluster rows by their direction: around unit centroids that make the summed cosine distance least.
 
     The cosine distance of a row is 1 - cos of its angle to its centroid; a row's length does not matter.
@@ -190,10 +190,4 @@ class SphericalKMeans(KMeans):
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         """X at unit length; no copy where it is so already."""
-        if is_dask_array(X):
-            self._dask_rows(X, None, reset=reset)
-        rows = super()._rows(halves_as_singles(X), reset=reset)
-        return unit_rows(rows, resolve_n_threads(self.n_threads))
-
-    def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:  # noqa: ARG002
-        raise DataError("SphericalKMeans takes rows in memory, not a Dask array; pass X.compute()")
+        return unit_rows(super()._rows(X, reset=reset), resolve_n_threads(self.n_threads))

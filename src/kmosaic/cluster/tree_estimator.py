@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from kmosaic.cluster.dask.rows import is_dask_array
-from kmosaic.cluster.estimator import CentroidEstimator, checked_weights
+from kmosaic.cluster.estimator import checked_weights
+from kmosaic.cluster.in_memory import InMemoryEstimator
 from kmosaic.engines import make_engine, resolve_n_threads
-from kmosaic.errors import DataError
 from kmosaic.models.cluster_tree import ClusterTree
 
 
-class TreeEstimator(CentroidEstimator):
+class TreeEstimator(InMemoryEstimator):
     """Base of ``BisectingKMeans`` and ``TwoLevelKMeans``: labels are those of a ``ClusterTree``."""
 
     tree_: ClusterTree
@@ -58,11 +57,3 @@ class TreeEstimator(CentroidEstimator):
         engine.labels = labels
         centers = self._centers()
         return engine.inertia(engine.sums(len(centers)), centers)
-
-    def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        if is_dask_array(X):
-            self._dask_rows(X, None, reset=reset)
-        return super()._rows(X, reset=reset)
-
-    def _dask_rows(self, X: Any, sample_weight: Any, *, reset: bool) -> Any:  # noqa: ARG002
-        raise DataError(f"{type(self).__name__} takes rows in memory, not a Dask array; pass X.compute()")

@@ -16,7 +16,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from kmosaic.cluster.estimator import (
-    AT_LEAST_0,
     AT_LEAST_1,
     WHOLE_AT_LEAST_0,
     all_or_nothing,
@@ -35,6 +34,7 @@ from kmosaic.engines import (
     order_of_values,
     resolve_n_threads,
 )
+from kmosaic.engines.bisection import weights_of
 from kmosaic.models.cluster_tree import ClusterTree
 
 Allocation = Literal["inertia", "size"]
@@ -124,7 +124,6 @@ class TwoLevelKMeans(TreeEstimator):
         "refine": [WHOLE_AT_LEAST_0],
         "init": [StrOptions({"k-means++", "random"})],
         "n_init": [AT_LEAST_1],
-        "tol": [AT_LEAST_0],
     }
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
@@ -241,13 +240,13 @@ class TwoLevelKMeans(TreeEstimator):
         n_clusters: int,
         random_state: np.random.RandomState,
     ) -> _Part:
-        engine = self._engine(rows[own], _of(weights, own))
+        engine = self._engine(rows[own], weights_of(weights, own))
         found = self._kmeans(engine, n_clusters, random_state, lambda *_: None)
         kept = found.counts > 0
         centers = np.ascontiguousarray(found.centers[kept])
         labels = found.labels if kept.all() else self._labels(engine, centers)
         labels = engine.expand(labels)
-        return _Part(own, centers, labels, self._costs(rows[own], _of(weights, own), centers, labels))
+        return _Part(own, centers, labels, self._costs(rows[own], weights_of(weights, own), centers, labels))
 
     def _labels(self, engine: MemoryEngine, centers: NDArray[np.float64]) -> NDArray[np.int32]:
         engine.assign(centers)
@@ -415,10 +414,6 @@ def _members(labels: NDArray[np.int32], n: int) -> list[NDArray[np.intp]]:
     """The rows of each label, in their order."""
     order = np.argsort(labels, kind="stable")
     return np.split(order, np.cumsum(np.bincount(labels, minlength=n))[:-1])
-
-
-def _of(weights: NDArray[np.float64] | None, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
-    return None if weights is None else weights[rows]
 
 
 def _without_only_children(

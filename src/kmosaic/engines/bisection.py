@@ -97,7 +97,7 @@ class Bisector:
         labels = np.zeros(len(rows), np.int32)
         sums = self._sums(1, rows, self._weights, labels)
         center = sums.means(np.zeros((1, rows.shape[1])), self.n_threads)
-        lot = _Lot(rows[self.order], _taken(self._weights, self.order), np.array([0, len(rows)]))
+        lot = _Lot(rows[self.order], weights_of(self._weights, self.order), np.array([0, len(rows)]))
         return center, float(_costs(lot, center, labels, self.n_threads)[0]), float(sums.counts[0])
 
     def split(
@@ -131,7 +131,7 @@ class Bisector:
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         places = np.repeat(starts - offsets[:-1], sizes) + np.arange(offsets[-1])
         taken = self.order[places]
-        lot = _Lot(self._summable.rows[taken], _taken(self._weights, taken), offsets)
+        lot = _Lot(self._summable.rows[taken], weights_of(self._weights, taken), offsets)
         best = self._best(lot, keys, inertia)
         # Where a node is not split, all its rows are of the first half: the order stays.
         side = np.where(best.done[lot.node], best.labels % 2, 0)
@@ -375,7 +375,7 @@ class _Lot:
         if len(taken) == len(self.node):
             self._part = _Part(self.rows, self.weights, self.node, slice(None), nodes)
         else:
-            weights = _taken(self.weights, taken)
+            weights = weights_of(self.weights, taken)
             self._part = _Part(self.rows[taken], weights, self.node[taken], taken, nodes)
         return self._part
 
@@ -401,7 +401,8 @@ def _lots(sizes: NDArray[np.intp], most: int) -> list[slice]:
     return [*cuts, slice(start, len(sizes))]
 
 
-def _taken(weights: NDArray[np.float64] | None, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+def weights_of(weights: NDArray[np.float64] | None, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+    """The weights of these rows, where rows have any."""
     return None if weights is None else weights[rows]
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from kmosaic import _core
 from kmosaic.engines.blocks import Block, Blocks, SpreadBlocks, scaled_blocks
 from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
-from kmosaic.engines.in_memory import SUM_BATCH, Int16Range, nearest_centers, sum_in_batches
+from kmosaic.engines.in_memory import Int16Range, nearest_centers
+from kmosaic.engines.labelled_engine import SUM_BATCH, sum_in_batches
 from kmosaic.engines.magnitude import exponent_of, near_centers, scaled_centers, times_two_to
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.errors import DataError

@@ -15,7 +15,7 @@ from kmosaic.engines.magnitude import MIN_SAFE_INERTIA, SQUARES_EXPONENT, scaled
 from kmosaic.engines.plan import FitPlan
 
 Rows = NDArray[Any]
-"""(n_samples, n_features), C-contiguous and aligned, of a dtype that ``tensors.is_native`` accepts."""
+"""(n_samples, n_features), C-contiguous and aligned, of a dtype that ``tensors.native_dtype`` returns."""
 
 
 @dataclass(frozen=True)

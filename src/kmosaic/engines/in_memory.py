@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,27 +9,18 @@ from numpy.typing import NDArray
 
 from kmosaic import _core
 from kmosaic.engines.distinct_rows import MergedRows
-from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
+from kmosaic.engines.engine import Assigned, Donor, Rows
+from kmosaic.engines.labelled_engine import SUM_BATCH, LabelledEngine, Order
 from kmosaic.engines.magnitude import near_centers, precise_distances, scaled_centers
 from kmosaic.engines.plan import FitPlan, fit_plan
 from kmosaic.engines.summable import Summable, summable
 from kmosaic.engines.threads import resolve_n_threads
 
-SUM_BATCH = 1 << 16
-
 Int16Range = tuple[list[int], list[int]]
 """Each feature's least and greatest value, of integer rows that the int16 filter takes."""
 
 
-@dataclass(frozen=True)
-class DistinctRows:
-    """Runs of equal rows along an engine's hash order: where each starts there, and its total weight."""
-
-    starts: NDArray[np.intp]
-    weights: NDArray[np.float64]
-
-
-class MemoryEngine(Engine):
+class MemoryEngine(LabelledEngine):
     """Assigns rows that lie in memory to centres, and sums them by cluster.
 
     Rows are read in place, whatever their dtype, unless they are of extreme magnitude: see ``magnitude``.
@@ -55,6 +43,7 @@ class MemoryEngine(Engine):
         keeps_bounds: bool = False,
     ) -> None:
         self.rows = rows
+        self.n_rows, self.n_features = rows.shape
         self.weights = weights
         self.counts = counts
         self.n_threads = n_threads
@@ -72,12 +61,6 @@ class MemoryEngine(Engine):
         self._in_step = False
         # Rows of which one moved to another cluster ahead of the rows equal to it.
         self._pending_relocations: dict[int, int] = {}
-        self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
-
-    @property
-    def n_features(self) -> int:
-        """Values in a row."""
-        return int(self.rows.shape[1])
 
     def rows_at(self, numbers: NDArray[np.intp]) -> Rows:
         """The rows of these numbers, in this order."""
@@ -177,25 +160,6 @@ class MemoryEngine(Engine):
             self._in_step = True
         return sums
 
-    def donors(
-        self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
-    ) -> Iterator[Donor]:
-        """Rows away from their centre: those that cost most first or, given a random state, at random."""
-        costs = self._costs(centers)
-        if self.weights is not None:
-            costs[self.weights == 0] = 0
-        order = self.hash_order()
-        if random_state is None:
-            order = order[np.argsort(-costs[order], kind="stable")]
-        else:
-            order = order[random_state.permutation(len(costs))]
-        yield from (self.donor(int(row)) for row in order[costs[order] > 0])
-
-    def donor(self, row: int) -> Donor:
-        """A row as one that may go to another cluster."""
-        weight = 1.0 if self.weights is None else float(self.weights[row])
-        return Donor(row, int(self._labels[row]), self.rows[row : row + 1], weight)
-
     def move(self, sums: _core.ClusterSums, donor: Donor, cluster: int) -> None:
         """Give one row, or one of the equal rows it stands for, to another cluster."""
         row = donor.row
@@ -205,14 +169,6 @@ class MemoryEngine(Engine):
             self._pending_relocations[row] = cluster
         else:
             self._labels[row] = cluster
-
-    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.ClusterSums:
-        """Forget the clusters not kept, which are without weight, and return the sums at
-        ``centers[kept]``."""
-        self.labels = (np.cumsum(kept) - 1)[self.labels]
-        if self.weights is not None:  # rows without weight may have sat in a cluster that goes
-            return self.assign(np.ascontiguousarray(centers[kept])).sums
-        return self.sums(int(kept.sum()))
 
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
         if not exponent:
@@ -232,10 +188,7 @@ class MemoryEngine(Engine):
                     for start in range(0, len(self.rows), SUM_BATCH)
                 ]
             )
-        if self._weights is None:
-            return sum_in_batches(distances)
-        distances[self._weights == 0] = 0  # not infinity, be it so
-        return sum_in_batches(distances * self._weights)
+        return self._weighted_sum(distances)
 
     def _costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster, in the units of scaled rows."""
@@ -265,33 +218,8 @@ class MemoryEngine(Engine):
         order = self.hash_order() if order is None else order
         return _core.Seeder(self._scaled.rows, self._weights, order, self._steps(), n_seeds, self.n_threads)
 
-    def mean_variance(self) -> float:
-        """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
-        self.labels = np.zeros(len(self.rows), dtype=np.int32)
-        sums = self.sums(1)
-        inertia = self.inertia(sums, self.means(sums, np.zeros((1, self.rows.shape[1]))), self.exponent)
-        self.forget_labels()
-        return inertia / float(sums.counts[0] * self.rows.shape[1])
-
-    def hash_order(self) -> NDArray[np.intp]:
-        """An order of the rows that depends on their values alone, not on where they stand.
-
-        Seeds drawn along it are the same rows however the rows were ordered, repeated or weighted.
-        """
-        return self._hash_order()[0]
-
-    def distinct_rows(self) -> DistinctRows:
-        """The distinct rows that have weight."""
-        order, starts = self._hash_order()
-        if self._weights is None:
-            return DistinctRows(starts, np.diff(starts, append=len(order)).astype(np.float64))
-        totals = np.add.reduceat(self._weights[order].astype(np.float64), starts)
-        return DistinctRows(starts[totals > 0], totals[totals > 0])
-
-    def _hash_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        if self._order_and_starts is None:
-            self._order_and_starts = _core.hash_order(self._scaled.rows, self.n_threads)
-        return self._order_and_starts
+    def _sorted_by_hash(self) -> Order:
+        return _core.hash_order(self._scaled.rows, self.n_threads)
 
     def _steps(self) -> _core.Assigner:
         if self._assigner is None:
@@ -324,11 +252,6 @@ class MemoryEngine(Engine):
             self._sums = self._sums.emptied(n_clusters)
             self._in_step = False
         return self._sums
-
-
-def sum_in_batches(values: NDArray[np.float64]) -> float:
-    """The sum, which is the same however values come in lots of ``SUM_BATCH``."""
-    return math.fsum(values[start : start + SUM_BATCH].sum() for start in range(0, len(values), SUM_BATCH))
 
 
 def nearest_centers(

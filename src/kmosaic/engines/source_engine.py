@@ -7,15 +7,15 @@ more.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic import _core
-from kmosaic.engines.engine import Assigned, Donor, Engine, Rows
-from kmosaic.engines.in_memory import DistinctRows, sum_in_batches
+from kmosaic.engines.engine import Assigned, Donor, Rows
+from kmosaic.engines.labelled_engine import LabelledEngine, Order
 from kmosaic.engines.magnitude import (
     exponent_of,
     high_exponent_of,
@@ -23,7 +23,7 @@ from kmosaic.engines.magnitude import (
     scaled_centers,
     times_two_to,
 )
-from kmosaic.errors import DataError
+from kmosaic.engines.summable import too_wide
 
 Range = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Each feature's least and greatest value."""
@@ -39,7 +39,7 @@ class Seeding(Protocol):
         """Make the candidate of largest gain a seed, and return its row."""
 
 
-class SourceEngine(Engine):
+class SourceEngine(LabelledEngine):
     """Assigns rows that a source holds to centres, and sums them by cluster.
 
     ``rows`` is what a callable ``init`` is given. Neither how rows are read nor the number of threads changes
@@ -47,17 +47,14 @@ class SourceEngine(Engine):
     """
 
     rows: Any
-    n_rows: int
-    n_features: int
 
     def __init__(self, dtype: np.dtype[Any], weights: NDArray[np.float64] | None, n_threads: int) -> None:
         self.n_threads = n_threads
-        self.weights = weights
+        self.weights = self._weights = weights
         self._rows_dtype = dtype
         self._labels = np.full(self.n_rows, -1, np.int32)
         self._exponent = 0
         self._sums: _core.ClusterSums | None = None  # of the labels
-        self._order_and_starts: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None
         self._empty = self._without_rows()
         self._add_squares(self._empty)
 
@@ -72,10 +69,6 @@ class SourceEngine(Engine):
     @property
     def _integer(self) -> bool:
         return self._rows_dtype.kind in "iu"
-
-    @abstractmethod
-    def rows_at(self, numbers: NDArray[np.intp]) -> Rows:
-        """The rows of these numbers, in this order."""
 
     @abstractmethod
     def seeder(self, n_seeds: int) -> Seeding:
@@ -125,10 +118,7 @@ class SourceEngine(Engine):
             spacings, of_weights = self._spacings(*self._exponent_and_bit(origin))
             if spacings:
                 return _core.ClusterSums(1, origin, spacings, of_weights)
-        raise DataError(
-            f"X has values up to {max(high.max(), -low.min()):.3g} and others so small that, times "
-            "sample_weight, they span more than float64 can; set values that mean nothing to 0"
-        )
+        raise too_wide(low, high)
 
     def _spacings(self, exponent: int, bit: float) -> tuple[list[float], list[float]]:
         """Spacings of sums of values below 2^exponent that are multiples of a bit, and of the weights."""
@@ -139,6 +129,17 @@ class SourceEngine(Engine):
         if not weight_bit * bit > 0:
             return [], []
         return _core.spacings_for(exponent + of_weights, 2 * self.n_rows, weight_bit * bit), weight_spacings
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """See ``LabelledEngine``."""
+        labels = self._labels.view()
+        labels.flags.writeable = False
+        return labels
+
+    @labels.setter
+    def labels(self, labels: NDArray[np.integer[Any]]) -> None:
+        self._labels, self._sums = labels.astype(np.int32), None
 
     def forget_labels(self) -> None:
         self._labels.fill(-1)
@@ -171,78 +172,23 @@ class SourceEngine(Engine):
             self._sums = sums
         return self._sums
 
-    def donors(
-        self, centers: NDArray[np.float64], random_state: np.random.RandomState | None
-    ) -> Iterator[Donor]:
-        costs = self._distances(near_centers(centers, self.exponent), self.exponent)
-        if self.weights is not None:
-            costs[self.weights == 0] = 0
-        order = self.hash_order()
-        if random_state is None:
-            order = order[np.argsort(-costs[order], kind="stable")]
-        else:
-            order = order[random_state.permutation(len(costs))]
-        yield from (self.donor(int(row)) for row in order[costs[order] > 0])
-
-    def donor(self, row: int) -> Donor:
-        """A row as one that may go to another cluster."""
-        weight = 1.0 if self.weights is None else float(self.weights[row])
-        return Donor(row, int(self._labels[row]), self.rows_at(np.array([row])), weight)
+    def _costs(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._distances(near_centers(centers, self.exponent), self.exponent)
 
     def move(self, sums: _core.ClusterSums, donor: Donor, cluster: int) -> None:
         weight = None if self.weights is None else np.array([donor.weight])
         sums.move(scaled_rows(donor.values, self.exponent), weight, 0, (donor.cluster, cluster))
         self._labels[donor.row] = cluster
 
-    def keep_clusters(self, kept: NDArray[np.bool_], centers: NDArray[np.float64]) -> _core.ClusterSums:
-        self._labels = (np.cumsum(kept) - 1).astype(np.int32)[self._labels]
-        self._sums = None
-        if self.weights is not None:  # rows without weight may have sat in a cluster that goes
-            return self.assign(np.ascontiguousarray(centers[kept])).sums
-        return self.sums(int(kept.sum()))
-
     def _added_inertia(self, centers: NDArray[np.float64], exponent: int) -> float:
-        distances = self._distances(times_two_to(centers, exponent), exponent)
-        if self.weights is None:
-            return sum_in_batches(distances)
-        distances[self.weights == 0] = 0  # not infinity, be it so
-        return sum_in_batches(distances * self.weights)
-
-    @property
-    def labels(self) -> NDArray[np.int32]:
-        """The cluster of each row, -1 before any ``assign``; a read-only view."""
-        labels = self._labels.view()
-        labels.flags.writeable = False
-        return labels
+        return self._weighted_sum(self._distances(times_two_to(centers, exponent), exponent))
 
     def own_squared_distances(self, centers: NDArray[np.float64]) -> NDArray[np.float64]:
         """Each row's squared distance to the centre of its cluster."""
         return self._distances(centers, 0)
 
-    def mean_variance(self) -> float:
-        """The mean over features of the rows' variance, in the units of scaled rows. Forgets the labels."""
-        self._labels, self._sums = np.zeros(self.n_rows, np.int32), None
-        sums = self.sums(1)
-        inertia = self.inertia(sums, self.means(sums, np.zeros((1, self.n_features))), self.exponent)
-        self.forget_labels()
-        return inertia / float(sums.counts[0] * self.n_features)
-
-    def hash_order(self) -> NDArray[np.intp]:
-        """The order of ``MemoryEngine.hash_order``."""
-        return self._hash_order()[0]
-
-    def distinct_rows(self) -> DistinctRows:
-        """The distinct rows that have weight."""
-        order, starts = self._hash_order()
-        if self.weights is None:
-            return DistinctRows(starts, np.diff(starts, append=len(order)).astype(np.float64))
-        totals = np.add.reduceat(self.weights[order], starts)
-        return DistinctRows(starts[totals > 0], totals[totals > 0])
-
-    def _hash_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        if self._order_and_starts is None:
-            self._order_and_starts = _core.order_of_hashes(self._hashes(), self.n_threads)
-        return self._order_and_starts
+    def _sorted_by_hash(self) -> Order:
+        return _core.order_of_hashes(self._hashes(), self.n_threads)
 
     def _scaled_centers(self, centers: NDArray[np.float64]) -> NDArray[np.float64] | None:
         return scaled_centers(centers, self.exponent)

@@ -45,11 +45,16 @@ def summable(rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads:
     if not scaled.spacings:
         scaled = _scaled(rows, weights, (low, high), high_exponent_of(low, high), n_threads)
     if not scaled.spacings:
-        raise DataError(
-            f"X has values up to {max(high.max(), -low.min()):.3g} and others so small that, times "
-            "sample_weight, they span more than float64 can; set values that mean nothing to 0"
-        )
+        raise too_wide(low, high)
     return scaled
+
+
+def too_wide(low: NDArray[np.float64], high: NDArray[np.float64]) -> DataError:
+    """Return the error for values, between these, that no float64 sums hold."""
+    return DataError(
+        f"X has values up to {max(high.max(), -low.min()):.3g} and others so small that, times "
+        "sample_weight, they span more than float64 can; set values that mean nothing to 0"
+    )
 
 
 def _scaled(

@@ -13,7 +13,7 @@ from kmosaic.cluster import SphericalKMeans
 from kmosaic.engines import make_engine, resolve_n_threads, unit_rows
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
-from kmosaic.tensors import is_native, native_rows
+from kmosaic.tensors import as_native, native_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,8 +158,7 @@ def own_distances(
     >>> own_distances(X, np.array([[0.0, 0.0], [9.0, 8.0]]), np.array([0, 1]))
     array([5., 1.])
     """
-    rows = np.require(X, X.dtype if is_native(X.dtype) else np.float64, ["C", "A"])
-    engine = make_engine(rows, None, resolve_n_threads(n_threads))
+    engine = make_engine(as_native(X), None, resolve_n_threads(n_threads))
     engine.labels = labels
     squared = engine.own_squared_distances(np.require(centers, np.float64, ["C", "A"]))
     return np.sqrt(squared, out=squared)

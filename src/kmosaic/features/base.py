@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import resolve_n_threads
-from kmosaic.models.validation import LARGEST_VALUE
+from kmosaic.models.validation import check_magnitude
 from kmosaic.tensors import PIXEL_DTYPES, readable
 
 ImageShape = tuple[int, int, int]
@@ -168,9 +168,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
         rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=PIXEL_DTYPES, order="C")
         if rows.dtype == np.float64:
-            largest = max(float(rows.max(initial=0)), -float(rows.min(initial=0)))
-            if largest > LARGEST_VALUE:
-                raise ValueError(f"X has values up to {largest:.3g}, too large to square; divide X by them")
+            check_magnitude("X", rows)
         return rows
 
     def _begin(self, what: str) -> None:

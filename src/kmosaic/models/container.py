@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from safetensors import SafetensorError
 
 from kmosaic.errors import ModelFileError
 from kmosaic.files import atomic_write, read_at_most
-from kmosaic.models.validation import in_short, whole_number
+from kmosaic.models.validation import in_short, printable_text, whole_number
 
 # A file past these is refused before it is read: 4 GiB is 256 centroids of 1400 x 1400 grey pixels, and the
 # header of 100,000 named features takes about 2 MiB.
@@ -108,6 +109,21 @@ def check_fields(document: Document, expected: set[str]) -> None:
     odd = sorted(set(document) ^ expected)
     if odd:
         raise ValueError(f"fields missing or unknown: {', '.join(odd)[:200]!r}")
+
+
+def json_value(value: Any) -> Any:
+    """Return a parameter as a document can hold it, or a description."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return printable_text(value)
+    if isinstance(value, np.ndarray):
+        return f"array of shape {value.shape}"
+    return f"a {getattr(value, '__name__', type(value).__name__)}"
 
 
 def _read_bounded(source: Path, schema: Schema) -> bytes:

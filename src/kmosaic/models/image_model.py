@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from kmosaic import engines
 from kmosaic.errors import DataError
 from kmosaic.models.cluster_tree import TREE_DTYPES, TREE_PREFIX, ClusterTree
-from kmosaic.models.container import Arrays, Document, Schema, check_fields, read_container, write_container
+from kmosaic.models.container import (
+    Arrays,
+    Document,
+    Schema,
+    check_fields,
+    json_value,
+    read_container,
+    write_container,
+)
 from kmosaic.models.representation import ARRAY_PREFIX, TENSOR_DTYPES, Representation
 from kmosaic.models.validation import (
     DTYPES,
@@ -25,12 +33,11 @@ from kmosaic.models.validation import (
     check_values,
     checked_array,
     finite_number,
-    json_value,
     printable_names,
     printable_text,
     whole_number,
 )
-from kmosaic.tensors import halves_as_singles, native_rows
+from kmosaic.tensors import native_rows
 from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
@@ -286,7 +293,7 @@ class Model:
             When ``X`` is not two-dimensional, not finite, empty, beyond 1e100, or has another number of
             features; where ``spherical``, when a row is all zeros.
         """
-        rows = native_rows(halves_as_singles(X) if self.spherical else X)
+        rows = native_rows(X)
         check_values("X", rows)
         if rows.shape[1] != self.cluster_centers.shape[1]:
             needed = f"the model was fitted on {self.cluster_centers.shape[1]}"

@@ -11,8 +11,10 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-DTYPES = ("uint8", "uint16", "float32", "float64")
-"""Of pixels and bands, as engines read them in place."""
+from kmosaic.tensors import PIXEL_DTYPES, is_bfloat16
+
+DTYPES = tuple(np.dtype(dtype).name for dtype in reversed(PIXEL_DTYPES))
+"""The names of what pixels and bands are kept in, the least first."""
 
 _LONGEST_ERROR = 300
 # Beyond, squares and sums leave float64's range: as KMeans has it of images.
@@ -44,12 +46,33 @@ def checked_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> 
     return value
 
 
+def within_range(values: NDArray[Any]) -> bool:
+    """Whether none is NaN, infinite or too large to square and sum."""
+    if not (values.dtype.kind == "f" or is_bfloat16(values.dtype)) or not values.size:
+        return True
+    with np.errstate(invalid="ignore"):  # of bfloat16; NaN compares as false
+        return max(float(values.max()), -float(values.min())) <= LARGEST_VALUE
+
+
+def first_beyond(values: NDArray[Any]) -> tuple[int, ...]:
+    """Return the place of the first value that is not ``within_range``, which one is not."""
+    # In fewer bits the limit itself would be infinite.
+    beyond = ~(np.abs(values.astype(np.float64)) <= LARGEST_VALUE)
+    return tuple(int(at) for at in np.unravel_index(beyond.argmax(), beyond.shape))
+
+
+def check_magnitude(name: str, values: NDArray[Any]) -> None:
+    """Refuse finite values whose squares, weighted and summed, could leave float64's range."""
+    if not within_range(values):
+        largest = max(float(values.max()), -float(values.min()))
+        raise ValueError(
+            f"{name} has values up to {largest:.3g}, too large to square and sum; divide {name} by them"
+        )
+
+
 def check_values(name: str, values: NDArray[Any]) -> None:
     """Refuse NaN, infinity, and floats too large to square."""
-    if values.dtype.kind != "f" or values.size == 0:
-        return
-    # NaN and infinity compare as false, or as larger.
-    if not max(float(values.max()), -float(values.min())) <= LARGEST_VALUE:
+    if not within_range(values):
         raise ValueError(f"{name} must be finite, and no value beyond {LARGEST_VALUE:g}")
 
 
@@ -89,18 +112,3 @@ def check_names(name: str, value: Any, length: int) -> None:
         raise ValueError(f"{name} must be {length} names")
     for entry in value:
         check_text(name, entry)
-
-
-def json_value(value: Any) -> Any:
-    """A parameter as JSON can hold it, or a description."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return printable_text(value)
-    if isinstance(value, np.ndarray):
-        return f"array of shape {value.shape}"
-    return f"a {getattr(value, '__name__', type(value).__name__)}"

@@ -24,7 +24,7 @@ from kmosaic.report.parts import (
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import largest_side
 from kmosaic.report.wording import clean, duration, inertia_text, memory, percent
-from kmosaic.text import count, squared_units
+from kmosaic.text import count, inertia_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
@@ -123,7 +123,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "page_data": {
             **data,
             "title": clean(collection.name),
-            "squared_units": _units(report),
+            "inertia_units": _units(report),
             "history": history.tolist(),
             "pictured": "Centroid" if report.medoids is None else "Mean image",
             "half_steps": _has_half_steps(report.algorithm),
@@ -253,7 +253,7 @@ def _is_spherical(report: FitReport) -> bool:
 
 
 def _units(report: FitReport) -> str:
-    return squared_units(report.features, spherical=_is_spherical(report))
+    return inertia_units(report.features, spherical=_is_spherical(report))
 
 
 def _has_half_steps(algorithm: str) -> bool:

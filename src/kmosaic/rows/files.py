@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kmosaic.engines import Rows
 from kmosaic.errors import DataError
 from kmosaic.rows.source import RowSource
+from kmosaic.tensors import as_native
 from kmosaic.text import printable
 
 
@@ -61,7 +62,7 @@ class FileRows(RowSource):
         with self._opened() as file:
             for place in np.argsort(numbers, kind="stable"):
                 self._fill(file, int(numbers[place]) * self.n_features, rows[place])
-        return np.require(rows, self.dtype, ["C", "A"])
+        return as_native(rows)
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:

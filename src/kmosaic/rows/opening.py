@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
 from kmosaic.rows.files import FileRows, folder_rows, npy_rows, shards
-from kmosaic.rows.source import RowSource, native_dtype
+from kmosaic.rows.source import RowSource
+from kmosaic.tensors import is_bfloat16, native_dtype
 from kmosaic.text import printable
 
 
@@ -85,7 +86,7 @@ def _is_sliced(X: Any) -> bool:
     ):
         return False
     try:
-        return len(X.shape) >= 2 and np.dtype(X.dtype).kind in "biufc"
+        return len(X.shape) >= 2 and (np.dtype(X.dtype).kind in "biufc" or is_bfloat16(X.dtype))
     except TypeError:
         return False
 
@@ -101,11 +102,7 @@ def _is_mapped(X: NDArray[Any]) -> bool:
 
 
 def _reads_in_place(X: NDArray[Any]) -> bool:
-    return bool(X.flags.c_contiguous and X.flags.aligned and X.dtype.kind != "c" and _is_native(X.dtype))
-
-
-def _is_native(dtype: np.dtype[Any]) -> bool:
-    return dtype.isnative and dtype.kind in "biuf" and native_dtype(dtype) == dtype
+    return X.flags.c_contiguous and X.flags.aligned and X.dtype in (native_dtype(X.dtype), np.bool_)
 
 
 def _mapped_rows(X: NDArray[Any]) -> RowSource:

@@ -12,24 +12,17 @@ from numpy.typing import NDArray
 
 from kmosaic.engines import Block, Rows
 from kmosaic.errors import DataError
-from kmosaic.models.validation import LARGEST_VALUE
-from kmosaic.tensors import NATIVE_DTYPES
+from kmosaic.models.validation import first_beyond, within_range
+from kmosaic.tensors import as_native, native_dtype
 
 T = TypeVar("T")
 
 
-def native_dtype(dtype: Any) -> np.dtype[Any]:
-    """Return the dtype in which engines read such values: the same in this machine's byte order, or float64.
-
-    Raises DataError for values that are no real numbers.
-    """
-    stored = np.dtype(dtype)
-    if stored.kind == "c":
-        raise DataError(f"Complex data not supported: X has values of {stored}; integers and reals are")
-    if stored.kind not in "biuf":
-        raise DataError(f"X has values of {stored}; integers and real numbers can be clustered")
-    own = stored.newbyteorder("=")
-    return own if any(own == np.dtype(native) for native in NATIVE_DTYPES) else np.dtype(np.float64)
+def check_not_empty(name: str, shape: tuple[int, int]) -> None:
+    """Refuse no rows, and rows without values."""
+    if not all(shape):
+        what = "feature" if shape[0] else "sample"
+        raise DataError(f"{name} has 0 {what}s (shape={shape}); at least 1 {what} is needed")
 
 
 def bad_value(name: str, value: Any, row: int, column: int) -> DataError:
@@ -54,9 +47,7 @@ class RowSource(ABC):
     """Whether it is a memory map, which is not to be loaded whole unless a cap on memory allows it."""
 
     def __init__(self, name: str, shape: tuple[int, int], stored: Any) -> None:
-        if not shape[0] or not shape[1]:
-            what = "sample" if not shape[0] else "feature"
-            raise DataError(f"{name} has 0 {what}s (shape={shape}); at least 1 {what} is needed")
+        check_not_empty(name, shape)
         self.name = name
         self.shape = shape
         self.stored = np.dtype(stored)
@@ -75,7 +66,7 @@ class RowSource(ABC):
     @property
     def row_bytes(self) -> int:
         """Bytes of a row while it is read: as it is stored and, where that differs, as it comes."""
-        converted = 0 if self.stored == self.dtype else self.dtype.itemsize
+        converted = 0 if self.stored in (self.dtype, np.bool_) else self.dtype.itemsize
         return self.n_features * (self.stored.itemsize + converted)
 
     @property
@@ -100,7 +91,7 @@ class RowSource(ABC):
 
     def read(self, first: int, last: int) -> Rows:
         """Rows ``first`` to ``last`` - 1, as engines read them."""
-        return np.require(self._read(first, last), self.dtype, ["C", "A"])
+        return as_native(self._read(first, last))
 
     def take(self, numbers: NDArray[np.intp]) -> Rows:
         """The rows of these numbers, in this order. Neighbours are read together."""
@@ -116,12 +107,9 @@ class RowSource(ABC):
 
     def check(self, rows: Rows, first: int) -> None:
         """Refuse NaN, infinity and values too large to square, in rows from this number on."""
-        if rows.dtype.kind != "f" or not rows.size:
-            return
-        if max(float(rows.max()), -float(rows.min())) <= LARGEST_VALUE:
-            return
-        row, column = (int(at[0]) for at in np.nonzero(~(np.abs(rows) <= LARGEST_VALUE)))
-        raise bad_value(self.name, rows[row, column], first + row, column)
+        if not within_range(rows):
+            row, column = first_beyond(rows)
+            raise bad_value(self.name, rows[row, column], first + row, column)
 
     def load(self, block_rows: int) -> Rows:
         """All rows in memory, checked."""

@@ -10,8 +10,9 @@ from scipy import sparse
 
 from kmosaic.engines.sparse_engine import SparseRows
 from kmosaic.errors import DataError
-from kmosaic.models.validation import LARGEST_VALUE
-from kmosaic.rows.source import bad_value, native_dtype
+from kmosaic.models.validation import first_beyond, within_range
+from kmosaic.rows.source import bad_value, check_not_empty
+from kmosaic.tensors import native_dtype
 
 _MAX_COLUMNS = 2**31 - 1
 
@@ -32,9 +33,7 @@ def sparse_rows(X: Any) -> SparseRows:
     dtype = native_dtype(X.dtype)
     if X.ndim != 2:
         raise DataError(f"X has {X.ndim} dimensions; sparse rows have two, (n_samples, n_features)")
-    if not all(X.shape):
-        what = "feature" if X.shape[0] else "sample"
-        raise DataError(f"X has 0 {what}s (shape={X.shape}); at least 1 {what} is needed")
+    check_not_empty("X", X.shape)
     if X.shape[1] > _MAX_COLUMNS:
         raise DataError(f"X has {X.shape[1]:,} features; sparse rows have at most {_MAX_COLUMNS:,}")
     _check_indices(X)
@@ -121,10 +120,8 @@ def _summed(
 
 
 def _check_values(values: NDArray[Any], columns: NDArray[Any], starts: NDArray[Any]) -> None:
-    if values.dtype.kind != "f" or not len(values):
+    if within_range(values):
         return
-    if max(float(values.max()), -float(values.min())) <= LARGEST_VALUE:
-        return
-    at = int(np.flatnonzero(~(np.abs(values) <= LARGEST_VALUE))[0])
+    (at,) = first_beyond(values)
     row = int(np.searchsorted(starts, at, side="right")) - 1
     raise bad_value("X", values[at], row, int(columns[at]))

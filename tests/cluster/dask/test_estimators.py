@@ -6,6 +6,7 @@ import tracemalloc
 import warnings
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,7 +49,7 @@ def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     yield request.param
 
 
-def rows_of(dtype: str, n: int = 900) -> Array:
+def rows_of(dtype: Any, n: int = 900) -> Array:
     random = np.random.default_rng(8)
     X = random.integers(20, 236, (5, 6))[random.integers(0, 5, n)] + random.normal(0, 12, (n, 6))
     return X.clip(0, 255).astype(dtype)
@@ -67,7 +68,8 @@ def assert_same(found: KMeans, expected: KMeans) -> None:
 
 @pytest.mark.usefixtures("where")
 def test_the_fit_is_that_of_rows_in_memory_to_the_bit() -> None:
-    for dtype in ["uint8", "uint16", "float32", "int16"]:
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
+    for dtype in ["uint8", "uint16", "float32", "int16", bfloat16]:
         X = rows_of(dtype)
         expected = KMeans(6, random_state=3, max_iter=15).fit(X)
         assert_same(KMeans(6, random_state=3, max_iter=15).fit(da.from_array(X, chunks=(310, 4))), expected)
@@ -122,8 +124,9 @@ def test_callbacks_hear_of_iterations() -> None:
 
 @pytest.mark.usefixtures("where")
 def test_values_that_cannot_be_clustered() -> None:
-    for value in [np.nan, np.inf, -1e200]:
-        X = rows_of("float64")
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
+    for value, dtype in [*product([np.nan, -np.inf], ["float64", "float32", bfloat16]), (-1e200, "float64")]:
+        X = rows_of(dtype)
         model = KMeans(4, random_state=0).fit(X)
         X[700, 2] = value
         lazy = da.from_array(X, chunks=(300, 6))

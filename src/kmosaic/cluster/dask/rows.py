@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from kmosaic.engines import Block, Rows
 from kmosaic.engines.dask.blocks import applied
 from kmosaic.errors import DataError
-from kmosaic.models.validation import LARGEST_VALUE
-from kmosaic.tensors import is_native
+from kmosaic.models.validation import LARGEST_VALUE, within_range
+from kmosaic.tensors import native_dtype
 
 if TYPE_CHECKING:
     from dask.array import Array
@@ -43,15 +43,12 @@ def dask_rows(X: Array) -> Array:
         raise DataError(f"X has shape {X.shape}; rows are needed, (n_samples, n_features): X.reshape(-1, 1)")
     if any(np.isnan(size) for axis in X.chunks for size in axis):
         raise DataError("X has chunks of unknown sizes; call X.compute_chunk_sizes() first")
-    if X.dtype.kind not in "biuf":
-        raise DataError(f"X has values of {X.dtype}; integers and real numbers can be clustered")
+    native = native_dtype(X.dtype)
     X = with_checked_chunks(X, "X")
     X = X.rechunk(dict.fromkeys(range(1, X.ndim), -1))
     if X.ndim > 2:
         X = X.reshape(X.shape[0], int(np.prod(X.shape[1:])))
-    if X.dtype == np.bool_:
-        return X.astype(np.uint8)
-    return X if is_native(X.dtype) else X.astype(np.float64)
+    return X.astype(native)
 
 
 def with_checked_chunks(array: Array, name: str) -> Array:
@@ -81,7 +78,7 @@ def checked_rows(chunk: NDArray[Any], where: str) -> Rows:
     Raises DataError for NaN, infinity, and values whose squares could leave float64's range.
     """
     rows = np.require(chunk, requirements=["C", "A"])
-    if rows.dtype.kind == "f" and rows.size and not float(max(-rows.min(), rows.max())) <= LARGEST_VALUE:
+    if not within_range(rows):
         raise DataError(
             f"{where} NaN, infinity or values above {LARGEST_VALUE:g}; leave such rows out, or fill them"
         )

@@ -85,7 +85,7 @@ if (data.confusion) {
 showSizes();
 if (data.history.length > 0) {
   showHistory(byId("history-chart"), data.history, {
-    name: data.half_steps ? `J, ${data.squared_units}` : "mean squared distance",
+    name: data.half_steps ? `J, ${data.inertia_units}` : "mean squared distance",
     halfSteps: data.half_steps,
   });
 }
