@@ -85,9 +85,9 @@ def test_animations_keep_frames_and_durations(kind: str) -> None:
             assert (frame[..., :3] == result.pixels[..., :3]).all()
 
 
-@pytest.mark.parametrize(("n_colours", "bits"), [(2, 1), (4, 2), (16, 4), (200, 8)])
-def test_png_has_as_few_bits_as_will_do(n_colours: int, bits: int) -> None:
-    result = quantize(noise(30, 30, 3), n_colours)
+@pytest.mark.parametrize(("n_colors", "bits"), [(2, 1), (4, 2), (16, 4), (200, 8)])
+def test_png_has_as_few_bits_as_will_do(n_colors: int, bits: int) -> None:
+    result = quantize(noise(30, 30, 3), n_colors)
     content = encode([result], "PNG")
     assert content[24] == bits
     assert content[25] == 3

@@ -14,7 +14,7 @@ from kmosaic import DataError, KMeans
 from kmosaic.colours import Palette, QuantizeOptions, quantize, quantize_all
 from kmosaic.colours.blue_noise import blue_noise_mask
 from kmosaic.colours.curve import error_curve
-from kmosaic.colours.search import fewest_colours
+from kmosaic.colours.search import fewest_colors
 from kmosaic.colours.ssimulacra2 import Ssimulacra2
 from kmosaic.engines.colour_points import ColourSpace
 
@@ -243,19 +243,19 @@ def test_one_palette_for_several_pictures() -> None:
     assert {code for one in results for code in one.palette.hex} == set(together.palette.hex)
 
 
-def test_quality_is_reached_with_the_fewest_colours() -> None:
+def test_quality_is_reached_with_the_fewest_colors() -> None:
     picture = drawn_photo(120, 160)
-    result = fewest_colours(picture, 60.0)
+    result = fewest_colors(picture, 60.0)
     assert result.ssimulacra2 >= 60
     fewer = quantize(picture, len(result.palette) - 1)
     assert fewer.ssimulacra2 < 60
     with pytest.raises(DataError, match="out of reach: .* reach"):
-        fewest_colours(picture, 99.9, most=4)
+        fewest_colors(picture, 99.9, most=4)
 
 
 def test_the_error_falls_with_the_colours() -> None:
     points = error_curve(drawn_photo(), (2, 4, 8, 16))
-    assert [point.n_colours for point in points] == [2, 4, 8, 16]
+    assert [point.n_colors for point in points] == [2, 4, 8, 16]
     assert all(a.inertia > b.inertia for a, b in itertools.pairwise(points))
 
 

@@ -206,14 +206,14 @@ def _kind(request: _Request, target: Path | None) -> str:
 def _results(request: _Request, source: PictureFile, target: Path | None) -> list[Quantized]:
     from kmosaic.colours import quantize_all
     from kmosaic.colours.encode import for_gif
-    from kmosaic.colours.search import fewest_colours
+    from kmosaic.colours.search import fewest_colors
 
     frames = (
         [for_gif(one) for one in source.frames] if _kind(request, target) == "GIF" else list(source.frames)
     )
     colors = request.colors
     if request.quality is not None:
-        best = fewest_colours(frames[0], request.quality, request.options)
+        best = fewest_colors(frames[0], request.quality, request.options)
         if len(frames) == 1:
             return [best]
         colors = len(best.palette)
@@ -323,11 +323,11 @@ def _write_beside(request: _Request, done: list[_Done]) -> None:
 
 
 def _write_report(path: Path, request: _Request, done: _Done) -> None:
-    from kmosaic.colours.curve import DEFAULT_COLOURS, error_curve
+    from kmosaic.colours.curve import DEFAULT_COLORS, error_curve
     from kmosaic.report import ColoursReport, Provenance, write_colours_report
 
     result = done.results[0]
-    curve = error_curve(result.original, (*DEFAULT_COLOURS, len(result.palette)), request.options)
+    curve = error_curve(result.original, (*DEFAULT_COLORS, len(result.palette)), request.options)
     page = ColoursReport(
         Path(done.source.name).name,
         result,

@@ -44,20 +44,20 @@ class PaletteFit:
     converged: bool
 
 
-def fit_palette(points: Points, counts: NDArray[np.int64], n_colours: int, options: FitOptions) -> PaletteFit:
+def fit_palette(points: Points, counts: NDArray[np.int64], n_colors: int, options: FitOptions) -> PaletteFit:
     """K-means of distinct points, each as often as ``counts`` says."""
     weights = salient_weights(points, counts, options.saliency)
-    cells, cell_weights = merge_neighbours(points, weights, n_colours)
-    result = _fit(cells, cell_weights, n_colours, options, None)
+    cells, cell_weights = merge_neighbours(points, weights, n_colors)
+    result = _fit(cells, cell_weights, n_colors, options, None)
     if options.exact and len(cells) < len(points):
-        result = _fit(points, weights, n_colours, options, result.centers)
+        result = _fit(points, weights, n_colors, options, result.centers)
     return PaletteFit(result.centers, result.history, result.n_iter, result.converged)
 
 
 def _fit(
     points: Points,
     weights: NDArray[np.int64],
-    n_colours: int,
+    n_colors: int,
     options: FitOptions,
     start: NDArray[np.float64] | None,
 ) -> LloydResult:
@@ -65,7 +65,7 @@ def _fit(
     engine = MemoryEngine(np.ascontiguousarray(points), None, options.n_threads, counts, keeps_bounds=True)
     random_state = np.random.RandomState(options.seed)
     if start is None:
-        seeds = greedy_kmeans_plus_plus(engine, n_colours, random_state)
+        seeds = greedy_kmeans_plus_plus(engine, n_colors, random_state)
         start = engine.rows[seeds].astype(np.float64)
     how = LloydOptions(options.max_iter, 0.0, "relocate", random_state, lambda *_: None)
     return lloyd(engine, start, how)
@@ -138,10 +138,10 @@ def salient_weights(points: Points, counts: NDArray[np.int64], saliency: float) 
 
 
 def merge_neighbours(
-    points: Points, weights: NDArray[np.int64], n_colours: int
+    points: Points, weights: NDArray[np.int64], n_colors: int
 ) -> tuple[Points, NDArray[np.int64]]:
     """Points merged into the means of small cubic cells, the smallest of which there are few enough."""
-    most = max(_MIN_POINTS, _MAX_POINTS_TIMES_CLUSTERS // max(n_colours, 1))
+    most = max(_MIN_POINTS, _MAX_POINTS_TIMES_CLUSTERS // max(n_colors, 1))
     if len(points) <= most:
         return points, weights
     return merge_points(points, weights, most)

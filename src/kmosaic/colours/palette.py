@@ -18,7 +18,7 @@ from kmosaic.engines.colour_points import ColourSpace, nearest_in_palette
 from kmosaic.errors import DataError
 from kmosaic.text import count
 
-MAX_COLOURS = 256
+MAX_COLORS = 256
 _NAMES_AGAIN = ("aqua", "fuchsia")  # two names of one colour each, and grey beside gray
 
 
@@ -52,9 +52,9 @@ class Palette:
             raise DataError(
                 f"a palette of shape {given.shape}; give one row of 3 or 4 values for each colour"
             )
-        if not 1 <= len(given) <= MAX_COLOURS:
+        if not 1 <= len(given) <= MAX_COLORS:
             raise DataError(
-                f"a palette of {count(len(given), 'colour')}; it must have from 1 to {MAX_COLOURS}"
+                f"a palette of {count(len(given), 'colour')}; it must have from 1 to {MAX_COLORS}"
             )
         if given.dtype.kind not in "iu" or given.min() < 0 or given.max() > 255:
             raise DataError("a palette's values must be whole numbers from 0 to 255")

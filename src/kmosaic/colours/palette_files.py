@@ -275,7 +275,7 @@ def _read_css(data: bytes) -> Iterator[Entry]:
 
 
 def _write_css(palette: Palette) -> bytes:
-    lines = [f"  --colour-{number}: {code};" for number, code in enumerate(palette.hex, 1)]
+    lines = [f"  --color-{number}: {code};" for number, code in enumerate(palette.hex, 1)]
     return "\n".join([":root {", *lines, "}", ""]).encode()
 
 

@@ -22,7 +22,7 @@ from kmosaic.colours.histogram import (
     with_alpha,
 )
 from kmosaic.colours.options import QuantizeOptions
-from kmosaic.colours.palette import MAX_COLOURS, Palette
+from kmosaic.colours.palette import MAX_COLORS, Palette
 from kmosaic.colours.result import Quantized, eight_bits
 from kmosaic.engines.colour_points import UNIT, ColourSpace, Diffusion, Points, nearest_in_palette
 from kmosaic.engines.distinct_rows import count_bytes
@@ -31,7 +31,7 @@ from kmosaic.errors import DataError
 
 # The largest error that a pixel takes, by the most colours it is for: with few colours errors are large, and
 # a larger limit makes patterns that cost more bytes than they are worth. Decision 0032 has the measurements.
-_MAX_ERRORS = ((4, 0.035), (8, 0.06), (MAX_COLOURS, 0.1))
+_MAX_ERRORS = ((4, 0.035), (8, 0.06), (MAX_COLORS, 0.1))
 # How far the nearest colour may be in a flat area that is left without dithering.
 _MAX_FLAT = UNIT // 50
 
@@ -81,8 +81,8 @@ def quantize_all(
 ) -> list[Quantized]:
     """The same for several pictures with one palette, found from all of them."""
     options = replace(options or QuantizeOptions(), **changes)
-    if not (isinstance(colors, int | np.integer) and 1 <= colors <= MAX_COLOURS):
-        raise DataError(f"colors={colors!r} must be a whole number from 1 to {MAX_COLOURS}")
+    if not (isinstance(colors, int | np.integer) and 1 <= colors <= MAX_COLORS):
+        raise DataError(f"colors={colors!r} must be a whole number from 1 to {MAX_COLORS}")
     if not images:
         raise DataError("no pictures; give at least one")
     n_threads = resolve_n_threads(options.n_threads)
@@ -139,10 +139,10 @@ class _Found:
 
 
 def _find_palette(
-    all_of: Histogram, n_colours: int, options: QuantizeOptions, space: ColourSpace, n_threads: int
+    all_of: Histogram, n_colors: int, options: QuantizeOptions, space: ColourSpace, n_threads: int
 ) -> _Found:
     transparent = all_of.n_transparent > 0
-    n_distinct = len(all_of.colours)
+    n_distinct = len(all_of.colors)
     if options.palette is not None:
         given = options.palette.colors
         transparent = bool(transparent and (given[:, 3] == 0).any())
@@ -151,12 +151,12 @@ def _find_palette(
             if not len(given) and n_distinct:
                 raise DataError("a palette without a visible colour; give one for the picture's")
             return _Found(given, transparent, n_distinct, None)
-        n_colours = len(given) + options.extra + transparent
-    n_visible = n_colours - transparent
+        n_colors = len(given) + options.extra + transparent
+    n_visible = n_colors - transparent
     if n_visible < 1 and n_distinct:
         raise DataError("colors=1 leaves none beside the transparent one; give at least 2")
     if options.palette is None and n_distinct <= n_visible:
-        return _Found(_rgba(eight_bits(all_of.colours)), transparent, n_distinct, None)
+        return _Found(_rgba(eight_bits(all_of.colors)), transparent, n_distinct, None)
     how = FitOptions(options.exact, options.saliency, options.seed, n_threads)
     if options.palette is not None:
         fixed = _points_of(given, space, all_of.points.shape[1])
@@ -164,11 +164,11 @@ def _find_palette(
         colors = np.concatenate([given, colours_of(space, fit.centers[len(given) :])])
     else:
         fit = fit_palette(all_of.points, all_of.counts, n_visible, how)
-        grey = bool((all_of.colours[:, :3] == all_of.colours[:, :1]).all())
+        grey = bool((all_of.colors[:, :3] == all_of.colors[:, :1]).all())
         colors = colours_of(space, fit.centers, grey=grey)
         if options.medoids:
             chosen = medoids(all_of.points, _points_of(colors, space, all_of.points.shape[1]), fit.centers)
-            colors = _rgba(eight_bits(all_of.colours[chosen]))
+            colors = _rgba(eight_bits(all_of.colors[chosen]))
     return _Found(_without_repetitions(colors), transparent, n_distinct, fit)
 
 
@@ -199,7 +199,7 @@ class _Job:
     def result(self, picture: NDArray[Any], own: Histogram) -> Quantized:
         colors = self.found.colors[_pleasing_order(self.found.colors)]
         shown = picture
-        if (colors[:, 3] < 255).any() and own.colours.shape[1] == 3:  # no opaque pixel may become translucent
+        if (colors[:, 3] < 255).any() and own.colors.shape[1] == 3:  # no opaque pixel may become translucent
             own = with_alpha(own, self.space)
             shown = rgba_picture(picture)
         labels = (
@@ -210,7 +210,7 @@ class _Job:
         used = np.flatnonzero(counts)
         if colors[used[-1], 3] == 0:  # the transparent colour comes first: PNG lists alpha up to the last
             used = np.roll(used, 1)
-        renumbered = np.zeros(MAX_COLOURS, np.uint8)
+        renumbered = np.zeros(MAX_COLORS, np.uint8)
         renumbered[used] = np.arange(len(used))
         if not np.array_equal(used, np.arange(len(used))):
             renamed = labels.tobytes().translate(renumbered.tobytes())  # no copy wider than a byte
@@ -229,7 +229,7 @@ class _Job:
             transparent = int(nearest_in_palette(_white(self.space), _points_of(colors, self.space, 3), 1)[0])
         strength = self.options.strength
         exact = self.found.fit is None and self.options.palette is None
-        palette = _points_of(colors, self.space, own.colours.shape[1])
+        palette = _points_of(colors, self.space, own.colors.shape[1])
         if self.options.dither == "diffusion" and not exact and strength > 0:
             how = Diffusion(round(256 * strength), _max_error(len(colors)), _MAX_FLAT)
             points = _points_of(colors, self.space, picture.shape[2])
@@ -247,8 +247,8 @@ class _Job:
         return own.expand(nearest_in_palette(own.points, palette, self.n_threads), transparent).reshape(shape)
 
 
-def _max_error(n_colours: int) -> int:
-    return next(round(share * UNIT) for most, share in _MAX_ERRORS if n_colours <= most)
+def _max_error(n_colors: int) -> int:
+    return next(round(share * UNIT) for most, share in _MAX_ERRORS if n_colors <= most)
 
 
 def _white(space: ColourSpace) -> Points:

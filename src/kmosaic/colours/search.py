@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kmosaic.colours.options import QuantizeOptions
-from kmosaic.colours.palette import MAX_COLOURS
+from kmosaic.colours.palette import MAX_COLORS
 from kmosaic.colours.quantize import as_picture, quantize
 from kmosaic.colours.result import Quantized
 from kmosaic.errors import DataError
 
 
-def fewest_colours(
-    image: Any, quality: float, options: QuantizeOptions | None = None, most: int = MAX_COLOURS
+def fewest_colors(
+    image: Any, quality: float, options: QuantizeOptions | None = None, most: int = MAX_COLORS
 ) -> Quantized:
     """The picture in the fewest colours whose SSIMULACRA2 is at least ``quality``, found by bisection.
 

@@ -81,7 +81,7 @@ def colours_context(report: ColoursReport) -> dict[str, Any]:
         "facts": making_facts(report.provenance, _making(report)),
         "page_data": {
             "history": result.history.tolist(),
-            "curve": [{"n": point.n_colours, "j": point.inertia} for point in report.curve],
+            "curve": [{"n": point.n_colors, "j": point.inertia} for point in report.curve],
             "chosen": len(result.palette),
         },
     }
