@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from kmosaic.colours.palette import MAX_COLORS, Palette
+from kmosaic.colours.palette import Palette
+from kmosaic.colours.palette_files import MAX_COLORS
 from kmosaic.errors import DataError
 
 Space = Literal["oklab", "srgb", "linear"]
@@ -39,6 +40,12 @@ class QuantizeOptions:
         Of the first colours drawn.
     n_threads
         None: all processors. No result depends on it.
+
+    Raises
+    ------
+    DataError
+        When made with a value that is none of these, or with ``extra`` and no palette; or with more colours
+        than 256 in all.
     """
 
     space: Space = "oklab"
