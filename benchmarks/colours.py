@@ -1,7 +1,7 @@
 """Pictures in few colours, beside other programs: error, score, bytes and time.
 
     python -m benchmarks.colours ../shared/data/cq100 ../shared/data/kodak --json build/colours.json
-    python -m benchmarks.colours ../shared/data/unsplash --time
+    python -m benchmarks.colours ../shared/data/unsplash --time --json build/times.json
 
 Peers are used where they are: pngquant and ImageMagick as programs (Debian), libimagequant (PyPI), Pillow's
 three methods, and with ``--npm FOLDER`` image-q, gifenc and sharp installed there by npm. PyPI's package
@@ -70,12 +70,15 @@ def main() -> None:
     parser.add_argument(
         "--time", action="store_true", help="time at 256 colours, decoding and encoding aside"
     )
+    parser.add_argument("--runs", type=int, default=9, help="runs of each, the least of which counts")
     given = parser.parse_args()
     paths = sorted(
         path for folder in given.folders for path in folder.iterdir() if path.suffix in (".png", ".jpg")
     )
     if given.time:
-        show_times(paths)
+        figures = list(times(paths, given.runs))
+        if given.json is not None:
+            given.json.write_text(json.dumps(figures))
         return
     outcomes = []
     quantizers = [one for one in all_quantizers(given.npm) if one.name.startswith(given.only or "")]
@@ -273,21 +276,26 @@ def summary(outcomes: list[Outcome]) -> Iterator[str]:
         )
 
 
-def show_times(paths: list[Path]) -> None:
-    """The least of nine runs at 256 colours: wall time of all threads, and processor time of one."""
+def times(paths: list[Path], n_runs: int) -> Iterator[dict[str, Any]]:
+    """Processor time of one thread at 256 colours, the least of ``n_runs``, as figures of results."""
     for path in paths:
         picture = read(path)
-        row = []
-        for dither in ("none", "diffusion"):
-            wall: list[float] = []
-            cpu: list[float] = []
-            for n_threads, clock, taken in ((None, time.perf_counter, wall), (1, time.process_time, cpu)):
-                for _ in range(9):
-                    start = clock()
-                    quantize(picture, 256, dither=dither, n_threads=n_threads)
-                    taken.append(clock() - start)
-            row.append(f"{dither} {1000 * min(wall):.0f} ms ({1000 * min(cpu):.0f} ms of one processor)")
-        print(f"{path.name}, {picture.shape[1]} x {picture.shape[0]}: {'; '.join(row)}", flush=True)
+        for dither, name in (("none", "time"), ("diffusion", "time with dithering")):
+            taken = []
+            for _ in range(n_runs):
+                start = time.process_time()
+                result = quantize(picture, 256, dither=dither, n_threads=1)
+                taken.append(time.process_time() - start)
+            workload = f"{path.stem}, {result.n_distinct:,} colours"
+            milliseconds = round(1000 * min(taken))
+            print(f"{workload}: {name} {milliseconds} ms", flush=True)
+            yield {
+                "workload": workload,
+                "library": "kmosaic",
+                "figure": name,
+                "unit": "ms",
+                "value": milliseconds,
+            }
 
 
 if __name__ == "__main__":

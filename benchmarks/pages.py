@@ -205,6 +205,13 @@ LAYOUTS = {
             Column("mean bytes of PNG", "bytes", ",.0f"),
         )
     ),
+    "colours-time": Layout(
+        (
+            Column("photo", "workload"),
+            Column("ms", "time", "g"),
+            Column("ms with dithering", "time with dithering", "g"),
+        )
+    ),
     "pages": Layout(
         (
             Column("page", "library"),

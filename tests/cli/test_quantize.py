@@ -89,11 +89,14 @@ def test_palette_with_extra_colours(run, folder):
 def test_a_folder_with_sub_folders_and_bad_files(folder, photos):
     (photos / "more").mkdir()
     (photos / "00.png").rename(photos / "more" / "00.png")
+    (photos / "01.png").rename(photos / "01.data")
     (photos / "bad.png").write_bytes(b"\x89PNG no more")
+    (photos / "notes.txt").write_text("no picture")
     result = CliRunner().invoke(main, ["quantize", "photos", "-k", "5", "-o", "out", "--jobs", "2"])
     assert result.exit_code == 0, result.output
     assert "skipped" in result.stderr
-    assert "bad.png" in result.stderr
+    assert "bad.png: " in result.stderr
+    assert "notes.txt: no PNG, JPEG" in result.stderr
     found = sorted(str(path.relative_to(folder / "out")) for path in (folder / "out").rglob("*.png"))
     assert found == sorted(["more/00.png", *(f"{number:02}.png" for number in range(1, 12))])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -37,11 +38,58 @@ def test_orientation_is_applied_and_forgotten() -> None:
     assert kept[0x010E] == "a note"
 
 
-def test_profiles_are_honoured() -> None:
+def rgb_profile(primaries: list[list[float]], gamma: float) -> bytes:
+    """An ICC profile of a screen: XYZ (D50) of its red, green and blue, and one exponent."""
+
+    def fixed(values: list[float]) -> bytes:
+        return b"".join(struct.pack(">i", round(65536 * value)) for value in values)
+
+    white = [0.9642, 1.0, 0.8249]
+    bodies = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", 2) + b"x\0" + bytes(78),
+        b"cprt": b"text" + bytes(4) + b"x\0\0\0",
+        b"wtpt": b"XYZ " + bytes(4) + fixed(white),
+    }
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 * gamma)) + bytes(2)
+    for name, primary in zip((b"r", b"g", b"b"), primaries, strict=True):
+        bodies |= {name + b"XYZ": b"XYZ " + bytes(4) + fixed(primary), name + b"TRC": curve}
+    table, data = struct.pack(">I", len(bodies)), b""
+    for tag, body in bodies.items():
+        padded = body + bytes(-len(body) % 4)
+        table += tag + struct.pack(">II", 128 + 4 + 12 * len(bodies) + len(data), len(body))
+        data += padded
+    size = 128 + len(table) + len(data)
+    header = struct.pack(">I4sI4s4s4s", size, b"", 0x02200000, b"mntr", b"RGB ", b"XYZ ") + bytes(12)
+    header += b"acsp" + bytes(28) + fixed(white)
+    return header.ljust(128, b"\0") + table + data
+
+
+SRGB_PRIMARIES = [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_profile_changes_the_colours(mode: str) -> None:
+    """Of a screen whose red is sRGB's green, green blue, and blue red, with another exponent."""
+    red, green, blue = SRGB_PRIMARIES
+    profile = rgb_profile([green, blue, red], 1.8)
+    image = Image.fromarray(noise(9, 8, 4 if mode == "RGBA" else 3))
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    srgb = ImageCms.createProfile("sRGB")
+    expected = np.asarray(ImageCms.profileToProfile(image.convert("RGB"), source, srgb))
+    frame = decode_picture(saved(image, "PNG", icc_profile=profile), "x").frames[0]
+    assert (frame[..., :3] == expected).all()
+    assert (frame[..., 3:] == np.asarray(image)[..., 3:]).all()
+    plain = np.asarray(image)[..., [2, 0, 1]]  # green's light is shown by what was red's value
+    light = 255 * (plain / 255) ** (1.8 / 2.2)
+    assert np.abs(frame[..., :3] - light).max() < 12
+    assert np.abs(frame[..., :3].astype(int) - np.asarray(image)[..., :3]).mean() > 40
+
+
+def test_profiles_that_are_unusable_or_srgb_change_nothing() -> None:
     image = Image.fromarray(noise(4, 4, 3))
-    swapped = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()  # unusable for RGB
+    unusable = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()  # not of RGB
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for profile in (swapped, b"no profile at all", srgb):
+    for profile in (unusable, b"no profile at all", srgb):
         read = decode_picture(saved(image, "PNG", icc_profile=profile), "x")
         assert np.abs(read.frames[0].astype(int) - np.asarray(image)).max() <= 1
 
@@ -85,9 +133,9 @@ def test_animations_keep_frames_and_durations(kind: str) -> None:
             assert (frame[..., :3] == result.pixels[..., :3]).all()
 
 
-@pytest.mark.parametrize(("n_colours", "bits"), [(2, 1), (4, 2), (16, 4), (200, 8)])
-def test_png_has_as_few_bits_as_will_do(n_colours: int, bits: int) -> None:
-    result = quantize(noise(30, 30, 3), n_colours)
+@pytest.mark.parametrize(("n_colors", "bits"), [(2, 1), (4, 2), (16, 4), (200, 8)])
+def test_png_has_as_few_bits_as_will_do(n_colors: int, bits: int) -> None:
+    result = quantize(noise(30, 30, 3), n_colors)
     content = encode([result], "PNG")
     assert content[24] == bits
     assert content[25] == 3

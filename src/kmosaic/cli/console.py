@@ -17,7 +17,7 @@ from kmosaic.text import count, inertia_units
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kmosaic.images import ImageCollection
+    from kmosaic.images.collection import SkippedFile
 
 # A pipe has no width: wide enough that rich never breaks a line of a table there.
 _PIPE_WIDTH = 400
@@ -90,9 +90,8 @@ def _writing_stdout() -> Iterator[None]:
         raise StdoutError(error.errno, error.strerror) from error
 
 
-def report_skipped(collection: ImageCollection) -> None:
+def report_skipped(skipped: Sequence[SkippedFile]) -> None:
     """Name and count the files that could not be used."""
-    skipped = collection.skipped
     if not skipped:
         return
     print_notes(f"kmosaic: {count(len(skipped), 'file')} skipped:")

@@ -184,7 +184,7 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     request.check_outputs()
     warn_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting, feature_options)
-    report_skipped(finished.dataset.train)
+    report_skipped(finished.dataset.train.skipped)
     paths = list(_write(request, finished))
     _print_result(finished)
     print_results(written(paths))

@@ -120,7 +120,7 @@ class Search(Options):
         self, images: ImageCollection, header: Sequence[str], rows: Iterator[tuple[object, ...]], summary: str
     ) -> None:
         """Write the table, on stdout or into the output; then a sentence sums it up."""
-        report_skipped(images)
+        report_skipped(images.skipped)
         if self.output is None:
             print_rows(header, rows)
         else:

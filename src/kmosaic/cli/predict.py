@@ -95,7 +95,7 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
     check_outputs([output], overwrite=chosen.force)
     warn_missing_data_folder(chosen.data_dir, source)
     result = _predict(model, source, threads, chosen)
-    report_skipped(result.images)
+    report_skipped(result.images.skipped)
     _warn_converted(result)
     rows = _rows(result)
     if output is None:

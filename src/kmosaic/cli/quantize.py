@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import Column, print_notes, print_results, print_table, written
+from kmosaic.cli.console import Column, print_notes, print_results, print_table, report_skipped, written
 from kmosaic.cli.errors import given_command, in_words
 from kmosaic.cli.options import ending_options
 from kmosaic.cli.outputs import check_report_name
@@ -25,7 +25,7 @@ from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.colours import Quantized, QuantizeOptions
-    from kmosaic.colours.picture_files import PictureFile
+    from kmosaic.colours.picture_files import FoundPictures, PictureFile
 
 _STREAM = Path("-")
 _MAX_STREAM = 1 << 30
@@ -85,7 +85,7 @@ def quantize(pictures: tuple[Path, ...], **given: Any) -> None:
 
     PICTURES are image files, folders of them, or - for stdin. Animated GIF, PNG and WebP stay animated, with
     one palette for all frames. Colour profiles and orientation are honoured. The same picture gives the same
-    bytes on every machine.
+    colours and pixels on every machine, but for --quality and --saliency.
 
     \b
     Examples:
@@ -95,14 +95,18 @@ def quantize(pictures: tuple[Path, ...], **given: Any) -> None:
       kmosaic quantize photo.jpg --palette brand.gpl --extra 8 -o photo.png
       kmosaic quantize photo.jpg --colors 6 --swatches palette.png --palette-out palette.gpl
     """
+    from kmosaic.colours.picture_files import find_pictures
+
     quiet, jobs, shared = given.pop("quiet"), given.pop("jobs"), given.pop("shared_palette")
     outputs = _Outputs.taken_from(given)
     request = _request(outputs, given)
-    request = replace(request, targets=_targets(pictures, outputs))
+    found = find_pictures(pictures)
+    request = replace(request, targets=_targets(pictures, found, outputs))
     _check(request, pictures)
     with ProgressBar(quiet=quiet or outputs.output == _STREAM) as bar:
         done = _all_with_one_palette(request, bar) if shared else _one_by_one(request, jobs, bar)
     _write_beside(request, done)
+    report_skipped(found.skipped)
     _tell(request, done, quiet=quiet)
 
 
@@ -122,11 +126,9 @@ def _request(outputs: _Outputs, given: dict[str, Any]) -> _Request:
     return _Request(outputs, options, colors or 256, quality, given_command(click.get_current_context()))
 
 
-def _targets(pictures: tuple[Path, ...], outputs: _Outputs) -> dict[Path, Path | None]:
+def _targets(pictures: tuple[Path, ...], found: FoundPictures, outputs: _Outputs) -> dict[Path, Path | None]:
     """Where each picture goes; None: nowhere."""
-    from kmosaic.colours.picture_files import find_pictures
-
-    sources = list(find_pictures(pictures))
+    sources = found.pictures
     folder = outputs.output
     one = len(pictures) == 1 and not pictures[0].is_dir()
     if one or folder is None or folder == _STREAM:
@@ -206,14 +208,14 @@ def _kind(request: _Request, target: Path | None) -> str:
 def _results(request: _Request, source: PictureFile, target: Path | None) -> list[Quantized]:
     from kmosaic.colours import quantize_all
     from kmosaic.colours.encode import for_gif
-    from kmosaic.colours.search import fewest_colours
+    from kmosaic.colours.search import fewest_colors
 
     frames = (
         [for_gif(one) for one in source.frames] if _kind(request, target) == "GIF" else list(source.frames)
     )
     colors = request.colors
     if request.quality is not None:
-        best = fewest_colours(frames[0], request.quality, request.options)
+        best = fewest_colors(frames[0], request.quality, request.options)
         if len(frames) == 1:
             return [best]
         colors = len(best.palette)
@@ -323,11 +325,11 @@ def _write_beside(request: _Request, done: list[_Done]) -> None:
 
 
 def _write_report(path: Path, request: _Request, done: _Done) -> None:
-    from kmosaic.colours.curve import DEFAULT_COLOURS, error_curve
+    from kmosaic.colours.curve import DEFAULT_COLORS, error_curve
     from kmosaic.report import ColoursReport, Provenance, write_colours_report
 
     result = done.results[0]
-    curve = error_curve(result.original, (*DEFAULT_COLOURS, len(result.palette)), request.options)
+    curve = error_curve(result.original, (*DEFAULT_COLORS, len(result.palette)), request.options)
     page = ColoursReport(
         Path(done.source.name).name,
         result,

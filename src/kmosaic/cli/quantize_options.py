@@ -10,17 +10,25 @@ import click
 
 from kmosaic.cli.options import OutputPath, RealRange, WholeNumber, in_order, path_option, threads_option
 
+# colours.palette_files.MAX_COLORS; the command line starts without importing what it need not.
+_MAX_COLORS = 256
+
 
 def palette_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what is said about colours and dithering to a command."""
     return in_order(
         command,
-        click.option("--colors", "-k", type=WholeNumber(1, 256), help="How many colours. [default: 256]"),
+        click.option(
+            "--colors",
+            "-k",
+            type=WholeNumber(1, _MAX_COLORS),
+            help=f"How many colours. [default: {_MAX_COLORS}]",
+        ),
         click.option(
             "--quality",
             type=RealRange(max=100.0),
-            help="The fewest colours whose SSIMULACRA2 score is at least this: 90 looks the same, 70 is high "
-            "quality, 50 medium.",
+            help="About the fewest colours whose SSIMULACRA2 score is at least this: 90 looks the same, "
+            "70 is high quality, 50 medium.",
         ),
         click.option(
             "--palette",

@@ -224,7 +224,7 @@ def default_clusters(n_samples: int) -> tuple[int, ...]:
 def _print_result(request: _Request, finished: _Finished) -> None:
     from kmosaic.cli.sweep_table import sweep_columns, sweep_rows
 
-    report_skipped(finished.dataset.train)
+    report_skipped(finished.dataset.train.skipped)
     print_results(_heading(request, finished))
     finished.matrix.report(finished.dataset.train)
     table = finished.result.table()

@@ -7,9 +7,20 @@
 ('black', 'red')
 """
 
+from kmosaic.colours.curve import CurvePoint, error_curve
 from kmosaic.colours.options import QuantizeOptions
 from kmosaic.colours.palette import Palette
 from kmosaic.colours.quantize import quantize, quantize_all
 from kmosaic.colours.result import Quantized
+from kmosaic.colours.search import fewest_colors
 
-__all__ = ["Palette", "QuantizeOptions", "Quantized", "quantize", "quantize_all"]
+__all__ = [
+    "CurvePoint",
+    "Palette",
+    "QuantizeOptions",
+    "Quantized",
+    "error_curve",
+    "fewest_colors",
+    "quantize",
+    "quantize_all",
+]

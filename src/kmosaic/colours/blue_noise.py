@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from kmosaic.engines.colour_points import Points, nearest_in_palette
 
 _SIDE = 64
+_N = _SIDE * _SIDE
 _SIGMA = 1.5
 _SCALE = 1 << 20
 _N_PARTNERS = 12
@@ -25,44 +27,65 @@ def blue_noise_mask() -> NDArray[np.uint16]:
     R. Ulichney (1993), "The void-and-cluster method for dither array generation", SPIE 1913. The energies are
     whole numbers, so that every machine makes the same mask.
     """
-    n = _SIDE * _SIDE
-    offsets = np.minimum(np.arange(_SIDE), _SIDE - np.arange(_SIDE)) ** 2
-    energy = np.rint(_SCALE * np.exp(-(offsets[:, None] + offsets[None, :]) / (2 * _SIGMA**2))).astype(
-        np.int64
-    )
-    spread = np.tile(energy, (2, 2))
-
-    def around(place: int) -> NDArray[np.int64]:
-        y, x = divmod(place, _SIDE)
-        return spread[_SIDE - y : 2 * _SIDE - y, _SIDE - x : 2 * _SIDE - x].reshape(-1)
-
-    on = np.zeros(n, bool)
-    on[np.random.RandomState(1).permutation(n)[: n // 10]] = True
-    field = np.sum([around(int(place)) for place in np.flatnonzero(on)], axis=0)
-    never = np.iinfo(np.int64).max
-    while True:  # move the tightest cluster into the largest void until that is where it came from
-        cluster = int(np.where(on, field, -1).argmax())
-        on[cluster] = False
-        field = field - around(cluster)
-        void = int(np.where(on, never, field).argmin())
-        on[void] = True
-        field = field + around(void)
-        if void == cluster:
-            break
-    ranks = np.zeros(n, np.uint16)
-    first, first_field = on.copy(), field.copy()
-    for rank in range(int(on.sum()) - 1, -1, -1):
-        cluster = int(np.where(on, field, -1).argmax())
-        on[cluster] = False
-        field -= around(cluster)
-        ranks[cluster] = rank
-    on, field = first, first_field
-    for rank in range(int(on.sum()), n):
-        void = int(np.where(on, never, field).argmin())
-        on[void] = True
-        field += around(void)
-        ranks[void] = rank
+    pattern = _spread_out(_Pattern.drawn())
+    ranks = np.zeros(_N, np.uint16)
+    fewer, more = pattern.copy(), pattern
+    n_on = int(pattern.on.sum())
+    for rank in range(n_on - 1, -1, -1):
+        ranks[fewer.clear_tightest()] = rank
+    for rank in range(n_on, _N):
+        ranks[more.fill_emptiest()] = rank
     return ranks.reshape(_SIDE, _SIDE)
+
+
+def _spread_out(pattern: _Pattern) -> _Pattern:
+    """Move the tightest cluster into the largest void until that is where it came from."""
+    while pattern.clear_tightest() != pattern.fill_emptiest():
+        pass
+    return pattern
+
+
+@dataclass(eq=False)
+class _Pattern:
+    """Which places are on, (4096,) bool, and the energy they spread, (4096,) int64."""
+
+    on: NDArray[np.bool_]
+    field: NDArray[np.int64]
+
+    @classmethod
+    def drawn(cls) -> _Pattern:
+        """A tenth of the places, at random."""
+        on = np.zeros(_N, bool)
+        on[np.random.RandomState(1).permutation(_N)[: _N // 10]] = True
+        return cls(on, np.sum([_energy_around(int(place)) for place in np.flatnonzero(on)], axis=0))
+
+    def copy(self) -> _Pattern:
+        return _Pattern(self.on.copy(), self.field.copy())
+
+    def clear_tightest(self) -> int:
+        place = int(np.where(self.on, self.field, -1).argmax())
+        self.on[place] = False
+        self.field -= _energy_around(place)
+        return place
+
+    def fill_emptiest(self) -> int:
+        place = int(np.where(self.on, np.iinfo(np.int64).max, self.field).argmin())
+        self.on[place] = True
+        self.field += _energy_around(place)
+        return place
+
+
+def _energy_around(place: int) -> NDArray[np.int64]:
+    y, x = divmod(place, _SIDE)
+    return _energies()[_SIDE - y : 2 * _SIDE - y, _SIDE - x : 2 * _SIDE - x].reshape(-1)
+
+
+@cache
+def _energies() -> NDArray[np.int64]:
+    """(128, 128): a Gaussian around every corner of four tiles, as whole numbers."""
+    offsets = np.minimum(np.arange(_SIDE), _SIDE - np.arange(_SIDE)) ** 2
+    energy = np.rint(_SCALE * np.exp(-(offsets[:, None] + offsets[None, :]) / (2 * _SIGMA**2)))
+    return np.tile(energy.astype(np.int64), (2, 2))
 
 
 def thresholds(height: int, width: int) -> NDArray[np.uint16]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.cluster.seeding import greedy_kmeans_plus_plus
-from kmosaic.engines.colour_points import Points, merge_points, nearest_in_palette
+from kmosaic.engines.colour_points import UNIT, Points, merge_points, nearest_in_palette
+from kmosaic.engines.factory import make_engine
 from kmosaic.engines.in_memory import MemoryEngine
 from kmosaic.engines.lloyd import LloydOptions, LloydResult, lloyd
 
@@ -36,69 +37,82 @@ class FitOptions:
 
 @dataclass(frozen=True, eq=False)
 class PaletteFit:
-    """Centroids (k, c) float64 in units of points, and J after every half step of the last fit."""
+    """Centroids (k, c) float64 in units of points, and the mean error after every half step of the last fit.
+
+    The error is the squared distance in the space, whose brightness goes from 0 to 1; its mean is weighted as
+    colours are.
+    """
 
     centers: NDArray[np.float64]
-    history: NDArray[np.float64]
+    error_history: NDArray[np.float64]
     n_iter: int
     converged: bool
 
 
-def fit_palette(points: Points, counts: NDArray[np.int64], n_colours: int, options: FitOptions) -> PaletteFit:
+def fit_palette(points: Points, counts: NDArray[np.int64], n_colors: int, options: FitOptions) -> PaletteFit:
     """K-means of distinct points, each as often as ``counts`` says."""
     weights = salient_weights(points, counts, options.saliency)
-    cells, cell_weights = merge_neighbours(points, weights, n_colours)
-    result = _fit(cells, cell_weights, n_colours, options, None)
-    if options.exact and len(cells) < len(points):
-        result = _fit(points, weights, n_colours, options, result.centers)
-    return PaletteFit(result.centers, result.history, result.n_iter, result.converged)
-
-
-def _fit(
-    points: Points,
-    weights: NDArray[np.int64],
-    n_colours: int,
-    options: FitOptions,
-    start: NDArray[np.float64] | None,
-) -> LloydResult:
-    counts = np.minimum(weights, _MAX_COUNT).astype(np.uint32)
-    engine = MemoryEngine(np.ascontiguousarray(points), None, options.n_threads, counts, keeps_bounds=True)
-    random_state = np.random.RandomState(options.seed)
-    if start is None:
-        seeds = greedy_kmeans_plus_plus(engine, n_colours, random_state)
-        start = engine.rows[seeds].astype(np.float64)
-    how = LloydOptions(options.max_iter, 0.0, "relocate", random_state, lambda *_: None)
-    return lloyd(engine, start, how)
+    cells = merge_neighbours(points, weights, n_colors)
+    engine = _engine(*cells, options)
+    seeds = greedy_kmeans_plus_plus(engine, n_colors, np.random.RandomState(options.seed))
+    how = _how(options)
+    result = lloyd(engine, engine.rows[seeds].astype(np.float64), how)
+    return _carried_on(result, (points, weights), len(cells[0]), options, how)
 
 
 def fit_beside(
     fixed: Points, points: Points, counts: NDArray[np.int64], n_more: int, options: FitOptions
 ) -> PaletteFit:
     """K-means with some centres that stay, ``fixed``, and others that are found besides."""
+    if not len(fixed):
+        return fit_palette(points, counts, n_more, options)
     weights = salient_weights(points, counts, options.saliency)
-    cells, weights = merge_neighbours(points, weights, len(fixed) + n_more)
-    centers = fixed.astype(np.float64)
-    for _ in range(n_more):  # each where most is missing
-        nearest = nearest_in_palette(cells, np.rint(centers).astype(np.uint16), options.n_threads)
-        costs = np.square(cells - centers[nearest]).sum(axis=1) * weights
-        centers = np.concatenate([centers, cells[[costs.argmax()]].astype(np.float64)])
-    history: list[float] = []
-    n_iter = 0
-    labels = np.zeros(0, np.uint8)
-    while n_iter < options.max_iter:
-        n_iter += 1
-        before = labels
-        labels = nearest_in_palette(cells, np.rint(centers).astype(np.uint16), options.n_threads)
-        if np.array_equal(labels, before):
-            break
-        history.append(float((np.square(cells - centers[labels]).sum(axis=1) * weights).sum()))
-        totals = np.bincount(labels, weights, len(centers))
-        moved = totals > 0
-        moved[: len(fixed)] = False
-        for f in range(centers.shape[1]):
-            sums = np.bincount(labels, weights * cells[:, f].astype(np.float64), len(centers))
-            centers[moved, f] = sums[moved] / totals[moved]
-    return PaletteFit(centers, np.array(history), n_iter, True)
+    cells = merge_neighbours(points, weights, len(fixed) + n_more)
+
+    def put_back(centers: NDArray[np.float64]) -> None:
+        centers[: len(fixed)] = fixed
+
+    # A given colour may have no pixels, and must not be moved to one: nothing is worth relocating.
+    how = replace(_how(options), after_update=put_back, negligible=np.inf)
+    result = lloyd(_engine(*cells, options), _seeds_beside(fixed, *cells, n_more, options.n_threads), how)
+    return _carried_on(result, (points, weights), len(cells[0]), options, how)
+
+
+def _seeds_beside(
+    fixed: Points, cells: Points, weights: NDArray[np.int64], n_more: int, n_threads: int
+) -> NDArray[np.float64]:
+    """The fixed centres and others, each where most is missing."""
+    seeds = fixed
+    for _ in range(n_more):
+        nearest = seeds[nearest_in_palette(cells, seeds, n_threads)]
+        costs = np.square(cells.astype(np.int64) - nearest).sum(axis=1) * weights
+        seeds = np.concatenate([seeds, cells[[costs.argmax()]]])
+    return seeds.astype(np.float64)
+
+
+def _engine(points: Points, weights: NDArray[np.int64], options: FitOptions) -> MemoryEngine:
+    counts = np.minimum(weights, _MAX_COUNT).astype(np.uint32)
+    rows = np.ascontiguousarray(points)
+    return make_engine(rows, None, options.n_threads, steps_expected=options.max_iter, counts=counts)
+
+
+def _how(options: FitOptions) -> LloydOptions:
+    random_state = np.random.RandomState(options.seed)
+    return LloydOptions(options.max_iter, 0.0, "relocate", random_state, lambda *_: None)
+
+
+def _carried_on(
+    result: LloydResult,
+    all_points: tuple[Points, NDArray[np.int64]],
+    n_cells: int,
+    options: FitOptions,
+    how: LloydOptions,
+) -> PaletteFit:
+    """A fit of cells as it is, or where ``exact`` asks for it continued with all distinct points."""
+    if options.exact and n_cells < len(all_points[0]):
+        result = lloyd(_engine(*all_points, options), result.centers, how)
+    errors = result.history / (UNIT**2 * result.counts.sum())
+    return PaletteFit(result.centers, errors, result.n_iter, result.converged)
 
 
 def medoids(points: Points, palette: Points, centers: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -138,10 +152,10 @@ def salient_weights(points: Points, counts: NDArray[np.int64], saliency: float) 
 
 
 def merge_neighbours(
-    points: Points, weights: NDArray[np.int64], n_colours: int
+    points: Points, weights: NDArray[np.int64], n_colors: int
 ) -> tuple[Points, NDArray[np.int64]]:
     """Points merged into the means of small cubic cells, the smallest of which there are few enough."""
-    most = max(_MIN_POINTS, _MAX_POINTS_TIMES_CLUSTERS // max(n_colours, 1))
+    most = max(_MIN_POINTS, _MAX_POINTS_TIMES_CLUSTERS // max(n_colors, 1))
     if len(points) <= most:
         return points, weights
     return merge_points(points, weights, most)

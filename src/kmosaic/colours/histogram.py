@@ -24,7 +24,7 @@ class Histogram:
     ``transparent``.
     """
 
-    colours: Colours
+    colors: Colours
     points: Points
     counts: NDArray[np.int64]
     expand: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
@@ -96,8 +96,8 @@ def joined(histograms: Sequence[Histogram], space: ColourSpace) -> Histogram:
     """One histogram of several pictures; it leads back to none of them."""
     if len(histograms) == 1:
         return histograms[0]
-    channels = max(one.colours.shape[1] for one in histograms)
-    all_colours = np.concatenate([_with_channels(one.colours, channels) for one in histograms])
+    channels = max(one.colors.shape[1] for one in histograms)
+    all_colours = np.concatenate([_with_channels(one.colors, channels) for one in histograms])
     colours, _, expand_all = _distinct_rows(all_colours)
     counts = np.bincount(expand_all, np.concatenate([one.counts for one in histograms]), len(colours))
     n_transparent = sum(one.n_transparent for one in histograms)
@@ -114,8 +114,8 @@ def _with_channels(colours: Colours, channels: int) -> Colours:
 
 def with_alpha(own: Histogram, space: ColourSpace) -> Histogram:
     """The same colours as opaque ones of four channels."""
-    colours = np.ascontiguousarray(_with_channels(own.colours, 4))
-    return replace(own, colours=colours, points=space.points(colours, 1))
+    colours = np.ascontiguousarray(_with_channels(own.colors, 4))
+    return replace(own, colors=colours, points=space.points(colours, 1))
 
 
 def rgba_picture(picture: Colours) -> Colours:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from kmosaic.colours.palette import MAX_COLOURS, Palette
+from kmosaic.colours.palette import Palette
+from kmosaic.colours.palette_files import MAX_COLORS
 from kmosaic.errors import DataError
 
 Space = Literal["oklab", "srgb", "linear"]
@@ -39,6 +40,12 @@ class QuantizeOptions:
         Of the first colours drawn.
     n_threads
         None: all processors. No result depends on it.
+
+    Raises
+    ------
+    DataError
+        When made with a value that is none of these, or with ``extra`` and no palette; or with more colours
+        than 256 in all.
     """
 
     space: Space = "oklab"
@@ -62,7 +69,7 @@ class QuantizeOptions:
                 raise DataError(f"{name}={value!r} must be from 0 to 1")
         if self.extra < 0 or (self.extra and self.palette is None):
             raise DataError(f"extra={self.extra} must be 0 or more, beside a palette; give palette as well")
-        if self.palette is not None and len(self.palette) + self.extra > MAX_COLOURS:
+        if self.palette is not None and len(self.palette) + self.extra > MAX_COLORS:
             raise DataError(
-                f"{len(self.palette)} colours of a palette and extra={self.extra} are more than {MAX_COLOURS}"
+                f"{len(self.palette)} colours of a palette and extra={self.extra} are more than {MAX_COLORS}"
             )

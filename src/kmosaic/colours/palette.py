@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import ImageColor
 
-from kmosaic.colours.palette_files import read_palette, write_palette
+from kmosaic.colours.palette_files import MAX_COLORS, read_palette, write_palette
 from kmosaic.engines.colour_points import ColourSpace, nearest_in_palette
 from kmosaic.errors import DataError
 from kmosaic.text import count
 
-MAX_COLOURS = 256
 _NAMES_AGAIN = ("aqua", "fuchsia")  # two names of one colour each, and grey beside gray
 
 
@@ -47,22 +46,30 @@ class Palette:
     names: tuple[str, ...] = ()
 
     def __init__(self, colors: ArrayLike, shares: ArrayLike | None = None, names: Sequence[str] = ()) -> None:
-        given = np.asarray(colors)
-        if given.ndim != 2 or given.shape[1] not in (3, 4):
-            raise DataError(
-                f"a palette of shape {given.shape}; give one row of 3 or 4 values for each colour"
-            )
-        if not 1 <= len(given) <= MAX_COLOURS:
-            raise DataError(
-                f"a palette of {count(len(given), 'colour')}; it must have from 1 to {MAX_COLOURS}"
-            )
-        if given.dtype.kind not in "iu" or given.min() < 0 or given.max() > 255:
-            raise DataError("a palette's values must be whole numbers from 0 to 255")
-        rgba = np.full((len(given), 4), 255, np.uint8)
-        rgba[:, : given.shape[1]] = given
-        rgba[rgba[:, 3] == 0] = 0
+        """Check the colours and keep them as RGBA; all that are fully transparent become black ones.
+
+        Parameters
+        ----------
+        colors : array of whole numbers
+            (k, 3) or (k, 4), k from 1 to 256: red, green, blue and perhaps alpha, each 0 to 255.
+        shares : array of float, optional
+            (k,) which share of a picture has each colour.
+        names : sequence of str
+            (k,) names, or none.
+
+        Raises
+        ------
+        DataError
+            For another shape, values out of range, or shares or names that are not one for each colour.
+        """
+        rgba = _checked_rgba(np.asarray(colors))
+        known = None if shares is None else np.asarray(shares, np.float64)
+        if known is not None and known.shape != (len(rgba),):
+            raise DataError(f"shares of shape {known.shape}; give one for each of {len(rgba)} colours")
+        if len(names) not in (0, len(rgba)):
+            raise DataError(f"{len(names)} names for {count(len(rgba), 'colour')}; give one for each")
         object.__setattr__(self, "colors", rgba)
-        object.__setattr__(self, "shares", None if shares is None else np.asarray(shares, np.float64))
+        object.__setattr__(self, "shares", known)
         object.__setattr__(self, "names", tuple(names))
 
     def __len__(self) -> int:
@@ -115,6 +122,19 @@ class Palette:
         Raises OutputError when the file exists and ``overwrite`` is false, or the ending is another.
         """
         return write_palette(self, Path(path), overwrite=overwrite)
+
+
+def _checked_rgba(given: NDArray[Any]) -> NDArray[np.uint8]:
+    if given.ndim != 2 or given.shape[1] not in (3, 4):
+        raise DataError(f"a palette of shape {given.shape}; give one row of 3 or 4 values for each colour")
+    if not 1 <= len(given) <= MAX_COLORS:
+        raise DataError(f"a palette of {count(len(given), 'colour')}; it must have from 1 to {MAX_COLORS}")
+    if given.dtype.kind not in "iu" or given.min() < 0 or given.max() > 255:
+        raise DataError("a palette's values must be whole numbers from 0 to 255")
+    rgba = np.full((len(given), 4), 255, np.uint8)
+    rgba[:, : given.shape[1]] = given
+    rgba[rgba[:, 3] == 0] = 0
+    return rgba
 
 
 def _luminance(colors: NDArray[np.integer[Any]]) -> NDArray[np.float64]:

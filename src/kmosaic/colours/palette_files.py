@@ -22,6 +22,7 @@ from kmosaic.files import atomic_write, read_at_most
 from kmosaic.images.decode import UnusableImageError, blaming_the_file, open_checked, pillow_warnings
 from kmosaic.text import printable
 
+MAX_COLORS = 256
 _MAX_BYTES = 1 << 20
 _MAX_NAME = 80
 _HEX = re.compile(r"#([0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
@@ -34,8 +35,8 @@ Entry = tuple[tuple[int, ...], str]
 """Values of a colour, 3 or 4 of them from 0 to 255, and its name, which may be empty."""
 
 
-class Palette(Protocol):
-    """What is written of a palette."""
+class PaletteContent(Protocol):
+    """What is written of a palette: that of ``Palette``, whose module imports this one."""
 
     @property
     def colors(self) -> NDArray[np.uint8]: ...
@@ -54,7 +55,7 @@ class Palette(Protocol):
 def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     """Colours (k, 4) and their names from a file, whose format its ending says.
 
-    Raises DataError where it cannot be read, is damaged, or has no colours or more than 256.
+    Raises DataError where it cannot be read, is damaged, or has no colours or more than ``MAX_COLORS``.
     """
     where = printable(str(path))
     reader = _READERS.get(path.suffix.lower())
@@ -66,7 +67,7 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         raise DataError(f"{where}: cannot be read: {error.strerror}") from error
     if len(data) > _MAX_BYTES:
         raise DataError(
-            f"{where}: more than {_MAX_BYTES:,} bytes; no palette of at most 256 colours is so large"
+            f"{where}: more than {_MAX_BYTES:,} bytes; no palette of at most {MAX_COLORS} colours is so large"
         )
     try:
         entries = list(reader(data))
@@ -80,15 +81,15 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         UnusableImageError,
     ) as error:
         raise DataError(f"{where}: no palette of this format, or damaged: {printable(str(error))}") from error
-    if not 1 <= len(entries) <= 256:
-        need = "a palette has from 1 to 256; remove some, or choose another file"
+    if not 1 <= len(entries) <= MAX_COLORS:
+        need = f"a palette has from 1 to {MAX_COLORS}; remove some, or choose another file"
         raise DataError(f"{where}: {len(entries):,} colours; {need}")
     colours = np.array([(*values, 255)[:4] for values, _ in entries], np.uint8)
     names = tuple(printable(name)[:_MAX_NAME] for _, name in entries)
     return colours, names if any(names) else ()
 
 
-def write_palette(palette: Palette, path: Path, *, overwrite: bool) -> Path:
+def write_palette(palette: PaletteContent, path: Path, *, overwrite: bool) -> Path:
     """Write a palette in the format that the ending says.
 
     Raises OutputError where the ending is another, or the file cannot be written.
@@ -133,14 +134,14 @@ def _byte(value: int) -> int:
     return value
 
 
-def _write_gpl(palette: Palette) -> bytes:
+def _write_gpl(palette: PaletteContent) -> bytes:
     lines = ["GIMP Palette", "Name: kmosaic", "#"]
     for color, name in zip(palette.colors, _names(palette), strict=True):
         lines.append(f"{color[0]:3d} {color[1]:3d} {color[2]:3d}\t{name}")
     return ("\n".join(lines) + "\n").encode()
 
 
-def _names(palette: Palette) -> tuple[str, ...]:
+def _names(palette: PaletteContent) -> tuple[str, ...]:
     return palette.names or palette.hex
 
 
@@ -178,7 +179,7 @@ def _ase_colour(block: bytes) -> Entry:
     return tuple(rgb.tolist()), name
 
 
-def _write_ase(palette: Palette) -> bytes:
+def _write_ase(palette: PaletteContent) -> bytes:
     blocks = []
     for color, name in zip(palette.colors, _names(palette), strict=True):
         text = name[:_MAX_NAME] + "\0"
@@ -223,7 +224,7 @@ def _aco_values(model: int, words: list[int]) -> tuple[int, ...]:
     raise ValueError(f"a colour of model {model}; save it as RGB")
 
 
-def _write_aco(palette: Palette) -> bytes:
+def _write_aco(palette: PaletteContent) -> bytes:
     plain, named = b"", b""
     for color, name in zip(palette.colors, _names(palette), strict=True):
         values = struct.pack(">5H", _ACO_RGB, *(int(value) * 257 for value in color[:3]), 0)
@@ -249,7 +250,7 @@ def _read_json(data: bytes) -> Iterator[Entry]:
             raise ValueError(f"{str(item)[:40]!r} is no colour such as '#1a2b3c' or [26, 43, 60]")
 
 
-def palette_data(palette: Palette) -> dict[str, Any]:
+def palette_data(palette: PaletteContent) -> dict[str, Any]:
     """What a JSON file of a palette holds."""
     listed: list[dict[str, Any]] = []
     for i, (code, css) in enumerate(zip(palette.hex, palette.css_names, strict=True)):
@@ -262,7 +263,7 @@ def palette_data(palette: Palette) -> dict[str, Any]:
     return {"colors": listed}
 
 
-def _write_json(palette: Palette) -> bytes:
+def _write_json(palette: PaletteContent) -> bytes:
     return (json.dumps(palette_data(palette), indent=1, ensure_ascii=False) + "\n").encode()
 
 
@@ -274,8 +275,8 @@ def _read_css(data: bytes) -> Iterator[Entry]:
         yield _hex_values(code[1]), match[1]
 
 
-def _write_css(palette: Palette) -> bytes:
-    lines = [f"  --colour-{number}: {code};" for number, code in enumerate(palette.hex, 1)]
+def _write_css(palette: PaletteContent) -> bytes:
+    lines = [f"  --color-{number}: {code};" for number, code in enumerate(palette.hex, 1)]
     return "\n".join([":root {", *lines, "}", ""]).encode()
 
 
@@ -287,7 +288,7 @@ def _read_hex(data: bytes) -> Iterator[Entry]:
         yield _hex_values(match[1]), ""
 
 
-def _write_hex(palette: Palette) -> bytes:
+def _write_hex(palette: PaletteContent) -> bytes:
     return ("\n".join(code[1:] for code in palette.hex) + "\n").encode()
 
 
@@ -302,13 +303,13 @@ def _read_png(data: bytes) -> Iterator[Entry]:
         yield tuple(color.tolist()), ""
 
 
-def strip(palette: Palette, height: int = 64, width: int = 64) -> Image.Image:
+def strip(palette: PaletteContent, height: int = 64, width: int = 64) -> Image.Image:
     """A picture of the colours side by side."""
     row = np.repeat(palette.colors, width, axis=0)
     return Image.fromarray(np.ascontiguousarray(np.broadcast_to(row, (height, *row.shape))))
 
 
-def _write_png(palette: Palette) -> bytes:
+def _write_png(palette: PaletteContent) -> bytes:
     buffer = io.BytesIO()
     strip(palette).save(buffer, "PNG")
     return buffer.getvalue()
@@ -324,7 +325,7 @@ _READERS: dict[str, Callable[[bytes], Iterator[Entry]]] = {
     ".txt": _read_hex,
     ".png": _read_png,
 }
-_WRITERS: dict[str, Callable[[Palette], bytes]] = {
+_WRITERS: dict[str, Callable[[PaletteContent], bytes]] = {
     ".gpl": _write_gpl,
     ".ase": _write_ase,
     ".aco": _write_aco,

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageSequence
+from PIL import Image, ImageSequence
 
+from kmosaic.colours.pillow_pixels import pixels_of
 from kmosaic.errors import DataError
 from kmosaic.files import read_at_most
+from kmosaic.images.collection import SkippedFile
 from kmosaic.images.decode import (
     MAX_PIXELS,
     UnusableImageError,
@@ -25,6 +24,7 @@ from kmosaic.images.decode import (
     pillow_warnings,
     upright,
 )
+from kmosaic.images.listing import list_folder
 from kmosaic.text import printable
 
 _MAX_BYTES = 1 << 30
@@ -110,34 +110,7 @@ def _animation(picture: Image.Image, data: bytes, name: str) -> PictureFile:
 
 
 def _pixels(picture: Image.Image, opened: Image.Image) -> NDArray[Any]:
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and opened.format == "PPM"):
-        grey = np.asarray(picture).astype(np.uint16)
-        return np.ascontiguousarray(np.repeat(grey[..., np.newaxis], 3, axis=2))
-    if picture.mode in ("I", "F"):
-        raise UnusableImageError("floating-point or 32-bit pixels, whose full brightness no one states")
-    has_alpha = "transparency" in picture.info or picture.mode.endswith(("A", "a"))
-    return np.array(_in_srgb(picture, opened.info.get("icc_profile"), "RGBA" if has_alpha else "RGB"))
-
-
-def _in_srgb(picture: Image.Image, profile: object, mode: str) -> Image.Image:
-    """The picture in sRGB by its ICC profile; a profile that cannot be used is as none."""
-    if isinstance(profile, bytes) and picture.mode in ("RGB", "RGBA", "CMYK", "L"):
-        alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                plain = picture.convert("RGB") if alpha is not None else picture
-                source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-                converted = ImageCms.profileToProfile(
-                    plain, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
-                )
-        except (ImageCms.PyCMSError, OSError, ValueError):
-            return picture.convert(mode)
-        if converted is not None:
-            if alpha is not None:
-                converted.putalpha(alpha)
-            return converted.convert(mode)
-    return picture.convert(mode)
+    return pixels_of(picture, opened.info.get("icc_profile"), deep=opened.format == "PPM")
 
 
 def _exif(picture: Image.Image) -> bytes:
@@ -164,37 +137,50 @@ def _is_number(value: object) -> bool:
         return False
 
 
-def find_pictures(sources: tuple[Path, ...]) -> Iterator[tuple[Path, Path]]:
-    """Each picture file among files and folders, and what its output is called below an output folder.
+@dataclass(frozen=True)
+class FoundPictures:
+    """Picture files with what each one's output is called below an output folder, and files left out."""
 
-    Raises DataError when a folder cannot be listed, or has no files.
+    pictures: tuple[tuple[Path, Path], ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def find_pictures(sources: tuple[Path, ...]) -> FoundPictures:
+    """Find the picture files among files and in folders, whose files are told by their content.
+
+    Raises DataError when a folder cannot be listed, or has no pictures.
     """
-    from kmosaic.images.listing import list_folder
-
+    pictures: list[tuple[Path, Path]] = []
+    skipped: list[SkippedFile] = []
     for source in sources:
         if not source.is_dir():
-            yield source, Path(source.name)
+            pictures.append((source, Path(source.name)))
             continue
-        files = [file.path for file in list_folder(source).files]
-        pictures = [path for path in files if path.suffix.lower() in _SUFFIXES]
-        if not pictures:
-            raise DataError(f"{printable(str(source))}: no pictures in this folder ({', '.join(_SUFFIXES)})")
-        for path in pictures:
-            yield path, path.relative_to(source)
+        found = _in_folder(source)
+        pictures += found.pictures
+        skipped += found.skipped
+    return FoundPictures(tuple(pictures), tuple(skipped))
 
 
-_SUFFIXES = (
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".webp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".bmp",
-    ".avif",
-    ".heic",
-    ".jp2",
-    ".ppm",
-    ".qoi",
-)
+def _in_folder(folder: Path) -> FoundPictures:
+    listing = list_folder(folder)
+    pictures: list[tuple[Path, Path]] = []
+    skipped = list(listing.skipped)
+    for file in listing.files:
+        reason = _why_no_picture(file.path)
+        if reason is None:
+            pictures.append((file.path, file.path.relative_to(folder)))
+        else:
+            skipped.append(SkippedFile(file.id, reason))
+    if not pictures:
+        first = f"; {skipped[0].path}: {skipped[0].reason}" if skipped else ""
+        raise DataError(f"{printable(str(folder))}: no pictures in this folder{first}")
+    return FoundPictures(tuple(pictures), tuple(skipped))
+
+
+def _why_no_picture(path: Path) -> str | None:
+    try:
+        with pillow_warnings(), blaming_the_file(), path.open("rb") as stream, open_checked(stream):
+            return None
+    except UnusableImageError as error:
+        return str(error)

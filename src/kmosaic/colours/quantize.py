@@ -22,16 +22,19 @@ from kmosaic.colours.histogram import (
     with_alpha,
 )
 from kmosaic.colours.options import QuantizeOptions
-from kmosaic.colours.palette import MAX_COLOURS, Palette
+from kmosaic.colours.palette import Palette
+from kmosaic.colours.palette_files import MAX_COLORS
+from kmosaic.colours.pillow_pixels import pixels_of
 from kmosaic.colours.result import Quantized, eight_bits
 from kmosaic.engines.colour_points import UNIT, ColourSpace, Diffusion, Points, nearest_in_palette
 from kmosaic.engines.distinct_rows import count_bytes
 from kmosaic.engines.threads import resolve_n_threads
 from kmosaic.errors import DataError
+from kmosaic.images.decode import UnusableImageError
 
 # The largest error that a pixel takes, by the most colours it is for: with few colours errors are large, and
 # a larger limit makes patterns that cost more bytes than they are worth. Decision 0032 has the measurements.
-_MAX_ERRORS = ((4, 0.035), (8, 0.06), (MAX_COLOURS, 0.1))
+_MAX_ERRORS = ((4, 0.035), (8, 0.06), (MAX_COLORS, 0.1))
 # How far the nearest colour may be in a flat area that is left without dithering.
 _MAX_FLAT = UNIT // 50
 
@@ -43,7 +46,8 @@ def quantize(
 
     Colours are found by k-means in Oklab (or ``space``), on all distinct colours with their counts, from
     seeds of greedy k-means++ until no label changes; labels are those of the exactly nearest colour, or of
-    error diffusion in the same space. The same picture gives the same bytes on every machine.
+    error diffusion in the same space. The same picture gives the same palette and labels on every machine,
+    but for ``saliency``, whose weights are powers of reals.
 
     Parameters
     ----------
@@ -79,17 +83,37 @@ def quantize(
 def quantize_all(
     images: Sequence[Any], colors: int = 256, options: QuantizeOptions | None = None, **changes: Any
 ) -> list[Quantized]:
-    """The same for several pictures with one palette, found from all of them."""
+    """The same for several pictures with one palette, found from all of them.
+
+    Parameters
+    ----------
+    images : sequence of array or PIL.Image.Image
+        At least one, each as ``quantize`` takes them; sizes may differ. Where one has 16 bits, all get them.
+    colors : int
+        How many colours to find for all of them together, 1 to 256.
+    options, **changes
+        A ``QuantizeOptions``, and fields of it that differ.
+
+    Returns
+    -------
+    list of Quantized
+        One for each picture, in order; its ``palette`` has those of the colours that occur in it.
+
+    Raises
+    ------
+    DataError
+        For no pictures, and as ``quantize``.
+    """
     options = replace(options or QuantizeOptions(), **changes)
-    if not (isinstance(colors, int | np.integer) and 1 <= colors <= MAX_COLOURS):
-        raise DataError(f"colors={colors!r} must be a whole number from 1 to {MAX_COLOURS}")
+    if not (isinstance(colors, int | np.integer) and 1 <= colors <= MAX_COLORS):
+        raise DataError(f"colors={colors!r} must be a whole number from 1 to {MAX_COLORS}")
     if not images:
         raise DataError("no pictures; give at least one")
     n_threads = resolve_n_threads(options.n_threads)
     space = ColourSpace(options.space)
     pictures = _of_one_dtype([plain_channels(as_picture(image)) for image in images])
     histograms = [histogram_of(one.reshape(-1, one.shape[2]), space, n_threads) for one in pictures]
-    found = _find_palette(joined(histograms, space), int(colors), options, space, n_threads)
+    found = _find_palette(joined(histograms, space), int(colors), options, space)
     job = _Job(space, found, options, n_threads)
     return [job.result(one, own) for one, own in zip(pictures, histograms, strict=True)]
 
@@ -97,10 +121,13 @@ def quantize_all(
 def as_picture(image: Any) -> NDArray[Any]:
     """A picture as (h, w, 3 or 4) uint8 or uint16.
 
-    Raises DataError where it has another shape or dtype, or no pixels.
+    Raises DataError where it has another shape, dtype or mode, or no pixels.
     """
     if isinstance(image, Image.Image):
-        image = _of_pillow(image)
+        try:
+            image = pixels_of(image)
+        except UnusableImageError as error:
+            raise DataError(f"an image of mode {image.mode!r}: {error}") from error
     picture = np.asarray(image)
     if picture.ndim == 2:
         picture = picture[..., np.newaxis]
@@ -113,13 +140,6 @@ def as_picture(image: Any) -> NDArray[Any]:
     if picture.shape[2] == 1:
         picture = np.repeat(picture, 3, axis=2)
     return np.ascontiguousarray(picture)
-
-
-def _of_pillow(image: Image.Image) -> NDArray[Any]:
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)
-    has_alpha = "transparency" in image.info or image.mode.endswith(("A", "a"))
-    return np.asarray(image.convert("RGBA" if has_alpha else "RGB"))
 
 
 def _of_one_dtype(pictures: list[NDArray[Any]]) -> list[NDArray[Any]]:
@@ -138,38 +158,46 @@ class _Found:
     fit: PaletteFit | None
 
 
-def _find_palette(
-    all_of: Histogram, n_colours: int, options: QuantizeOptions, space: ColourSpace, n_threads: int
-) -> _Found:
-    transparent = all_of.n_transparent > 0
-    n_distinct = len(all_of.colours)
+def _find_palette(all_of: Histogram, n_colors: int, options: QuantizeOptions, space: ColourSpace) -> _Found:
+    how = FitOptions(options.exact, options.saliency, options.seed, resolve_n_threads(options.n_threads))
     if options.palette is not None:
-        given = options.palette.colors
-        transparent = bool(transparent and (given[:, 3] == 0).any())
-        given = given[given[:, 3] > 0]
-        if not options.extra:
-            if not len(given) and n_distinct:
-                raise DataError("a palette without a visible colour; give one for the picture's")
-            return _Found(given, transparent, n_distinct, None)
-        n_colours = len(given) + options.extra + transparent
-    n_visible = n_colours - transparent
+        return _given_palette(all_of, options.palette.colors, options.extra, space, how)
+    n_distinct, transparent = len(all_of.colors), all_of.n_transparent > 0
+    n_visible = n_colors - transparent
     if n_visible < 1 and n_distinct:
         raise DataError("colors=1 leaves none beside the transparent one; give at least 2")
-    if options.palette is None and n_distinct <= n_visible:
-        return _Found(_rgba(eight_bits(all_of.colours)), transparent, n_distinct, None)
-    how = FitOptions(options.exact, options.saliency, options.seed, n_threads)
-    if options.palette is not None:
-        fixed = _points_of(given, space, all_of.points.shape[1])
-        fit = fit_beside(fixed, all_of.points, all_of.counts, options.extra, how)
-        colors = np.concatenate([given, colours_of(space, fit.centers[len(given) :])])
-    else:
-        fit = fit_palette(all_of.points, all_of.counts, n_visible, how)
-        grey = bool((all_of.colours[:, :3] == all_of.colours[:, :1]).all())
-        colors = colours_of(space, fit.centers, grey=grey)
-        if options.medoids:
-            chosen = medoids(all_of.points, _points_of(colors, space, all_of.points.shape[1]), fit.centers)
-            colors = _rgba(eight_bits(all_of.colours[chosen]))
+    if n_distinct <= n_visible:
+        return _Found(_rgba(eight_bits(all_of.colors)), transparent, n_distinct, None)
+    fit = fit_palette(all_of.points, all_of.counts, n_visible, how)
+    colors = _fitted_colors(all_of, fit, space, occurring=options.medoids)
     return _Found(_without_repetitions(colors), transparent, n_distinct, fit)
+
+
+def _given_palette(
+    all_of: Histogram, given: NDArray[np.uint8], n_more: int, space: ColourSpace, how: FitOptions
+) -> _Found:
+    n_distinct = len(all_of.colors)
+    transparent = bool(all_of.n_transparent and (given[:, 3] == 0).any())
+    visible = given[given[:, 3] > 0]
+    if not n_more or not n_distinct:
+        if not len(visible) and n_distinct:
+            raise DataError("a palette without a visible colour; give one for the picture's")
+        return _Found(visible, transparent, n_distinct, None)
+    fixed = _points_of(visible, space, all_of.points.shape[1])
+    fit = fit_beside(fixed, all_of.points, all_of.counts, n_more, how)
+    colors = np.concatenate([visible, colours_of(space, fit.centers[len(visible) :])])
+    return _Found(_without_repetitions(colors), transparent, n_distinct, fit)
+
+
+def _fitted_colors(
+    all_of: Histogram, fit: PaletteFit, space: ColourSpace, *, occurring: bool
+) -> NDArray[np.uint8]:
+    grey = bool((all_of.colors[:, :3] == all_of.colors[:, :1]).all())
+    colors = colours_of(space, fit.centers, grey=grey)
+    if not occurring:
+        return colors
+    chosen = medoids(all_of.points, _points_of(colors, space, all_of.points.shape[1]), fit.centers)
+    return _rgba(eight_bits(all_of.colors[chosen]))
 
 
 def _rgba(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -199,7 +227,7 @@ class _Job:
     def result(self, picture: NDArray[Any], own: Histogram) -> Quantized:
         colors = self.found.colors[_pleasing_order(self.found.colors)]
         shown = picture
-        if (colors[:, 3] < 255).any() and own.colours.shape[1] == 3:  # no opaque pixel may become translucent
+        if (colors[:, 3] < 255).any() and own.colors.shape[1] == 3:  # no opaque pixel may become translucent
             own = with_alpha(own, self.space)
             shown = rgba_picture(picture)
         labels = (
@@ -210,16 +238,16 @@ class _Job:
         used = np.flatnonzero(counts)
         if colors[used[-1], 3] == 0:  # the transparent colour comes first: PNG lists alpha up to the last
             used = np.roll(used, 1)
-        renumbered = np.zeros(MAX_COLOURS, np.uint8)
+        renumbered = np.zeros(MAX_COLORS, np.uint8)
         renumbered[used] = np.arange(len(used))
         if not np.array_equal(used, np.arange(len(used))):
             renamed = labels.tobytes().translate(renumbered.tobytes())  # no copy wider than a byte
             labels = np.frombuffer(renamed, np.uint8).reshape(labels.shape).copy()
         palette = Palette(colors[used], counts[used] / labels.size)
         fit = self.found.fit
-        history = np.zeros(0) if fit is None else fit.history
+        errors = np.zeros(0) if fit is None else fit.error_history
         n_iter = 0 if fit is None else fit.n_iter
-        return Quantized(labels, palette, picture, self.space.name, self.found.n_distinct, n_iter, history)
+        return Quantized(labels, palette, picture, self.space.name, self.found.n_distinct, n_iter, errors)
 
     def _labels(self, picture: NDArray[Any], own: Histogram, colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Labels into ``colors``, and ``len(colors)`` for what has no opacity."""
@@ -229,7 +257,7 @@ class _Job:
             transparent = int(nearest_in_palette(_white(self.space), _points_of(colors, self.space, 3), 1)[0])
         strength = self.options.strength
         exact = self.found.fit is None and self.options.palette is None
-        palette = _points_of(colors, self.space, own.colours.shape[1])
+        palette = _points_of(colors, self.space, own.colors.shape[1])
         if self.options.dither == "diffusion" and not exact and strength > 0:
             how = Diffusion(round(256 * strength), _max_error(len(colors)), _MAX_FLAT)
             points = _points_of(colors, self.space, picture.shape[2])
@@ -247,8 +275,8 @@ class _Job:
         return own.expand(nearest_in_palette(own.points, palette, self.n_threads), transparent).reshape(shape)
 
 
-def _max_error(n_colours: int) -> int:
-    return next(round(share * UNIT) for most, share in _MAX_ERRORS if n_colours <= most)
+def _max_error(n_colors: int) -> int:
+    return next(round(share * UNIT) for most, share in _MAX_ERRORS if n_colors <= most)
 
 
 def _white(space: ColourSpace) -> Points:

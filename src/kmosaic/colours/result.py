@@ -32,8 +32,11 @@ class Quantized:
         Where distances were measured.
     n_distinct
         How many colours the original has; for a shared palette, all of the pictures together.
-    n_iter, history
-        Iterations of k-means and J after every half step of its last fit; 0 and empty where there was none.
+    n_iter
+        Iterations of k-means in its last fit; 0 where there was none.
+    error_history
+        (2 * n_iter or one more,) float64, the mean error after every half step of that fit, in the unit of
+        ``mean_error``; with ``saliency`` weighted by it. Empty where there was no fit.
     """
 
     labels: NDArray[np.uint8]
@@ -42,7 +45,7 @@ class Quantized:
     space: str
     n_distinct: int
     n_iter: int
-    history: NDArray[np.float64]
+    error_history: NDArray[np.float64]
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
@@ -74,7 +77,7 @@ class Quantized:
         return math.inf if mse == 0 else 10 * math.log10(3 * 255**2 / mse)
 
     @property
-    def inertia(self) -> float:
+    def mean_error(self) -> float:
         """The mean squared distance in the space, whose brightness goes from 0 to 1."""
         return float(self.pixel_errors.mean(dtype=np.float64))
 

@@ -1,24 +1,52 @@
-"""The fewest colours with which a picture looks well enough."""
+"""About the fewest colours with which a picture looks well enough."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from kmosaic.colours.options import QuantizeOptions
-from kmosaic.colours.palette import MAX_COLOURS
+from kmosaic.colours.palette_files import MAX_COLORS
 from kmosaic.colours.quantize import as_picture, quantize
 from kmosaic.colours.result import Quantized
 from kmosaic.errors import DataError
 
 
-def fewest_colours(
-    image: Any, quality: float, options: QuantizeOptions | None = None, most: int = MAX_COLOURS
+def fewest_colors(
+    image: Any, quality: float, options: QuantizeOptions | None = None, most: int = MAX_COLORS
 ) -> Quantized:
-    """The picture in the fewest colours whose SSIMULACRA2 is at least ``quality``, found by bisection.
+    """The picture in about the fewest colours whose SSIMULACRA2 is at least ``quality``, found by bisection.
 
-    The score grows with the colours but for a few tenths, so that now and then one colour fewer would do.
+    The score grows with the colours but for a few tenths, so that now and then fewer would do. Scores are
+    sums of reals whose last digits may differ between machines; a score as near to ``quality`` as that may
+    give another number of colours there.
 
-    Raises DataError where ``most`` colours do not reach it; the message has the best score.
+    Parameters
+    ----------
+    image : array or PIL.Image.Image
+        As for :func:`quantize`.
+    quality : float
+        The least score: 90 looks the same as the original, 70 is high quality, 50 medium.
+    options : QuantizeOptions, optional
+        How colours are found and given.
+    most : int
+        How many colours there may be, 1 to 256.
+
+    Returns
+    -------
+    Quantized
+        The picture in these colours.
+
+    Raises
+    ------
+    DataError
+        Where ``most`` colours do not reach it; the message has their score. For bad input as ``quantize``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    >>> fewest_colors(np.tile(ramp, (32, 1, 1)), 70).ssimulacra2 >= 70
+    True
     """
     picture = as_picture(image)
     best = quantize(picture, most, options)

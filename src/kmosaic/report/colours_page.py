@@ -76,12 +76,12 @@ def colours_context(report: ColoursReport) -> dict[str, Any]:
         "lines": list(_lines(result)),
         "has_opacity": bool((result.palette.colors[:, 3] < 255).any()),
         "has_curve": len(report.curve) > 1,
-        "has_history": result.history.size > 0,
+        "has_history": result.error_history.size > 0,
         "error_note": _error_note(result),
         "facts": making_facts(report.provenance, _making(report)),
         "page_data": {
-            "history": result.history.tolist(),
-            "curve": [{"n": point.n_colours, "j": point.inertia} for point in report.curve],
+            "history": result.error_history.tolist(),
+            "curve": [{"n": point.n_colors, "error": point.mean_error} for point in report.curve],
             "chosen": len(result.palette),
         },
     }

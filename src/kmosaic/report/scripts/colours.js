@@ -22,9 +22,9 @@ function startSlider() {
 
 function showCurve() {
   const chosen = data.curve.filter(({ n }) => n === data.chosen);
-  const title = ({ n, j }) => `${n} colours\n${short(j)}`;
+  const title = ({ n, error }) => `${n} colours\n${short(error)}`;
   // The axis is logarithmic, and has no place for zero.
-  const drawn = data.curve.filter(({ j }) => j > 0);
+  const drawn = data.curve.filter(({ error }) => error > 0);
   chart(
     byId("curve-chart"),
     () => ({
@@ -32,13 +32,13 @@ function showCurve() {
       x: { type: "log", base: 2, label: "colours", ticks: drawn.map(({ n }) => n), tickFormat: String },
       y: { type: "log", label: "mean squared distance", grid: true, tickFormat: "~e" },
       marks: [
-        Plot.line(drawn, { x: "n", y: "j", stroke: "var(--muted)" }),
-        Plot.dot(drawn, { x: "n", y: "j", fill: "var(--accent)", r: 4 }),
-        Plot.dot(chosen, { x: "n", y: "j", stroke: "var(--ink)", r: 9, strokeWidth: 2 }),
-        tipOn(drawn, { x: "n", y: "j", title }, Plot.pointerX),
+        Plot.line(drawn, { x: "n", y: "error", stroke: "var(--muted)" }),
+        Plot.dot(drawn, { x: "n", y: "error", fill: "var(--accent)", r: 4 }),
+        Plot.dot(chosen, { x: "n", y: "error", stroke: "var(--ink)", r: 9, strokeWidth: 2 }),
+        tipOn(drawn, { x: "n", y: "error", title }, Plot.pointerX),
       ],
     }),
-    `Error against the number of colours, from ${short(data.curve[0].j)} at ${data.curve[0].n} to ${short(data.curve.at(-1).j)} at ${data.curve.at(-1).n}`,
+    `Error against the number of colours, from ${short(data.curve[0].error)} at ${data.curve[0].n} to ${short(data.curve.at(-1).error)} at ${data.curve.at(-1).n}`,
   );
 }
 
@@ -50,5 +50,9 @@ if (byId("curve-chart")) {
   showCurve();
 }
 if (byId("history-chart")) {
-  showHistory(byId("history-chart"), data.history, { name: "J, in squares of 1/16384", halfSteps: true });
+  showHistory(byId("history-chart"), data.history, {
+    name: "mean squared distance",
+    halfSteps: true,
+    tickFormat: "~e",
+  });
 }

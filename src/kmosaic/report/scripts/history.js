@@ -9,7 +9,7 @@ const FLAT = 1e-3; // of the highest value: less is no course to draw
  * Draws `history` into `host`, or says in words that it starts where it ends. `rounds`, where a fit had several,
  * has of each how many entries are its and what to write at its start.
  */
-export function showHistory(host, history, { name, halfSteps = true, rounds = [] }) {
+export function showHistory(host, history, { name, halfSteps = true, rounds = [], tickFormat = "~s" }) {
   const starts = startsOf(rounds.length > 0 ? rounds : [[history.length, ""]], halfSteps);
   const dots = starts.flatMap(({ at, first, n, round }) =>
     history.slice(first, first + n).map((J, i) => ({
@@ -30,7 +30,7 @@ export function showHistory(host, history, { name, halfSteps = true, rounds = []
     host,
     (width) => ({
       x: { label: halfSteps ? "iteration" : "batch", tickFormat: "d", ticks: wholeNumbers(dots.at(-1).at) },
-      y: { label: name, grid: true, tickFormat: "~s" },
+      y: { label: name, grid: true, tickFormat },
       marginTop: starts.length > 1 ? 40 : 20,
       marks: [
         ...roundMarks(starts, width, dots.at(-1).at),
