@@ -17,5 +17,7 @@ void bind_distinct_rows(nanobind::module_& m);
 void bind_neighbours(nanobind::module_& m);
 // The planner, to be asked and shown.
 void bind_plan(nanobind::module_& m);
+// Superpixels and their regions.
+void bind_superpixels(nanobind::module_& m);
 
 }  // namespace kmosaic
