@@ -22,8 +22,9 @@ using Seeds = Array<const std::int64_t, nb::ndim<2>>;
 FeatureImage image_of(const Features& features, const std::optional<Inside>& inside) {
     const Extent shape{features.shape(0), features.shape(1), features.shape(2)};
     require(volume(shape) > 0 && volume(shape) < INT32_MAX, "an image has from 1 to 2**31 - 2 pixels");
-    for (std::size_t i = 0; i < features.size(); ++i)
-        if (features.data()[i] > kMaxFeature) throw std::invalid_argument("features must be at most 32767");
+    std::uint16_t bits = 0;
+    for (std::size_t i = 0; i < features.size(); ++i) bits |= features.data()[i];
+    require(bits <= kMaxFeature, "features must be at most 32767");
     if (inside)
         for (std::size_t a = 0; a < 3; ++a)
             require(inside->shape(a) == shape[a], "inside must have the image's shape");

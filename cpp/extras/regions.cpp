@@ -75,19 +75,26 @@ class Runs {
         }
     }
 
-    // Calls visit(a, label of a, b, label of b) for all runs that touch; `along`: those of one line, too.
+    // Calls visit(a, label of a, b, label of b) for all runs of one line that touch.
     template <class Visit>
-    void touching(bool along, Visit visit) const {
-        for (std::size_t line = 0; line < lines_.size(); ++line) {
-            const std::vector<Run>& own = lines_[line];
-            for (std::size_t i = 1; along && i < own.size(); ++i) {
+    void side_by_side(Visit visit) const {
+        for (std::size_t line = 0; line < lines_.size(); ++line)
+            for (std::size_t i = 1; i < lines_[line].size(); ++i) {
                 const std::uint32_t run = starts_[line] + static_cast<std::uint32_t>(i);
-                visit(run - 1, own[i - 1].label, run, own[i].label);
+                visit(run - 1, lines_[line][i - 1].label, run, lines_[line][i].label);
             }
-            if (line % shape_[1] != 0) overlapping(line - 1, line, visit);
-            if (line >= shape_[1]) overlapping(line - shape_[1], line, visit);
-        }
     }
+
+    // The same for a line and those before it, of its plane and the plane before, that lie from `from` on and
+    // before `to`.
+    template <class Visit>
+    void across(std::size_t line, std::size_t from, std::size_t to, Visit visit) const {
+        if (line % shape_[1] != 0 && line - 1 >= from && line - 1 < to) overlapping(line - 1, line, visit);
+        if (line >= shape_[1] && line - shape_[1] >= from && line - shape_[1] < to)
+            overlapping(line - shape_[1], line, visit);
+    }
+
+    [[nodiscard]] std::size_t n_lines() const { return lines_.size(); }
 
     // labels = values[run], for all pixels.
     void write(const std::vector<std::int32_t>& values, std::int32_t* labels,
@@ -139,11 +146,21 @@ struct Parts {
     std::vector<std::size_t> sizes;
 };
 
-Parts find_parts(const Runs& runs) {
+// Bands of lines are united by different threads, as no set reaches over two of them yet.
+Parts find_parts(const Runs& runs, const Parallel& parallel) {
     Sets sets(runs.size());
-    runs.touching(false, [&](std::uint32_t a, std::int32_t of_a, std::uint32_t b, std::int32_t of_b) {
+    const auto unite = [&](std::uint32_t a, std::int32_t of_a, std::uint32_t b, std::int32_t of_b) {
         if (of_a == of_b) sets.unite(a, b);
+    };
+    const std::size_t band = ceil_div(runs.n_lines(), 4 * parallel.n_threads);
+    parallel_blocks(runs.n_lines(), band, parallel, [&] {
+        return [&](std::size_t first, std::size_t count) {
+            for (std::size_t line = first; line < first + count; ++line)
+                runs.across(line, first, line, unite);
+        };
     });
+    for (std::size_t line = band; line < runs.n_lines(); ++line)
+        runs.across(line, 0, line / band * band, unite);
     Parts parts{std::vector<std::int32_t>(runs.size(), -1), {}};
     runs.each([&](std::uint32_t run, std::int32_t label, std::size_t length) {
         if (label < 0) return;
@@ -253,24 +270,27 @@ std::vector<std::int64_t> sum_parts(const TiledImage& image, const std::int32_t*
 
 class Joiner {
   public:
-    Joiner(std::vector<std::size_t> sizes, std::vector<std::int64_t> sums, std::size_t n_channels)
+    // Parts of fewer than `least` pixels are joined.
+    Joiner(std::vector<std::size_t> sizes, std::vector<std::int64_t> sums, std::size_t least)
         : sets_(sizes.size()),
           sizes_(std::move(sizes)),
           sums_(std::move(sums)),
-          n_channels_(n_channels),
+          n_channels_(sums_.size() / sizes_.size()),
+          least_(least),
           neighbours_(sizes_.size()) {}
 
+    // Only those of small parts are asked for.
     void add_neighbours(std::uint32_t a, std::uint32_t b) {
         if (a == b) return;
-        if (neighbours_[a].empty() || neighbours_[a].back() != b) neighbours_[a].push_back(b);
-        if (neighbours_[b].empty() || neighbours_[b].back() != a) neighbours_[b].push_back(a);
+        add_neighbour(a, b);
+        add_neighbour(b, a);
     }
 
-    void join(std::size_t least) {
+    void join() {
         using Entry = std::pair<std::size_t, std::uint32_t>;
         std::priority_queue<Entry, std::vector<Entry>, std::greater<>> small;
         for (std::uint32_t part = 0; part < sizes_.size(); ++part)
-            if (sizes_[part] < least) small.emplace(sizes_[part], part);
+            if (sizes_[part] < least_) small.emplace(sizes_[part], part);
         while (!small.empty()) {
             const auto [size, part] = small.top();
             small.pop();
@@ -279,13 +299,18 @@ class Joiner {
             if (neighbours_[part].empty()) continue;
             const std::uint32_t other = nearest(part);
             merge(part, other);
-            if (sizes_[other] < least) small.emplace(sizes_[other], other);
+            if (sizes_[other] < least_) small.emplace(sizes_[other], other);
         }
     }
 
     std::uint32_t find(std::uint32_t part) { return sets_.find(part); }
 
   private:
+    void add_neighbour(std::uint32_t part, std::uint32_t other) {
+        std::vector<std::uint32_t>& list = neighbours_[part];
+        if (sizes_[part] < least_ && (list.empty() || list.back() != other)) list.push_back(other);
+    }
+
     // Neighbours as they are by now, each once.
     void gather(std::uint32_t part) {
         std::vector<std::uint32_t>& list = neighbours_[part];
@@ -324,17 +349,18 @@ class Joiner {
         sizes_[into] += sizes_[part];
         for (std::size_t c = 0; c < n_channels_; ++c)
             sums_[into * n_channels_ + c] += sums_[part * n_channels_ + c];
+        std::vector<std::uint32_t> gone = std::move(neighbours_[part]);
+        if (sizes_[into] >= least_) return;
         std::vector<std::uint32_t>& own = neighbours_[into];
-        std::vector<std::uint32_t>& gone = neighbours_[part];
         if (own.size() < gone.size()) own.swap(gone);
         own.insert(own.end(), gone.begin(), gone.end());
-        gone = {};
     }
 
     Sets sets_;
     std::vector<std::size_t> sizes_;
     std::vector<std::int64_t> sums_;
     std::size_t n_channels_;
+    std::size_t least_;
     std::vector<std::vector<std::uint32_t>> neighbours_;
 };
 
@@ -357,27 +383,30 @@ std::vector<std::int32_t> renumbered(const Parts& parts, Joiner& joiner, std::si
 std::size_t connect_regions(const TiledImage& image, const RegionSizes& sizes, std::int32_t* labels,
                             const Parallel& parallel) {
     auto runs = Runs(image.shape(), labels, parallel);
-    Parts parts = find_parts(runs);
+    Parts parts = find_parts(runs, parallel);
     runs.write(parts.of_run, labels, parallel);
     const auto largest = std::max_element(parts.sizes.begin(), parts.sizes.end());
     if (largest != parts.sizes.end() && *largest > sizes.most) {
         Cutter(image.shape(), labels, parts.sizes, sizes.most).cut(parallel);
         runs = Runs(image.shape(), labels, parallel);
-        parts = find_parts(runs);
+        parts = find_parts(runs, parallel);
         runs.write(parts.of_run, labels, parallel);
     }
-    std::vector<std::int64_t> sums;
+    if (parts.sizes.empty()) return 0;
     const bool joins = std::any_of(parts.sizes.begin(), parts.sizes.end(),
                                    [&](std::size_t size) { return size < sizes.least; });
+    std::vector<std::int64_t> sums;
     if (joins) sums = sum_parts(image, labels, parts.sizes.size(), parallel);
-    Joiner joiner(parts.sizes, std::move(sums), image.n_channels());
+    Joiner joiner(parts.sizes, std::move(sums), sizes.least);
     if (joins) {
-        runs.touching(true, [&](std::uint32_t a, std::int32_t of_a, std::uint32_t b, std::int32_t of_b) {
-            if (of_a >= 0 && of_b >= 0)
+        const auto add = [&](std::uint32_t a, std::int32_t, std::uint32_t b, std::int32_t) {
+            if (parts.of_run[a] >= 0 && parts.of_run[b] >= 0)
                 joiner.add_neighbours(static_cast<std::uint32_t>(parts.of_run[a]),
                                       static_cast<std::uint32_t>(parts.of_run[b]));
-        });
-        joiner.join(sizes.least);
+        };
+        runs.side_by_side(add);
+        for (std::size_t line = 0; line < runs.n_lines(); ++line) runs.across(line, 0, line, add);
+        joiner.join();
     }
     std::size_t n_regions = 0;
     runs.write(renumbered(parts, joiner, n_regions), labels, parallel);

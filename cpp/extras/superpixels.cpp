@@ -162,6 +162,32 @@ struct Range {
     }
 };
 
+// distances += factor (values - center)^2; factor is 1 where distances are of 32 bits.
+void add_squares(const std::uint16_t* __restrict values, std::int16_t center, std::int32_t,
+                 std::int32_t* __restrict distances) {
+    for (std::size_t i = 0; i < kTilePixels; ++i) {
+        const auto difference = static_cast<std::int16_t>(static_cast<std::int16_t>(values[i]) - center);
+        distances[i] += std::int32_t{difference} * std::int32_t{difference};
+    }
+}
+void add_squares(const std::uint16_t* __restrict values, std::int16_t center, std::int64_t factor,
+                 std::int64_t* __restrict distances) {
+    for (std::size_t i = 0; i < kTilePixels; ++i) {
+        const auto difference = static_cast<std::int16_t>(static_cast<std::int16_t>(values[i]) - center);
+        distances[i] += factor * (std::int32_t{difference} * std::int32_t{difference});
+    }
+}
+
+template <class Distance>
+void keep_nearer(const Distance* __restrict distances, std::int32_t label, Distance* __restrict least,
+                 std::int32_t* __restrict nearest) {
+    for (std::size_t i = 0; i < kTilePixels; ++i) {
+        const bool nearer = distances[i] < least[i];
+        least[i] = nearer ? distances[i] : least[i];
+        nearest[i] = nearer ? label : nearest[i];
+    }
+}
+
 template <class Distance>
 class TileWorker {
   public:
@@ -172,10 +198,8 @@ class TileWorker {
         if (image_.tile(t).n_inside == 0) return 0;
         find_candidates(t);
         if (candidates_.size() == 1 && candidates_[0].whole) return fill(t, candidates_[0].center);
-        prepare(t);
-        std::size_t n_changed = 0;
-        for (std::size_t row = 0; row < kTileRows; ++row)
-            if (image_.has_line(image_.line(t, row))) n_changed += label_row(t, row);
+        compare_all(t);
+        const std::size_t n_changed = store(t);
         note_uniform(t, n_changed);
         return n_changed;
     }
@@ -185,10 +209,23 @@ class TileWorker {
         const TiledImage::Tile& tile = image_.tile(t);
         candidates_.clear();
         std::int64_t limit = kWideFar;
-        fit_.cells.around(tile.first, tile.last, [&](std::uint32_t k) { consider(t, k, limit); });
+        // The centre of some pixel is likely to be near all of them, which rules most others out at once.
+        const std::uint32_t likely = some_label(t);
+        if (likely != kNone) consider(t, likely, limit);
+        fit_.cells.around(tile.first, tile.last, [&](std::uint32_t k) {
+            if (k != likely) consider(t, k, limit);
+        });
         std::erase_if(candidates_, [&](const Candidate& one) { return one.least > limit; });
         std::sort(candidates_.begin(), candidates_.end(),
                   [](const Candidate& a, const Candidate& b) { return a.center < b.center; });
+    }
+
+    static constexpr std::uint32_t kNone = UINT32_MAX;
+
+    [[nodiscard]] std::uint32_t some_label(std::size_t t) const {
+        if (fit_.uniform[t] >= 0) return static_cast<std::uint32_t>(fit_.uniform[t]);
+        const std::int32_t middle = fit_.labels[t * kTilePixels + kTilePixels / 2 + kTileLanes / 2];
+        return middle >= 0 ? static_cast<std::uint32_t>(middle) : kNone;
     }
 
     void consider(std::size_t t, std::uint32_t k, std::int64_t& limit) {
@@ -206,6 +243,7 @@ class TileWorker {
             const std::vector<std::int64_t>& at = fit_.scale.coordinates[a];
             range.add(point[a], at[tile.first[a]], at[tile.last[a]], 1);
         }
+        if (range.least > limit) return;
         const std::int64_t factor = fit_.centers.factors[k];
         const std::uint16_t* low = image_.low(t);
         const std::uint16_t* high = image_.high(t);
@@ -220,12 +258,9 @@ class TileWorker {
         const auto label = static_cast<std::int32_t>(center);
         if (fit_.uniform[t] == label) return 0;
         if (fit_.uniform[t] == kMixed) {
-            std::size_t n_changed = 0;
-            best_.fill(label);
-            for (std::size_t row = 0; row < kTileRows; ++row)
-                if (image_.has_line(image_.line(t, row))) n_changed += store_row(t, row);
+            nearest_.fill(label);
             fit_.uniform[t] = label;
-            return n_changed;
+            return store(t);
         }
         if (fit_.uniform[t] >= 0) sums_.add_tile(static_cast<std::size_t>(fit_.uniform[t]), image_, t, -1);
         sums_.add_tile(center, image_, t, 1);
@@ -236,19 +271,39 @@ class TileWorker {
         return image_.tile(t).n_inside;
     }
 
-    // Squared distances along a line, for each candidate: far where it is out of the window.
-    void prepare(std::size_t t) {
-        const std::size_t first = image_.tile(t).first[2];
-        const std::size_t last = image_.tile(t).last[2];
-        along_.resize(candidates_.size() * kTileLanes);
-        for (std::size_t i = 0; i < candidates_.size(); ++i) {
-            const std::uint32_t k = candidates_[i].center;
-            for (std::size_t lane = 0; lane < kTileLanes; ++lane) {
-                const std::size_t x = first + lane;
-                along_[i * kTileLanes + lane] = x <= last && within(k, 2, x)
-                                                    ? static_cast<Distance>(from_center(k, 2, x))
-                                                    : far<Distance>();
+    // Finds each pixel's nearest candidate, or -1: loops over all of the tile, which compilers turn into vectors.
+    void compare_all(std::size_t t) {
+        least_.fill(far<Distance>());
+        nearest_.fill(-1);
+        for (const Candidate& candidate : candidates_) {
+            const std::uint32_t k = candidate.center;
+            measure_places(t, k);
+            const std::int64_t* point = fit_.centers.point(k) + 3;
+            for (std::size_t c = 0; c < image_.n_channels(); ++c)
+                add_squares(image_.plane(t, c), static_cast<std::int16_t>(point[c]),
+                            static_cast<Distance>(fit_.centers.factors[k]), distances_.data());
+            keep_nearer(distances_.data(), static_cast<std::int32_t>(k), least_.data(), nearest_.data());
+        }
+    }
+
+    // distances = from the centre in place; far where a pixel is out of its window.
+    void measure_places(std::size_t t, std::uint32_t k) {
+        Distance along[kTileLanes];
+        const TiledImage::Tile& tile = image_.tile(t);
+        for (std::size_t lane = 0; lane < kTileLanes; ++lane) {
+            const std::size_t x = tile.first[2] + lane;
+            along[lane] = x <= tile.last[2] && within(k, 2, x) ? static_cast<Distance>(from_center(k, 2, x))
+                                                               : far<Distance>();
+        }
+        for (std::size_t row = 0; row < kTileRows; ++row) {
+            const auto at = image_.line(t, row);
+            Distance* own = distances_.data() + row * kTileLanes;
+            if (!image_.has_line(at) || !within(k, 0, at[0]) || !within(k, 1, at[1])) {
+                std::fill(own, own + kTileLanes, far<Distance>());
+                continue;
             }
+            const auto across = static_cast<Distance>(from_center(k, 0, at[0]) + from_center(k, 1, at[1]));
+            for (std::size_t lane = 0; lane < kTileLanes; ++lane) own[lane] = along[lane] + across;
         }
     }
 
@@ -260,55 +315,28 @@ class TileWorker {
         return square(fit_.scale.coordinates[axis][at] - fit_.centers.point(k)[axis]);
     }
 
-    std::size_t label_row(std::size_t t, std::size_t row) {
-        const auto [z, y] = image_.line(t, row);
-        Distance least[kTileLanes];
-        std::fill(least, least + kTileLanes, far<Distance>());
-        best_.fill(-1);
-        for (std::size_t i = 0; i < candidates_.size(); ++i) {
-            const std::uint32_t k = candidates_[i].center;
-            if (!within(k, 0, z) || !within(k, 1, y)) continue;
-            const auto across = static_cast<Distance>(from_center(k, 0, z) + from_center(k, 1, y));
-            compare(t, row, k, along_.data() + i * kTileLanes, across, least);
-        }
-        return store_row(t, row);
-    }
-
-    void compare(std::size_t t, std::size_t row, std::uint32_t k, const Distance* along, Distance across,
-                 Distance* least) {
-        Distance sum[kTileLanes];
-        for (std::size_t x = 0; x < kTileLanes; ++x) sum[x] = 0;
-        const std::int64_t* point = fit_.centers.point(k) + 3;
-        for (std::size_t c = 0; c < image_.n_channels(); ++c) {
-            const std::uint16_t* values = image_.lanes(t, row, c);
-            const auto own = static_cast<std::int16_t>(point[c]);
-            for (std::size_t x = 0; x < kTileLanes; ++x) {
-                const auto difference = static_cast<std::int16_t>(static_cast<std::int16_t>(values[x]) - own);
-                sum[x] += static_cast<std::int32_t>(difference) * static_cast<std::int32_t>(difference);
-            }
-        }
-        const auto factor = static_cast<Distance>(sizeof(Distance) == 4 ? 1 : fit_.centers.factors[k]);
-        const auto label = static_cast<std::int32_t>(k);
-        for (std::size_t x = 0; x < kTileLanes; ++x) {
-            const Distance distance = (sizeof(Distance) == 4 ? sum[x] : factor * sum[x]) + along[x] + across;
-            const bool nearer = distance < least[x];
-            least[x] = nearer ? distance : least[x];
-            best_[x] = nearer ? label : best_[x];
-        }
+    // Takes the nearest as labels; returns how many changed.
+    std::size_t store(std::size_t t) {
+        std::size_t n_changed = 0;
+        for (std::size_t row = 0; row < kTileRows; ++row)
+            if (image_.has_line(image_.line(t, row))) n_changed += store_row(t, row);
+        return n_changed;
     }
 
     std::size_t store_row(std::size_t t, std::size_t row) {
         std::int32_t* labels = fit_.labels.data() + (t * kTileRows + row) * kTileLanes;
+        const std::int32_t* nearest = nearest_.data() + row * kTileLanes;
         const std::uint8_t* inside = image_.inside(t, row);
         std::int32_t differences = 0;
         // A pixel in no window differs in any case.
-        for (std::size_t x = 0; x < kTileLanes; ++x) differences |= (labels[x] ^ best_[x]) | (best_[x] >> 31);
+        for (std::size_t x = 0; x < kTileLanes; ++x)
+            differences |= (labels[x] ^ nearest[x]) | (nearest[x] >> 31);
         if (differences == 0) return 0;
         std::size_t n_changed = 0;
         for (std::size_t x = 0; x < kTileLanes; ++x) {
-            if (!inside[x] || (labels[x] == best_[x] && best_[x] >= 0)) continue;
+            if (!inside[x] || (labels[x] == nearest[x] && nearest[x] >= 0)) continue;
             const TiledImage::At at{t, row, x};
-            const std::int32_t label = best_[x] >= 0 ? best_[x] : nearest_in_place(at);
+            const std::int32_t label = nearest[x] >= 0 ? nearest[x] : nearest_in_place(at);
             if (label == labels[x]) continue;
             if (labels[x] >= 0) sums_.add_pixel(static_cast<std::size_t>(labels[x]), image_, at, -1);
             sums_.add_pixel(static_cast<std::size_t>(label), image_, at, 1);
@@ -353,8 +381,9 @@ class TileWorker {
     const TiledImage& image_;
     Sums& sums_;
     std::vector<Candidate> candidates_;
-    std::vector<Distance> along_;
-    std::array<std::int32_t, kTileLanes> best_{};
+    std::array<Distance, kTilePixels> distances_{};
+    std::array<Distance, kTilePixels> least_{};
+    std::array<std::int32_t, kTilePixels> nearest_{};
 };
 
 // What threads add up by themselves, and then together: whole numbers, so in any order.

@@ -40,12 +40,10 @@ void TiledImage::fill(const FeatureImage& image, std::size_t t) {
         if (has_line(line(t, row))) copy_line(image, t, row);
     if (tile.n_inside == kTilePixels || tile.n_inside == 0) return;
     // Differences to what is left out do not overflow either.
-    for (std::size_t i = 0; i < kTilePixels; ++i) {
-        if (inside_[t * kTilePixels + i]) continue;
-        std::uint16_t* to = values_.data() + (t * kTileRows + i / kTileLanes) * n_channels_ * kTileLanes;
-        for (std::size_t c = 0; c < n_channels_; ++c)
-            to[c * kTileLanes + i % kTileLanes] = low_[t * n_channels_ + c];
-    }
+    for (std::size_t c = 0; c < n_channels_; ++c)
+        for (std::size_t i = 0; i < kTilePixels; ++i)
+            if (!inside_[t * kTilePixels + i])
+                values_[(t * n_channels_ + c) * kTilePixels + i] = low_[t * n_channels_ + c];
 }
 
 void TiledImage::copy_line(const FeatureImage& image, std::size_t t, std::size_t row) {
@@ -65,7 +63,7 @@ void TiledImage::copy_line(const FeatureImage& image, std::size_t t, std::size_t
     tile.place_sum[1] += n_inside * static_cast<std::int64_t>(y);
     for (std::size_t c = 0; c < n_channels_; ++c) {
         const std::uint16_t* from = image.values + start * n_channels_ + c;
-        std::uint16_t* to = values_.data() + ((t * kTileRows + row) * n_channels_ + c) * kTileLanes;
+        std::uint16_t* to = values_.data() + (t * n_channels_ + c) * kTilePixels + row * kTileLanes;
         std::uint16_t lowest = low_[t * n_channels_ + c];
         std::uint16_t highest = high_[t * n_channels_ + c];
         std::uint32_t sum = 0;

@@ -53,9 +53,12 @@ class TiledImage {
     [[nodiscard]] const std::uint16_t* high(std::size_t t) const { return high_.data() + t * n_channels_; }
     [[nodiscard]] const std::int64_t* sums(std::size_t t) const { return sums_.data() + t * n_channels_; }
 
-    // Sixteen values; those outside of the image are 0.
+    // A channel's values, [row][lane]; those of pixels not inside are any within the channel's range.
+    [[nodiscard]] const std::uint16_t* plane(std::size_t t, std::size_t channel) const {
+        return values_.data() + (t * n_channels_ + channel) * kTilePixels;
+    }
     [[nodiscard]] const std::uint16_t* lanes(std::size_t t, std::size_t row, std::size_t channel) const {
-        return values_.data() + ((t * kTileRows + row) * n_channels_ + channel) * kTileLanes;
+        return plane(t, channel) + row * kTileLanes;
     }
     // Sixteen bytes, not 0 for pixels inside.
     [[nodiscard]] const std::uint8_t* inside(std::size_t t, std::size_t row) const {
