@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,8 +88,8 @@ def _places(shape: tuple[int, ...]) -> list[NDArray[np.int64]]:
 
 
 def _means(index: NDArray[np.intp], values: NDArray[Any], sizes: NDArray[np.intp]) -> NDArray[np.float64]:
-    sums: NDArray[np.float64] = np.bincount(index, values, minlength=len(sizes))
-    return sums / sizes
+    means: NDArray[np.float64] = np.bincount(index, values, minlength=len(sizes)) / sizes
+    return means
 
 
 def _neighbors(
@@ -106,7 +107,7 @@ def _neighbors(
     both = np.concatenate([pairs, pairs[:, ::-1]])
     both = both[np.lexsort((both[:, 1], both[:, 0]))]
     ends = np.searchsorted(both[:, 0], np.arange(len(names) + 1))
-    lists = [names[both[start:end, 1]].astype(np.int64) for start, end in zip(ends, ends[1:], strict=False)]
+    lists = [names[both[start:end, 1]].astype(np.int64) for start, end in itertools.pairwise(ends.tolist())]
     return tuple(one for one, is_kept in zip(lists, kept, strict=True) if is_kept)
 
 

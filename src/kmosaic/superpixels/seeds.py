@@ -19,7 +19,10 @@ class Grid:
 
 
 def grid_seeds(
-    shape: tuple[int, int, int], n_segments: int, spacing: NDArray[np.float64], inside: NDArray[np.bool_] | None
+    shape: tuple[int, int, int],
+    n_segments: int,
+    spacing: NDArray[np.float64],
+    inside: NDArray[np.bool_] | None,
 ) -> Grid:
     """About ``n_segments`` seeds spread evenly over an image, or over its pixels ``inside``.
 
@@ -44,7 +47,7 @@ def grid_seeds(
 def _steps(
     box: tuple[int, int, int], n_pixels: int, n_segments: int, spacing: NDArray[np.float64]
 ) -> tuple[tuple[float, float, float], float]:
-    """The sides, in pixels, of boxes that hold ``n_pixels / n_segments`` pixels and are as cubic as can be."""
+    """The sides, in pixels, of boxes of ``n_pixels / n_segments`` pixels that are as cubic as can be."""
     sides = np.array(box) * spacing
     free = [size > 1 for size in box]
     length = 1.0

@@ -193,7 +193,7 @@ def _check_numbers(
         raise DataError(f"start_label={start_label!r} must be 0 or 1")
     if not all(_is_real(factor) for factor in factors) or not 0 <= factors[0] <= factors[1]:
         raise DataError(
-            f"min_size_factor={factors[0]!r} and max_size_factor={factors[1]!r} must be numbers of at least 0, "
+            f"min_size_factor={factors[0]!r} and max_size_factor={factors[1]!r} must be numbers from 0 on, "
             "the first no larger than the second"
         )
 
