@@ -16,7 +16,7 @@ constexpr std::int64_t kNarrowFar = std::int64_t{1} << 30;
 constexpr std::int64_t kWideFar = std::int64_t{1} << 61;
 // Places within a step of the seeds are told apart by at least so many coordinates where distances are narrow.
 constexpr double kNarrowResolution = 64;
-constexpr int kMaxShift = 10;
+constexpr int kMaxShift = 24;
 // How far a tile goes beyond a window that touches it, at most.
 constexpr std::int64_t kTileReach = 17;
 
@@ -52,15 +52,22 @@ class Sums {
         for (std::size_t c = 0; c < image.n_channels(); ++c) sums[4 + c] += sign * image.sums(t)[c];
     }
 
-    void add_pixel(std::size_t k, const TiledImage& image, const TiledImage::At& at, std::int64_t sign) {
+    // The same for n pixels side by side in a tile.
+    void add_pixels(std::size_t k, const TiledImage& image, const TiledImage::At& at, std::size_t n,
+                    std::int64_t sign) {
         const auto [z, y] = image.line(at.tile, at.row);
+        const std::size_t x = image.tile(at.tile).first[2] + at.lane;
         std::int64_t* sums = of(k);
-        sums[0] += sign;
-        sums[1] += sign * static_cast<std::int64_t>(z);
-        sums[2] += sign * static_cast<std::int64_t>(y);
-        sums[3] += sign * static_cast<std::int64_t>(image.tile(at.tile).first[2] + at.lane);
-        for (std::size_t c = 0; c < image.n_channels(); ++c)
-            sums[4 + c] += sign * image.lanes(at.tile, at.row, c)[at.lane];
+        sums[0] += sign * static_cast<std::int64_t>(n);
+        sums[1] += sign * static_cast<std::int64_t>(n * z);
+        sums[2] += sign * static_cast<std::int64_t>(n * y);
+        sums[3] += sign * static_cast<std::int64_t>(n * x + n * (n - 1) / 2);
+        for (std::size_t c = 0; c < image.n_channels(); ++c) {
+            const std::uint16_t* values = image.lanes(at.tile, at.row, c) + at.lane;
+            std::int32_t sum = 0;
+            for (std::size_t i = 0; i < n; ++i) sum += values[i];
+            sums[4 + c] += sign * sum;
+        }
     }
 
     void add(const Sums& other) {
@@ -333,15 +340,24 @@ class TileWorker {
             differences |= (labels[x] ^ nearest[x]) | (nearest[x] >> 31);
         if (differences == 0) return 0;
         std::size_t n_changed = 0;
-        for (std::size_t x = 0; x < kTileLanes; ++x) {
-            if (!inside[x] || (labels[x] == nearest[x] && nearest[x] >= 0)) continue;
+        for (std::size_t x = 0; x < kTileLanes;) {
             const TiledImage::At at{t, row, x};
-            const std::int32_t label = nearest[x] >= 0 ? nearest[x] : nearest_in_place(at);
-            if (label == labels[x]) continue;
-            if (labels[x] >= 0) sums_.add_pixel(static_cast<std::size_t>(labels[x]), image_, at, -1);
-            sums_.add_pixel(static_cast<std::size_t>(label), image_, at, 1);
-            labels[x] = label;
-            ++n_changed;
+            const std::int32_t before = labels[x];
+            const std::int32_t label = !inside[x]        ? before
+                                       : nearest[x] >= 0 ? nearest[x]
+                                                         : nearest_in_place(at);
+            // Neighbours change together, and are added together.
+            std::size_t n = 1;
+            while (x + n < kTileLanes && inside[x + n] == inside[x] && labels[x + n] == before &&
+                   nearest[x + n] == nearest[x] && nearest[x] >= 0)
+                ++n;
+            if (label != before) {
+                if (before >= 0) sums_.add_pixels(static_cast<std::size_t>(before), image_, at, n, -1);
+                sums_.add_pixels(static_cast<std::size_t>(label), image_, at, n, 1);
+                std::fill(labels + x, labels + x + n, label);
+                n_changed += n;
+            }
+            x += n;
         }
         return n_changed;
     }
@@ -488,7 +504,7 @@ void place_seed(Fit& fit, std::size_t k, const Place3& seed, const Sums& all) {
         for (std::int64_t y = from[1]; y <= to[1]; ++y)
             for (std::int64_t x = from[2]; x <= to[2]; ++x) {
                 const TiledImage::At at = fit.image.at({z, y, x});
-                if (fit.image.inside(at.tile, at.row)[at.lane]) own.add_pixel(0, fit.image, at, 1);
+                if (fit.image.inside(at.tile, at.row)[at.lane]) own.add_pixels(0, fit.image, at, 1, 1);
             }
     const std::int64_t* sum = own.of(0)[0] > 0 ? own.of(0) : all.of(0);
     fit.centers.places[k] = seed;
