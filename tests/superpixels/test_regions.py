@@ -43,9 +43,9 @@ def test_classes_join_regions_of_like_colour_and_are_numbered_by_brightness():
     classes = merge(labels, picture, 3)
     assert classes[0, ::12].tolist() == [2, 1, 2, 1, 3]
     assert all(len(np.unique(classes[labels == label])) == 1 for label in np.unique(labels))
-    with pytest.raises(DataError, match="n_classes=5 must be at most 4, of regions whose means differ"):
+    with pytest.raises(DataError, match="n_classes=5"):
         merge(labels, picture, 5)
-    with pytest.raises(DataError, match="n_classes=0 must be from 1"):
+    with pytest.raises(DataError, match="n_classes=0"):
         merge(labels, picture, 0)
 
 
