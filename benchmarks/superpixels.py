@@ -4,8 +4,8 @@
     python -m benchmarks.superpixels --time ../shared/data/kodak/kodim23.png --threads 2
 
 Truth is drawn: ellipses and bands over a shaded ground, blurred as by a lens, with noise. Boundary recall is
-the share of its edge pixels that lie at most two pixels from an edge of a region; undersegmentation error what
-regions leak across edges, by P. Neubert and P. Protzel (2012). The peer is PyPI's scikit-image.
+the share of its edge pixels that lie at most two pixels from an edge of a region; undersegmentation error
+what regions leak across edges, by P. Neubert and P. Protzel (2012). The peer is PyPI's scikit-image.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Superpixels: a photo or volume cut into small regions that follow its edges, and regions joined into classes.
+"""Superpixels: photos and volumes cut into small regions that follow edges, and regions joined into classes.
 
 >>> import numpy as np
 >>> picture = np.zeros((8, 8, 3), np.uint8)

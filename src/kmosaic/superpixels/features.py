@@ -1,4 +1,4 @@
-"""Images as whole numbers for superpixels: Oklab of colours, other channels as shares of the image's range."""
+"""Images as whole numbers for superpixels: Oklab of colours, other channels as shares of the range."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def _oklab(colours: NDArray[Any], n_threads: int) -> NDArray[np.uint16]:
 def smoothed(values: NDArray[np.uint16], sigma: NDArray[np.float64]) -> NDArray[np.uint16]:
     """Values (depth, height, width, channels) after a Gaussian filter, in whole numbers.
 
-    Weights are multiples of 2**-16, and what lies beyond an edge is reflected. SciPy sums float64, which holds
-    these sums exactly, so that every machine has the same.
+    Weights are multiples of 2**-16, and what lies beyond an edge is reflected. SciPy sums float64, which
+    holds these sums exactly, so that every machine has the same.
     """
     for axis, deviation in enumerate(sigma.tolist()):
         if deviation <= 0:
