@@ -470,6 +470,7 @@ NB_MODULE(_core, m) {
 
     bind_colours(m);
     bind_distinct_rows(m);
+    bind_superpixels(m);
 
     nb::class_<Seeder>(m, "Seeder", "Greedy k-means++, seed by seed.")
         .def("__init__", &make_seeder, "rows"_a, "weights"_a.none(), "order"_a, "assigner"_a.none(),

@@ -21,5 +21,7 @@ void bind_nearest_within(nanobind::module_& m);
 void bind_sparse(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
 // The planner, to be asked and shown.
 void bind_plan(nanobind::module_& m);
+// Superpixels and their regions.
+void bind_superpixels(nanobind::module_& m);
 
 }  // namespace kmosaic

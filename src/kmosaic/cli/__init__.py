@@ -15,6 +15,7 @@ from kmosaic.cli.predict import predict
 from kmosaic.cli.quantize import quantize
 from kmosaic.cli.segment import segment
 from kmosaic.cli.show import show
+from kmosaic.cli.superpixels import superpixels
 from kmosaic.cli.sweep import sweep
 
 __all__ = ["main"]
@@ -35,6 +36,7 @@ def main() -> None:
       kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
       kmosaic segment scene.tif --clusters 12 -o classes.tif
       kmosaic quantize photo.jpg --colors 64 -o photo.png
+      kmosaic superpixels photo.jpg --count 600 -o regions.png
       kmosaic explain -o lesson.html          how does it work?
 
     A source is the name of a data set, a folder of images (sub-folders are labels), or an .npy, .npz or IDX
@@ -42,5 +44,18 @@ def main() -> None:
     """
 
 
-for _command in (datasets, sweep, fit, show, predict, neighbours, duplicates, segment, quantize, explain):
+_COMMANDS = (
+    datasets,
+    sweep,
+    fit,
+    show,
+    predict,
+    neighbours,
+    duplicates,
+    segment,
+    quantize,
+    superpixels,
+    explain,
+)
+for _command in _COMMANDS:
     main.add_command(_command)
