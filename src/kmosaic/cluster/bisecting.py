@@ -242,7 +242,7 @@ class _Nodes:
         return able[np.argsort(-turn[able], kind="stable")[:n]]
 
     def split_all(self, nodes: NDArray[np.intp]) -> None:
-        """Split these nodes; those that cannot be are known to be indivisible from then on."""
+        """Split these nodes; those that cannot be are indivisible from then on."""
         nodes = nodes[np.argsort(self._start[nodes])]
         halves = self._bisector.split(
             self._start[nodes], self._stop[nodes], self._keys[nodes], self.inertia[nodes]

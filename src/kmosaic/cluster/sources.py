@@ -87,15 +87,17 @@ class OpenRows:
     def batch(self) -> Rows:
         """All rows in memory, as one batch.
 
-        Raises DataError where they take more than the cap, or than half of the memory that is free.
+        Raises DataError where they take more than the cap or, without one, than half of the memory that is
+        free.
         """
         if isinstance(self.source, SparseRows):
             needed = self.source.n_rows * self.source.n_features * self.source.dtype.itemsize
-            if needed > self._budget():
+            budget = self._budget()
+            if needed > budget:
                 which = "half of the memory that is free" if self.cap is None else "memory"
                 raise DataError(
                     f"X takes {needed / 1e6:,.1f} MB as one dense batch, where {which} is "
-                    f"{self._budget() / 1e6:,.1f} MB; give fewer rows at a time, or all to fit"
+                    f"{budget / 1e6:,.1f} MB; give fewer rows at a time, or all to fit"
                 )
             return self.source.all_dense()
         rows = self.held()
