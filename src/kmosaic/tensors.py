@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 
 from kmosaic.errors import DataError
 
@@ -22,6 +21,8 @@ _VALUES_AT_A_TIME = 1 << 20
 
 def native_rows(X: Any, name: str = "") -> NDArray[Any]:
     """Return X, (n_samples, n_features), finite, of a native dtype and in C order: itself where it is so."""
+    from sklearn.utils import check_array  # scenes need all else here, and not its 100 MB
+
     return checked_rows(X, lambda rows, **options: check_array(rows, input_name=name, **options))
 
 

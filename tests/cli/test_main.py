@@ -26,6 +26,7 @@ COMMANDS = (
     "duplicates",
     "segment",
     "quantize",
+    "superpixels",
     "explain",
 )
 

@@ -145,6 +145,17 @@ def calls() -> Calls:
         ),
         "nearest_in_palette": (_core.nearest_in_palette, [rows("uint16"), rows("uint16")[:K], 2]),
         "merge_points": (_core.merge_points, [rows("uint16"), np.ones(N, np.int64), 9]),
+        "superpixels": (
+            _core.superpixels,
+            [
+                np.zeros((1, 5, 8, D), np.uint16),
+                np.ones((1, 5, 8), np.uint8),
+                np.array([[0, 1, 1], [0, 3, 5]]),
+                [[1.0, 1.0, 1.0], [4.0, 4.0, 4.0]],
+                [2.0, 0.0, 1.0, 40.0],
+                2,
+            ],
+        ),
         "DistinctRows": (lambda *a: _core.DistinctRows(*a).rows(1), [rows("uint8"), 9, 2]),
         "DistinctRows.rows": (distinct.rows, [2]),
         "DistinctRows.counts": (distinct.counts, [2]),

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from kmosaic.cli.console import print_notes, print_results, written
 from kmosaic.cli.options import (
@@ -29,6 +28,7 @@ from kmosaic.files import atomic_write, check_outputs
 from kmosaic.text import count
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from kmosaic.scenes.scene import Grid
@@ -162,6 +162,8 @@ def _read(path: Path, bands: tuple[int | str, ...] | None) -> _Source:
             return source
     if bands is not None:
         raise click.UsageError("--bands are of a raster with coordinates; a photo has its colours")
+    import numpy as np
+
     from kmosaic.colours.picture_files import read_picture
     from kmosaic.colours.result import eight_bits, flattened
 
@@ -194,6 +196,8 @@ def _read_scene(path: Path, bands: tuple[int | str, ...] | None) -> _Source | No
 
 def _shown(values: NDArray[Any], valid: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
     """Three bands as a picture, each from its 2nd to its 98th percentile."""
+    import numpy as np
+
     shown = np.zeros((*values.shape[:2], 3), np.uint8)
     for channel in range(3):
         band = values[..., channel if values.shape[2] >= 3 else 0].astype(np.float64)
