@@ -12,6 +12,11 @@ namespace kmosaic {
 
 namespace {
 
+// Enough for threads to share.
+std::size_t parts_for(const Parallel& parallel) {
+    return 4 * std::clamp<std::size_t>(parallel.n_threads, 1, 1024);
+}
+
 constexpr std::size_t kLinesAtOnce = 16;
 constexpr std::size_t kTilesAtOnce = 512;
 
@@ -152,7 +157,7 @@ Parts find_parts(const Runs& runs, const Parallel& parallel) {
     const auto unite = [&](std::uint32_t a, std::int32_t of_a, std::uint32_t b, std::int32_t of_b) {
         if (of_a == of_b) sets.unite(a, b);
     };
-    const std::size_t band = ceil_div(runs.n_lines(), 4 * std::max<std::size_t>(parallel.n_threads, 1));
+    const std::size_t band = ceil_div(runs.n_lines(), parts_for(parallel));
     parallel_blocks(runs.n_lines(), band, parallel, [&] {
         return [&](std::size_t first, std::size_t count) {
             for (std::size_t line = first; line < first + count; ++line)
@@ -242,9 +247,8 @@ std::vector<std::int64_t> sum_parts(const TiledImage& image, const std::int32_t*
     std::vector<std::int64_t> total(n_parts * n_channels);
     std::mutex mutex;
     parallel_blocks(
-        image.n_tiles(),
-        std::max(kTilesAtOnce, ceil_div(image.n_tiles(), 4 * std::max<std::size_t>(parallel.n_threads, 1))),
-        parallel, [&] {
+        image.n_tiles(), std::max(kTilesAtOnce, ceil_div(image.n_tiles(), parts_for(parallel))), parallel,
+        [&] {
             return [&, own = std::vector<std::int64_t>()](std::size_t first, std::size_t count) mutable {
                 own.assign(total.size(), 0);
                 for (std::size_t i = first * kTileRows; i < (first + count) * kTileRows; ++i) {
