@@ -140,10 +140,41 @@ def test_never_larger_unless_told(run, folder):
         assert larger.mode == "P"
 
 
+def test_a_given_palette_is_kept_with_its_names(run, folder):
+    """Its colours are in the picture, though the original is smaller; names go where the palette goes."""
+    ramp = np.zeros((64, 64, 3), np.uint8)
+    ramp[..., 0] = np.arange(40, 104)[:, np.newaxis]
+    Image.fromarray(ramp).save(folder / "in.png", optimize=True)
+    names = ("Red brand", "Wine", "Rust")
+    Palette([[60, 0, 0], [40, 0, 0], [90, 0, 0]], names=names).save(folder / "brand.gpl")
+    run("quantize", "in.png", "--palette", "brand.gpl", "-o", "out.png", "--palette-out", "out.gpl")
+    used = Palette.read(folder / "out.gpl")
+    with Image.open(folder / "out.png") as out:
+        assert {color for _, color in out.convert("RGB").getcolors()} == set(
+            map(tuple, used.colors[:, :3].tolist())
+        )
+    assert (folder / "out.png").stat().st_size > (folder / "in.png").stat().st_size
+    known = dict(zip(("#3c0000", "#280000", "#5a0000"), names, strict=True))
+    assert used.names == tuple(known[code] for code in used.hex)
+    assert set(used.names) == set(names)
+    run(
+        "quantize", "in.png", "--palette", "brand.gpl", "--extra", "2", "-o", "more.png", "--palette-out",
+        "more.gpl",
+    )  # fmt: skip
+    more = Palette.read(folder / "more.gpl")
+    assert more.names == tuple(known.get(code, code) for code in more.hex)
+    assert set(names) < set(more.names)
+
+
 def test_fewer_colours_than_asked_are_said(folder):
     Image.new("RGB", (5, 5), "red").save(folder / "red.png")
     result = CliRunner().invoke(main, ["quantize", "red.png", "-k", "9", "-o", "out.png", "--allow-larger"])
     assert "1 colour, fewer than 9" in result.stderr
+    assert "1 picture smaller than 64 x 64 pixels" in result.stderr
+    Image.new("RGB", (64, 64), "red").save(folder / "large.png")
+    result = CliRunner().invoke(main, ["quantize", "large.png", "-k", "9", "-o", "out.png", "--force"])
+    assert result.exit_code == 0, result.output
+    assert "smaller than" not in result.stderr
 
 
 def test_what_cannot_be_is_one_line(fail, folder, photo):

@@ -94,6 +94,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         ("none.gpl", b"GIMP Palette\n# none\n", "0 colours"),
         ("p.xyz", b"", "must end in"),
         ("p.json", b'{"colors": [[1, 2, 999]]}', "999"),
+        ("digits.json", b'{"colors": [[1, 2, ' + b"9" * 10_000 + b"]]}", "a number of 10,000 digits"),
+        ("dashes.css", b"--" * (1 << 19), "0 colours"),  # what is quadratic here does not end
         ("p.css", b"body { color: red }", "0 colours"),
         ("huge.hex", b"#" * (1 << 21), "too large|large"),
         (

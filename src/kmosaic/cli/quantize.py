@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _STREAM = Path("-")
 _MAX_STREAM = 1 << 30
 _MAX_LISTED = 40
+# SSIMULACRA2 compares six sizes, each half of the one before, down to 8 pixels: smaller pictures lack most.
+_MIN_SCORED = 64
 
 
 @dataclass(frozen=True)
@@ -290,7 +292,8 @@ def _write(request: _Request, source: PictureFile, results: list[Quantized], tar
         return _Done(source, results, None)
     kind = _kind(request, target)
     data = encode(results, kind, source, metadata=request.outputs.keep_metadata)
-    kept = kind == source.format and len(data) > len(source.data) and not request.outputs.allow_larger
+    larger = kind == source.format and len(data) > len(source.data)
+    kept = larger and not request.outputs.allow_larger and request.options.palette is None
     data = source.data if kept else data
     if target == _STREAM:
         sys.stdout.buffer.write(data)
@@ -398,6 +401,10 @@ def _row(done: _Done) -> list[str]:
 
 
 def _remarks(request: _Request, done: list[_Done]) -> Iterator[str]:
+    small = sum(min(one.results[0].labels.shape) < _MIN_SCORED for one in done)
+    if small:
+        size = f"{_MIN_SCORED} x {_MIN_SCORED} pixels"
+        yield f"{count(small, 'picture')} smaller than {size}, for which SSIMULACRA2 scores mean little"
     for one in done:
         result = one.results[0]
         if one.kept:

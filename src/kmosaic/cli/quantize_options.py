@@ -28,7 +28,7 @@ def palette_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--quality",
             type=RealRange(max=100.0),
             help="About the fewest colours whose SSIMULACRA2 score is at least this: 90 looks the same, "
-            "70 is high quality, 50 medium.",
+            "70 is high quality, 50 medium; it means little for pictures smaller than 64 x 64.",
         ),
         click.option(
             "--palette",
@@ -105,7 +105,8 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--allow-larger",
             is_flag=True,
-            help="Write the picture even where the original, in the same format, is smaller.",
+            help="Write the picture even where the original, in the same format, is smaller. "
+            "With --palette that is always so.",
         ),
         click.option(
             "--jobs", type=WholeNumber(1, 256), default=1, show_default=True, help="Pictures at once."

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kmosaic.colours.animation import encode_animation
 from kmosaic.colours.picture_files import PictureFile
 from kmosaic.colours.result import Quantized
 from kmosaic.errors import OutputError
@@ -38,28 +39,24 @@ def encode(
 
     Where ``pyoxipng`` is installed, as it is with kmosaic on common machines, PNG files are made a few per
     cent smaller by it.
+
+    Raises OutputError where no file of the kind shows several frames as they are.
     """
-    images = [_pillow_image(result, kind) for result in results]
     options: dict[str, Any] = {}
     if metadata and source is not None:
         options = {**source.info, **({"exif": source.exif} if source.exif and kind != "GIF" else {})}
-    if len(images) > 1:
-        durations = list(source.durations) if source is not None and source.durations else 100
-        loop = 0 if source is None else source.loop
-        options |= {"save_all": True, "append_images": images[1:], "duration": durations, "loop": loop}
-        if kind == "GIF":
-            options |= {"disposal": 2 if _has_transparent(results) else 1}
-            if loop == 1:  # played once: GIF says so by saying nothing
-                del options["loop"]
+    if len(results) > 1:
+        return encode_animation(results, kind, source, options)
+    image = _pillow_image(results[0], kind)
     buffer = io.BytesIO()
     if kind == "PNG":
-        images[0].save(buffer, "PNG", compress_level=9, **options)
-        return buffer.getvalue() if len(images) > 1 else smaller_png(buffer.getvalue())
+        image.save(buffer, "PNG", compress_level=9, **options)
+        return smaller_png(buffer.getvalue())
     if kind == "WEBP":
         options |= {"lossless": True, "quality": 100, "method": 6, "exact": False}
     else:
         options |= {"optimize": False}
-    images[0].save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
@@ -78,10 +75,6 @@ def smaller_png(data: bytes) -> bytes:
         grayscale_reduction=False,
     )
     return min(data, optimized, key=len)
-
-
-def _has_transparent(results: Sequence[Quantized]) -> bool:
-    return any((result.palette.colors[:, 3] == 0).any() for result in results)
 
 
 def _pillow_image(result: Quantized, kind: str) -> Image.Image:

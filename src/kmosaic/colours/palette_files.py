@@ -25,9 +25,11 @@ from kmosaic.text import printable
 MAX_COLORS = 256
 _MAX_BYTES = 1 << 20
 _MAX_NAME = 80
+_MAX_DIGITS = 20
 _HEX = re.compile(r"#([0-9a-fA-F]{8}|[0-9a-fA-F]{6}|[0-9a-fA-F]{3})\b")
 _GPL_LINE = re.compile(r"\s*(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})(?:\s+(.*))?$")
-_CSS_LINE = re.compile(r"--([\w-]+)\s*:\s*(#[0-9a-fA-F]+)\s*;")
+# Nothing but the beginning of a run is tried: a megabyte of dashes would take hours.
+_CSS_LINE = re.compile(r"(?<![\w-])--([\w-]+)\s*:\s*(#[0-9a-fA-F]+)\s*;")
 _ASE_COLOUR, _ASE_GROUP, _ASE_GROUP_END = 1, 0xC001, 0xC002
 _ACO_RGB, _ACO_HSB, _ACO_GREY = 0, 1, 8
 
@@ -142,7 +144,10 @@ def _write_gpl(palette: PaletteContent) -> bytes:
 
 
 def _names(palette: PaletteContent) -> tuple[str, ...]:
-    return palette.names or palette.hex
+    """A name for each colour: that which was given, or its code."""
+    if not palette.names:
+        return palette.hex
+    return tuple(name or code for name, code in zip(palette.names, palette.hex, strict=True))
 
 
 def _read_ase(data: bytes) -> Iterator[Entry]:
@@ -236,7 +241,7 @@ def _write_aco(palette: PaletteContent) -> bytes:
 
 
 def _read_json(data: bytes) -> Iterator[Entry]:
-    found: Any = json.loads(_text(data))
+    found: Any = json.loads(_text(data), parse_int=_whole_number)
     listed = found.get("colors", found.get("colours")) if isinstance(found, dict) else found
     if not isinstance(listed, list):
         raise ValueError("neither a list nor an object with a list of 'colors'")
@@ -250,12 +255,18 @@ def _read_json(data: bytes) -> Iterator[Entry]:
             raise ValueError(f"{str(item)[:40]!r} is no colour such as '#1a2b3c' or [26, 43, 60]")
 
 
+def _whole_number(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits):,} digits; a colour's are from 0 to 255")
+    return int(digits)
+
+
 def palette_data(palette: PaletteContent) -> dict[str, Any]:
     """What a JSON file of a palette holds."""
     listed: list[dict[str, Any]] = []
     for i, (code, css) in enumerate(zip(palette.hex, palette.css_names, strict=True)):
         entry: dict[str, Any] = {"hex": code, "rgba": palette.colors[i].tolist(), "nearest_css_name": css}
-        if palette.names:
+        if palette.names and palette.names[i]:
             entry["name"] = palette.names[i]
         if palette.shares is not None:
             entry["share"] = round(float(palette.shares[i]), 6)

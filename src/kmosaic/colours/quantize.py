@@ -243,7 +243,8 @@ class _Job:
         if not np.array_equal(used, np.arange(len(used))):
             renamed = labels.tobytes().translate(renumbered.tobytes())  # no copy wider than a byte
             labels = np.frombuffer(renamed, np.uint8).reshape(labels.shape).copy()
-        palette = Palette(colors[used], counts[used] / labels.size)
+        names = _given_names(colors[used], self.options.palette)
+        palette = Palette(colors[used], counts[used] / labels.size, names)
         fit = self.found.fit
         errors = np.zeros(0) if fit is None else fit.error_history
         n_iter = 0 if fit is None else fit.n_iter
@@ -273,6 +274,17 @@ class _Job:
             low = own.expand((limit & 255).astype(np.uint8), 0).reshape(shape)
             return np.where(thresholds(*shape) < high.astype(np.uint16) * 256 + low, second, first)
         return own.expand(nearest_in_palette(own.points, palette, self.n_threads), transparent).reshape(shape)
+
+
+def _given_names(colors: NDArray[np.uint8], given: Palette | None) -> tuple[str, ...]:
+    """What the colours are called in a given palette, "" for others; none where no colour has a name."""
+    if given is None or not given.names:
+        return ()
+    known: dict[bytes, str] = {}
+    for color, name in zip(given.colors, given.names, strict=True):
+        known[color.tobytes()] = known.get(color.tobytes()) or name
+    names = tuple(known.get(color.tobytes(), "") for color in colors)
+    return names if any(names) else ()
 
 
 def _max_error(n_colors: int) -> int:

@@ -25,7 +25,8 @@ def fewest_colors(
     image : array or PIL.Image.Image
         As for :func:`quantize`.
     quality : float
-        The least score: 90 looks the same as the original, 70 is high quality, 50 medium.
+        The least score: 90 looks the same as the original, 70 is high quality, 50 medium. It means little for
+        pictures smaller than 64 x 64.
     options : QuantizeOptions, optional
         How colours are found and given.
     most : int
