@@ -85,7 +85,7 @@ struct Stepped {
         std::vector<std::int32_t> labels(rows.n_rows, -1);
         state.start(centers().n_clusters);
         state.centers.front().update(centers(), threads(1));
-        BoundedWorker(state, centers(), labels.data(), nullptr)(0, rows.n_rows);
+        BoundedWorker(state, centers(), labels.data(), nullptr, rows.n_rows)(0, rows.n_rows);
     }
 
     [[nodiscard]] Centers centers() const { return {numbers.data(), 40, 128}; }
