@@ -11,6 +11,7 @@
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -174,6 +175,33 @@ auto without_gil(std::size_t n_threads, Work work) {
     } catch (const Interrupted&) {
         throw nb::python_error();
     }
+}
+
+// float64 weights, or uint32 counts of the equal rows that each integer row stands for.
+using Weights = Array<nb::ro, nb::ndim<1>>;
+using Values = Array<const double, nb::ndim<1>>;
+
+inline std::vector<double> vector_of(const Values& values) {
+    return {values.data(), values.data() + values.shape(0)};
+}
+
+inline Rows rows_of(const AnyRows& array, const std::optional<Weights>& weights) {
+    Rows rows = rows_of(array);
+    if (!weights) return rows;
+    require(weights->shape(0) == rows.n_rows, "weights must have one value a row");
+    if (weights->dtype() == nb::dtype<double>()) {
+        rows.weights = static_cast<const double*>(weights->data());
+        return rows;
+    }
+    if (weights->dtype() != nb::dtype<std::uint32_t>())
+        throw nb::type_error("weights must be float64, or uint32 counts of equal rows");
+    require(rows.integer(), "counts of equal rows are for integer rows");
+    rows.counts = static_cast<const std::uint32_t*>(weights->data());
+    return rows;
+}
+
+inline bool same_rows(const Rows& a, const Rows& b) {
+    return a.data == b.data && a.dtype == b.dtype && a.n_rows == b.n_rows && a.n_features == b.n_features;
 }
 
 }  // namespace kmosaic

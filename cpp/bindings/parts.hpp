@@ -17,6 +17,8 @@ void bind_distinct_rows(nanobind::module_& m);
 void bind_neighbours(nanobind::module_& m);
 // The nearest of a few centres, other ones for each row.
 void bind_nearest_within(nanobind::module_& m);
+// k-means++, seed by seed.
+void bind_seeding(nanobind::module_& m);
 // Sparse rows, and what rows that come in parts need of the core.
 void bind_sparse(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
 // The planner, to be asked and shown.
