@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +14,6 @@ from numpy.typing import NDArray
 # side. OpenMP reads it when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from kmosaic import _core
-
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -26,15 +23,6 @@ def shared_data() -> Path:
         if folder and Path(folder).is_dir():
             return Path(folder)
     pytest.skip("no real data: set KMOSAIC_DATA to a folder that holds mnist/")
-
-
-@pytest.fixture(params=[name for name, supported in _core.cpu()["variants"].items() if supported])
-def cpu(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each instruction set this processor has, in turn; the test runs on it and on no other."""
-    _core.select_cpu(request.param)
-    assert _core.cpu()["variant"] == request.param
-    yield request.param
-    _core.select_cpu("")
 
 
 @pytest.fixture(scope="session")

@@ -43,25 +43,19 @@ def test_a_map_is_drawn_and_told_of(run: Run, folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["map.tif", "map.tif.aux.xml", "scene.tif"]
 
 
-@pytest.mark.parametrize(
-    ("read", "written"),
-    [
+def test_nothing_that_is_read_is_overwritten(fail: Fail, folder: Path) -> None:
+    for read, written in [
         (("--mask", "page.html"), ("--report", "page.html")),
         (("--names", "names.csv"), ("--statistics", "names.csv")),
         (("--names", "names.csv"), ("--model", "names.csv")),
-    ],
-    ids=str,
-)
-def test_nothing_that_is_read_is_overwritten(
-    fail: Fail, folder: Path, read: tuple[str, str], written: tuple[str, str]
-) -> None:
-    (folder / read[1]).write_text("class,name\n1,water\n")
+    ]:
+        (folder / read[1]).write_text("class,name\n1,water\n")
 
-    message = fail(*COMMAND, *read, *written, "--force")
+        message = fail(*COMMAND, *read, *written, "--force")
 
-    assert re.search(f"{read[1]}.*overwritten", message)
-    assert (folder / read[1]).read_text() == "class,name\n1,water\n"
-    assert not (folder / "map.tif").exists()
+        assert re.search(f"{read[1]}.*overwritten", message)
+        assert (folder / read[1]).read_text() == "class,name\n1,water\n"
+        assert not (folder / "map.tif").exists()
 
 
 def test_one_file_a_band_is_the_same_scene(run: Run, folder: Path) -> None:
@@ -196,26 +190,22 @@ def test_a_map_is_no_other_kind_of_file_than_a_tiff(fail: Fail, folder: Path) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_a_pipe_is_refused_wherever_a_file_is_read(folder: Path) -> None:
+    """In a process of its own, which would wait for good."""
+    os.mkfifo(folder / "pipe")
+    for arguments in [
         ("segment", "pipe", "--clusters", "4"),
         ("segment", "scene.tif", "--clusters", "4", "--mask", "pipe"),
         ("segment", "scene.tif", "--clusters", "4", "--names", "pipe"),
         ("segment", "scene.tif", "--model", "pipe"),
-    ],
-    ids=lambda arguments: " ".join(arguments[1:]),
-)
-def test_a_pipe_is_refused_wherever_a_file_is_read(folder: Path, arguments: tuple[str, ...]) -> None:
-    """In a process of its own, which would wait for good."""
-    os.mkfifo(folder / "pipe")
-    command = [sys.executable, "-m", "kmosaic", *arguments, "-o", "map.tif"]
+    ]:
+        command = [sys.executable, "-m", "kmosaic", *arguments, "-o", "map.tif"]
 
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
-    assert done.returncode == 1
-    assert done.stderr.startswith("kmosaic: error: pipe")
-    assert done.stderr.count("\n") == 1
+        assert done.returncode == 1
+        assert done.stderr.startswith("kmosaic: error: pipe")
+        assert done.stderr.count("\n") == 1
 
 
 def test_without_rasterio_the_line_that_installs_it_is_told(

@@ -242,24 +242,24 @@ for cog in [False, True]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes")
-@pytest.mark.parametrize("limit", [2_000, 400_000, 1_150_000, 1_400_000])
-def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path, limit: int) -> None:
-    code = _FULL_DISK.format(tests=str(Path(__file__).parent), limit=limit)
+def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
+    for limit in [2_000, 400_000, 1_150_000, 1_400_000]:
+        code = _FULL_DISK.format(tests=str(Path(__file__).parent), limit=limit)
 
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
-    messages = done.stdout.splitlines()
-    assert len(messages) == 2, done.stderr
-    assert all(message.startswith("m.tif cannot be written") for message in messages)
-    assert done.stderr == "" or sys.platform != "linux"
-    assert list(tmp_path.iterdir()) == []
+        messages = done.stdout.splitlines()
+        assert len(messages) == 2, done.stderr
+        assert all(message.startswith("m.tif cannot be written") for message in messages)
+        assert done.stderr == "" or sys.platform != "linux"
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_several_bands_of_floats_are_written_too(tmp_path: Path) -> None:
