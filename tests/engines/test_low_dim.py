@@ -61,7 +61,7 @@ def test_lattices_full_of_ties() -> None:
 
 
 @on_every_cpu
-def test_centres_at_the_edge_of_the_screen() -> None:
+def test_centres_at_the_edge_of_the_filter() -> None:
     for dtype in DTYPES:
         # Beside every centre another whose distance float32 can just, or just not, tell from its own.
         for d in (1, 3, 7, 16, 32):
