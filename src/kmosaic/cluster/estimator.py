@@ -56,6 +56,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     }
     _takes_sources: ClassVar[bool] = False
     """Whether X may be sparse, in files, or read by slices."""
+    spherical: ClassVar[bool] = False
+    """Whether rows are compared by their direction, and J sums cosine distances."""
     n_clusters: int
     init: Init
     n_init: int | Literal["auto"]
