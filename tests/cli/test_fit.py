@@ -463,7 +463,7 @@ def test_options_of_other_algorithms_are_refused(fail):
         (["--algorithm", "bisecting", "--empty-clusters", "drop"], "kmeans or spherical"),
     ]:
         assert message in fail("fit", "digits", "--clusters", "9", "-o", "m.kmosaic", *words, code=2)
-    assert "squared distances" in fail("sweep", "digits", "--algorithm", "spherical", code=2)
+    assert "two-level" in fail("sweep", "digits", "--algorithm", "spherical", code=2)
 
 
 def test_a_black_image_has_no_direction(fail, folder):
