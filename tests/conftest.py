@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 # side. OpenMP reads it when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from kmosaic_server import kmosaic_command
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -23,6 +26,13 @@ def shared_data() -> Path:
         if folder and Path(folder).is_dir():
             return Path(folder)
     pytest.skip("no real data: set KMOSAIC_DATA to a folder that holds mnist/")
+
+
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `kmosaic` that starts at once and runs the package of the tests, not the script that pip made."""
+    with kmosaic_command(tmp_path_factory.mktemp("bin")) as command:
+        yield command
 
 
 @pytest.fixture(scope="session")

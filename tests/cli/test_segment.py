@@ -190,7 +190,7 @@ def test_a_map_is_no_other_kind_of_file_than_a_tiff(fail: Fail, folder: Path) ->
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
-def test_a_pipe_is_refused_wherever_a_file_is_read(folder: Path) -> None:
+def test_a_pipe_is_refused_wherever_a_file_is_read(command: Path, folder: Path) -> None:
     """In a process of its own, which would wait for good."""
     os.mkfifo(folder / "pipe")
     for arguments in [
@@ -199,9 +199,8 @@ def test_a_pipe_is_refused_wherever_a_file_is_read(folder: Path) -> None:
         ("segment", "scene.tif", "--clusters", "4", "--names", "pipe"),
         ("segment", "scene.tif", "--model", "pipe"),
     ]:
-        command = [sys.executable, "-m", "kmosaic", *arguments, "-o", "map.tif"]
-
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        line = [command, *arguments, "-o", "map.tif"]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
 
         assert done.returncode == 1
         assert done.stderr.startswith("kmosaic: error: pipe")
