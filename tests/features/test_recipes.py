@@ -40,16 +40,17 @@ def fitted_model(digits: NDArray[np.uint8], name: str, *, deskew: bool = False) 
 
 def test_a_model_file_keeps_the_recipe_to_the_bit(digits: NDArray[np.uint8], tmp_path: Path) -> None:
     for name, deskew in product(NAMES, [False, True]):
+        first, second = (tmp_path / f"{name}-{deskew}-{which}.kmosaic" for which in "ab")
         model = fitted_model(digits, name, deskew=deskew)
-        save_model(model, tmp_path / "a.kmosaic")
-        again = load_model(tmp_path / "a.kmosaic")
+        save_model(model, first)
+        again = load_model(first)
         before, after = Recipe.of(model).transform(digits), Recipe.of(again).transform(digits)
         assert before.tobytes() == after.tobytes()
         assert (model.predict(before) == again.predict(after)).all()
         assert str(Recipe.of(again)) == (f"{name} of deskewed images" if deskew else name)
         assert again.pictures.shape == (12, 64)
-        save_model(again, tmp_path / "b.kmosaic")
-        assert (tmp_path / "a.kmosaic").read_bytes() == (tmp_path / "b.kmosaic").read_bytes()
+        save_model(again, second)
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_pixels_are_the_rows_themselves(digits: NDArray[np.uint8]) -> None:
@@ -165,7 +166,7 @@ def test_forged_arrays_are_errors_of_the_model_file(digits: NDArray[np.uint8], t
         ("2.components", 1e90, "components"),
         ("2.variance", -1.0, "negative"),
     ]:
-        path = tmp_path / "m.kmosaic"
+        path = tmp_path / f"{array}.kmosaic"
         save_model(fitted_model(digits, "gradients", deskew=True), path)
         name = f"representation.{array}"
         forge(path, {}, {name: safetensors.numpy.load_file(path)[name] * factor})
@@ -177,7 +178,7 @@ def test_steps_that_take_images_of_another_shape_are_refused(
     digits: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     for shape in [(4, 16, 1), (1, 64, 1)]:
-        path = tmp_path / "m.kmosaic"
+        path = tmp_path / f"{shape[0]}.kmosaic"
         save_model(fitted_model(digits, "gradients", deskew=True), path)
         parts = document_of(path)["representation"]
         forge(path, {}, {"representation.1.image_shape": np.array(shape)})

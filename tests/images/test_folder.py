@@ -75,6 +75,7 @@ def test_16_bit_grey_stays_uint16(save_image: Save, tmp_path: Path) -> None:
         collection = read(tmp_path)
         np.testing.assert_array_equal(collection.as_images()[0], DEEP, strict=True)
         assert (collection.format.dtype, collection.format.max_value) == ("uint16", 65535)
+        (tmp_path / f"one.{suffix}").unlink()
 
 
 def test_big_endian_and_white_is_zero_tiff(tmp_path: Path) -> None:

@@ -43,15 +43,19 @@ def test_colour(tmp_path: Path) -> None:
         if Image.EXTENSION.get(f".{suffix}") not in Image.SAVE or (
             suffix == "avif" and not features.check("avif")
         ):
-            pytest.skip(f"this Pillow does not write {suffix}")
-        Image.fromarray(COLOUR).save(tmp_path / f"one.{suffix}", **options)
-        assert np.abs(pixels_of(tmp_path).astype(int) - COLOUR).max() <= error
+            continue  # not every Pillow writes it
+        path = tmp_path / f"one.{suffix}"
+        Image.fromarray(COLOUR).save(path, **options)
+        assert np.abs(pixels_of(tmp_path).astype(int) - COLOUR).max() <= error, suffix
+        path.unlink()
 
 
 def test_grey(tmp_path: Path) -> None:
     for suffix, values in product(["jp2", "pgm"], [GREY, DEEP]):
-        Image.fromarray(values).save(tmp_path / f"one.{suffix}")
+        path = tmp_path / f"one.{suffix}"
+        Image.fromarray(values).save(path)
         np.testing.assert_array_equal(pixels_of(tmp_path), values, strict=True)
+        path.unlink()
 
 
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40)

@@ -23,15 +23,16 @@ OTHERS = [
 
 
 def test_spherical_models_and_trees_come_back_and_predict(tmp_path: Path) -> None:
-    for estimator in OTHERS:
-        X = load_digits().data.astype(np.uint8)
+    X = load_digits().data.astype(np.uint8)
+    for number, estimator in enumerate(OTHERS):
+        path = tmp_path / str(number)
         fitted = estimator.fit(X)
-        save_model(Model.from_fit(fitted, ImageFormat(8, 8, 1, "uint8", 16)), tmp_path / "m")
-        loaded = load_model(tmp_path / "m")
+        save_model(Model.from_fit(fitted, ImageFormat(8, 8, 1, "uint8", 16)), path)
+        loaded = load_model(path)
         assert (loaded.predict(X) == fitted.labels_).all()
         assert (loaded.predict(X.astype(np.float16)) == fitted.labels_).all()
         assert loaded.cluster_centers.tobytes() == fitted.cluster_centers_.tobytes()
-        assert document_of(tmp_path / "m")["schema_version"] == 5
+        assert document_of(path)["schema_version"] == 5
         assert loaded.inertia == fitted.inertia_
         if loaded.tree is not None:
             for name in ("centers", "parents", "sizes", "inertia", "descends"):

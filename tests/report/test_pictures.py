@@ -448,6 +448,8 @@ def test_saved_twice_is_the_same_file(tmp_path: Path, result: SweepResult) -> No
             save_figure(sweep_curves(result), path)
         assert first.read_bytes() == second.read_bytes()
         assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, second.name]
+        first.unlink()
+        second.unlink()
 
 
 def test_png_has_the_layouts_size_and_sharp_pixels(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_pixels_are_those_of_the_scene_and_the_map(tmp_path: Path) -> None:
 def test_labels_in_memory_and_in_a_file_are_the_same(tmp_path: Path) -> None:
     for nodata in [0, 255]:
         path = write_raster(tmp_path / "scene.tif", patches(90, 60), nodata=50)
-        ways = [None, tmp_path / "map.tif"]
+        ways = [None, tmp_path / f"map-{nodata}.tif"]
         looks = [segment(path, 4, way, nodata=nodata, quicklook=500).quicklook for way in ways]
         assert looks[0] is not None
         assert looks[1] is not None

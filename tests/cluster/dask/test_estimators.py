@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-import warnings
 from collections.abc import Generator, Iterator
 from functools import partial
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 da = pytest.importorskip("dask.array", reason="dask is not installed")
@@ -78,31 +78,33 @@ def assert_same(found: KMeans, expected: KMeans) -> None:
 
 
 def test_the_fit_is_that_of_rows_in_memory_to_the_bit(everywhere: Iterator[str]) -> None:
+    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
+    held = [rows_of(dtype) for dtype in ("uint8", "uint16", "float32", "int16", bfloat16)]
+    fits = [KMeans(6, random_state=3, max_iter=5).fit(X) for X in held]
     for _ in everywhere:
-        bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
-        for dtype in ["uint8", "uint16", "float32", "int16", bfloat16]:
-            X = rows_of(dtype)
-            expected = KMeans(6, random_state=3, max_iter=15).fit(X)
-            assert_same(
-                KMeans(6, random_state=3, max_iter=15).fit(da.from_array(X, chunks=(310, 4))), expected
-            )
+        for X, expected in zip(held, fits, strict=True):
+            lazy = da.from_array(X, chunks=(310, 4))
+            assert_same(KMeans(6, random_state=3, max_iter=5).fit(lazy), expected)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_parameters_mean_the_same(everywhere: Iterator[str]) -> None:
-    for _ in everywhere:
-        for parameters in [
-            {"init": "random", "n_init": 3},
-            {"init": rows_of("uint8")[:6].astype(float) + 0.5, "tol": 0.01},
-            {"init": np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000, "empty_clusters": "relocate"},
-            {"init": np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000, "empty_clusters": "drop"},
+    X = rows_of("uint8")
+    far = np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000
+    models = [
+        KMeans(6, random_state=1, **parameters)
+        for parameters in (
+            {"init": "random", "n_init": 3, "max_iter": 4},
+            {"init": X[:6].astype(float) + 0.5, "tol": 0.01},
+            {"init": far, "empty_clusters": "relocate", "max_iter": 6},
+            {"init": far, "empty_clusters": "drop"},
             {"init": lambda X, k, _: X[:k], "max_iter": 2},
-        ]:
-            X = rows_of("uint8")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                expected = KMeans(6, random_state=1, **parameters).fit(X)
-                found = KMeans(6, random_state=1, **parameters).fit(da.from_array(X, chunks=(500, 6)))
-            assert_same(found, expected)
+        )
+    ]
+    fits = [clone(model).fit(X) for model in models]
+    for _ in everywhere:
+        for model, expected in zip(models, fits, strict=True):
+            assert_same(clone(model).fit(da.from_array(X, chunks=(500, 6))), expected)
 
 
 def test_images_are_rows(everywhere: Iterator[str]) -> None:

@@ -54,9 +54,9 @@ def saved(tmp_path: Path) -> Path:
 
 def test_what_was_saved_comes_back(tmp_path: Path) -> None:
     for changes in [{}, {"class_names": None, "command": "kmosaic segment a.tif"}]:
-        save_scene_model(model(**changes), tmp_path / "m")
+        save_scene_model(model(**changes), tmp_path / str(len(changes)))
 
-        ours, theirs = model(**changes), load_scene_model(tmp_path / "m")
+        ours, theirs = model(**changes), load_scene_model(tmp_path / str(len(changes)))
 
         for field in fields(SceneModel):
             left, right = getattr(ours, field.name), getattr(theirs, field.name)
