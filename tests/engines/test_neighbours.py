@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from instruction_sets import on_every_cpu
 from kmosaic import _core
 from kmosaic.engines import nearest_rows
 
@@ -33,14 +34,15 @@ def test_as_brute_force_has_it(seed: int, dtype: str, data: st.DataObject) -> No
     assert (found.squared_distances == expected).all()
 
 
-def test_the_same_bits_for_any_number_of_threads_and_instruction_set(cpu: str) -> None:
+@on_every_cpu
+def test_the_same_bits_for_any_number_of_threads_and_instruction_set() -> None:
     random = np.random.default_rng(1)
     rows = (random.normal(size=(600, 40)) * np.geomspace(1, 1e-3, 40)).astype(np.float32)
     references = rows.astype(np.float64)
     found = nearest_rows(rows, references, 12, 1, own=0)
     _core.select_cpu("scalar")
     scalar = nearest_rows(rows, references, 12, 3, own=0)
-    assert found.indices.tobytes() == scalar.indices.tobytes(), cpu
+    assert found.indices.tobytes() == scalar.indices.tobytes()
     assert found.squared_distances.tobytes() == scalar.squared_distances.tobytes()
     squares = ((references[:, None] - references[None]) ** 2).sum(axis=2)
     np.fill_diagonal(squares, np.inf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,7 @@ class _Finished:
 @pictures_option
 @picture_format_option
 @features_options
-@estimator_options
+@partial(estimator_options, without=["spherical"])  # the table compares squared distances
 @reading_options
 @test_fraction_option(0.2)
 @ending_options
@@ -143,10 +144,6 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     feature_options = FeatureOptions.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
-    if fitting.algorithm == "spherical":
-        raise click.UsageError(
-            "sweep compares squared distances, which --algorithm spherical has none of; use `kmosaic fit`"
-        )
     warn_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting, feature_options)
     paths = _write(request, finished)

@@ -112,7 +112,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "skipped": collection.skipped,
         "first": first_tiles(maker),
         "centroids_note": _centroids_note(report),
-        "units": "1 - cosine" if _is_spherical(report) else report.features or "pixel values",
+        "units": "1 - cosine" if report.summary.spherical else report.features or "pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(summary),
         "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
@@ -176,7 +176,7 @@ def _numbers(report: FitReport) -> list[Fact]:
 
 def _centroids_note(report: FitReport) -> str:
     sharper = ": the sharper it is, the more they agree."
-    if report.medoids is None and _is_spherical(report):
+    if report.medoids is None and report.summary.spherical:
         return f"Each tile is the mean direction of its cluster's images, as bright as can be{sharper}"
     if report.medoids is None:
         return f"Each tile is a centroid, the mean of all images in its cluster{sharper}"
@@ -248,12 +248,8 @@ def _sampled_note(summary: ClusterSummary, sampled: Sampled) -> str:
     return text
 
 
-def _is_spherical(report: FitReport) -> bool:
-    return report.algorithm == "SphericalKMeans"
-
-
 def _units(report: FitReport) -> str:
-    return inertia_units(report.features, spherical=_is_spherical(report))
+    return inertia_units(report.features, spherical=report.summary.spherical)
 
 
 def _has_half_steps(algorithm: str) -> bool:
