@@ -13,7 +13,7 @@ from kmosaic.files import atomic_write, check_output, check_outputs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kmosaic.images import ImageCollection
+    from kmosaic.images.collection import Collection
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".tif", ".tiff")
 _NOT_FOR_MODELS = (".html", ".htm", ".csv", ".json", ".npy", ".npz", *_PICTURES)
@@ -92,7 +92,7 @@ def write_assignments(
         write_rows(stream, header, rows)
 
 
-def label_texts(collection: ImageCollection) -> list[str]:
+def label_texts(collection: Collection) -> list[str]:
     """Return the label of every image, empty where none is known."""
     if collection.labels is None or collection.label_names is None:
         return [""] * len(collection)

@@ -7,9 +7,10 @@ from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
-from kmosaic.features.pictures import ClusterPictures, cluster_pictures
+from kmosaic.features.pictures import ClusterPictures, cluster_medoids, cluster_pictures
 from kmosaic.features.pixels import Pixels
-from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions
+from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions, VectorRecipe
+from kmosaic.features.unit_length import UnitLength
 from kmosaic.features.whiten import Whiten
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "Recipe",
     "RecipeOptions",
     "StageProgress",
+    "UnitLength",
+    "VectorRecipe",
     "Whiten",
+    "cluster_medoids",
     "cluster_pictures",
 ]

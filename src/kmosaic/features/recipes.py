@@ -19,6 +19,7 @@ from kmosaic.features.graph import GraphEmbedding, useful_components
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.unit_length import UnitLength
 from kmosaic.features.whiten import Whiten
 from kmosaic.models.validation import in_short
 from kmosaic.tensors import readable
@@ -44,6 +45,15 @@ class RecipeOptions:
     argument: str | None = None
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class VectorRecipe:
+    """What is done to vectors of ``n_features`` numbers: made of unit length, whitened to so many."""
+
+    n_features: int
+    unit_length: bool = False
+    n_whitened: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +114,21 @@ RECIPES: dict[str, RecipeEntry] = {
 # What a model file may name; nothing else is ever made from one.
 STEPS: dict[str, type[ImageTransformer]] = {
     step.__name__: step
-    for step in (Pixels, Deskew, OrientedGradients, Whiten, GraphEmbedding, LearnedPatches, OnnxEmbedding)
+    for step in (
+        Pixels,
+        Deskew,
+        OrientedGradients,
+        Whiten,
+        GraphEmbedding,
+        LearnedPatches,
+        OnnxEmbedding,
+        UnitLength,
+    )
 }
+
+VECTORS = "vectors"
+"""The name of recipes whose rows are no images' pixels, but were made elsewhere."""
+_VECTOR_STEPS = ("UnitLength", "Whiten")
 
 
 class Recipe:
@@ -138,6 +161,15 @@ class Recipe:
         return cls(name, first + RECIPES[name].make(given))
 
     @classmethod
+    def of_vectors(cls, options: VectorRecipe) -> Recipe:
+        """Return the recipe for rows that were made elsewhere, not fitted."""
+        shape = (1, options.n_features, 1)
+        steps: list[ImageTransformer] = [UnitLength(image_shape=shape)] if options.unit_length else []
+        if options.n_whitened is not None:
+            steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
+        return cls(VECTORS, steps)
+
+    @classmethod
     def of(cls, model: Model, text: str | None = None) -> Recipe:
         """Return the fitted recipe by which ``model`` sees images; nothing in the model is trusted.
 
@@ -151,20 +183,24 @@ class Recipe:
             When ``text`` names another recipe than the model's.
         """
         kept = model.representation
-        own = "pixels" if kept is None else kept.name
-        name, argument = split_name(text) if text is not None else (own, None)
+        default = "pixels" if model.image is not None else VECTORS
+        own = default if kept is None else kept.name
+        name, argument = (own, None) if text in (None, own) else split_name(text or "")
         if name != own:
             raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
-        if kept is None or model.image is None:
-            return cls("pixels", ())
+        if kept is None:
+            return cls(own, ())
         _check_kinds(kept.name, [step.kind for step in kept.steps])
         steps = [_restored(step) for step in kept.steps]
         if argument is not None:
             for step in steps:
                 if isinstance(step, OnnxEmbedding):
                     step.set_params(file=argument)
-        widths = [model.image.n_features]
-        _check_shapes(steps, model.image.shape)
+        if model.image is None:
+            widths = [steps[0].n_features_in_]
+        else:
+            widths = [model.image.n_features]
+            _check_shapes(steps, model.image.shape)
         for step in steps:
             if step.n_features_in_ != widths[-1]:
                 raise ModelFileError(
@@ -192,7 +228,7 @@ class Recipe:
     @property
     def keeps_pixels(self) -> bool:
         """Whether what comes out is still in pixel values."""
-        return all(isinstance(step, Deskew | Pixels) for step in self.steps)
+        return self.name != VECTORS and all(isinstance(step, Deskew | Pixels) for step in self.steps)
 
     def n_clustered(self, n_clusters: int) -> int | None:
         """Return how many features, the first, are clustered into so many clusters; None: all.
@@ -204,6 +240,8 @@ class Recipe:
 
     def __str__(self) -> str:
         """Name it in words: "gradients of deskewed images"."""
+        if self.name == VECTORS:
+            return _vectors_in_words(self.steps)
         return f"{self.name} of deskewed images" if self.deskews else self.name
 
     def fit_transform(
@@ -241,6 +279,16 @@ class Recipe:
         return rows  # type: ignore[no-any-return]
 
 
+def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
+    """
+    >>> _vectors_in_words([UnitLength(), Whiten(64)])
+    'whitened unit vectors'
+    """
+    words = {UnitLength: "unit", Whiten: "whitened"}
+    said = [words[type(step)] for step in reversed(steps) if type(step) in words]
+    return " ".join([*said, "vectors"])
+
+
 # Of an image, between steps: many times what any recipe makes of the largest.
 _MAX_FEATURES = 1 << 24
 _WORDS = {
@@ -250,6 +298,7 @@ _WORDS = {
     "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
+    "UnitLength": "unit length",
 }
 
 
@@ -277,6 +326,8 @@ def split_name(text: str) -> tuple[str, str | None]:
 
 def _check_kinds(name: str, kinds: list[str]) -> None:
     """Refuse a model's recipe that has other steps than its name says."""
+    if name == VECTORS and set(kinds) <= set(_VECTOR_STEPS):
+        return
     if name not in RECIPES:
         raise ModelFileError(f"the model's features {name[:80]!r} are not known to this kmosaic; upgrade it")
     for kind in kinds:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
+from kmosaic.images.collection import (
+    Converted,
+    Dataset,
+    ImageCollection,
+    Progress,
+    ReadOptions,
+    SkippedFile,
+    VectorCollection,
+)
 from kmosaic.images.datasets import load_dataset, load_images, load_rows
 from kmosaic.images.fetch import download
 from kmosaic.images.idx import read_idx
@@ -18,6 +26,7 @@ __all__ = [
     "ReadOptions",
     "SkippedFile",
     "SplitRows",
+    "VectorCollection",
     "catalogue",
     "download",
     "load_dataset",

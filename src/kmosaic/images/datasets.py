@@ -47,7 +47,7 @@ class _Source:
 
 def load_dataset(
     source: str | os.PathLike[str], options: ReadOptions = DEFAULT_OPTIONS, progress: Progress | None = None
-) -> Dataset:
+) -> Dataset[ImageCollection]:
     """The images of ``source``, and a test set where there is one or labels allow to hold one out.
 
     ``source`` is "digits", "mnist" or "fashion-mnist" (the latter two are downloaded if they are not here),
@@ -164,6 +164,14 @@ def load_rows(source: str | os.PathLike[str], n_features: int) -> ImageCollectio
         ids=tuple(str(row) for row in range(len(rows))),
         source=f"{count(len(rows), 'row')} from {resolved.where}",
     )
+
+
+def is_image_folder(source: str | os.PathLike[str]) -> bool:
+    """Whether ``source``, as of :func:`load_dataset`, is a folder of image files.
+
+    Raises DataError when there is no such source.
+    """
+    return _identify(source).kind == "folder"
 
 
 def _converted(given: ImageCollection, form: ImageFormat) -> Converted:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         SweepRun,
         SweepTableRow,
     )
-    from kmosaic.images.collection import Dataset
+    from kmosaic.images.collection import Collection, Dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class SweepReport:
         What the images were clustered as, in words, where not as pixels; inertia is then in their units.
     """
 
-    dataset: Dataset
+    dataset: Dataset[Collection]
     result: SweepResult
     provenance: Provenance = field(default_factory=Provenance)
     recommendation: Recommendation | None = None
