@@ -1,4 +1,4 @@
-"""Tables by pyarrow, the extra ``tables``: found, or one error on how to install it; and written as Parquet."""
+"""Tables by pyarrow, the extra ``tables``: the library, or an error on how to install it; writing Parquet."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def write_parquet(path: Path, header: Sequence[str], rows: Iterable[Sequence[obj
 
 def _table(pa: Any, header: Sequence[str], rows: Sequence[Sequence[object]], schema: Any) -> Any:
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
-    texts = [[_utf8(value) for value in column] for column in columns]
+    texts = [[utf8(value) for value in column] for column in columns]
     return pa.table(dict(zip(header, texts, strict=True)), schema=schema)
 
 
-def _utf8(value: object) -> object:
-    """File names need not be UTF-8; what cannot be written is escaped."""
+def utf8(value: object) -> object:
+    """Return a text as UTF-8 can write it, which file names need not be: the rest is escaped."""
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -175,6 +175,10 @@ class FeatureMatrix:
                 f"those for alike that differ by movements of {moved} pixels: try --features gradients, too"
             )
 
+    def white(self, images: Collection) -> float:
+        """Return the brightness that a sweep scales J by: that of pixels, 1 of anything else."""
+        return images.images.format.max_value if self.feature_name is None and images.images else 1.0
+
     @property
     def feature_name(self) -> str | None:
         """The recipe's name; None where the features are pixel values."""

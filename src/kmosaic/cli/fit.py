@@ -21,7 +21,7 @@ from kmosaic.cli.console import (
     written,
 )
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.features import FeatureMatrix, FeatureOptions, features_options
+from kmosaic.cli.features import FeatureMatrix, features_options
 from kmosaic.cli.options import (
     WholeNumber,
     ending_options,
@@ -37,12 +37,13 @@ from kmosaic.cli.outputs import (
     check_model_name,
     check_pictures_folder,
     check_report_name,
+    check_table,
     label_texts,
     write_assignments,
     write_pictures,
 )
-from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
-from kmosaic.cli.vectors import Vectors, optional_source_argument, vectors_options
+from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
+from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cli.request import Estimator
     from kmosaic.evaluate import ClusterSummary
-    from kmosaic.features import ClusterPictures, Recipe
+    from kmosaic.features import ClusterPictures
     from kmosaic.images import Dataset, ImageCollection
     from kmosaic.images.collection import Collection
 
@@ -80,6 +81,7 @@ class _Request:
     output: Path | None
     labels: Path | None
     report: Path | None
+    save_vectors: Path | None
     pictures: Path | None
     picture_format: str
     force: bool
@@ -87,13 +89,19 @@ class _Request:
     command: str
 
     def check_outputs(self) -> None:
-        if not any((self.output, self.labels, self.report, self.pictures)):
+        if not any((self.output, self.labels, self.report, self.pictures, self.save_vectors)):
             raise click.UsageError(
                 "name what to write: -o MODEL, --labels CSV, --report HTML or --pictures DIR"
             )
         check_model_name(self.output)
         check_report_name(self.report)
-        check_outputs((self.output, self.labels, self.report), overwrite=self.force)
+        check_table(self.labels)
+        if self.save_vectors is not None:
+            from kmosaic.vectors import check_vectors_name
+
+            check_vectors_name(self.save_vectors)
+        outputs = (self.output, self.labels, self.report, self.save_vectors)
+        check_outputs(outputs, overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
             check_pictures_folder(self.pictures, names, overwrite=self.force)
@@ -174,8 +182,14 @@ class _Finished:
     help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
 )
 @path_option("-o", "--output", help="Write the model, for `kmosaic predict` and `kmosaic show`.")
-@path_option("--labels", help="Write the cluster of every image as CSV.")
+@path_option(
+    "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
+)
 @path_option("--report", help="Write a report: one HTML file with pictures of every group.")
+@path_option(
+    "--save-vectors",
+    help="Write the features that are clustered, for --vectors: .npy, or with the paths .npz or .parquet.",
+)
 @pictures_option
 @picture_format_option
 @click.option(
@@ -198,8 +212,9 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
 
     Where the images have labels, every cluster is named after its most common one. All images are fitted on,
     save the test set of data that was published with one, or the share held out by --test-fraction. With
-    --features, images are clustered as these, and a cluster is shown as the mean of its images. With --vectors,
-    the vectors of a file are clustered, and SOURCE has the pictures that they are of, or is left out.
+    --features, images are clustered as these, and a cluster is shown as the mean of its images. With
+    --vectors, the vectors of a file are clustered, and SOURCE has the pictures that they are of, or is left
+    out.
 
     \b
     Examples:
@@ -209,16 +224,11 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
       kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
       kmosaic fit photos/ --vectors embeddings.npy --clusters 100 --report photos.html
     """
-    asked = _Asked(
-        Reading.taken_from(given),
-        Fitting.taken_from(given),
-        FeatureOptions.taken_from(given),
-        Vectors.taken_from(given),
-    )
+    fitting, asked = Fitting.taken_from(given), Input.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
     warn_missing_data_folder(asked.reading.data_dir, request.source or "")
-    finished = _run(request, asked)
+    finished = _run(request, asked, fitting)
     report_skipped(finished.dataset.train.skipped)
     paths = list(_write(request, finished))
     _print_result(finished)
@@ -227,38 +237,20 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
         print_results(f"Next: {_next(request)}")
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """How to read, and what to fit."""
-
-    reading: Reading
-    fitting: Fitting
-    features: FeatureOptions
-    vectors: Vectors
-
-    def load(self, request: _Request, bar: ProgressBar) -> tuple[Dataset[Collection], Recipe]:
-        """Read what is to be clustered, and say as what."""
-        from kmosaic.images import load_dataset
-
-        options = self.reading.options()
-        if self.vectors.given:
-            vectors = self.vectors.load(request.source, options, bar)
-            return vectors, self.vectors.recipe(vectors.train)
-        assert request.source is not None
-        images = load_dataset(request.source, options, bar)
-        return images, self.features.recipe(request.source, images.train, request.seed, request.clusters)
-
-
-def _run(request: _Request, asked: _Asked) -> _Finished:
+def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
     from kmosaic.cli.progress import FitProgress, ProgressBar
     from kmosaic.evaluate import summarise
 
-    fitting = asked.fitting
     estimator = fitting.estimator(request.clusters, request.seed)
     with ProgressBar(quiet=request.quiet) as bar:
-        dataset, recipe = asked.load(request, bar)
+        dataset, recipe = asked.load(request.source, request.seed, request.clusters, bar)
         train = dataset.train
         matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar)
+        if request.save_vectors is not None:
+            from kmosaic.vectors import save_vectors
+
+            bar.start_over("writing the vectors")
+            save_vectors(request.save_vectors, matrix.rows, train.ids, overwrite=request.force)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         start = time.perf_counter()
         estimator.fit(matrix.rows)
@@ -311,8 +303,9 @@ def _naming(summary: ClusterSummary) -> Any:
 def _print_result(finished: _Finished) -> None:
     summary, dataset = finished.summary, finished.dataset
     ended = "converged after" if summary.converged else "stopped before it converged, after"
+    rows = f"{count(len(dataset.train), finished.what)} in {count(summary.n_clusters, 'cluster')}"
     print_results(
-        f"{dataset.name}: {count(len(dataset.train), finished.what)} in {count(summary.n_clusters, 'cluster')}, "
+        f"{dataset.name}: {rows}, "
         f"{inertia_words(summary.inertia, finished.matrix.feature_name, spherical=finished.spherical)}, "
         f"{ended} {count(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
@@ -325,9 +318,8 @@ def _print_result(finished: _Finished) -> None:
     share = float(summary.cluster_sizes[largest]) / len(dataset.train)
     warn_crowded(share, summary.n_clusters, f"cluster {largest}")
     if summary.accuracy is not None:
-        print_results(
-            f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the {finished.what}s fitted on"
-        )
+        right = f"{summary.accuracy:.1%} of the {finished.what}s fitted on"
+        print_results(f"Naming clusters by majority vote is right for {right}")
     if finished.accuracy_test is not None and dataset.test is not None:
         origin = f"{count(len(dataset.test), f'test {finished.what}')} ({dataset.test_origin})"
         print_results(f"and for {finished.accuracy_test:.1%} of {origin}")
@@ -346,6 +338,8 @@ def _show_clusters(summary: ClusterSummary) -> None:
 
 
 def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
+    if request.save_vectors is not None:
+        yield request.save_vectors
     if request.output is not None:
         _write_model(request, request.output, finished)
         yield request.output

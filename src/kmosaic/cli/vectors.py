@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from kmosaic.cli.features import FeatureOptions
 from kmosaic.cli.options import WholeNumber, in_order
-from kmosaic.cli.request import Options
+from kmosaic.cli.request import Options, Reading
 
 if TYPE_CHECKING:
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.features import Recipe
     from kmosaic.images import Dataset, Progress, ReadOptions, VectorCollection
+    from kmosaic.images.collection import Collection
 
 _FILE = click.Path(path_type=Path)
 
@@ -44,8 +47,8 @@ def vector_file_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--vectors",
             type=_FILE,
             metavar="FILE",
-            help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, or "
-            "a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
+            help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
+            "or a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
         ),
         click.option(
             "--paths",
@@ -119,11 +122,12 @@ class Vectors(Options):
         options = VectorOptions(self.paths, self.path_column, self.vector_column, self.allow_outside)
         return load_vectors(self.vectors, pictures, options, reading, progress)
 
-    def recipe(self, vectors: VectorCollection) -> Recipe:
-        """Return what is done to the vectors first, not fitted."""
+    def recipe(self, vectors: VectorCollection, *, graph: bool = False, n_clusters: int = 0) -> Recipe:
+        """Return what is done to the vectors first, not fitted; a ``graph`` for so many clusters at last."""
         from kmosaic.features import Recipe, VectorRecipe
 
-        return Recipe.of_vectors(VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten))
+        n_graph = n_clusters if graph else None
+        return Recipe.of_vectors(VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph))
 
     def given_again(self) -> list[str]:
         """Return the arguments that name the same vectors; what has its default is left out."""
@@ -139,3 +143,55 @@ class Vectors(Options):
         ]
         flags = {"--allow-outside": self.allow_outside, "--normalise": self.normalise}
         return arguments + [flag for flag, given in flags.items() if given]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is to be clustered: images as pixels or features, or vectors."""
+
+    reading: Reading
+    features: FeatureOptions
+    vectors: Vectors
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Self:
+        """Take the options of all three out of ``given``; refuse features of pictures beside vectors."""
+        asked = cls(Reading.taken_from(given), FeatureOptions.taken_from(given), Vectors.taken_from(given))
+        if asked.vectors.given and asked.features.features not in ("pixels", "graph"):
+            raise click.UsageError(
+                f"--features {asked.features.features} are of pictures, and --vectors has rows of its own; "
+                "leave one of them out, or give --features graph"
+            )
+        if asked.vectors.given and asked.features.deskew is not None:
+            raise click.UsageError(
+                "--deskew is for pictures, and --vectors has rows of its own; leave it out"
+            )
+        return asked
+
+    def read(self, source: str | None, bar: ProgressBar) -> Dataset[Collection]:
+        """Read the images, or the vectors with their pictures."""
+        from kmosaic.images import load_dataset
+
+        if self.vectors.given:
+            return self.vectors.load(source, self.reading.options(), bar)
+        assert source is not None  # or Vectors.taken_from had refused it
+        return load_dataset(source, self.reading.options(), bar)
+
+    def recipe(self, source: str | None, train: Collection, seed: int, n_clusters: int) -> Recipe:
+        """Return what they are clustered as, not fitted, for at most so many clusters."""
+        from kmosaic.images import ImageCollection
+
+        if isinstance(train, ImageCollection):
+            return self.features.recipe(source or "", train, seed, n_clusters)
+        return self.vectors.recipe(train, graph=self.features.features == "graph", n_clusters=n_clusters)
+
+    def load(
+        self, source: str | None, seed: int, n_clusters: int, bar: ProgressBar
+    ) -> tuple[Dataset[Collection], Recipe]:
+        """Read what is to be clustered, and say as what."""
+        dataset = self.read(source, bar)
+        return dataset, self.recipe(source, dataset.train, seed, n_clusters)
+
+    def given_again(self) -> list[str]:
+        """Return the arguments that ask for the same once more."""
+        return [*self.reading.given_again(), *self.features.given_again(), *self.vectors.given_again()]

@@ -11,6 +11,7 @@ from kmosaic.features.pictures import ClusterPictures, cluster_medoids, cluster_
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions, VectorRecipe
 from kmosaic.features.unit_length import UnitLength
+from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RecipeOptions",
     "StageProgress",
     "UnitLength",
+    "VectorGraph",
     "VectorRecipe",
     "Whiten",
     "cluster_medoids",

@@ -20,6 +20,7 @@ from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.unit_length import UnitLength
+from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
 from kmosaic.models.validation import in_short
 from kmosaic.tensors import readable
@@ -49,11 +50,16 @@ class RecipeOptions:
 
 @dataclass(frozen=True)
 class VectorRecipe:
-    """What is done to vectors of ``n_features`` numbers: made of unit length, whitened to so many."""
+    """What is done to vectors of ``n_features`` numbers, in this order; None leaves a step out.
+
+    They are made of unit length, whitened to so many components, and placed by the graph of their neighbours,
+    for so many clusters.
+    """
 
     n_features: int
     unit_length: bool = False
     n_whitened: int | None = None
+    n_graph_clusters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,12 +129,13 @@ STEPS: dict[str, type[ImageTransformer]] = {
         LearnedPatches,
         OnnxEmbedding,
         UnitLength,
+        VectorGraph,
     )
 }
 
 VECTORS = "vectors"
 """The name of recipes whose rows are no images' pixels, but were made elsewhere."""
-_VECTOR_STEPS = ("UnitLength", "Whiten")
+_VECTOR_STEPS = ("UnitLength", "Whiten", "VectorGraph")
 
 
 class Recipe:
@@ -167,6 +174,8 @@ class Recipe:
         steps: list[ImageTransformer] = [UnitLength(image_shape=shape)] if options.unit_length else []
         if options.n_whitened is not None:
             steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
+        if options.n_graph_clusters is not None:
+            steps.append(VectorGraph(useful_components(options.n_graph_clusters)))
         return cls(VECTORS, steps)
 
     @classmethod
@@ -197,27 +206,11 @@ class Recipe:
                 if isinstance(step, OnnxEmbedding):
                     step.set_params(file=argument)
         if model.image is None:
-            widths = [steps[0].n_features_in_]
+            width = steps[0].n_features_in_
         else:
-            widths = [model.image.n_features]
+            width = model.image.n_features
             _check_shapes(steps, model.image.shape)
-        for step in steps:
-            if step.n_features_in_ != widths[-1]:
-                raise ModelFileError(
-                    f"the model's {type(step).__name__} takes {step.n_features_in_} features and gets "
-                    f"{widths[-1]}; make it again with `kmosaic fit -o`"
-                )
-            widths.append(step._n_features_out)
-            if widths[-1] > _MAX_FEATURES:
-                raise ModelFileError(
-                    f"the model's {type(step).__name__} makes {widths[-1]:,} features of an image, more than "
-                    f"{_MAX_FEATURES:,}; make it again with `kmosaic fit -o`"
-                )
-        if widths[-1] != model.cluster_centers.shape[1]:
-            raise ModelFileError(
-                f"the model's features are {widths[-1]}, and its centroids have "
-                f"{model.cluster_centers.shape[1]}; make it again with `kmosaic fit -o`"
-            )
+        _check_widths(steps, width, model.cluster_centers.shape[1])
         return cls(kept.name, steps)
 
     @property
@@ -235,7 +228,7 @@ class Recipe:
 
         Of a graph's coordinates those that tell so many groups apart; others would only part these further.
         """
-        graphs = any(isinstance(step, GraphEmbedding) for step in self.steps)
+        graphs = any(isinstance(step, GraphEmbedding | VectorGraph) for step in self.steps)
         return useful_components(n_clusters) if graphs else None
 
     def __str__(self) -> str:
@@ -281,12 +274,11 @@ class Recipe:
 
 def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
     """
-    >>> _vectors_in_words([UnitLength(), Whiten(64)])
-    'whitened unit vectors'
+    >>> _vectors_in_words([UnitLength(), Whiten(64), VectorGraph()])
+    'graph of whitened unit vectors'
     """
-    words = {UnitLength: "unit", Whiten: "whitened"}
-    said = [words[type(step)] for step in reversed(steps) if type(step) in words]
-    return " ".join([*said, "vectors"])
+    words = {UnitLength: "unit", Whiten: "whitened", VectorGraph: "graph of"}
+    return " ".join([*(words[type(step)] for step in reversed(steps)), "vectors"])
 
 
 # Of an image, between steps: many times what any recipe makes of the largest.
@@ -299,6 +291,7 @@ _WORDS = {
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
     "UnitLength": "unit length",
+    "VectorGraph": "neighbours",
 }
 
 
@@ -352,6 +345,27 @@ def _check_shapes(steps: Sequence[ImageTransformer], shape: ImageShape) -> None:
             )
         if not isinstance(step, Deskew | Pixels):
             return
+
+
+def _check_widths(steps: Sequence[ImageTransformer], width: int, n_clustered: int) -> None:
+    """Refuse steps that do not go together, from rows of ``width`` values to those that are clustered."""
+    for step in steps:
+        if step.n_features_in_ != width:
+            raise ModelFileError(
+                f"the model's {type(step).__name__} takes {step.n_features_in_} features and gets "
+                f"{width}; make it again with `kmosaic fit -o`"
+            )
+        width = step._n_features_out
+        if width > _MAX_FEATURES:
+            raise ModelFileError(
+                f"the model's {type(step).__name__} makes {width:,} features of an image, more than "
+                f"{_MAX_FEATURES:,}; make it again with `kmosaic fit -o`"
+            )
+    if width != n_clustered:
+        raise ModelFileError(
+            f"the model's features are {width}, and its centroids have {n_clustered}; make it again with "
+            "`kmosaic fit -o`"
+        )
 
 
 def _check_finite(step: ImageTransformer, rows: NDArray[Any]) -> None:

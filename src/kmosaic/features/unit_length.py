@@ -13,8 +13,8 @@ from kmosaic.features.base import ImageTransformer
 class UnitLength(ImageTransformer):
     """Divide each row by its length: what embeddings that are compared by their cosine need.
 
-    Of float64 rows float64, of all others float32. k-means of unit rows and spherical k-means then compare the
-    same distances; only here centroids are plain means, and the rows can be whitened.
+    Of float64 rows float64, of all others float32. k-means of unit rows compares the same distances as
+    spherical k-means; only here centroids are plain means, and the rows can be whitened.
 
     Parameters and attributes are those of every transformer; see ``ImageTransformer``.
 

@@ -11,7 +11,7 @@ from kmosaic.images.collection import (
     SkippedFile,
     VectorCollection,
 )
-from kmosaic.images.datasets import load_dataset, load_images, load_rows
+from kmosaic.images.datasets import load_dataset, load_images
 from kmosaic.images.fetch import download
 from kmosaic.images.idx import read_idx
 from kmosaic.images.registry import DatasetCard, catalogue
@@ -31,7 +31,6 @@ __all__ = [
     "download",
     "load_dataset",
     "load_images",
-    "load_rows",
     "read_idx",
     "stratified_split",
 ]

@@ -25,8 +25,8 @@ DECODERS = 4
 class FilePixels:
     """Pixels of image files, (n_images, n_values) uint8: those asked for by index are decoded then.
 
-    It has what a report asks of an array: ``shape``, ``dtype``, ``len``, rows by slice or index, and ``take``,
-    which decodes nothing. A file that turns out to be unreadable is grey, and listed in ``unreadable``.
+    It has what a report asks of an array: ``shape``, ``dtype``, ``len``, rows by slice or index, and
+    ``take``, which decodes nothing. A file that turns out to be unreadable is grey, and in ``unreadable``.
     """
 
     dtype = np.dtype(np.uint8)
@@ -80,8 +80,8 @@ class FilePixels:
 def thumbnail_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """(height, width) of thumbnails of images of these sizes: their shape, or a square where they differ.
 
-    >>> thumbnail_size([(32, 32)]), thumbnail_size([(480, 640), (960, 1280)]), thumbnail_size([(9, 4), (4, 9)])
-    ((32, 32), (48, 64), (64, 64))
+    >>> thumbnail_size([(480, 640), (960, 1280)]), thumbnail_size([(9, 4), (4, 9)])
+    ((48, 64), (64, 64))
     """
     shapes = {_within(size) for size in sizes}
     return shapes.pop() if len(shapes) == 1 else (THUMBNAIL_SIDE, THUMBNAIL_SIDE)

@@ -216,8 +216,8 @@ def _centroids_note(report: FitReport) -> str:
         return "Each cluster with its number and size; the vectors came without pictures."
     if report.of_vectors:
         return (
-            "Each tile is the image whose vector is nearest the centroid of its cluster: the one that stands for "
-            "it best. The centroid itself is a vector, and no picture."
+            "Each tile is the image whose vector is nearest the centroid of its cluster: the one that stands "
+            "for it best. The centroid itself is a vector, and no picture."
         )
     sharper = ": the sharper it is, the more they agree."
     if report.medoids is None and _is_spherical(report):
@@ -265,8 +265,8 @@ def _sizes_note(report: FitReport) -> str:
     empty = f" {count(n_empty, 'cluster')} without {report.what}s." if n_empty else ""
     how = _purity_note(summary) if summary.cluster_purity is not None else ""
     return (
-        f"{report.what.capitalize()}s in each cluster, the largest first: {facts}.{empty}{how} Press a bar to look into its "
-        f"cluster."
+        f"{report.what.capitalize()}s in each cluster, the largest first: {facts}.{empty}{how} Press a bar "
+        f"to look into its cluster."
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from kmosaic.images.collection import VectorCollection
 from kmosaic.report.canvas import (
     MARGIN,
     TITLE_SIZE,
@@ -25,7 +26,6 @@ from kmosaic.report.canvas import (
 )
 from kmosaic.report.layout import Grid, grid_of
 from kmosaic.report.mosaic import image_titles, range_line
-from kmosaic.images.collection import VectorCollection
 from kmosaic.report.theme import LIGHT, Theme
 from kmosaic.report.tiles import display_range, tile_size, tiles
 from kmosaic.report.wording import clean, percent, text_pixels
@@ -196,7 +196,7 @@ class _MemberBlocks:
         return [Tile(i, t, wrong=bool(w)) for i, t, w in zip(images, titles, wrong, strict=True)]
 
 
-def _check_members(collection: ImageCollection, summary: ClusterSummary, clusters: Sequence[int]) -> None:
+def _check_members(collection: Collection, summary: ClusterSummary, clusters: Sequence[int]) -> None:
     k = len(summary.cluster_sizes)
     strangers = [cluster for cluster in clusters if not 0 <= cluster < k]
     if not clusters or strangers:

@@ -115,8 +115,8 @@ def collection_facts(collection: Collection) -> list[Fact]:
     labels = "none" if collection.label_names is None else label_line(collection.label_names)
     facts = [Fact("Collection", collection.name), Fact("Source", collection.source or "not stated")]
     if isinstance(collection, VectorCollection):
-        n, kind = collection.vectors.shape[1], collection.vectors.dtype
-        facts.append(Fact("Vectors", f"{len(collection):,}, each {count(n, 'number')} of {kind}"))
+        numbers = count(collection.vectors.shape[1], "number")
+        facts.append(Fact("Vectors", f"{len(collection):,}, each {numbers} of {collection.vectors.dtype}"))
     if collection.images is not None:
         form = collection.images.format
         kind = {1: "grey", 3: "RGB"}.get(form.channels, f"{form.channels} channels")

@@ -59,7 +59,7 @@ def join_paths(
             file = listed.get(full)
         if full in rows:
             raise DataError(
-                f"rows {rows[full]:,} and {row:,} of {where} are both of {printable(text)}; one each is needed"
+                f"rows {rows[full]:,} and {row:,} of {where} are both of {printable(text)}; give one each"
             )
         rows[full] = row
         if file is None:

@@ -22,7 +22,7 @@ from kmosaic.vectors.joining import join_paths, read_paths
 
 @dataclass(frozen=True)
 class VectorOptions:
-    """How vectors are joined to pictures: by the paths in a file, or in a column; else in the order of listing.
+    """How vectors are joined to pictures: by paths in a file, or in a column; else in the order of listing.
 
     ``paths`` is a text file of one path a line; ``path_column`` names the column of paths of a table (or the
     array of an .npz file, or a column of ``paths``), ``vector_column`` that of the vectors. Paths that lead
@@ -48,9 +48,9 @@ def load_vectors(
     """The vectors of a file, with the pictures they are of.
 
     ``vectors`` is a .npy file, which is mapped into memory, a folder of such, an .npz, Parquet, Arrow or
-    Feather file; ``pictures`` is as the source of :func:`kmosaic.images.load_dataset`. Of a folder, no picture
-    is decoded before it is looked at; its sub-folders are labels, and of ``reading`` the size is that of the
-    thumbnails. Where there are labels, ``reading.test_fraction`` of them is held out.
+    Feather file; ``pictures`` is as the source of :func:`kmosaic.images.load_dataset`. Of a folder, no
+    picture is decoded before it is looked at; its sub-folders are labels, and of ``reading`` the size is that
+    of the thumbnails. Where there are labels, ``reading.test_fraction`` of them is held out.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def load_vectors(
     if len(images) != len(stored.vectors):
         raise DataError(
             f"{where} has {count(len(stored.vectors), 'vector')}, and {printable(os.fspath(pictures))} "
-            f"{count(len(images), 'image')}{_skipped_too(images)}; one each is needed, in the order of listing, "
-            "or name their files by --paths or --path-column"
+            f"{count(len(images), 'image')}{_skipped_too(images)}; one each is needed, in the order of "
+            "listing, or name their files by --paths or --path-column"
         )
     unused = f", {count(left_out, 'other file')} left out" if left_out else ""
     collection = VectorCollection(
@@ -147,9 +147,8 @@ def _unpictured(stored: StoredVectors, names: list[str] | None, path: Path) -> V
     encoded = encode_labels([stored.labels], where)
     n = len(stored.vectors)
     if encoded.codes[0] is not None and len(encoded.codes[0]) != n:
-        raise DataError(
-            f"{where} has {count(n, 'vector')} and {count(len(encoded.codes[0]), 'label')}; one each is needed"
-        )
+        labels = count(len(encoded.codes[0]), "label")
+        raise DataError(f"{where} has {count(n, 'vector')} and {labels}; one each is needed")
     ids = tuple(map(printable, names)) if names else tuple(map(str, range(n)))
     return VectorCollection(
         name=printable(path.absolute().name),

@@ -156,7 +156,7 @@ def _rows_of(batch: Any, columns: list[str], first: int, where: str) -> NDArray[
 
 
 def _texts(column: Any, name: str, where: str) -> list[str]:
-    values = column.to_pylist()
+    values: list[str] = column.to_pylist()
     if not all(isinstance(value, str) for value in values):
         raise DataError(f"column {name!r} of {where} has values that are no texts; paths are needed")
     return values
