@@ -145,12 +145,21 @@ class FeatureMatrix:
     seconds: float
 
     @classmethod
-    def fitted(cls, recipe: Recipe, images: Collection, threads: int | None, bar: ProgressBar) -> Self:
-        """Fit ``recipe`` on ``images``, and compute their features."""
+    def fitted(
+        cls, recipe: Recipe, images: Collection, threads: int | None, bar: ProgressBar, *, whole: bool = True
+    ) -> Self:
+        """Fit ``recipe`` on ``images``, and compute their features.
+
+        ``whole`` says whether the estimator wants them in memory; else files of vectors are left there.
+        """
+        import numpy as np
+
         start = time.perf_counter()
         if recipe.steps:
             bar.start_over(f"{recipe.name}: fitting")
         rows = recipe.fit_transform(images.rows, n_threads=threads, progress=bar)
+        if whole and not isinstance(rows, np.ndarray):
+            rows = rows[:]
         return cls(recipe, rows, time.perf_counter() - start)
 
     def test_rows(self, images: Collection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
@@ -186,27 +195,17 @@ class FeatureMatrix:
 
     def pictures(self, images: Collection, estimator: Estimator) -> ClusterPictures | None:
         """Return what the clusters look like, where centroids do not show it; of vectors, nothing does."""
+        from kmosaic.engines import unit_rows
+        from kmosaic.evaluate.summary import is_spherical
         from kmosaic.features import cluster_pictures
         from kmosaic.images import ImageCollection
 
         if not self.recipe.steps or not isinstance(images, ImageCollection):
             return None
-        fitted = estimator.labels_, estimator.cluster_centers_, estimator.n_threads
-        return cluster_pictures(images.pixels, self._compared(estimator), *fitted)
-
-    def medoids(self, estimator: Estimator) -> NDArray[Any]:
-        """Return the row nearest each centroid."""
-        from kmosaic.features import cluster_medoids
-
-        fitted = estimator.labels_, estimator.cluster_centers_, estimator.n_threads
-        return cluster_medoids(self._compared(estimator), *fitted)
-
-    def _compared(self, estimator: Estimator) -> NDArray[Any]:
-        """The rows as the estimator compares them."""
-        from kmosaic.engines import unit_rows
-        from kmosaic.evaluate.summary import is_spherical
-
-        return unit_rows(self.rows) if is_spherical(estimator) else self.rows
+        rows = unit_rows(self.rows) if is_spherical(estimator) else self.rows
+        return cluster_pictures(
+            images.pixels, rows, estimator.labels_, estimator.cluster_centers_, estimator.n_threads
+        )
 
     def representation(self, images: Collection, shown: ClusterPictures | None) -> Representation | None:
         """Return what a model file keeps of the recipe, and of the pictures of its clusters."""
