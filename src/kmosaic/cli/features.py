@@ -136,6 +136,12 @@ class FeatureOptions(Options):
         return arguments
 
 
+def report_recall(recall: float) -> None:
+    """Say how many of the true neighbours were found, where not all pairs were compared."""
+    if recall < 1:
+        print_notes(f"Of a sample's nearest neighbours {recall:.1%} were found; --exact compares all pairs")
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureMatrix:
     """The features of images by a fitted recipe, one row an image, and the seconds that they took."""
@@ -168,12 +174,15 @@ class FeatureMatrix:
 
     def report(self, images: Collection) -> None:
         """Print the recipe, if it has steps, and warn where the images are too small for it."""
-        from kmosaic.features import GraphEmbedding
+        from kmosaic.features import GraphEmbedding, VectorGraph
         from kmosaic.images import ImageCollection
 
         if not self.recipe.steps:
             return
         print_results(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
+        for step in self.recipe.steps:
+            if isinstance(step, VectorGraph):
+                report_recall(step.recall_)
         if not isinstance(images, ImageCollection):
             return
         height, width = images.format.height, images.format.width

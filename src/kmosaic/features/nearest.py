@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ from kmosaic.cluster import KMeans
 from kmosaic.engines import nearest_rows, resolve_n_threads
 from kmosaic.features.base import Progress
 
-MAX_EXACT_ROWS = 100_000
-"""Up to so many references every pair is compared, unless asked otherwise."""
+MAX_PAIRS = 10**10
+"""Up to so many pairs, those of 100,000 rows, all are compared, unless asked otherwise."""
 RECALL = 0.98
 """Of the neighbours of a sample: as many cells are searched as it takes to find so many of them."""
 
@@ -60,7 +61,7 @@ class NeighborIndex:
     references : (n, d) array
         Of any dtype k-means takes, finite; a memory map is read by parts, and never copied as a whole.
     exact : bool or None
-        Compare all pairs. None: where there are at most 100,000 references.
+        Compare all pairs. None: where there are at most 10^10, such as those of 100,000 rows.
     recall : float
         The share of a sample's true neighbours to be found, above 0; at most 256 cells are searched for it.
     n_threads : int or None
@@ -92,12 +93,10 @@ class NeighborIndex:
         if not 0 < recall <= 1:
             raise ValueError(f"recall={recall!r} must be above 0, and at most 1")
         self.references = references
-        self.exact = len(references) <= MAX_EXACT_ROWS if exact is None else exact
+        self.exact = exact
         self.recall = recall
         self.n_threads = resolve_n_threads(n_threads)
         self.callback = callback
-        if not self.exact:
-            self._make_cells()
 
     def search(self, rows: NDArray[Any] | None, n_neighbors: int) -> NearestRows:
         """Return the ``n_neighbors`` references nearest to each of ``rows``, (n_rows, d); ties: lowest first.
@@ -109,29 +108,32 @@ class NeighborIndex:
             raise ValueError(
                 f"n_neighbors={n_neighbors} must be from 1 to {n_others}, the number of other rows"
             )
-        if self.exact:
+        n_pairs = len(self.references) * len(self.references if rows is None else rows)
+        if self.exact or (self.exact is None and n_pairs <= MAX_PAIRS):
             return self._all_pairs(rows, n_neighbors)
         n_searched, recall = self._calibrate(rows, n_neighbors)
         found = self._search_cells(rows, n_neighbors, n_searched)
-        return NearestRows(found.indices, np.sqrt(found.squares), recall, len(self._centers), n_searched)
+        n_cells = len(self._cells.centers)
+        return NearestRows(found.indices, np.sqrt(found.squares), recall, n_cells, n_searched)
 
-    def _make_cells(self) -> None:
+    @cached_property
+    def _cells(self) -> _Cells:
         n = len(self.references)
         n_cells = min(_MAX_CELLS, max(1, n // _ROWS_PER_CELL))
-        n_training = min(n, n_cells * _TRAINING_ROWS_PER_CELL)
-        training = np.ascontiguousarray(self.references[_spread(n, n_training)])
-        cells = KMeans(
-            n_cells, init="random", n_init=1, max_iter=_ITERATIONS, tol=0.0, random_state=0,
+        training = self.references[_spread(n, n_cells * _TRAINING_ROWS_PER_CELL)]
+        model = KMeans(
+            n_cells,
+            init="random",
+            n_init=1,
+            max_iter=_ITERATIONS,
+            random_state=0,
             n_threads=self.n_threads,
-        ).fit(training)  # fmt: skip
-        self._centers = np.asarray(cells.cluster_centers_, np.float64)
-        labels = np.concatenate([cells.predict(part) for _, part in _slabs(self.references)])
-        self._labels = labels
-        self._members = np.argsort(labels, kind="stable").astype(np.int32)
-        self._ends = np.cumsum(np.bincount(labels, minlength=n_cells))
-
-    def _cell(self, cell: int) -> NDArray[np.int32]:
-        return self._members[self._ends[cell - 1] if cell else 0 : self._ends[cell]]
+            empty_clusters="drop",
+        ).fit(np.ascontiguousarray(training))
+        return _Cells.of(
+            np.asarray(model.cluster_centers_, np.float64),
+            np.concatenate([model.predict(part) for _, part in _slabs(self.references)]),
+        )
 
     def _all_pairs(self, rows: NDArray[Any] | None, n_neighbors: int) -> NearestRows:
         whole = np.require(self.references, np.float64)
@@ -148,19 +150,19 @@ class NeighborIndex:
 
     def _calibrate(self, rows: NDArray[Any] | None, n_neighbors: int) -> tuple[int, float]:
         """How many cells to search, and the recall of a sample's neighbours among them."""
-        asked = self.references if rows is None else rows
+        cells, asked = self._cells, self.references if rows is None else rows
         drawn = _spread(len(asked), _SAMPLE)
         sample = np.ascontiguousarray(asked[drawn])
         true = self._true_neighbors(sample, drawn if rows is None else None, n_neighbors)
-        n_ranked = min(_MAX_SEARCHED, len(self._centers))
-        ranked = nearest_rows(sample, self._centers, n_ranked, self.n_threads).indices
+        n_ranked = min(_MAX_SEARCHED, len(cells.centers))
+        ranked = nearest_rows(sample, cells.centers, n_ranked, self.n_threads).indices
         # Of each cell, the place among those nearest to the row of the sample.
-        places = np.full((len(sample), len(self._centers)), n_ranked)
+        places = np.full((len(sample), len(cells.centers)), n_ranked)
         np.put_along_axis(places, ranked, np.arange(n_ranked)[None], axis=1)
-        of_neighbors = np.take_along_axis(places, self._labels[true], axis=1)
+        of_neighbors = np.take_along_axis(places, cells.labels[true], axis=1)
         found = np.cumsum(np.bincount(of_neighbors.ravel(), minlength=n_ranked + 1)[:n_ranked]) / true.size
         # Enough cells that no row of the sample comes short of references.
-        sizes = np.cumsum(np.diff(self._ends, prepend=0)[ranked], axis=1)
+        sizes = np.cumsum(np.diff(cells.ends, prepend=0)[ranked], axis=1)
         enough = int(np.argmax((sizes > n_neighbors).all(axis=0))) + 1
         n_searched = min(n_ranked, max(enough, int(np.searchsorted(found, self.recall)) + 1))
         return n_searched, float(found[n_searched - 1])
@@ -175,11 +177,11 @@ class NeighborIndex:
         return best.indices
 
     def _search_cells(self, rows: NDArray[Any] | None, n_neighbors: int, n_searched: int) -> _Best:
-        asked = self.references if rows is None else rows
+        cells, asked = self._cells, self.references if rows is None else rows
         best = _Best.empty(len(asked), n_neighbors)
-        cells = np.concatenate(
+        searched = np.concatenate(
             [
-                nearest_rows(part, self._centers, n_searched, self.n_threads).indices
+                nearest_rows(part, cells.centers, n_searched, self.n_threads).indices
                 for _, part in _slabs(asked)
             ]
         )
@@ -187,17 +189,17 @@ class NeighborIndex:
         # out most of the rest.
         done = 0
         for ranks in (slice(0, 1), slice(1, None)):
-            tasks = np.ascontiguousarray(cells[:, ranks])
+            tasks = np.ascontiguousarray(searched[:, ranks])
             order = np.argsort(tasks, axis=None, kind="stable")
-            ends = np.cumsum(np.bincount(tasks.ravel(), minlength=len(self._centers)))
+            ends = np.cumsum(np.bincount(tasks.ravel(), minlength=len(cells.centers)))
             for cell, searching in enumerate(np.split(order // max(1, tasks.shape[1]), ends[:-1])):
-                members = self._cell(cell)
+                members = cells.members(cell)
                 if len(searching) and len(members):
                     queries = np.ascontiguousarray(asked[searching])
                     among = _Some(self.references[members], members, self.n_threads)
                     best.search(searching, queries, among, searching if rows is None else None)
                 done += len(searching)
-                self._report(len(asked) * done // cells.size, len(asked))
+                self._report(len(asked) * done // searched.size, len(asked))
         return self._mended(asked, best, rows is None)
 
     def _mended(self, asked: NDArray[Any], best: _Best, own: bool) -> _Best:
@@ -218,6 +220,24 @@ class NeighborIndex:
     def _report(self, done: int, total: int) -> None:
         if self.callback is not None:
             self.callback(done, total)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """k-means cells: ``labels`` says which one each reference is in, ``order`` has these cell by cell."""
+
+    centers: NDArray[np.float64]
+    labels: NDArray[np.int32]
+    order: NDArray[np.int32]
+    ends: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, centers: NDArray[np.float64], labels: NDArray[np.int32]) -> _Cells:
+        order = np.argsort(labels, kind="stable").astype(np.int32)
+        return cls(centers, labels, order, np.cumsum(np.bincount(labels, minlength=len(centers))))
+
+    def members(self, cell: int) -> NDArray[np.int32]:
+        return self.order[self.ends[cell - 1] if cell else 0 : self.ends[cell]]
 
 
 @dataclass(frozen=True)

@@ -54,13 +54,14 @@ class VectorRecipe:
     """What is done to vectors of ``n_features`` numbers, in this order; None leaves a step out.
 
     They are made of unit length, whitened to so many components, and placed by the graph of their neighbours,
-    for so many clusters.
+    for so many clusters; ``exact`` compares all pairs for it, however many.
     """
 
     n_features: int
     unit_length: bool = False
     n_whitened: int | None = None
     n_graph_clusters: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,8 @@ class Recipe:
         if options.n_whitened is not None:
             steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
         if options.n_graph_clusters is not None:
-            steps.append(VectorGraph(useful_components(options.n_graph_clusters)))
+            n_components = useful_components(options.n_graph_clusters)
+            steps.append(VectorGraph(n_components, exact=options.exact or None))
         return cls(VECTORS, steps)
 
     @classmethod
