@@ -9,7 +9,9 @@ from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
-from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions
+from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions, VectorRecipe
+from kmosaic.features.unit_length import UnitLength
+from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
 
 __all__ = [
@@ -26,6 +28,9 @@ __all__ = [
     "Recipe",
     "RecipeOptions",
     "StageProgress",
+    "UnitLength",
+    "VectorGraph",
+    "VectorRecipe",
     "Whiten",
     "cluster_pictures",
 ]
