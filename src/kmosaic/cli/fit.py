@@ -43,6 +43,7 @@ from kmosaic.cli.outputs import (
     write_pictures,
 )
 from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
+from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
 
@@ -80,18 +81,21 @@ class _Request:
     report: Path | None
     pictures: Path | None
     picture_format: str
+    sorting: Sorting
     force: bool
     quiet: bool
     command: str
 
     def check_outputs(self) -> None:
-        if not any((self.output, self.labels, self.report, self.pictures)):
+        if not any((self.output, self.labels, self.report, self.pictures, self.sorting.asked)):
             raise click.UsageError(
-                "name what to write: -o MODEL, --labels CSV, --report HTML or --pictures DIR"
+                "name what to write: -o MODEL, --labels CSV, --report HTML, --pictures DIR or --sort-into DIR"
             )
+        self.sorting.check(self.source, force=self.force)
         check_model_name(self.output)
         check_report_name(self.report)
-        check_outputs((self.output, self.labels, self.report), overwrite=self.force)
+        tables = (self.labels, *self.sorting.tables)
+        check_outputs((self.output, self.report, *tables), overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
             check_pictures_folder(self.pictures, names, overwrite=self.force)
@@ -150,6 +154,7 @@ class _Finished:
 @path_option("--report", help="Write a report: one HTML file with pictures of every group.")
 @pictures_option
 @picture_format_option
+@sorting_options
 @click.option(
     "--seed",
     type=WholeNumber(0, 2**32 - 1),
@@ -176,18 +181,22 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
       kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
       kmosaic fit mnist --clusters 256 --features gradients -o mnist.kmosaic
       kmosaic fit photos/ --clusters 20 --size 64x64 -o photos.kmosaic --labels labels.csv
+      kmosaic fit photos/ --clusters 20 --size 64x64 --sort-into sorted/ --outliers outliers.csv
       kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
     """
     reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
     feature_options = FeatureOptions.taken_from(given)
-    request = _Request(**given, command=given_command(ctx))
+    sorting = Sorting.taken_from(given)
+    request = _Request(**given, sorting=sorting, command=given_command(ctx))
     request.check_outputs()
     warn_missing_data_folder(reading.data_dir, request.source)
     finished = _run(request, reading, fitting, feature_options)
     report_skipped(finished.dataset.train.skipped)
     paths = list(_write(request, finished))
     _print_result(finished)
-    print_results(written(paths))
+    if paths:
+        print_results(written(paths))
+    sorting.sort(request.source, list(_clustered(finished)), quiet=request.quiet)
     if not request.quiet:
         print_results(f"Next: {_next(request)}")
 
@@ -303,6 +312,15 @@ def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
         yield from write_pictures(
             request.pictures, _figures(finished), request.picture_format, overwrite=request.force
         )
+    yield from request.sorting.write_tables(next(_clustered(finished)), force=request.force)
+
+
+def _clustered(finished: _Finished) -> Iterator[ClusteredImages]:
+    """The images fitted on, and those held out, if any."""
+    names = finished.summary.cluster_names
+    yield ClusteredImages(finished.dataset.train.ids, finished.summary, names)
+    if finished.dataset.test is not None and finished.test_summary is not None:
+        yield ClusteredImages(finished.dataset.test.ids, finished.test_summary, names)
 
 
 def _write_model(request: _Request, path: Path, finished: _Finished) -> None:

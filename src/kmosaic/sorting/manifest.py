@@ -81,6 +81,23 @@ def read_manifest(path: Path) -> Iterator[Entry]:
         raise DataError(f"{path}: cannot be read ({error.strerror}); name a manifest to undo") from error
 
 
+def find_manifest(path: Path) -> Path:
+    """Return ``path``, or, where that is a folder, the one manifest in it.
+
+    Raises DataError where a folder has none, or several.
+    """
+    if not path.is_dir():
+        return path
+    stem, suffix = MANIFEST_NAME.rsplit(".", 1)
+    found = sorted(path.glob(f"{stem}*.{suffix}"), key=lambda file: (len(file.name), file.name))
+    if not found:
+        raise DataError(f"{path} has no {MANIFEST_NAME}; name the folder that files were sorted into")
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise DataError(f"{path} has {len(found)} manifests ({names}); name one, the last one first")
+    return found[0]
+
+
 def check_inside(relative: str) -> str:
     """Return ``relative``, a path with "/" between parts, that cannot lead out of the folder it is put into.
 

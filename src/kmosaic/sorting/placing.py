@@ -115,24 +115,30 @@ class _Placer:
         ways: Counter[str] = Counter()
         targets: list[str | None] = []
         failed = []
-        for done, placement in enumerate(placements, start=1):
-            try:
-                entry = self._place(placement)
-                ways[entry.made] += 1
-                targets.append(entry.target)
-            except OSError as error:
-                if error.errno in _HOPELESS or isinstance(error, OutputError):
-                    raise self._broken_off(error, ways.total(), len(placements)) from error
-                targets.append(None)
-                failed.append((placement.source, error.strerror or str(error)))
-            if progress is not None:
-                progress(done, len(placements), f"{_DOING[self._way]} files")
+        try:
+            for placement in placements:
+                try:
+                    entry = self._place(placement)
+                    ways[entry.made] += 1
+                    targets.append(entry.target)
+                except OSError as error:
+                    if error.errno in _HOPELESS or isinstance(error, OutputError):
+                        raise
+                    targets.append(None)
+                    failed.append((placement.source, error.strerror or str(error)))
+                if progress is not None:
+                    progress(len(targets), len(placements), f"{_DOING[self._way]} files")
+        except OSError as error:
+            left = self._left_behind(ways.total(), len(placements))
+            raise OutputError(f"{self._folder}: {error.strerror or error}; {left}") from error
+        except KeyboardInterrupt as interruption:
+            raise KeyboardInterrupt(self._left_behind(ways.total(), len(placements))) from interruption
         return Placed(self._manifest.path, dict(ways), tuple(targets), tuple(failed))
 
-    def _broken_off(self, error: OSError, n_placed: int, n_files: int) -> OutputError:
-        return OutputError(
-            f"{self._folder}: {error.strerror or error}, after {n_placed:,} of {count(n_files, 'file')}; "
-            f"these stay, and `kmosaic undo {self._manifest.path}` takes them back"
+    def _left_behind(self, n_placed: int, n_files: int) -> str:
+        return (
+            f"{n_placed:,} of {count(n_files, 'file')} were placed, and stay; "
+            f"`kmosaic undo {self._manifest.path}` takes them back"
         )
 
     def _place(self, placement: Placement) -> Entry:
