@@ -21,6 +21,7 @@ from kmosaic.features.base import (
     check_real,
     check_whole,
 )
+from kmosaic.features.onnx_graph import read_graph
 from kmosaic.features.onnx_model import ImageModel, ModelInput, input_of, open_model
 from kmosaic.files import read_at_most
 
@@ -38,7 +39,9 @@ class OnnxEmbedding(ImageTransformer):
     Images are brought to the model's size (bilinearly) and channels, scaled to its range and normalised.
     Size, layout (channels first or last) and whether it wants bytes or floats are read from the model's
     input; range and normalisation from its metadata, where it has any: ``Image.NominalPixelRange`` and
-    ``Image.BitmapPixelFormat`` of the ONNX standard, ``mean`` and ``std``. What is given here goes before.
+    ``Image.BitmapPixelFormat`` of the ONNX standard, ``mean`` and ``std``. What these leave open is read from
+    the first nodes, with the library onnx where that is installed: the layout, and a normalisation that is
+    part of the model, or how its input is quantised. What is given here goes before.
 
     Parameters
     ----------
@@ -49,8 +52,9 @@ class OnnxEmbedding(ImageTransformer):
     layout : "NCHW", "NHWC" or None
         None: the place of the channels, 1 or 3, in the model's input.
     mean, deviation : tuple of a number a channel, or None
-        What is taken away from values from 0 to 1, and what they are divided by. None: the model's, or 0
-        and 1. ImageNet's are (0.485, 0.456, 0.406) and (0.229, 0.224, 0.225).
+        What is taken away from values from 0 to 1, and what they are divided by; from 0 to 255, where one
+        of these numbers is above 2. None: the model's, or 0 and 1. ImageNet's are (0.485, 0.456, 0.406) and
+        (0.229, 0.224, 0.225).
     white : float or None
         The pixel value of full brightness. None: 255 for uint8, 65535 for uint16, 1 for floats.
     output : str or None
@@ -79,7 +83,8 @@ class OnnxEmbedding(ImageTransformer):
     Warns
     -----
     UserWarning
-        In ``fit``, where the model states neither range nor normalisation, and none is given.
+        In ``fit``, where the model does not state its size, its range and normalisation, or which of several
+        outputs is meant, and none is given: it says what was assumed.
 
     Notes
     -----
@@ -158,16 +163,33 @@ class OnnxEmbedding(ImageTransformer):
         data = read_model(self.file)
         self.digest_ = np.frombuffer(hashlib.sha256(data).digest(), np.uint8)
         model = self._model(data)
-        if not model.input.stated and self.mean is None and self.deviation is None:
-            warnings.warn(
-                f"{self.file} states no normalisation, and none was given: it gets pixels as values from 0 "
-                "to 1. Networks trained on ImageNet mostly need mean 0.485,0.456,0.406 and deviation "
-                "0.229,0.224,0.225 (--onnx-mean and --onnx-std; in Python mean=, deviation=); where 0 to 1 "
-                "is right, give mean 0",
-                stacklevel=3,
-            )
+        if assumed := self._assumed(model):
+            warnings.warn(f"{self.file} does not say all: {'; '.join(assumed)}", stacklevel=3)
         first = rows[:1].reshape(1, *self.image_shape_)
         self.n_outputs_ = np.array([model.embed(first, self._white(rows)).shape[1]], dtype=np.int64)
+
+    def _assumed(self, model: ImageModel) -> list[str]:
+        """What the model does not state, and nobody gave, each with what is taken for it."""
+        assumed = []
+        if not model.input.stated and self.mean is None and self.deviation is None:
+            assumed.append(
+                "it states no normalisation, so it gets pixels as values from 0 to 1, where networks trained "
+                "on ImageNet mostly need mean 0.485,0.456,0.406 and deviation 0.229,0.224,0.225 (--onnx-mean "
+                "and --onnx-std; in Python mean=, deviation=; where 0 to 1 is right, give mean 0)"
+            )
+        if model.input.any_size and self.input_size is None:
+            height, width = self.image_shape_[:2]
+            assumed.append(
+                f"it takes images of any size, so it gets them as they are, {width} x {height}, where "
+                "networks mostly need the size they were trained on, such as 224 x 224 (--onnx-size; in "
+                "Python input_size=)"
+            )
+        if len(model.outputs) > 1 and self.output is None:
+            names = ", ".join(model.outputs)[:200]
+            assumed.append(
+                f"it has the outputs {names}, of which the first is taken (--onnx-output; in Python output=)"
+            )
+        return assumed
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[Any]:
         data = read_model(self.file)
@@ -186,7 +208,7 @@ class OnnxEmbedding(ImageTransformer):
 
     def _model(self, data: bytes) -> ImageModel:
         session = open_model(data, self.file)
-        declared = input_of(session, self.file, self.layout)
+        declared = input_of(session, self.file, self.layout, read_graph(data))
         own = declared.height or self.image_shape_[0], declared.width or self.image_shape_[1]
         height, width = own if self.input_size is None else self.input_size
         if (declared.height or height, declared.width or width) != (height, width):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,23 @@ StepProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
+class NetworkOptions:
+    """What is given of a network of images: the parameters of ``OnnxEmbedding`` of the same names."""
+
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
+    input_size: tuple[int, int] | None = None
+    layout: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True)
 class RecipeOptions:
     """What a recipe is made for: images of ``image_shape``, whether to deskew them first, and a seed.
 
     ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
     are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
-    and a colon: the file of "onnx:FILE"; ``mean`` and ``deviation`` how its images are normalised.
+    and a colon: the file of "onnx:FILE"; ``network`` what is given of that.
     """
 
     image_shape: ImageShape
@@ -42,8 +53,7 @@ class RecipeOptions:
     white: float | None = None
     n_clusters: int | None = None
     argument: str | None = None
-    mean: tuple[float, ...] | None = None
-    deviation: tuple[float, ...] | None = None
+    network: NetworkOptions = NetworkOptions()
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,7 @@ def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
     return [
         OnnxEmbedding(
             options.argument or "",
-            mean=options.mean,
-            deviation=options.deviation,
+            **asdict(options.network),
             white=options.white,
             image_shape=options.image_shape,
         )
