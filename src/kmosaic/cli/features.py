@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kmosaic.cluster import Representation
     from kmosaic.features import ClusterPictures, Recipe
     from kmosaic.images import ImageCollection
+    from kmosaic.images.collection import Collection
 
 # A movement of a quarter of an image is more than the model of distortions is meant for.
 _MIN_SIDES_PER_WARP = 5
@@ -173,25 +174,28 @@ class FeatureMatrix:
     seconds: float
 
     @classmethod
-    def fitted(cls, recipe: Recipe, images: ImageCollection, threads: int | None, bar: ProgressBar) -> Self:
+    def fitted(cls, recipe: Recipe, images: Collection, threads: int | None, bar: ProgressBar) -> Self:
         """Fit ``recipe`` on ``images``, and compute their features."""
         start = time.perf_counter()
         if recipe.steps:
             bar.start_over(f"{recipe.name}: fitting")
-        rows = recipe.fit_transform(images.pixels, n_threads=threads, progress=bar)
+        rows = recipe.fit_transform(images.rows, n_threads=threads, progress=bar)
         return cls(recipe, rows, time.perf_counter() - start)
 
-    def test_rows(self, images: ImageCollection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
+    def test_rows(self, images: Collection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
         """Return the features of other images, by the fitted recipe."""
-        return self.recipe.transform(images.pixels, n_threads=threads, progress=bar)
+        return self.recipe.transform(images.rows, n_threads=threads, progress=bar)
 
-    def report(self, images: ImageCollection) -> None:
+    def report(self, images: Collection) -> None:
         """Print the recipe, if it has steps, and warn where the images are too small for it."""
         from kmosaic.features import GraphEmbedding
+        from kmosaic.images import ImageCollection
 
         if not self.recipe.steps:
             return
         print_results(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
+        if not isinstance(images, ImageCollection):
+            return
         height, width = images.format.height, images.format.width
         moved = next((step.warp for step in self.recipe.steps if isinstance(step, GraphEmbedding)), 0)
         if min(height, width) < _MIN_SIDES_PER_WARP * moved:
@@ -200,28 +204,46 @@ class FeatureMatrix:
                 f"those for alike that differ by movements of {moved} pixels: try --features gradients, too"
             )
 
+    def white(self, images: Collection) -> float:
+        """Return the brightness that a sweep scales J by: that of pixels, 1 of anything else."""
+        return images.images.format.max_value if self.feature_name is None and images.images else 1.0
+
     @property
     def feature_name(self) -> str | None:
         """The recipe's name; None where the features are pixel values."""
         return None if self.recipe.keeps_pixels else str(self.recipe)
 
-    def pictures(self, images: ImageCollection, estimator: Estimator) -> ClusterPictures | None:
-        """Return what the clusters look like, where centroids do not show it by themselves."""
+    def pictures(self, images: Collection, estimator: Estimator) -> ClusterPictures | None:
+        """Return what the clusters look like, where centroids do not show it; of vectors, nothing does."""
+        from kmosaic.features import cluster_pictures
+        from kmosaic.images import ImageCollection
+
+        if not self.recipe.steps or not isinstance(images, ImageCollection):
+            return None
+        fitted = estimator.labels_, estimator.cluster_centers_, estimator.n_threads
+        return cluster_pictures(images.pixels, self._compared(estimator), *fitted)
+
+    def medoids(self, estimator: Estimator) -> NDArray[Any]:
+        """Return the row nearest each centroid."""
+        from kmosaic.features import cluster_medoids
+
+        fitted = estimator.labels_, estimator.cluster_centers_, estimator.n_threads
+        return cluster_medoids(self._compared(estimator), *fitted)
+
+    def _compared(self, estimator: Estimator) -> NDArray[Any]:
+        """The rows as the estimator compares them."""
         from kmosaic.engines import unit_rows
         from kmosaic.evaluate.summary import is_spherical
-        from kmosaic.features import cluster_pictures
 
-        if not self.recipe.steps:
-            return None
-        rows = unit_rows(self.rows) if is_spherical(estimator) else self.rows
-        return cluster_pictures(
-            images.pixels, rows, estimator.labels_, estimator.cluster_centers_, estimator.n_threads
-        )
+        return unit_rows(self.rows) if is_spherical(estimator) else self.rows
 
-    def representation(self, images: ImageCollection, shown: ClusterPictures | None) -> Representation | None:
+    def representation(self, images: Collection, shown: ClusterPictures | None) -> Representation | None:
         """Return what a model file keeps of the recipe, and of the pictures of its clusters."""
         from kmosaic.cluster import Representation
+        from kmosaic.images import ImageCollection
 
+        if not isinstance(images, ImageCollection):
+            return Representation(self.recipe.name, self.recipe.kept()) if self.recipe.steps else None
         if shown is None:
             return None
         medoids = images.pixels[shown.medoids]

@@ -21,7 +21,7 @@ from kmosaic.cli.console import (
     written,
 )
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.features import FeatureMatrix, FeatureOptions, features_options
+from kmosaic.cli.features import FeatureMatrix, features_options
 from kmosaic.cli.options import (
     WholeNumber,
     ending_options,
@@ -30,7 +30,6 @@ from kmosaic.cli.options import (
     picture_format_option,
     pictures_option,
     reading_options,
-    source_argument,
     test_fraction_option,
     tree_options,
 )
@@ -38,23 +37,27 @@ from kmosaic.cli.outputs import (
     check_model_name,
     check_pictures_folder,
     check_report_name,
+    check_table,
     label_texts,
     write_assignments,
     write_pictures,
 )
-from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
+from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
 from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
+from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cli.request import Estimator
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.features import ClusterPictures
     from kmosaic.images import Dataset, ImageCollection
+    from kmosaic.images.collection import Collection
 
 _PICTURES = (
     "first-images",
@@ -73,12 +76,13 @@ _MAX_CLUSTERS_LISTED = 40
 class _Request:
     """Everything a fit was asked for, besides reading and fitting."""
 
-    source: str
+    source: str | None
     clusters: int
     seed: int
     output: Path | None
     labels: Path | None
     report: Path | None
+    save_vectors: Path | None
     pictures: Path | None
     picture_format: str
     sorting: Sorting
@@ -87,15 +91,21 @@ class _Request:
     command: str
 
     def check_outputs(self) -> None:
-        if not any((self.output, self.labels, self.report, self.pictures, self.sorting.asked)):
+        outputs = (self.output, self.labels, self.report, self.pictures, self.save_vectors)
+        if not any((*outputs, self.sorting.asked)):
             raise click.UsageError(
                 "name what to write: -o MODEL, --labels CSV, --report HTML, --pictures DIR or --sort-into DIR"
             )
         self.sorting.check(self.source, force=self.force)
         check_model_name(self.output)
         check_report_name(self.report)
-        tables = (self.labels, *self.sorting.tables)
-        check_outputs((self.output, self.report, *tables), overwrite=self.force)
+        check_table(self.labels)
+        if self.save_vectors is not None:
+            from kmosaic.vectors import check_vectors_name
+
+            check_vectors_name(self.save_vectors)
+        files = (self.output, self.labels, self.report, self.save_vectors, *self.sorting.tables)
+        check_outputs(files, overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
             check_pictures_folder(self.pictures, names, overwrite=self.force)
@@ -109,13 +119,37 @@ class _Finished:
     centroids.
     """
 
-    dataset: Dataset
+    dataset: Dataset[Collection]
     matrix: FeatureMatrix
     shown: ClusterPictures | None
     estimator: Estimator
     summary: ClusterSummary
     test_summary: ClusterSummary | None
     fit_seconds: float
+
+    @property
+    def images(self) -> ImageCollection | None:
+        """The images fitted on, or, of vectors, those they are of; None where there are none."""
+        return self.dataset.train.images
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether vectors were clustered, whose centroids are no images."""
+        from kmosaic.images import VectorCollection
+
+        return isinstance(self.dataset.train, VectorCollection)
+
+    @property
+    def medoids(self) -> NDArray[Any] | None:
+        """Rows of the images nearest the centroids, where these are no images."""
+        if self.shown is not None:
+            return self.shown.medoids
+        return self.matrix.medoids(self.estimator) if self.of_vectors else None
+
+    @property
+    def what(self) -> str:
+        """What was clustered."""
+        return "vector" if self.of_vectors else "image"
 
     @property
     def spherical(self) -> bool:
@@ -130,10 +164,12 @@ class _Finished:
     @property
     def pictured(self) -> ClusterSummary:
         """The summary with an image for every centroid; directions are as bright as images can be."""
-        if self.shown is None and self.spherical:
+        if self.of_vectors:
+            return self.summary
+        if self.shown is None and self.spherical and self.images is not None:
             from kmosaic.models.image_model import brightened
 
-            white = self.dataset.train.format.max_value
+            white = self.images.format.max_value
             return replace(self.summary, cluster_centers=brightened(self.summary.cluster_centers, white))
         if self.shown is None:
             return self.summary
@@ -141,7 +177,7 @@ class _Finished:
 
 
 @click.command(short_help="Group images into clusters, and keep the result.")
-@source_argument
+@optional_source_argument
 @click.option(
     "--clusters",
     type=WholeNumber(1),
@@ -150,8 +186,14 @@ class _Finished:
     help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
 )
 @path_option("-o", "--output", help="Write the model, for `kmosaic predict` and `kmosaic show`.")
-@path_option("--labels", help="Write the cluster of every image as CSV.")
+@path_option(
+    "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
+)
 @path_option("--report", help="Write a report: one HTML file with pictures of every group.")
+@path_option(
+    "--save-vectors",
+    help="Write the features that are clustered, for --vectors: .npy, or with the paths .npz or .parquet.",
+)
 @pictures_option
 @picture_format_option
 @sorting_options
@@ -163,6 +205,7 @@ class _Finished:
     help="The same seed, the same clusters.",
 )
 @features_options
+@vectors_options
 @estimator_options
 @tree_options
 @reading_options
@@ -174,7 +217,9 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
 
     Where the images have labels, every cluster is named after its most common one. All images are fitted on,
     save the test set of data that was published with one, or the share held out by --test-fraction. With
-    --features, images are clustered as these, and a cluster is shown as the mean of its images.
+    --features, images are clustered as these, and a cluster is shown as the mean of its images. With
+    --vectors, the vectors of a file are clustered, and SOURCE has the pictures that they are of, or is left
+    out.
 
     \b
     Examples:
@@ -183,14 +228,14 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
       kmosaic fit photos/ --clusters 20 --size 64x64 -o photos.kmosaic --labels labels.csv
       kmosaic fit photos/ --clusters 20 --size 64x64 --sort-into sorted/ --outliers outliers.csv
       kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
+      kmosaic fit photos/ --vectors embeddings.npy --clusters 100 --report photos.html
     """
-    reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
-    feature_options = FeatureOptions.taken_from(given)
+    fitting, asked = Fitting.taken_from(given), Input.taken_from(given)
     sorting = Sorting.taken_from(given)
     request = _Request(**given, sorting=sorting, command=given_command(ctx))
     request.check_outputs()
-    warn_missing_data_folder(reading.data_dir, request.source)
-    finished = _run(request, reading, fitting, feature_options)
+    warn_missing_data_folder(asked.reading.data_dir, request.source or "")
+    finished = _run(request, asked, fitting)
     report_skipped(finished.dataset.train.skipped)
     paths = list(_write(request, finished))
     _print_result(finished)
@@ -201,17 +246,20 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
         print_results(f"Next: {_next(request)}")
 
 
-def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options: FeatureOptions) -> _Finished:
+def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
     from kmosaic.cli.progress import FitProgress, ProgressBar
     from kmosaic.evaluate import summarise
-    from kmosaic.images import load_dataset
 
     estimator = fitting.estimator(request.clusters, request.seed)
     with ProgressBar(quiet=request.quiet) as bar:
-        dataset = load_dataset(request.source, reading.options(), bar)
+        dataset, recipe = asked.load(request.source, request.seed, request.clusters, bar)
         train = dataset.train
-        recipe = feature_options.recipe(request.source, train, request.seed, request.clusters)
         matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar)
+        if request.save_vectors is not None:
+            from kmosaic.vectors import save_vectors
+
+            bar.start_over("writing the vectors")
+            save_vectors(request.save_vectors, matrix.rows, train.ids, overwrite=request.force)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         start = time.perf_counter()
         estimator.fit(matrix.rows)
@@ -236,7 +284,7 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options:
 
 
 def _test_summary(
-    dataset: Dataset,
+    dataset: Dataset[Collection],
     matrix: FeatureMatrix,
     estimator: Estimator,
     summary: ClusterSummary,
@@ -264,8 +312,9 @@ def _naming(summary: ClusterSummary) -> Any:
 def _print_result(finished: _Finished) -> None:
     summary, dataset = finished.summary, finished.dataset
     ended = "converged after" if summary.converged else "stopped before it converged, after"
+    rows = f"{count(len(dataset.train), finished.what)} in {count(summary.n_clusters, 'cluster')}"
     print_results(
-        f"{dataset.name}: {count(len(dataset.train), 'image')} in {count(summary.n_clusters, 'cluster')}, "
+        f"{dataset.name}: {rows}, "
         f"{inertia_words(summary.inertia, finished.matrix.feature_name, spherical=finished.spherical)}, "
         f"{ended} {count(summary.n_iter, 'iteration')} in {in_seconds(finished.fit_seconds)} s"
     )
@@ -278,11 +327,10 @@ def _print_result(finished: _Finished) -> None:
     share = float(summary.cluster_sizes[largest]) / len(dataset.train)
     warn_crowded(share, summary.n_clusters, f"cluster {largest}")
     if summary.accuracy is not None:
-        print_results(
-            f"Naming clusters by majority vote is right for {summary.accuracy:.1%} of the images fitted on"
-        )
+        right = f"{summary.accuracy:.1%} of the {finished.what}s fitted on"
+        print_results(f"Naming clusters by majority vote is right for {right}")
     if finished.accuracy_test is not None and dataset.test is not None:
-        origin = f"{count(len(dataset.test), 'test image')} ({dataset.test_origin})"
+        origin = f"{count(len(dataset.test), f'test {finished.what}')} ({dataset.test_origin})"
         print_results(f"and for {finished.accuracy_test:.1%} of {origin}")
 
 
@@ -299,6 +347,8 @@ def _show_clusters(summary: ClusterSummary) -> None:
 
 
 def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
+    if request.save_vectors is not None:
+        yield request.save_vectors
     if request.output is not None:
         _write_model(request, request.output, finished)
         yield request.output
@@ -331,7 +381,7 @@ def _write_model(request: _Request, path: Path, finished: _Finished) -> None:
     origin = Origin(trained_on=train.source, command=request.command)
     model = Model.from_fit(
         finished.estimator,
-        train.format,
+        None if finished.of_vectors or finished.images is None else finished.images.format,
         naming=_naming(finished.summary),
         origin=origin,
         representation=finished.matrix.representation(train, finished.shown),
@@ -350,9 +400,7 @@ def _write_labels(path: Path, finished: _Finished, *, overwrite: bool) -> None:
     )
 
 
-def _label_rows(
-    collection: ImageCollection, summary: ClusterSummary, part: str
-) -> Iterator[tuple[object, ...]]:
+def _label_rows(collection: Collection, summary: ClusterSummary, part: str) -> Iterator[tuple[object, ...]]:
     names = summary.cluster_names or [""] * summary.n_clusters
     for row, label in enumerate(label_texts(collection)):
         cluster = int(summary.labels[row])
@@ -370,6 +418,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     report = FitReport(
         collection=finished.dataset.train,
         summary=finished.pictured,
+        rows=finished.matrix.rows if finished.of_vectors else None,
         provenance=provenance(request.command, (request.seed,)),
         algorithm=type(finished.estimator).__name__,
         parameters=parameters,
@@ -380,7 +429,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         test_origin=finished.dataset.test_origin,
         features=finished.matrix.feature_name,
         features_seconds=finished.matrix.seconds if finished.matrix.recipe.steps else None,
-        medoids=None if finished.shown is None else finished.shown.medoids,
+        medoids=finished.medoids,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
@@ -392,19 +441,21 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     from kmosaic import report
     from kmosaic.text import inertia_units
 
-    train, summary = finished.dataset.train, finished.pictured
+    summary, images = finished.pictured, finished.images
     texts = report.MosaicText(names=summary.cluster_names, sizes=summary.cluster_sizes)
     shown = report.clusters_to_show(summary, _CLUSTERS_IN_MEMBERS)
-    figures: dict[str, Callable[[], Figure]] = {
-        "first-images": lambda: report.first_images(train),
-        "centroids": lambda: report.centroid_mosaic(summary.cluster_centers, train.format, texts),
-        "members": lambda: report.cluster_members(train, summary, shown),
-        "cluster-sizes": lambda: report.cluster_sizes(summary),
-    }
-    if finished.shown is not None:
-        medoids = train.pixels[finished.shown.medoids]
-        titled = replace(texts, title=f"{count(len(medoids), 'medoid')}, each the image nearest its centroid")
-        figures["medoids"] = lambda: report.centroid_mosaic(medoids, train.format, titled)
+    figures: dict[str, Callable[[], Figure]] = {}
+    if images is not None:
+        figures["first-images"] = lambda: report.first_images(images)
+        figures["members"] = lambda: report.cluster_members(finished.dataset.train, summary, shown)
+    if images is not None and not finished.of_vectors:
+        figures["centroids"] = lambda: report.centroid_mosaic(summary.cluster_centers, images.format, texts)
+    medoids = finished.medoids
+    if images is not None and medoids is not None:
+        nearest = images.pixels[medoids]
+        titled = replace(texts, title=f"{count(len(nearest), 'medoid')}, each the image nearest its centroid")
+        figures["medoids"] = lambda: report.centroid_mosaic(nearest, images.format, titled)
+    figures["cluster-sizes"] = lambda: report.cluster_sizes(summary)
     if summary.confusion is not None:
         figures["confusion-matrix"] = lambda: report.confusion_matrix(finished.test_summary or summary)
     if len(summary.inertia_history):

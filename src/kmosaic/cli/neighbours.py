@@ -16,11 +16,11 @@ from kmosaic.cli.options import (
     ending_options,
     path_option,
     reading_options,
-    source_argument,
     threads_option,
 )
-from kmosaic.cli.outputs import check_picture, write_assignments
+from kmosaic.cli.outputs import check_picture, check_table, write_assignments
 from kmosaic.cli.request import Options, Reading, warn_missing_data_folder
+from kmosaic.cli.vectors import Vectors, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
 
@@ -29,15 +29,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from kmosaic.features.graph import ImageNeighbors
-    from kmosaic.images import ImageCollection
+    from kmosaic.images import ImageCollection, VectorCollection
+    from kmosaic.images.collection import Collection
 
 _HEADER = ("id", "rank", "neighbour", "distance")
 _MAX_OUTLIERS = 10
 
 
 @click.command(short_help="List the images most like each, and those like none.")
-@source_argument
-@path_option("-o", "--output", help="Where to write the CSV table: id, rank, neighbour, distance.")
+@optional_source_argument
+@path_option(
+    "-o", "--output", help="Where to write the table, CSV, .json or .parquet: id, rank, neighbour, distance."
+)
 @path_option(
     "--picture",
     help=f"Draw the {_MAX_OUTLIERS} images least like any other, and their neighbours, as PNG or SVG.",
@@ -45,29 +48,59 @@ _MAX_OUTLIERS = 10
 @click.option(
     "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
 )
+@vectors_options
 @threads_option
 @deskew_option
 @reading_options
 @ending_options
-def neighbours(source: str, output: Path | None, picture: Path | None, **given: Any) -> None:
+def neighbours(source: str | None, output: Path | None, picture: Path | None, **given: Any) -> None:
     """Find the images in SOURCE that are most like each image of it, by the image distortion model.
 
     A pixel may move by two to where it fits. The distance is a part of what the image's own edges are worth:
     0 where all of it is found in the other image, 1 where nothing is. Of equal images, the first stands for
-    all. Without -o the table goes to stdout.
+    all. With --vectors these are compared, by their Euclidean distance. Without -o the table goes to stdout.
 
     \b
     Examples:
       kmosaic neighbours digits --count 1 -o nearest.csv
       kmosaic neighbours photos/ --size 64x64 -o neighbours.csv --picture outliers.png
+      kmosaic neighbours photos/ --vectors embeddings.npy --normalise -o neighbours.csv
     """
-    search = Search.taken_from({**given, "source": source, "output": output, "picture": picture})
-    images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
-    neighbors = search.find(images, given["count"])
+    vectors = Vectors.taken_from({**given, "source": source})
+    reading = Reading.taken_from({**given, "test_fraction": 0.0})
+    search = Search.taken_from({**given, "source": source or "", "output": output, "picture": picture})
+    images: Collection
+    if vectors.given:
+        images, neighbors = _of_vectors(search, vectors, source, reading, given["count"])
+    else:
+        images = search.read(reading)
+        neighbors = search.find(images, given["count"])
     search.write(images, _HEADER, _rows(images, neighbors), _summary(images, neighbors))
-    if picture is not None:
-        _draw(images, neighbors, picture, overwrite=search.force)
+    if picture is not None and images.images is not None:
+        _draw(images.images, neighbors, picture, overwrite=search.force)
     search.report_written(drawn=True)
+
+
+def _of_vectors(
+    search: Search, vectors: Vectors, source: str | None, reading: Reading, n_neighbors: int
+) -> tuple[VectorCollection, ImageNeighbors]:
+    """Read vectors, and find those nearest to each."""
+    if search.picture is not None and source is None:
+        raise click.UsageError("--picture draws images; name SOURCE, where they are, or leave it out")
+    search.check_outputs()
+    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.errors import DataError
+    from kmosaic.features import StageProgress, VectorGraph
+
+    with ProgressBar(quiet=search.quiet) as bar:
+        collection = vectors.load(source, reading.options(), bar).train
+        if len(collection) < 2:
+            raise DataError(f"{vectors.vectors} has one vector; neighbours need at least two")
+        rows = vectors.recipe(collection).fit_transform(
+            collection.rows, n_threads=search.threads, progress=bar
+        )
+        graph = VectorGraph(n_neighbors=n_neighbors, n_threads=search.threads, callback=StageProgress(bar))
+        return collection, graph.neighbors(rows)
 
 
 @dataclass(frozen=True)
@@ -82,13 +115,18 @@ class Search(Options):
     force: bool
     quiet: bool
 
+    def check_outputs(self) -> None:
+        """Check that the outputs can be written."""
+        check_outputs([self.output, self.picture], overwrite=self.force)
+        check_table(self.output)
+        check_picture(self.picture, overwrite=self.force)
+
     def read(self, reading: Reading) -> ImageCollection:
         """Read the images, once it is known that the outputs can be written.
 
         Raises DataError when they cannot be read, or there is one alone.
         """
-        check_outputs([self.output, self.picture], overwrite=self.force)
-        check_picture(self.picture, overwrite=self.force)
+        self.check_outputs()
         warn_missing_data_folder(reading.data_dir, self.source)
         from kmosaic.cli.progress import ProgressBar
         from kmosaic.errors import DataError
@@ -117,7 +155,7 @@ class Search(Options):
             return graph.neighbors(pixels)
 
     def write(
-        self, images: ImageCollection, header: Sequence[str], rows: Iterator[tuple[object, ...]], summary: str
+        self, images: Collection, header: Sequence[str], rows: Iterator[tuple[object, ...]], summary: str
     ) -> None:
         """Write the table, on stdout or into the output; then a sentence sums it up."""
         report_skipped(images.skipped)
@@ -134,7 +172,7 @@ class Search(Options):
             print_results(written([path for path in (self.output, picture) if path is not None]))
 
 
-def _rows(images: ImageCollection, neighbors: ImageNeighbors) -> Iterator[tuple[object, ...]]:
+def _rows(images: Collection, neighbors: ImageNeighbors) -> Iterator[tuple[object, ...]]:
     from kmosaic.features.duplicates import first_rows
 
     first = first_rows(neighbors)
@@ -152,7 +190,7 @@ def _outliers(neighbors: ImageNeighbors) -> NDArray[np.intp]:
     return np.argsort(-nearest_distances(neighbors), kind="stable")[:_MAX_OUTLIERS]
 
 
-def _summary(images: ImageCollection, neighbors: ImageNeighbors) -> str:
+def _summary(images: Collection, neighbors: ImageNeighbors) -> str:
     names = ", ".join(images.ids[row] for row in _outliers(neighbors))
     return f"{count(len(images), 'image')}; least like any other, the first least of all: {names}"
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
+from kmosaic.arrow_table import pyarrow, write_parquet
 from kmosaic.csv_table import write_rows
 from kmosaic.errors import OutputError
 from kmosaic.files import atomic_write, check_output, check_outputs
@@ -13,7 +15,7 @@ from kmosaic.files import atomic_write, check_output, check_outputs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from kmosaic.images import ImageCollection
+    from kmosaic.images.collection import Collection
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".tif", ".tiff")
 _NOT_FOR_MODELS = (".html", ".htm", ".csv", ".json", ".npy", ".npz", *_PICTURES)
@@ -80,19 +82,43 @@ def check_picture(path: Path | None, *, overwrite: bool) -> None:
 def write_assignments(
     path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], *, overwrite: bool
 ) -> None:
-    """Write a CSV file of one line an image, whole or not at all.
+    """Write a table of one line an image, whole or not at all: JSON or Parquet by its suffix, else CSV.
 
     Raises OutputError when the file exists and ``overwrite`` is false, or cannot be written.
     """
-    with (
-        atomic_write(path, overwrite=overwrite) as temporary,
+    suffix = path.suffix.lower()
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        if suffix == ".parquet":
+            write_parquet(temporary, header, rows)
+            return
         # File names need not be UTF-8; what cannot be written is escaped.
-        temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream,
-    ):
-        write_rows(stream, header, rows)
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
+            if suffix == ".json":
+                _write_json(stream, header, rows)
+            else:
+                write_rows(stream, header, rows)
 
 
-def label_texts(collection: ImageCollection) -> list[str]:
+def _write_json(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """An array of objects, one a line."""
+    separator = "["
+    for row in rows:
+        line = json.dumps(dict(zip(header, row, strict=True)), ensure_ascii=False)
+        stream.write(f"{separator}\n{line}")
+        separator = ","
+    stream.write("\n]\n" if separator == "," else "[]\n")
+
+
+def check_table(path: Path | None) -> None:
+    """Check that the table can be written in the format that its name asks for.
+
+    Raises MissingLibraryError for Parquet without pyarrow.
+    """
+    if path is not None and path.suffix.lower() == ".parquet":
+        pyarrow()
+
+
+def label_texts(collection: Collection) -> list[str]:
     """Return the label of every image, empty where none is known."""
     if collection.labels is None or collection.label_names is None:
         return [""] * len(collection)

@@ -19,16 +19,21 @@ from kmosaic.cli.options import (
     strict_option,
     threads_option,
 )
-from kmosaic.cli.outputs import label_texts, write_assignments
+from kmosaic.cli.outputs import check_table, label_texts, write_assignments
 from kmosaic.cli.request import warn_missing_data_folder
 from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
+from kmosaic.cli.vectors import Vectors, optional_source_argument, vector_file_options
+from kmosaic.errors import DataError
 from kmosaic.files import check_outputs
 from kmosaic.text import count
 
 if TYPE_CHECKING:
+    from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import Model
     from kmosaic.evaluate import ClusterSummary
-    from kmosaic.images import ImageCollection
+    from kmosaic.features import Recipe
+    from kmosaic.images import ReadOptions
+    from kmosaic.images.collection import Collection
 
 _HEADER = ("id", "cluster", "name", "distance")
 
@@ -37,6 +42,7 @@ _HEADER = ("id", "cluster", "name", "distance")
 class _Choices:
     """The options of predict that more than one step asks for."""
 
+    source: str | None
     features: str | None
     names: Path | None
     labels_from: str
@@ -51,15 +57,18 @@ class _Predicted:
     """New images, and where a model puts them."""
 
     model: Model
-    images: ImageCollection
+    images: Collection
     summary: ClusterSummary
     names: tuple[str, ...] | None
 
 
 @click.command(short_help="Find the cluster of every new image, by a model.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.argument("source")
-@path_option("-o", "--output", help="Where to write the CSV table: id, cluster, name, distance.")
+@optional_source_argument
+@path_option(
+    "-o", "--output", help="Where to write the table, as CSV, .json or .parquet: id, cluster, name, distance."
+)
+@vector_file_options
 @click.option(
     "--features",
     metavar="NAME",
@@ -79,14 +88,14 @@ class _Predicted:
 @strict_option
 @data_dir_option
 @ending_options
-def predict(model: Path, source: str, output: Path | None, threads: int | None, **given: Any) -> None:
+def predict(model: Path, output: Path | None, threads: int | None, **given: Any) -> None:
     """Find the cluster of every image in SOURCE, by a MODEL made with `kmosaic fit`.
 
-    SOURCE is as for `kmosaic fit`, or one image file; for a model of rows that are no images an .npy or .npz
-    file of such rows. Images are brought to the model's size and colours by the policy it was fitted with,
-    and seen as it saw those it was fitted on. The distance is that to the cluster's centroid, in pixel values
-    or the units of the model's features; without -o, and where nothing else is to be written, the table goes
-    to stdout.
+    SOURCE is as for `kmosaic fit`, or one image file. A model of vectors needs the --vectors of the new
+    images, of which SOURCE has the pictures; or SOURCE is a file of vectors itself. Images are brought to the
+    model's size and colours by the policy it was fitted with, and seen as it saw those it was fitted on. The
+    distance is that to the cluster's centroid, in pixel values or the units of the model's features; without
+    -o, and where nothing else is to be written, the table goes to stdout.
 
     \b
     Examples:
@@ -94,13 +103,16 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
       kmosaic predict digits.kmosaic one-more.png
       kmosaic predict digits.kmosaic new-images/ --names names.json -o predictions.csv
       kmosaic predict photos.kmosaic new-photos/ --sort-into sorted/
+      kmosaic predict photos.kmosaic new-photos/ --vectors new-embeddings.npy -o predictions.parquet
     """
+    vectors = Vectors.taken_from(given)
     sorting = Sorting.taken_from(given)
     chosen = _Choices(**given)
-    sorting.check(source, force=chosen.force)
+    sorting.check(chosen.source, force=chosen.force)
     check_outputs([output, *sorting.tables], overwrite=chosen.force)
-    warn_missing_data_folder(chosen.data_dir, source)
-    result = _predict(model, source, threads, chosen)
+    check_table(output)
+    warn_missing_data_folder(chosen.data_dir, chosen.source or "")
+    result = _predict(model, threads, chosen, vectors)
     report_skipped(result.images.skipped)
     _warn_converted(result)
     if output is None and not sorting.asked:
@@ -112,19 +124,19 @@ def predict(model: Path, source: str, output: Path | None, threads: int | None, 
         write_assignments(output, _HEADER, _rows(result), overwrite=chosen.force)
         paths.insert(0, output)
     print_results(*_summary(result), *([written(paths)] if paths else []))
-    sorting.sort(source, [images], quiet=chosen.quiet)
+    sorting.sort(chosen.source, [images], quiet=chosen.quiet)
     if not chosen.quiet and output is not None:
         print_results(
             f"Next: sort {output} by distance; the images far from every centroid are unlike those fitted on"
         )
 
 
-def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> _Predicted:
+def _predict(path: Path, threads: int | None, chosen: _Choices, vectors: Vectors) -> _Predicted:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import load_model
     from kmosaic.evaluate import read_names, summarise
     from kmosaic.features import Recipe
-    from kmosaic.images import ReadOptions, load_images, load_rows
+    from kmosaic.images import ReadOptions
 
     model = load_model(path)
     recipe = Recipe.of(model, chosen.features)
@@ -132,22 +144,58 @@ def _predict(path: Path, source: str, threads: int | None, chosen: _Choices) -> 
     if chosen.names is not None:
         names = _names_for_all(read_names(chosen.names, model.n_clusters), names)
     with ProgressBar(quiet=chosen.quiet) as bar:
-        options = ReadOptions(strict=chosen.strict, data_dir=chosen.data_dir, labels_from=chosen.labels_from)
-        if model.image is None:
-            images = load_rows(source, model.cluster_centers.shape[1])
-        else:
-            images = load_images(source, model.image, options, bar)
+        options = ReadOptions(
+            strict=chosen.strict, data_dir=chosen.data_dir, labels_from=chosen.labels_from, test_fraction=0.0
+        )
+        images = _read(model, recipe, chosen.source, vectors, options, bar)
         bar.start_over("finding the nearest centroids")
-        rows = recipe.transform(images.pixels, n_threads=threads, progress=bar)
+        rows = recipe.transform(images.rows, n_threads=threads, progress=bar)
         summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
     return _Predicted(model, images, summary, names)
 
 
+def _read(
+    model: Model,
+    recipe: Recipe,
+    source: str | None,
+    vectors: Vectors,
+    options: ReadOptions,
+    bar: ProgressBar,
+) -> Collection:
+    """What is to be named: images in the model's form, rows, or vectors with their pictures."""
+    from kmosaic.images import load_images
+    from kmosaic.vectors import load_vectors
+
+    assert source is not None or vectors.given  # or Vectors.taken_from had refused it
+    if model.image is not None:
+        if vectors.given or source is None:
+            raise DataError("the model was fitted on images, not on vectors; leave --vectors out")
+        return load_images(source, model.image, options, bar)
+    if vectors.given:
+        given = vectors.load(source, options, bar).train
+    elif source is not None and Path(source).is_dir() and not any(Path(source).glob("*.npy")):
+        raise DataError(
+            f"the model was fitted on vectors; give those of the images in {source} by --vectors FILE"
+        )
+    else:
+        given = load_vectors(source or "").train
+    n_features = recipe.steps[0].n_features_in_ if recipe.steps else model.cluster_centers.shape[1]
+    if given.vectors.shape[1] != n_features:
+        raise DataError(
+            f"{given.source} are of {given.vectors.shape[1]:,} numbers, and the model was fitted on rows of "
+            f"{n_features:,} numbers; make them as those were made"
+        )
+    return given
+
+
 def _warn_converted(result: _Predicted) -> None:
     """Warn where images are of another size or colour than those fitted on were, as far as that is known."""
-    form, converted = result.model.image, result.images.converted
-    if form is None:
+    from kmosaic.images import ImageCollection
+
+    form = result.model.image
+    if form is None or not isinstance(result.images, ImageCollection):
         return
+    converted = result.images.converted
     # The size and the grey that a model was made with on request, its own images were brought to, too.
     asked = shlex.split(result.model.command or "")
     parts = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,8 @@ from kmosaic.cli.outputs import check_picture
 from kmosaic.text import count
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from kmosaic.cluster import Model
 
 
@@ -87,10 +89,11 @@ def _draw(model: Model, path: Path, *, dark: bool, medoids: bool, overwrite: boo
     from kmosaic.report import DARK, LIGHT, MosaicText, centroid_mosaic, save_figure
 
     title = None
-    pictures, image = model.pictures, model.image
+    pictures: NDArray[Any] = model.pictures
+    image = model.image
     assert image is not None  # else there are no pictures
     if medoids:
-        if model.representation is None:
+        if model.representation is None or model.representation.medoid_images is None:
             raise click.UsageError("--medoids: the model's centroids are images themselves; leave it out")
         pictures = model.representation.medoid_images
         title = f"{count(model.n_clusters, 'medoid')}, each the image nearest its centroid"

@@ -12,7 +12,7 @@ import click
 
 from kmosaic.cli.console import print_notes, print_results
 from kmosaic.cli.options import OutputPath, WholeNumber, in_order, path_option
-from kmosaic.cli.outputs import write_assignments
+from kmosaic.cli.outputs import check_table, write_assignments
 from kmosaic.cli.request import Options
 from kmosaic.errors import OutputError
 from kmosaic.files import check_output
@@ -74,7 +74,7 @@ class Sorting(Options):
     def asked(self) -> bool:
         return any((self.sort_into, *self.tables))
 
-    def check(self, source: str, *, force: bool) -> None:
+    def check(self, source: str | None, *, force: bool) -> None:
         """Check before the long work that files can be sorted.
 
         Raises click.UsageError where an option lacks the one it goes with, DataError where ``source`` has no
@@ -88,8 +88,12 @@ class Sorting(Options):
         for name, value, other, needed in goes_with:
             if value is not None and needed is None:
                 raise click.UsageError(f"{name} goes with {other}; give that, too, or leave {name} out")
+        for table in self.tables:
+            check_table(table)
         if self.sort_into is None:
             return
+        if source is None:
+            raise click.UsageError("--sort-into needs SOURCE, the folder whose files it sorts")
         from kmosaic.images.datasets import check_has_files
         from kmosaic.sorting import check_apart
 
@@ -108,9 +112,9 @@ class Sorting(Options):
             write_assignments(self.outliers, _OUTLIERS, rows, overwrite=force)
             yield self.outliers
 
-    def sort(self, source: str, parts: Sequence[ClusteredImages], *, quiet: bool) -> None:
+    def sort(self, source: str | None, parts: Sequence[ClusteredImages], *, quiet: bool) -> None:
         """Place the files of all ``parts`` where that was asked for, and say what was done."""
-        if self.sort_into is None:
+        if self.sort_into is None or source is None:
             return
         from kmosaic.cli.progress import ProgressBar
         from kmosaic.sorting import cluster_folders, files_of, place_files, sorted_by_cluster

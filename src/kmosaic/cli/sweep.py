@@ -11,7 +11,7 @@ import click
 
 from kmosaic.cli.console import print_results, print_table, report_skipped, warn_crowded, written
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.features import FeatureMatrix, FeatureOptions, features_options
+from kmosaic.cli.features import FeatureMatrix, features_options
 from kmosaic.cli.options import (
     NumbersType,
     RealRange,
@@ -22,11 +22,11 @@ from kmosaic.cli.options import (
     picture_format_option,
     pictures_option,
     reading_options,
-    source_argument,
     test_fraction_option,
 )
 from kmosaic.cli.outputs import check_pictures_folder, check_report_name, write_pictures
-from kmosaic.cli.request import Fitting, Reading, provenance, warn_missing_data_folder
+from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
+from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count, scaled_units
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.evaluate import Recommendation, StartingDocumentRow, SweepResult, SweepTableRow
     from kmosaic.images import Dataset
+    from kmosaic.images.collection import Collection
 
 # Fewer than this many images a cluster, and clusters are pairs and single images.
 _IMAGES_PER_CLUSTER = 3
@@ -47,7 +48,7 @@ _PICTURES = ("first-images", "inertia", "scores", "time")
 class _Request:
     """Everything a sweep was asked for, besides reading and fitting."""
 
-    source: str
+    source: str | None
     clusters: tuple[int, ...] | None
     seeds: int
     seed: int
@@ -77,7 +78,7 @@ class _Request:
 class _Finished:
     """A sweep's result, and what is said about it."""
 
-    dataset: Dataset
+    dataset: Dataset[Collection]
     matrix: FeatureMatrix
     result: SweepResult
     recommendation: Recommendation
@@ -85,7 +86,7 @@ class _Finished:
 
 
 @click.command(short_help="Compare numbers of clusters, and recommend one.")
-@source_argument
+@optional_source_argument
 @click.option(
     "--clusters",
     type=NumbersType(),
@@ -120,6 +121,7 @@ class _Finished:
 @pictures_option
 @picture_format_option
 @features_options
+@vectors_options
 @estimator_options
 @reading_options
 @test_fraction_option(0.2)
@@ -138,43 +140,42 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
       kmosaic sweep mnist --clusters 10,256 --seeds 5 --json out.json --report out.html
       kmosaic sweep mnist --clusters 64,256 --features gradients
       kmosaic sweep photos/ --clusters 5,10,20 --size 64x64 --csv runs.csv
+      kmosaic sweep photos/ --vectors embeddings.npy --clusters 10,100 --report out.html
     """
-    reading, fitting = Reading.taken_from(given), Fitting.taken_from(given)
-    feature_options = FeatureOptions.taken_from(given)
+    fitting, asked = Fitting.taken_from(given), Input.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
     if fitting.algorithm == "spherical":
         raise click.UsageError(
             "sweep compares squared distances, which --algorithm spherical has none of; use `kmosaic fit`"
         )
-    warn_missing_data_folder(reading.data_dir, request.source)
-    finished = _run(request, reading, fitting, feature_options)
+    warn_missing_data_folder(asked.reading.data_dir, request.source or "")
+    finished = _run(request, asked, fitting)
     paths = _write(request, finished)
     _print_result(request, finished)
     if paths:
         print_results(written(paths))
     if not request.quiet:
-        given_again = [*reading.given_again(), *fitting.given_again(), *feature_options.given_again()]
+        given_again = [*asked.given_again(), *fitting.given_again()]
         print_results(f"Next: {_next(request, finished, given_again)}")
 
 
-def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options: FeatureOptions) -> _Finished:
+def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
     from kmosaic.cli.progress import ProgressBar, SweepProgress
     from kmosaic.evaluate import STARTING_DOCUMENT, SweepOptions
     from kmosaic.evaluate import sweep as run_sweep
-    from kmosaic.images import load_dataset
 
     estimator = fitting.estimator(1)
     with ProgressBar(quiet=request.quiet) as bar:
-        dataset = load_dataset(request.source, reading.options(), bar)
+        dataset = asked.read(request.source, bar)
         train = dataset.train
         n_samples = len(train)
         n_clusters = request.clusters or default_clusters(n_samples)
-        recipe = feature_options.recipe(request.source, train, request.seed, max(n_clusters))
+        recipe = asked.recipe(request.source, train, request.seed, max(n_clusters))
         matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar)
         progress = SweepProgress(bar, n_samples, n_clusters, request.seeds)
         options = SweepOptions(
-            max_value=train.format.max_value if matrix.feature_name is None else 1.0,
+            max_value=matrix.white(train),
             algorithm=estimator,
             n_leading=recipe.n_clustered,
             keep_models=request.report is not None,
@@ -196,7 +197,7 @@ def _run(request: _Request, reading: Reading, fitting: Fitting, feature_options:
 
 
 def _test_rows(
-    dataset: Dataset, matrix: FeatureMatrix, threads: int | None, bar: ProgressBar
+    dataset: Dataset[Collection], matrix: FeatureMatrix, threads: int | None, bar: ProgressBar
 ) -> tuple[Any, Any] | None:
     if dataset.test is None or dataset.test.labels is None:
         return None
@@ -240,10 +241,13 @@ def _print_result(request: _Request, finished: _Finished) -> None:
 
 
 def _heading(request: _Request, finished: _Finished) -> str:
+    from kmosaic.images import ImageCollection
+
     dataset = finished.dataset
-    text = f"{dataset.name}: {count(len(dataset.train), 'training image')}"
+    what = "image" if isinstance(dataset.train, ImageCollection) else "vector"
+    text = f"{dataset.name}: {count(len(dataset.train), f'training {what}')}"
     if dataset.test is not None:
-        text += f", {count(len(dataset.test), 'test image')} ({dataset.test_origin})"
+        text += f", {count(len(dataset.test), f'test {what}')} ({dataset.test_origin})"
     over = f"seed {request.seed}"
     if request.seeds > 1:
         over = f"mean ± standard deviation over {request.seeds} seeds"
@@ -294,6 +298,7 @@ def _write(request: _Request, finished: _Finished) -> list[Path]:
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
+    from kmosaic.images import ImageCollection
     from kmosaic.report import SweepReport, write_sweep_report
 
     report = SweepReport(
@@ -303,6 +308,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         recommendation=finished.recommendation,
         starting_document=finished.starting_document,
         features=finished.matrix.feature_name,
+        rows=None if isinstance(finished.dataset.train, ImageCollection) else finished.matrix.rows,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
@@ -319,8 +325,11 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
         recommended=finished.recommendation.n_clusters,
         units=scaled_units(finished.matrix.feature_name),
     )
-    figures: dict[str, Callable[[], Figure]] = {
-        "first-images": lambda: first_images(finished.dataset.train),
+    images = finished.dataset.train.images
+    figures: dict[str, Callable[[], Figure]] = {}
+    if images is not None:
+        figures["first-images"] = lambda: first_images(images)
+    figures |= {
         "inertia": lambda: sweep_curve(finished.result, "inertia", options),
         "scores": lambda: sweep_curve(finished.result, "scores", options),
         "time": lambda: sweep_curve(finished.result, "time", options),
@@ -336,7 +345,8 @@ def _next(request: _Request, finished: _Finished, given: list[str]) -> str:
 
     seed = ["--seed", str(request.seed)] if request.seed else []
     n_clusters = str(finished.recommendation.n_clusters)
-    arguments = ["fit", request.source, "--clusters", n_clusters, *seed, *given]
+    source = [] if request.source is None else [request.source]
+    arguments = ["fit", *source, "--clusters", n_clusters, *seed, *given]
     fit = shlex.join(["kmosaic", *arguments, "-o", "model.kmosaic", "--report", "fit.html"])
     any_output = any((request.json, request.csv, request.report, request.pictures))
     return fit if any_output else f"{fit}  (and --report FILE here keeps this sweep as a page)"

@@ -7,9 +7,11 @@ from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
-from kmosaic.features.pictures import ClusterPictures, cluster_pictures
+from kmosaic.features.pictures import ClusterPictures, cluster_medoids, cluster_pictures
 from kmosaic.features.pixels import Pixels
-from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions
+from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions, VectorRecipe
+from kmosaic.features.unit_length import UnitLength
+from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
 
 __all__ = [
@@ -26,6 +28,10 @@ __all__ = [
     "Recipe",
     "RecipeOptions",
     "StageProgress",
+    "UnitLength",
+    "VectorGraph",
+    "VectorRecipe",
     "Whiten",
+    "cluster_medoids",
     "cluster_pictures",
 ]

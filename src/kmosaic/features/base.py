@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from kmosaic.engines import resolve_n_threads
 from kmosaic.models.validation import check_magnitude
-from kmosaic.tensors import PIXEL_DTYPES, readable
+from kmosaic.tensors import PIXEL_DTYPES, checked_rows, readable
 
 ImageShape = tuple[int, int, int]
 """(height, width, channels)."""
@@ -80,6 +81,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
 
     _ARRAYS: ClassVar[tuple[str, ...]] = ()
     _KEEPS_DTYPE: ClassVar[bool] = False
+    _TAKES_VECTORS: ClassVar[bool] = False  # whatever engines read, in place; others take pixels' dtypes
 
     image_shape: ImageShape | None
     n_threads: int | None
@@ -166,7 +168,11 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         """Refuse fitted arrays, just restored from a file, that no fit could have left."""
 
     def _rows(self, X: ArrayLike, *, reset: bool) -> NDArray[Any]:
-        rows: NDArray[Any] = validate_data(self, readable(X), reset=reset, dtype=PIXEL_DTYPES, order="C")
+        rows: NDArray[Any]
+        if self._TAKES_VECTORS:
+            rows = checked_rows(X, functools.partial(validate_data, self, reset=reset))
+        else:
+            rows = validate_data(self, readable(X), reset=reset, dtype=PIXEL_DTYPES, order="C")
         if rows.dtype == np.float64:
             check_magnitude("X", rows)
         return rows

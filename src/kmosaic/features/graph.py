@@ -31,7 +31,14 @@ from kmosaic.features.base import (
 )
 from kmosaic.features.distortion import edge_levels
 from kmosaic.features.gradients import OrientedGradients
-from kmosaic.features.neighbour_graph import Edges, affinities, diffuse, local_scales, neighbour_graph
+from kmosaic.features.neighbour_graph import (
+    Edges,
+    diffuse,
+    local_scales,
+    neighbour_graph,
+    place_among,
+    scale_neighbor,
+)
 from kmosaic.features.whiten import Whiten
 
 # Two views of an image's gradients, finer in direction and finer in place, each as its principal components:
@@ -259,7 +266,9 @@ class GraphEmbedding(ImageTransformer):
         self._check_memory(len(rows))
         self._begin("gradients")
         levels = edge_levels(rows, self.image_shape_, self.n_threads, self.callback)
-        kept, self.nodes_ = _distinct(levels, resolve_n_threads(self.n_threads))
+        kept, self.nodes_ = distinct_rows(
+            levels.reshape(len(levels), -1).view(np.uint8), resolve_n_threads(self.n_threads)
+        )
         whole = len(kept) == len(rows)
         self.levels_ = levels if whole else levels[kept]
         distinct = rows if whole else rows[kept]
@@ -334,7 +343,7 @@ class GraphEmbedding(ImageTransformer):
             for way, ranked in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
                 near[way][slab], distances[way][slab] = ranked.nearest[:, :k], ranked.distances[:, :k]
             self._report(min(start + _SLAB, n), n)
-        scale = _scale_neighbor(self.n_neighbors)
+        scale = scale_neighbor(self.n_neighbors)
         return [
             Edges(near[way], distances[way], local_scales(distances[way], scale), share)
             for way, share in enumerate(shares)
@@ -372,18 +381,12 @@ class GraphEmbedding(ImageTransformer):
                 levels, self.levels_, candidates, options, resolve_n_threads(self.n_threads)
             )
             ranked = _Ranked.by(squares, candidates)
-            placed = self._place(ranked.nearest[:, :few], ranked.distances[:, :few])
+            near = ranked.nearest[:, :few], ranked.distances[:, :few]
+            placed = place_among(*near, self.scales_, self.embedding_)
             self._find_known(levels, ranked, placed)
             out[start : start + len(part)] = placed
             self._report(start + len(part), len(rows))
         return out
-
-    def _place(self, near: NDArray[np.int32], distances: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The mean of training images' coordinates, by their affinities to the new one."""
-        scales = local_scales(distances, _scale_neighbor(self._n_placing))
-        weights = affinities(distances, scales, self.scales_[near]) + 1e-12
-        weights /= weights.sum(axis=1, keepdims=True)
-        return np.asarray(np.einsum("ij,ijk->ik", weights, self.embedding_[near], optimize=False))
 
     def _find_known(self, levels: NDArray[np.int8], ranked: _Ranked, placed: NDArray[np.float64]) -> None:
         """Images that equal a training image get its coordinates."""
@@ -412,18 +415,13 @@ def useful_components(n_clusters: int) -> int:
     return min(_N_COMPONENTS, max(1, n_clusters - 1))
 
 
-def _scale_neighbor(n_neighbors: int) -> int:
-    """Whose distance is an image's scale: two thirds of the way along its neighbours."""
-    return (2 * n_neighbors + 1) // 3
-
-
-def _distinct(levels: NDArray[np.int8], n_threads: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """The first of each set of equal images, in ascending order; and which of those each image equals."""
-    engine = make_engine(levels.reshape(len(levels), -1).view(np.uint8), None, n_threads)
+def distinct_rows(rows: NDArray[Any], n_threads: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """The first of each set of equal rows, in ascending order; and which of those each row equals."""
+    engine = make_engine(rows, None, n_threads)
     order, starts = engine.hash_order(), engine.distinct_rows().starts
     first = np.minimum.reduceat(order, starts)
     rank = np.empty(len(starts), np.int32)
     rank[np.argsort(first)] = np.arange(len(starts), dtype=np.int32)
-    nodes = np.empty(len(levels), np.int32)
+    nodes = np.empty(len(rows), np.int32)
     nodes[order] = np.repeat(rank, np.diff(starts, append=len(order)))
     return np.sort(first), nodes

@@ -85,6 +85,32 @@ def affinities(
     return np.exp(-(distances**2) / (own[:, None] * others))
 
 
+def scale_neighbor(n_neighbors: int) -> int:
+    """Whose distance is a node's scale: two thirds of the way along its neighbours.
+
+    >>> scale_neighbor(7), scale_neighbor(1)
+    (5, 1)
+    """
+    return (2 * n_neighbors + 1) // 3
+
+
+def place_among(
+    near: NDArray[np.int32],
+    distances: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    embedding: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """Return coordinates of new rows: the mean of those of their nearest nodes, weighted by affinity.
+
+    ``near`` and ``distances`` are (n, k); ``scales`` (n_nodes,) and ``embedding`` (n_nodes, n_components) are
+    the nodes'.
+    """
+    own = local_scales(distances, scale_neighbor(near.shape[1]))
+    weights = affinities(distances, own, scales[near]) + 1e-12
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.einsum("ij,ijk->ik", weights, embedding[near], optimize=False))
+
+
 def neighbour_graph(*kinds: Edges) -> NeighbourGraph:
     """Return the graph with an edge wherever one of two nodes is a neighbour of the other.
 

@@ -19,6 +19,8 @@ from kmosaic.features.graph import GraphEmbedding, useful_components
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.unit_length import UnitLength
+from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
 from kmosaic.models.validation import in_short
 from kmosaic.tensors import readable
@@ -54,6 +56,20 @@ class RecipeOptions:
     n_clusters: int | None = None
     argument: str | None = None
     network: NetworkOptions = NetworkOptions()
+
+
+@dataclass(frozen=True)
+class VectorRecipe:
+    """What is done to vectors of ``n_features`` numbers, in this order; None leaves a step out.
+
+    They are made of unit length, whitened to so many components, and placed by the graph of their neighbours,
+    for so many clusters.
+    """
+
+    n_features: int
+    unit_length: bool = False
+    n_whitened: int | None = None
+    n_graph_clusters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,8 +129,22 @@ RECIPES: dict[str, RecipeEntry] = {
 # What a model file may name; nothing else is ever made from one.
 STEPS: dict[str, type[ImageTransformer]] = {
     step.__name__: step
-    for step in (Pixels, Deskew, OrientedGradients, Whiten, GraphEmbedding, LearnedPatches, OnnxEmbedding)
+    for step in (
+        Pixels,
+        Deskew,
+        OrientedGradients,
+        Whiten,
+        GraphEmbedding,
+        LearnedPatches,
+        OnnxEmbedding,
+        UnitLength,
+        VectorGraph,
+    )
 }
+
+VECTORS = "vectors"
+"""The name of recipes whose rows are no images' pixels, but were made elsewhere."""
+_VECTOR_STEPS = ("UnitLength", "Whiten", "VectorGraph")
 
 
 class Recipe:
@@ -147,6 +177,17 @@ class Recipe:
         return cls(name, first + RECIPES[name].make(given))
 
     @classmethod
+    def of_vectors(cls, options: VectorRecipe) -> Recipe:
+        """Return the recipe for rows that were made elsewhere, not fitted."""
+        shape = (1, options.n_features, 1)
+        steps: list[ImageTransformer] = [UnitLength(image_shape=shape)] if options.unit_length else []
+        if options.n_whitened is not None:
+            steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
+        if options.n_graph_clusters is not None:
+            steps.append(VectorGraph(useful_components(options.n_graph_clusters)))
+        return cls(VECTORS, steps)
+
+    @classmethod
     def of(cls, model: Model, text: str | None = None) -> Recipe:
         """Return the fitted recipe by which ``model`` sees images; nothing in the model is trusted.
 
@@ -160,37 +201,25 @@ class Recipe:
             When ``text`` names another recipe than the model's.
         """
         kept = model.representation
-        own = "pixels" if kept is None else kept.name
-        name, argument = split_name(text) if text is not None else (own, None)
+        default = "pixels" if model.image is not None else VECTORS
+        own = default if kept is None else kept.name
+        name, argument = (own, None) if text in (None, own) else split_name(text or "")
         if name != own:
             raise DataError(f"the model was fitted on features {own!r}, not {text!r}; leave --features out")
-        if kept is None or model.image is None:
-            return cls("pixels", ())
+        if kept is None:
+            return cls(own, ())
         _check_kinds(kept.name, [step.kind for step in kept.steps])
         steps = [_restored(step) for step in kept.steps]
         if argument is not None:
             for step in steps:
                 if isinstance(step, OnnxEmbedding):
                     step.set_params(file=argument)
-        widths = [model.image.n_features]
-        _check_shapes(steps, model.image.shape)
-        for step in steps:
-            if step.n_features_in_ != widths[-1]:
-                raise ModelFileError(
-                    f"the model's {type(step).__name__} takes {step.n_features_in_} features and gets "
-                    f"{widths[-1]}; make it again with `kmosaic fit -o`"
-                )
-            widths.append(step._n_features_out)
-            if widths[-1] > _MAX_FEATURES:
-                raise ModelFileError(
-                    f"the model's {type(step).__name__} makes {widths[-1]:,} features of an image, more than "
-                    f"{_MAX_FEATURES:,}; make it again with `kmosaic fit -o`"
-                )
-        if widths[-1] != model.cluster_centers.shape[1]:
-            raise ModelFileError(
-                f"the model's features are {widths[-1]}, and its centroids have "
-                f"{model.cluster_centers.shape[1]}; make it again with `kmosaic fit -o`"
-            )
+        if model.image is None:
+            width = steps[0].n_features_in_
+        else:
+            width = model.image.n_features
+            _check_shapes(steps, model.image.shape)
+        _check_widths(steps, width, model.cluster_centers.shape[1])
         return cls(kept.name, steps)
 
     @property
@@ -201,18 +230,20 @@ class Recipe:
     @property
     def keeps_pixels(self) -> bool:
         """Whether what comes out is still in pixel values."""
-        return all(isinstance(step, Deskew | Pixels) for step in self.steps)
+        return self.name != VECTORS and all(isinstance(step, Deskew | Pixels) for step in self.steps)
 
     def n_clustered(self, n_clusters: int) -> int | None:
         """Return how many features, the first, are clustered into so many clusters; None: all.
 
         Of a graph's coordinates those that tell so many groups apart; others would only part these further.
         """
-        graphs = any(isinstance(step, GraphEmbedding) for step in self.steps)
+        graphs = any(isinstance(step, GraphEmbedding | VectorGraph) for step in self.steps)
         return useful_components(n_clusters) if graphs else None
 
     def __str__(self) -> str:
         """Name it in words: "gradients of deskewed images"."""
+        if self.name == VECTORS:
+            return _vectors_in_words(self.steps)
         return f"{self.name} of deskewed images" if self.deskews else self.name
 
     def fit_transform(
@@ -250,6 +281,15 @@ class Recipe:
         return rows  # type: ignore[no-any-return]
 
 
+def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
+    """
+    >>> _vectors_in_words([UnitLength(), Whiten(64), VectorGraph()])
+    'graph of whitened unit vectors'
+    """
+    words = {UnitLength: "unit", Whiten: "whitened", VectorGraph: "graph of"}
+    return " ".join([*(words[type(step)] for step in reversed(steps)), "vectors"])
+
+
 # Of an image, between steps: many times what any recipe makes of the largest.
 _MAX_FEATURES = 1 << 24
 _WORDS = {
@@ -259,6 +299,8 @@ _WORDS = {
     "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
+    "UnitLength": "unit length",
+    "VectorGraph": "neighbours",
 }
 
 
@@ -286,6 +328,8 @@ def split_name(text: str) -> tuple[str, str | None]:
 
 def _check_kinds(name: str, kinds: list[str]) -> None:
     """Refuse a model's recipe that has other steps than its name says."""
+    if name == VECTORS and set(kinds) <= set(_VECTOR_STEPS):
+        return
     if name not in RECIPES:
         raise ModelFileError(f"the model's features {name[:80]!r} are not known to this kmosaic; upgrade it")
     for kind in kinds:
@@ -310,6 +354,27 @@ def _check_shapes(steps: Sequence[ImageTransformer], shape: ImageShape) -> None:
             )
         if not isinstance(step, Deskew | Pixels):
             return
+
+
+def _check_widths(steps: Sequence[ImageTransformer], width: int, n_clustered: int) -> None:
+    """Refuse steps that do not go together, from rows of ``width`` values to those that are clustered."""
+    for step in steps:
+        if step.n_features_in_ != width:
+            raise ModelFileError(
+                f"the model's {type(step).__name__} takes {step.n_features_in_} features and gets "
+                f"{width}; make it again with `kmosaic fit -o`"
+            )
+        width = step._n_features_out
+        if width > _MAX_FEATURES:
+            raise ModelFileError(
+                f"the model's {type(step).__name__} makes {width:,} features of an image, more than "
+                f"{_MAX_FEATURES:,}; make it again with `kmosaic fit -o`"
+            )
+    if width != n_clustered:
+        raise ModelFileError(
+            f"the model's features are {width}, and its centroids have {n_clustered}; make it again with "
+            "`kmosaic fit -o`"
+        )
 
 
 def _check_finite(step: ImageTransformer, rows: NDArray[Any]) -> None:

@@ -75,6 +75,7 @@ class Whiten(ImageTransformer):
 
     _ARRAYS: ClassVar[tuple[str, ...]] = ("mean", "components", "variance", "scale")
     _KEEPS_DTYPE = True
+    _TAKES_VECTORS: ClassVar[bool] = True
 
     mean_: NDArray[np.float64]
     components_: NDArray[np.float64]

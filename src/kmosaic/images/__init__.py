@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progress, ReadOptions, SkippedFile
-from kmosaic.images.datasets import load_dataset, load_images, load_rows
+from kmosaic.images.collection import (
+    Converted,
+    Dataset,
+    ImageCollection,
+    Progress,
+    ReadOptions,
+    SkippedFile,
+    VectorCollection,
+)
+from kmosaic.images.datasets import load_dataset, load_images
 from kmosaic.images.fetch import download
 from kmosaic.images.idx import read_idx
 from kmosaic.images.registry import DatasetCard, catalogue
@@ -18,11 +26,11 @@ __all__ = [
     "ReadOptions",
     "SkippedFile",
     "SplitRows",
+    "VectorCollection",
     "catalogue",
     "download",
     "load_dataset",
     "load_images",
-    "load_rows",
     "read_idx",
     "stratified_split",
 ]

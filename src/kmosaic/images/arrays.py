@@ -49,7 +49,7 @@ def read_npy(path: Path) -> StoredArrays:
 
     Raises DataError when the file is damaged, truncated, too large for memory or holds Python objects.
     """
-    with _blaming(path), path.open("rb") as stream:
+    with blaming(path), path.open("rb") as stream:
         return StoredArrays(_read_array(stream, os.fstat(stream.fileno()).st_size, printable(str(path))))
 
 
@@ -62,10 +62,10 @@ def read_npz(path: Path) -> StoredArrays:
     Raises DataError as :func:`read_npy`, and when no array is named so.
     """
     where = printable(str(path))
-    with _blaming(path), zipfile.ZipFile(path) as archive:
+    with blaming(path), zipfile.ZipFile(path) as archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
         keys = _choose_keys(members, where)
-        parts = {part: _read_member(archive, members[key], where) for part, key in keys.items()}
+        parts = {part: read_member(archive, members[key], where) for part, key in keys.items()}
     return StoredArrays(
         parts["train"], parts.get("train_labels"), parts.get("test"), parts.get("test_labels")
     )
@@ -133,7 +133,7 @@ def _choose_keys(members: Mapping[str, object], where: str) -> dict[str, str]:
     return {part: key for part, key in chosen.items() if key is not None}
 
 
-def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArray[Any]:
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArray[Any]:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{where} is packed in a way NumPy does not use; save it again with numpy.savez")
     if info.file_size > info.compress_size * MAX_DEFLATE_RATIO + 1024:
@@ -168,7 +168,7 @@ def _read_array(stream: IO[bytes], n_bytes: int, where: str) -> NDArray[Any]:
 
 
 @contextmanager
-def _blaming(path: Path) -> Iterator[None]:
+def blaming(path: Path) -> Iterator[None]:
     """Turn whatever parsing a hostile file raises (zipfile alone has a dozen kinds) into one DataError."""
     try:
         yield

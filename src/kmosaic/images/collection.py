@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,6 +145,16 @@ class ImageCollection:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def rows(self) -> NDArray[Any]:
+        """What is clustered: the pixels."""
+        return self.pixels
+
+    @property
+    def images(self) -> ImageCollection:
+        """The pictures of what is clustered: itself."""
+        return self
+
     def as_images(self) -> NDArray[Any]:
         """The pixels as (n_images, height, width), in colour (n_images, height, width, channels); a view."""
         form = self.format
@@ -156,7 +166,7 @@ class ImageCollection:
         index = np.asarray(rows, dtype=np.intp)
         return ImageCollection(
             name=self.name,
-            pixels=self.pixels[index],
+            pixels=self.pixels.take(index, axis=0),  # of pictures in files: without decoding them
             format=self.format,
             labels=None if self.labels is None else self.labels[index],
             label_names=self.label_names,
@@ -167,14 +177,76 @@ class ImageCollection:
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
-    """Images to fit on, and images to test with where the data has labels or a published test set.
+class VectorCollection:
+    """Rows of numbers that were made elsewhere, such as embeddings, and the pictures they are of, if any.
+
+    ``vectors`` is (n_vectors, n_features) of a dtype that ``KMeans`` reads in place, perhaps a memory map;
+    ``images`` are the pictures in the same order, or None. The other fields are as in
+    :class:`ImageCollection`; an id is the picture's, or else the path or the row number that the file gives.
+
+    Raises
+    ------
+    ValueError
+        When the fields disagree in length.
+
+    Examples
+    --------
+    >>> two = VectorCollection("two", np.eye(2, 3), None, None, None, ("a", "b"))
+    >>> len(two), two.take([1]).ids
+    (2, ('b',))
+    """
+
+    name: str
+    vectors: NDArray[Any]
+    images: ImageCollection | None
+    labels: NDArray[np.int64] | None
+    label_names: tuple[str, ...] | None
+    ids: tuple[str, ...]
+    source: str = ""
+    skipped: tuple[SkippedFile, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ids):
+            raise ValueError(f"vectors are {self.vectors.shape}, and there are {len(self.ids)} ids")
+        if self.images is not None and len(self.images) != len(self.ids):
+            raise ValueError(f"there are {len(self.images)} images of {len(self.ids)} vectors")
+        if (self.labels is None) != (self.label_names is None):
+            raise ValueError("labels and label_names must both be given, or both be None")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def rows(self) -> NDArray[Any]:
+        """What is clustered: the vectors."""
+        return self.vectors
+
+    def take(self, rows: Sequence[int] | NDArray[Any]) -> VectorCollection:
+        """A new collection of the vectors at ``rows``, in that order; ``skipped`` goes along."""
+        index = np.asarray(rows, dtype=np.intp)
+        return replace(
+            self,
+            vectors=self.vectors[index],
+            images=None if self.images is None else self.images.take(index),
+            labels=None if self.labels is None else self.labels[index],
+            ids=tuple(self.ids[row] for row in index),
+        )
+
+
+Collection = ImageCollection | VectorCollection
+C = TypeVar("C", ImageCollection, VectorCollection)
+C_co = TypeVar("C_co", bound=Collection, covariant=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset(Generic[C_co]):
+    """Images (or vectors) to fit on, and others to test with where there are labels or a published test set.
 
     ``test_origin`` says where the test images come from: "published split", "held out: stratified 20%, seed
     0", or why there are none.
     """
 
     name: str
-    train: ImageCollection
-    test: ImageCollection | None
+    train: C_co
+    test: C_co | None
     test_origin: str

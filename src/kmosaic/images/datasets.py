@@ -18,13 +18,11 @@ from kmosaic.images.collection import Converted, Dataset, ImageCollection, Progr
 from kmosaic.images.fetch import download
 from kmosaic.images.folder import read_folder, read_image_file
 from kmosaic.images.idx import GZIP_MAGIC
-from kmosaic.images.labels import encode_labels
 from kmosaic.images.registry import DATASET_NAMES, IDX_DATASETS, find_dataset, find_file
 from kmosaic.images.split import hold_out
-from kmosaic.images.values import as_pixel_dtype, bring_to
+from kmosaic.images.values import bring_to
 from kmosaic.models.image_model import ImageFormat
-from kmosaic.models.validation import DTYPES
-from kmosaic.text import count, printable
+from kmosaic.text import printable
 
 DEFAULT_OPTIONS = ReadOptions()
 _READERS: dict[str, Callable[[Path], StoredArrays]] = {"npy": read_npy, "npz": read_npz, "idx": read_idx_file}
@@ -47,7 +45,7 @@ class _Source:
 
 def load_dataset(
     source: str | os.PathLike[str], options: ReadOptions = DEFAULT_OPTIONS, progress: Progress | None = None
-) -> Dataset:
+) -> Dataset[ImageCollection]:
     """The images of ``source``, and a test set where there is one or labels allow to hold one out.
 
     ``source`` is "digits", "mnist" or "fashion-mnist" (the latter two are downloaded if they are not here),
@@ -129,41 +127,12 @@ def load_images(
     return replace(bring_to(given, format), converted=_converted(given, format))
 
 
-def load_rows(source: str | os.PathLike[str], n_features: int) -> ImageCollection:
-    """Rows of numbers for a model that was fitted on rows and not on images, each as an "image" of one line.
+def is_image_folder(source: str | os.PathLike[str]) -> bool:
+    """Whether ``source``, as of :func:`load_dataset`, is a folder of image files.
 
-    ``source`` is an .npy or .npz file with an array (n, ``n_features``); of an .npz file's training and test
-    part, the test part is taken.
-
-    Raises
-    ------
-    DataError
-        When there is no such file, or its array is of another shape, or holds no finite numbers.
+    Raises DataError when there is no such source.
     """
-    resolved = _identify(source)
-    needed = f"the model was fitted on rows of {n_features:,} numbers, which are no images"
-    if resolved.kind not in ("npy", "npz"):
-        raise DataError(f"{resolved.where}: {needed}; name an .npy or .npz file of such rows")
-    stored = _READERS[resolved.kind](resolved.path)
-    rows, labels = stored.train, stored.train_labels
-    if stored.test is not None:
-        rows, labels = stored.test, stored.test_labels
-    if rows.ndim != 2 or rows.shape[1] != n_features or not len(rows):
-        raise DataError(f"{resolved.where} has an array of shape {rows.shape}; {needed}: (n, {n_features})")
-    if rows.dtype.kind in "iu" and rows.dtype.name not in DTYPES:
-        rows = rows.astype(np.float64)
-    rows = as_pixel_dtype([rows], resolved.where)[0]
-    encoded = encode_labels([labels], resolved.where)
-    white = float(np.iinfo(rows.dtype).max) if rows.dtype.kind == "u" else 1.0
-    return ImageCollection(
-        name=resolved.name,
-        pixels=rows,
-        format=ImageFormat(1, n_features, 1, rows.dtype.name, white),
-        labels=encoded.codes[0],
-        label_names=encoded.names,
-        ids=tuple(str(row) for row in range(len(rows))),
-        source=f"{count(len(rows), 'row')} from {resolved.where}",
-    )
+    return _identify(source).kind == "folder"
 
 
 def check_has_files(source: str | os.PathLike[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,12 @@ from kmosaic.images.formats import FORMATS_IN_WORDS
 from kmosaic.images.listing import FoundFile, list_folder, path_key
 from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import padded_size
+from kmosaic.images.thumbnails import DECODERS, FilePixels, thumbnail_size
 from kmosaic.models.image_model import ImageFormat
 from kmosaic.text import count, printable
 
-# Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
-_DECODERS = 4
+# So many headers tell what form the thumbnails of files that are known by name are to have.
+_SAMPLED_HEADERS = 256
 _NAMED_IN_MESSAGES = 3
 # Shares of a side; below that, margins differ by rounding, or cameras by a row or two.
 _UNLIKE_MARGINS = 0.05
@@ -80,7 +81,8 @@ def read_folder(
     skipped = [*listing.skipped, *survey.skipped]
     where = printable(str(folder))
     _check_survey(where, survey, skipped, options)
-    labelled = options.labels_from == "folders" and _are_labelled(where, survey.images, for_model)
+    files = [image.file for image in survey.images]
+    labelled = options.labels_from == "folders" and _are_labelled(where, files, for_model)
     form = _choose_form(survey.images, options)
     # A labelled collection is copied once more when a test set is held out.
     copies = 2 if labelled and options.test_fraction > 0 else 1
@@ -94,6 +96,52 @@ def read_folder(
         _warn_of_margins(headers, form)
     collection = _collection(folder, decoded, form, labelled, skipped)
     return replace(collection, converted=_converted(headers, form))
+
+
+@pillow_warnings()
+def folder_pictures(
+    folder: Path,
+    options: ReadOptions,
+    progress: Progress | None = None,
+    files: Sequence[FoundFile] | None = None,
+) -> ImageCollection:
+    """The images in ``folder`` and below, in the order of :func:`read_folder`, or those of ``files``.
+
+    Their pixels are thumbnails, decoded when they are asked for, of ``options.size`` or at most 64 pixels a
+    side. Where not every image lies in a sub-folder, there are no labels.
+
+    Raises DataError when there is no usable image, or, with ``options.strict``, one that is not.
+    """
+    skipped: list[SkippedFile] = []
+    if files is None:
+        listing = list_folder(folder)
+        survey = _survey(listing.files, progress)
+        skipped = [*listing.skipped, *survey.skipped]
+        _check_survey(printable(str(folder)), survey, skipped, options)
+        files = [image.file for image in survey.images]
+        headers = [image.header for image in survey.images]
+    else:
+        headers = _some_headers(files)
+    labelled = options.labels_from == "folders" and _are_labelled(str(folder), files, True)
+    channels = {"auto": 3 if any(header.colour for header in headers) else 1, "grey": 1, "rgb": 3}
+    size = options.size or thumbnail_size([(header.height, header.width) for header in headers])
+    form = PixelForm(size, options.fit, channels[options.mode], "uint8")
+    pixels = cast(NDArray[Any], FilePixels(files, form, []))
+    return _collection(folder, _Decoded(pixels, tuple(files), ()), form, labelled, skipped)
+
+
+def _some_headers(files: Sequence[FoundFile]) -> list[ImageHeader]:
+    """Of some of the files, at equal steps, what their headers say; those that are no images are passed
+    over."""
+    headers = []
+    for file in files[:: -(-len(files) // _SAMPLED_HEADERS)]:
+        try:
+            headers.append(read_header(file.path))
+        except UnusableImageError:
+            continue
+    if not headers:
+        raise DataError(f"{files[0].id} and others are no images; name a folder of {FORMATS_IN_WORDS} images")
+    return headers
 
 
 @pillow_warnings()
@@ -159,11 +207,11 @@ def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> st
     return f"{where} has no usable image, but {files} that cannot be used: {named}"
 
 
-def _are_labelled(where: str, images: Sequence[_Image], lenient: bool) -> bool:
-    bare = [image.file.id for image in images if image.file.label is None]
-    if not bare or len(bare) == len(images) or lenient:
+def _are_labelled(where: str, files: Sequence[FoundFile], lenient: bool) -> bool:
+    bare = [file.id for file in files if file.label is None]
+    if not bare or len(bare) == len(files) or lenient:
         return not bare
-    folders = len({image.file.label for image in images} - {None})
+    folders = len({file.label for file in files} - {None})
     raise DataError(
         f"{where} has {count(len(bare), 'image')} beside its {count(folders, 'sub-folder')} of images "
         f"(first: {bare[0]}); sub-folders are labels, so move these images into one, "
@@ -248,7 +296,7 @@ def _decode_all(
 
 def _in_threads(work: Callable[[int], str], n_rows: int, progress: Progress | None) -> list[str]:
     results = []
-    pool = ThreadPoolExecutor(min(_DECODERS, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
     try:
         for done, result in enumerate(pool.map(work, range(n_rows)), start=1):
             results.append(result)

@@ -61,7 +61,7 @@ def list_folder(folder: Path) -> Listing:
                 skipped.append(SkippedFile(_id(Path(entry.path), folder), reason))
             else:
                 files.append(Path(entry.path))
-    listed = [_found(path, folder) for path in files]
+    listed = [found_file(path, folder) for path in files]
     return Listing(
         files=tuple(sorted(listed, key=lambda file: path_key(file.id))),
         skipped=tuple(sorted(skipped, key=lambda file: path_key(file.path))),
@@ -93,7 +93,10 @@ def _why_unusable(entry: os.DirEntry[str]) -> str:
         return f"cannot be followed: {error.strerror}"
 
 
-def _found(path: Path, folder: Path) -> FoundFile:
+def found_file(path: Path, folder: Path) -> FoundFile:
+    """A file of ``folder``, or elsewhere, which is named in full and has no label."""
+    if not path.is_relative_to(folder):
+        return FoundFile(path, printable(path.as_posix()), None)
     parts = path.relative_to(folder).parts
     return FoundFile(path, _id(path, folder), printable(parts[0]) if len(parts) > 1 else None)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.images.collection import Dataset, ImageCollection, ReadOptions
+from kmosaic.images.collection import C, Dataset, ReadOptions
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ def stratified_split(labels: ArrayLike, test_fraction: float, seed: int) -> Spli
     return SplitRows(train=np.sort(order[~held_out]), test=np.sort(order[held_out]))
 
 
-def hold_out(collection: ImageCollection, options: ReadOptions) -> Dataset:
+def hold_out(collection: C, options: ReadOptions) -> Dataset[C]:
     """A data set whose test images are held out of ``collection``; without labels, all are for training."""
     name = collection.name
     if collection.labels is None:

@@ -42,8 +42,9 @@ from kmosaic.version import VERSION
 
 # Version 2 has a representation; models of pixels are still written as version 1, which every kmosaic reads.
 # Version 3 is that of scenes; in version 4 the image format may be null; version 5 has the algorithms whose
-# labels are not the nearest centroid's of the rows as they are.
-SCHEMA_VERSION = 5
+# labels are not the nearest centroid's of the rows as they are; version 6 has representations of vectors.
+SCHEMA_VERSION = 6
+_OTHER_ALGORITHMS = 5
 FIT_POLICIES = ("pad", "crop", "stretch")
 _SPHERICAL = "SphericalKMeans"
 _OF_TREES = ("BisectingKMeans", "TwoLevelKMeans")
@@ -264,7 +265,7 @@ class Model:
                 f"the model was fitted on rows of {n} numbers, which are no images: there is no picture to "
                 "draw; its centroids are model.cluster_centers in Python"
             )
-        if self.representation is not None:
+        if self.representation is not None and self.representation.mean_images is not None:
             return self.representation.mean_images
         if self.spherical:
             return brightened(self.cluster_centers, self.image.max_value)
@@ -349,6 +350,8 @@ def save_model(model: Model, path: str | os.PathLike[str], *, overwrite: bool = 
         document |= {"representation": model.representation.document(), "schema_version": 2}
         arrays |= model.representation.arrays()
     if model.algorithm not in _NEAREST:
+        document["schema_version"] = _OTHER_ALGORITHMS
+    if model.representation is not None and model.image is None:
         document["schema_version"] = SCHEMA_VERSION
     if model.tree is not None:
         document["tree"] = model.tree.document()
@@ -383,7 +386,7 @@ def _model_of(fields: Document, arrays: Arrays) -> Model:
     if version == 1 and represented:
         raise ValueError("a file of schema version 1 has no representation")
     newer = "tree" in fields or any(name.startswith(TREE_PREFIX) for name in arrays)
-    if version < SCHEMA_VERSION and (newer or fields.get("algorithm") in (_SPHERICAL, *_OF_TREES)):
+    if version < _OTHER_ALGORITHMS and (newer or fields.get("algorithm") in (_SPHERICAL, *_OF_TREES)):
         raise ValueError(f"a file of schema version {version} has another algorithm, and no tree")
     own = dict.fromkeys(name for name in arrays if not name.startswith((ARRAY_PREFIX, TREE_PREFIX)))
     check_fields(dict.fromkeys(_OPTIONAL) | fields | own, set(Model.__dataclass_fields__))
@@ -391,6 +394,8 @@ def _model_of(fields: Document, arrays: Arrays) -> Model:
         if isinstance(fields[name], list):
             fields[name] = tuple(fields[name])
     image = _image_of(fields.pop("image"), version)
+    if image is None and represented and version < SCHEMA_VERSION:
+        raise ValueError(f"a file of schema version {version} has no representation of vectors")
     representation = Representation.of(fields.pop("representation", None), arrays)
     centers = checked_array("cluster_centers", arrays["cluster_centers"], np.float64, ndim=2)
     tree = ClusterTree.of(fields.pop("tree", None), arrays, centers)
@@ -431,8 +436,10 @@ def _check_arrays(model: Model) -> None:
 def _check_representation(representation: Any, model: Model) -> None:
     if not isinstance(representation, Representation):
         raise ValueError("representation must be a Representation, or None")
-    if model.image is None:
-        raise ValueError("a representation is one of images; give their format, too")
+    if (model.image is None) != (representation.mean_images is None):
+        raise ValueError("a representation of images has pictures, and one of vectors has none")
+    if model.image is None or representation.mean_images is None or representation.medoid_images is None:
+        return
     shape = model.n_clusters, model.image.n_features
     if representation.mean_images.shape != shape or representation.medoid_images.dtype != model.image.dtype:
         raise ValueError(f"the representation's pictures must be {shape}, the medoids {model.image.dtype}")

@@ -44,6 +44,8 @@ class FeatureStep:
 class Representation:
     """The recipe whose features were clustered, and pictures of the clusters, which features are not.
 
+    Of vectors that were made elsewhere there are no pictures: both are None.
+
     ``name`` is the recipe's; ``mean_images`` float64 (n_clusters, height * width * channels) the mean of each
     cluster's training images, in raw pixel units; ``medoid_images``, of the images' dtype and the same shape,
     the training image nearest each centroid: the one whose summed squared distance to the cluster's others is
@@ -57,13 +59,17 @@ class Representation:
 
     name: str
     steps: tuple[FeatureStep, ...]
-    mean_images: NDArray[np.float64]
-    medoid_images: NDArray[Any]
+    mean_images: NDArray[np.float64] | None = None
+    medoid_images: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         check_text("the recipe's name", self.name)
         if len(self.name) > 200 or not 1 <= len(self.steps) <= _MAX_STEPS:
             raise ValueError(f"a recipe has a short name and 1 to {_MAX_STEPS} steps")
+        if self.mean_images is None or self.medoid_images is None:
+            if self.mean_images is not self.medoid_images:
+                raise ValueError("mean_images and medoid_images must both be given, or both be None")
+            return
         checked_array("mean_images", self.mean_images, np.float64, ndim=2)
         if self.medoid_images.shape != self.mean_images.shape:
             raise ValueError("mean_images and medoid_images must be of one shape")
@@ -79,7 +85,8 @@ class Representation:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return its arrays, under names of their own in a model file."""
-        named = {"mean_images": self.mean_images, "medoid_images": self.medoid_images}
+        pictures = {"mean_images": self.mean_images, "medoid_images": self.medoid_images}
+        named = {name: array for name, array in pictures.items() if array is not None}
         for number, step in enumerate(self.steps):
             named |= {f"{number}.{name}": array for name, array in step.arrays.items()}
         return {ARRAY_PREFIX + name: np.ascontiguousarray(array) for name, array in named.items()}
@@ -107,7 +114,7 @@ class Representation:
             raise ValueError(f"a recipe has at most {_MAX_STEPS} steps")
         steps = tuple(_step(number, entry, own) for number, entry in enumerate(document["steps"]))
         pictures = [own.pop(name, None) for name in ("mean_images", "medoid_images")]
-        if own or pictures[0] is None or pictures[1] is None:
+        if own:
             raise ValueError("arrays of the representation are missing or unknown")
         return cls(document["name"], steps, pictures[0], pictures[1])
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.features.base import with_signs
+from kmosaic.images.collection import VectorCollection
 from kmosaic.report.members import MemberRows, common_labels, purity_of
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import display_range, tiles
@@ -23,7 +24,7 @@ from kmosaic.report.wording import clean
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
-    from kmosaic.images.collection import ImageCollection
+    from kmosaic.images.collection import Collection, ImageCollection
 
 PAGE_BYTES = 6_000_000
 # Of these 0.5 MB are libraries and scripts, and as much is kept for the first images and what was skipped.
@@ -96,12 +97,17 @@ class TileIndex:
 
 
 def explorer_data(
-    collection: ImageCollection, summary: ClusterSummary, medoids: NDArray[np.integer[Any]] | None = None
+    collection: Collection,
+    summary: ClusterSummary,
+    medoids: NDArray[np.integer[Any]] | None = None,
+    points: NDArray[Any] | None = None,
 ) -> tuple[dict[str, Any], Sampled]:
     """Return what the page's script reads about a clustering, and how much of it that is.
 
     ``medoids`` are rows, one a cluster; by default the images nearest the centroids, which have the least
-    summed squared distance to the others.
+    summed squared distance to the others. ``points`` are rows for the map, by default some of the pixels.
+    The centroids of vectors are no images: a cluster's picture is its medoid, and without images there is
+    none.
     """
     shown = _clusters_in_page(summary)
     candidates = _Candidates.choose(summary, shown)
@@ -109,8 +115,9 @@ def explorer_data(
     candidates = candidates.first(sampled.n_members)
     index = TileIndex()
     clusters = [_cluster(summary, rows, index) for rows in candidates.members]
+    of_vectors = isinstance(collection, VectorCollection)
     for cluster in clusters:
-        cluster["medoid"] = _medoid(cluster, medoids, index)
+        cluster["medoid"] = None if of_vectors else _medoid(cluster, medoids, index)
     centers = np.asarray(summary.cluster_centers)[shown]
     _set_closest(clusters, centers)
     plane = _Plane.fit(centers, np.asarray(summary.cluster_sizes)[shown])
@@ -121,32 +128,62 @@ def explorer_data(
         "clusters": clusters,
         "label_names": list(summary.label_names or ()),
         "confusion": _confusion(summary, candidates, index),
-        "points": plane.places(_sample(collection)),
+        "points": plane.places(sampled_rows(collection.rows) if points is None else points),
+        "centroids": None,
+        "members": None,
     }
-    scale = display_range(collection.pixels, collection.format)
-    centroids = tiles(centers, collection.format, scale)
-    members = tiles(collection.pixels[np.array(index.rows, dtype=np.intp)], collection.format, scale)
-    data["centroids"] = asdict(sheet(centroids, sampled.side, lossy=sampled.lossy))
-    data["members"] = asdict(sheet(members, sampled.side, lossy=sampled.lossy))
+    if collection.images is not None:
+        faces = _medoid_rows(summary, medoids)[shown] if of_vectors else None
+        rows = np.array(index.rows, dtype=np.intp)
+        data |= _sheets(collection.images, centers if faces is None else faces, rows, sampled)
     data["images"] = [_image(collection, summary, row) for row in index.rows]
     return data, sampled
 
 
-def _room_for(collection: ImageCollection, summary: ClusterSummary, candidates: _Candidates) -> Sampled:
+def _sheets(
+    images: ImageCollection, faces: NDArray[Any], rows: NDArray[np.intp], sampled: Sampled
+) -> dict[str, Any]:
+    """The pictures of the clusters, given as values or as rows of images, and those of images."""
+    scale = display_range(images.pixels, images.format)
+    values = faces if faces.ndim == 2 else images.pixels[faces]
+    pictures = {"centroids": values, "members": images.pixels[rows]}
+    return {
+        name: asdict(sheet(tiles(pixels, images.format, scale), sampled.side, lossy=sampled.lossy))
+        for name, pixels in pictures.items()
+    }
+
+
+def _medoid_rows(
+    summary: ClusterSummary, medoids: NDArray[np.integer[Any]] | None
+) -> NDArray[np.integer[Any]]:
+    """The row whose picture stands for each cluster; of one without rows, any."""
+    if medoids is not None:
+        return medoids
+    order = np.lexsort((summary.distances, summary.labels))
+    filled, first = np.unique(summary.labels[order], return_index=True)
+    rows = np.full(summary.n_clusters, order[0], dtype=np.intp)
+    rows[filled] = order[first]
+    return rows
+
+
+def _room_for(collection: Collection, summary: ClusterSummary, candidates: _Candidates) -> Sampled:
     """Measure how well some tiles compress, and return how many of which size fit into the page."""
     rows = np.linspace(0, len(collection) - 1, min(_MAX_SAMPLED, len(collection))).astype(np.intp)
-    sample = tiles(
-        collection.pixels[rows], collection.format, display_range(collection.pixels, collection.format)
-    )
+    images = collection.images
+    sample = np.empty((0, 0, 0), np.uint8)
+    if images is not None:
+        sample = tiles(images.pixels[rows], images.format, display_range(images.pixels, images.format))
     texts = [json.dumps(_image(collection, summary, int(row))) for row in rows]
     text_bytes = sum(len(text.encode()) for text in texts) / len(rows)
     room = _ESTIMATED * (PAGE_BYTES - _OTHER_BYTES) - _CLUSTER_BYTES * len(candidates.members)
 
     def fitted(side: int, lossy: bool) -> Sampled:
-        tile_bytes = max(1.0, len(sheet(sample, side, lossy=lossy).uri) / len(rows))
+        tile_bytes = max(1.0, len(sheet(sample, side, lossy=lossy).uri) / len(rows)) if len(sample) else 0.0
         n_tiles = (room - len(candidates.members) * tile_bytes) / (tile_bytes + text_bytes)
         return Sampled(side, _most_within(candidates, n_tiles), len(candidates.members), lossy)
 
+    if images is None:
+        return fitted(0, False)
     return _first_with_enough(fitted, min(_LARGEST_SIDE, max(sample.shape[1:3])))
 
 
@@ -238,9 +275,10 @@ class _Plane:
         return [[float(f"{x:.5g}"), float(f"{y:.5g}")] for x, y in places]
 
 
-def _sample(collection: ImageCollection) -> NDArray[Any]:
-    drawn = np.random.default_rng(0).choice(len(collection), min(_MAP_POINTS, len(collection)), replace=False)
-    return collection.pixels[np.sort(drawn)]
+def sampled_rows(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return some of ``rows`` for the map, the same each time."""
+    drawn = np.random.default_rng(0).choice(len(rows), min(_MAP_POINTS, len(rows)), replace=False)
+    return rows[np.sort(drawn)]
 
 
 def _cells(summary: ClusterSummary) -> list[tuple[int, int, NDArray[np.int64]]]:
@@ -278,7 +316,7 @@ def _pairs(matrix: NDArray[np.int64]) -> list[tuple[int, int]]:
     return sorted(wrong, key=lambda pair: -int(matrix[pair]))[:_MAX_LABELS]
 
 
-def _image(collection: ImageCollection, summary: ClusterSummary, row: int) -> dict[str, Any]:
+def _image(collection: Collection, summary: ClusterSummary, row: int) -> dict[str, Any]:
     label = None if summary.true_labels is None else int(summary.true_labels[row])
     return {
         "id": clean(collection.ids[row]),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.engines import unit_rows
+from kmosaic.images.collection import VectorCollection
 from kmosaic.report.clusters import min_purity
-from kmosaic.report.explorer import Sampled, explorer_data
+from kmosaic.report.explorer import Sampled, explorer_data, sampled_rows
 from kmosaic.report.members import common_labels, purity_of
 from kmosaic.report.parts import (
     N_FIRST,
@@ -28,7 +30,7 @@ from kmosaic.text import count, inertia_units
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
-    from kmosaic.images.collection import ImageCollection
+    from kmosaic.images.collection import Collection
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ class FitReport:
     Attributes
     ----------
     collection
-        The images that were clustered.
+        The images that were clustered, or the vectors, with the images that they are of or without.
     summary
         Of the same images in the same order.
     provenance
@@ -56,9 +58,11 @@ class FitReport:
         means of the clusters' images, and its distances and inertia are in units of these features.
     medoids
         Rows of the images nearest the centroids, one a cluster, where these are no images.
+    rows
+        What was clustered of vectors: they as they are, or what was made of them. Some are in the map.
     """
 
-    collection: ImageCollection
+    collection: Collection
     summary: ClusterSummary
     provenance: Provenance = field(default_factory=Provenance)
     algorithm: str = "KMeans"
@@ -71,6 +75,7 @@ class FitReport:
     features: str | None = None
     features_seconds: float | None = None
     medoids: NDArray[np.integer[Any]] | None = None
+    rows: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         n_images, n_labels = len(self.collection), len(self.summary.labels)
@@ -79,6 +84,16 @@ class FitReport:
                 f"the collection has {n_images} images and the summary {n_labels}; give the images that "
                 f"were summarised"
             )
+
+    @property
+    def of_vectors(self) -> bool:
+        """Whether vectors were clustered, whose centroids are no images."""
+        return isinstance(self.collection, VectorCollection)
+
+    @property
+    def what(self) -> str:
+        """What the page calls a row: an image wherever there is a picture."""
+        return "vector" if self.collection.images is None else "image"
 
 
 @dataclass(frozen=True)
@@ -98,8 +113,9 @@ def fit_context(report: FitReport) -> dict[str, Any]:
     """Return what the template of a fit's page is filled with."""
     summary, collection = report.summary, report.collection
     numbers = _numbers(report)
-    maker = TileMaker(collection, largest_side(N_FIRST))
-    data, sampled = explorer_data(collection, summary, report.medoids)
+    images = collection.images
+    maker = None if images is None else TileMaker(images, largest_side(N_FIRST))
+    data, sampled = explorer_data(collection, summary, report.medoids, _points(report))
     history = np.asarray(summary.inertia_history)
     given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
     return {
@@ -110,12 +126,13 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "number_columns": number_columns(len(numbers)),
         "data": collection_facts(collection),
         "skipped": collection.skipped,
-        "first": first_tiles(maker),
+        "first": None if maker is None else first_tiles(maker),
+        "what": report.what,
         "centroids_note": _centroids_note(report),
         "units": "1 - cosine" if _is_spherical(report) else report.features or "pixel values",
         "lines": _lines(summary),
-        "sizes_note": _sizes_note(summary),
-        "sampled_note": _sampled_note(summary, sampled) + maker.scale_note(),
+        "sizes_note": _sizes_note(report),
+        "sampled_note": _sampled_note(report, sampled) + (maker.scale_note() if maker else ""),
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
         "history_note": _history_note(report.algorithm),
@@ -125,26 +142,46 @@ def fit_context(report: FitReport) -> dict[str, Any]:
             "title": clean(collection.name),
             "inertia_units": _units(report),
             "history": history.tolist(),
-            "pictured": "Centroid" if report.medoids is None else "Mean image",
+            "pictured": _pictured(report),
+            "what": report.what,
             "half_steps": _has_half_steps(report.algorithm),
         },
     }
 
 
+def _points(report: FitReport) -> NDArray[Any] | None:
+    """Some of the vectors as they were compared, for the map."""
+    if not report.of_vectors:
+        return None
+    points = sampled_rows(report.collection.rows if report.rows is None else report.rows)
+    return unit_rows(np.ascontiguousarray(points)) if _is_spherical(report) else points
+
+
+def _pictured(report: FitReport) -> str:
+    if report.of_vectors:
+        return "Nearest image"
+    return "Centroid" if report.medoids is None else "Mean image"
+
+
 def _lead(report: FitReport) -> str:
-    summary, form = report.summary, report.collection.format
+    summary, collection = report.summary, report.collection
     ended = "converged after" if summary.converged else "stopped, not yet converged, after"
-    seen = f", seen as {report.features}," if report.features else ""
+    if isinstance(collection, VectorCollection):
+        given = count(collection.vectors.shape[1], "number")
+        seen = f", seen as {report.features}," if report.features not in (None, "vectors") else ""
+        rows = f"{count(len(collection), 'vector')} of {given}{seen}"
+    else:
+        seen = f", seen as {report.features}," if report.features else ""
+        rows = f"{count(len(collection), 'image')} of {collection.format.size}{seen}"
     text = (
-        f"{count(len(report.collection), 'image')} of {form.size}{seen} were grouped into "
+        f"{rows} were grouped into "
         f"{count(len(summary.cluster_sizes), 'cluster')} by {report.algorithm}, which {ended} "
         f"{count(summary.n_iter, 'iteration')}."
     )
     if summary.accuracy is not None:
         text += (
-            " Each cluster is named after the most common label among its images; that name is the true "
-            "label for "
-            f"{percent(summary.accuracy)} of the images."
+            f" Each cluster is named after the most common label among its {report.what}s; that name is the "
+            f"true label for {percent(summary.accuracy)} of the {report.what}s."
         )
     elif not summary.cluster_names:
         text += " No labels were known, so the clusters are numbered, not named."
@@ -154,15 +191,15 @@ def _lead(report: FitReport) -> str:
 def _numbers(report: FitReport) -> list[Fact]:
     summary = report.summary
     numbers = [
-        Fact("Images", f"{len(report.collection):,}"),
+        Fact(f"{report.what.capitalize()}s", f"{len(report.collection):,}"),
         Fact("Clusters", f"{len(summary.cluster_sizes):,}"),
         Fact("Inertia J", inertia_text(summary.inertia), _units(report)),
         Fact("Iterations", f"{summary.n_iter:,}", "converged" if summary.converged else "not converged"),
     ]
     if summary.accuracy is not None:
-        numbers.append(Fact("Accuracy", percent(summary.accuracy), "these images"))
+        numbers.append(Fact("Accuracy", percent(summary.accuracy), f"these {report.what}s"))
     if report.accuracy_test is not None:
-        kept = f"{report.n_test:,} test images" if report.n_test else "test images"
+        kept = f"{report.n_test:,} test {report.what}s" if report.n_test else f"test {report.what}s"
         origin = ", ".join(filter(None, [kept, report.test_origin]))
         numbers.append(Fact("Accuracy", percent(report.accuracy_test), origin))
     if report.features_seconds is not None:
@@ -175,6 +212,13 @@ def _numbers(report: FitReport) -> list[Fact]:
 
 
 def _centroids_note(report: FitReport) -> str:
+    if report.of_vectors and report.collection.images is None:
+        return "Each cluster with its number and size; the vectors came without pictures."
+    if report.of_vectors:
+        return (
+            "Each tile is the image whose vector is nearest the centroid of its cluster: the one that stands "
+            "for it best. The centroid itself is a vector, and no picture."
+        )
     sharper = ": the sharper it is, the more they agree."
     if report.medoids is None and _is_spherical(report):
         return f"Each tile is the mean direction of its cluster's images, as bright as can be{sharper}"
@@ -213,15 +257,16 @@ def _common_labels(summary: ClusterSummary, cluster: int) -> str:
     return ", ".join(f"{clean(names[label])} {percent(share)}" for label, share in common)
 
 
-def _sizes_note(summary: ClusterSummary) -> str:
+def _sizes_note(report: FitReport) -> str:
+    summary = report.summary
     sizes = np.asarray(summary.cluster_sizes)
     n_empty = int(np.count_nonzero(sizes == 0))
     facts = f"largest {sizes.max():,}, median {np.median(sizes):,.0f}, smallest {sizes.min():,}"
-    empty = f" {count(n_empty, 'cluster')} without images." if n_empty else ""
+    empty = f" {count(n_empty, 'cluster')} without {report.what}s." if n_empty else ""
     how = _purity_note(summary) if summary.cluster_purity is not None else ""
     return (
-        f"Images in each cluster, the largest first: {facts}.{empty}{how} Press a bar to look into its "
-        f"cluster."
+        f"{report.what.capitalize()}s in each cluster, the largest first: {facts}.{empty}{how} Press a bar "
+        f"to look into its cluster."
     )
 
 
@@ -234,12 +279,13 @@ def _purity_note(summary: ClusterSummary) -> str:
     )
 
 
-def _sampled_note(summary: ClusterSummary, sampled: Sampled) -> str:
+def _sampled_note(report: FitReport, sampled: Sampled) -> str:
     """What of the clustering is in the page, and what had to be left out."""
+    summary = report.summary
     kinds = "nearest its centroid and the farthest"
     if summary.confusion is not None:
         kinds += ", up to as many whose label is not its name, and as many of each pair of label and name"
-    text = f"In this page are, of each cluster, up to {count(sampled.n_members, 'image')} {kinds}."
+    text = f"In this page are, of each cluster, up to {count(sampled.n_members, report.what)} {kinds}."
     if sampled.lossy:
         text += " They are compressed as JPEG, which changes them a little."
     left_out = summary.n_clusters - sampled.n_clusters

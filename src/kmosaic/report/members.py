@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from kmosaic.images.collection import VectorCollection
 from kmosaic.report.canvas import (
     MARGIN,
     TITLE_SIZE,
@@ -32,7 +33,7 @@ from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
-    from kmosaic.images.collection import ImageCollection
+    from kmosaic.images.collection import Collection, ImageCollection
 
 _SECTION_GAP = 28
 
@@ -115,7 +116,7 @@ def cluster_title(summary: ClusterSummary, cluster: int) -> str:
 
 
 def cluster_members(
-    collection: ImageCollection,
+    collection: Collection,
     summary: ClusterSummary,
     clusters: int | Sequence[int],
     n: int = 8,
@@ -125,24 +126,29 @@ def cluster_members(
     """Return one block a cluster: its centroid, and ``n`` members nearest, farthest and named wrongly.
 
     Members are titled with their true label where it is known; wrongly named ones in the colour of errors.
+    Centroids of vectors are no images: the image nearest one stands for it.
 
     Raises
     ------
     ValueError
         When ``clusters`` is empty or holds a number that is no cluster, or ``collection`` is not the data
-        summarised.
+        summarised, or has no pictures.
     """
     chosen = [clusters] if isinstance(clusters, int) else [int(cluster) for cluster in clusters]
     _check_members(collection, summary, chosen)
-    blocks = _MemberBlocks(collection, summary)
+    images = collection.images
+    if images is None:
+        raise ValueError("the vectors have no pictures to draw; give the collection with its images")
+    blocks = _MemberBlocks(images, summary, centroids=not isinstance(collection, VectorCollection))
     drawn = [blocks.block(cluster, n) for cluster in chosen]
     every = [tile for block in drawn for _, row in block.rows for tile in row]
-    grid = grid_of(n + 1, tile_size(collection.format), title_width(every), n + 1)
+    grid = grid_of(n + 1, tile_size(images.format), title_width(every), n + 1)
     subject = drawn[0].title if len(drawn) == 1 else count(len(drawn), "cluster")
-    how = "The centroid, then members nearest it and farthest from it"
+    first = "The centroid" if blocks.centroids else "The image nearest the centroid"
+    how = f"{first}, then members nearest it and farthest from it"
     if summary.true_labels is not None:
         how += ", and those whose label is not the cluster's name"
-    header = Header(subject, (f"{how}.", *range_line(blocks.shown, collection.format)))
+    header = Header(subject, (f"{how}.", *range_line(blocks.shown, images.format)))
     return _draw_blocks(drawn, grid, header, theme)
 
 
@@ -154,21 +160,31 @@ class _Block:
 
 
 class _MemberBlocks:
-    """The tiles of clusters, all on one grey scale."""
+    """The tiles of clusters, all on one grey scale; ``centroids`` says whether these are images."""
 
-    def __init__(self, collection: ImageCollection, summary: ClusterSummary) -> None:
+    def __init__(self, collection: ImageCollection, summary: ClusterSummary, *, centroids: bool) -> None:
         self.collection = collection
+        self.centroids = centroids
         self.summary = summary
         self.shown = display_range(collection.pixels, collection.format)
 
     def block(self, cluster: int, n: int) -> _Block:
         rows = MemberRows.candidates(self.summary, cluster, n).first(n)
-        centroid = tiles(
-            np.asarray(self.summary.cluster_centers)[[cluster]], self.collection.format, self.shown
-        )[0]
+        form = self.collection.format
+        if self.centroids:
+            pixels = np.asarray(self.summary.cluster_centers)[[cluster]]
+        elif len(rows.nearest):
+            pixels = self.collection.pixels[rows.nearest[:1]]
+        else:
+            pixels = np.zeros((1, form.n_features), form.dtype)
+        centroid = tiles(pixels, form, self.shown)[0]
         kinds = {"nearest": rows.nearest, "farthest": rows.farthest, "named wrongly": rows.wrongly_named}
         kept = [(name, self._tiles(kind)) for name, kind in kinds.items() if len(kind)]
-        return _Block(cluster_title(self.summary, cluster), Tile(centroid, "centroid"), kept)
+        return _Block(
+            cluster_title(self.summary, cluster),
+            Tile(centroid, "centroid" if self.centroids else "nearest"),
+            kept,
+        )
 
     def _tiles(self, rows: NDArray[np.int64]) -> list[Tile]:
         images = tiles(self.collection.pixels[rows], self.collection.format, self.shown)
@@ -180,7 +196,7 @@ class _MemberBlocks:
         return [Tile(i, t, wrong=bool(w)) for i, t, w in zip(images, titles, wrong, strict=True)]
 
 
-def _check_members(collection: ImageCollection, summary: ClusterSummary, clusters: Sequence[int]) -> None:
+def _check_members(collection: Collection, summary: ClusterSummary, clusters: Sequence[int]) -> None:
     k = len(summary.cluster_sizes)
     strangers = [cluster for cluster in clusters if not 0 <= cluster < k]
     if not clusters or strangers:

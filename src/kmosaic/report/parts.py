@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from kmosaic.images.collection import VectorCollection
 from kmosaic.report.mosaic import image_titles
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import DisplayRange, data_uri, display_range, png, reduced, tile_size, tiles
@@ -17,7 +18,7 @@ from kmosaic.report.wording import clean
 from kmosaic.text import count
 
 if TYPE_CHECKING:
-    from kmosaic.images.collection import ImageCollection
+    from kmosaic.images.collection import Collection, ImageCollection
 
 
 N_FIRST = 40  # images shown before any result
@@ -109,18 +110,21 @@ def first_tiles(maker: TileMaker) -> TileGrid:
     return TileGrid(maker.members(range(n)), 10, maker.aspect, caption)
 
 
-def collection_facts(collection: ImageCollection) -> list[Fact]:
+def collection_facts(collection: Collection) -> list[Fact]:
     """Return what a reader wants to know of the images before anything else."""
-    form = collection.format
-    kind = {1: "grey", 3: "RGB"}.get(form.channels, f"{form.channels} channels")
     labels = "none" if collection.label_names is None else label_line(collection.label_names)
-    facts = [
-        Fact("Collection", collection.name),
-        Fact("Source", collection.source or "not stated"),
-        Fact("Images", f"{len(collection):,}"),
-        Fact("Size", f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})"),
-        Fact("Labels", labels),
-    ]
+    facts = [Fact("Collection", collection.name), Fact("Source", collection.source or "not stated")]
+    if isinstance(collection, VectorCollection):
+        numbers = count(collection.vectors.shape[1], "number")
+        facts.append(Fact("Vectors", f"{len(collection):,}, each {numbers} of {collection.vectors.dtype}"))
+    if collection.images is not None:
+        form = collection.images.format
+        kind = {1: "grey", 3: "RGB"}.get(form.channels, f"{form.channels} channels")
+        facts += [
+            Fact("Images", f"{len(collection):,}"),
+            Fact("Size", f"{form.size}, {kind}, {form.dtype} (brightest value {form.max_value:g})"),
+        ]
+    facts.append(Fact("Labels", labels))
     if collection.skipped:
         facts.append(Fact("Skipped", count(len(collection.skipped), "file")))
     return facts

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.features import cluster_medoids
 from kmosaic.report.curves import has_scores
 from kmosaic.report.parts import (
     N_FIRST,
@@ -21,7 +22,7 @@ from kmosaic.report.parts import (
 )
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.sheets import sheet
-from kmosaic.report.tiles import DisplayRange, largest_side, tiles
+from kmosaic.report.tiles import largest_side, tiles
 from kmosaic.report.wording import clean, duration, inertia_text, memory
 from kmosaic.text import count, scaled_units
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
         SweepRun,
         SweepTableRow,
     )
-    from kmosaic.images.collection import Dataset
+    from kmosaic.images.collection import Collection, Dataset, ImageCollection
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +57,17 @@ class SweepReport:
         ones, for MNIST; none by default.
     features
         What the images were clustered as, in words, where not as pixels; inertia is then in their units.
+    rows
+        What was clustered, where that were vectors: the image nearest each centroid stands for it.
     """
 
-    dataset: Dataset
+    dataset: Dataset[Collection]
     result: SweepResult
     provenance: Provenance = field(default_factory=Provenance)
     recommendation: Recommendation | None = None
     starting_document: Sequence[StartingDocumentRow] = ()
     features: str | None = None
+    rows: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.result.runs:
@@ -131,7 +135,8 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
     numbers = _numbers(report, recommendation)
     columns = _measured(result, _in_units(_COLUMNS, report.features))
     run_columns = _measured(result, _in_units(_RUN_COLUMNS, report.features))
-    maker = TileMaker(train, largest_side(N_FIRST))
+    images = train.images
+    maker = None if images is None else TileMaker(images, largest_side(N_FIRST))
     return {
         "title": f"{clean(report.dataset.name)}: a sweep over the number of clusters",
         "kind": "Sweep report",
@@ -143,15 +148,21 @@ def sweep_context(report: SweepReport) -> dict[str, Any]:
         "table": [_line(row, columns, report, recommendation) for row in result.table()],
         "table_note": _table_note(report),
         "curves": _curves(report),
-        "has_models": bool(result.models),
+        "has_models": bool(result.models) and images is not None,
+        "what": _what(report),
         "data": [*collection_facts(train), *_test_facts(report)],
         "skipped": train.skipped,
-        "first": first_tiles(maker),
+        "first": None if maker is None else first_tiles(maker),
         "run_columns": run_columns,
         "runs": [_run_line(run, run_columns) for run in result.runs],
         "facts": making_facts(report.provenance),
-        "page_data": _page_data(report, recommendation, maker.shown),
+        "page_data": _page_data(report, recommendation, maker),
     }
+
+
+def _what(report: SweepReport) -> str:
+    """What the page calls a row: an image wherever there is a picture."""
+    return "vector" if report.dataset.train.images is None else "image"
 
 
 def _n_seeds(result: SweepResult) -> int:
@@ -163,12 +174,13 @@ def _lead(report: SweepReport) -> str:
     ks = [row.n_clusters for row in result.table()]
     span = f"from {ks[0]:,} to {ks[-1]:,}" if len(ks) > 1 else f"{ks[0]:,}"
     seen = f", seen as {report.features}," if report.features else ""
+    rows = f"{count(len(train), _what(report))}{seen}"
     text = (
-        f"{count(len(train), 'image')}{seen} were clustered with {count(len(ks), 'number')} of clusters, "
+        f"{rows} were clustered with {count(len(ks), 'number')} of clusters, "
         f"{span}, with {count(_n_seeds(result), 'seed')} each: {count(len(result.runs), 'fit')} in all."
     )
     if report.dataset.test is not None:
-        text += f" Accuracy was also measured on {count(len(report.dataset.test), 'test image')}."
+        text += f" Accuracy was also measured on {count(len(report.dataset.test), f'test {_what(report)}')}."
     if train.labels is None:
         text += " No labels were known, so stability over seeds and the silhouette stand in for accuracy."
     return text
@@ -178,7 +190,7 @@ def _numbers(report: SweepReport, recommendation: Recommendation) -> list[Fact]:
     result = report.result
     numbers = [
         Fact("Recommended", f"{recommendation.n_clusters:,}", "clusters"),
-        Fact("Images", f"{len(report.dataset.train):,}"),
+        Fact(f"{_what(report).capitalize()}s", f"{len(report.dataset.train):,}"),
         Fact("Fits", f"{len(result.runs):,}", f"{len(result.table())} x {count(_n_seeds(result), 'seed')}"),
         Fact("Time in fits", duration(sum(run.fit_seconds for run in result.runs))),
     ]
@@ -204,7 +216,7 @@ def _test_facts(report: SweepReport) -> list[Fact]:
     test = report.dataset.test
     how_many = "none" if test is None else f"{len(test):,}"
     origin = f", {report.dataset.test_origin}" if report.dataset.test_origin else ""
-    return [Fact("Test images", f"{how_many}{origin}")]
+    return [Fact(f"Test {_what(report)}s", f"{how_many}{origin}")]
 
 
 def _in_units(columns: Sequence[_Column], features: str | None) -> list[_Column]:
@@ -279,31 +291,34 @@ def _curves(report: SweepReport) -> list[_Curve]:
     return curves
 
 
-def _page_data(report: SweepReport, recommendation: Recommendation, shown: DisplayRange) -> dict[str, Any]:
+def _page_data(
+    report: SweepReport, recommendation: Recommendation, maker: TileMaker | None
+) -> dict[str, Any]:
     """Return what the page's script reads: every run as it was measured, and the centroids of the best."""
+    pictured = "Mean image" if report.features else "Centroid"
     return {
         "runs": [asdict(run) for run in report.result.runs],
         "recommended": recommendation.n_clusters,
         "units": scaled_units(report.features),
         "beside": [asdict(row) for row in report.starting_document],
-        "pictured": "Mean image" if report.features else "Centroid",
-        "mosaics": _mosaics(report, shown),
+        "pictured": pictured if report.rows is None else "Nearest image",
+        "mosaics": {} if maker is None else _mosaics(report, maker),
     }
 
 
 _CENTROID_PIXELS = 1_600_000  # of all mosaics together
 
 
-def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, Any]]:
+def _mosaics(report: SweepReport, maker: TileMaker) -> dict[int, dict[str, Any]]:
     """The centroids of the run of least J for each number of clusters, the fullest clusters first."""
     models = report.result.models
-    form = report.dataset.train.format
     side = largest_side(sum(models), pixel_budget=_CENTROID_PIXELS)
     mosaics = {}
     for k, model in models.items():
         sizes = np.bincount(model.labels_, minlength=len(model.cluster_centers_))
         order = np.argsort(-sizes, kind="stable")
-        images = tiles(_pictures_of(model, report)[order], form, shown)
+        pictures = _pictures_of(model, report, maker.collection)
+        images = tiles(pictures[order], maker.collection.format, maker.shown)
         mosaics[k] = {
             "sheet": asdict(sheet(images, side)),
             "clusters": order.tolist(),
@@ -313,9 +328,12 @@ def _mosaics(report: SweepReport, shown: DisplayRange) -> dict[int, dict[str, An
     return mosaics
 
 
-def _pictures_of(model: Any, report: SweepReport) -> NDArray[np.float64]:
-    """The centroids, or, where the images were not clustered as pixels, the mean image of each cluster."""
-    centers, images = np.asarray(model.cluster_centers_), report.dataset.train
+def _pictures_of(model: Any, report: SweepReport, images: ImageCollection) -> NDArray[Any]:
+    """The centroids; the mean image of each cluster, of features; the image nearest, of vectors."""
+    centers = np.asarray(model.cluster_centers_)
+    if report.rows is not None:
+        rows = np.ascontiguousarray(report.rows[:, : centers.shape[1]])
+        return images.pixels[cluster_medoids(rows, model.labels_, centers)]
     if report.features is None:
         return centers
     means = np.zeros((len(centers), images.format.n_features))

@@ -24,8 +24,8 @@ export function startConfusion(data, viewer) {
     const right = cell.true === cell.named ? "rightly named" : "named";
     const some = cell.images.length < cell.n ? `; ${cell.images.length} of them` : "";
     byId("confusion-images").replaceChildren(
-      make("h3", {}, `Labelled “${label}”, ${right} “${name}”: ${counted(cell.n, "image")}${some}`),
-      make("div", { class: "strip" }, ...cell.images.map((i) => viewer.button(i))),
+      make("h3", {}, `Labelled “${label}”, ${right} “${name}”: ${counted(cell.n, data.what)}${some}`),
+      make("div", { class: viewer.stripClass }, ...cell.images.map((i) => viewer.button(i))),
     );
   }
 }
@@ -71,7 +71,7 @@ function cellButton(cell, totals, names, show) {
       type: "button",
       "aria-pressed": "false",
       "data-cell": `${cell.true}-${cell.named}`,
-      "aria-label": `${counted(cell.n, "image")} labelled ${names[cell.true]}, named ${names[cell.named]}`,
+      "aria-label": `${cell.n.toLocaleString("en")} labelled ${names[cell.true]}, named ${names[cell.named]}`,
       onclick: () => show(cell),
     },
     cell.n.toLocaleString("en"),

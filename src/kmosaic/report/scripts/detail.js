@@ -35,7 +35,11 @@ export class Detail {
     return make("h3", {}, `Cluster ${cluster}${name ? `, named “${name}”` : ""}`);
   }
 
+  /** Its pictures; a clustering of vectors alone has none. */
   #means(cluster, at) {
+    if (this.sheet.isEmpty) {
+      return "";
+    }
     const tiles = [
       make(
         "div",
@@ -58,7 +62,7 @@ export class Detail {
   }
 
   #facts({ size, purity, spread }) {
-    const parts = [counted(size, "image")];
+    const parts = [counted(size, this.data.what)];
     if (purity !== null) {
       parts.push(`${PERCENT.format(purity)} pure`);
     }
@@ -95,7 +99,7 @@ export class Detail {
     }
     return [
       make("h4", {}, title),
-      make("div", { class: "strip" }, ...places.map((i) => this.viewer.button(i))),
+      make("div", { class: this.viewer.stripClass }, ...places.map((i) => this.viewer.button(i))),
     ];
   }
 
@@ -111,7 +115,7 @@ export class Detail {
         make("dd", {}, bar, make("span", {}, PERCENT.format(share))),
       ];
     });
-    return [make("h4", {}, "Labels of its images"), make("dl", { class: "shares" }, ...rows)];
+    return [make("h4", {}, `Labels of its ${this.data.what}s`), make("dl", { class: "shares" }, ...rows)];
   }
 
   #closest({ closest }) {

@@ -45,7 +45,7 @@ function showSizes() {
     .sort(data.clusters, (cluster) => -cluster.size)
     .map((cluster, rank) => ({ ...cluster, rank }));
   const title = (bar) =>
-    `${names.described(bar.cluster)}\n${counted(bar.size, "image")}${bar.purity === null ? "" : `\npurity ${(100 * bar.purity).toFixed(1)}%`}`;
+    `${names.described(bar.cluster)}\n${counted(bar.size, data.what)}${bar.purity === null ? "" : `\npurity ${(100 * bar.purity).toFixed(1)}%`}`;
   const hasPurity = bars.some(({ purity }) => purity !== null);
   const least = data.label_names.length > 1 ? 1 / data.label_names.length : 0;
   const host = byId("sizes-chart");
@@ -53,7 +53,7 @@ function showSizes() {
     host,
     () => ({
       x: { label: "clusters, the largest first", axis: null, padding: bars.length > 60 ? 0 : 0.15 },
-      y: { label: "images", grid: true },
+      y: { label: `${data.what}s`, grid: true },
       color: hasPurity
         ? { scheme: "cividis", domain: [least, 1], legend: true, label: "purity", tickFormat: ".0%" }
         : {},
@@ -70,7 +70,7 @@ function showSizes() {
         tipOn(bars, { x: "rank", y: "size", title }, Plot.pointerX),
       ],
     }),
-    `Sizes of ${counted(bars.length, "cluster")}, from ${bars[0].size} to ${bars.at(-1).size} images`,
+    `Sizes of ${counted(bars.length, "cluster")}, from ${bars[0].size} to ${bars.at(-1).size} ${data.what}s`,
   );
   onMark(host, (bar) => chooseFromAfar(data.clusters.findIndex(({ cluster }) => cluster === bar.cluster)));
 }

@@ -37,7 +37,7 @@ export class ClusterMap {
       button.style.top = `${(100 * y(place[1])) / UNITS_UP}%`;
       button.style.width = `${sides(size)}%`;
       button.setTitle = () => {
-        button.title = `${names.described(cluster)}, ${counted(size, "image")}`;
+        button.title = `${names.described(cluster)}, ${counted(size, data.what)}`;
         button.setAttribute("aria-label", button.title);
       };
       button.setTitle();

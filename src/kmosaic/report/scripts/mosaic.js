@@ -17,6 +17,7 @@ const ORDERS = {
 export class Mosaic {
   constructor(data, names, sheet, onchoose) {
     this.clusters = data.clusters;
+    this.what = data.what;
     this.names = names;
     this.host = byId("cluster-mosaic");
     this.buttons = data.clusters.map((cluster, at) =>
@@ -27,6 +28,7 @@ export class Mosaic {
       data.clusters.some((cluster) => cluster.purity !== null),
       names,
     );
+    this.host.classList.toggle("bare", sheet.isEmpty);
     this.host.classList.toggle("roomy", data.clusters.length <= ROOMY);
     this.#makeRoom();
     rove(this.host);
@@ -56,9 +58,10 @@ export class Mosaic {
       over,
       tile,
     );
+    button.style.setProperty("--share", String(cluster.size / d3.max(this.clusters, ({ size }) => size)));
     button.setTitle = () => {
       title.textContent = this.names.orNumber(cluster.cluster);
-      button.title = `${this.names.described(cluster.cluster)}, ${counted(cluster.size, "image")}`;
+      button.title = `${this.names.described(cluster.cluster)}, ${counted(cluster.size, this.what)}`;
       button.setAttribute("aria-label", button.title);
     };
     button.setTitle();

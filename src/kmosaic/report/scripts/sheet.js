@@ -2,9 +2,14 @@
 
 import { make } from "./dom.js";
 
-/** A sheet of equal tiles, row by row: `{uri, n_columns, n_rows, aspect}`, as the page's data describe it. */
+/**
+ * A sheet of equal tiles, row by row: `{uri, n_columns, n_rows, aspect}`, as the page's data describe it; or null,
+ * where there are no pictures: its tiles are blank.
+ */
 export class Sheet {
-  constructor({ uri, n_columns, n_rows, aspect }) {
+  constructor(described) {
+    this.isEmpty = described === null;
+    const { uri, n_columns, n_rows, aspect } = described ?? {};
     this.image = `url("${uri}")`;
     this.nColumns = n_columns;
     this.nRows = n_rows;
@@ -13,6 +18,9 @@ export class Sheet {
 
   /** Makes tile `i`; `label` is read aloud, or "" where the words beside it say enough. */
   tile(i, label) {
+    if (this.isEmpty) {
+      return make("span", { class: "blank", "aria-hidden": "true" });
+    }
     const tile = make(
       "span",
       label

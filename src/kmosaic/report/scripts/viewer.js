@@ -10,6 +10,8 @@ export class Viewer {
     this.names = names;
     this.sheet = new Sheet(data.members);
     this.dialog = byId("viewer");
+    this.what = data.what === "image" ? "Image" : "Vector";
+    this.stripClass = this.sheet.isEmpty ? "strip bare" : "strip";
   }
 
   /** A button with image `i`, titled with its label; in bold where that is not the name given. */
@@ -17,8 +19,11 @@ export class Viewer {
     const image = this.data.images[i];
     const label = this.labelOf(image);
     const wrong = label !== "" && this.names.of(image.cluster) !== label;
-    const words = `Image ${image.id}${label ? `, labelled ${label}` : ""}${wrong ? ", not the cluster's name" : ""}`;
-    const title = make("span", { class: wrong ? "over wrong" : "over", "aria-hidden": "true" }, label);
+    const words = `${this.what} ${image.id}${label ? `, labelled ${label}` : ""}${wrong ? ", not the cluster's name" : ""}`;
+    const said = this.sheet.isEmpty
+      ? [image.id, make("small", {}, ` ${label} at ${short(image.distance)}`)]
+      : [label];
+    const title = make("span", { class: wrong ? "over wrong" : "over", "aria-hidden": "true" }, ...said);
     return make(
       "button",
       { type: "button", class: "cell", "aria-label": words, title: words, onclick: () => this.open(i) },
@@ -34,7 +39,7 @@ export class Viewer {
   open(i) {
     const image = this.data.images[i];
     const facts = [
-      ["Image", image.id],
+      [this.what, image.id],
       ["Label", this.labelOf(image) || "not known"],
       [
         "Cluster",
@@ -48,7 +53,7 @@ export class Viewer {
       ...facts.map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value))),
     );
     const close = make("button", { type: "button", onclick: () => this.dialog.close() }, "Close");
-    this.dialog.replaceChildren(this.sheet.tile(i, `Image ${image.id}`), list, close);
+    this.dialog.replaceChildren(this.sheet.tile(i, `${this.what} ${image.id}`), list, close);
     this.dialog.showModal();
   }
 }

@@ -1,0 +1,197 @@
+"""What a command line asks of vectors that were made elsewhere, put into their own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from kmosaic.cli.features import FeatureOptions
+from kmosaic.cli.options import WholeNumber, in_order
+from kmosaic.cli.request import Options, Reading
+
+if TYPE_CHECKING:
+    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.features import Recipe
+    from kmosaic.images import Dataset, Progress, ReadOptions, VectorCollection
+    from kmosaic.images.collection import Collection
+
+_FILE = click.Path(path_type=Path)
+
+
+def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is said about vectors to a command that fits."""
+    return in_order(
+        command,
+        vector_file_options,
+        click.option(
+            "--normalise", is_flag=True, help="Give every vector unit length first: their directions count."
+        ),
+        click.option(
+            "--whiten",
+            type=WholeNumber(1),
+            metavar="N",
+            help="Cluster the first N principal components of the vectors, half-way to equal variance.",
+        ),
+    )
+
+
+def vector_file_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add which vectors are read, and which pictures they are of, to a command."""
+    return in_order(
+        command,
+        click.option(
+            "--vectors",
+            type=_FILE,
+            metavar="FILE",
+            help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
+            "or a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
+        ),
+        click.option(
+            "--paths",
+            type=_FILE,
+            metavar="FILE",
+            help="The picture of each vector, by its path in SOURCE: a text file of one path a line.",
+        ),
+        click.option(
+            "--path-column",
+            metavar="NAME",
+            help="The same, as a column of the table of vectors (or of --paths, a CSV file then).",
+        ),
+        click.option(
+            "--vector-column",
+            metavar="NAME",
+            help="The column of vectors. [default: that of lists of numbers, or all columns of numbers]",
+        ),
+        click.option("--allow-outside", is_flag=True, help="Allow paths that lead out of SOURCE."),
+    )
+
+
+optional_source_argument = click.argument("source", required=False)
+
+
+@dataclass(frozen=True)
+class Vectors(Options):
+    """The options about vectors."""
+
+    vectors: Path | None
+    paths: Path | None
+    path_column: str | None
+    vector_column: str | None
+    allow_outside: bool
+    normalise: bool = False
+    whiten: int | None = None
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Self:
+        """Take the options of these names out of ``given``; refuse those that need --vectors without it."""
+        options = super().taken_from(given)
+        if options.vectors is None:
+            others = {
+                "--paths": options.paths,
+                "--path-column": options.path_column,
+                "--vector-column": options.vector_column,
+                "--allow-outside": options.allow_outside,
+                "--normalise": options.normalise,
+                "--whiten": options.whiten,
+            }
+            alone = [name for name, value in others.items() if value not in (None, False)]
+            if alone:
+                raise click.UsageError(
+                    f"{alone[0]} goes with --vectors FILE; name the vectors, or leave it out"
+                )
+            if given.get("source") is None:
+                raise click.UsageError("Missing argument 'SOURCE', or --vectors FILE.")
+        return options
+
+    @property
+    def given(self) -> bool:
+        """Whether vectors are clustered, and not pictures."""
+        return self.vectors is not None
+
+    def load(
+        self, pictures: str | None, reading: ReadOptions, progress: Progress
+    ) -> Dataset[VectorCollection]:
+        """Read the vectors, and find their pictures."""
+        from kmosaic.vectors import VectorOptions, load_vectors
+
+        assert self.vectors is not None
+        options = VectorOptions(self.paths, self.path_column, self.vector_column, self.allow_outside)
+        return load_vectors(self.vectors, pictures, options, reading, progress)
+
+    def recipe(self, vectors: VectorCollection, *, graph: bool = False, n_clusters: int = 0) -> Recipe:
+        """Return what is done to the vectors first, not fitted; a ``graph`` for so many clusters at last."""
+        from kmosaic.features import Recipe, VectorRecipe
+
+        n_graph = n_clusters if graph else None
+        return Recipe.of_vectors(VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph))
+
+    def given_again(self) -> list[str]:
+        """Return the arguments that name the same vectors; what has its default is left out."""
+        values = {
+            "--vectors": self.vectors,
+            "--paths": self.paths,
+            "--path-column": self.path_column,
+            "--vector-column": self.vector_column,
+            "--whiten": self.whiten,
+        }
+        arguments = [
+            word for name, value in values.items() if value is not None for word in (name, str(value))
+        ]
+        flags = {"--allow-outside": self.allow_outside, "--normalise": self.normalise}
+        return arguments + [flag for flag, given in flags.items() if given]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is to be clustered: images as pixels or features, or vectors."""
+
+    reading: Reading
+    features: FeatureOptions
+    vectors: Vectors
+
+    @classmethod
+    def taken_from(cls, given: dict[str, Any]) -> Self:
+        """Take the options of all three out of ``given``; refuse features of pictures beside vectors."""
+        asked = cls(Reading.taken_from(given), FeatureOptions.taken_from(given), Vectors.taken_from(given))
+        if asked.vectors.given and asked.features.features not in ("pixels", "graph"):
+            raise click.UsageError(
+                f"--features {asked.features.features} are of pictures, and --vectors has rows of its own; "
+                "leave one of them out, or give --features graph"
+            )
+        if asked.vectors.given and asked.features.deskew is not None:
+            raise click.UsageError(
+                "--deskew is for pictures, and --vectors has rows of its own; leave it out"
+            )
+        return asked
+
+    def read(self, source: str | None, bar: ProgressBar) -> Dataset[Collection]:
+        """Read the images, or the vectors with their pictures."""
+        from kmosaic.images import load_dataset
+
+        if self.vectors.given:
+            return self.vectors.load(source, self.reading.options(), bar)
+        assert source is not None  # or Vectors.taken_from had refused it
+        return load_dataset(source, self.reading.options(), bar)
+
+    def recipe(self, source: str | None, train: Collection, seed: int, n_clusters: int) -> Recipe:
+        """Return what they are clustered as, not fitted, for at most so many clusters."""
+        from kmosaic.images import ImageCollection
+
+        if isinstance(train, ImageCollection):
+            return self.features.recipe(source or "", train, seed, n_clusters)
+        return self.vectors.recipe(train, graph=self.features.features == "graph", n_clusters=n_clusters)
+
+    def load(
+        self, source: str | None, seed: int, n_clusters: int, bar: ProgressBar
+    ) -> tuple[Dataset[Collection], Recipe]:
+        """Read what is to be clustered, and say as what."""
+        dataset = self.read(source, bar)
+        return dataset, self.recipe(source, dataset.train, seed, n_clusters)
+
+    def given_again(self) -> list[str]:
+        """Return the arguments that ask for the same once more."""
+        return [*self.reading.given_again(), *self.features.given_again(), *self.vectors.given_again()]
