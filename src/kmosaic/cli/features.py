@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cli.request import Estimator
+    from kmosaic.cli.save_vectors import SavedVectors
     from kmosaic.cluster import Representation
     from kmosaic.features import ClusterPictures, Recipe
     from kmosaic.images import ImageCollection
@@ -172,19 +173,38 @@ class FeatureMatrix:
     recipe: Recipe
     rows: NDArray[Any]
     seconds: float
+    n_kept: int = 0  # of an earlier run that was interrupted
 
     @classmethod
-    def fitted(cls, recipe: Recipe, images: Collection, threads: int | None, bar: ProgressBar) -> Self:
-        """Fit ``recipe`` on ``images``, and compute their features."""
+    def fitted(
+        cls,
+        recipe: Recipe,
+        images: Collection,
+        threads: int | None,
+        bar: ProgressBar,
+        saving: SavedVectors | None = None,
+    ) -> Self:
+        """Fit ``recipe`` on ``images``, and compute their features, which may be saved as they come."""
+        from kmosaic.cli.progress import ImageProgress
+
         start = time.perf_counter()
         if recipe.steps:
             bar.start_over(f"{recipe.name}: fitting")
-        rows = recipe.fit_transform(images.rows, n_threads=threads, progress=bar)
+        progress = ImageProgress(bar)
+        if saving is not None and recipe.network is not None:
+            saved = saving.embed(recipe, images, threads, progress)
+            return cls(recipe, saved.rows, time.perf_counter() - start, saved.n_kept)
+        rows = recipe.fit_transform(images.rows, n_threads=threads, progress=progress)
+        if saving is not None:
+            bar.start_over("writing the vectors")
+            rows = saving.write(rows, images)
         return cls(recipe, rows, time.perf_counter() - start)
 
     def test_rows(self, images: Collection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
         """Return the features of other images, by the fitted recipe."""
-        return self.recipe.transform(images.rows, n_threads=threads, progress=bar)
+        from kmosaic.cli.progress import ImageProgress
+
+        return self.recipe.transform(images.rows, n_threads=threads, progress=ImageProgress(bar))
 
     def report(self, images: Collection) -> None:
         """Print the recipe, if it has steps, and warn where the images are too small for it."""
@@ -193,7 +213,10 @@ class FeatureMatrix:
 
         if not self.recipe.steps:
             return
-        print_results(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
+        made = (len(self.rows) - self.n_kept) / max(self.seconds, 1e-9)
+        kept = f"; {self.n_kept:,} were there already" if self.n_kept else ""
+        took = f"{in_seconds(self.seconds)} s, {made:,.0f} images a second{kept}"
+        print_results(f"Seen as {self.recipe}, which took {took}")
         if not isinstance(images, ImageCollection):
             return
         height, width = images.format.height, images.format.width

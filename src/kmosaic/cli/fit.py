@@ -43,6 +43,7 @@ from kmosaic.cli.outputs import (
     write_pictures,
 )
 from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
+from kmosaic.cli.save_vectors import SavedVectors, save_vectors_options
 from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
 from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
@@ -82,7 +83,7 @@ class _Request:
     output: Path | None
     labels: Path | None
     report: Path | None
-    save_vectors: Path | None
+    saving: SavedVectors | None
     pictures: Path | None
     picture_format: str
     sorting: Sorting
@@ -91,7 +92,7 @@ class _Request:
     command: str
 
     def check_outputs(self) -> None:
-        outputs = (self.output, self.labels, self.report, self.pictures, self.save_vectors)
+        outputs = (self.output, self.labels, self.report, self.pictures, self.saving)
         if not any((*outputs, self.sorting.asked)):
             raise click.UsageError(
                 "name what to write: -o MODEL, --labels CSV, --report HTML, --pictures DIR or --sort-into DIR"
@@ -100,11 +101,8 @@ class _Request:
         check_model_name(self.output)
         check_report_name(self.report)
         check_table(self.labels)
-        if self.save_vectors is not None:
-            from kmosaic.vectors import check_vectors_name
-
-            check_vectors_name(self.save_vectors)
-        files = (self.output, self.labels, self.report, self.save_vectors, *self.sorting.tables)
+        saved = None if self.saving is None else self.saving.path
+        files = (self.output, self.labels, self.report, saved, *self.sorting.tables)
         check_outputs(files, overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
@@ -190,10 +188,7 @@ class _Finished:
     "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
 )
 @path_option("--report", help="Write a report: one HTML file with pictures of every group.")
-@path_option(
-    "--save-vectors",
-    help="Write the features that are clustered, for --vectors: .npy, or with the paths .npz or .parquet.",
-)
+@save_vectors_options
 @pictures_option
 @picture_format_option
 @sorting_options
@@ -232,7 +227,9 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     """
     fitting, asked = Fitting.taken_from(given), Input.taken_from(given)
     sorting = Sorting.taken_from(given)
-    request = _Request(**given, sorting=sorting, command=given_command(ctx))
+    saved = given.pop("save_vectors"), given.pop("vectors_dtype")
+    saving = SavedVectors.asked(*saved, overwrite=given["force"])
+    request = _Request(**given, saving=saving, sorting=sorting, command=given_command(ctx))
     request.check_outputs()
     warn_missing_data_folder(asked.reading.data_dir, request.source or "")
     finished = _run(request, asked, fitting)
@@ -254,12 +251,7 @@ def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
     with ProgressBar(quiet=request.quiet) as bar:
         dataset, recipe = asked.load(request.source, request.seed, request.clusters, bar)
         train = dataset.train
-        matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar)
-        if request.save_vectors is not None:
-            from kmosaic.vectors import save_vectors
-
-            bar.start_over("writing the vectors")
-            save_vectors(request.save_vectors, matrix.rows, train.ids, overwrite=request.force)
+        matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar, request.saving)
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         start = time.perf_counter()
         estimator.fit(matrix.rows)
@@ -347,8 +339,8 @@ def _show_clusters(summary: ClusterSummary) -> None:
 
 
 def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
-    if request.save_vectors is not None:
-        yield request.save_vectors
+    if request.saving is not None:
+        yield request.saving.path
     if request.output is not None:
         _write_model(request, request.output, finished)
         yield request.output

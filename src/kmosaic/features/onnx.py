@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from kmosaic.errors import DataError
 from kmosaic.features.base import (
@@ -20,6 +22,7 @@ from kmosaic.features.base import (
     check_pair,
     check_real,
     check_whole,
+    in_order,
 )
 from kmosaic.features.onnx_graph import read_graph
 from kmosaic.features.onnx_model import ImageModel, ModelInput, input_of, open_model
@@ -72,6 +75,8 @@ class OnnxEmbedding(ImageTransformer):
         SHA-256 of the file fitted with; transform refuses another.
     n_outputs_ : (1,) int64
         Numbers an image becomes.
+    block_size_ : int
+        Images run at once; only where it was fitted here, and not restored.
 
     Raises
     ------
@@ -101,6 +106,7 @@ class OnnxEmbedding(ImageTransformer):
 
     digest_: NDArray[np.uint8]
     n_outputs_: NDArray[np.int64]
+    block_size_: int
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
@@ -165,6 +171,7 @@ class OnnxEmbedding(ImageTransformer):
         model = self._model(data)
         if assumed := self._assumed(model):
             warnings.warn(f"{self.file} does not say all: {'; '.join(assumed)}", stacklevel=3)
+        self.block_size_ = model.input.batch or self.batch_size
         first = rows[:1].reshape(1, *self.image_shape_)
         self.n_outputs_ = np.array([model.embed(first, self._white(rows)).shape[1]], dtype=np.int64)
 
@@ -191,20 +198,46 @@ class OnnxEmbedding(ImageTransformer):
             )
         return assumed
 
+    def blocks(self, X: ArrayLike, first: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Yield what ``transform`` returns, block by block, from the row ``first`` on.
+
+        Blocks have ``block_size_`` rows; where ``first`` is a multiple of that, they are those of a transform
+        of all rows.
+        """
+        check_is_fitted(self, "block_size_")
+        rows = self._rows(X, reset=False)
+        embed = self._embedding(self._open(), rows)
+
+        def of(start: int) -> NDArray[Any]:
+            part = rows[start : start + self.block_size_]
+            return embed(part.reshape(len(part), *self.image_shape_))
+
+        yield from in_order(of, range(first, len(rows), self.block_size_), self.n_threads)
+
     def _transform(self, rows: NDArray[Any]) -> NDArray[Any]:
-        data = read_model(self.file)
-        if hashlib.sha256(data).digest() != self.digest_.tobytes():
-            raise DataError(f"{self.file} is not the ONNX file fitted with; name that one, or fit again")
-        model = self._model(data)
+        model = self._open()
+        embed = self._embedding(model, rows)
+        return self._in_blocks(embed, rows, np.float32, model.input.batch or self.batch_size)
+
+    def _embedding(
+        self, model: ImageModel, rows: NDArray[Any]
+    ) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+        """What makes images, whose white is that of ``rows``, to their features."""
         white = self._white(rows)
 
-        def embed(images: NDArray[Any]) -> NDArray[Any]:
+        def embed(images: NDArray[Any]) -> NDArray[np.float32]:
             embedded = model.embed(images, white)
             if embedded.shape[1] != self._n_features_out:
                 raise DataError(f"{self.file} gives {embedded.shape[1]} numbers, then {self._n_features_out}")
             return embedded
 
-        return self._in_blocks(embed, rows, np.float32, model.input.batch or self.batch_size)
+        return embed
+
+    def _open(self) -> ImageModel:
+        data = read_model(self.file)
+        if hashlib.sha256(data).digest() != self.digest_.tobytes():
+            raise DataError(f"{self.file} is not the ONNX file fitted with; name that one, or fit again")
+        return self._model(data)
 
     def _model(self, data: bytes) -> ImageModel:
         session = open_model(data, self.file)

@@ -258,6 +258,18 @@ class Recipe:
         """Return the features of images X, by what was fitted."""
         return self._through(X, "transform", n_threads, progress)
 
+    @property
+    def network(self) -> OnnxEmbedding | None:
+        """The network that makes the features, where one does."""
+        last = self.steps[-1] if self.steps else None
+        return last if isinstance(last, OnnxEmbedding) else None
+
+    def before_network(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Fit the steps on images X, and return what the last of them, a network, is to get."""
+        rows = Recipe(self.name, self.steps[:-1]).fit_transform(X, n_threads=n_threads)
+        self.steps[-1].set_params(n_threads=n_threads).fit(rows)
+        return rows
+
     def kept(self) -> tuple[FeatureStep, ...]:
         """Return the fitted steps as a model file keeps them."""
         return tuple(FeatureStep(type(step).__name__, step.parameters(), step.state()) for step in self.steps)
