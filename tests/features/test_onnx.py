@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.utils.estimator_checks import check_estimator
 
 from kmosaic import MissingLibraryError
@@ -123,6 +124,27 @@ def test_other_sizes_and_channels_are_brought_to_the_models(tmp_path: Path) -> N
     one = means(tmp_path / "one.onnx", ["n", 1, 4, 4])
     red = np.tile(np.array([255, 0, 0], np.uint8), 16)[None]
     assert OnnxEmbedding(one, image_shape=(4, 4, 3)).fit_transform(red) == pytest.approx(0.299)
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "bicubic"])
+def test_bytes_are_resized_as_pictures(tmp_path: Path, colour: NDArray[np.uint8], resample: str) -> None:
+    """To the bit what Pillow makes of the picture, as networks are trained; floats differ by its rounding."""
+    nodes = [onnx.helper.make_node("Flatten", ["x"], ["y"])]
+    file = save(tmp_path / "m.onnx", ["n", 12, 11, 3], nodes)
+    options: dict[str, Any] = {
+        "image_shape": (8, 8, 3),
+        "mean": (127,),
+        "deviation": (128,),
+        "layout": "NHWC",
+    }
+    out = OnnxEmbedding(file, resample=resample, **options).fit_transform(colour[:3])
+    pictures = [Image.fromarray(row.reshape(8, 8, 3)) for row in colour[:3]]
+    kind = Image.Resampling[resample.upper()]
+    expected = np.array([np.asarray(p.resize((11, 12), kind), np.float32).ravel() for p in pictures])
+    assert out == pytest.approx((expected - 127) / 128, abs=1e-6)
+    floats = OnnxEmbedding(file, resample=resample, **options).fit_transform(colour[:3] / 255)
+    assert np.abs(floats - out).mean() < 0.01
+    assert floats.max() <= (255 - 127) / 128 + 1e-6
 
 
 def test_any_size_is_the_images_own_or_the_one_given(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The size of images that it gets, where it takes any. [default: as they are read]",
         ),
         click.option(
+            "--onnx-resample",
+            type=click.Choice(["bilinear", "bicubic"]),
+            help="How they are brought to that size. [default: bilinear]",
+        ),
+        click.option(
             "--onnx-layout",
             type=click.Choice(["NCHW", "NHWC"]),
             help="Whether it takes channels first or last, where it does not state it.",
@@ -110,6 +115,7 @@ class FeatureOptions(Options):
     onnx_mean: tuple[float, ...] | None = None
     onnx_std: tuple[float, ...] | None = None
     onnx_size: tuple[int, int] | None = None
+    onnx_resample: str | None = None
     onnx_layout: str | None = None
     onnx_output: str | None = None
 
@@ -131,6 +137,7 @@ class FeatureOptions(Options):
         return [
             *((name, "" if given is None else ",".join(f"{n:g}" for n in given)) for name, given in numbers),
             ("--onnx-size", size),
+            ("--onnx-resample", self.onnx_resample or ""),
             ("--onnx-layout", self.onnx_layout or ""),
             ("--onnx-output", self.onnx_output or ""),
         ]
@@ -152,7 +159,12 @@ class FeatureOptions(Options):
             form.max_value,
             n_clusters,
             network=NetworkOptions(
-                self.onnx_mean, self.onnx_std, self.onnx_size, self.onnx_layout, self.onnx_output
+                self.onnx_mean,
+                self.onnx_std,
+                self.onnx_size,
+                self.onnx_resample or "bilinear",
+                self.onnx_layout,
+                self.onnx_output,
             ),
         )
         return Recipe.named(self.features, options)

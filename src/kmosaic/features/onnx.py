@@ -6,6 +6,7 @@ import hashlib
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from kmosaic.features.base import (
     in_order,
 )
 from kmosaic.features.onnx_graph import read_graph
-from kmosaic.features.onnx_model import ImageModel, ModelInput, input_of, open_model
+from kmosaic.features.onnx_model import RESAMPLE, ImageModel, ModelInput, input_of, open_model
 from kmosaic.files import read_at_most
 
 # Protobuf, which ONNX is written in, holds no more.
@@ -39,7 +40,7 @@ _LAYOUTS = ("NCHW", "NHWC")
 class OnnxEmbedding(ImageTransformer):
     """See images as an image model does: any ONNX file with one image input, run by onnxruntime.
 
-    Images are brought to the model's size (bilinearly) and channels, scaled to its range and normalised.
+    Images are brought to the model's size and channels, scaled to its range and normalised.
     Size, layout (channels first or last) and whether it wants bytes or floats are read from the model's
     input; range and normalisation from its metadata, where it has any: ``Image.NominalPixelRange`` and
     ``Image.BitmapPixelFormat`` of the ONNX standard, ``mean`` and ``std``. What these leave open is read from
@@ -52,6 +53,8 @@ class OnnxEmbedding(ImageTransformer):
         The model. Its weights must lie in it, not beside it; at most 2 GiB.
     input_size : (height, width) or None
         None: the model's, or the images' own where the model takes any.
+    resample : "bilinear" or "bicubic"
+        How images are brought to that size. Images of uint8 stay bytes until they have it.
     layout : "NCHW", "NHWC" or None
         None: the place of the channels, 1 or 3, in the model's input.
     mean, deviation : tuple of a number a channel, or None
@@ -113,6 +116,7 @@ class OnnxEmbedding(ImageTransformer):
         file: str,
         *,
         input_size: tuple[int, int] | None = None,
+        resample: str = "bilinear",
         layout: str | None = None,
         mean: tuple[float, ...] | None = None,
         deviation: tuple[float, ...] | None = None,
@@ -126,6 +130,7 @@ class OnnxEmbedding(ImageTransformer):
         super().__init__(image_shape=image_shape, n_threads=n_threads, callback=callback)
         self.file = file
         self.input_size = input_size
+        self.resample = resample
         self.layout = layout
         self.mean = mean
         self.deviation = deviation
@@ -142,6 +147,8 @@ class OnnxEmbedding(ImageTransformer):
             raise ValueError(f"file={self.file!r} must be the name of an ONNX file")
         if self.layout not in (None, *_LAYOUTS):
             raise ValueError(f"layout={self.layout!r} must be NCHW or NHWC, or None: the model's own")
+        if self.resample not in RESAMPLE:
+            raise ValueError(f"resample={self.resample!r} must be one of {', '.join(RESAMPLE)}")
         if self.input_size is not None:
             check_pair("input_size", self.input_size, "height, width", 4096)
         self._check_normalisation()
@@ -249,6 +256,7 @@ class OnnxEmbedding(ImageTransformer):
                 f"{self.file} takes images of (height, width) = {own}, not of input_size={height, width}"
             )
         chosen = ModelInput.normalised(declared, (height, width), self.mean, self.deviation)
+        chosen = replace(chosen, resample=self.resample)
         return ImageModel(session, chosen, self.output, self.file)
 
     def _white(self, rows: NDArray[Any]) -> float:

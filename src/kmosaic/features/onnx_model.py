@@ -24,6 +24,8 @@ _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
 }
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+RESAMPLE = tuple(_RESAMPLING)
 _OF_TEXT = ("tensor(int64)", "tensor(int32)", "tensor(string)")
 _MAX_SIDE = 4096
 _MAX_OUTPUTS = 1 << 24
@@ -64,6 +66,7 @@ class ModelInput:
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
     any_size: bool = False
+    resample: str = "bilinear"
     stated: bool = False  # whether the model says anything of range or normalisation
     range_from: Literal["", "metadata", "graph"] = ""
 
@@ -259,13 +262,18 @@ class ImageModel:
 
     def _as_input(self, images: NDArray[Any], white: float) -> NDArray[Any]:
         declared = self.input
+        size = declared.height or 1, declared.width or 1
+        if images.dtype == np.uint8 and white == 255:
+            # As networks are trained: pictures are bytes until they have their size. It is faster, too.
+            images = _resized(images, size, declared.resample)
         values = _with_channels(np.asarray(images, np.float32) / np.float32(white), declared.channels)
-        values = _resized(values, (declared.height or 1, declared.width or 1))
+        values = _resized(values, size, declared.resample)
         values = declared.low + values * (declared.high - declared.low)
         if declared.dtype is np.uint8:
             values = np.clip(np.rint(values), 0, 255)
         else:
-            values = (values - np.array(declared.mean)) / np.array(declared.deviation)
+            values -= np.array(declared.mean, np.float32)
+            values /= np.array(declared.deviation, np.float32)
         values = values[..., ::-1] if declared.blue_first else values
         values = values.transpose(0, 3, 1, 2) if declared.channels_first else values
         return np.ascontiguousarray(values, declared.dtype)
@@ -280,15 +288,20 @@ def _with_channels(images: NDArray[np.float32], channels: int) -> NDArray[np.flo
     return np.repeat(grey, channels, axis=3)
 
 
-def _resized(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def _resized(images: NDArray[Any], size: tuple[int, int], resample: str) -> NDArray[Any]:
+    """Images (n, height, width, channels) of bytes or float32, brought to (height, width)."""
     if images.shape[1:3] == size:
         return images
-    resized = np.empty((len(images), *size, images.shape[3]), np.float32)
+    resized = np.empty((len(images), *size, images.shape[3]), images.dtype)
+    # Three bytes a pixel are one picture; of floats, every channel is.
+    whole = images.dtype == np.uint8 and images.shape[3] == 3
+    parts = [slice(None)] if whole else list(range(images.shape[3]))
     for number, image in enumerate(images):
-        for channel in range(images.shape[3]):
-            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-            brought = plane.resize(size[::-1], Image.Resampling.BILINEAR)
-            resized[number, ..., channel] = np.asarray(brought)
+        for part in parts:
+            picture = Image.fromarray(np.ascontiguousarray(image[..., part]))
+            resized[number, ..., part] = np.asarray(picture.resize(size[::-1], _RESAMPLING[resample]))
+        if images.dtype != np.uint8:  # bicubic goes beyond the ends, as bytes cannot
+            np.clip(resized[number], image.min(), image.max(), out=resized[number])
     return resized
 
 

@@ -36,6 +36,7 @@ class NetworkOptions:
     mean: tuple[float, ...] | None = None
     deviation: tuple[float, ...] | None = None
     input_size: tuple[int, int] | None = None
+    resample: str = "bilinear"
     layout: str | None = None
     output: str | None = None
 
