@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from estimator_checks import assert_passes_all_checks
-from kmosaic.features import Deskew, GraphEmbedding, LearnedPatches, OrientedGradients, Pixels, Whiten
+from kmosaic.features import (
+    Deskew,
+    GraphEmbedding,
+    LearnedPatches,
+    OrientedGradients,
+    Pixels,
+    UnitLength,
+    VectorGraph,
+    Whiten,
+)
 
 TRANSFORMERS = [
     Pixels(),
@@ -21,6 +30,8 @@ TRANSFORMERS = [
     Whiten(),
     LearnedPatches(8, patch_size=3, n_patches=500),
     GraphEmbedding(5),
+    UnitLength(),
+    VectorGraph(5),
 ]
 NAMES = [type(transformer).__name__ for transformer in TRANSFORMERS]
 every_transformer = pytest.mark.parametrize("transformer", TRANSFORMERS, ids=NAMES)

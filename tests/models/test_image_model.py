@@ -238,8 +238,8 @@ def test_the_forger_itself_makes_files_that_load(saved: Path) -> None:
 
 
 def test_a_newer_schema_asks_for_an_upgrade(saved: Path) -> None:
-    forge(saved, {"schema_version": 6, "new_field": 1})
-    with pytest.raises(ModelFileError, match=r"schema version 6.*upgrade"):
+    forge(saved, {"schema_version": 7, "new_field": 1})
+    with pytest.raises(ModelFileError, match=r"schema version 7.*upgrade"):
         load_model(saved)
 
 

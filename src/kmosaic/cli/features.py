@@ -194,9 +194,16 @@ class FeatureMatrix:
         images: Collection,
         threads: int | None,
         bar: ProgressBar,
+        *,
         saving: SavedVectors | None = None,
+        whole: bool = True,
     ) -> Self:
-        """Fit ``recipe`` on ``images``, and compute their features, which may be saved as they come."""
+        """Fit ``recipe`` on ``images``, and compute their features, which may be saved as they come.
+
+        ``whole`` says whether the estimator wants them in memory; else files of vectors are left there.
+        """
+        import numpy as np
+
         from kmosaic.cli.progress import ImageProgress
 
         start = time.perf_counter()
@@ -207,6 +214,8 @@ class FeatureMatrix:
             saved = saving.embed(recipe, images, threads, progress)
             return cls(recipe, saved.rows, time.perf_counter() - start, saved.n_kept)
         rows = recipe.fit_transform(images.rows, n_threads=threads, progress=progress)
+        if not isinstance(rows, np.ndarray) and (whole or saving is not None):
+            rows = rows[:]
         if saving is not None:
             bar.start_over("writing the vectors")
             rows = saving.write(rows, images)
@@ -250,27 +259,17 @@ class FeatureMatrix:
 
     def pictures(self, images: Collection, estimator: Estimator) -> ClusterPictures | None:
         """Return what the clusters look like, where centroids do not show it; of vectors, nothing does."""
+        from kmosaic.engines import unit_rows
+        from kmosaic.evaluate.summary import is_spherical
         from kmosaic.features import cluster_pictures
         from kmosaic.images import ImageCollection
 
         if not self.recipe.steps or not isinstance(images, ImageCollection):
             return None
-        fitted = estimator.labels_, estimator.cluster_centers_, estimator.n_threads
-        return cluster_pictures(images.pixels, self._compared(estimator), *fitted)
-
-    def medoids(self, estimator: Estimator) -> NDArray[Any]:
-        """Return the row nearest each centroid."""
-        from kmosaic.features import cluster_medoids
-
-        fitted = estimator.labels_, estimator.cluster_centers_, estimator.n_threads
-        return cluster_medoids(self._compared(estimator), *fitted)
-
-    def _compared(self, estimator: Estimator) -> NDArray[Any]:
-        """The rows as the estimator compares them."""
-        from kmosaic.engines import unit_rows
-        from kmosaic.evaluate.summary import is_spherical
-
-        return unit_rows(self.rows) if is_spherical(estimator) else self.rows
+        rows = unit_rows(self.rows) if is_spherical(estimator) else self.rows
+        return cluster_pictures(
+            images.pixels, rows, estimator.labels_, estimator.cluster_centers_, estimator.n_threads
+        )
 
     def representation(self, images: Collection, shown: ClusterPictures | None) -> Representation | None:
         """Return what a model file keeps of the recipe, and of the pictures of its clusters."""

@@ -51,13 +51,12 @@ from kmosaic.text import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cli.request import Estimator
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.features import ClusterPictures
-    from kmosaic.images import Dataset, ImageCollection
+    from kmosaic.images import Dataset, ImageCollection, SkippedFile
     from kmosaic.images.collection import Collection
 
 _PICTURES = (
@@ -131,18 +130,19 @@ class _Finished:
         return self.dataset.train.images
 
     @property
+    def unreadable(self) -> tuple[SkippedFile, ...]:
+        """The files of pictures that turned out to be damaged when they were looked at."""
+        from kmosaic.images.thumbnails import FilePixels
+
+        pixels: object = None if self.images is None else self.images.pixels
+        return pixels.unreadable if isinstance(pixels, FilePixels) else ()
+
+    @property
     def of_vectors(self) -> bool:
         """Whether vectors were clustered, whose centroids are no images."""
         from kmosaic.images import VectorCollection
 
         return isinstance(self.dataset.train, VectorCollection)
-
-    @property
-    def medoids(self) -> NDArray[Any] | None:
-        """Rows of the images nearest the centroids, where these are no images."""
-        if self.shown is not None:
-            return self.shown.medoids
-        return self.matrix.medoids(self.estimator) if self.of_vectors else None
 
     @property
     def what(self) -> str:
@@ -235,12 +235,13 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     finished = _run(request, asked, fitting)
     report_skipped(finished.dataset.train.skipped)
     paths = list(_write(request, finished))
+    report_skipped(finished.unreadable)
     _print_result(finished)
     if paths:
         print_results(written(paths))
     sorting.sort(request.source, list(_clustered(finished)), quiet=request.quiet)
     if not request.quiet:
-        print_results(f"Next: {_next(request)}")
+        print_results(f"Next: {_next(request, finished)}")
 
 
 def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
@@ -251,7 +252,14 @@ def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
     with ProgressBar(quiet=request.quiet) as bar:
         dataset, recipe = asked.load(request.source, request.seed, request.clusters, bar)
         train = dataset.train
-        matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar, request.saving)
+        matrix = FeatureMatrix.fitted(
+            recipe,
+            train,
+            fitting.threads,
+            bar,
+            saving=request.saving,
+            whole=fitting.algorithm not in ("kmeans", "minibatch"),
+        )
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         start = time.perf_counter()
         estimator.fit(matrix.rows)
@@ -421,7 +429,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         test_origin=finished.dataset.test_origin,
         features=finished.matrix.feature_name,
         features_seconds=finished.matrix.seconds if finished.matrix.recipe.steps else None,
-        medoids=finished.medoids,
+        medoids=None if finished.shown is None else finished.shown.medoids,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
@@ -442,9 +450,9 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
         figures["members"] = lambda: report.cluster_members(finished.dataset.train, summary, shown)
     if images is not None and not finished.of_vectors:
         figures["centroids"] = lambda: report.centroid_mosaic(summary.cluster_centers, images.format, texts)
-    medoids = finished.medoids
-    if images is not None and medoids is not None:
-        nearest = images.pixels[medoids]
+    if images is not None and (finished.shown is not None or finished.of_vectors):
+        shown_as = None if finished.shown is None else finished.shown.medoids
+        nearest = report.medoid_pixels(images, summary, shown_as)
         titled = replace(texts, title=f"{count(len(nearest), 'medoid')}, each the image nearest its centroid")
         figures["medoids"] = lambda: report.centroid_mosaic(nearest, images.format, titled)
     figures["cluster-sizes"] = lambda: report.cluster_sizes(summary)
@@ -456,10 +464,12 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     return figures
 
 
-def _next(request: _Request) -> str:
+def _next(request: _Request, finished: _Finished) -> str:
     import shlex
 
     if request.output is None:
         return "add -o MODEL to keep the clusters for `kmosaic predict` and `kmosaic show`"
     model = shlex.quote(str(request.output))
+    if finished.of_vectors:
+        return f"kmosaic predict {model} NEW-IMAGES --vectors NEW-VECTORS -o predictions.csv"
     return f"kmosaic show {model} -o centroids.png; kmosaic predict {model} NEW-IMAGES -o predictions.csv"

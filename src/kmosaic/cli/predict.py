@@ -28,6 +28,9 @@ from kmosaic.files import check_outputs
 from kmosaic.text import count
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cluster import Model
     from kmosaic.evaluate import ClusterSummary
@@ -150,8 +153,15 @@ def _predict(path: Path, threads: int | None, chosen: _Choices, vectors: Vectors
         images = _read(model, recipe, chosen.source, vectors, options, bar)
         bar.start_over("finding the nearest centroids")
         rows = recipe.transform(images.rows, n_threads=threads, progress=bar)
-        summary = summarise(model, rows, labels=model.predict(rows, n_threads=threads))
+        summary = summarise(model, rows, labels=_labels(model, rows, threads))
     return _Predicted(model, images, summary, names)
+
+
+def _labels(model: Model, rows: NDArray[Any], threads: int | None) -> NDArray[np.int32] | None:
+    """The cluster of each row; None for those in files, which are better read where they are summarised."""
+    import numpy as np
+
+    return model.predict(rows, n_threads=threads) if isinstance(rows, np.ndarray) else None
 
 
 def _read(
@@ -164,28 +174,13 @@ def _read(
 ) -> Collection:
     """What is to be named: images in the model's form, rows, or vectors with their pictures."""
     from kmosaic.images import load_images
-    from kmosaic.vectors import load_vectors
 
     assert source is not None or vectors.given  # or Vectors.taken_from had refused it
     if model.image is not None:
         if vectors.given or source is None:
             raise DataError("the model was fitted on images, not on vectors; leave --vectors out")
         return load_images(source, model.image, options, bar)
-    if vectors.given:
-        given = vectors.load(source, options, bar).train
-    elif source is not None and Path(source).is_dir() and not any(Path(source).glob("*.npy")):
-        raise DataError(
-            f"the model was fitted on vectors; give those of the images in {source} by --vectors FILE"
-        )
-    else:
-        given = load_vectors(source or "").train
-    n_features = recipe.steps[0].n_features_in_ if recipe.steps else model.cluster_centers.shape[1]
-    if given.vectors.shape[1] != n_features:
-        raise DataError(
-            f"{given.source} are of {given.vectors.shape[1]:,} numbers, and the model was fitted on rows of "
-            f"{n_features:,} numbers; make them as those were made"
-        )
-    return given
+    return vectors.load_for(model, recipe, source, options, bar)
 
 
 def _warn_converted(result: _Predicted) -> None:

@@ -15,6 +15,7 @@ from kmosaic.cli.request import Options, Reading
 
 if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
+    from kmosaic.cluster import Model
     from kmosaic.features import Recipe
     from kmosaic.images import Dataset, Progress, ReadOptions, VectorCollection
     from kmosaic.images.collection import Collection
@@ -86,8 +87,11 @@ class Vectors(Options):
     whiten: int | None = None
 
     @classmethod
-    def taken_from(cls, given: dict[str, Any]) -> Self:
-        """Take the options of these names out of ``given``; refuse those that need --vectors without it."""
+    def taken_from(cls, given: dict[str, Any], *, needed: bool = True) -> Self:
+        """Take the options of these names out of ``given``; refuse those that need --vectors without it.
+
+        ``needed`` says whether there must be either these or a source.
+        """
         options = super().taken_from(given)
         if options.vectors is None:
             others = {
@@ -103,7 +107,7 @@ class Vectors(Options):
                 raise click.UsageError(
                     f"{alone[0]} goes with --vectors FILE; name the vectors, or leave it out"
                 )
-            if given.get("source") is None:
+            if needed and given.get("source") is None:
                 raise click.UsageError("Missing argument 'SOURCE', or --vectors FILE.")
         return options
 
@@ -121,6 +125,34 @@ class Vectors(Options):
         assert self.vectors is not None
         options = VectorOptions(self.paths, self.path_column, self.vector_column, self.allow_outside)
         return load_vectors(self.vectors, pictures, options, reading, progress)
+
+    def load_for(
+        self, model: Model, recipe: Recipe, source: str | None, reading: ReadOptions, bar: ProgressBar
+    ) -> VectorCollection:
+        """Read the vectors that a model of vectors is to name; without --vectors, the source is their file.
+
+        Raises DataError where the model is one of images, or they have another number of features.
+        """
+        from kmosaic.errors import DataError
+        from kmosaic.vectors import load_vectors
+
+        if model.image is not None:
+            raise DataError("the model was fitted on images, not on vectors; leave --vectors out")
+        if self.given:
+            given = self.load(source, reading, bar).train
+        elif source is not None and Path(source).is_dir() and not any(Path(source).glob("*.npy")):
+            raise DataError(
+                f"the model was fitted on vectors; give those of the images in {source} by --vectors FILE"
+            )
+        else:
+            given = load_vectors(source or "").train
+        n_features = recipe.steps[0].n_features_in_ if recipe.steps else model.cluster_centers.shape[1]
+        if given.vectors.shape[1] != n_features:
+            raise DataError(
+                f"{given.source} are of {given.vectors.shape[1]:,} numbers, and the model was fitted on rows "
+                f"of {n_features:,} numbers; make them as those were made"
+            )
+        return given
 
     def recipe(self, vectors: VectorCollection, *, graph: bool = False, n_clusters: int = 0) -> Recipe:
         """Return what is done to the vectors first, not fitted; a ``graph`` for so many clusters at last."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,10 @@ from kmosaic.cluster import SphericalKMeans
 from kmosaic.engines import make_engine, resolve_n_threads, unit_rows
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
+from kmosaic.rows import RowSource
 from kmosaic.tensors import as_native, native_rows
+
+_BLOCK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +110,8 @@ def summarise(
     clusterer : estimator with ``cluster_centers_``, ClusterClassifier or Model
         What was fitted. A model's or classifier's own names are used unless others are given.
     X : array of shape (n_samples, n_features)
-        The rows to summarise; those of the dtypes that ``KMeans`` names are read in place.
+        The rows to summarise; those of the dtypes that ``KMeans`` names are read in place, and of a
+        ``RowSource`` some at a time.
     true_labels : array of shape (n_samples,), optional
         The rows' labels: any, or whole numbers that index ``label_names`` where that is given.
     label_names : sequence of str, optional
@@ -123,11 +127,12 @@ def summarise(
     ValueError
         When arrays do not go together in length, width or range.
     """
-    rows = native_rows(X)
+    rows = cast(NDArray[Any], X) if isinstance(X, RowSource) else native_rows(X)
     naming = naming or _own_naming(clusterer, label_names)
     fitted = clusterer.clusterer_ if isinstance(clusterer, ClusterClassifier) else clusterer
     centers = _centers_of(fitted, rows.shape[1])
-    clusters = _checked_clusters(fitted.predict(rows) if labels is None else labels, len(rows), len(centers))
+    given = _predicted(fitted, rows) if labels is None else labels
+    clusters = _checked_clusters(given, len(rows), len(centers))
     truth = _Truth.from_labels(true_labels, label_names, naming, len(rows))
     voters = _training_sizes(fitted)
     if naming is None and truth is not None:
@@ -173,6 +178,13 @@ def _distances_and_inertia(
     fitted: Any, rows: NDArray[Any], centers: NDArray[np.float64], labels: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], float]:
     """The rows' distances, cosine distances where these are what is summed, and J."""
+    if isinstance(rows, RowSource):
+        parts = [
+            _distances_and_inertia(fitted, part, centers, labels[first : first + len(part)])[0]
+            for first, part in _blocks(rows)
+        ]
+        joined = np.concatenate(parts)
+        return joined, float(joined.sum() if is_spherical(fitted) else joined @ joined)
     n_threads = getattr(fitted, "n_threads", None)
     if not is_spherical(fitted):
         distances = own_distances(rows, centers, labels, n_threads)
@@ -180,6 +192,21 @@ def _distances_and_inertia(
     unit = unit_rows(rows, resolve_n_threads(n_threads))
     distances = np.square(own_distances(unit, centers, labels, n_threads)) / 2
     return distances, float(distances.sum())
+
+
+def _predicted(fitted: Any, rows: NDArray[Any]) -> ArrayLike:
+    if isinstance(rows, RowSource):
+        return np.concatenate([fitted.predict(part) for _, part in _blocks(rows)])
+    return fitted.predict(rows)  # type: ignore[no-any-return]
+
+
+def _blocks(rows: RowSource) -> Iterator[tuple[int, NDArray[Any]]]:
+    """A source's rows, some at a time, checked, and the number of the first of them."""
+    step = max(1, _BLOCK_BYTES // rows.row_bytes)
+    for first in range(0, rows.n_rows, step):
+        part = rows.read(first, min(first + step, rows.n_rows))
+        rows.check(part, first)
+        yield first, part
 
 
 @dataclass(frozen=True, eq=False)

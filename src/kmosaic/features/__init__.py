@@ -7,7 +7,7 @@ from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
-from kmosaic.features.pictures import ClusterPictures, cluster_medoids, cluster_pictures
+from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions, VectorRecipe
 from kmosaic.features.unit_length import UnitLength
@@ -32,6 +32,5 @@ __all__ = [
     "VectorGraph",
     "VectorRecipe",
     "Whiten",
-    "cluster_medoids",
     "cluster_pictures",
 ]

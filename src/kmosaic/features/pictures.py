@@ -43,24 +43,6 @@ def cluster_pictures(
     >>> shown.means.tolist(), shown.medoids.tolist()
     ([[0.0, 30.0], [90.0, 90.0]], [1, 3])
     """
-    medoids = cluster_medoids(features, labels, centers, n_threads)
-    images = make_engine(np.require(pixels, requirements=["C", "A"]), None, resolve_n_threads(n_threads))
-    images.labels = labels
-    means = pixels[medoids].astype(np.float64)
-    images.update(images.sums(len(centers)), means)
-    return ClusterPictures(means, medoids)
-
-
-def cluster_medoids(
-    features: NDArray[Any],
-    labels: NDArray[np.integer[Any]],
-    centers: NDArray[np.float64],
-    n_threads: int | None = None,
-) -> NDArray[np.intp]:
-    """Return the row of ``features`` nearest each centroid among those of its cluster, (n_clusters,).
-
-    Of a cluster without rows it is the nearest of all. Arguments are as of :func:`cluster_pictures`.
-    """
     threads = resolve_n_threads(n_threads)
     engine = make_engine(np.require(features, requirements=["C", "A"]), None, threads)
     engine.labels = labels
@@ -72,4 +54,8 @@ def cluster_medoids(
     empty = np.flatnonzero(medoids < 0)
     if len(empty):
         medoids[empty] = engine.squared_distances(np.ascontiguousarray(centers[empty])).argmin(axis=0)
-    return medoids
+    images = make_engine(np.require(pixels, requirements=["C", "A"]), None, threads)
+    images.labels = labels
+    means = pixels[medoids].astype(np.float64)
+    images.update(images.sums(len(centers)), means)
+    return ClusterPictures(means, medoids)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from kmosaic.features.unit_length import UnitLength
 from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
 from kmosaic.models.validation import in_short
+from kmosaic.rows import RowSource
 from kmosaic.tensors import readable
 
 StepProgress = Callable[[int, int, str], None]
@@ -278,6 +279,10 @@ class Recipe:
     def _through(
         self, X: ArrayLike, method: str, n_threads: int | None, progress: StepProgress | None
     ) -> NDArray[Any]:
+        if isinstance(X, RowSource):
+            if not self.steps:
+                return cast(NDArray[Any], X)
+            X = X.load(max(1, _READ_BYTES // X.row_bytes))
         X = readable(X)
         rows: Any = X
         for step in self.steps:
@@ -303,6 +308,7 @@ def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
     return " ".join([*(words[type(step)] for step in reversed(steps)), "vectors"])
 
 
+_READ_BYTES = 1 << 24
 # Of an image, between steps: many times what any recipe makes of the largest.
 _MAX_FEATURES = 1 << 24
 _WORDS = {

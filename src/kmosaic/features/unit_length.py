@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.engines import resolve_n_threads, unit_rows
 from kmosaic.features.base import ImageTransformer
+
+_BLOCK_VALUES = 1 << 20
 
 
 class UnitLength(ImageTransformer):
     """Divide each row by its length: what embeddings that are compared by their cosine need.
 
     Of float64 rows float64, of all others float32. k-means of unit rows compares the same distances as
-    spherical k-means; only here centroids are plain means, and the rows can be whitened.
+    spherical k-means; only here centroids are plain means, and the rows can be whitened. A row of zeros has no
+    direction, and stays as it is.
 
     Parameters and attributes are those of every transformer; see ``ImageTransformer``.
-
-    Raises
-    ------
-    DataError
-        For a row of zeros, which has no direction.
 
     Examples
     --------
@@ -39,4 +38,13 @@ class UnitLength(ImageTransformer):
         return self.n_features_in_
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[Any]:
-        return unit_rows(rows, resolve_n_threads(self.n_threads))
+        out = np.zeros(rows.shape, np.float64 if rows.dtype == np.float64 else np.float32)
+        step = max(1, _BLOCK_VALUES // rows.shape[1])
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            filled = np.flatnonzero(part.any(axis=1))
+            if len(filled):
+                out[start + filled] = unit_rows(part[filled], resolve_n_threads(self.n_threads))
+            if self.callback is not None:
+                self.callback(start + len(part), len(rows))
+        return out

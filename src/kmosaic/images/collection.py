@@ -180,7 +180,8 @@ class ImageCollection:
 class VectorCollection:
     """Rows of numbers that were made elsewhere, such as embeddings, and the pictures they are of, if any.
 
-    ``vectors`` is (n_vectors, n_features) of a dtype that ``KMeans`` reads in place, perhaps a memory map;
+    ``vectors`` is (n_vectors, n_features) of a dtype that ``KMeans`` reads in place: an array, perhaps a
+    memory map, or, of several files, a ``RowSource``, which ``KMeans`` takes and of which slices are read;
     ``images`` are the pictures in the same order, or None. The other fields are as in
     :class:`ImageCollection`; an id is the picture's, or else the path or the row number that the file gives.
 
@@ -206,7 +207,7 @@ class VectorCollection:
     skipped: tuple[SkippedFile, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ids):
+        if len(self.vectors.shape) != 2 or len(self.vectors) != len(self.ids):
             raise ValueError(f"vectors are {self.vectors.shape}, and there are {len(self.ids)} ids")
         if self.images is not None and len(self.images) != len(self.ids):
             raise ValueError(f"there are {len(self.images)} images of {len(self.ids)} vectors")

@@ -126,7 +126,7 @@ def folder_pictures(
     channels = {"auto": 3 if any(header.colour for header in headers) else 1, "grey": 1, "rgb": 3}
     size = options.size or thumbnail_size([(header.height, header.width) for header in headers])
     form = PixelForm(size, options.fit, channels[options.mode], "uint8")
-    pixels = cast(NDArray[Any], FilePixels(files, form, []))
+    pixels = cast(NDArray[Any], FilePixels(files, form, {}))
     return _collection(folder, _Decoded(pixels, tuple(files), ()), form, labelled, skipped)
 
 

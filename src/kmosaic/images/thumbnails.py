@@ -32,11 +32,11 @@ class FilePixels:
     dtype = np.dtype(np.uint8)
     ndim = 2
 
-    def __init__(self, files: Sequence[FoundFile], form: PixelForm, unreadable: list[SkippedFile]) -> None:
+    def __init__(self, files: Sequence[FoundFile], form: PixelForm, unreadable: dict[str, str]) -> None:
         self._files = files
         self._form = form
         self.shape = (len(files), form.n_features)
-        self.unreadable = unreadable
+        self._unreadable = unreadable
 
     def __len__(self) -> int:
         return len(self._files)
@@ -46,22 +46,26 @@ class FilePixels:
         numbers = np.arange(len(self))[rows if isinstance(rows, slice) else np.asarray(rows)]
         pixels = np.empty((len(numbers), self.shape[1]), np.uint8)
 
-        def fill(place: int) -> SkippedFile | None:
+        def fill(place: int) -> None:
             file = self._files[numbers[place]]
             try:
                 pixels[place] = decode(file.path, self._form, reduced=True)
             except UnusableImageError as error:
                 pixels[place] = 128
-                return SkippedFile(file.id, str(error))
-            return None
+                self._unreadable[file.id] = str(error)
 
         pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
         try:
             with pillow_warnings():
-                self.unreadable.extend(filter(None, pool.map(fill, range(len(numbers)))))
+                list(pool.map(fill, range(len(numbers))))
         finally:  # Ctrl-C must not wait for the images still in the queue
             pool.shutdown(wait=True, cancel_futures=True)
         return pixels
+
+    @property
+    def unreadable(self) -> tuple[SkippedFile, ...]:
+        """The files that could not be decoded, of those looked at."""
+        return tuple(SkippedFile(file, reason) for file, reason in sorted(self._unreadable.items()))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All of them, decoded."""
@@ -74,7 +78,7 @@ class FilePixels:
         """The pixels of the files at ``rows``, in that order, still not decoded."""
         if axis != 0:
             raise ValueError(f"axis={axis}; files are along axis 0")
-        return FilePixels([self._files[row] for row in np.asarray(rows)], self._form, self.unreadable)
+        return FilePixels([self._files[row] for row in np.asarray(rows)], self._form, self._unreadable)
 
 
 def thumbnail_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -91,6 +92,13 @@ def as_image_shape(
     Raises DataError when there are no images or pixels, or the shape is none of these.
     """
     if array.ndim == 2:
+        unsized = model is None and options.size is None
+        if unsized and array.dtype.kind == "f" and array.size and array.min() < 0:
+            warnings.warn(
+                f"{where} has rows with negative numbers, taken for images; if they are vectors, such as "
+                "embeddings, give them by --vectors (in Python, kmosaic.vectors.load_vectors)",
+                stacklevel=2,
+            )
         array = array.reshape(len(array), *_row_shape(array.shape[1], options, where, model))
     if array.ndim == 3:
         array = array[..., np.newaxis]
@@ -166,8 +174,9 @@ def _row_shape(
     if options.size is not None:
         need = f"images of {options.size[1]} x {options.size[0]} (width x height)"
     raise DataError(
-        f"{where} has rows of {n_features:,} values, which are no {need}, grey or RGB; give their size "
-        "(--size on the command line, ReadOptions(size=...) in Python), or save them as (n, height, width)"
+        f"{where} has rows of {n_features:,} values, which are no {need}, grey or RGB; if they are vectors, "
+        "such as embeddings, give them by --vectors (in Python, kmosaic.vectors.load_vectors); if images, "
+        "give their size (--size; ReadOptions(size=...)), or save them as (n, height, width)"
     )
 
 

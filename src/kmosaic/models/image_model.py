@@ -424,25 +424,16 @@ def _check_arrays(model: Model) -> None:
         raise ValueError("cluster_centers must be at least one")
     check_values("cluster_centers", centers)
     if model.representation is not None:
-        _check_representation(model.representation, model)
+        if not isinstance(model.representation, Representation):
+            raise ValueError("representation must be a Representation, or None")
+        pictures = None if model.image is None else (model.image.n_features, model.image.dtype)
+        model.representation.check_pictures(len(centers), pictures)
     elif model.image is not None and centers.shape[1] != model.image.n_features:
         wanted = f"images of {model.image.shape} have {model.image.n_features}"
         raise ValueError(f"cluster_centers has {centers.shape[1]} features, but {wanted}")
     sizes = checked_array("cluster_sizes", model.cluster_sizes, np.int64, ndim=1)
     if sizes.shape[0] != centers.shape[0] or sizes.min() < 0:
         raise ValueError(f"cluster_sizes must be {centers.shape[0]} counts of rows")
-
-
-def _check_representation(representation: Any, model: Model) -> None:
-    if not isinstance(representation, Representation):
-        raise ValueError("representation must be a Representation, or None")
-    if (model.image is None) != (representation.mean_images is None):
-        raise ValueError("a representation of images has pictures, and one of vectors has none")
-    if model.image is None or representation.mean_images is None or representation.medoid_images is None:
-        return
-    shape = model.n_clusters, model.image.n_features
-    if representation.mean_images.shape != shape or representation.medoid_images.dtype != model.image.dtype:
-        raise ValueError(f"the representation's pictures must be {shape}, the medoids {model.image.dtype}")
 
 
 def _check_fit(model: Model) -> None:

@@ -78,6 +78,19 @@ class Representation:
         for pictures in (self.mean_images, self.medoid_images):
             check_values("mean_images and medoid_images", pictures)
 
+    def check_pictures(self, n_clusters: int, image: tuple[int, str] | None) -> None:
+        """Raise ValueError unless there is a picture of every cluster; or none, where there are no images.
+
+        ``image`` is how many values one has, and their dtype.
+        """
+        if (image is None) != (self.mean_images is None):
+            raise ValueError("a representation of images has pictures, and one of vectors has none")
+        if image is None or self.mean_images is None or self.medoid_images is None:
+            return
+        shape = n_clusters, image[0]
+        if self.mean_images.shape != shape or self.medoid_images.dtype != image[1]:
+            raise ValueError(f"the representation's pictures must be {shape}, the medoids {image[1]}")
+
     def document(self) -> dict[str, Any]:
         """Return what of it is JSON."""
         steps = [{"kind": step.kind, "parameters": step.parameters} for step in self.steps]

@@ -5,7 +5,7 @@ from kmosaic.report.colours_page import ColoursReport
 from kmosaic.report.curves import CurveOptions, sweep_curve, sweep_curves
 from kmosaic.report.fit_page import FitReport
 from kmosaic.report.history import inertia_history
-from kmosaic.report.members import cluster_members, clusters_to_show
+from kmosaic.report.members import cluster_members, clusters_to_show, medoid_pixels
 from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
 from kmosaic.report.page import (
     render_colours_report,
@@ -45,6 +45,7 @@ __all__ = [
     "confusion_matrix",
     "first_images",
     "inertia_history",
+    "medoid_pixels",
     "render_colours_report",
     "render_fit_report",
     "render_scene_report",

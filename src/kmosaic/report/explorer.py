@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kmosaic.features.base import with_signs
 from kmosaic.images.collection import VectorCollection
-from kmosaic.report.members import MemberRows, common_labels, purity_of
+from kmosaic.report.members import MemberRows, common_labels, medoid_pixels, purity_of
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import display_range, tiles
 from kmosaic.report.wording import clean
@@ -133,9 +133,8 @@ def explorer_data(
         "members": None,
     }
     if collection.images is not None:
-        faces = _medoid_rows(summary, medoids)[shown] if of_vectors else None
-        rows = np.array(index.rows, dtype=np.intp)
-        data |= _sheets(collection.images, centers if faces is None else faces, rows, sampled)
+        faces = medoid_pixels(collection.images, summary, medoids)[shown] if of_vectors else centers
+        data |= _sheets(collection.images, faces, np.array(index.rows, dtype=np.intp), sampled)
     data["images"] = [_image(collection, summary, row) for row in index.rows]
     return data, sampled
 
@@ -143,27 +142,13 @@ def explorer_data(
 def _sheets(
     images: ImageCollection, faces: NDArray[Any], rows: NDArray[np.intp], sampled: Sampled
 ) -> dict[str, Any]:
-    """The pictures of the clusters, given as values or as rows of images, and those of images."""
+    """The pictures of the clusters, whose values are given, and those of images."""
     scale = display_range(images.pixels, images.format)
-    values = faces if faces.ndim == 2 else images.pixels[faces]
-    pictures = {"centroids": values, "members": images.pixels[rows]}
+    pictures = {"centroids": faces, "members": images.pixels[rows]}
     return {
         name: asdict(sheet(tiles(pixels, images.format, scale), sampled.side, lossy=sampled.lossy))
         for name, pixels in pictures.items()
     }
-
-
-def _medoid_rows(
-    summary: ClusterSummary, medoids: NDArray[np.integer[Any]] | None
-) -> NDArray[np.integer[Any]]:
-    """The row whose picture stands for each cluster; of one without rows, any."""
-    if medoids is not None:
-        return medoids
-    order = np.lexsort((summary.distances, summary.labels))
-    filled, first = np.unique(summary.labels[order], return_index=True)
-    rows = np.full(summary.n_clusters, order[0], dtype=np.intp)
-    rows[filled] = order[first]
-    return rows
 
 
 def _room_for(collection: Collection, summary: ClusterSummary, candidates: _Candidates) -> Sampled:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -104,6 +104,23 @@ def common_labels(summary: ClusterSummary, cluster: int, n: int) -> list[tuple[i
     return [(int(label), float(shares[label])) for label in common if shares[label] > 0]
 
 
+def medoid_pixels(
+    images: ImageCollection, summary: ClusterSummary, medoids: NDArray[np.integer[Any]] | None = None
+) -> NDArray[Any]:
+    """Return the pixels of the image that stands for each cluster, (n_clusters, n_pixels).
+
+    ``medoids`` are its rows; by default those nearest the centroids. A cluster without images is grey.
+    """
+    if medoids is None:
+        order = np.lexsort((summary.distances, summary.labels))
+        filled, first = np.unique(summary.labels[order], return_index=True)
+        medoids = np.full(summary.n_clusters, -1, dtype=np.intp)
+        medoids[filled] = order[first]
+    pixels: NDArray[Any] = images.pixels[np.maximum(medoids, 0)]
+    pixels[medoids < 0] = images.format.max_value / 2
+    return pixels
+
+
 def cluster_title(summary: ClusterSummary, cluster: int) -> str:
     """Return one line on a cluster, as ``Cluster 1, named "0": 175 images, 98.3% pure``."""
     subject = f"Cluster {cluster}"
@@ -173,10 +190,9 @@ class _MemberBlocks:
         form = self.collection.format
         if self.centroids:
             pixels = np.asarray(self.summary.cluster_centers)[[cluster]]
-        elif len(rows.nearest):
-            pixels = self.collection.pixels[rows.nearest[:1]]
         else:
-            pixels = np.zeros((1, form.n_features), form.dtype)
+            nearest = rows.nearest[:1] if len(rows.nearest) else np.array([-1])
+            pixels = medoid_pixels(self.collection, self.summary, nearest)
         centroid = tiles(pixels, form, self.shown)[0]
         kinds = {"nearest": rows.nearest, "farthest": rows.farthest, "named wrongly": rows.wrongly_named}
         kept = [(name, self._tiles(kind)) for name, kind in kinds.items() if len(kind)]

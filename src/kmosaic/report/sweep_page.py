@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.features import cluster_medoids
+from kmosaic.evaluate import summarise
 from kmosaic.report.curves import has_scores
+from kmosaic.report.members import medoid_pixels
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
@@ -333,7 +334,7 @@ def _pictures_of(model: Any, report: SweepReport, images: ImageCollection) -> ND
     centers = np.asarray(model.cluster_centers_)
     if report.rows is not None:
         rows = np.ascontiguousarray(report.rows[:, : centers.shape[1]])
-        return images.pixels[cluster_medoids(rows, model.labels_, centers)]
+        return medoid_pixels(images, summarise(model, rows, labels=model.labels_))
     if report.features is None:
         return centers
     means = np.zeros((len(centers), images.format.n_features))

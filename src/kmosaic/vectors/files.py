@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.images.arrays import blaming, read_member
 from kmosaic.images.memory_check import check_memory
+from kmosaic.models.validation import first_beyond, within_range
 from kmosaic.rows.files import folder_rows, npy_rows
-from kmosaic.rows.source import RowSource
+from kmosaic.rows.source import RowSource, bad_value
 from kmosaic.tensors import native_dtype
 from kmosaic.text import printable
 from kmosaic.vectors.tables import read_table
@@ -37,11 +39,12 @@ class StoredVectors:
 def read_vectors(
     path: Path, path_column: str | None = None, vector_column: str | None = None
 ) -> StoredVectors:
-    """The vectors of a file, checked: finite, and of a dtype that ``KMeans`` reads in place.
+    """The vectors of a file, of a dtype that ``KMeans`` reads in place; ``check_vectors`` checks the values.
 
-    A .npy file is mapped, not read. An .npz file's vectors are called vectors, embeddings, features, X or
-    data, or are its only array of two dimensions; its paths are called paths, files, filenames, names or ids.
-    Of a Parquet, Arrow or Feather file, the vectors are the column of lists, or all columns of numbers.
+    A .npy file is mapped, not read, and of a folder of them every file is read when it is needed. An .npz
+    file's vectors are called vectors, embeddings, features, X or data, or are its only array; its paths are
+    called paths, files, filenames, names or ids. Of a Parquet, Arrow or Feather file, the vectors are the
+    column of lists, or all columns of numbers.
 
     Raises DataError when it cannot be read, or holds something else; MissingLibraryError where a table needs
     pyarrow.
@@ -56,14 +59,26 @@ def read_vectors(
         stored = _read_npz(path, path_column)
     else:
         source = folder_rows(path) if kind == "folder" else npy_rows(path)
-        return StoredVectors(_rows_of(source, path))
-    check_vectors(stored.vectors, where)
+        stored = StoredVectors(_rows_of(source, path))
+    if len(stored.vectors.shape) != 2 or 0 in stored.vectors.shape:
+        raise DataError(f"{where} has vectors of shape {stored.vectors.shape}; (n, n_features) is needed")
     return stored
 
 
-def check_vectors(vectors: NDArray[Any], where: str) -> None:
-    """Refuse NaN, infinity and values too large to square; the message names the row."""
-    _Held(vectors, where).check_all()
+def check_vectors(vectors: NDArray[Any], where: str, ids: Sequence[str] | None) -> None:
+    """Refuse NaN, infinity and values too large to square; the message names the row, and its picture.
+
+    Those in several files are checked when they are read, by whoever reads them.
+    """
+    if isinstance(vectors, RowSource):
+        return
+    block = max(1, _BLOCK_BYTES // (vectors.shape[1] * vectors.itemsize))
+    for first in range(0, len(vectors), block):
+        part = vectors[first : first + block]
+        if not within_range(part):
+            row, column = first_beyond(part)
+            named = "" if ids is None else f", the vector of {ids[first + row]}"
+            raise bad_value(f"{where}{named}", part[row, column], first + row, column)
 
 
 def _kind_of(path: Path) -> str:
@@ -86,36 +101,15 @@ def _kind_of(path: Path) -> str:
 
 
 def _rows_of(source: RowSource, path: Path) -> NDArray[Any]:
-    """Map the file where engines read it in place; else read it into memory."""
-    block = max(1, _BLOCK_BYTES // source.row_bytes)
-    if path.is_file() and source.dtype == source.stored:
-        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if mapped.ndim == 2 and mapped.flags.c_contiguous:
-            for first in range(0, len(mapped), block):
-                source.check(mapped[first : first + block], first)
-            return mapped
-    check_memory(
-        source.n_rows * source.n_features * source.dtype.itemsize, source.name, "fit on fewer vectors"
-    )
-    return source.load(block)
-
-
-class _Held(RowSource):
-    """Vectors in memory, as a source, for its checks."""
-
-    def __init__(self, vectors: NDArray[Any], name: str) -> None:
-        if vectors.ndim != 2:
-            raise DataError(f"{name} has vectors of shape {vectors.shape}; (n, n_features) is needed")
-        super().__init__(name, (len(vectors), vectors.shape[1]), vectors.dtype)
-        self._vectors = vectors
-
-    def _read(self, first: int, last: int) -> NDArray[Any]:
-        return self._vectors[first:last]
-
-    def check_all(self) -> None:
-        block = max(1, _BLOCK_BYTES // self.row_bytes)
-        for first in range(0, self.n_rows, block):
-            self.check(self._vectors[first : first + block], first)
+    """Map the file where engines read it in place; several are left where they are."""
+    if not path.is_file():
+        return cast(NDArray[Any], source)
+    mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if source.dtype == source.stored and mapped.flags.c_contiguous:
+        return mapped
+    n_bytes = source.n_rows * source.n_features * source.dtype.itemsize
+    check_memory(n_bytes, f"{source.name} as {source.dtype}", "save them in C order, as float32 or float16")
+    return np.require(np.asarray(mapped), source.dtype, ["C", "A"])
 
 
 def _read_npz(path: Path, path_key: str | None) -> StoredVectors:

@@ -16,7 +16,7 @@ from kmosaic.images.folder import folder_pictures
 from kmosaic.images.labels import encode_labels
 from kmosaic.images.split import hold_out
 from kmosaic.text import count, printable
-from kmosaic.vectors.files import StoredVectors, read_vectors
+from kmosaic.vectors.files import StoredVectors, check_vectors, read_vectors
 from kmosaic.vectors.joining import join_paths, read_paths
 
 
@@ -65,6 +65,7 @@ def load_vectors(
     stored = read_vectors(path, column, options.vector_column)
     names = _paths_of(stored, options, where)
     if pictures is None:
+        check_vectors(stored.vectors, where, names)
         return hold_out(_unpictured(stored, names, path), reading)
     images, left_out = _pictures(pictures, names, options, reading, progress)
     if len(images) != len(stored.vectors):
@@ -73,6 +74,7 @@ def load_vectors(
             f"{count(len(images), 'image')}{_skipped_too(images)}; one each is needed, in the order of "
             "listing, or name their files by --paths or --path-column"
         )
+    check_vectors(stored.vectors, where, images.ids)
     unused = f", {count(left_out, 'other file')} left out" if left_out else ""
     collection = VectorCollection(
         name=images.name,

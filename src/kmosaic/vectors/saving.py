@@ -43,10 +43,10 @@ def save_vectors(path: Path, vectors: NDArray[Any], ids: Sequence[str], *, overw
             return
         with temporary.open("wb") as stream:
             if path.suffix.lower() == ".npy":
-                np.save(stream, vectors, allow_pickle=False)
+                np.save(stream, vectors[:], allow_pickle=False)
             else:
                 paths = np.array([utf8(each) for each in ids])
-                np.savez(stream, vectors=vectors, paths=paths)
+                np.savez(stream, vectors=vectors[:], paths=paths)
 
 
 def _write_parquet(path: Path, vectors: NDArray[Any], ids: Sequence[str]) -> None:
