@@ -28,6 +28,7 @@ COMMANDS = (
     "quantize",
     "superpixels",
     "explain",
+    "undo",
 )
 
 
