@@ -29,7 +29,9 @@ def test_what_is_asked_for_is_decoded_and_nothing_else(folder, monkeypatch):
     decoded = []
     decode = thumbnails.decode
     monkeypatch.setattr(
-        thumbnails, "decode", lambda path, *rest, **more: decoded.append(path.name) or decode(path, *rest, **more)
+        thumbnails,
+        "decode",
+        lambda path, *rest, **more: decoded.append(path.name) or decode(path, *rest, **more),
     )
     images = folder_pictures(folder, ReadOptions())
     assert (images.format.height, images.format.width, images.format.channels) == (48, 64, 3)
