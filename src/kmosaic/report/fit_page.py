@@ -154,7 +154,7 @@ def _points(report: FitReport) -> NDArray[Any] | None:
     if not report.of_vectors:
         return None
     points = sampled_rows(report.collection.rows if report.rows is None else report.rows)
-    return unit_rows(np.ascontiguousarray(points)) if _is_spherical(report) else points
+    return unit_rows(np.ascontiguousarray(points)) if report.summary.spherical else points
 
 
 def _pictured(report: FitReport) -> str:
