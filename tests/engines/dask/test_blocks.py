@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("dask.array", reason="dask is not installed")
 pytest.importorskip("distributed", reason="distributed is not installed")
 
-from dask_workers import dask_workers
+from dask_workers import dask_workers, replace_killed
 from kmosaic.cluster.dask.rows import ArrayRows, LocalRows, dask_rows
 from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd
 from kmosaic.engines.dask.blocks import DaskBlocks
@@ -124,7 +124,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(client: Any, held: bool) 
     assert len(set(killed)) == 2
     assert (found.history == expected.history).all()
     assert (found.centers == expected.centers).all()
-    client.wait_for_workers(2)
+    replace_killed(client)
 
 
 def test_results_come_in_order_and_progress_is_told(client: Any) -> None:
