@@ -55,7 +55,7 @@ def spread(X: Array, size: int = 400) -> ArrayRows:
 
 
 def options(on_iteration: Any = lambda *_: None) -> LloydOptions:
-    return LloydOptions(12, 0.0, "relocate", np.random.RandomState(0), on_iteration)
+    return LloydOptions(6, 0.0, "relocate", np.random.RandomState(0), on_iteration)
 
 
 def start(X: Array) -> Array:
@@ -86,7 +86,7 @@ def test_the_number_of_workers_changes_no_bit(cluster: Any) -> None:
         for n_workers in (1, 2, 3):
             cluster.scale(n_workers)
             client.wait_for_workers(n_workers)
-            engine = BlockEngine(DaskBlocks(client, spread(X, 75)), 1)
+            engine = BlockEngine(DaskBlocks(client, spread(X, 300)), 1)
             assert engine.assign(start(X)).sums.counts.all()
             found.append(lloyd(engine, start(X), options()))
     finally:
