@@ -26,8 +26,7 @@ inline double value_at(const Rows& rows, std::size_t i, std::size_t f) {
     double value = 0;
     for_each_dtype([&](auto zero) {
         using T = decltype(zero);
-        if (dtype_of<T>() == rows.dtype)
-            value = static_cast<double>(static_cast<const T*>(rows.row(i))[f]);
+        if (dtype_of<T>() == rows.dtype) value = static_cast<double>(static_cast<const T*>(rows.row(i))[f]);
     });
     return value;
 }

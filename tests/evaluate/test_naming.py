@@ -124,7 +124,7 @@ def test_any_clusterer_that_predicts() -> None:
         BisectingKMeans(n_clusters=12, random_state=0),
         Birch(n_clusters=12),
         GaussianMixture(n_components=12, random_state=0),
-        MeanShift(bandwidth=2.0),
+        MeanShift(bandwidth=2.0, bin_seeding=True),
         make_pipeline(StandardScaler(), KMeans(n_clusters=12, random_state=0)),
     ]:
         for as_text in [False, True]:

@@ -18,7 +18,7 @@ pytest.importorskip("dask", reason="dask is not installed")
 pytest.importorskip("distributed", reason="distributed is not installed")
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
-from dask_workers import dask_workers  # noqa: E402
+from dask_workers import dask_workers, replace_killed  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
 from kmosaic.scenes.fit.fit_scaling import fit_scaling  # noqa: E402
 from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene  # noqa: E402
@@ -110,7 +110,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     found = fit_scene(scene, scaling, FitOptions(4, on_iteration=kill_one), client)
     assert_same(found, fit_scene(scene, scaling, FitOptions(4)))
     assert len(killed) == 1
-    client.wait_for_workers(2)
+    replace_killed(client)
 
 
 def test_scaling_by_workers_is_that_of_one_process_to_the_bit(client: Any, tmp_path: Path) -> None:
