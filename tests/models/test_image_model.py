@@ -402,8 +402,8 @@ class TestRowsThatAreNoImages:
         forge(path, {"schema_version": 2})
         with pytest.raises(ModelFileError, match="image format"):
             load_model(path)
-        forge(path, {"schema_version": 6})
-        with pytest.raises(ModelFileError, match="version 6.* 5"):
+        forge(path, {"schema_version": 7})
+        with pytest.raises(ModelFileError, match="version 7.* 6"):
             load_model(path)
 
 

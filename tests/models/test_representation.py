@@ -11,7 +11,8 @@ import pytest
 import safetensors.numpy
 
 from kmosaic.cluster import FeatureStep, ImageFormat, KMeans, Model, Representation, load_model, save_model
-from kmosaic.errors import ModelFileError
+from kmosaic.errors import DataError, ModelFileError
+from kmosaic.features import Recipe, VectorRecipe
 from model_files import document_of, forge
 
 STEP = FeatureStep(
@@ -166,3 +167,23 @@ def test_no_damage_does_more_than_raise(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(ModelFileError):
             load_model(path)
+
+
+def test_one_of_vectors_has_no_pictures(tmp_path: Path) -> None:
+    """Its file is of a version of its own; as an older one it is refused."""
+    X = np.random.default_rng(0).normal(size=(50, 6))
+    recipe = Recipe.of_vectors(VectorRecipe(6, unit_length=True, n_whitened=3))
+    fitted = KMeans(4, random_state=0).fit(recipe.fit_transform(X))
+    model = Model.from_fit(fitted, representation=Representation(recipe.name, recipe.kept()))
+    save_model(model, tmp_path / "v.kmosaic")
+    loaded = load_model(tmp_path / "v.kmosaic")
+    assert loaded.predict(Recipe.of(loaded).transform(X)).tolist() == fitted.labels_.tolist()
+    with pytest.raises(DataError, match="no images"):
+        _ = loaded.pictures
+    forge(tmp_path / "v.kmosaic", {"schema_version": 5})
+    with pytest.raises(ModelFileError, match="version 5"):
+        load_model(tmp_path / "v.kmosaic")
+    with pytest.raises(ValueError, match="both"):
+        Representation("vectors", recipe.kept(), np.zeros((4, 6)))
+    with pytest.raises(ValueError, match="none"):
+        replace(model, image=ImageFormat(1, 6, 1, "uint8", 255))

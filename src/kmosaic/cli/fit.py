@@ -471,5 +471,6 @@ def _next(request: _Request, finished: _Finished) -> str:
         return "add -o MODEL to keep the clusters for `kmosaic predict` and `kmosaic show`"
     model = shlex.quote(str(request.output))
     if finished.of_vectors:
-        return f"kmosaic predict {model} NEW-IMAGES --vectors NEW-VECTORS -o predictions.csv"
+        pictures = " NEW-IMAGES" if request.source else ""
+        return f"kmosaic predict {model}{pictures} --vectors NEW-VECTORS -o predictions.csv"
     return f"kmosaic show {model} -o centroids.png; kmosaic predict {model} NEW-IMAGES -o predictions.csv"

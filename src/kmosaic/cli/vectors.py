@@ -138,20 +138,20 @@ class Vectors(Options):
 
         if model.image is not None:
             raise DataError("the model was fitted on images, not on vectors; leave --vectors out")
+        n_features = recipe.steps[0].n_features_in_ if recipe.steps else model.cluster_centers.shape[1]
+        needed = f"the model was fitted on rows of {n_features:,} numbers"
+        path = Path(source or "")
         if self.given:
             given = self.load(source, reading, bar).train
-        elif source is not None and Path(source).is_dir() and not any(Path(source).glob("*.npy")):
-            raise DataError(
-                f"the model was fitted on vectors; give those of the images in {source} by --vectors FILE"
-            )
+        elif path.is_file() or any(path.glob("*.npy")):
+            given = load_vectors(path).train
         else:
-            given = load_vectors(source or "").train
-        n_features = recipe.steps[0].n_features_in_ if recipe.steps else model.cluster_centers.shape[1]
-        if given.vectors.shape[1] != n_features:
             raise DataError(
-                f"{given.source} are of {given.vectors.shape[1]:,} numbers, and the model was fitted on rows "
-                f"of {n_features:,} numbers; make them as those were made"
+                f"{needed}, and {source} has none; give its vectors by --vectors FILE, or name a .npy file"
             )
+        if given.vectors.shape[1] != n_features:
+            numbers = f"{given.vectors.shape[1]:,} numbers"
+            raise DataError(f"{given.source} are of {numbers}, and {needed}; make them as those were made")
         return given
 
     def recipe(self, vectors: VectorCollection, *, graph: bool = False, n_clusters: int = 0) -> Recipe:

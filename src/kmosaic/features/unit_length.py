@@ -17,8 +17,8 @@ class UnitLength(ImageTransformer):
     """Divide each row by its length: what embeddings that are compared by their cosine need.
 
     Of float64 rows float64, of all others float32. k-means of unit rows compares the same distances as
-    spherical k-means; only here centroids are plain means, and the rows can be whitened. A row of zeros has no
-    direction, and stays as it is.
+    spherical k-means; only here centroids are plain means, and the rows can be whitened. A row of zeros has
+    no direction, and stays as it is.
 
     Parameters and attributes are those of every transformer; see ``ImageTransformer``.
 
