@@ -59,13 +59,13 @@ def test_an_interrupted_command_goes_on(
 ) -> None:
     command = (*FIT, *network, "--save-vectors", name, "--vectors-dtype", dtype)
     with monkeypatch.context() as patched:
-        before = interrupted_after(20, patched)
+        before = interrupted_after(50, patched)
         result = invoke(*command)
     assert result.exit_code == 130
     assert "goes on from there" in result.stderr
     assert not (folder / name).exists()
     with monkeypatch.context() as patched:
-        after = interrupted_after(99, patched)
+        after = interrupted_after(999, patched)
         told = run(*command).stdout
     assert 0 < sum(after) < len(EXPECTED)
     assert sum(before) + sum(after) >= len(EXPECTED)
@@ -84,7 +84,7 @@ def test_another_network_does_not_go_on(
 ) -> None:
     command = (*FIT, *network, "--save-vectors", "v.npy")
     with monkeypatch.context() as patched:
-        interrupted_after(20, patched)
+        interrupted_after(50, patched)
         assert invoke(*command).exit_code == 130
     assert "options" in fail(*command, "--onnx-std", "2")
     assert "already" not in run(*command, "--onnx-std", "2", "--force").stdout

@@ -290,6 +290,19 @@ def test_one_of_several_outputs(tmp_path: Path, colour: NDArray[np.uint8]) -> No
     assert (second == -first).all()
 
 
+def test_a_real_network_gives_the_embeddings_that_others_made_of_it(shared_data: Path) -> None:
+    folder, file = shared_data / "cifar10", shared_data.parent / "models" / "efficientnet-lite0.onnx"
+    if not folder.is_dir() or not file.is_file():
+        pytest.skip("no cifar10 with embeddings, or no efficientnet-lite0.onnx beside the data")
+    rows = range(0, 10_000, 1999)
+    names = (folder / "files.txt").read_text().split()
+    images = np.stack([np.asarray(Image.open(folder / names[row])).ravel() for row in rows])
+    wanted = np.load(folder / "efficientnet-lite0-embeddings.npy", mmap_mode="r")[list(rows)]
+    options: dict[str, Any] = {"mean": (127,), "deviation": (128,), "resample": "bicubic"}
+    out = OnnxEmbedding(str(file), image_shape=(32, 32, 3), **options).fit_transform(images)
+    assert out == pytest.approx(wanted.astype(np.float32), abs=0.01)
+
+
 def test_models_of_text(tmp_path: Path) -> None:
     node = onnx.helper.make_node("Cast", ["x"], ["y"], to=FLOAT)
     file = save(tmp_path / "m.onnx", ["n", "length"], [node], dtype=onnx.TensorProto.INT64)

@@ -135,7 +135,7 @@ def predict(model: Path, output: Path | None, threads: int | None, **given: Any)
 
 
 def _predict(path: Path, threads: int | None, chosen: _Choices, vectors: Vectors) -> _Predicted:
-    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.cli.progress import ImageProgress, ProgressBar
     from kmosaic.cluster import load_model
     from kmosaic.evaluate import read_names, summarise
     from kmosaic.features import Recipe
@@ -152,7 +152,7 @@ def _predict(path: Path, threads: int | None, chosen: _Choices, vectors: Vectors
         )
         images = _read(model, recipe, chosen.source, vectors, options, bar)
         bar.start_over("finding the nearest centroids")
-        rows = recipe.transform(images.rows, n_threads=threads, progress=bar)
+        rows = recipe.transform(images.rows, n_threads=threads, progress=ImageProgress(bar))
         summary = summarise(model, rows, labels=_labels(model, rows, threads))
     return _Predicted(model, images, summary, names)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import click
-import numpy as np
 
 from kmosaic.cli.options import in_order, path_option
 from kmosaic.errors import OutputError
@@ -72,10 +71,12 @@ class SavedVectors:
 
     def write(self, rows: NDArray[Any], images: Collection) -> NDArray[Any]:
         """Write features that are there; return them as they were written."""
+        import numpy as np
+
         from kmosaic.vectors import save_vectors
 
         stored = rows if self.dtype is None else rows.astype(self.dtype, copy=False)
-        if stored.dtype.kind == "f" and not np.isfinite(stored).all():
+        if stored is not rows and not np.isfinite(stored).all():
             raise OutputError(f"{self.path}: {self.dtype} does not hold all values; write float32")
         save_vectors(self.path, stored, images.ids, overwrite=self.overwrite)
         return stored
@@ -84,6 +85,8 @@ class SavedVectors:
         self, recipe: Recipe, images: Collection, threads: int | None, progress: ImageProgress
     ) -> _Embedded:
         """Make the features of a network, written as they come, where an earlier run left off."""
+        import numpy as np
+
         from kmosaic.vectors import save_vectors
 
         network = recipe.network

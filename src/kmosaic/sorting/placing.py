@@ -136,9 +136,10 @@ class _Placer:
         return Placed(self._manifest.path, dict(ways), tuple(targets), tuple(failed))
 
     def _left_behind(self, n_placed: int, n_files: int) -> str:
+        origin = " --origin FOLDER" if self._way == "move" else ""
         return (
             f"{n_placed:,} of {count(n_files, 'file')} were placed, and stay; "
-            f"`kmosaic undo {self._manifest.path}` takes them back"
+            f"`kmosaic undo {self._manifest.path}{origin}` takes them back"
         )
 
     def _place(self, placement: Placement) -> Entry:

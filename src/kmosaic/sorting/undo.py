@@ -40,12 +40,11 @@ def undo(manifest: Path, origin: Path | None = None, progress: Progress | None =
     moved from outside ``origin``: nothing is undone then.
     """
     folder = manifest.parent
-    place = os.path.realpath(folder)
-    within = None if origin is None else os.path.realpath(origin)
+    check = _Check(manifest, origin)
     n_entries = 0
     for entry in read_manifest(manifest):
         n_entries += 1
-        _check(entry, manifest, place, within)
+        check(entry)
     outcomes: Counter[str] = Counter()
     kept: list[tuple[str, str]] = []
     folders: list[str] = []
@@ -66,24 +65,38 @@ def undo(manifest: Path, origin: Path | None = None, progress: Progress | None =
     return Undone(outcomes[_REMOVED], outcomes[_MOVED_BACK], outcomes[_GONE], tuple(kept))
 
 
-def _check(entry: Entry, manifest: Path, place: str, within: str | None) -> None:
-    path = manifest.parent / entry.target
-    # Links are removed themselves, never followed; the folders on the way to them must be no links.
-    parent = os.path.realpath(path if entry.made == "folder" else path.parent)
-    if not _is_inside(parent, place):
-        raise DataError(f"{manifest}: {entry.target!r} leads out of its folder; nothing was undone")
-    if entry.made != "move":
-        return
-    if within is None:
-        raise DataError(
-            f"{manifest}: files were moved, the first from {printable(entry.source)}; name the folder they "
-            "came from, and are to go back to (--origin FOLDER)"
-        )
-    if not _is_inside(os.path.realpath(os.path.dirname(entry.source)), within):
-        raise DataError(
-            f"{manifest}: {printable(entry.source)} is not in {within}, where the files were "
-            "said to have come from; nothing was undone"
-        )
+class _Check:
+    """Refuses entries that lead out of a manifest's folder, or that were moved from outside ``origin``."""
+
+    def __init__(self, manifest: Path, origin: Path | None) -> None:
+        self._manifest = manifest
+        self._folder = os.path.realpath(manifest.parent)
+        self._origin = None if origin is None else os.path.realpath(origin)
+        self._inside: set[str] = set()
+
+    def __call__(self, entry: Entry) -> None:
+        # Links are removed themselves, never followed; the folders on the way to them must be no links.
+        parent = entry.target if entry.made == "folder" else entry.target.rpartition("/")[0]
+        if parent not in self._inside:
+            if not _is_inside(os.path.realpath(self._manifest.parent / parent), self._folder):
+                raise DataError(
+                    f"{self._manifest}: {entry.target!r} leads out of its folder; nothing was undone"
+                )
+            self._inside.add(parent)
+        if entry.made == "move":
+            self._check_origin(entry.source)
+
+    def _check_origin(self, source: str) -> None:
+        if self._origin is None:
+            raise DataError(
+                f"{self._manifest}: files were moved, the first from {printable(source)}; name the folder "
+                "they came from, and are to go back to (--origin FOLDER)"
+            )
+        if not _is_inside(os.path.realpath(os.path.dirname(source)), self._origin):
+            raise DataError(
+                f"{self._manifest}: {printable(source)} is not in {self._origin}, where the files were "
+                "said to have come from; nothing was undone"
+            )
 
 
 def _is_inside(path: str, folder: str) -> bool:
