@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kmosaic.report.clusters import min_purity
 from kmosaic.report.explorer import Sampled, explorer_data
-from kmosaic.report.members import common_labels, purity_of
+from kmosaic.report.member_rows import common_labels, min_purity, purity_of
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
