@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,8 +18,8 @@ from wheels.windows_imports import write_import_library
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "wheels"
-PYTHONS = ("3.11", "3.12")
-"""3.11 has wheels of its own; those of 3.12 are for all later ones."""
+PYTHONS = ("3.12", "3.11")
+"""Wheels of 3.12 are for all later ones, too; 3.11 has its own."""
 _TOOLS = ("scikit-build-core>=0.11", "nanobind>=2.4", "cmake>=3.26", "ninja")
 
 
@@ -80,14 +81,25 @@ def prepare(version: str) -> Interpreter:
 _INCLUDE = "import sysconfig; print(sysconfig.get_path('include'))"
 
 
-def build(target: Target, interpreter: Interpreter, stub: Path | None, output: Path) -> Path:
-    """Build one wheel; ``stub`` has the module's types, which only a module that runs here can tell."""
-    folder = BUILD / f"{target.name}-{interpreter.version}"
+def folder_of(target: Target, interpreter: Interpreter) -> Path:
+    """Where a wheel is built."""
+    return BUILD / f"{target.name}-{interpreter.version}"
+
+
+def core_of(target: Target, interpreters: Iterable[Interpreter]) -> Path | None:
+    """The core without Python, as it was built for one of these Pythons, if it was."""
+    cores = (folder_of(target, each) / "cmake" / "cpp" / "libkmosaic_kmeans.a" for each in interpreters)
+    return next(filter(Path.exists, cores), None)
+
+
+def build(target: Target, interpreter: Interpreter, given: dict[str, Path | None], output: Path) -> Path:
+    """Build one wheel; ``given`` are its core and its module's types, where they were made before."""
+    folder = folder_of(target, interpreter)
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / "wheel"
     shutil.rmtree(made, ignore_errors=True)
     defines = toolchain_defines(target) | _python_defines(target, interpreter, folder)
-    defines["KMOSAIC_STUB"] = "" if stub is None else str(stub)
+    defines |= {name: "" if path is None else str(path) for name, path in given.items()}
     environment = {
         **os.environ,
         "_PYTHON_HOST_PLATFORM": target.platform,
@@ -168,10 +180,15 @@ def main() -> None:
     native = TARGETS[f"linux-{os.uname().machine}"]
     wanted = arguments.targets or list(TARGETS)
     for target in [native, *(TARGETS[name] for name in TARGETS if name in wanted and name != native.name)]:
-        for interpreter in interpreters:
+        for number, interpreter in enumerate(interpreters):
             if target is native and target.name not in wanted and stub.exists():
                 continue
-            wheel = build(target, interpreter, stub if stub.exists() else None, arguments.output)
+            # Only a module that runs here can tell its types.
+            given = {
+                "KMOSAIC_STUB": stub if stub.exists() else None,
+                "KMOSAIC_CORE": core_of(target, interpreters[:number]),
+            }
+            wheel = build(target, interpreter, given, arguments.output)
             if not stub.exists():
                 extract_stub(wheel)
             print(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)", flush=True)

@@ -71,7 +71,7 @@ def problems(path: Path) -> list[str]:
         found += _metadata_problems(archive, wheel)
         if wheel.module in names:
             found += binary_problems(archive.read(wheel.module), wheel.target, wheel.abi)
-    return [*found, *_audit(wheel)]
+    return found
 
 
 def _record_problems(archive: zipfile.ZipFile) -> Iterable[str]:
@@ -102,27 +102,26 @@ def _metadata_problems(archive: zipfile.ZipFile, wheel: Wheel) -> Iterable[str]:
         yield f"WHEEL names the tags {tags}, not {tag}"
 
 
-def _audit(wheel: Wheel) -> Iterable[str]:
-    """What the tools of the Python Packaging Authority and of Trail of Bits say."""
+def audit(path: Path) -> Iterable[str]:
+    """Say what auditwheel, delvewheel, delocate and abi3audit do not like."""
+    wheel = Wheel.named(path)
     if wheel.target.system == "Linux":
-        text = _run("auditwheel", "show", str(wheel.path))
+        text = _run("auditwheel", "show", str(path))
         newest = [int(number) for number in _AUDITWHEEL.findall(text.replace("\n", " "))]
         if not newest or newest[0] > 17:
             yield f"auditwheel: {text}"
-    if wheel.target.system == "Windows" and "will be copied" in (text := _delvewheel(wheel)):
+    if wheel.target.system == "Windows" and "will be copied" in (
+        text := _run("delvewheel", "show", str(path))
+    ):
         yield f"delvewheel: {text}"
-    if wheel.target.system == "Darwin" and (text := _run("delocate-listdeps", "--all", str(wheel.path))):
+    if wheel.target.system == "Darwin" and (text := _run("delocate-listdeps", "--all", str(path))):
         foreign = [line for line in text.splitlines() if not line.startswith(("/usr/lib/", "/System/"))]
         if foreign:
             yield f"delocate: {text}"
     if wheel.abi == "abi3":
-        text = _run("abi3audit", "--strict", "--summary", str(wheel.path))
+        text = _run("abi3audit", "--strict", "--summary", str(path))
         if " 0 ABI version mismatches and 0 ABI violations" not in text.replace("\n", " "):
             yield f"abi3audit: {text}"
-
-
-def _delvewheel(wheel: Wheel) -> str:
-    return _run("delvewheel", "show", str(wheel.path))
 
 
 def _run(tool: str, *arguments: str) -> str:
@@ -136,7 +135,7 @@ def main() -> int:
     parser.add_argument("wheels", nargs="+", type=Path, metavar="WHEEL")
     failed = False
     for path in parser.parse_args().wheels:
-        found = problems(path)
+        found = [*problems(path), *audit(path)]
         print(f"{path.name}: {'; '.join(found) if found else 'right'}")
         failed |= bool(found)
     return int(failed)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from wheels.build import BUILD, ROOT, toolchain_defines
+from wheels.build import BUILD, PYTHONS, ROOT, core_of, prepare, toolchain_defines
 from wheels.targets import TARGETS, Target
 
 _WINE = ("wine64", "/usr/lib/wine/wine64", "wine")
@@ -38,6 +38,7 @@ def run(target: Target, only: str) -> None:
         "CMAKE_BUILD_TYPE": "Release",
         "CMAKE_CROSSCOMPILING_EMULATOR": ";".join(emulator(target)),
         "KMOSAIC_WARNINGS_AS_ERRORS": "OFF",
+        "KMOSAIC_CORE": str(core_of(target, map(prepare, PYTHONS)) or ""),
     }
     configure = ["cmake", "-G", "Ninja", "-S", ROOT / "cpp" / "tests", "-B", folder]
     subprocess.run([*configure, *(f"-D{name}={value}" for name, value in defines.items())], check=True)
