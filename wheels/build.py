@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "wheels"
 PYTHONS = ("3.12", "3.11")
 """Wheels of 3.12 are for all later ones, too; 3.11 has its own."""
-_TOOLS = ("scikit-build-core>=0.11", "nanobind>=2.4", "cmake>=3.26", "ninja")
+_TOOLS = ("scikit-build-core>=0.11", "nanobind>=2.4", "cmake>=3.26", "ninja", "wheel>=0.40")
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,9 @@ def build(target: Target, interpreter: Interpreter, given: dict[str, Path | None
         env=environment,
         check=True,
     )
+    # What the wheel asks of glibc was the compiler's choice, which the builder does not know of.
+    retag = [interpreter.python, "-m", "wheel", "tags", "--remove", "--platform-tag", target.tag]
+    subprocess.run([*retag, *made.glob("*.whl")], check=True, stdout=subprocess.DEVNULL)
     (wheel,) = made.glob("*.whl")
     output.mkdir(parents=True, exist_ok=True)
     return Path(shutil.move(wheel, output / wheel.name))

@@ -16,7 +16,7 @@ class Target:
     """CMake's name."""
     processor: str
     platform: str
-    """As ``sysconfig.get_platform()`` would say, but for glibc's version: the wheel's platform tag."""
+    """As ``sysconfig.get_platform()`` says there."""
     suffix: str
     """Of a module of one version of CPython; ``{}`` is the version without dots."""
     include: str = ""
@@ -24,7 +24,9 @@ class Target:
 
     @property
     def tag(self) -> str:
-        return self.platform.replace("-", "_").replace(".", "_")
+        """The platform tag of its wheels."""
+        tag = self.platform.replace("-", "_").replace(".", "_")
+        return tag.replace("linux", "manylinux2014") if self.system == "Linux" else tag
 
 
 TARGETS = {
@@ -35,7 +37,7 @@ TARGETS = {
             "x86_64-linux-gnu.2.17",
             "Linux",
             "x86_64",
-            "manylinux2014-x86_64",
+            "linux-x86_64",
             ".cpython-{}-x86_64-linux-gnu.so",
         ),
         Target(
@@ -43,7 +45,7 @@ TARGETS = {
             "aarch64-linux-gnu.2.17",
             "Linux",
             "aarch64",
-            "manylinux2014-aarch64",
+            "linux-aarch64",
             ".cpython-{}-aarch64-linux-gnu.so",
         ),
         Target(
