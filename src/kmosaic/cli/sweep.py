@@ -318,7 +318,6 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     """The pictures this sweep has, by the names of their files; each is drawn when called."""
     from kmosaic.report import CurveOptions, first_images, sweep_curve
-    from kmosaic.report.curves import has_scores
 
     options = CurveOptions(
         starting_document=finished.starting_document,
@@ -334,7 +333,7 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
         "scores": lambda: sweep_curve(finished.result, "scores", options),
         "time": lambda: sweep_curve(finished.result, "time", options),
     }
-    if not has_scores(finished.result):
+    if not finished.result.has_scores:
         del figures["scores"]
     return figures
 

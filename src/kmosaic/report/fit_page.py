@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from kmosaic.engines import unit_rows
 from kmosaic.images.collection import VectorCollection
-from kmosaic.report.clusters import min_purity
 from kmosaic.report.explorer import Sampled, explorer_data, sampled_rows
-from kmosaic.report.members import common_labels, purity_of
+from kmosaic.report.member_rows import common_labels, min_purity, purity_of
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
