@@ -59,7 +59,9 @@ class Comparison:
         found = self._in_detail(first, second, mirrored, aligned)
         contrast = np.maximum(self.contrast[first], self.contrast[second])
         flat = self._flat_distances(first, second, a, b)
-        found = np.where(contrast < FLAT, flat, np.where(contrast < NEARLY_FLAT, np.minimum(found, flat), found))
+        found = np.where(
+            contrast < FLAT, flat, np.where(contrast < NEARLY_FLAT, np.minimum(found, flat), found)
+        )
         return np.where(self._like_shape(first, second), found, np.float32(1))
 
     def _in_detail(

@@ -94,22 +94,29 @@ def find_duplicates(
     True
     """
     options = options or FindOptions()
-    images = _thumbnails(source, options, progress)
-    n_own = len(images)
     if against is not None:
         _check_apart(source, against)
-        images = join(images, _thumbnails(against, options, progress))
+    roots = [Path(one) for one in (source, against) if isinstance(one, str | Path)]
+    images = _thumbnails(source, options, roots, progress)
+    n_own = len(images)
+    if against is not None:
+        images = join(images, _thumbnails(against, options, roots, progress))
     elif n_own < 2:
         raise DataError(f"{source} has one image; duplicates need at least two")
-    return PhotoDuplicates(images, n_own, _groups(images, None if against is None else n_own, options, progress))
+    return PhotoDuplicates(
+        images, n_own, _groups(images, None if against is None else n_own, options, progress)
+    )
 
 
 def _thumbnails(
-    source: Path | str | ImageCollection, options: FindOptions, progress: Progress | None
+    source: Path | str | ImageCollection,
+    options: FindOptions,
+    roots: list[Path],
+    progress: Progress | None,
 ) -> Thumbnails:
     if isinstance(source, ImageCollection):
         return thumbnails_of(source)
-    return read_thumbnails(Path(source), progress, strict=options.strict)
+    return read_thumbnails(Path(source), progress, strict=options.strict, roots=roots)
 
 
 def _check_apart(source: object, against: object) -> None:
@@ -139,7 +146,9 @@ def _groups(
     order = grouped[np.argsort(stars.centres[grouped], kind="stable")]
     parts = np.split(order, np.flatnonzero(np.diff(stars.centres[order])) + 1) if len(order) else []
     found = (
-        PhotoGroup(int(stars.centres[rows[0]]), rows, stars.distances[rows].astype(np.float64), stars.mirrored[rows])
+        PhotoGroup(
+            int(stars.centres[rows[0]]), rows, stars.distances[rows].astype(np.float64), stars.mirrored[rows]
+        )
         for rows in parts
     )
     return tuple(sorted(found, key=lambda one: int(one.rows[0])))
@@ -179,7 +188,9 @@ def _candidates(
         found.append((others[_between(vectors, mirrored(vectors), others, n_own, _RADIUS, threads)], True))
     pairs = np.concatenate([some for some, _ in found])
     turned = np.concatenate([np.full(len(some), one) for some, one in found])
-    keys, kept = np.unique((pairs[:, 0].astype(np.int64) * len(images) + pairs[:, 1]) * 2 + turned, return_index=True)
+    keys, kept = np.unique(
+        (pairs[:, 0].astype(np.int64) * len(images) + pairs[:, 1]) * 2 + turned, return_index=True
+    )
     return Candidates(pairs[kept].astype(np.int32), turned[kept])
 
 

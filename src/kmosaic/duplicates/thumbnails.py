@@ -17,7 +17,7 @@ from kmosaic.images import ImageCollection, SkippedFile
 from kmosaic.images.collection import Progress
 from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
 from kmosaic.images.listing import FoundFile, list_folder
-from kmosaic.images.resize import resize_array
+from kmosaic.images.resize import padded_size, resize_array
 from kmosaic.text import printable
 
 SIDE = 32
@@ -61,19 +61,23 @@ class _Read:
 
 @pillow_warnings()
 def read_thumbnails(
-    folder: Path, progress: Progress | None = None, *, strict: bool = False
+    folder: Path, progress: Progress | None = None, *, strict: bool = False, roots: Sequence[Path] = ()
 ) -> Thumbnails:
     """Read every image in ``folder`` and below, one after the other; sub-folders mean nothing.
 
     Files that cannot be used are listed in ``skipped``, or with ``strict`` an error. Of a file with several
-    pictures, the first counts.
+    pictures, the first counts. Links to files in ``folder`` or in one of ``roots`` are skipped, without an
+    error: they are no second file.
 
     Raises DataError where there is no usable image.
     """
     listing = list_folder(folder)
+    places = [os.path.join(os.path.realpath(root), "") for root in (folder, *roots)]
+    links = [file for file in listing.files if _leads_into(file.path, places)]
+    linked = set(links)
     skipped = list(listing.skipped)
     kept, grey, colour, sizes, n_bytes = [], [], [], [], []
-    for file, read in _read_all(listing.files, progress):
+    for file, read in _read_all([file for file in listing.files if file not in linked], progress):
         if read.reason:
             skipped.append(SkippedFile(file.id, read.reason))
             continue
@@ -92,8 +96,12 @@ def read_thumbnails(
         n_bytes=np.array(n_bytes, np.int64),
         ids=tuple(file.id for file in kept),
         paths=tuple(file.path for file in kept),
-        skipped=tuple(skipped),
+        skipped=(*skipped, *(SkippedFile(file.id, "link to a file that is read itself") for file in links)),
     )
+
+
+def _leads_into(path: Path, places: Sequence[str]) -> bool:
+    return path.is_symlink() and os.path.realpath(path).startswith(tuple(places))
 
 
 def thumbnails_of(images: ImageCollection) -> Thumbnails:
@@ -129,6 +137,22 @@ def read_grey(path: Path, side: int) -> NDArray[np.uint8]:
     """Return an image file as ``side`` x ``side`` grey pixels. Raises UnusableImageError."""
     _, values = decode_reduced(path, PixelForm((side, side), "stretch", 1, "uint8"))
     return np.asarray(values, np.uint8).reshape(side, side)
+
+
+def picture_of(images: Thumbnails, row: int, side: int) -> NDArray[np.uint8]:
+    """Return an image whole and in its proportions, none larger than ``side``: (height, width, 3).
+
+    Of one that has no file, or none that can be read any more, the thumbnail.
+    """
+    path = images.paths[row]
+    height, width = padded_size((int(images.sizes[row, 1]), int(images.sizes[row, 0])), (side, side))[::-1]
+    if path is not None:
+        try:
+            _, values = decode_reduced(path, PixelForm((height, width), "stretch", 3, "uint8"))
+            return np.asarray(values, np.uint8).reshape(height, width, 3)
+        except UnusableImageError:
+            pass
+    return np.repeat(images.grey[row][:, :, None], 3, axis=2)
 
 
 def _read_all(files: Sequence[FoundFile], progress: Progress | None) -> Iterator[tuple[FoundFile, _Read]]:

@@ -3,16 +3,19 @@
 from kmosaic.report.clusters import cluster_sizes, confusion_matrix
 from kmosaic.report.colours_page import ColoursReport
 from kmosaic.report.curves import CurveOptions, sweep_curve, sweep_curves
+from kmosaic.report.duplicates_page import DuplicatesReport
 from kmosaic.report.fit_page import FitReport
 from kmosaic.report.history import inertia_history
 from kmosaic.report.members import cluster_members, clusters_to_show
 from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
 from kmosaic.report.page import (
     render_colours_report,
+    render_duplicates_report,
     render_fit_report,
     render_scene_report,
     render_sweep_report,
     write_colours_report,
+    write_duplicates_report,
     write_fit_report,
     write_scene_report,
     write_sweep_report,
@@ -30,6 +33,7 @@ __all__ = [
     "THEMES",
     "ColoursReport",
     "CurveOptions",
+    "DuplicatesReport",
     "FitReport",
     "MosaicText",
     "Provenance",
@@ -46,6 +50,7 @@ __all__ = [
     "first_images",
     "inertia_history",
     "render_colours_report",
+    "render_duplicates_report",
     "render_fit_report",
     "render_scene_report",
     "render_sweep_report",
@@ -53,6 +58,7 @@ __all__ = [
     "sweep_curve",
     "sweep_curves",
     "write_colours_report",
+    "write_duplicates_report",
     "write_fit_report",
     "write_scene_report",
     "write_sweep_report",
