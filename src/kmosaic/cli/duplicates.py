@@ -49,7 +49,7 @@ _DRAWINGS_DISTANCE = 0.2
     "max_distance",
     type=RealRange(0.0, 1.0),
     help="How far apart duplicates may be, from 0 (equal) to 1 (nothing in common). "
-    "[default: 0.17 of photos, 0.2 of drawings such as digits]",
+    "[default: 0.15 of photos, 0.2 of drawings such as digits]",
 )
 @photo_options
 @path_option(
@@ -60,9 +60,7 @@ _DRAWINGS_DISTANCE = 0.2
 @reading_options
 @ending_options
 @click.pass_context
-def duplicates(
-    ctx: click.Context, source: str, output: Path | None, picture: Path | None, **given: Any
-) -> None:
+def duplicates(ctx: click.Context, /, **given: Any) -> None:
     """Find groups of images in SOURCE that are nearly the same.
 
     Photos are laid over each other, shifted and stretched a little: copies of another size, compression or
@@ -80,8 +78,8 @@ def duplicates(
       kmosaic duplicates new/ --against archive/ --report known.html
       kmosaic duplicates digits --distance 0.1 --picture duplicates.png
     """
-    given |= {"source": source, "output": output, "picture": picture, "command": given_command(ctx)}
-    measure = given.pop("measure") or ("photos" if os.path.isdir(source) else "drawings")
+    given["command"] = given_command(ctx)
+    measure = given.pop("measure") or ("photos" if os.path.isdir(given["source"]) else "drawings")
     photos = PhotoSearch.taken_from(dict(given))
     if measure == "photos":
         photos.check_drawing_options(given)

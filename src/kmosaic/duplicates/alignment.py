@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Of a side: a crop of 4% of one side, seen in whole, and as much again.
-_MAX_SHIFT = 0.08
-_MAX_STRETCH = 0.13
+# Stretch, and shift in parts of a side: a crop of 4% of each side, seen in whole, and as much again.
+_HERE = np.array([1, 0, 1, 0], np.float32)
+_FARTHEST = np.array([0.13, 0.08, 0.13, 0.08], np.float32)
 _MAX_STEP = 2.0  # pixels a step: beyond that the gradients say nothing
 _N_STEPS = 2
 _MIN_GAIN = 0.3
@@ -39,7 +39,7 @@ def smoothed(pictures: NDArray[np.generic], n_times: int = 2) -> Pictures:
 
     Twice takes the noise of compression away.
     """
-    result = np.asarray(pictures, np.float32)
+    result: Pictures = np.asarray(pictures, np.float32)
     for axis in (1, 2) * n_times:
         result = _binomial(result, axis)
     return result
@@ -47,12 +47,12 @@ def smoothed(pictures: NDArray[np.generic], n_times: int = 2) -> Pictures:
 
 def _binomial(pictures: Pictures, axis: int) -> Pictures:
     turned = np.moveaxis(pictures, axis, -1)
-    result = 2 * turned
+    result: Pictures = turned * np.float32(2)
     result[..., 1:] += turned[..., :-1]
     result[..., :-1] += turned[..., 1:]
     result[..., 0] += turned[..., 0]
     result[..., -1] += turned[..., -1]
-    return np.moveaxis(result / 4, -1, axis)
+    return np.moveaxis(result / np.float32(4), -1, axis)
 
 
 def align(first: Pictures, second: Pictures, places: Numbers | None = None) -> Alignment:
@@ -63,15 +63,12 @@ def align(first: Pictures, second: Pictures, places: Numbers | None = None) -> A
     where both have pixels are they compared.
     """
     n, side = first.shape[:2]
-    where = np.tile(np.array([1, 0, 1, 0], np.float32), (n, 1)) if places is None else places.copy()
+    where = np.tile(_HERE, (n, 1)) if places is None else places
     for _ in range(_N_STEPS):
-        overlap = _Overlap(first, second, where)
-        where[:, [0, 2]] += overlap.step[:, [0, 2]]
-        where[:, [1, 3]] += np.clip(overlap.step[:, [1, 3]], -_MAX_STEP, _MAX_STEP) / side
-        np.clip(where[:, [0, 2]], 1 - _MAX_STRETCH, 1 + _MAX_STRETCH, out=(stretch := where[:, [0, 2]]))
-        np.clip(where[:, [1, 3]], -_MAX_SHIFT, _MAX_SHIFT, out=(shift := where[:, [1, 3]]))
-        where[:, [0, 2]], where[:, [1, 3]] = stretch, shift
-    return Alignment(_Overlap(first, second, where).distances, where)
+        step = np.clip(_Overlap(first, second, where).step(), -_MAX_STEP, _MAX_STEP)
+        step[:, 1::2] /= side
+        where = np.clip(where + step, _HERE - _FARTHEST, _HERE + _FARTHEST)
+    return Alignment(_Overlap(first, second, where).distances(), where)
 
 
 class _Overlap:
@@ -83,22 +80,21 @@ class _Overlap:
         rows, inside_rows = _resampling(places[:, 2], places[:, 3] * side, side)
         self._mask = (inside_rows[:, :, None] & inside_columns[:, None, :]).astype(np.float32)
         self._count = self._mask.sum(axis=(1, 2), keepdims=True)
-        self._second = rows @ second @ columns.transpose(0, 2, 1)
+        self._second = np.asarray(rows @ second @ columns.transpose(0, 2, 1), np.float32)
         self._a = self._centred(first).reshape(n, -1)
         self._b = self._centred(self._second).reshape(n, -1)
-        self._centre = np.arange(side, dtype=np.float32) - (side - 1) / 2
+        self._centre = np.arange(side, dtype=np.float32) - np.float32((side - 1) / 2)
 
-    @property
     def distances(self) -> Numbers:
         product = np.einsum("ij,ij->i", self._a, self._b)
         squares = np.einsum("ij,ij->i", self._a, self._a) * np.einsum("ij,ij->i", self._b, self._b)
         likeness = np.clip(product / np.sqrt(squares + _TINY), 0, 1)
-        return np.sqrt(1 - likeness * likeness).astype(np.float32)
+        return np.asarray(np.sqrt(1 - likeness * likeness), np.float32)
 
-    @property
     def step(self) -> Numbers:
         """Change of stretch and shift in pixels of columns, then of rows, that the gradients ask for."""
-        by_row, by_column = np.gradient(self._second, axis=(1, 2))
+        by_row: Pictures = np.gradient(self._second, axis=1)
+        by_column: Pictures = np.gradient(self._second, axis=2)
         moved = [
             by_column * self._centre[None, None, :],
             by_column,
@@ -108,12 +104,11 @@ class _Overlap:
         n = len(self._a)
         columns = np.stack([self._b, *(self._centred(one).reshape(n, -1) for one in moved)], axis=1)
         normal = columns @ columns.transpose(0, 2, 1)
-        scale = np.trace(normal, axis1=1, axis2=2)[:, None, None] / 5 + 1
-        solved = np.linalg.solve(normal + _RIDGE * scale * np.eye(5, dtype=np.float32),
-                                 columns @ self._a[:, :, None])[:, :, 0]  # fmt: skip
+        ridge = np.trace(normal, axis1=1, axis2=2)[:, None, None] / 5 + 1
+        normal += _RIDGE * ridge * np.eye(5, dtype=np.float32)
+        solved = np.linalg.solve(normal, columns @ self._a[:, :, None])[:, :, 0]
         gain = np.where(np.abs(solved[:, :1]) < _MIN_GAIN, _MIN_GAIN, solved[:, :1])
-        step: Numbers = solved[:, 1:] / gain
-        return step
+        return np.asarray(solved[:, 1:] / gain, np.float32)
 
     def _centred(self, pictures: Pictures) -> Pictures:
         mean = (pictures * self._mask).sum(axis=(1, 2), keepdims=True) / self._count
@@ -125,7 +120,7 @@ def _resampling(stretch: Numbers, shift: Numbers, side: int) -> tuple[Pictures, 
     """Matrices (n, side, side) of linear interpolation along one axis, and which pixels have a source."""
     middle = np.float32((side - 1) / 2)
     pixels = np.arange(side, dtype=np.float32)
-    source = (pixels - middle)[None] * stretch[:, None] + shift[:, None] + middle
+    source: Pictures = (pixels - middle)[None] * stretch[:, None] + shift[:, None] + middle
     inside = (source >= -0.5) & (source <= side - 0.5)
     near = np.abs(np.clip(source, 0, side - 1)[:, :, None] - pixels)
-    return np.maximum(0, 1 - near).astype(np.float32), inside
+    return np.asarray(np.maximum(0, 1 - near), np.float32), inside

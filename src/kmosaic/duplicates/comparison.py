@@ -39,7 +39,7 @@ class Comparison:
         self._read = lru_cache(_CACHED)(_read_detail)
 
     def distances(self, first: Rows, second: Rows, mirrored: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return the distance of each pair of rows, float32 (n_pairs,); of those ``mirrored``, with one turned."""
+        """Return the distance of each pair of rows, float32 (n_pairs,), one turned where ``mirrored``."""
         found = np.empty(len(first), np.float32)
         for start in range(0, len(first), _BATCH):
             part = slice(start, start + _BATCH)
@@ -59,9 +59,8 @@ class Comparison:
         found = self._in_detail(first, second, mirrored, aligned)
         contrast = np.maximum(self.contrast[first], self.contrast[second])
         flat = self._flat_distances(first, second, a, b)
-        found = np.where(
-            contrast < FLAT, flat, np.where(contrast < NEARLY_FLAT, np.minimum(found, flat), found)
-        )
+        found = np.where(contrast < NEARLY_FLAT, np.minimum(found, flat), found)
+        found = np.where(contrast < FLAT, flat, found)
         return np.where(self._like_shape(first, second), found, np.float32(1))
 
     def _in_detail(
@@ -80,7 +79,7 @@ class Comparison:
                 continue
             b = b[:, ::-1] if mirrored[pair] else b
             detail = align(smoothed(a[None]), smoothed(b[None]), aligned.places[pair : pair + 1])
-            found[pair] = max(found[pair], detail.distances[0] * DETAIL_WEIGHT)
+            found[pair] = max(found[pair], detail.distances[0])
         return found
 
     def _flat_distances(
@@ -91,7 +90,7 @@ class Comparison:
         squares = difference.var(axis=(1, 2))
         colour = self._thumbnails.colour
         squares += ((colour[first] - colour[second]) ** 2).mean(axis=1)
-        return np.minimum(1, np.sqrt(squares) / FLAT_LEVELS).astype(np.float32)
+        return np.asarray(np.minimum(1, np.sqrt(squares) / FLAT_LEVELS), np.float32)
 
     def _like_shape(self, first: Rows, second: Rows) -> NDArray[np.bool_]:
         """Whether proportions are about the same, as far as whole pixels can tell."""
@@ -99,9 +98,6 @@ class Comparison:
         rounding = 1 / sizes[first].min(axis=1) + 1 / sizes[second].min(axis=1)
         like: NDArray[np.bool_] = np.abs(self._shapes[first] - self._shapes[second]) <= _MAX_ASPECT + rounding
         return like
-
-
-DETAIL_WEIGHT = 1.0
 
 
 def _contrast(grey: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -19,7 +19,7 @@ from kmosaic.images import ImageCollection
 from kmosaic.images.collection import Progress
 
 # Chosen on a training split; see decision record 40.
-LIMIT = 0.17
+LIMIT = 0.15
 _RADIUS = 0.5
 
 
@@ -103,9 +103,8 @@ def find_duplicates(
         images = join(images, _thumbnails(against, options, roots, progress))
     elif n_own < 2:
         raise DataError(f"{source} has one image; duplicates need at least two")
-    return PhotoDuplicates(
-        images, n_own, _groups(images, None if against is None else n_own, options, progress)
-    )
+    groups = _groups(images, None if against is None else n_own, options, progress)
+    return PhotoDuplicates(images, n_own, groups)
 
 
 def _thumbnails(
@@ -145,13 +144,12 @@ def _groups(
     grouped = np.flatnonzero(stars.centres >= 0)
     order = grouped[np.argsort(stars.centres[grouped], kind="stable")]
     parts = np.split(order, np.flatnonzero(np.diff(stars.centres[order])) + 1) if len(order) else []
-    found = (
-        PhotoGroup(
-            int(stars.centres[rows[0]]), rows, stars.distances[rows].astype(np.float64), stars.mirrored[rows]
-        )
-        for rows in parts
-    )
-    return tuple(sorted(found, key=lambda one: int(one.rows[0])))
+    return tuple(_photo_group(stars, rows) for rows in sorted(parts, key=lambda rows: int(rows[0])))
+
+
+def _photo_group(stars: Stars, rows: NDArray[np.intp]) -> PhotoGroup:
+    distances = stars.distances[rows].astype(np.float64)
+    return PhotoGroup(int(stars.centres[rows[0]]), rows, distances, stars.mirrored[rows])
 
 
 def _first_equals(images: Thumbnails, n_own: int | None) -> NDArray[np.int32]:
@@ -174,7 +172,7 @@ def _candidates(
     n_own: int | None,
     options: FindOptions,
 ) -> Candidates:
-    """Pairs of distinct images whose signatures are near, and pairs of flat images of about the same values."""
+    """Pairs of distinct images with near signatures, and of flat images of about the same values."""
     threads = resolve_n_threads(options.n_threads)
     contrast = comparison.contrast[distinct]
     flat, others = distinct[contrast < NEARLY_FLAT], distinct[contrast >= FLAT]
@@ -188,9 +186,8 @@ def _candidates(
         found.append((others[_between(vectors, mirrored(vectors), others, n_own, _RADIUS, threads)], True))
     pairs = np.concatenate([some for some, _ in found])
     turned = np.concatenate([np.full(len(some), one) for some, one in found])
-    keys, kept = np.unique(
-        (pairs[:, 0].astype(np.int64) * len(images) + pairs[:, 1]) * 2 + turned, return_index=True
-    )
+    keys = (pairs[:, 0].astype(np.int64) * len(images) + pairs[:, 1]) * 2 + turned
+    kept = np.unique(keys, return_index=True)[1]
     return Candidates(pairs[kept].astype(np.int32), turned[kept])
 
 
@@ -202,7 +199,7 @@ def _between(
     radius: float,
     n_threads: int,
 ) -> NDArray[np.int32]:
-    """Pairs of positions within ``radius``, the lower first: of all rows, or of rows below and from ``n_own``."""
+    """Pairs of places within ``radius``, the lower first: of all rows, or across ``n_own``."""
     if n_own is not None:
         cut = int(np.searchsorted(rows, n_own))
         pairs = pairs_within(vectors[:cut], others[cut:], radius, n_threads)

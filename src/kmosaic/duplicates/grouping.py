@@ -79,7 +79,7 @@ def group(
 
 
 def _centre_ends(n: int, pairs: Pairs) -> NDArray[np.int8]:
-    """For each pair which end is a centre now, 0 or 1, or -1: an image of more candidates than all of its own."""
+    """For each pair which end is a centre, 0 or 1, or -1: it has more candidates than each of its own has."""
     degrees = np.bincount(pairs.ravel(), minlength=n).astype(np.int64)
     keys = degrees * n + np.arange(n - 1, -1, -1)
     largest = np.zeros(n, np.int64)

@@ -41,4 +41,4 @@ def mirrored(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _frequencies() -> NDArray[np.float64]:
     down, across = np.mgrid[:SIDE, :SIDE]
-    return np.hypot(down, across)
+    return np.asarray(np.hypot(down, across))

@@ -185,7 +185,7 @@ def _grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _mean_colour(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return rgb.mean(axis=(1, 2), dtype=np.float32)
+    return np.asarray(rgb.mean(axis=(1, 2), dtype=np.float32))
 
 
 def _unusable(folder: Path, skipped: Sequence[SkippedFile]) -> str:
