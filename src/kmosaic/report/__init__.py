@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 from kmosaic.libraries import drawing
 from kmosaic.report.colours_page import ColoursReport
+from kmosaic.report.duplicates_page import DuplicatesReport
 from kmosaic.report.fit_page import FitReport
 from kmosaic.report.member_rows import clusters_to_show, medoid_pixels
 from kmosaic.report.page import (
     render_colours_report,
+    render_duplicates_report,
     render_fit_report,
     render_scene_report,
     render_sweep_report,
     write_colours_report,
+    write_duplicates_report,
     write_fit_report,
     write_scene_report,
     write_sweep_report,
@@ -47,6 +50,7 @@ __all__ = [
     "THEMES",
     "ColoursReport",
     "CurveOptions",
+    "DuplicatesReport",
     "FitReport",
     "MosaicText",
     "Provenance",
@@ -64,6 +68,7 @@ __all__ = [
     "inertia_history",
     "medoid_pixels",
     "render_colours_report",
+    "render_duplicates_report",
     "render_fit_report",
     "render_scene_report",
     "render_sweep_report",
@@ -71,6 +76,7 @@ __all__ = [
     "sweep_curve",
     "sweep_curves",
     "write_colours_report",
+    "write_duplicates_report",
     "write_fit_report",
     "write_scene_report",
     "write_sweep_report",

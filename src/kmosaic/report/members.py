@@ -25,7 +25,7 @@ from kmosaic.report.canvas import (
     title_width,
 )
 from kmosaic.report.layout import Grid, grid_of
-from kmosaic.report.member_rows import MemberRows, cluster_title, image_titles
+from kmosaic.report.member_rows import MemberRows, cluster_title, image_titles, medoid_pixels
 from kmosaic.report.mosaic import range_line
 from kmosaic.report.theme import LIGHT, Theme
 from kmosaic.report.tiles import display_range, tile_size, tiles
