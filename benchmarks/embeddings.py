@@ -46,7 +46,7 @@ def recipe(way: str, n_features: int, n_clusters: int) -> Recipe:
     return Recipe.of_vectors(VectorRecipe(n_features, unit_length, n_whitened, n_clusters if graph else None))
 
 
-def hungarian_accuracy(clusters: NDArray[np.intp], labels: NDArray[np.intp]) -> float:
+def hungarian_accuracy(clusters: NDArray[Any], labels: NDArray[Any]) -> float:
     """The share of rows in the cluster of their label, clusters named one to one as is best."""
     pairs = np.zeros((clusters.max() + 1, labels.max() + 1))
     np.add.at(pairs, (clusters, labels), 1)
