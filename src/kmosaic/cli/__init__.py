@@ -35,7 +35,7 @@ def main() -> None:
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic fit photos/ --clusters 20 --size 64x64 --sort-into sorted/
-      kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
+      kmosaic duplicates photos/              which photos are nearly the same?
       kmosaic segment scene.tif --clusters 12 -o classes.tif
       kmosaic quantize photo.jpg --colors 64 -o photo.png
       kmosaic superpixels photo.jpg --count 600 -o regions.png

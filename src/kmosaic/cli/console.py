@@ -12,7 +12,7 @@ import click
 
 from kmosaic.cli.errors import StdoutError
 from kmosaic.csv_table import write_rows
-from kmosaic.text import count, inertia_units
+from kmosaic.text import count, inertia_units, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # A pipe has no width: wide enough that rich never breaks a line of a table there.
 _PIPE_WIDTH = 400
-_MAX_SKIPPED_NAMED = 10
+_MAX_FILES_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,17 @@ def _writing_stdout() -> Iterator[None]:
 
 def report_skipped(skipped: Sequence[SkippedFile]) -> None:
     """Name and count the files that could not be used."""
-    if not skipped:
+    report_files([(file.path, file.reason) for file in skipped], "skipped")
+
+
+def report_files(files: Sequence[tuple[str | Path, str]], what: str) -> None:
+    """Say of how many files ``what`` is true, and name the first of them, each with its reason."""
+    if not files:
         return
-    print_notes(f"kmosaic: {count(len(skipped), 'file')} skipped:")
-    print_notes(*(f"  {file.path}: {file.reason}" for file in skipped[:_MAX_SKIPPED_NAMED]))
-    if len(skipped) > _MAX_SKIPPED_NAMED:
-        print_notes(f"  and {len(skipped) - _MAX_SKIPPED_NAMED:,} more")
+    print_notes(f"kmosaic: {count(len(files), 'file')} {what}:")
+    print_notes(*(f"  {printable(str(path))}: {reason}" for path, reason in files[:_MAX_FILES_NAMED]))
+    if len(files) > _MAX_FILES_NAMED:
+        print_notes(f"  and {len(files) - _MAX_FILES_NAMED:,} more")
 
 
 def warn_crowded(share: float, n_clusters: int, where: str, what: str = "image") -> None:

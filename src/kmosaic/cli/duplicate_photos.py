@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
+from kmosaic.cli.console import print_notes, print_results, print_rows, report_files, report_skipped, written
 from kmosaic.cli.options import OutputPath, in_order, path_option
 from kmosaic.cli.outputs import check_report_name, write_assignments
 from kmosaic.cli.request import Options, Reading
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kmosaic.sorting import Placed
 
 _HEADER = ("path", "group", "distance", "width", "height", "bytes", "kept", "mirrored")
-_MAX_FAILED_NAMED = 10
 
 
 def photo_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -196,12 +195,7 @@ class PhotoSearch(Options):
     def _report_moved(self, placed: Placed, folder: Path) -> None:
         say = print_notes if self.output is None else print_results
         say(f"Into {folder}: {placed.in_words()}")
-        if placed.failed:
-            print_notes(f"kmosaic: {count(len(placed.failed), 'file')} could not be moved:")
-            named = placed.failed[:_MAX_FAILED_NAMED]
-            print_notes(*(f"  {printable(str(path))}: {reason}" for path, reason in named))
-            if len(placed.failed) > _MAX_FAILED_NAMED:
-                print_notes(f"  and {len(placed.failed) - _MAX_FAILED_NAMED:,} more")
+        report_files(placed.failed, "could not be moved")
         if not self.quiet:
             manifest, origin = shlex.quote(str(placed.manifest)), shlex.quote(self.source)
             say(f"To move them back: kmosaic undo {manifest} --origin {origin}")

@@ -242,7 +242,8 @@ class FeatureMatrix:
             return
         made = (len(self.rows) - self.n_kept) / max(self.seconds, 1e-9)
         kept = f"; {self.n_kept:,} were there already" if self.n_kept else ""
-        took = f"{in_seconds(self.seconds)} s, {made:,.0f} images a second{kept}"
+        what = "images" if isinstance(images, ImageCollection) else "vectors"
+        took = f"{in_seconds(self.seconds)} s, {made:,.0f} {what} a second{kept}"
         print_results(f"Seen as {self.recipe}, which took {took}")
         for step in self.recipe.steps:
             if isinstance(step, VectorGraph):

@@ -199,7 +199,8 @@ def _outliers(neighbors: ImageNeighbors) -> NDArray[np.intp]:
 
 def _summary(images: Collection, neighbors: ImageNeighbors) -> str:
     names = ", ".join(images.ids[row] for row in _outliers(neighbors))
-    return f"{count(len(images), 'image')}; least like any other, the first least of all: {names}"
+    what = "image" if images.images is not None else "vector"
+    return f"{count(len(images), what)}; least like any other, the first least of all: {names}"
 
 
 def _draw(images: ImageCollection, neighbors: ImageNeighbors, path: Path, *, overwrite: bool) -> None:

@@ -108,7 +108,7 @@ def _rows_in_words(model: Model) -> str:
     if image is None:
         steps = Recipe.of(model).steps
         numbers = count(steps[0].n_features_in_ if steps else model.cluster_centers.shape[1], "number")
-        return f"{count(n_rows, 'row')} of {numbers}, which are no images: there is no picture to draw"
+        return f"{count(n_rows, 'row')} of {numbers}, which are no images"
     colour = {1: "grey", 3: "RGB"}.get(image.channels, f"{image.channels} channels")
     return f"{count(n_rows, 'image')}, {image.size}, {colour}, {image.dtype}, white is {image.max_value:g}"
 

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import print_notes, print_results
+from kmosaic.cli.console import print_results, report_files
 from kmosaic.cli.options import OutputPath, WholeNumber, in_order, path_option
 from kmosaic.cli.outputs import check_table, write_assignments
 from kmosaic.cli.request import Options
 from kmosaic.errors import OutputError
 from kmosaic.files import check_output
-from kmosaic.text import count, printable
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _REPRESENTATIVES = ("cluster", "name", "size", "rank", "id", "distance")
 _OUTLIERS = ("id", "cluster", "name", "distance", "score")
-_MAX_FAILED_NAMED = 10
 
 
 def sorting_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -169,9 +167,4 @@ def _outliers(images: ClusteredImages, n: int) -> Iterator[tuple[object, ...]]:
 
 def _report(placed: Placed, folder: Path) -> None:
     print_results(f"Sorted into {folder}: {placed.in_words()}")
-    if placed.failed:
-        print_notes(f"kmosaic: {count(len(placed.failed), 'file')} could not be placed:")
-        named = placed.failed[:_MAX_FAILED_NAMED]
-        print_notes(*(f"  {printable(str(path))}: {reason}" for path, reason in named))
-        if len(placed.failed) > _MAX_FAILED_NAMED:
-            print_notes(f"  and {len(placed.failed) - _MAX_FAILED_NAMED:,} more")
+    report_files(placed.failed, "could not be placed")

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kmosaic.cli.console import print_notes, print_results
+from kmosaic.cli.console import print_results, report_files
 from kmosaic.cli.options import quiet_option
-from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.sorting import Undone
-
-_MAX_KEPT_NAMED = 10
 
 
 @click.command(short_help="Take back the sorting or moving of files.")
@@ -29,9 +26,9 @@ _MAX_KEPT_NAMED = 10
 def undo(manifest: Path, origin: Path | None, quiet: bool) -> None:
     """Take back what MANIFEST says was done in its folder: links and copies go, moved files go back.
 
-    MANIFEST is the file that `--sort-into` wrote into the sorted folder, or that folder. Only what
-    is still as it was made is removed, and never the last of a file: what was changed, or whose original is
-    gone, is kept and named. Folders that are left empty go, too.
+    MANIFEST is the file that `--sort-into` or `duplicates --move-to` wrote into a folder, or that folder.
+    Only what is still as it was made is removed, and never the last of a file: what was changed, or whose
+    original is gone, is kept and named. Folders that are left empty go, too.
 
     \b
     Examples:
@@ -46,11 +43,7 @@ def undo(manifest: Path, origin: Path | None, quiet: bool) -> None:
     with ProgressBar(quiet=quiet) as bar:
         undone = undo_manifest(found, origin, bar)
     print_results(_in_words(undone, found))
-    if undone.kept:
-        print_notes(f"kmosaic: {count(len(undone.kept), 'file')} kept, and {found} with them:")
-        print_notes(*(f"  {name}: {reason}" for name, reason in undone.kept[:_MAX_KEPT_NAMED]))
-        if len(undone.kept) > _MAX_KEPT_NAMED:
-            print_notes(f"  and {len(undone.kept) - _MAX_KEPT_NAMED:,} more")
+    report_files(undone.kept, f"kept, and {found} with them")
 
 
 def _in_words(undone: Undone, manifest: Path) -> str:
