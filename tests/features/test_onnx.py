@@ -366,7 +366,7 @@ def test_without_onnxruntime_one_line_says_what_to_install(
 ) -> None:
     file = means(tmp_path / "m.onnx", ["n", 3, 8, 8])
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingLibraryError, match="pip install onnxruntime"):
+    with pytest.raises(MissingLibraryError, match=r"pip install 'kmosaic\[onnx\]'"):
         OnnxEmbedding(file).fit(np.zeros((2, 64)))
 
 

@@ -85,7 +85,7 @@ class OnnxEmbedding(ImageTransformer):
     Raises
     ------
     MissingLibraryError
-        Without onnxruntime: ``pip install onnxruntime``.
+        Without onnxruntime: ``pip install 'kmosaic[onnx]'``.
     DataError
         When the file cannot be read, is no ONNX model of images, or is not the one fitted with.
 

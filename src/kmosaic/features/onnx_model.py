@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from kmosaic.errors import DataError, MissingLibraryError
+from kmosaic.errors import DataError
 from kmosaic.features.onnx_graph import GraphStatement
+from kmosaic.libraries import library
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -116,12 +117,7 @@ def open_model(data: bytes, file: str) -> InferenceSession:
     Raises MissingLibraryError without onnxruntime; DataError when it is no ONNX model that onnxruntime can
     run.
     """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingLibraryError(
-            "features of an ONNX model need onnxruntime; pip install onnxruntime"
-        ) from error
+    onnxruntime = library("onnxruntime", "onnx", "ONNX models are run")
     options = onnxruntime.SessionOptions()
     # One thread a batch: the order of sums, and so the bits, cannot depend on how many there are.
     options.intra_op_num_threads = options.inter_op_num_threads = 1

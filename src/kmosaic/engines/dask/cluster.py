@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kmosaic.errors import DataError, MissingLibraryError
+from kmosaic.errors import DataError
+from kmosaic.libraries import library
 from kmosaic.version import VERSION
 
 if TYPE_CHECKING:
@@ -22,13 +23,7 @@ _MERGED_TOGETHER = 16
 
 def load_distributed() -> Any:
     """Return the library, which need not be installed. Raises MissingLibraryError where it is not."""
-    try:
-        import distributed
-    except ImportError as error:
-        raise MissingLibraryError(
-            "a Dask cluster needs dask and distributed; pip install 'kmosaic[dask]'"
-        ) from error
-    return distributed
+    return library("distributed", "dask", "a Dask cluster is reached")
 
 
 @contextmanager
