@@ -182,6 +182,10 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         if isinstance(self.callback, StageProgress):
             self.callback.begin(what)
 
+    def _report(self, done: int, total: int) -> None:
+        if self.callback is not None:
+            self.callback(done, total)
+
     def _in_blocks(
         self, work: Callable[[NDArray[Any]], NDArray[Any]], rows: NDArray[Any], dtype: Any, block: int = 0
     ) -> NDArray[Any]:

@@ -397,10 +397,6 @@ class GraphEmbedding(ImageTransformer):
             if np.array_equal(levels[image], self.levels_[node]):
                 placed[image] = self.embedding_[node]
 
-    def _report(self, done: int, total: int) -> None:
-        if self.callback is not None:
-            self.callback(done, total)
-
 
 def useful_components(n_clusters: int) -> int:
     """Return how many of a graph's coordinates tell so many clusters apart.

@@ -172,8 +172,8 @@ class NeighborIndex:
     ) -> NDArray[np.int32]:
         best = _Best.empty(len(sample), n_neighbors)
         every = np.arange(len(sample))
-        for some in self._some():
-            best.search(every, sample, some, drawn)
+        for block in self._blocks():
+            best.search(every, sample, block, drawn)
         return best.indices
 
     def _search_cells(self, rows: NDArray[Any] | None, n_neighbors: int, n_searched: int) -> _Best:
@@ -196,7 +196,7 @@ class NeighborIndex:
                 members = cells.members(cell)
                 if len(searching) and len(members):
                     queries = np.ascontiguousarray(asked[searching])
-                    among = _Some(self.references[members], members, self.n_threads)
+                    among = _Candidates(self.references[members], members, self.n_threads)
                     best.search(searching, queries, among, searching if rows is None else None)
                 done += len(searching)
                 self._report(len(asked) * done // searched.size, len(asked))
@@ -208,14 +208,14 @@ class NeighborIndex:
         if len(short):
             best.squares[short] = np.inf
             rows = np.ascontiguousarray(asked[short])
-            for some in self._some():
-                best.search(short, rows, some, short if own else None)
+            for block in self._blocks():
+                best.search(short, rows, block, short if own else None)
         return best
 
-    def _some(self) -> Iterator[_Some]:
+    def _blocks(self) -> Iterator[_Candidates]:
         """All references, by parts."""
         for start, part in _slabs(self.references):
-            yield _Some(part, np.arange(start, start + len(part), dtype=np.int32), self.n_threads)
+            yield _Candidates(part, np.arange(start, start + len(part), dtype=np.int32), self.n_threads)
 
     def _report(self, done: int, total: int) -> None:
         if self.callback is not None:
@@ -241,7 +241,7 @@ class _Cells:
 
 
 @dataclass(frozen=True)
-class _Some:
+class _Candidates:
     """Some of the references, (m, d), their numbers (m,), and by how many threads they are searched."""
 
     rows: NDArray[Any]
@@ -261,7 +261,7 @@ class _Best:
         return cls(np.zeros((n_rows, n_neighbors), np.int32), np.full((n_rows, n_neighbors), np.inf))
 
     def search(
-        self, numbers: NDArray[np.intp], rows: NDArray[Any], among: _Some, own: NDArray[np.intp] | None
+        self, numbers: NDArray[np.intp], rows: NDArray[Any], among: _Candidates, own: NDArray[np.intp] | None
     ) -> None:
         """Look for nearer ones among some references.
 

@@ -45,6 +45,5 @@ class UnitLength(ImageTransformer):
             filled = np.flatnonzero(part.any(axis=1))
             if len(filled):
                 out[start + filled] = unit_rows(part[filled], resolve_n_threads(self.n_threads))
-            if self.callback is not None:
-                self.callback(start + len(part), len(rows))
+            self._report(start + len(part), len(rows))
         return out

@@ -204,7 +204,3 @@ class VectorGraph(ImageTransformer):
         known = np.flatnonzero(near.distances[:, 0] == 0)
         out[known] = self.embedding_[near.indices[known, 0]]
         return out
-
-    def _report(self, done: int, total: int) -> None:
-        if self.callback is not None:
-            self.callback(done, total)
