@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Literal, Self
 
 from kmosaic.errors import OutputError
+from kmosaic.images.collection import Progress
 from kmosaic.sorting.manifest import WAYS, Entry, ManifestWriter, check_inside
 from kmosaic.text import count, printable
 
@@ -39,13 +40,6 @@ _DOING = {
     "move": "moving files",
 }
 _DONE = {"hard": "linked", "symbolic": "linked by name", "copy": "copied", "move": "moved"}
-
-
-class Progress(Protocol):
-    """Called while work goes on: ``done`` of ``total``, and ``what`` in a few words."""
-
-    def __call__(self, done: int, total: int | None, what: str) -> None:
-        """Take note of the progress."""
 
 
 @dataclass(frozen=True)

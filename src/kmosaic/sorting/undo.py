@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmosaic.errors import DataError
+from kmosaic.images.collection import Progress
 from kmosaic.sorting.manifest import Entry, read_manifest
-from kmosaic.sorting.placing import Progress, digest_of, move_file
+from kmosaic.sorting.placing import digest_of, move_file
 from kmosaic.text import printable
 
 _REMOVED, _MOVED_BACK, _GONE = "removed", "moved back", "gone"
