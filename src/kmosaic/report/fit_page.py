@@ -134,7 +134,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "sampled_note": _sampled_note(report, sampled) + (maker.scale_note() if maker else ""),
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
-        "history_note": _history_note(report.algorithm),
+        "history_note": _history_note(report.algorithm, report.what),
         "facts": making_facts(report.provenance, {"Algorithm": f"{report.algorithm}({given})"}),
         "page_data": {
             **data,
@@ -301,14 +301,14 @@ def _has_half_steps(algorithm: str) -> bool:
     return not algorithm.startswith("MiniBatch")
 
 
-def _history_note(algorithm: str) -> str:
+def _history_note(algorithm: str, what: str) -> str:
     if _has_half_steps(algorithm):
         return (
-            "The assignment step gives every image to its nearest centroid, the update step moves every "
-            "centroid to the mean of its images. Neither can raise J, and the fit ends when no image changes "
-            "its cluster."
+            f"The assignment step gives every {what} to its nearest centroid, the update step moves every "
+            f"centroid to the mean of its {what}s. Neither can raise J, and the fit ends when no {what} "
+            "changes its cluster."
         )
     return (
-        "The mean squared distance of each batch's images to their centroids, as the batch was met: an "
-        "estimate from few images, so it may rise. Times the number of images it estimates J."
+        f"The mean squared distance of each batch's {what}s to their centroids, as the batch was met: an "
+        f"estimate from few {what}s, so it may rise. Times the number of {what}s it estimates J."
     )

@@ -3,6 +3,8 @@
 import { byId, make, short } from "./dom.js";
 import { Sheet } from "./sheet.js";
 
+const NARROW_LABEL = 6; // letters that fit above a small picture
+
 /** Shows images of the page in its dialog, and makes the small buttons that open it. */
 export class Viewer {
   constructor(data, names) {
@@ -11,7 +13,8 @@ export class Viewer {
     this.sheet = new Sheet(data.members);
     this.dialog = byId("viewer");
     this.what = data.what === "image" ? "Image" : "Vector";
-    this.stripClass = this.sheet.isEmpty ? "strip bare" : "strip";
+    const isLong = data.label_names.some((name) => name.length > NARROW_LABEL);
+    this.stripClass = this.sheet.isEmpty ? "strip bare" : isLong ? "strip long-names" : "strip";
   }
 
   /** A button with image `i`, titled with its label; in bold where that is not the name given. */
