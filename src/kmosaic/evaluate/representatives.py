@@ -49,12 +49,10 @@ def representatives(summary: ClusterSummary, per_cluster: int = 1) -> list[Repre
     """
     if per_cluster < 1:
         raise ValueError(f"per_cluster={per_cluster} must be 1 or more")
-    order = np.lexsort((summary.distances, summary.labels))
-    ends = np.cumsum(summary.cluster_sizes)
     return [
-        Representative(cluster, int(size), rank, int(row), float(summary.distances[row]))
-        for cluster, (size, end) in enumerate(zip(summary.cluster_sizes, ends, strict=True))
-        for rank, row in enumerate(order[end - size : end][:per_cluster], start=1)
+        Representative(cluster, len(rows), rank, int(row), float(summary.distances[row]))
+        for cluster, rows in enumerate(_by_cluster(summary))
+        for rank, row in enumerate(rows[:per_cluster], start=1)
     ]
 
 
@@ -83,13 +81,17 @@ def outliers(summary: ClusterSummary, count: int = 100) -> list[Outlier]:
     ]
 
 
-def _scores(summary: ClusterSummary) -> NDArray[np.float64]:
+def _by_cluster(summary: ClusterSummary) -> list[NDArray[np.intp]]:
+    """Each cluster's rows, that nearest its centroid first."""
     order = np.lexsort((summary.distances, summary.labels))
-    ends = np.cumsum(summary.cluster_sizes)
+    return np.split(order, np.cumsum(summary.cluster_sizes)[:-1])
+
+
+def _scores(summary: ClusterSummary) -> NDArray[np.float64]:
     usual = np.ones(summary.n_clusters)
-    for cluster, (size, end) in enumerate(zip(summary.cluster_sizes, ends, strict=True)):
-        if size:
-            usual[cluster] = np.median(summary.distances[order[end - size : end]])
+    for cluster, rows in enumerate(_by_cluster(summary)):
+        if len(rows):
+            usual[cluster] = np.median(summary.distances[rows])
     own = usual[summary.labels]
     scores = np.where(summary.distances > 0, np.inf, 1.0)
     np.divide(summary.distances, own, out=scores, where=own > 0)

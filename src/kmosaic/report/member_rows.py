@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.evaluate.representatives import representatives
 from kmosaic.report.wording import clean, percent
 from kmosaic.text import count
 
@@ -91,10 +92,9 @@ def medoid_pixels(
     ``medoids`` are its rows; by default those nearest the centroids. A cluster without images is grey.
     """
     if medoids is None:
-        order = np.lexsort((summary.distances, summary.labels))
-        filled, first = np.unique(summary.labels[order], return_index=True)
         medoids = np.full(summary.n_clusters, -1, dtype=np.intp)
-        medoids[filled] = order[first]
+        for one in representatives(summary):
+            medoids[one.cluster] = one.row
     pixels: NDArray[Any] = images.pixels[np.maximum(medoids, 0)]
     pixels[medoids < 0] = images.format.max_value / 2
     return pixels
