@@ -28,7 +28,8 @@ def table(text):
 
 
 def test_duplicates_lists_copies(run, copies):
-    rows = table(run("duplicates", copies, "--size", "24x16", "--fit", "stretch", "--distance", "0.1").stdout)
+    drawings = "--measure", "drawings", "--size", "24x16", "--fit", "stretch", "--distance", "0.1"
+    rows = table(run("duplicates", copies, *drawings).stdout)
 
     groups = {}
     for row in rows:
@@ -41,8 +42,8 @@ def test_duplicates_lists_copies(run, copies):
 
 def test_duplicates_writes_and_draws(run, copies, folder):
     text = run(
-        "duplicates", copies, "--size", "24x16", "--fit", "stretch", "--distance", "0.1",
-        "-o", "list.csv", "--picture", "groups.png",
+        "duplicates", copies, "--measure", "drawings", "--size", "24x16", "--fit", "stretch",
+        "--distance", "0.1", "-o", "list.csv", "--picture", "groups.png",
     ).stdout  # fmt: skip
 
     assert re.search("2 groups.*4 of 20 images", text)

@@ -18,13 +18,12 @@ from kmosaic.images.collection import Progress
 from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
 from kmosaic.images.listing import FoundFile, list_folder
 from kmosaic.images.resize import padded_size, resize_array
+from kmosaic.images.thumbnails import DECODERS
 from kmosaic.text import printable
 
 SIDE = 32
 # ITU-R 601, as in Pillow's "L".
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)
-# Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
-_DECODERS = 4
 _BATCH = 1024
 
 
@@ -156,7 +155,7 @@ def picture_of(images: Thumbnails, row: int, side: int) -> NDArray[np.uint8]:
 
 
 def _read_all(files: Sequence[FoundFile], progress: Progress | None) -> Iterator[tuple[FoundFile, _Read]]:
-    pool = ThreadPoolExecutor(min(_DECODERS, os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
     done = 0
     try:
         for start in range(0, len(files), _BATCH):
