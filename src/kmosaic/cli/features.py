@@ -152,14 +152,14 @@ class FeatureMatrix:
 
         ``whole`` says whether the estimator wants them in memory; else files of vectors are left there.
         """
-        import numpy as np
+        from kmosaic.rows import RowSource
 
         start = time.perf_counter()
         if recipe.steps:
             bar.start_over(f"{recipe.name}: fitting")
         rows = recipe.fit_transform(images.rows, n_threads=threads, progress=bar)
-        if whole and not isinstance(rows, np.ndarray):
-            rows = rows[:]
+        if whole and isinstance(rows, RowSource):
+            rows = rows.load()
         return cls(recipe, rows, time.perf_counter() - start)
 
     def test_rows(self, images: Collection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
