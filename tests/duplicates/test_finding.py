@@ -194,7 +194,7 @@ def test_what_is_kept_and_where_the_others_go(photos: Path) -> None:
     assert {f"mirror/{seed:02}.png" for seed in range(N_PHOTOS)} <= best & first
     assert len(best) == len(first) == 2 * N_PHOTOS
     assert {name.split("/")[0] for name in first} == {"bright", "mirror"}
-    sizes = {name: size for name, size in zip(found.images.ids, found.images.n_bytes.tolist(), strict=True)}
+    sizes = dict(zip(found.images.ids, found.images.n_bytes.tolist(), strict=True))
     for name in best - first:
         seed = name.split("/")[1]
         assert sizes[name] == max(sizes[f"{how}/{seed}"] for how in ("original", "jpeg", "bright"))
