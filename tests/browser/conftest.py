@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from kmosaic.cluster import KMeans
 from kmosaic.evaluate import SweepOptions, summarise, sweep
 from kmosaic.explain import Lesson, PointSet, make_lesson, write_lesson
-from kmosaic.images.collection import Dataset, ImageCollection
+from kmosaic.images.collection import Dataset, ImageCollection, VectorCollection
 from kmosaic.models.image_model import ImageFormat
 from kmosaic.report import FitReport, Provenance, SweepReport, write_fit_report, write_sweep_report
 
@@ -126,6 +126,23 @@ def fit_file(digits: ImageCollection, tmp_path_factory: pytest.TempPathFactory) 
     summary = summarise(model, digits.pixels, digits.labels, label_names=digits.label_names)
     report = FitReport(digits, summary, Provenance("kmosaic fit digits --clusters 20"))
     return write_fit_report(tmp_path_factory.mktemp("fit") / "fit.html", report)
+
+
+@pytest.fixture(scope="session")
+def vectors_file(digits: ImageCollection, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of 20 clusters of vectors without pictures, which have paths and labels."""
+    vectors = VectorCollection(
+        "vectors",
+        digits.pixels,
+        None,
+        digits.labels,
+        digits.label_names,
+        tuple(f"a/{id}" for id in digits.ids),
+    )
+    model = KMeans(20, random_state=0).fit(vectors.vectors)
+    summary = summarise(model, vectors.vectors, vectors.labels, label_names=vectors.label_names)
+    report = FitReport(vectors, summary, features="vectors")
+    return write_fit_report(tmp_path_factory.mktemp("vectors") / "fit.html", report)
 
 
 @pytest.fixture(scope="session")

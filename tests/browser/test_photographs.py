@@ -16,7 +16,7 @@ WIDTHS = {"phone": 390, "laptop": 1366, "wide": 1920}
     "KMOSAIC_PHOTOGRAPHS" not in os.environ, reason="KMOSAIC_PHOTOGRAPHS names no folder for them"
 )
 @pytest.mark.parametrize("look", ["light", "dark"])
-@pytest.mark.parametrize("name", ["lesson_file", "fit_file", "sweep_file"])
+@pytest.mark.parametrize("name", ["lesson_file", "fit_file", "vectors_file", "sweep_file"])
 def test_pages_are_photographed(opened: Opener, name: str, look: str, request: pytest.FixtureRequest) -> None:
     folder = Path(os.environ["KMOSAIC_PHOTOGRAPHS"])
     for size, width in WIDTHS.items():

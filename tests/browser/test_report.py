@@ -46,6 +46,26 @@ def test_from_a_cluster_to_its_members(opened: Opener, fit_file: Path) -> None:
     assert not page.is_visible("#viewer")
 
 
+def test_clusters_of_vectors_without_pictures(opened: Opener, vectors_file: Path) -> None:
+    page = opened(vectors_file, width=390)
+    data = data_of(page)
+    cluster = data["clusters"][7]
+    assert page.locator("#cluster-map .blank").count() == 20
+    page.locator("#cluster-map button[aria-label^='Cluster 7,']").evaluate("button => button.click()")
+    nearest = page.locator("#cluster-detail .strip").first.locator("button")
+    assert nearest.count() == len(cluster["nearest"])
+    first = data["images"][cluster["nearest"][0]]
+    assert first["id"] in nearest.first.inner_text()
+    nearest.first.click()
+    assert f"Vector {first['id']}" in page.inner_text("#viewer").replace("\n", " ")
+    page.keyboard.press("Escape")
+    page.locator("#confusion-table button").first.click()
+    assert page.locator("#confusion-images .strip.bare button").count() > 0
+    assert page.locator("img, .sprite").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious_faults(page) == []
+
+
 def test_names_are_whole_where_they_are_pointed_at(opened: Opener, long_names_file: Path) -> None:
     page = opened(long_names_file)
     name = data_of(page)["clusters"][0]["name"]

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from kmosaic.evaluate import ClusterSummary, SweepResult
-from kmosaic.images.collection import Dataset, ImageCollection
+from kmosaic.images.collection import Dataset, ImageCollection, VectorCollection
 from kmosaic.report import (
     CurveOptions,
     FitReport,
     SweepReport,
+    cluster_members,
     inertia_history,
+    medoid_pixels,
     render_fit_report,
     render_sweep_report,
     sweep_curve,
@@ -58,3 +60,17 @@ def test_axes_say_what_j_is_in(summary: ClusterSummary, result: SweepResult, uni
     assert units in inertia_history(summary, units=units).axes[0].get_ylabel()
     options = replace(CurveOptions(), units=units)
     assert units in sweep_curve(result, "inertia", options).axes[0].get_ylabel()
+
+
+def test_vectors_are_shown_by_their_pictures(digits: ImageCollection, summary: ClusterSummary) -> None:
+    """A cluster's is that of the vector nearest its centroid; without any member it is grey."""
+    fields = digits.labels, digits.label_names, digits.ids
+    pictured = VectorCollection("v", digits.pixels, digits, *fields)
+    empty = replace(summary, labels=np.where(summary.labels == 3, 0, summary.labels))
+    nearest = [summary.nearest(cluster, 1)[0] for cluster in range(summary.n_clusters)]
+
+    np.testing.assert_array_equal(medoid_pixels(digits, summary), digits.pixels[nearest])
+    assert set(medoid_pixels(digits, empty)[3]) == {8}
+    assert cluster_members(pictured, summary, [0, 1]).axes
+    with pytest.raises(ValueError, match="no pictures"):
+        cluster_members(replace(pictured, images=None), summary, 0)

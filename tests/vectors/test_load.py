@@ -50,6 +50,18 @@ def test_an_npy_file_is_mapped_where_engines_read_its_dtype(dtype):
     assert isinstance(vectors, np.memmap) == (dtype not in (">f4", "int64"))
 
 
+def test_what_savez_wrote_is_mapped_and_what_it_packed_is_read(folder):
+    np.savez("stored", vectors=VECTORS, paths=NAMES)
+    np.savez_compressed("packed", vectors=VECTORS, paths=NAMES)
+    for name in ("stored", "packed"):
+        vectors = load_vectors(f"{name}.npz").train.vectors
+        np.testing.assert_array_equal(vectors, VECTORS)
+        assert isinstance(vectors, np.memmap) == (name == "stored")
+    archive = (folder / "stored.npz").read_bytes()
+    (folder / "cut.npz").write_bytes(archive[:60] + archive[80:])
+    refused("cut.npz", "cut.npz")
+
+
 def test_pictures_in_the_order_of_listing():
     given = load_vectors("v.npy", "photos", reading=WHOLE).train
 

@@ -100,14 +100,17 @@ def report_skipped(skipped: Sequence[SkippedFile]) -> None:
         print_notes(f"  and {len(skipped) - _MAX_SKIPPED_NAMED:,} more")
 
 
-def warn_crowded(share: float, n_clusters: int, where: str) -> None:
-    """Warn where one cluster of three or more has most of the images: ``share`` of them, ``where`` it is."""
+def warn_crowded(share: float, n_clusters: int, where: str, what: str = "image") -> None:
+    """Warn where one cluster of three or more has most of the images: ``share`` of them, ``where`` it is.
+
+    ``what`` is "vector" where these were clustered.
+    """
     if n_clusters < 3 or share <= 0.5:
         return
+    remedy = "--features gradients, patches or graph" if what == "image" else "--normalise or --whiten 64"
     print_notes(
-        f"kmosaic: warning: {where} has {share:.0%} of the images. They may look alike as they were "
-        "clustered: try --features gradients, patches or graph. Or a few like no other took the rest: "
-        "`kmosaic neighbours` finds these."
+        f"kmosaic: warning: {where} has {share:.0%} of the {what}s. They may look alike as they were "
+        f"clustered: try {remedy}. Or a few like no other took the rest: `kmosaic neighbours` finds these."
     )
 
 

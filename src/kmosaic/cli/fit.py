@@ -325,7 +325,7 @@ def _print_result(finished: _Finished) -> None:
         print_results(f"(table of clusters left out: more than {_MAX_CLUSTERS_LISTED}; the report has it)")
     largest = int(summary.cluster_sizes.argmax())
     share = float(summary.cluster_sizes[largest]) / len(dataset.train)
-    warn_crowded(share, summary.n_clusters, f"cluster {largest}")
+    warn_crowded(share, summary.n_clusters, f"cluster {largest}", finished.what)
     if summary.accuracy is not None:
         right = f"{summary.accuracy:.1%} of the {finished.what}s fitted on"
         print_results(f"Naming clusters by majority vote is right for {right}")

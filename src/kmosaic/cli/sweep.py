@@ -84,6 +84,13 @@ class _Finished:
     recommendation: Recommendation
     starting_document: tuple[StartingDocumentRow, ...]
 
+    @property
+    def what(self) -> str:
+        """What was clustered."""
+        from kmosaic.images import VectorCollection
+
+        return "vector" if isinstance(self.dataset.train, VectorCollection) else "image"
+
 
 @click.command(short_help="Compare numbers of clusters, and recommend one.")
 @optional_source_argument
@@ -231,9 +238,8 @@ def _print_result(request: _Request, finished: _Finished) -> None:
     table = finished.result.table()
     print_table(sweep_columns(table), sweep_rows(table, finished.starting_document))
     crowded = max(finished.result.runs, key=lambda run: (run.n_clusters > 2) * (run.largest_share or 0.0))
-    warn_crowded(
-        crowded.largest_share or 0.0, crowded.n_clusters, f"with K = {crowded.n_clusters}, one cluster"
-    )
+    where = f"with K = {crowded.n_clusters}, one cluster"
+    warn_crowded(crowded.largest_share or 0.0, crowded.n_clusters, where, finished.what)
     print_results("")
     if finished.starting_document:
         print_results(*_about_the_starting_document(finished))
@@ -241,10 +247,8 @@ def _print_result(request: _Request, finished: _Finished) -> None:
 
 
 def _heading(request: _Request, finished: _Finished) -> str:
-    from kmosaic.images import ImageCollection
-
     dataset = finished.dataset
-    what = "image" if isinstance(dataset.train, ImageCollection) else "vector"
+    what = finished.what
     text = f"{dataset.name}: {count(len(dataset.train), f'training {what}')}"
     if dataset.test is not None:
         text += f", {count(len(dataset.test), f'test {what}')} ({dataset.test_origin})"
@@ -298,7 +302,6 @@ def _write(request: _Request, finished: _Finished) -> list[Path]:
 
 def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
-    from kmosaic.images import ImageCollection
     from kmosaic.report import SweepReport, write_sweep_report
 
     report = SweepReport(
@@ -308,7 +311,7 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         recommendation=finished.recommendation,
         starting_document=finished.starting_document,
         features=finished.matrix.feature_name,
-        rows=None if isinstance(finished.dataset.train, ImageCollection) else finished.matrix.rows,
+        rows=finished.matrix.rows if finished.what == "vector" else None,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")

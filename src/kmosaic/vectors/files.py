@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _VECTOR_KEYS = ("vectors", "embeddings", "features", "X", "x", "data")
 _PATH_KEYS = ("paths", "files", "filenames", "names", "ids")
 _LABEL_KEYS = ("labels", "y", "target", "targets")
 _BLOCK_BYTES = 1 << 24
+_ENCRYPTED = 1
+_ZIP_HEADER_BYTES = 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +44,10 @@ def read_vectors(
 ) -> StoredVectors:
     """The vectors of a file, of a dtype that ``KMeans`` reads in place; ``check_vectors`` checks the values.
 
-    A .npy file is mapped, not read, and of a folder of them every file is read when it is needed. An .npz
-    file's vectors are called vectors, embeddings, features, X or data, or are its only array; its paths are
-    called paths, files, filenames, names or ids. Of a Parquet, Arrow or Feather file, the vectors are the
-    column of lists, or all columns of numbers.
+    A .npy file is mapped, not read, as is an array that numpy.savez wrote; of a folder of .npy files every
+    file is read when it is needed. An .npz file's vectors are called vectors, embeddings, features, X or
+    data, or are its only array; its paths are called paths, files, filenames, names or ids. Of a Parquet,
+    Arrow or Feather file, the vectors are the column of lists, or all columns of numbers.
 
     Raises DataError when it cannot be read, or holds something else; MissingLibraryError where a table needs
     pyarrow.
@@ -112,6 +115,28 @@ def _rows_of(source: RowSource, path: Path) -> NDArray[Any]:
     return np.require(np.asarray(mapped), source.dtype, ["C", "A"])
 
 
+def _mapped_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any] | None:
+    """An array that lies in an archive as engines read it, mapped; None where it is packed or does not."""
+    if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & _ENCRYPTED:
+        return None
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(_ZIP_HEADER_BYTES)
+        if len(header) < _ZIP_HEADER_BYTES or header[:4] != b"PK\x03\x04":
+            return None
+        start = file.seek(
+            int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little"), 1
+        )
+        if np.lib.format.read_magic(file) != (1, 0):
+            return None
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        offset = file.tell()
+    whole = offset + math.prod(shape) * dtype.itemsize == start + info.file_size <= path.stat().st_size
+    if not whole or fortran or dtype.kind not in "iuf" or dtype != native_dtype(dtype) or min(shape) < 1:
+        return None
+    return np.memmap(path, dtype, "r", offset, shape)
+
+
 def _read_npz(path: Path, path_key: str | None) -> StoredVectors:
     where = printable(str(path))
     with blaming(path), zipfile.ZipFile(path) as archive:
@@ -123,12 +148,14 @@ def _read_npz(path: Path, path_key: str | None) -> StoredVectors:
             key = next((key for key in keys if key in members), None)
             return None if key is None else read_member(archive, members[key], where)
 
-        vectors = first(_VECTOR_KEYS)
-        if vectors is None and len(members) == 1:
-            vectors = first(tuple(members))
-        if vectors is None:
+        known = (*_VECTOR_KEYS, *(members if len(members) == 1 else ()))
+        key = next((key for key in known if key in members), None)
+        if key is None:
             names = printable(", ".join(members)) or "none"
             raise DataError(f"{where} has no vectors: its arrays are {names}; call the vectors X")
+        vectors = _mapped_member(path, members[key])
+        if vectors is None:
+            vectors = read_member(archive, members[key], where)
         paths = first(_PATH_KEYS if path_key is None else (path_key,))
         labels = first(_LABEL_KEYS)
     if vectors.dtype.kind not in "biuf" or vectors.ndim != 2:

@@ -5,6 +5,7 @@ import { hold, rove } from "./rove.js";
 
 const SMALLEST = 2.6; // side of a thumbnail, in per cent of the map's width
 const LARGEST = 7.5;
+const DOT = 1.4; // without pictures
 const MARGIN_SHARE = 0.06;
 const UNITS_ACROSS = 100; // of the drawing; the page gives it this shape
 const UNITS_UP = 75;
@@ -19,7 +20,7 @@ export class ClusterMap {
     const dots = data.points.map((point) => makeSvg("circle", { cx: x(point[0]), cy: y(point[1]), r: 0.3 }));
     const sides = d3.scaleSqrt(
       [0, d3.max(data.clusters, ({ size }) => size)],
-      [SMALLEST, sideFor(data.clusters.length)],
+      [sheet.isEmpty ? DOT : SMALLEST, sideFor(data.clusters.length)],
     );
     // The largest first: small ones then lie on top of them.
     const order = d3
