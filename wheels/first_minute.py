@@ -16,6 +16,7 @@ from wheels.check import Wheel
 from wheels.targets import TARGETS
 
 _FIT = """
+from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans as Other
 from sklearn.datasets import load_digits
@@ -25,7 +26,10 @@ start = X[:20]
 ours = KMeans(20, init=start, n_init=1).fit(X.astype(np.uint8))
 other = Other(20, init=start, n_init=1, tol=0).fit(X)
 assert np.mean(ours.labels_ == other.labels_) > 0.99, (ours.inertia_, other.inertia_)
-print(show_config().instruction_set)
+isa = show_config().instruction_set
+print(isa)
+flags = Path("/proc/cpuinfo").read_text()
+assert ("avx512vnni" if "avx512_vnni" in flags else "avx2" if "avx2" in flags else isa) in isa, isa
 """
 _WEIGHT = """
 import importlib.metadata as metadata
