@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -51,9 +52,9 @@ class Environment:
         for compiler in ("cc", "gcc", "g++", "clang", "cmake", "ninja"):
             assert shutil.which(compiler, path=self.environment["PATH"]) is None
 
-    def run(self, *command: str | Path, fails: bool = False) -> tuple[str, float]:
-        """Run a command in the environment's folder; return what it printed, and its seconds."""
-        start = time.perf_counter()
+    def run(self, *command: str | Path, fails: bool = False) -> tuple[str, str]:
+        """Run a command in the environment's folder; return what it printed, and how long it took."""
+        start, start_cpu = time.perf_counter(), _cpu_seconds()
         done = subprocess.run(
             [str(self.bin / command[0]), *map(str, command[1:])],
             env=self.environment,
@@ -62,10 +63,15 @@ class Environment:
             text=True,
             check=False,
         )
-        seconds = time.perf_counter() - start
+        took = f"{time.perf_counter() - start:.0f} s ({_cpu_seconds() - start_cpu:.0f} s of processors)"
         if (done.returncode != 0) is not fails:
             raise SystemExit(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout + done.stderr, seconds
+        return done.stdout + done.stderr, took
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
@@ -77,8 +83,8 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
     isa, _ = new.run("python", "-c", _FIT)
     megabytes, _ = new.run("python", "-c", _WEIGHT)
     print(
-        f"{wheel.path.name} on {version}: installed in {installing:.0f} s, a report of digits "
-        f"{reporting:.0f} s later; {megabytes.strip()} MB in all; {isa.strip()}",
+        f"{wheel.path.name} on {version}: installed in {installing}, a report of digits in "
+        f"{reporting}; {megabytes.strip()} MB in all; {isa.strip()}",
         flush=True,
     )
     message, _ = new.run("kmosaic", "show", "m.kmosaic", "-o", "m.png", fails=True)
