@@ -25,7 +25,8 @@ CPUS_x86_64 ?= Haswell:avx2 Opteron_G1:sse2
 CMAKE = $(shell command -v cmake || echo $(BIN)/cmake)
 CTEST = $(shell command -v ctest || echo $(BIN)/ctest)
 
-.PHONY: help demo install test test-sklearn check docs bench bench-quick fuzz sanitize cross cross-aarch64 cross-x86_64 clean
+.PHONY: help demo install test test-sklearn check docs bench bench-quick fuzz sanitize cross cross-aarch64 cross-x86_64 \
+    wheels test-wheels test-wheels-emulated clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,6 +53,18 @@ demo: $(STAMPS)/installed ## build, fit the embedded digits and a photo, write r
 	@echo "$(abspath $(DEMO))/lesson.html"
 	@echo "$(abspath $(DEMO))/report.html"
 	@echo "$(abspath $(DEMO))/colours.html"
+
+# WHEELS names some of them, such as WHEELS='linux-x86_64 --python 3.12'. zig is the compiler for all of them.
+wheels: $(STAMPS)/wheels ## wheels of every system, into dist/ (half an hour; CPython 3.11 and 3.12 with headers)
+	@$(BIN)/python -m wheels.build $(WHEELS)
+
+test-wheels: $(STAMPS)/wheels ## check dist/: tags, symbols, sizes, and this system's in a new environment
+	@$(BIN)/python -m wheels.check dist/*.whl
+	@$(BIN)/python -m wheels.first_minute dist/*.whl
+
+# What has no machine here runs in emulation: qemu-aarch64 and wine.
+test-wheels-emulated: $(STAMPS)/wheels ## the C++ tests as zig compiles them for Arm and Windows, in qemu and wine
+	@$(BIN)/python -m wheels.run_tests linux-aarch64 windows-x86_64
 
 install: $(STAMPS)/installed ## build kmosaic and install it into the virtual environment
 
@@ -124,7 +137,7 @@ $(STAMPS)/venv:
 
 $(STAMPS)/installed: $(STAMPS)/venv $(SOURCES)
 	@echo "Building kmosaic; the first time takes a few minutes"
-	@$(PIP) install --quiet .
+	@$(PIP) install --quiet ".[pictures]"
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/installed
@@ -132,7 +145,7 @@ $(STAMPS)/test: $(STAMPS)/installed
 	@touch $@
 
 # What these need changes only with pyproject.toml; none of them needs the package built.
-$(STAMPS)/check $(STAMPS)/docs $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/check $(STAMPS)/docs $(STAMPS)/bench $(STAMPS)/wheels: $(STAMPS)/%: $(STAMPS)/venv pyproject.toml
 	@$(BIN)/python -c 'import sys, tomllib; extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]; print(*extras[sys.argv[1]], sep="\n")' $* > $@.txt
 	@$(PIP) install --quiet -r $@.txt
 	@touch $@

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 # side. OpenMP reads it when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from kmosaic import _core
+from kmosaic_server import kmosaic_command
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +28,11 @@ def shared_data() -> Path:
     pytest.skip("no real data: set KMOSAIC_DATA to a folder that holds mnist/")
 
 
-@pytest.fixture(params=[name for name, supported in _core.cpu()["variants"].items() if supported])
-def cpu(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each instruction set this processor has, in turn; the test runs on it and on no other."""
-    _core.select_cpu(request.param)
-    assert _core.cpu()["variant"] == request.param
-    yield request.param
-    _core.select_cpu("")
+@pytest.fixture(scope="session")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `kmosaic` that starts at once and runs the package of the tests, not the script that pip made."""
+    with kmosaic_command(tmp_path_factory.mktemp("bin")) as command:
+        yield command
 
 
 @pytest.fixture(scope="session")

@@ -22,3 +22,12 @@ def dask_workers(n_workers: int = 2, n_threads: int = 1) -> Iterator[tuple[Any, 
         # Dask's own, of a worker that was killed.
         with contextlib.suppress(KeyError):
             cluster.close()
+
+
+def replace_killed(client: Any, n_workers: int = 2) -> None:
+    """Wait until killed workers are replaced: by their nannies, or anew where one gave up."""
+    try:
+        client.wait_for_workers(n_workers, timeout=30)
+    except TimeoutError:
+        client.cluster.scale(n_workers)
+        client.wait_for_workers(n_workers, timeout=60)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.__main__ import main
 from benchmarks.data import DataOptions, MissingData, distinct_rows
 from benchmarks.libraries import LIBRARIES, OneDal, Task, is_peer
 from benchmarks.measure import Result, inertia
@@ -219,21 +220,19 @@ def test_a_run_over_the_limit_is_told_and_not_made_again(tmp_path: Path) -> None
     assert "did not run" in schedule.runs[1].reason
 
 
-def test_a_small_run_from_end_to_end_and_its_resumption(tmp_path: Path) -> None:
+def test_a_small_run_from_end_to_end_and_its_resumption(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept = tmp_path / "runs.json"
-    command = [sys.executable, "-m", "benchmarks", "--only", "seeds", "--quick", "--scale", "0.001"]
-    command += ["--data-dir", str(tmp_path)]
-    done = subprocess.run(
-        [*command, "--json", str(kept)], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    asked = ["--only", "seeds", "--quick", "--scale", "0.001", "--data-dir", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks", *asked, "--json", str(kept)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert "| seeds | scikit-learn lloyd |" in done.stdout
     page = json.loads(kept.read_text())
     assert {run["status"] for run in page["runs"]} == {"ok"}
     assert all(run["result"]["seconds"] > 0 and run["result"]["inertia"] > 0 for run in page["runs"])
-    again = subprocess.run(
-        [*command, "--resume", str(kept)], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert again.stdout == done.stdout
+    assert main([*asked, "--resume", str(kept)]) == 0
+    assert capsys.readouterr().out == done.stdout
 
 
 def test_seeds_are_for_libraries_that_go_another_way() -> None:

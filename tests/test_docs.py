@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +19,6 @@ import pytest
 from PIL import Image
 
 import kmosaic
-from kmosaic_server import kmosaic_command
 
 ROOT = Path(__file__).parents[1]
 SCENES = ("landsat7-nc", "landsat7-bahamas")
@@ -63,13 +61,6 @@ def blocks_of(page: Path) -> list[Block]:
 
 def page_name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
-
-
-@pytest.fixture(scope="module")
-def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Not the script that pip made: this one runs the same package as the tests."""
-    with kmosaic_command(tmp_path_factory.mktemp("bin")) as command:
-        yield command
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@
 #include "bindings/parts.hpp"
 #include "extras/colour_space.hpp"
 #include "extras/dither.hpp"
+#include "extras/merged_points.hpp"
 #include "extras/palette_index.hpp"
 
 namespace kmosaic {

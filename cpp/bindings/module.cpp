@@ -402,6 +402,7 @@ NB_MODULE(_core, m) {
              "J of the added rows at these centers, and a bound of its error.");
     bind_blocks(m, cluster_sums);
     bind_sparse(m, cluster_sums);
+    bind_row_parts(m);
 }
 
 }  // namespace kmosaic

@@ -15,10 +15,12 @@ using namespace nb::literals;
 namespace {
 
 using Gradients = Array<const std::int8_t, nb::ndim<4>>;
+using RowLimits = Array<const double, nb::ndim<1>>;
 using Candidates = Array<const std::int32_t, nb::ndim<2>>;
 
 nb::tuple find_nearest(const AnyRows& array, const CenterArray& references, std::size_t k,
-                       std::optional<std::size_t> own, std::size_t n_threads) {
+                       std::optional<std::size_t> own, const std::optional<RowLimits>& limits,
+                       std::size_t n_threads) {
     const Rows rows = rows_of(array);
     require(references.shape(1) == rows.n_features, "references must have as many features as rows");
     require_clusters(references.shape(0));
@@ -26,11 +28,13 @@ nb::tuple find_nearest(const AnyRows& array, const CenterArray& references, std:
     require(!own || (*own <= n_references && rows.n_rows <= n_references - *own),
             "rows that are references must be among them");
     require(k > 0 && k <= n_references - (own ? 1 : 0), "n_neighbours must be at most the references");
+    require(!limits || limits->shape(0) == rows.n_rows, "there must be a limit for each row");
     const Centers others{references.data(), references.shape(0), references.shape(1)};
     auto indices = make_buffer<std::int32_t>(rows.n_rows * k);
     auto squares = make_buffer<double>(rows.n_rows * k);
+    const NeighbourSearch search{k, own.value_or(kNotOwn), limits ? limits->data() : nullptr};
     without_gil(n_threads, [&](const Parallel& p) {
-        nearest_rows(rows, others, {k, own.value_or(kNotOwn)}, {indices.data, squares.data}, p);
+        nearest_rows(rows, others, search, {indices.data, squares.data}, p);
     });
     return nb::make_tuple(Result<std::int32_t, nb::ndim<2>>(indices.data, {rows.n_rows, k}, indices.owner),
                           Result<double, nb::ndim<2>>(squares.data, {rows.n_rows, k}, squares.owner));
@@ -83,9 +87,11 @@ nb::tuple find_distortions(const Gradients& images, const Gradients& references,
 void bind_neighbours(nb::module_& m) {
     m.def(
         "nearest_rows", &find_nearest, "rows"_a, "references"_a, "n_neighbours"_a, "own"_a.none(),
-        "n_threads"_a,
+        "limits"_a.none(), "n_threads"_a,
         "Each row's nearest references, nearest first (ties: the lowest), and their squared distances. Where "
-        "row i is reference own + i, it is not its own neighbour.");
+        "row i is reference own + i, it is not its own neighbour. Where fewer than n_neighbours references "
+        "are "
+        "within a row's limit, a squared distance, the last of its list are infinitely far.");
     m.def("distortions", &find_distortions, "images"_a, "references"_a, "candidates"_a, "warp"_a,
           "n_nearest"_a, "back"_a, "n_threads"_a,
           "The image distortion of each image against its candidates among the references, (n_images, "

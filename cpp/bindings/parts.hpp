@@ -3,6 +3,7 @@
 
 #include <nanobind/nanobind.h>
 
+#include "core/sparse_rows.hpp"
 #include "update/cluster_sums.hpp"
 
 namespace kmosaic {
@@ -19,8 +20,11 @@ void bind_neighbours(nanobind::module_& m);
 void bind_nearest_within(nanobind::module_& m);
 // k-means++, seed by seed.
 void bind_seeding(nanobind::module_& m);
-// Sparse rows, and what rows that come in parts need of the core.
+// Sparse rows, and the errors of sums that do not go with them.
 void bind_sparse(nanobind::module_& m, nanobind::class_<ClusterSums>& cluster_sums);
+void check_sums(const ClusterSums& sums, const SparseRows& rows);
+// Rows that come in parts: their hashes, the order of these, and sums of squares.
+void bind_row_parts(nanobind::module_& m);
 // The planner, to be asked and shown.
 void bind_plan(nanobind::module_& m);
 // Superpixels and their regions.

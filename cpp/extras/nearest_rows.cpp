@@ -29,11 +29,11 @@ struct Candidate {
 // The references that may be among the nearest of one row.
 class Shortlist {
   public:
-    void start(std::size_t n_neighbours, float row_square, const Float32Filter& float32) {
+    void start(std::size_t n_neighbours, double most, float row_square, const Float32Filter& float32) {
         n_neighbours_ = n_neighbours;
         filtered_ = float32.limit(0, row_square) < kInfinity;
         row_square_ = row_square;
-        limit_ = kInfinity;
+        limit_ = float32.limit_within(most, row_square);
         candidates_.clear();
         capacity_ = 4 * n_neighbours + kGroup;
     }
@@ -56,7 +56,7 @@ class Shortlist {
         const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(n_neighbours_ - 1);
         std::nth_element(candidates_.begin(), last, candidates_.end(),
                          [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
-        limit_ = float32.limit(last->score, row_square_);
+        limit_ = std::min(limit_, float32.limit(last->score, row_square_));
         std::erase_if(candidates_, [&](const Candidate& c) { return c.score > limit_; });
     }
 
@@ -79,6 +79,11 @@ struct Search {
     // The index of the reference that is the row itself, or kNotOwn.
     [[nodiscard]] std::size_t own(std::size_t row) const {
         return wanted.own == kNotOwn ? kNotOwn : wanted.own + row;
+    }
+
+    // The squared distance beyond which references of the row are not wanted.
+    [[nodiscard]] double most(std::size_t row) const {
+        return wanted.limits == nullptr ? std::numeric_limits<double>::infinity() : wanted.limits[row];
     }
 };
 
@@ -110,7 +115,8 @@ class Finder {
         for (std::size_t i = 0; i < count; ++i) {
             const float square = search_.float32.widen(*search_.table.float32, rows, first + i,
                                                        block_.data() + i * rows.n_features);
-            shortlists_[i].start(search_.wanted.n_neighbours, square, search_.float32);
+            shortlists_[i].start(search_.wanted.n_neighbours, search_.most(first + i), square,
+                                 search_.float32);
         }
     }
 
@@ -149,7 +155,10 @@ class Finder {
         exact_.clear();
         for (const Candidate& c : shortlist.candidates()) measure(row, c.index);
         const std::size_t k = search_.wanted.n_neighbours;
-        if (exact_.size() < k) measure_all(row);
+        const double most = search_.most(row);
+        if (exact_.size() < k && !(shortlist.filtered() && std::isfinite(most))) measure_all(row);
+        std::erase_if(exact_, [&](const auto& found) { return found.first > most; });
+        exact_.resize(std::max(exact_.size(), k), {std::numeric_limits<double>::infinity(), 0});
         std::partial_sort(exact_.begin(), exact_.begin() + static_cast<std::ptrdiff_t>(k), exact_.end());
         for (std::size_t i = 0; i < k; ++i) {
             result.squares[row * k + i] = exact_[i].first;

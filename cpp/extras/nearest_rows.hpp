@@ -16,6 +16,9 @@ struct NeighbourSearch {
     std::size_t n_neighbours;
     // Row i is reference own + i, and not its own neighbour; kNotOwn: no row is a reference.
     std::size_t own;
+    // Of each row, a squared distance beyond which references are not wanted; null: all are. Where fewer than
+    // n_neighbours are within it, the last of the list are infinitely far.
+    const double* limits = nullptr;
 };
 
 // [row][neighbour], nearest first.

@@ -11,32 +11,11 @@
 #include <vector>
 
 #include "core/parallel.hpp"
+#include "extras/space_points.hpp"
 
 namespace kmosaic {
 
 constexpr std::size_t kMaxPalette = 256;
-
-using SpacePoint = std::array<std::int32_t, 4>;
-
-// Points [point][feature], with three features or four, from 0 to 2^14.
-struct SpacePoints {
-    const std::uint16_t* values;
-    std::size_t n_points;
-    std::size_t n_features;
-
-    [[nodiscard]] SpacePoint operator[](std::size_t i) const {
-        SpacePoint point{};
-        for (std::size_t f = 0; f < n_features; ++f) point[f] = values[i * n_features + f];
-        return point;
-    }
-};
-
-// At most 2^30: coordinates are from 0 to 2^14.
-inline std::int32_t squared_distance(const SpacePoint& a, const SpacePoint& b) {
-    std::int32_t sum = 0;
-    for (std::size_t f = 0; f < 4; ++f) sum += (a[f] - b[f]) * (a[f] - b[f]);
-    return sum;
-}
 
 // One thread's: queries fill the tree.
 class PaletteIndex {
@@ -104,14 +83,5 @@ class PaletteIndex {
 // labels[i]: the nearest of the palette's points to points[i].
 void nearest_in_palette(const SpacePoints& points, const SpacePoints& palette, std::uint8_t* labels,
                         const Parallel& parallel);
-
-// Points with counts, merged into the means of cubes.
-struct MergedPoints {
-    std::vector<std::uint16_t> points;
-    std::vector<std::int64_t> counts;
-};
-
-// Merges points in cubes of the smallest side, a power of two, of which there are at most `most`. Means are rounded.
-MergedPoints merge_points(const SpacePoints& points, const std::int64_t* counts, std::size_t most);
 
 }  // namespace kmosaic

@@ -16,6 +16,8 @@ namespace {
 // Far above all that float32 loses to underflow, and far below what overflows (L3).
 constexpr double kUnderflowError = 1e-30;
 constexpr double kMaxError = 1e30;
+// More than float64 loses in a squared distance and its multiples (L4).
+constexpr double kDistanceUp = 1 + 0x1p-40;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -66,6 +68,12 @@ float Float32Filter::limit(float least_score, float row_square) const {
     const double error = row_factor_ * row_norm + constant_ + kUnderflowError;
     if (!(error < kMaxError) || !std::isfinite(least_score)) return kInfinity;
     return above(least_score + 2 * error);
+}
+
+float Float32Filter::limit_within(double squared_distance, float row_square) const {
+    const double squares = squared_distance * scale_ * scale_ * kDistanceUp;
+    const double score = squares - static_cast<double>(row_square) * (2 - square_slack_);
+    return std::abs(score) < kMaxError ? limit(above(score), row_square) : kInfinity;
 }
 
 }  // namespace kmosaic

@@ -32,6 +32,8 @@ class Float32Filter {
 
     // The score that no candidate exceeds, or infinity if the row cannot be filtered.
     [[nodiscard]] float limit(float least_score, float row_square) const;
+    // The score that no centroid within this squared distance exceeds, or infinity as above.
+    [[nodiscard]] float limit_within(double squared_distance, float row_square) const;
 
   private:
     void set_scale(const Centers& centers);

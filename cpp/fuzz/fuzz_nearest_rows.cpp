@@ -1,5 +1,6 @@
 // Nearest rows: those of brute force, ties the lowest first.
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
@@ -34,5 +35,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             REQUIRE(squares[i * k + m] == all[m].first);
         }
     }
+    if (!c.exact()) return 0;
+    // Each row's limit is one of its own distances.
+    std::vector<double> limits(n), within(n * k);
+    for (std::size_t i = 0; i < n; ++i) limits[i] = squares[i * k + in.below(k)];
+    nearest_rows(c.rows(), c.centers(), {k, kNotOwn, limits.data()}, {indices.data(), within.data()},
+                 parallel);
+    for (std::size_t i = 0; i < n * k; ++i)
+        REQUIRE(squares[i] <= limits[i / k] ? within[i] == squares[i] : std::isinf(within[i]));
     return 0;
 }

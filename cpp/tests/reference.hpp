@@ -22,35 +22,44 @@ inline Wide absolute(Wide x) {
     return x < 0 ? -x : x;
 }
 
-template <class T>
-double typed_value_at(const Rows& rows, std::size_t i, std::size_t f) {
-    return static_cast<double>(static_cast<const T*>(rows.row(i))[f]);
-}
-
 inline double value_at(const Rows& rows, std::size_t i, std::size_t f) {
     double value = 0;
     for_each_dtype([&](auto zero) {
-        if (dtype_of<decltype(zero)>() == rows.dtype) value = typed_value_at<decltype(zero)>(rows, i, f);
+        using T = decltype(zero);
+        if (dtype_of<T>() == rows.dtype) value = static_cast<double>(static_cast<const T*>(rows.row(i))[f]);
     });
     return value;
 }
 
+inline std::vector<double> row_at(const Rows& rows, std::size_t i) {
+    std::vector<double> row(rows.n_features);
+    for (std::size_t f = 0; f < row.size(); ++f) row[f] = value_at(rows, i, f);
+    return row;
+}
+
 template <class Number>
-Number squared_distance(const Rows& rows, std::size_t i, const double* center) {
+Number squared_distance(const std::vector<double>& row, const double* center) {
     Number sum = 0;
-    for (std::size_t f = 0; f < rows.n_features; ++f) {
-        const Number difference = static_cast<Number>(value_at(rows, i, f)) - static_cast<Number>(center[f]);
+    const double* const values = row.data();
+    for (std::size_t f = 0; f < row.size(); ++f) {
+        const Number difference = static_cast<Number>(values[f]) - static_cast<Number>(center[f]);
         sum += difference * difference;
     }
     return sum;
 }
 
+template <class Number>
+Number squared_distance(const Rows& rows, std::size_t i, const double* center) {
+    return squared_distance<Number>(row_at(rows, i), center);
+}
+
 // The nearest centroid, ties to the lowest index. Float64 leaves out what is farther by far more than its
 // rounding; the rest is measured with 113 bits, and distances within one part in 2^98 are equal.
 inline std::int32_t nearest(const Rows& rows, std::size_t i, const Centers& centers) {
+    const std::vector<double> row = row_at(rows, i);
     std::vector<double> rough(centers.n_clusters);
     for (std::size_t j = 0; j < centers.n_clusters; ++j)
-        rough[j] = squared_distance<double>(rows, i, centers.row(j));
+        rough[j] = squared_distance<double>(row, centers.row(j));
     double least_rough = rough[0];
     for (const double distance : rough) least_rough = distance < least_rough ? distance : least_rough;
     const double limit =
@@ -62,7 +71,7 @@ inline std::int32_t nearest(const Rows& rows, std::size_t i, const Centers& cent
     std::vector<Wide> distances;
     Wide least = -1;
     for (const std::size_t j : close) {
-        distances.push_back(squared_distance<Wide>(rows, i, centers.row(j)));
+        distances.push_back(squared_distance<Wide>(row, centers.row(j)));
         if (least < 0 || distances.back() < least) least = distances.back();
     }
     for (std::size_t c = 0; c < close.size(); ++c)

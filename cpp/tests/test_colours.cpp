@@ -6,6 +6,7 @@
 #include "check.hpp"
 #include "extras/colour_space.hpp"
 #include "extras/dither.hpp"
+#include "extras/merged_points.hpp"
 #include "extras/palette_index.hpp"
 #include "samples.hpp"
 

@@ -50,40 +50,44 @@ def fitted(estimator: Any, X: Any, weights: Any, seed: int) -> dict[str, Any]:
     return {**vars(model), **more}
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
-def test_results_agree(estimator: Any, kind: str) -> None:
-    rtol = 2e-4 if kind == "float32" else 1e-9
-    for seed in range(2):
-        X = rows_of(kind, seed)
-        weights = None if seed == 0 else np.random.RandomState(seed).uniform(size=X.shape[0])
-        theirs, ours = both(lambda X=X, weights=weights, seed=seed: fitted(estimator, X, weights, seed))
-        assert set(ours) == set(theirs)
-        for name in ("labels_", "predicted"):
-            assert np.array_equal(ours[name], theirs[name]), (seed, name)
-            assert ours[name].dtype == theirs[name].dtype
-        for name in ("cluster_centers_", "distances", "inertia_", "score"):
-            scale = np.abs(theirs[name]).max()
-            # What scikit-learn has of a distance near 0 is rounding.
-            atol = scale * (1e-6 if name == "distances" and kind != "float32" else rtol)
-            assert np.allclose(ours[name], theirs[name], rtol=rtol, atol=atol), (seed, name)
-            assert np.asarray(ours[name]).dtype == np.asarray(theirs[name]).dtype
-        assert ours.get("n_iter_") == theirs.get("n_iter_")
-        assert type(ours["inertia_"]) is type(theirs["inertia_"])
+def test_results_agree(estimator: Any) -> None:
+    for kind in KINDS:
+        rtol = 2e-4 if kind == "float32" else 1e-9
+        for seed in range(2):
+            X = rows_of(kind, seed)
+            weights = None if seed == 0 else np.random.RandomState(seed).uniform(size=X.shape[0])
+            theirs, ours = both(lambda X=X, weights=weights, seed=seed: fitted(estimator, X, weights, seed))
+            assert set(ours) == set(theirs)
+            for name in ("labels_", "predicted"):
+                assert np.array_equal(ours[name], theirs[name]), (seed, name)
+                assert ours[name].dtype == theirs[name].dtype
+            for name in ("cluster_centers_", "distances", "inertia_", "score"):
+                scale = np.abs(theirs[name]).max()
+                # What scikit-learn has of a distance near 0 is rounding.
+                atol = scale * (1e-6 if name == "distances" and kind != "float32" else rtol)
+                assert np.allclose(ours[name], theirs[name], rtol=rtol, atol=atol), (seed, name)
+                assert np.asarray(ours[name]).dtype == np.asarray(theirs[name]).dtype
+            assert ours.get("n_iter_") == theirs.get("n_iter_")
+            assert type(ours["inertia_"]) is type(theirs["inertia_"])
 
 
-@pytest.mark.parametrize("kind", ["float64", "float32", "sparse"])
-def test_seeds_are_the_rows_that_scikit_learn_draws(kind: str) -> None:
-    for seed in range(4):
-        X = np.random.RandomState(seed).normal(size=(20_000, 3)).astype("f8" if kind == "sparse" else kind)
-        X = sparse.csr_matrix(np.maximum(X, 0)) if kind == "sparse" else X
-        weights = np.random.RandomState(seed).uniform(size=X.shape[0]) if seed % 2 else None
-        theirs, ours = both(
-            lambda X=X, w=weights, seed=seed: kmeans_plusplus(X, 40, sample_weight=w, random_state=seed)
-        )
-        assert ours[1].tolist() == theirs[1].tolist()
-        assert np.array_equal(ours[0], theirs[0])
-        assert ours[0].dtype == theirs[0].dtype
+def test_seeds_are_the_rows_that_scikit_learn_draws() -> None:
+    for kind in ["float64", "float32", "sparse"]:
+        for seed in range(4):
+            X = (
+                np.random.RandomState(seed)
+                .normal(size=(20_000, 3))
+                .astype("f8" if kind == "sparse" else kind)
+            )
+            X = sparse.csr_matrix(np.maximum(X, 0)) if kind == "sparse" else X
+            weights = np.random.RandomState(seed).uniform(size=X.shape[0]) if seed % 2 else None
+            theirs, ours = both(
+                lambda X=X, w=weights, seed=seed: kmeans_plusplus(X, 40, sample_weight=w, random_state=seed)
+            )
+            assert ours[1].tolist() == theirs[1].tolist()
+            assert np.array_equal(ours[0], theirs[0])
+            assert ours[0].dtype == theirs[0].dtype
 
 
 def test_k_means_and_callable_starts() -> None:
@@ -99,14 +103,14 @@ def test_k_means_and_callable_starts() -> None:
         assert ours[2:] == (pytest.approx(theirs[2]), theirs[3])
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float64"])
-def test_empty_clusters_are_filled_as_scikit_learn_does(dtype: str) -> None:
+def test_empty_clusters_are_filled_as_scikit_learn_does() -> None:
     """From starts far away, several clusters are empty at once; uint8 rows are merged until then."""
-    X = (np.random.RandomState(0).uniform(size=(4000, 3)) ** 3 * 255).astype(dtype)
-    init = np.concatenate([X[:3], np.arange(12).reshape(4, 3) + 5000.0])
-    theirs, ours = both(lambda: KMeans(7, init=init, n_init=1, max_iter=1).fit(X))
-    assert np.allclose(ours.cluster_centers_, theirs.cluster_centers_)
-    assert np.isclose(ours.inertia_, theirs.inertia_)
+    for dtype in ["uint8", "float64"]:
+        X = (np.random.RandomState(0).uniform(size=(4000, 3)) ** 3 * 255).astype(dtype)
+        init = np.concatenate([X[:3], np.arange(12).reshape(4, 3) + 5000.0])
+        theirs, ours = both(lambda X=X, init=init: KMeans(7, init=init, n_init=1, max_iter=1).fit(X))
+        assert np.allclose(ours.cluster_centers_, theirs.cluster_centers_)
+        assert np.isclose(ours.inertia_, theirs.inertia_)
 
 
 def test_warnings_prints_and_errors_are_scikit_learns(capsys: pytest.CaptureFixture[str]) -> None:

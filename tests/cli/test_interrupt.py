@@ -17,6 +17,8 @@ from PIL import Image
 
 # Under nohup, or started with &, Python would ignore the signal.
 LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+# A minute. Python misses a signal that comes as a sleep begins, and notices it once that sleep has ended.
+SLEEP = "[time.sleep(0.01) for _ in range(6000)]"
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
 
@@ -131,7 +133,7 @@ def test_interrupted_while_drawing_a_map(folder: Path) -> None:
         "def slow(self):\n"
         "    flush(self)\n"
         "    print('half', flush=True)\n"
-        "    time.sleep(60)\n"
+        f"    {SLEEP}\n"
         "RasterOutput.flush = slow\n"
         "main(['segment', 'scene.png', '--clusters', '4', '-o', 'map.tif', '--model', 'm.kmosaic', '-q'],"
         " prog_name='kmosaic')\n"
@@ -160,7 +162,7 @@ def test_interrupted_while_writing(folder: Path) -> None:
         "    with self.open('wb') as stream:\n"
         "        stream.write(data[:100]); stream.flush()\n"
         "        print('half', flush=True)\n"
-        "        time.sleep(60)\n"
+        f"        {SLEEP}\n"
         "Path.write_bytes = write\n"
         "main(['fit', 'digits', '--clusters', '4', '-o', 'm.kmosaic', '-q'], prog_name='kmosaic')\n"
     )

@@ -28,7 +28,20 @@ def table(text):
 
 
 def test_duplicates_lists_copies(run, copies):
-    rows = table(run("duplicates", copies, "--size", "24x16", "--fit", "stretch", "--distance", "0.1").stdout)
+    rows = table(
+        run(
+            "duplicates",
+            copies,
+            "--measure",
+            "drawings",
+            "--size",
+            "24x16",
+            "--fit",
+            "stretch",
+            "--distance",
+            "0.1",
+        ).stdout
+    )
 
     groups = {}
     for row in rows:
@@ -41,8 +54,8 @@ def test_duplicates_lists_copies(run, copies):
 
 def test_duplicates_writes_and_draws(run, copies, folder):
     text = run(
-        "duplicates", copies, "--size", "24x16", "--fit", "stretch", "--distance", "0.1",
-        "-o", "list.csv", "--picture", "groups.png",
+        "duplicates", copies, "--measure", "drawings", "--size", "24x16", "--fit", "stretch",
+        "--distance", "0.1", "-o", "list.csv", "--picture", "groups.png",
     ).stdout  # fmt: skip
 
     assert re.search("2 groups.*4 of 20 images", text)
@@ -53,18 +66,18 @@ def test_duplicates_writes_and_draws(run, copies, folder):
         assert min(picture.size) > 100
 
 
-@pytest.mark.parametrize("command", ["neighbours", "duplicates"])
-def test_writing_is_set_upright_where_asked(run, command):
-    plain, upright = (run(command, "digits", flag).stdout for flag in ("--no-deskew", "--deskew"))
-    assert run(command, "digits").stdout == plain
-    assert upright != plain
-    assert {row["distance"] for row in table(upright)} != {row["distance"] for row in table(plain)}
+def test_writing_is_set_upright_where_asked(run):
+    for command in ["neighbours", "duplicates"]:
+        plain, upright = (run(command, "digits", flag).stdout for flag in ("--no-deskew", "--deskew"))
+        assert run(command, "digits").stdout == plain
+        assert upright != plain
+        assert {row["distance"] for row in table(upright)} != {row["distance"] for row in table(plain)}
 
 
 def test_the_help_of_duplicates_says_what_the_default_distance_is_for(run):
     text = " ".join(run("duplicates", "--help").stdout.split())
 
-    assert re.search("default.*digits.*photos", text)
+    assert re.search("default: 0.15 of photos, 0.2 of drawings", text)
 
 
 def test_no_duplicates_is_said_and_not_drawn(run, folder):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from kmosaic.cli.progress import ProgressBar, SweepProgress, share_done
+from kmosaic.cli.progress import ImageProgress, ProgressBar, SweepProgress, share_done
 from kmosaic.engines import IterationProgress
 
 
@@ -41,6 +41,23 @@ def test_sweep_counts_a_fit_by_its_clusters():
 
     assert shown[0] == (0, 80, "k=30 seed=1")
     assert shown[1] == (30, 80, "k=30 seed=1: iteration 3, J 1,234")
+
+
+def test_images_a_second_are_those_since_it_began(monkeypatch):
+    """What was there before an interruption, and another kind of work, do not count."""
+    shown, seconds = [], iter([0.0, 0.5, 10.0, 20.0, 22.0])
+    monkeypatch.setattr("kmosaic.cli.progress.time.perf_counter", lambda: next(seconds))
+
+    class Bar(ProgressBar):
+        def __call__(self, done, total, what):
+            shown.append((done, total, what))
+
+    progress = ImageProgress(Bar(quiet=True))
+    for done, what in [(1000, "a"), (1010, "a"), (1500, "a"), (8, "b"), (24, "b")]:
+        progress(done, 2000, what)
+
+    texts = [what for *_, what in shown]
+    assert texts == ["a", "a", "a, 50 images/s", "b", "b, 8 images/s"]
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -83,9 +83,8 @@ def test_a_scene_keeps_its_grid(run, folder):
 
 
 @pytest.mark.usefixtures("photo")
-@pytest.mark.parametrize(
-    ("arguments", "message", "code"),
-    [
+def test_bad_input_is_one_line(fail, folder):
+    for arguments, message, code in [
         (("photo.png", "-o", "photo.png", "--force"), "is read from, and would be overwritten", 1),
         (("photo.png", "-o", "there.png"), "exists; choose another name", 1),
         (("photo.png", "-o", "r.jpg"), "must end in .png, .tif or .tiff", 1),
@@ -98,13 +97,11 @@ def test_a_scene_keeps_its_grid(run, folder):
         (("missing.png", "-o", "r.png"), "missing.png: cannot be read", 1),
         (("cut.png", "-o", "r.png"), "cut.png", 1),
         (("empty.png", "-o", "r.png"), "every pixel is transparent or missing", 1),
-    ],
-)
-def test_bad_input_is_one_line(fail, folder, arguments, message, code):
-    (folder / "there.png").write_bytes(b"")
-    data = (folder / "photo.png").read_bytes()
-    (folder / "cut.png").write_bytes(data[: len(data) // 2])
-    Image.fromarray(np.zeros((5, 5, 4), np.uint8)).save(folder / "empty.png")
-    before = sorted(path.name for path in folder.iterdir())
-    assert message in fail("superpixels", *arguments, code=code)
-    assert sorted(path.name for path in folder.iterdir()) == before
+    ]:
+        (folder / "there.png").write_bytes(b"")
+        data = (folder / "photo.png").read_bytes()
+        (folder / "cut.png").write_bytes(data[: len(data) // 2])
+        Image.fromarray(np.zeros((5, 5, 4), np.uint8)).save(folder / "empty.png")
+        before = sorted(path.name for path in folder.iterdir())
+        assert message in fail("superpixels", *arguments, code=code)
+        assert sorted(path.name for path in folder.iterdir()) == before

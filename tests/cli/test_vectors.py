@@ -207,3 +207,13 @@ def test_tables_need_pyarrow(fail, monkeypatch):
     for option in ("--labels", "--save-vectors"):
         message = fail("fit", "--vectors", "v.npy", "--clusters", "3", option, "l.parquet")
         assert "pip install 'kmosaic[tables]'" in message
+
+
+def test_the_share_of_neighbours_found_is_said_where_not_all_pairs_are_compared(run, monkeypatch):
+    np.save("many.npy", np.random.default_rng(3).normal(size=(5000, 3)).astype(np.float32))
+    monkeypatch.setattr("kmosaic.features.nearest.MAX_PAIRS", 10**6)
+
+    for command in ("neighbours -o n.csv", "fit --features graph --clusters 3 -o m.kmosaic"):
+        arguments = (*command.split(), "--vectors", "many.npy")
+        assert re.search(r"neighbours [0-9.]+% were found", run(*arguments).stderr)
+        assert "were found" not in run(*arguments, "--exact", "--force").stderr

@@ -54,22 +54,22 @@ def test_estimator_checks(estimator: Any) -> None:
     assert_passes_all_checks(estimator, cannot_hold)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_pickles_and_clones(estimator: Any) -> None:
-    X = load_digits().data
-    model = estimator(n_clusters=7, random_state=0).fit(X)
-    assert (pickle.loads(pickle.dumps(model)).predict(X) == model.predict(X)).all()
-    assert clone(model).get_params() == model.get_params()
+def test_pickles_and_clones() -> None:
+    for estimator in ESTIMATORS:
+        X = load_digits().data
+        model = estimator(n_clusters=7, random_state=0).fit(X)
+        assert (pickle.loads(pickle.dumps(model)).predict(X) == model.predict(X)).all()
+        assert clone(model).get_params() == model.get_params()
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_feature_names_and_pipelines(estimator: Any) -> None:
-    X = load_digits().data
-    pipeline = make_pipeline(StandardScaler(), estimator(n_clusters=4, random_state=0))
-    transformed = pipeline.fit_transform(X)
-    assert transformed.shape == (1797, 4)
-    names = pipeline[-1].get_feature_names_out()
-    assert names.tolist() == [f"{estimator.__name__.lower()}{j}" for j in range(4)]
+def test_feature_names_and_pipelines() -> None:
+    for estimator in ESTIMATORS:
+        X = load_digits().data
+        pipeline = make_pipeline(StandardScaler(), estimator(n_clusters=4, random_state=0))
+        transformed = pipeline.fit_transform(X)
+        assert transformed.shape == (1797, 4)
+        names = pipeline[-1].get_feature_names_out()
+        assert names.tolist() == [f"{estimator.__name__.lower()}{j}" for j in range(4)]
 
 
 def test_rows_are_read_in_place() -> None:
@@ -97,16 +97,16 @@ def test_score_is_minus_the_inertia() -> None:
     assert (model.fit_predict(X, sample_weight=weights) == model.predict(X, sample_weight=weights)).all()
 
 
-@pytest.mark.parametrize("init", ["k-means++", "random"])
-def test_weights_are_repetitions(init: str) -> None:
-    X = load_digits().data[:300].astype(np.uint8)
-    weights = np.random.default_rng(0).integers(0, 4, 300)
-    start = np.random.default_rng(1).permutation(np.flatnonzero(weights))[:6]
-    arguments = {"init": init, "n_init": 1} if init == "k-means++" else {"init": X[start]}
-    weighted = KMeans(6, random_state=0, **arguments).fit(X, sample_weight=weights)
-    repeated = KMeans(6, random_state=0, **arguments).fit(np.repeat(X, weights, axis=0))
-    assert (weighted.cluster_centers_ == repeated.cluster_centers_).all()
-    assert weighted.inertia_ == repeated.inertia_
+def test_weights_are_repetitions() -> None:
+    for init in ["k-means++", "random"]:
+        X = load_digits().data[:300].astype(np.uint8)
+        weights = np.random.default_rng(0).integers(0, 4, 300)
+        start = np.random.default_rng(1).permutation(np.flatnonzero(weights))[:6]
+        arguments = {"init": init, "n_init": 1} if init == "k-means++" else {"init": X[start]}
+        weighted = KMeans(6, random_state=0, **arguments).fit(X, sample_weight=weights)
+        repeated = KMeans(6, random_state=0, **arguments).fit(np.repeat(X, weights, axis=0))
+        assert (weighted.cluster_centers_ == repeated.cluster_centers_).all()
+        assert weighted.inertia_ == repeated.inertia_
 
 
 def test_restarts_keep_the_lowest_inertia() -> None:

@@ -1,4 +1,4 @@
-"""Fitted centroids in ONNX and FAISS give the labels of ``predict``."""
+"""Fitted centroids in ONNX, FAISS and skops give the labels of ``predict``."""
 
 from __future__ import annotations
 
@@ -41,6 +41,16 @@ def test_indices_of_faiss_have_the_labels(estimator: Any) -> None:
     rows = X - 1000 + 1
     model = estimator.fit(rows)
     assert (model.to_faiss().search(rows, 1)[1][:, 0] == model.predict(rows)).all()
+
+
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, TwoLevelKMeans(9, random_state=0)], ids=repr)
+def test_skops_loads_what_it_stored_and_trusts_all_but_our_classes(estimator: Any) -> None:
+    skops = pytest.importorskip("skops.io", reason="skops is not installed")
+    model = estimator.fit(X)
+    stored = skops.dumps(model)
+    ours = skops.get_untrusted_types(data=stored)
+    assert all(name.startswith("kmosaic.") for name in ours)
+    assert (skops.loads(stored, trusted=ours).predict(X) == model.predict(X)).all()
 
 
 def test_missing_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

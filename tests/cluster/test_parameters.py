@@ -57,36 +57,36 @@ def test_verbose_prints_every_batch(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"at step {model.n_steps_}" in out
 
 
-@pytest.mark.parametrize("rows", [X, sparse.csr_array(X)], ids=["dense", "sparse"])
-def test_labels_may_be_left_out(rows: Any) -> None:
-    whole = MiniBatchKMeans(5, random_state=0).fit(rows)
-    fast = MiniBatchKMeans(5, random_state=0, compute_labels=False)
-    fast.labels_ = "those of another fit"  # type: ignore[assignment]
-    fast.fit(rows)
-    assert not hasattr(fast, "labels_")
-    assert (fast.cluster_centers_ == whole.cluster_centers_).all()
-    assert fast.inertia_ == pytest.approx(whole.inertia_, rel=0.05)
-    assert (fast.fit_predict(rows) == whole.labels_).all()
-    doubled = MiniBatchKMeans(5, random_state=0, compute_labels=False).fit(
-        rows, sample_weight=np.full(1797, 2.0)
-    )
-    assert doubled.inertia_ == pytest.approx(2 * fast.inertia_, rel=0.05)
-    fast.partial_fit(rows[:200])
-    assert not hasattr(fast, "labels_")
-    assert fast.inertia_ == pytest.approx(-fast.score(rows[:200]), rel=0.1)
+def test_labels_may_be_left_out() -> None:
+    for rows in [X, sparse.csr_array(X)]:
+        whole = MiniBatchKMeans(5, random_state=0).fit(rows)
+        fast = MiniBatchKMeans(5, random_state=0, compute_labels=False)
+        fast.labels_ = "those of another fit"  # type: ignore[assignment]
+        fast.fit(rows)
+        assert not hasattr(fast, "labels_")
+        assert (fast.cluster_centers_ == whole.cluster_centers_).all()
+        assert fast.inertia_ == pytest.approx(whole.inertia_, rel=0.05)
+        assert (fast.fit_predict(rows) == whole.labels_).all()
+        doubled = MiniBatchKMeans(5, random_state=0, compute_labels=False).fit(
+            rows, sample_weight=np.full(1797, 2.0)
+        )
+        assert doubled.inertia_ == pytest.approx(2 * fast.inertia_, rel=0.05)
+        fast.partial_fit(rows[:200])
+        assert not hasattr(fast, "labels_")
+        assert fast.inertia_ == pytest.approx(-fast.score(rows[:200]), rel=0.1)
 
 
-@pytest.mark.parametrize("estimator", [KMeans, MiniBatchKMeans, SphericalKMeans, TwoLevelKMeans])
-def test_transform_is_in_the_dtype_of_float_rows(estimator: Any) -> None:
-    model = estimator(4, random_state=0).fit(X + 1)
-    wide = model.transform((X + 1).astype(np.float64))
-    assert wide.dtype == model.transform((X + 1).astype(np.uint8)).dtype == np.float64
-    narrow = model.transform(X + 1)
-    assert narrow.dtype == np.float32
-    if estimator is SphericalKMeans:  # whose rows are of unit length in their own dtype
-        assert narrow == pytest.approx(wide, rel=1e-5)
-    else:
-        assert (narrow == wide.astype(np.float32)).all()
+def test_transform_is_in_the_dtype_of_float_rows() -> None:
+    for estimator in [KMeans, MiniBatchKMeans, SphericalKMeans, TwoLevelKMeans]:
+        model = estimator(4, random_state=0).fit(X + 1)
+        wide = model.transform((X + 1).astype(np.float64))
+        assert wide.dtype == model.transform((X + 1).astype(np.uint8)).dtype == np.float64
+        narrow = model.transform(X + 1)
+        assert narrow.dtype == np.float32
+        if estimator is SphericalKMeans:  # whose rows are of unit length in their own dtype
+            assert narrow == pytest.approx(wide, rel=1e-5)
+        else:
+            assert (narrow == wide.astype(np.float32)).all()
 
 
 def test_images_are_refused_with_the_reshape_that_helps() -> None:

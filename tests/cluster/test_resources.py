@@ -209,7 +209,7 @@ def test_a_program_may_end_amid_a_daemons_fit() -> None:
 def test_many_fits_at_once() -> None:
     X = load_digits().data.astype(np.uint8)
     expected = KMeans(10, random_state=0).fit(X).cluster_centers_
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(8) as pool:
         fits = list(pool.map(lambda _: KMeans(10, random_state=0).fit(X).cluster_centers_, range(8)))
 
     def fit_centers() -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy import stats
 from sklearn.cluster import kmeans_plusplus
 from sklearn.datasets import load_digits
 
+from instruction_sets import CPUS, on_every_cpu, running_on
 from kmosaic import KMeans, _core
 from kmosaic.cluster.seeding import distinct_rows, greedy_kmeans_plus_plus
 from kmosaic.engines import MemoryEngine
@@ -76,7 +77,7 @@ def slow_seeds_of(name: str, weighted: bool, order: tuple[int, ...]) -> list[int
     return slow_greedy_seeds(X, weights, np.array(order), min(20, len(X)), np.random.RandomState(3))
 
 
-@pytest.mark.usefixtures("cpu")
+@on_every_cpu
 def test_the_seeds_of_the_slow_oracle() -> None:
     for name, weighted in product(DATASETS, [False, True]):
         X = DATASETS[name].astype(np.uint8)
@@ -92,7 +93,6 @@ def test_the_seeds_of_the_slow_oracle() -> None:
                 assert seeds.tolist() == expected, (dtype, n_threads)
 
 
-@pytest.mark.usefixtures("cpu")
 def test_as_many_seeds_as_distinct_rows() -> None:
     for n_features, weighted in product([1, 2, 16, 40], [False, True]):
         random = np.random.default_rng(n_features)
@@ -103,13 +103,14 @@ def test_as_many_seeds_as_distinct_rows() -> None:
         ones = np.ones(len(X)) if weights is None else weights
         expected = slow_greedy_seeds(X, ones, order, len(X), np.random.RandomState(2))
         assert len(expected) == len(np.unique(X[ones > 0], axis=0))
-        for dtype in ("uint8", "uint16", "float32", "float64"):
-            given = MemoryEngine(X.astype(dtype), weights, 2)
-            seeds = greedy_kmeans_plus_plus(given, len(X), np.random.RandomState(2))
-            assert seeds.tolist() == expected, (dtype, n_features, weighted)
+        for cpu, dtype in product(CPUS, ("uint8", "uint16", "float32", "float64")):
+            with running_on(cpu):
+                given = MemoryEngine(X.astype(dtype), weights, 2)
+                seeds = greedy_kmeans_plus_plus(given, len(X), np.random.RandomState(2))
+                assert seeds.tolist() == expected, (dtype, n_features, weighted)
 
 
-@pytest.mark.usefixtures("cpu")
+@on_every_cpu
 def test_what_seeds_take_off_real_rows() -> None:
     # Squares are in the units of scaled rows, where they keep their digits.
     for scale, shape in product([1e-3, 1.0, 1e60, 1e-150], [(4500, 200), (700, 45), (900, 3)]):
@@ -146,14 +147,14 @@ def test_labels_name_the_nearest_seed() -> None:
     assert (seeder.labels == np.argmin([squared_distances(X, seed) for seed in seeds], axis=0)).all()
 
 
-@pytest.mark.usefixtures("cpu")
 def test_real_images(shared_data_mnist: Array) -> None:
     X = shared_data_mnist[:5000]
     order = engine(X).hash_order()
     expected = slow_greedy_seeds(X, np.ones(len(X)), order, 12, np.random.RandomState(0))
-    for dtype in ("uint8", "float32"):
-        seeds = greedy_kmeans_plus_plus(engine(X.astype(dtype)), 12, np.random.RandomState(0))
-        assert seeds.tolist() == expected
+    for cpu, dtype in product(CPUS, ("uint8", "float32")):
+        with running_on(cpu):
+            seeds = greedy_kmeans_plus_plus(engine(X.astype(dtype)), 12, np.random.RandomState(0))
+            assert seeds.tolist() == expected, dtype
 
 
 def test_random_rows_are_the_largest_keys() -> None:

@@ -15,14 +15,14 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 import reference
-from kmosaic import BisectingKMeans, KMeans, SphericalKMeans, TwoLevelKMeans, _core
+from instruction_sets import CPUS, running_on
+from kmosaic import BisectingKMeans, KMeans, SphericalKMeans, TwoLevelKMeans
 from kmosaic.cluster.two_level import shared
 from kmosaic.engines import bisection
 from kmosaic.errors import DataError
 from reference import Array
 
 X = load_digits().data
-CPUS = [name for name, supported in _core.cpu()["variants"].items() if supported]
 ESTIMATORS: list[Any] = [
     BisectingKMeans(12, random_state=0),
     BisectingKMeans(12, random_state=0, bisecting_strategy="largest_cluster", init="random", n_init=2),
@@ -37,32 +37,31 @@ def bits(model: Any) -> tuple[Any, ...]:
     return (*(array.tobytes() for array in arrays), model.inertia_)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_the_tree_is_that_of_the_labels(estimator: Any, weighted: bool) -> None:
-    rows = (make_blobs(200, 3, centers=15, random_state=1)[0] * 8 + 128).astype(np.uint8)
-    weights = np.random.default_rng(0).choice([0, 0.5, 1, 3], 200) if weighted else None
-    model = estimator.fit(rows, sample_weight=weights)
-    tree = model.tree_
-    assert tree.n_clusters == 12 == len(model.cluster_centers_)
-    assert (tree.centers[tree.leaves] == model.cluster_centers_).all()
-    for node in range(tree.n_nodes):
-        below = np.isin(model.labels_, tree.clusters(node))
-        assert tree.sizes[node] == below.sum()
-        own = np.zeros(below.sum(), int)
-        own_weights = None if weights is None else weights[below]
-        centre = tree.centers[node : node + 1]
-        expected = reference.inertia(rows[below], centre, own, own_weights)
-        assert tree.inertia[node] == pytest.approx(expected, rel=1e-13)
-        mean = reference.means(rows[below], own, centre, own_weights)
-        assert estimator.get_params().get("refine") or mean == pytest.approx(centre, rel=1e-15)
-    if tree.descends:
-        assert model.labels_.tolist() == [tree.clusters(reference.leaf(tree, row))[0] for row in rows]
-    else:
-        assert (model.labels_ == reference.nearest(rows, model.cluster_centers_)).all()
-    assert (model.predict(rows) == model.labels_).all()
-    assert model.inertia_ == pytest.approx(tree.inertia[tree.leaves].sum(), rel=1e-13)
-    assert model.score(rows, sample_weight=weights) == -model.inertia_
+def test_the_tree_is_that_of_the_labels() -> None:
+    for estimator, weighted in product(ESTIMATORS, [False, True]):
+        rows = (make_blobs(200, 3, centers=15, random_state=1)[0] * 8 + 128).astype(np.uint8)
+        weights = np.random.default_rng(0).choice([0, 0.5, 1, 3], 200) if weighted else None
+        model = estimator.fit(rows, sample_weight=weights)
+        tree = model.tree_
+        assert tree.n_clusters == 12 == len(model.cluster_centers_)
+        assert (tree.centers[tree.leaves] == model.cluster_centers_).all()
+        for node in range(tree.n_nodes):
+            below = np.isin(model.labels_, tree.clusters(node))
+            assert tree.sizes[node] == below.sum()
+            own = np.zeros(below.sum(), int)
+            own_weights = None if weights is None else weights[below]
+            centre = tree.centers[node : node + 1]
+            expected = reference.inertia(rows[below], centre, own, own_weights)
+            assert tree.inertia[node] == pytest.approx(expected, rel=1e-13)
+            mean = reference.means(rows[below], own, centre, own_weights)
+            assert estimator.get_params().get("refine") or mean == pytest.approx(centre, rel=1e-15)
+        if tree.descends:
+            assert model.labels_.tolist() == [tree.clusters(reference.leaf(tree, row))[0] for row in rows]
+        else:
+            assert (model.labels_ == reference.nearest(rows, model.cluster_centers_)).all()
+        assert (model.predict(rows) == model.labels_).all()
+        assert model.inertia_ == pytest.approx(tree.inertia[tree.leaves].sum(), rel=1e-13)
+        assert model.score(rows, sample_weight=weights) == -model.inertia_
 
 
 def test_every_split_is_a_fixed_point_of_two_means() -> None:
@@ -78,22 +77,22 @@ def test_every_split_is_a_fixed_point_of_two_means() -> None:
         assert (again.cluster_centers_ == tree.centers[children.start : children.stop]).all()
 
 
-@pytest.mark.parametrize("strategy", ["biggest_inertia", "largest_cluster"])
-def test_each_split_is_of_the_first_in_turn(strategy: Any) -> None:
+def test_each_split_is_of_the_first_in_turn() -> None:
     """As if clusters were split one after the other."""
-    model = BisectingKMeans(30, random_state=3, bisecting_strategy=strategy).fit(X)
-    tree = model.tree_
-    turn = tree.inertia if strategy == "biggest_inertia" else tree.sizes
-    leaves = {0}
-    for split in range(29):
-        node = int(tree.parents[2 * split + 1])
-        assert turn[node] == max(turn[leaf] for leaf in leaves)
-        leaves = leaves - {node} | set(tree.children(node))
-    fewer = BisectingKMeans(11, random_state=3, bisecting_strategy=strategy).fit(X)
-    assert (fewer.tree_.centers == tree.centers[:21]).all()
-    assert model.inertia_history_[10] == pytest.approx(fewer.inertia_, rel=1e-12)
-    assert len(model.inertia_history_) == 30
-    assert (np.diff(model.inertia_history_) <= 0).all()
+    for strategy in ["biggest_inertia", "largest_cluster"]:
+        model = BisectingKMeans(30, random_state=3, bisecting_strategy=strategy).fit(X)
+        tree = model.tree_
+        turn = tree.inertia if strategy == "biggest_inertia" else tree.sizes
+        leaves = {0}
+        for split in range(29):
+            node = int(tree.parents[2 * split + 1])
+            assert turn[node] == max(turn[leaf] for leaf in leaves)
+            leaves = leaves - {node} | set(tree.children(node))
+        fewer = BisectingKMeans(11, random_state=3, bisecting_strategy=strategy).fit(X)
+        assert (fewer.tree_.centers == tree.centers[:21]).all()
+        assert model.inertia_history_[10] == pytest.approx(fewer.inertia_, rel=1e-12)
+        assert len(model.inertia_history_) == 30
+        assert (np.diff(model.inertia_history_) <= 0).all()
 
 
 @settings(max_examples=12, deadline=None)
@@ -109,12 +108,9 @@ def test_same_bits_whatever_runs_them(seed: int, dtype: str, weighted: bool) -> 
         model = estimator.set_params(n_threads=1, random_state=5)
         expected = bits(model.fit(rows, sample_weight=weights))
         for cpu in CPUS:
-            _core.select_cpu(cpu)
-            try:
+            with running_on(cpu):
                 again = model.set_params(n_threads=3).fit(rows, sample_weight=weights)
-            finally:
-                _core.select_cpu("")
-            assert bits(again) == expected, cpu
+                assert bits(again) == expected
         model.fit(rows[order], sample_weight=None if weights is None else weights[order])
         assert model.labels_.tobytes() == np.frombuffer(expected[0], np.int32)[order].tobytes()
         assert bits(model)[1:] == expected[1:]
@@ -163,17 +159,17 @@ def test_inertia_is_no_worse_than_that_of_peers() -> None:
     assert flat * 0.97 < refined < two < np.mean(ours)
 
 
-@pytest.mark.parametrize("estimator", [BisectingKMeans, TwoLevelKMeans])
-def test_fewer_distinct_rows_than_clusters(estimator: Any) -> None:
-    rows = np.repeat(np.eye(3), 5, axis=0)
-    with pytest.warns(ConvergenceWarning, match="lower n_clusters to 3"):
-        model = estimator(7, random_state=0).fit(rows)
-    assert len(model.cluster_centers_) == 3 == model.tree_.n_clusters
-    assert model.inertia_ == 0
-    one = estimator(1).fit(rows)
-    assert one.tree_.n_nodes == 1
-    assert one.cluster_centers_ == pytest.approx(np.full((1, 3), 1 / 3))
-    assert set(one.predict(rows)) == {0}
+def test_fewer_distinct_rows_than_clusters() -> None:
+    for estimator in [BisectingKMeans, TwoLevelKMeans]:
+        rows = np.repeat(np.eye(3), 5, axis=0)
+        with pytest.warns(ConvergenceWarning, match="lower n_clusters to 3"):
+            model = estimator(7, random_state=0).fit(rows)
+        assert len(model.cluster_centers_) == 3 == model.tree_.n_clusters
+        assert model.inertia_ == 0
+        one = estimator(1).fit(rows)
+        assert one.tree_.n_nodes == 1
+        assert one.cluster_centers_ == pytest.approx(np.full((1, 3), 1 / 3))
+        assert set(one.predict(rows)) == {0}
 
 
 def test_given_starts_of_a_split() -> None:

@@ -67,22 +67,22 @@ def rgb_profile(primaries: list[list[float]], gamma: float) -> bytes:
 SRGB_PRIMARIES = [[0.4361, 0.2225, 0.0139], [0.3851, 0.7169, 0.0971], [0.1431, 0.0606, 0.7141]]
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_a_profile_changes_the_colours(mode: str) -> None:
+def test_a_profile_changes_the_colours() -> None:
     """Of a screen whose red is sRGB's green, green blue, and blue red, with another exponent."""
-    red, green, blue = SRGB_PRIMARIES
-    profile = rgb_profile([green, blue, red], 1.8)
-    image = Image.fromarray(noise(9, 8, 4 if mode == "RGBA" else 3))
-    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    srgb = ImageCms.createProfile("sRGB")
-    expected = np.asarray(ImageCms.profileToProfile(image.convert("RGB"), source, srgb))
-    frame = decode_picture(saved(image, "PNG", icc_profile=profile), "x").frames[0]
-    assert (frame[..., :3] == expected).all()
-    assert (frame[..., 3:] == np.asarray(image)[..., 3:]).all()
-    plain = np.asarray(image)[..., [2, 0, 1]]  # green's light is shown by what was red's value
-    light = 255 * (plain / 255) ** (1.8 / 2.2)
-    assert np.abs(frame[..., :3] - light).max() < 12
-    assert np.abs(frame[..., :3].astype(int) - np.asarray(image)[..., :3]).mean() > 40
+    for mode in ["RGB", "RGBA"]:
+        red, green, blue = SRGB_PRIMARIES
+        profile = rgb_profile([green, blue, red], 1.8)
+        image = Image.fromarray(noise(9, 8, 4 if mode == "RGBA" else 3))
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        srgb = ImageCms.createProfile("sRGB")
+        expected = np.asarray(ImageCms.profileToProfile(image.convert("RGB"), source, srgb))
+        frame = decode_picture(saved(image, "PNG", icc_profile=profile), "x").frames[0]
+        assert (frame[..., :3] == expected).all()
+        assert (frame[..., 3:] == np.asarray(image)[..., 3:]).all()
+        plain = np.asarray(image)[..., [2, 0, 1]]  # green's light is shown by what was red's value
+        light = 255 * (plain / 255) ** (1.8 / 2.2)
+        assert np.abs(frame[..., :3] - light).max() < 12
+        assert np.abs(frame[..., :3].astype(int) - np.asarray(image)[..., :3]).mean() > 40
 
 
 def test_profiles_that_are_unusable_or_srgb_change_nothing() -> None:
@@ -94,17 +94,17 @@ def test_profiles_that_are_unusable_or_srgb_change_nothing() -> None:
         assert np.abs(read.frames[0].astype(int) - np.asarray(image)).max() <= 1
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
-def test_every_mode_is_read(mode: str) -> None:
-    if mode == "I;16":
-        image = Image.fromarray(np.random.default_rng(0).integers(0, 65536, (6, 7), dtype=np.uint16))
-    else:
-        image = Image.fromarray(noise(6, 7, 3)).convert(mode)
-    read = decode_picture(saved(image, "TIFF" if mode == "CMYK" else "PNG"), "x")
-    assert read.frames[0].shape[:2] == (6, 7)
-    assert read.frames[0].shape[2] == (4 if "A" in mode else 3)
-    assert read.frames[0].dtype == (np.uint16 if mode == "I;16" else np.uint8)
-    assert quantize(read.frames[0], 4).labels.shape == (6, 7)
+def test_every_mode_is_read() -> None:
+    for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"]:
+        if mode == "I;16":
+            image = Image.fromarray(np.random.default_rng(0).integers(0, 65536, (6, 7), dtype=np.uint16))
+        else:
+            image = Image.fromarray(noise(6, 7, 3)).convert(mode)
+        read = decode_picture(saved(image, "TIFF" if mode == "CMYK" else "PNG"), "x")
+        assert read.frames[0].shape[:2] == (6, 7)
+        assert read.frames[0].shape[2] == (4 if "A" in mode else 3)
+        assert read.frames[0].dtype == (np.uint16 if mode == "I;16" else np.uint8)
+        assert quantize(read.frames[0], 4).labels.shape == (6, 7)
 
 
 def test_bad_files_are_one_error() -> None:
@@ -116,41 +116,41 @@ def test_bad_files_are_one_error() -> None:
             decode_picture(content, "x")
 
 
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-def test_animations_keep_frames_and_durations(kind: str) -> None:
-    frames = [Image.fromarray(noise(8, 9, 4, seed=s) | np.uint8([0, 0, 0, 255])) for s in range(3)]
-    options = {"save_all": True, "append_images": frames[1:], "duration": [40, 60, 100], "loop": 3}
-    read = decode_picture(
-        saved(frames[0], kind, **options, **({"lossless": True} if kind == "WEBP" else {})), "x"
-    )
-    assert len(read.frames) == 3
-    assert read.durations == (40, 60, 100)
-    results = quantize_all(list(read.frames), 16, dither="none")
-    for other in ("GIF", "PNG", "WEBP"):
-        again = decode_picture(encode(results, other, read), "y")
-        assert again.durations == read.durations
-        for frame, result in zip(again.frames, results, strict=True):
-            assert (frame[..., :3] == result.pixels[..., :3]).all()
+def test_animations_keep_frames_and_durations() -> None:
+    for kind in ["GIF", "PNG", "WEBP"]:
+        frames = [Image.fromarray(noise(8, 9, 4, seed=s) | np.uint8([0, 0, 0, 255])) for s in range(3)]
+        options = {"save_all": True, "append_images": frames[1:], "duration": [40, 60, 100], "loop": 3}
+        read = decode_picture(
+            saved(frames[0], kind, **options, **({"lossless": True} if kind == "WEBP" else {})), "x"
+        )
+        assert len(read.frames) == 3
+        assert read.durations == (40, 60, 100)
+        results = quantize_all(list(read.frames), 16, dither="none")
+        for other in ("GIF", "PNG", "WEBP"):
+            again = decode_picture(encode(results, other, read), "y")
+            assert again.durations == read.durations
+            for frame, result in zip(again.frames, results, strict=True):
+                assert (frame[..., :3] == result.pixels[..., :3]).all()
 
 
-@pytest.mark.parametrize(("n_colors", "bits"), [(2, 1), (4, 2), (16, 4), (200, 8)])
-def test_png_has_as_few_bits_as_will_do(n_colors: int, bits: int) -> None:
-    result = quantize(noise(30, 30, 3), n_colors)
-    content = encode([result], "PNG")
-    assert content[24] == bits
-    assert content[25] == 3
-    assert (decode_picture(content, "x").frames[0] == result.pixels).all()
+def test_png_has_as_few_bits_as_will_do() -> None:
+    for n_colors, bits in [(2, 1), (4, 2), (16, 4), (200, 8)]:
+        result = quantize(noise(30, 30, 3), n_colors)
+        content = encode([result], "PNG")
+        assert content[24] == bits
+        assert content[25] == 3
+        assert (decode_picture(content, "x").frames[0] == result.pixels).all()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "GIF", "WEBP"])
-def test_transparency_survives(kind: str) -> None:
-    picture = noise(20, 20, 4)
-    picture[..., 3] = np.where(noise(20, 20) > 100, 255, 0)
-    result = quantize(picture, 16, dither="none")
-    frame = decode_picture(encode([result], kind), "x").frames[0]
-    clear = picture[..., 3] == 0
-    assert (frame[..., 3] == picture[..., 3]).all()
-    assert (frame[~clear] == result.pixels[~clear]).all()
+def test_transparency_survives() -> None:
+    for kind in ["PNG", "GIF", "WEBP"]:
+        picture = noise(20, 20, 4)
+        picture[..., 3] = np.where(noise(20, 20) > 100, 255, 0)
+        result = quantize(picture, 16, dither="none")
+        frame = decode_picture(encode([result], kind), "x").frames[0]
+        clear = picture[..., 3] == 0
+        assert (frame[..., 3] == picture[..., 3]).all()
+        assert (frame[~clear] == result.pixels[~clear]).all()
 
 
 def test_gif_has_no_translucent_pixels() -> None:

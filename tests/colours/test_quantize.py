@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from instruction_sets import on_every_cpu
 from kmosaic import DataError, KMeans
 from kmosaic.colours import Palette, QuantizeOptions, error_curve, fewest_colors, fit, quantize, quantize_all
 from kmosaic.colours.blue_noise import blue_noise_mask
@@ -34,15 +35,17 @@ def slow_squares(picture: NDArray[np.uint8], colours: NDArray[np.uint8], space: 
     return np.square(points[:, None] - palette).sum(axis=2)
 
 
-@pytest.mark.parametrize("space", ["oklab", "srgb", "linear"])
-def test_labels_without_dither_are_those_of_the_nearest_colours(space: str) -> None:
-    picture = drawn_photo()
-    result = quantize(picture, 12, space=space, dither="none")
-    squares = slow_squares(picture, result.palette.colors, space)
-    assert (squares.argmin(axis=1) == result.labels.reshape(-1)).all()
-    assert result.palette.shares is not None
-    assert result.palette.shares == pytest.approx(np.bincount(result.labels.reshape(-1)) / result.labels.size)
-    assert (result.pixels == result.palette.colors[result.labels][..., :3]).all()
+def test_labels_without_dither_are_those_of_the_nearest_colours() -> None:
+    for space in ["oklab", "srgb", "linear"]:
+        picture = drawn_photo()
+        result = quantize(picture, 12, space=space, dither="none")
+        squares = slow_squares(picture, result.palette.colors, space)
+        assert (squares.argmin(axis=1) == result.labels.reshape(-1)).all()
+        assert result.palette.shares is not None
+        assert result.palette.shares == pytest.approx(
+            np.bincount(result.labels.reshape(-1)) / result.labels.size
+        )
+        assert (result.pixels == result.palette.colors[result.labels][..., :3]).all()
 
 
 def test_srgb_is_the_k_means_of_the_pixels() -> None:
@@ -64,8 +67,8 @@ def test_threads_and_repetition_change_no_bit() -> None:
             assert (other.palette.colors == results[0].palette.colors).all()
 
 
-def test_every_instruction_set_gives_the_same(cpu: str) -> None:
-    assert cpu
+@on_every_cpu
+def test_every_instruction_set_gives_the_same() -> None:
     result = quantize(drawn_photo(), 16)
     code = np.concatenate([result.labels.reshape(-1), result.palette.colors.reshape(-1)]).astype(np.uint64)
     digest = 0
@@ -89,13 +92,13 @@ def test_fewer_colours_than_asked_are_all_kept() -> None:
     assert result.ssimulacra2 == 100
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 1), (5, 1, 4)])
-def test_tiny_pictures(shape: tuple[int, ...]) -> None:
-    picture = np.full(shape, 77, np.uint8)
-    result = quantize(picture, 4)
-    assert len(result.palette) == 1
-    assert result.labels.shape == shape[:2]
-    assert result.ssimulacra2 == 100
+def test_tiny_pictures() -> None:
+    for shape in [(1, 1, 3), (1, 1), (5, 1, 4)]:
+        picture = np.full(shape, 77, np.uint8)
+        result = quantize(picture, 4)
+        assert len(result.palette) == 1
+        assert result.labels.shape == shape[:2]
+        assert result.ssimulacra2 == 100
 
 
 def test_transparent_pixels_stay_so_and_their_colours_do_not_count() -> None:
@@ -250,10 +253,10 @@ def test_a_fit_that_is_cut_short_says_so() -> None:
     assert not fit.fit_palette(points, counts, 6, how).converged
 
 
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_images_of_no_agreed_brightness_are_refused(mode: str) -> None:
-    with pytest.raises(DataError, match=f"mode '{mode}'.*convert to 8 or 16 bit"):
-        quantize(Image.new(mode, (4, 4), 70_000), 4)
+def test_images_of_no_agreed_brightness_are_refused() -> None:
+    for mode in ["I", "F"]:
+        with pytest.raises(DataError, match=f"mode '{mode}'.*convert to 8 or 16 bit"):
+            quantize(Image.new(mode, (4, 4), 70_000), 4)
 
 
 def test_nothing_but_transparent_beside_others() -> None:
@@ -303,26 +306,23 @@ def test_the_error_falls_with_the_colours() -> None:
     assert all(a.mean_error > b.mean_error for a, b in itertools.pairwise(points))
 
 
-@pytest.mark.parametrize(
-    ("image", "colors", "named"),
-    [
+def test_bad_input_is_one_clear_error() -> None:
+    for image, colors, named in [
         (np.zeros((3, 3, 2), np.uint8), 4, "shape"),
         (np.zeros((3, 3, 3), np.float32), 4, "float32"),
         (np.zeros((0, 3, 3), np.uint8), 4, "no pixels"),
         (np.zeros((3, 3, 3), np.uint8), 0, "colors=0"),
         (np.zeros((3, 3, 3), np.uint8), 257, "257"),
         (np.zeros((3, 3, 3), np.uint8), 2.5, "2.5"),
-    ],
-)
-def test_bad_input_is_one_clear_error(image: NDArray[np.generic], colors: int, named: str) -> None:
-    with pytest.raises(DataError, match=named):
-        quantize(image, colors)
+    ]:
+        with pytest.raises(DataError, match=named):
+            quantize(image, colors)
 
 
-@pytest.mark.parametrize("options", [{"space": "lab"}, {"dither": "yes"}, {"strength": 2}, {"extra": 3}])
-def test_bad_options_are_one_clear_error(options: dict[str, object]) -> None:
-    with pytest.raises(DataError, match=next(iter(options))):
-        QuantizeOptions(**options)  # type: ignore[arg-type]
+def test_bad_options_are_one_clear_error() -> None:
+    for options in [{"space": "lab"}, {"dither": "yes"}, {"strength": 2}, {"extra": 3}]:
+        with pytest.raises(DataError, match=next(iter(options))):
+            QuantizeOptions(**options)  # type: ignore[arg-type]
 
 
 def test_transparent_needs_a_colour_of_its_own() -> None:

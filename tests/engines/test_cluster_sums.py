@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instruction_sets import on_every_cpu
 from kmosaic import _core
 from kmosaic.engines import MemoryEngine
 from reference import Array, inertia, means
@@ -34,14 +35,15 @@ def partial_of(
     return engine.sums(n_clusters)
 
 
-def test_means_and_inertia(cpu: str) -> None:
+@on_every_cpu
+def test_means_and_inertia() -> None:
     for dtype, weighted, offset in product(DTYPES, [False, True], [0.0, 1e6, -1e12]):
         X, labels = data(dtype, offset)
         weights = np.random.default_rng(6).uniform(0, 3, 60) if weighted else None
         sums = partial_of(X, labels, weights)
         start = np.zeros((5, 4))
         moved = sums.means(start)
-        assert (moved == means(X, labels, start, weights)).all(), (cpu, dtype, weighted, offset)
+        assert (moved == means(X, labels, start, weights)).all(), (dtype, weighted, offset)
         for centers in (moved, moved + 0.125):
             assert sums.inertia(centers)[0] == pytest.approx(inertia(X, centers, labels, weights), rel=4e-16)
 
@@ -153,7 +155,8 @@ def test_sums_follow_the_rows(data: tuple[Array, Array | None], k: int, steps: s
         centers = sums.means(centers)
 
 
-def test_counts_are_equal_rows(cpu: str) -> None:
+@on_every_cpu
+def test_counts_are_equal_rows() -> None:
     for dtype in ["uint8", "uint16"]:
         X, labels = data(dtype)
         counts = np.random.default_rng(2).integers(1, 5, 60, dtype=np.uint32)
@@ -162,7 +165,7 @@ def test_counts_are_equal_rows(cpu: str) -> None:
             MemoryEngine(np.repeat(X, counts, axis=0), None, 2),
         )
         merged.labels, repeated.labels = labels, np.repeat(labels, counts)
-        assert told(merged.sums(5)) == told(repeated.sums(5)), (cpu, dtype)
+        assert told(merged.sums(5)) == told(repeated.sums(5)), dtype
         sums = merged.sums(5)
         assert (sums.means(np.zeros((5, 4))) == means(X, labels, np.zeros((5, 4)), counts)).all()
         merged.move(sums, merged.donor(0), 4 - int(labels[0]))  # one of them
@@ -170,7 +173,8 @@ def test_counts_are_equal_rows(cpu: str) -> None:
         assert told(sums) == told(repeated.sums(5))
 
 
-def test_changes_count_as_often_as_rows(cpu: str) -> None:
+@on_every_cpu
+def test_changes_count_as_often_as_rows() -> None:
     for keeps_bounds, dtype in product([False, True], ["uint8", "uint16"]):
         X, _ = data(dtype)
         counts = np.random.default_rng(2).integers(1, 5, len(X), dtype=np.uint32)
@@ -180,9 +184,9 @@ def test_changes_count_as_often_as_rows(cpu: str) -> None:
         for step in range(6):
             centers = X[step : step + 5].astype(np.float64)
             changed, expected = merged.assign(centers), repeated.assign(centers)
-            assert changed.n_changed == expected.n_changed, (cpu, keeps_bounds, dtype)
+            assert changed.n_changed == expected.n_changed, (keeps_bounds, dtype)
             if step >= 3:  # one of a row's equals goes ahead of the others
-                assert (np.repeat(merged.labels, counts) == repeated.labels).all(), (cpu, dtype)
+                assert (np.repeat(merged.labels, counts) == repeated.labels).all(), dtype
                 row = 7 * step + 1
                 cluster = (int(merged.labels[row]) + 1) % 5
                 merged.move(changed.sums, merged.donor(row), cluster)
@@ -262,14 +266,15 @@ def test_no_other_array_is_taken_for_weights_or_counts() -> None:
                 sums.add(X, None, labels, 1)
 
 
-def test_sums_of_floats_do_not_depend_on_the_order_of_rows(cpu: str) -> None:
+@on_every_cpu
+def test_sums_of_floats_do_not_depend_on_the_order_of_rows() -> None:
     for dtype in ["float32", "float64"]:
         random = np.random.default_rng(8)
         X = (random.normal(size=(500, 6)) * 10.0 ** random.integers(-4, 5, (500, 6))).astype(dtype)
         labels, order = random.integers(0, 5, 500), random.permutation(500)
         start = np.zeros((5, 6))
         expected = partial_of(X, labels).means(start)
-        assert (partial_of(X[order], labels[order]).means(start) == expected).all(), (cpu, dtype)
+        assert (partial_of(X[order], labels[order]).means(start) == expected).all(), dtype
         assert (expected == means(X, labels, start)).all()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from kmosaic.engines.colour_points import (
@@ -35,14 +36,18 @@ def reference_oklab(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.cbrt(light @ np.transpose(to_cones)) @ np.transpose(from_cones)
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_oklab_is_that_of_float64(dtype: type) -> None:
-    random = np.random.default_rng(0)
-    colours = random.integers(0, np.iinfo(dtype).max + 1, (20_000, 3)).astype(dtype)
-    points = ColourSpace("oklab").points(colours, 2).astype(np.float64) - [0, CHROMA_OFFSET, CHROMA_OFFSET]
-    errors = np.abs(points - UNIT * reference_oklab(colours))
-    assert errors.max() < 2.0
-    assert errors.mean() < 0.35
+def test_oklab_is_that_of_float64() -> None:
+    for dtype in [np.uint8, np.uint16]:
+        random = np.random.default_rng(0)
+        colours = random.integers(0, np.iinfo(dtype).max + 1, (20_000, 3)).astype(dtype)
+        points = ColourSpace("oklab").points(colours, 2).astype(np.float64) - [
+            0,
+            CHROMA_OFFSET,
+            CHROMA_OFFSET,
+        ]
+        errors = np.abs(points - UNIT * reference_oklab(colours))
+        assert errors.max() < 2.0
+        assert errors.mean() < 0.35
 
 
 def test_greys_have_no_chroma_and_keep_their_order() -> None:
@@ -68,17 +73,16 @@ def test_alpha_is_premultiplied() -> None:
     assert points[1].tolist() == [UNIT, CHROMA_OFFSET, CHROMA_OFFSET, UNIT]
 
 
-@pytest.mark.parametrize("features", [3, 4])
-@pytest.mark.parametrize("spread", [40, 3000, UNIT])
-def test_nearest_is_that_of_all_compared(features: int, spread: int) -> None:
-    random = np.random.default_rng(spread)
-    for k in (1, 2, 17, 256):
-        palette = random.integers(0, spread + 1, (k, features)).astype(np.uint16)
-        points = random.integers(0, min(2 * spread, UNIT) + 1, (3000, features)).astype(np.uint16)
-        squares = np.square(points[:, None].astype(np.int64) - palette.astype(np.int64)).sum(axis=2)
-        expected = squares.argmin(axis=1)
-        for n_threads in (1, 3):
-            assert (nearest_in_palette(points, palette, n_threads) == expected).all()
+def test_nearest_is_that_of_all_compared() -> None:
+    for features, spread in product([3, 4], [40, 3000, UNIT]):
+        random = np.random.default_rng(spread)
+        for k in (1, 2, 17, 256):
+            palette = random.integers(0, spread + 1, (k, features)).astype(np.uint16)
+            points = random.integers(0, min(2 * spread, UNIT) + 1, (3000, features)).astype(np.uint16)
+            squares = np.square(points[:, None].astype(np.int64) - palette.astype(np.int64)).sum(axis=2)
+            expected = squares.argmin(axis=1)
+            for n_threads in (1, 3):
+                assert (nearest_in_palette(points, palette, n_threads) == expected).all()
 
 
 def slow_diffusion(
@@ -116,23 +120,23 @@ def slow_diffusion(
     return labels
 
 
-@pytest.mark.parametrize("strength", [0, 100, 256])
-def test_diffusion_is_the_slow_one(strength: int) -> None:
-    random = np.random.default_rng(strength)
-    ramp = np.linspace(0, 200, 30)[np.newaxis, :, np.newaxis]
-    picture = np.clip(ramp + random.integers(0, 56, (140, 30, 3)), 0, 255).astype(np.uint8)
-    picture[20:40, 5:15] = (90, 120, 60)  # flat
-    space = ColourSpace("oklab")
-    palette = space.points(random.integers(0, 256, (9, 3)).astype(np.uint8), 1)
-    how = Diffusion(strength, UNIT // 12, UNIT // 10)
-    flat = np.zeros((140, 30), bool)
-    for y in range(1, 139):
-        for x in range(1, 29):
-            flat[y, x] = (picture[y - 1 : y + 2, x - 1 : x + 2] == picture[y, x]).all()
-    points = space.points(picture.reshape(-1, 3), 1).reshape(picture.shape).astype(np.int64)
-    expected = slow_diffusion(points, palette.astype(np.int64), how, flat)
-    for n_threads in (1, 2, 7):
-        assert (space.diffuse(picture, palette, how, n_threads) == expected).all()
+def test_diffusion_is_the_slow_one() -> None:
+    for strength in [0, 100, 256]:
+        random = np.random.default_rng(strength)
+        ramp = np.linspace(0, 200, 30)[np.newaxis, :, np.newaxis]
+        picture = np.clip(ramp + random.integers(0, 56, (140, 30, 3)), 0, 255).astype(np.uint8)
+        picture[20:40, 5:15] = (90, 120, 60)  # flat
+        space = ColourSpace("oklab")
+        palette = space.points(random.integers(0, 256, (9, 3)).astype(np.uint8), 1)
+        how = Diffusion(strength, UNIT // 12, UNIT // 10)
+        flat = np.zeros((140, 30), bool)
+        for y in range(1, 139):
+            for x in range(1, 29):
+                flat[y, x] = (picture[y - 1 : y + 2, x - 1 : x + 2] == picture[y, x]).all()
+        points = space.points(picture.reshape(-1, 3), 1).reshape(picture.shape).astype(np.int64)
+        expected = slow_diffusion(points, palette.astype(np.int64), how, flat)
+        for n_threads in (1, 2, 7):
+            assert (space.diffuse(picture, palette, how, n_threads) == expected).all()
 
 
 def test_no_error_passes_an_edge_of_alpha() -> None:

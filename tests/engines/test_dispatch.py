@@ -22,11 +22,11 @@ def ask(cpu: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", [name for name, supported in _core.cpu()["variants"].items() if supported])
-def test_the_environment_forces_an_instruction_set(name: str) -> None:
-    variant, reason = ask(name).stdout.strip().split("|")
-    assert variant == name
-    assert "KMOSAIC_CPU" in reason
+def test_the_environment_forces_an_instruction_set() -> None:
+    for name in [name for name, supported in _core.cpu()["variants"].items() if supported]:
+        variant, reason = ask(name).stdout.strip().split("|")
+        assert variant == name
+        assert "KMOSAIC_CPU" in reason
 
 
 def test_an_unknown_instruction_set_is_an_error() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from instruction_sets import on_every_cpu
 from kmosaic import KMeans, _core
 from kmosaic.engines import make_engine
 from kmosaic.engines.distinct_rows import MergedRows
@@ -41,14 +44,14 @@ def repeated(dtype: str, d: int, n: int, n_distinct: int) -> Array:
     return distinct[random.integers(0, n_distinct, n)]
 
 
-@pytest.mark.usefixtures("cpu")
+@on_every_cpu
 def test_merged_rows_are_the_distinct_ones() -> None:
     for dtype, d in KINDS:
         for n, n_distinct in ((3, 1), (100, 20), (4001, 77), (70_000, 20_000), (200_001, 300)):
             check_merged(repeated(dtype, d, n, n_distinct))
 
 
-@pytest.mark.usefixtures("cpu")
+@on_every_cpu
 def test_the_least_and_the_greatest_colour() -> None:
     for dtype, d in KINDS:
         ends = np.array([[0] * d, [np.iinfo(dtype).max] * d], dtype=dtype)
@@ -98,32 +101,24 @@ def test_rows_that_change_after_merging_reach_nothing_else() -> None:
     assert set(merged.expand(np.array([3, 4], dtype=np.int32)).tolist()) <= {0, 3, 4}
 
 
-@pytest.mark.parametrize("init", ["k-means++", "random", "array"])
-@pytest.mark.parametrize("empty_clusters", ["relocate", "drop"])
-def test_a_fit_of_merged_rows_is_that_of_all_rows(
-    monkeypatch: pytest.MonkeyPatch, init: str, empty_clusters: str
-) -> None:
+def test_a_fit_of_merged_rows_is_that_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(5)
     distinct = random.integers(0, 256, (60, 3), dtype=np.uint8)
     X = distinct[np.minimum(random.geometric(0.05, 33_000) - 1, 59)]
     # Far corners that many rows are nearest to, so that some clusters lose all of theirs.
-    start = np.r_[np.repeat(X[:1], 4, axis=0), X[5:14]].astype(float) if init == "array" else init
-    fits = []
-    for merges in (True, False):
-        if not merges:
-            monkeypatch.setattr(KMeans, "_may_merge", lambda _: False)
+    corners = np.r_[np.repeat(X[:1], 4, axis=0), X[5:14]].astype(float)
+
+    def fit(init: Any, empty_clusters: Any) -> tuple[Any, ...]:
         changed: list[int] = []
-        model = KMeans(
-            13, init=start, n_init=1, random_state=2, empty_clusters=empty_clusters,
-            callback=lambda progress, changed=changed: changed.append(progress.n_changed),
-        ).fit(X)  # fmt: skip
-        assert model.plan_.merged == merges
-        fits.append(
-            (
-                model.labels_.tobytes(),
-                model.cluster_centers_.tobytes(),
-                model.inertia_history_.tobytes(),
-                changed,
-            )
-        )
-    assert fits[0] == fits[1]
+        model = KMeans(13, init=init, n_init=1, random_state=2, empty_clusters=empty_clusters)
+        model.set_params(callback=lambda progress: changed.append(progress.n_changed)).fit(X)
+        arrays = (model.labels_, model.cluster_centers_, model.inertia_history_)
+        return model.plan_.merged, changed, *(array.tobytes() for array in arrays)
+
+    for start, policy in product(["k-means++", "random", corners], ["relocate", "drop"]):
+        merged, *found = fit(start, policy)
+        with monkeypatch.context() as patch:
+            patch.setattr(KMeans, "_may_merge", lambda _: False)
+            apart, *expected = fit(start, policy)
+        assert (merged, apart) == (True, False)
+        assert found == expected, (start, policy)

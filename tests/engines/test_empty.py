@@ -72,16 +72,16 @@ def test_dropping_keeps_rows_without_weight_labelled() -> None:
     assert model.labels_.tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize("policy", ["relocate", "random"])
-def test_fewer_distinct_rows_than_clusters_is_told(policy: str) -> None:
-    from sklearn.exceptions import ConvergenceWarning
+def test_fewer_distinct_rows_than_clusters_is_told() -> None:
+    for policy in ["relocate", "random"]:
+        from sklearn.exceptions import ConvergenceWarning
 
-    data = np.repeat(np.array([[1, 2], [3, 4], [9, 9]], dtype=np.uint8), 4, axis=0)
-    with pytest.warns(ConvergenceWarning, match="3 distinct.*n_clusters=5.*n_clusters.*3"):
-        model = KMeans(5, empty_clusters=policy, random_state=0).fit(data)
-    assert model.cluster_centers_.shape == (5, 2)
-    assert model.inertia_ == 0
-    assert model.converged_
+        data = np.repeat(np.array([[1, 2], [3, 4], [9, 9]], dtype=np.uint8), 4, axis=0)
+        with pytest.warns(ConvergenceWarning, match="3 distinct.*n_clusters=5.*n_clusters.*3"):
+            model = KMeans(5, empty_clusters=policy, random_state=0).fit(data)
+        assert model.cluster_centers_.shape == (5, 2)
+        assert model.inertia_ == 0
+        assert model.converged_
 
 
 def test_a_stop_before_clusters_are_filled_is_told() -> None:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import math
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from instruction_sets import on_every_cpu
 from kmosaic import KMeans, MiniBatchKMeans, _core
 from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd, nearest_centers
 from kmosaic.errors import DataError
@@ -140,13 +142,13 @@ def test_a_converged_fit_over_blocks_is_that_in_memory(
     check_history(found.history, X, found.centers, expected.labels)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_a_relocated_row_leaves_nothing_behind(policy: str) -> None:
-    X, start = np.array([[0.1], [1e17], [1e34]]), np.array([[0.0], [1e60], [1e61]])
-    model = KMeans(3, init=start, empty_clusters=policy, random_state=0).fit(X)
-    check_means(X, model.cluster_centers_, model.labels_)
-    if policy != "drop":
-        assert model.inertia_ == 0
+def test_a_relocated_row_leaves_nothing_behind() -> None:
+    for policy in POLICIES:
+        X, start = np.array([[0.1], [1e17], [1e34]]), np.array([[0.0], [1e60], [1e61]])
+        model = KMeans(3, init=start, empty_clusters=policy, random_state=0).fit(X)
+        check_means(X, model.cluster_centers_, model.labels_)
+        if policy != "drop":
+            assert model.inertia_ == 0
 
 
 def test_an_empty_cluster_is_an_error_where_asked_for() -> None:
@@ -155,17 +157,18 @@ def test_an_empty_cluster_is_an_error_where_asked_for() -> None:
         KMeans(3, init=start, empty_clusters="error").fit(X)
 
 
-def test_values_that_cancel_leave_the_mean_of_the_rest(cpu: str) -> None:
+@on_every_cpu
+def test_values_that_cancel_leave_the_mean_of_the_rest() -> None:
     X = np.array([[1e60], [0.1], [-1e60], [5e-324], [1e99], [-1e99]])
     model = KMeans(1, init=np.zeros((1, 1))).fit(X)
-    assert model.cluster_centers_[0, 0] == float((Fraction(0.1) + Fraction(5e-324)) / 6), cpu
+    assert model.cluster_centers_[0, 0] == float((Fraction(0.1) + Fraction(5e-324)) / 6)
     weights = np.array([0.1, 3.0, 0.1, 1e-90, 7.3, 7.3])
     X[3] = 1e-100
     model = KMeans(1, init=np.zeros((1, 1))).fit(X, sample_weight=weights)
     check_means(X, model.cluster_centers_, model.labels_, weights)
 
 
-@pytest.mark.usefixtures("cpu")
+@on_every_cpu
 def test_means_of_the_least_numbers_are_rounded_once() -> None:
     for numbers in itertools.product([1, 2, 3, 5, 1 << 20], repeat=3):
         X = np.array([[n * 5e-324] for n in numbers] + [[1e99]])
@@ -173,34 +176,34 @@ def test_means_of_the_least_numbers_are_rounded_once() -> None:
         check_means(X, model.cluster_centers_, model.labels_)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-@pytest.mark.parametrize("span", [0, 90])
-def test_weighted_means_beside_fractions(cpu: str, dtype: str, span: int) -> None:
-    random = np.random.default_rng(3)
-    X = (
-        random.integers(0, 250, (40, 5)).astype(dtype)
-        if dtype[0] == "u"
-        else random.normal(size=(40, 5)).astype(dtype)
-    )
-    weights = random.uniform(0, 1, 40) * 10.0 ** random.integers(-span, span + 1, 40)
-    model = KMeans(6, random_state=0, n_threads=2).fit(X, sample_weight=weights)
-    check_fixed_point(X, model.cluster_centers_, model.labels_, weights)
-    assert model.inertia_ == pytest.approx(
-        exact_inertia(X, model.cluster_centers_, model.labels_, weights), rel=1e-13
-    ), cpu
+@on_every_cpu
+def test_weighted_means_beside_fractions() -> None:
+    for dtype, span in product(["uint8", "uint16", "float32", "float64"], [0, 90]):
+        random = np.random.default_rng(3)
+        X = (
+            random.integers(0, 250, (40, 5)).astype(dtype)
+            if dtype[0] == "u"
+            else random.normal(size=(40, 5)).astype(dtype)
+        )
+        weights = random.uniform(0, 1, 40) * 10.0 ** random.integers(-span, span + 1, 40)
+        model = KMeans(6, random_state=0, n_threads=2).fit(X, sample_weight=weights)
+        check_fixed_point(X, model.cluster_centers_, model.labels_, weights)
+        assert model.inertia_ == pytest.approx(
+            exact_inertia(X, model.cluster_centers_, model.labels_, weights), rel=1e-13
+        )
 
 
-@pytest.mark.parametrize("weight", [5e-324, 1e-200, 9e-101])
-def test_weights_too_small_are_refused(weight: float) -> None:
-    X = np.array([[0.3], [0.4], [9.1], [9.4]])
-    for model in (KMeans(2), MiniBatchKMeans(2)):
+def test_weights_too_small_are_refused() -> None:
+    for weight in [5e-324, 1e-200, 9e-101]:
+        X = np.array([[0.3], [0.4], [9.1], [9.4]])
+        for model in (KMeans(2), MiniBatchKMeans(2)):
+            with pytest.raises(DataError, match="sample_weight.*1e-100"):
+                model.fit(X, sample_weight=[weight] * 4)
+        fitted = KMeans(2, random_state=0).fit(X)
         with pytest.raises(DataError, match="sample_weight.*1e-100"):
-            model.fit(X, sample_weight=[weight] * 4)
-    fitted = KMeans(2, random_state=0).fit(X)
-    with pytest.raises(DataError, match="sample_weight.*1e-100"):
-        fitted.score(X, sample_weight=[weight, 1, 1, 1])
-    least = KMeans(2, random_state=0).fit(X, sample_weight=[1e-100] * 4)
-    assert (np.sort(least.cluster_centers_, axis=0) == np.sort(fitted.cluster_centers_, axis=0)).all()
+            fitted.score(X, sample_weight=[weight, 1, 1, 1])
+        least = KMeans(2, random_state=0).fit(X, sample_weight=[1e-100] * 4)
+        assert (np.sort(least.cluster_centers_, axis=0) == np.sort(fitted.cluster_centers_, axis=0)).all()
 
 
 def test_weighted_values_beyond_float64_are_refused() -> None:
@@ -212,30 +215,29 @@ def test_weighted_values_beyond_float64_are_refused() -> None:
     check_means(X, model.cluster_centers_, model.labels_, weights)
 
 
-@pytest.mark.parametrize("exponent", [-530, -700, -1000])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_power_of_two_changes_nothing_else(exponent: int, weighted: bool) -> None:
-    random = np.random.default_rng(0)
-    X = np.round(random.normal(size=(400, 6)) * 2**20) / 2**20
-    tiny = np.ldexp(X, exponent)
-    weights = random.uniform(0, 1, 400) if weighted else None
-    start = X[:7]
-    for tol in (0.0, 1e-2):
-        one = KMeans(7, init=start, tol=tol).fit(X, sample_weight=weights)
-        other = KMeans(7, init=np.ldexp(start, exponent), tol=tol).fit(tiny, sample_weight=weights)
-        assert (other.labels_ == one.labels_).all()
-        assert (other.cluster_centers_ == np.ldexp(one.cluster_centers_, exponent)).all()
-        assert other.n_iter_ == one.n_iter_
-        assert (other.inertia_history_ == np.ldexp(one.inertia_history_, 2 * exponent)).all()
-        assert other.transform(tiny) == pytest.approx(
-            np.ldexp(one.transform(X), exponent), rel=1e-15, abs=5e-324
-        )
-    few = MiniBatchKMeans(7, init=start, batch_size=50, random_state=0).fit(X, sample_weight=weights)
-    small = MiniBatchKMeans(7, init=np.ldexp(start, exponent), batch_size=50, random_state=0)
-    small.fit(tiny, sample_weight=weights)
-    if exponent > -1000:  # whose centres are not rounded to float64's least numbers
-        assert (small.labels_ == few.labels_).all()
-        assert (small.cluster_centers_ == np.ldexp(few.cluster_centers_, exponent)).all()
+def test_a_power_of_two_changes_nothing_else() -> None:
+    for exponent, weighted in product([-530, -700, -1000], [False, True]):
+        random = np.random.default_rng(0)
+        X = np.round(random.normal(size=(400, 6)) * 2**20) / 2**20
+        tiny = np.ldexp(X, exponent)
+        weights = random.uniform(0, 1, 400) if weighted else None
+        start = X[:7]
+        for tol in (0.0, 1e-2):
+            one = KMeans(7, init=start, tol=tol).fit(X, sample_weight=weights)
+            other = KMeans(7, init=np.ldexp(start, exponent), tol=tol).fit(tiny, sample_weight=weights)
+            assert (other.labels_ == one.labels_).all()
+            assert (other.cluster_centers_ == np.ldexp(one.cluster_centers_, exponent)).all()
+            assert other.n_iter_ == one.n_iter_
+            assert (other.inertia_history_ == np.ldexp(one.inertia_history_, 2 * exponent)).all()
+            assert other.transform(tiny) == pytest.approx(
+                np.ldexp(one.transform(X), exponent), rel=1e-15, abs=5e-324
+            )
+        few = MiniBatchKMeans(7, init=start, batch_size=50, random_state=0).fit(X, sample_weight=weights)
+        small = MiniBatchKMeans(7, init=np.ldexp(start, exponent), batch_size=50, random_state=0)
+        small.fit(tiny, sample_weight=weights)
+        if exponent > -1000:  # whose centres are not rounded to float64's least numbers
+            assert (small.labels_ == few.labels_).all()
+            assert (small.cluster_centers_ == np.ldexp(few.cluster_centers_, exponent)).all()
 
 
 def test_distances_of_tiny_values_beside_huge_ones() -> None:
@@ -269,13 +271,13 @@ def test_a_cluster_outweighs_its_rows_but_the_last(weights: list[float], data: A
     assert sums.counts[1] == pytest.approx(float(sum(map(Fraction, weights))), rel=2.0**-52, abs=0)
 
 
-@pytest.mark.usefixtures("cpu")
-@pytest.mark.parametrize("tiny", [2.0**-544, 5e-324, 1e-200])
-def test_labels_where_squares_vanish_beside_others(tiny: float) -> None:
-    for far in (0.0, 1.0, -3e17, 1e99):
-        X = np.array([[0.0, 0.0], [0.0, tiny], [far, 0.0], [far, -tiny]])
-        centers = np.array([[1.0, tiny], [1.0, 0.0], [far, tiny], [far, 0.0], [-1.0, 0.0]])
-        assert nearest_centers(X, centers).tolist() == nearest(X, centers)
+@on_every_cpu
+def test_labels_where_squares_vanish_beside_others() -> None:
+    for tiny in [2.0**-544, 5e-324, 1e-200]:
+        for far in (0.0, 1.0, -3e17, 1e99):
+            X = np.array([[0.0, 0.0], [0.0, tiny], [far, 0.0], [far, -tiny]])
+            centers = np.array([[1.0, tiny], [1.0, 0.0], [far, tiny], [far, 0.0], [-1.0, 0.0]])
+            assert nearest_centers(X, centers).tolist() == nearest(X, centers)
 
 
 def test_only_numbers_of_clusters_are_weighed() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from instruction_sets import on_every_cpu
 from kmosaic import _core
 from kmosaic.engines import nearest_rows
 
@@ -33,14 +34,34 @@ def test_as_brute_force_has_it(seed: int, dtype: str, data: st.DataObject) -> No
     assert (found.squared_distances == expected).all()
 
 
-def test_the_same_bits_for_any_number_of_threads_and_instruction_set(cpu: str) -> None:
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["uint8", "float16", "float32", "float64"]))
+def test_nothing_beyond_a_rows_limit(seed: int, dtype: str) -> None:
+    """Those within it are as without a limit: references at the limit itself are wanted."""
+    random = np.random.default_rng(seed)
+    n, n_references, d, k = 30, int(random.integers(1, 700)), int(random.integers(1, 20)), 7
+    shift = 0 if dtype == "uint8" else int(random.choice([0, 1000]))
+    rows = (random.integers(0, 8, (n, d)) + shift).astype(dtype)
+    references = random.integers(0, 8, (n_references, d)).astype(np.float64) + shift
+    k = min(k, n_references)
+    whole = nearest_rows(rows, references, k, 1)
+    chosen = whole.squared_distances[np.arange(n), random.integers(0, k, n)]
+    limits = np.where(random.random(n) < 0.1, np.inf, chosen * random.choice([0.0, 0.9, 1.0], n))
+    found = nearest_rows(rows, references, k, 2, limits=limits)
+    within = whole.squared_distances <= limits[:, None]
+    assert (found.indices[within] == whole.indices[within]).all()
+    assert (found.squared_distances == np.where(within, whole.squared_distances, np.inf)).all()
+
+
+@on_every_cpu
+def test_the_same_bits_for_any_number_of_threads_and_instruction_set() -> None:
     random = np.random.default_rng(1)
     rows = (random.normal(size=(600, 40)) * np.geomspace(1, 1e-3, 40)).astype(np.float32)
     references = rows.astype(np.float64)
     found = nearest_rows(rows, references, 12, 1, own=0)
     _core.select_cpu("scalar")
     scalar = nearest_rows(rows, references, 12, 3, own=0)
-    assert found.indices.tobytes() == scalar.indices.tobytes(), cpu
+    assert found.indices.tobytes() == scalar.indices.tobytes()
     assert found.squared_distances.tobytes() == scalar.squared_distances.tobytes()
     squares = ((references[:, None] - references[None]) ** 2).sum(axis=2)
     np.fill_diagonal(squares, np.inf)

@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from sklearn.base import clone
 
 import kmosaic
+from instruction_sets import on_every_cpu
 from kmosaic import KMeans, MiniBatchKMeans, _core
 from kmosaic.engines import make_engine
 from reference import Array
@@ -41,15 +43,17 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("dtype", "shape", "k", "steps", "expected"), TABLE)
-def test_choices(dtype: str, shape: tuple[int, int], k: int, steps: int, expected: tuple[Any, ...]) -> None:
-    plan = _core.choose_plan(dtype, shape, k, steps)
-    assert (plan.path, plan.bounds, plan.pca_codes, plan.small_labels) == expected, plan.reason
-    assert f"{k:,}" in plan.reason
-    assert f"{shape[1]:,}" in plan.reason
+def test_choices() -> None:
+    for dtype, shape, k, steps, expected in TABLE:
+        plan = _core.choose_plan(dtype, shape, k, steps)
+        assert (plan.path, plan.bounds, plan.pca_codes, plan.small_labels) == expected, plan.reason
+        assert f"{k:,}" in plan.reason
+        assert f"{shape[1]:,}" in plan.reason
 
 
-def test_int16_kernels_are_used_where_there_are_some(cpu: str) -> None:
+@on_every_cpu
+def test_int16_kernels_are_used_where_there_are_some() -> None:
+    cpu = str(_core.cpu()["variant"])
     for dtype, d in (("uint8", 3), ("uint16", 13)):
         X = np.random.default_rng(1).integers(0, 200, (500, d)).astype(dtype)
         engine = make_engine(X, steps_expected=MANY)
@@ -68,26 +72,25 @@ def low_rank(n: int, d: int) -> Array:
     return np.clip(middles[random.integers(0, 40, n)] + random.normal(0, 4, (n, d)), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("X", "k", "path", "pca_codes"),
-    [
-        (low_rank(4200, 200), 20, "bounded_int8", True),
-        (low_rank(4200, 200), 10, "bounded_int8", False),
-        (low_rank(300, 200), 20, "bounded_int8", False),
-        (np.random.default_rng(3).random((900, 40), np.float32), 5, "float32", False),
-        (np.exp(np.random.default_rng(3).normal(0, 9, (900, 150))), 90, "float32", False),
-        (np.random.default_rng(3).random((900, 33)), 7, "float32", False),
-        (np.random.default_rng(3).random((900, 5), np.float32), 7, "float32", False),
-    ],
-)
-@pytest.mark.parametrize("weighted", [False, True])
-def test_a_fit_runs_as_planned(X: Array, k: int, path: str, pca_codes: bool, weighted: bool) -> None:
-    engine = make_engine(X, np.arange(1.0, len(X) + 1) if weighted else None, 2, steps_expected=MANY)
-    for n_steps in (1, 2):
-        engine.assign(X[:k].astype(float))
-        assert engine._steps().n_steps == {path: n_steps}
-    assert (engine.plan().path, engine.plan().pca_codes) == (path, pca_codes)
-    assert engine.plan().bounds == (k != 90)  # whose codes tell no rows apart
+def test_a_fit_runs_as_planned() -> None:
+    for (X, k, path, pca_codes), weighted in product(
+        [
+            (low_rank(4200, 200), 20, "bounded_int8", True),
+            (low_rank(4200, 200), 10, "bounded_int8", False),
+            (low_rank(300, 200), 20, "bounded_int8", False),
+            (np.random.default_rng(3).random((900, 40), np.float32), 5, "float32", False),
+            (np.exp(np.random.default_rng(3).normal(0, 9, (900, 150))), 90, "float32", False),
+            (np.random.default_rng(3).random((900, 33)), 7, "float32", False),
+            (np.random.default_rng(3).random((900, 5), np.float32), 7, "float32", False),
+        ],
+        [False, True],
+    ):
+        engine = make_engine(X, np.arange(1.0, len(X) + 1) if weighted else None, 2, steps_expected=MANY)
+        for n_steps in (1, 2):
+            engine.assign(X[:k].astype(float))
+            assert engine._steps().n_steps == {path: n_steps}
+        assert (engine.plan().path, engine.plan().pca_codes) == (path, pca_codes)
+        assert engine.plan().bounds == (k != 90)  # whose codes tell no rows apart
 
 
 def test_bounds_wait_until_labels_settle() -> None:

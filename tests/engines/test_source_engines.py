@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
+from instruction_sets import CPUS, running_on
 from kmosaic import _core
 from kmosaic.cluster.seeding import distinct_rows, greedy_kmeans_plus_plus
 from kmosaic.engines import LloydOptions, LloydResult, lloyd, make_engine
@@ -23,7 +24,6 @@ from kmosaic.rows import SourceBlocks, sparse_rows
 from kmosaic.rows.opening import SlicedRows
 from reference import Array
 
-CPUS = [name for name, supported in _core.cpu()["variants"].items() if supported]
 Data = tuple[Array, Array | None]
 
 
@@ -84,47 +84,44 @@ def test_the_bits_of_rows_in_memory(
     centers = X[seeds[np.arange(k) % len(seeds)]].astype(np.float64)
     centers[: k // 5] = 1e4  # far from all rows, or from most
     expected = bits(fit(memory, centers, policy))
-    _core.select_cpu(cpu)
-    try:
+    with running_on(cpu):
         engine = engine_of(X, weights, max(block_rows, len(X) // 40))
         assert (greedy_kmeans_plus_plus(engine, k, np.random.RandomState(1)) == seeds).all()
         drawn = [distinct_rows(each, k, np.random.RandomState(2)) for each in (memory, engine)]
         assert (drawn[0] == drawn[1]).all()
         assert bits(fit(engine, centers, policy)) == expected
         assert engine.mean_variance() == make_engine(X, weights, 1).mean_variance()
-    finally:
-        _core.select_cpu("")
 
 
-@pytest.mark.parametrize("engine_of", [by_blocks, by_values])
-def test_seeds_where_pairs_are_many(engine_of: Callable[..., SourceEngine]) -> None:
+def test_seeds_where_pairs_are_many() -> None:
     """As for the first seeds of rows without clusters: they are not kept, but found once more."""
-    X = np.random.default_rng(0).normal(size=(3000, 5)) * (np.arange(5) < 4)
-    expected = greedy_kmeans_plus_plus(make_engine(X), 700, np.random.RandomState(0))
-    found = greedy_kmeans_plus_plus(engine_of(X, None, 1000), 700, np.random.RandomState(0))
-    assert (found == expected).all()
+    for engine_of in [by_blocks, by_values]:
+        X = np.random.default_rng(0).normal(size=(3000, 5)) * (np.arange(5) < 4)
+        expected = greedy_kmeans_plus_plus(make_engine(X), 700, np.random.RandomState(0))
+        found = greedy_kmeans_plus_plus(engine_of(X, None, 1000), 700, np.random.RandomState(0))
+        assert (found == expected).all()
 
 
-@pytest.mark.parametrize("engine_of", [by_blocks, by_values])
-def test_ties_go_to_the_lowest_label(engine_of: Callable[..., SourceEngine]) -> None:
-    X = np.eye(6)[np.arange(60) % 6]
-    engine = engine_of(X, None, 7)
-    centers = np.vstack([np.zeros((2, 6)), np.ones((2, 6)) / 3, np.zeros((1, 6))])
-    engine.assign(centers)
-    memory = make_engine(X)
-    memory.assign(centers)
-    labels = engine.give_labels()
-    assert (labels == memory.give_labels()).all()
-    assert set(labels) == {2}  # |x - c|^2 = 1 from zeros, 4/9 + 5/9 = 1 from thirds but for rounding
-    engine.assign(np.repeat(X[:2], 2, axis=0))
-    assert set(engine.give_labels()) == {0, 2}
+def test_ties_go_to_the_lowest_label() -> None:
+    for engine_of in [by_blocks, by_values]:
+        X = np.eye(6)[np.arange(60) % 6]
+        engine = engine_of(X, None, 7)
+        centers = np.vstack([np.zeros((2, 6)), np.ones((2, 6)) / 3, np.zeros((1, 6))])
+        engine.assign(centers)
+        memory = make_engine(X)
+        memory.assign(centers)
+        labels = engine.give_labels()
+        assert (labels == memory.give_labels()).all()
+        assert set(labels) == {2}  # |x - c|^2 = 1 from zeros, 4/9 + 5/9 = 1 from thirds but for rounding
+        engine.assign(np.repeat(X[:2], 2, axis=0))
+        assert set(engine.give_labels()) == {0, 2}
 
 
-@pytest.mark.parametrize("engine_of", [by_blocks, by_values])
-def test_values_and_weights_that_span_too_much(engine_of: Callable[..., SourceEngine]) -> None:
-    X = np.array([[1e90, 0.0], [3e-250, 1.0]])
-    with pytest.raises(DataError, match="span more than float64"):
-        engine_of(X, np.array([1e-100, 1e-90]), 1)
+def test_values_and_weights_that_span_too_much() -> None:
+    for engine_of in [by_blocks, by_values]:
+        X = np.array([[1e90, 0.0], [3e-250, 1.0]])
+        with pytest.raises(DataError, match="span more than float64"):
+            engine_of(X, np.array([1e-100, 1e-90]), 1)
 
 
 def test_damaged_sparse_rows_are_refused_by_the_core() -> None:

@@ -99,17 +99,17 @@ def test_threadpoolctl_lists_kmosaic() -> None:
     assert json.loads(json.dumps(info)) == info
 
 
-@pytest.mark.parametrize("user_api", [None, "kmosaic"])
-def test_threadpoolctl_limits_and_lets_go(user_api: str | None) -> None:
-    with threadpool_limits(2, user_api=user_api):
-        assert [resolve_n_threads(n) for n in (None, -1, 7, 1)] == [2, 2, 2, 1]
-        with threadpool_limits(1, user_api=user_api):
-            assert resolve_n_threads(None) == kmosaic_info()["num_threads"] == 1
-        assert resolve_n_threads(7) == 2
-    assert [resolve_n_threads(n) for n in (None, 7)] == [4, 7]
-    with threadpool_limits(4, user_api=user_api):  # as many as there are: a limit nevertheless
-        assert resolve_n_threads(7) == 4
-    assert resolve_n_threads(7) == 7
+def test_threadpoolctl_limits_and_lets_go() -> None:
+    for user_api in [None, "kmosaic"]:
+        with threadpool_limits(2, user_api=user_api):
+            assert [resolve_n_threads(n) for n in (None, -1, 7, 1)] == [2, 2, 2, 1]
+            with threadpool_limits(1, user_api=user_api):
+                assert resolve_n_threads(None) == kmosaic_info()["num_threads"] == 1
+            assert resolve_n_threads(7) == 2
+        assert [resolve_n_threads(n) for n in (None, 7)] == [4, 7]
+        with threadpool_limits(4, user_api=user_api):  # as many as there are: a limit nevertheless
+            assert resolve_n_threads(7) == 4
+        assert resolve_n_threads(7) == 7
 
 
 def test_limits_of_other_libraries_are_not_ours() -> None:
@@ -199,9 +199,8 @@ QUOTA_V1 = {
 }
 
 
-@pytest.mark.parametrize(
-    ("files", "limit"),
-    [
+def test_quotas_of_cgroups(tmp_path: Path) -> None:
+    cases: list[tuple[dict[str, str], int | None]] = [
         ({}, None),
         (V2, None),
         ({**V2, "sys/fs/cgroup/cpu.max": "max 100000"}, None),
@@ -212,14 +211,13 @@ QUOTA_V1 = {
         ({**V2, "proc/self/cgroup": "0::/../other\n", "sys/fs/other/cpu.max": "1 1"}, None),
         (V1, None),
         (QUOTA_V1, 3),
-    ],
-    ids=["none", "v2-none", "v2-max", "v2-top", "v2-own", "v2-nested", "v2-bad", "v2-out", "v1-none", "v1"],
-)
-def test_quotas_of_cgroups(tmp_path: Path, files: dict[str, str], limit: int | None) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert cgroup_limit(tmp_path) == limit
+    ]
+    for case, (files, limit) in enumerate(cases):
+        for name, text in files.items():
+            path = tmp_path / str(case) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert cgroup_limit(tmp_path / str(case)) == limit, files
 
 
 def test_the_least_of_affinity_and_quota(monkeypatch: pytest.MonkeyPatch) -> None:

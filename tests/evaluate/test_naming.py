@@ -115,9 +115,8 @@ def test_noise_alone_still_classifies() -> None:
     assert classifier.predict([[-1], [0]]).tolist() == [2, 2]
 
 
-@pytest.mark.parametrize(
-    "clusterer",
-    [
+def test_any_clusterer_that_predicts() -> None:
+    for clusterer in [
         KMeans(n_clusters=12, random_state=0),
         MiniBatchKMeans(n_clusters=12, random_state=0),
         SklearnKMeans(n_clusters=12, random_state=0),
@@ -125,24 +124,21 @@ def test_noise_alone_still_classifies() -> None:
         BisectingKMeans(n_clusters=12, random_state=0),
         Birch(n_clusters=12),
         GaussianMixture(n_components=12, random_state=0),
-        MeanShift(bandwidth=2.0),
+        MeanShift(bandwidth=2.0, bin_seeding=True),
         make_pipeline(StandardScaler(), KMeans(n_clusters=12, random_state=0)),
-    ],
-    ids=lambda clusterer: type(clusterer).__name__,
-)
-def test_any_clusterer_that_predicts(clusterer: Any) -> None:
-    for as_text in [False, True]:
-        X, y = make_blobs(300, centers=[[0, 0], [8, 0], [0, 8]], random_state=0)
-        labels: Any = np.array(["ant", "bee", "cat"])[y] if as_text else y
-        classifier = ClusterClassifier(clone(clusterer)).fit(X[:200], labels[:200])
-        assert classifier.score(X[200:], labels[200:]) > 0.95
-        assert classifier.predict(X).dtype == labels.dtype
-        assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0)
-        assert classifier.n_features_in_ == 2
-        clusters = classifier.clusterer_.predict(X[:200])
-        expected = naive_names(list(clusters), list(labels[:200]), len(classifier.cluster_names_))
-        present = [cluster for cluster, name in enumerate(expected) if name is not None]
-        assert [classifier.cluster_names_[j] for j in present] == [expected[j] for j in present]
+    ]:
+        for as_text in [False, True]:
+            X, y = make_blobs(300, centers=[[0, 0], [8, 0], [0, 8]], random_state=0)
+            labels: Any = np.array(["ant", "bee", "cat"])[y] if as_text else y
+            classifier = ClusterClassifier(clone(clusterer)).fit(X[:200], labels[:200])
+            assert classifier.score(X[200:], labels[200:]) > 0.95
+            assert classifier.predict(X).dtype == labels.dtype
+            assert_allclose(classifier.predict_proba(X).sum(axis=1), 1.0)
+            assert classifier.n_features_in_ == 2
+            clusters = classifier.clusterer_.predict(X[:200])
+            expected = naive_names(list(clusters), list(labels[:200]), len(classifier.cluster_names_))
+            present = [cluster for cluster, name in enumerate(expected) if name is not None]
+            assert [classifier.cluster_names_[j] for j in present] == [expected[j] for j in present]
 
 
 def test_clusterers_that_cannot_predict_are_refused() -> None:

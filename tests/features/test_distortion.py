@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from instruction_sets import on_every_cpu
 from kmosaic import _core
 from kmosaic.engines.distortion import DistortionOptions, distortions, distortions_both_ways
 from kmosaic.features import DistortionDistance
@@ -40,16 +41,18 @@ def slow_squares(shape: tuple[int, int, int], warp: int) -> list[list[int]]:
     return [[slow_square(a, b, warp) for b in gradients] for a in gradients[:2]]
 
 
-def test_as_a_slow_one_has_it(cpu: str) -> None:
+@on_every_cpu
+def test_as_a_slow_one_has_it() -> None:
     for shape, warp in product(
         [(28, 28, 1), (5, 9, 1), (1, 1, 1), (1, 40, 1), (33, 3, 1), (12, 10, 3)], [0, 1, 2, 3]
     ):
         X = images_of(shape)
         found = DistortionDistance(warp=warp, image_shape=shape).pairwise(X[:2], X)
-        assert (found == np.sqrt(slow_squares(shape, warp))).all(), (cpu, shape, warp)
+        assert (found == np.sqrt(slow_squares(shape, warp))).all(), (shape, warp)
 
 
-def test_the_nearest_are_those_of_all(cpu: str) -> None:
+@on_every_cpu
+def test_the_nearest_are_those_of_all() -> None:
     for n_nearest in [1, 4, 30]:
         X = np.random.default_rng(8).integers(0, 3, (30, 81), dtype=np.uint8) * np.uint8(80)
         X[:, :36] = 0
@@ -61,7 +64,7 @@ def test_the_nearest_are_those_of_all(cpu: str) -> None:
         for expected, found in ((all_of_them, nearest.forth), (all_of_them.T, nearest.back)):
             most = np.sort(expected, axis=1)[:, n_nearest - 1, None]
             farther = np.iinfo(np.int64).max
-            assert (found == np.where(expected <= most, expected, farther)).all(), (cpu, n_nearest)
+            assert (found == np.where(expected <= most, expected, farther)).all(), n_nearest
 
 
 def slow_levels(image: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.utils.estimator_checks import check_estimator
 
 from kmosaic import MissingLibraryError
@@ -125,6 +126,27 @@ def test_other_sizes_and_channels_are_brought_to_the_models(tmp_path: Path) -> N
     assert OnnxEmbedding(one, image_shape=(4, 4, 3)).fit_transform(red) == pytest.approx(0.299)
 
 
+@pytest.mark.parametrize("resample", ["bilinear", "bicubic"])
+def test_bytes_are_resized_as_pictures(tmp_path: Path, colour: NDArray[np.uint8], resample: str) -> None:
+    """To the bit what Pillow makes of the picture, as networks are trained; floats differ by its rounding."""
+    nodes = [onnx.helper.make_node("Flatten", ["x"], ["y"])]
+    file = save(tmp_path / "m.onnx", ["n", 12, 11, 3], nodes)
+    options: dict[str, Any] = {
+        "image_shape": (8, 8, 3),
+        "mean": (127,),
+        "deviation": (128,),
+        "layout": "NHWC",
+    }
+    out = OnnxEmbedding(file, resample=resample, **options).fit_transform(colour[:3])
+    pictures = [Image.fromarray(row.reshape(8, 8, 3)) for row in colour[:3]]
+    kind = Image.Resampling[resample.upper()]
+    expected = np.array([np.asarray(p.resize((11, 12), kind), np.float32).ravel() for p in pictures])
+    assert out == pytest.approx((expected - 127) / 128, abs=1e-6)
+    floats = OnnxEmbedding(file, resample=resample, **options).fit_transform(colour[:3] / 255)
+    assert np.abs(floats - out).mean() < 0.01
+    assert floats.max() <= (255 - 127) / 128 + 1e-6
+
+
 def test_any_size_is_the_images_own_or_the_one_given(tmp_path: Path) -> None:
     nodes = [onnx.helper.make_node("Flatten", ["x"], ["y"])]
     file = save(tmp_path / "m.onnx", ["n", 1, "height", "width"], nodes)
@@ -192,6 +214,100 @@ def test_metadata_may_be_called_location(tmp_path: Path) -> None:
         model.metadata_props.add(key="location", value=value)
         onnx.save(model, str(tmp_path / "told.onnx"))
         OnnxEmbedding(str(tmp_path / "told.onnx"), image_shape=(4, 4, 1)).fit(np.zeros((2, 16)))
+
+
+def first_nodes(kind: str) -> tuple[list[Any], dict[str, Any]]:
+    """The nodes that networks of this kind begin with, from ``x`` to ``f``, and their constants."""
+    make, mean, deviation = onnx.helper.make_node, np.array([0.485, 0.456, 0.406]), [0.229, 0.224, 0.225]
+    channel = {"mean": mean.reshape(3, 1, 1), "deviation": np.reshape(deviation, (3, 1, 1))}
+    if kind == "mean of values to 255":
+        nodes = [make("Sub", ["x", "mean"], ["a"]), make("Div", ["a", "deviation"], ["f"])]
+        return nodes, {name: 255 * value for name, value in channel.items()}
+    if kind == "mean of values to 1":
+        nodes = [make("Identity", ["x"], ["i"]), make("Sub", ["i", "mean"], ["a"])]
+        return [*nodes, make("Div", ["a", "deviation"], ["f"])], channel
+    if kind == "over 255, channels last":
+        nodes = [make("Mul", ["x", "by"], ["a"]), make("Transpose", ["a"], ["f"], perm=[0, 3, 1, 2])]
+        return nodes, {"by": np.array(1 / 255)}
+    if kind == "less the mean alone":
+        return [make("Sub", ["x", "mean"], ["f"])], {"mean": np.array(127.0)}
+    scale = {"quantised to 1": 1 / 255, "quantised ImageNet": 4.758 / 255}[kind]
+    nodes = [make("QuantizeLinear", ["x", "s", "z"], ["q"]), make("DequantizeLinear", ["q", "s", "z"], ["f"])]
+    return nodes, {"s": np.array(scale), "z": np.uint8(round(2.118 / scale) if "Image" in kind else 0)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("mean of values to 255", lambda x: (x - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]),
+        ("mean of values to 1", lambda x: (x - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]),
+        ("over 255, channels last", lambda x: x),
+        ("less the mean alone", lambda x: 255 * x - 127),
+        ("quantised to 1", lambda x: x),
+        ("quantised ImageNet", lambda x: (x - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]),
+    ],
+)
+def test_range_and_layout_are_read_from_the_first_nodes(
+    tmp_path: Path, colour: NDArray[np.uint8], kind: str, values: Any
+) -> None:
+    """The input states no sizes; the convolution that follows passes the channels on as they are."""
+    nodes, constants = first_nodes(kind)
+    same = np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1)
+    weights = [onnx.numpy_helper.from_array(same, "w")] + [
+        onnx.numpy_helper.from_array(np.asarray(value, None if name == "z" else np.float32), name)
+        for name, value in constants.items()
+    ]
+    nodes.append(onnx.helper.make_node("Conv", ["f", "w"], ["maps"]))
+    nodes.append(onnx.helper.make_node("ReduceMean", ["maps"], ["y"], axes=[2, 3], keepdims=0))
+    file = save(tmp_path / "m.onnx", ["n", "a", "b", "c"], nodes, weights=weights)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        out = OnnxEmbedding(file, image_shape=(8, 8, 3)).fit_transform(colour)
+    assert out == pytest.approx(channel_means(values(colour.reshape(-1, 64, 3) / 255)), abs=0.02)
+    (warning,) = [str(w.message) for w in caught]
+    assert "8 x 8" in warning
+    assert "normalisation" not in warning
+
+
+def test_numbers_above_two_are_of_values_to_255(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    for metadata, given in [({}, {"mean": (127,), "deviation": (128,)}), ({"mean": "127", "std": "128"}, {})]:
+        file = means(tmp_path / "m.onnx", ["n", 3, 8, 8], metadata=metadata)
+        out = OnnxEmbedding(file, image_shape=(8, 8, 3), **given).fit_transform(colour)
+        assert out == pytest.approx((channel_means(colour) - 127) / 128, abs=1e-5)
+
+
+def test_one_of_several_outputs(tmp_path: Path, colour: NDArray[np.uint8]) -> None:
+    model = onnx.load(means(tmp_path / "m.onnx", ["n", 3, 8, 8]))
+    model.graph.node.append(onnx.helper.make_node("Neg", ["y"], ["z"]))
+    model.graph.output.append(onnx.helper.make_tensor_value_info("z", FLOAT, None))
+    onnx.save(model, tmp_path / "m.onnx")
+    options: dict[str, Any] = {"image_shape": (8, 8, 3), "mean": (0.0,)}
+    with pytest.warns(UserWarning, match="outputs y, z"):
+        first = OnnxEmbedding(str(tmp_path / "m.onnx"), **options).fit_transform(colour)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        second = OnnxEmbedding(str(tmp_path / "m.onnx"), output="z", **options).fit_transform(colour)
+    assert (second == -first).all()
+
+
+def test_a_real_network_gives_the_embeddings_that_others_made_of_it(shared_data: Path) -> None:
+    folder, file = shared_data / "cifar10", shared_data.parent / "models" / "efficientnet-lite0.onnx"
+    if not folder.is_dir() or not file.is_file():
+        pytest.skip("no cifar10 with embeddings, or no efficientnet-lite0.onnx beside the data")
+    rows = range(0, 10_000, 1999)
+    names = (folder / "files.txt").read_text().split()
+    images = np.stack([np.asarray(Image.open(folder / names[row])).ravel() for row in rows])
+    wanted = np.load(folder / "efficientnet-lite0-embeddings.npy", mmap_mode="r")[list(rows)]
+    options: dict[str, Any] = {"mean": (127,), "deviation": (128,), "resample": "bicubic"}
+    out = OnnxEmbedding(str(file), image_shape=(32, 32, 3), **options).fit_transform(images)
+    assert out == pytest.approx(wanted.astype(np.float32), abs=0.01)
+
+
+def test_models_of_text(tmp_path: Path) -> None:
+    node = onnx.helper.make_node("Cast", ["x"], ["y"], to=FLOAT)
+    file = save(tmp_path / "m.onnx", ["n", "length"], [node], dtype=onnx.TensorProto.INT64)
+    with pytest.raises(DataError, match="takes text"):
+        OnnxEmbedding(file).fit(np.zeros((2, 16)))
 
 
 def test_models_that_take_no_images(tmp_path: Path) -> None:

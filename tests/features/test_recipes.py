@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,19 @@ def fitted_model(digits: NDArray[np.uint8], name: str, *, deskew: bool = False) 
     return Model.from_fit(fitted, FORM, representation=representation)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("deskew", [False, True])
-def test_a_model_file_keeps_the_recipe_to_the_bit(
-    digits: NDArray[np.uint8], tmp_path: Path, name: str, deskew: bool
-) -> None:
-    model = fitted_model(digits, name, deskew=deskew)
-    save_model(model, tmp_path / "a.kmosaic")
-    again = load_model(tmp_path / "a.kmosaic")
-    before, after = Recipe.of(model).transform(digits), Recipe.of(again).transform(digits)
-    assert before.tobytes() == after.tobytes()
-    assert (model.predict(before) == again.predict(after)).all()
-    assert str(Recipe.of(again)) == (f"{name} of deskewed images" if deskew else name)
-    assert again.pictures.shape == (12, 64)
-    save_model(again, tmp_path / "b.kmosaic")
-    assert (tmp_path / "a.kmosaic").read_bytes() == (tmp_path / "b.kmosaic").read_bytes()
+def test_a_model_file_keeps_the_recipe_to_the_bit(digits: NDArray[np.uint8], tmp_path: Path) -> None:
+    for name, deskew in product(NAMES, [False, True]):
+        first, second = (tmp_path / f"{name}-{deskew}-{which}.kmosaic" for which in "ab")
+        model = fitted_model(digits, name, deskew=deskew)
+        save_model(model, first)
+        again = load_model(first)
+        before, after = Recipe.of(model).transform(digits), Recipe.of(again).transform(digits)
+        assert before.tobytes() == after.tobytes()
+        assert (model.predict(before) == again.predict(after)).all()
+        assert str(Recipe.of(again)) == (f"{name} of deskewed images" if deskew else name)
+        assert again.pictures.shape == (12, 64)
+        save_model(again, second)
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_pixels_are_the_rows_themselves(digits: NDArray[np.uint8]) -> None:
@@ -160,37 +159,32 @@ def test_pixels_given_where_features_are_needed(digits: NDArray[np.uint8]) -> No
         model.predict(digits)
 
 
-@pytest.mark.parametrize(
-    ("array", "factor", "words"),
-    [
+def test_forged_arrays_are_errors_of_the_model_file(digits: NDArray[np.uint8], tmp_path: Path) -> None:
+    for array, factor, words in [
         ("2.scale", 1e90, "NaN or infinity"),
         ("2.mean", 1e99, "NaN or infinity"),
         ("2.components", 1e90, "components"),
         ("2.variance", -1.0, "negative"),
-    ],
-)
-def test_forged_arrays_are_errors_of_the_model_file(
-    digits: NDArray[np.uint8], tmp_path: Path, array: str, factor: float, words: str
-) -> None:
-    path = tmp_path / "m.kmosaic"
-    save_model(fitted_model(digits, "gradients", deskew=True), path)
-    name = f"representation.{array}"
-    forge(path, {}, {name: safetensors.numpy.load_file(path)[name] * factor})
-    with pytest.raises(ModelFileError, match=words):
-        Recipe.of(load_model(path)).transform(digits)
+    ]:
+        path = tmp_path / f"{array}.kmosaic"
+        save_model(fitted_model(digits, "gradients", deskew=True), path)
+        name = f"representation.{array}"
+        forge(path, {}, {name: safetensors.numpy.load_file(path)[name] * factor})
+        with pytest.raises(ModelFileError, match=words):
+            Recipe.of(load_model(path)).transform(digits)
 
 
-@pytest.mark.parametrize("shape", [(4, 16, 1), (1, 64, 1)])
 def test_steps_that_take_images_of_another_shape_are_refused(
-    digits: NDArray[np.uint8], tmp_path: Path, shape: tuple[int, int, int]
+    digits: NDArray[np.uint8], tmp_path: Path
 ) -> None:
-    path = tmp_path / "m.kmosaic"
-    save_model(fitted_model(digits, "gradients", deskew=True), path)
-    parts = document_of(path)["representation"]
-    forge(path, {}, {"representation.1.image_shape": np.array(shape)})
-    with pytest.raises(ModelFileError, match="image_shape"):
-        Recipe.of(load_model(path))
-    parts["steps"][1]["parameters"]["image_shape"] = list(shape)
-    forge(path, {"representation": parts})
-    with pytest.raises(ModelFileError, match="takes images of"):
-        Recipe.of(load_model(path))
+    for shape in [(4, 16, 1), (1, 64, 1)]:
+        path = tmp_path / f"{shape[0]}.kmosaic"
+        save_model(fitted_model(digits, "gradients", deskew=True), path)
+        parts = document_of(path)["representation"]
+        forge(path, {}, {"representation.1.image_shape": np.array(shape)})
+        with pytest.raises(ModelFileError, match="image_shape"):
+            Recipe.of(load_model(path))
+        parts["steps"][1]["parameters"]["image_shape"] = list(shape)
+        forge(path, {"representation": parts})
+        with pytest.raises(ModelFileError, match="takes images of"):
+            Recipe.of(load_model(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from kmosaic.features import VectorGraph
+from kmosaic.features import VectorGraph, nearest
 
 K, TIME, BRIDGE = 5, 3.0, 1e-3
 
@@ -53,3 +53,16 @@ def test_equal_rows_are_one_node_and_new_ones_go_between_their_nearest():
     low, high = graph.embedding_[two].min(axis=0), graph.embedding_[two].max(axis=0)
     placed = graph.transform(between[None])[0]
     assert ((placed >= low - 1e-6) & (placed <= high + 1e-6)).all()
+
+
+def test_beyond_so_many_pairs_neighbours_come_from_cells_unless_exact_is_asked_for(monkeypatch):
+    X = np.tanh(
+        np.random.default_rng(2).normal(size=(3000, 4)) @ np.ones((4, 8)) + np.arange(3000)[:, None] % 7
+    )
+    monkeypatch.setattr(nearest, "MAX_PAIRS", 10**6)
+    graph, exact = VectorGraph(3, n_neighbors=4).fit(X), VectorGraph(3, n_neighbors=4, exact=True).fit(X)
+
+    assert exact.recall_ == exact.neighbors(X).recall == 1
+    assert 0.98 <= graph.recall_ < 1
+    assert graph.neighbors(X).recall == graph.recall_
+    assert graph.transform(X[:2000]).shape == (2000, 3)  # by cells as well

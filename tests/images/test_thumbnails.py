@@ -27,10 +27,10 @@ def test_what_is_asked_for_is_decoded_and_nothing_else(folder, monkeypatch):
     import kmosaic.images.thumbnails as thumbnails
 
     decoded = []
-    decode = thumbnails.decode
+    decode = thumbnails.decode_reduced
     monkeypatch.setattr(
         thumbnails,
-        "decode",
+        "decode_reduced",
         lambda path, *rest, **more: decoded.append(path.name) or decode(path, *rest, **more),
     )
     images = folder_pictures(folder, ReadOptions())

@@ -390,11 +390,11 @@ def test_clusters_without_images_do_no_harm(digits: ImageCollection, summary: Cl
     assert "nan" not in page.text
 
 
-@pytest.mark.parametrize("k", [1, 2, 300])
-def test_any_number_of_clusters(digits: ImageCollection, k: int) -> None:
-    page = fit_page(digits, clustered(digits, k))
-    assert f"grouped into {k} cluster" in page.text
-    assert len(page.data["clusters"]) == k
+def test_any_number_of_clusters(digits: ImageCollection) -> None:
+    for k in [1, 2, 300]:
+        page = fit_page(digits, clustered(digits, k))
+        assert f"grouped into {k} cluster" in page.text
+        assert len(page.data["clusters"]) == k
 
 
 def test_beyond_a_thousand_clusters_the_largest_are_in_the_page() -> None:

@@ -317,27 +317,27 @@ def test_confusion_needs_labels(summary: ClusterSummary) -> None:
 # Curves
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
-def test_curves_are_the_table(result: SweepResult, theme: object) -> None:
-    options = CurveOptions(theme, STARTING_DOCUMENT, recommended=36)
-    figure = sweep_curves(result, options)
-    inertia, scores, time = figure.axes
-    by_axes = {
-        inertia: ["inertia_scaled"],
-        scores: ["homogeneity", "accuracy_train", "accuracy_test"],
-        time: ["fit_seconds"],
-    }
-    for axes, columns in by_axes.items():
-        for column, band in zip(columns, axes.collections, strict=True):
-            spreads = [row[column] for row in result.table()]
-            assert line(axes, f"_{column}") == ([10, 36, 256], [spread.mean for spread in spreads])
-            heights = {float(y) for _, y in band.get_paths()[0].vertices}
-            assert {bound for s in spreads for bound in (s.min, s.max)} <= heights
-            points = line(axes, f"_{column} runs")
-            assert sorted(points[1]) == sorted(float(getattr(run, column)) for run in result.runs)
-    within = [row for row in STARTING_DOCUMENT if 10 <= row.n_clusters <= 256]
-    assert line(inertia, "_starting document")[1] == [row.inertia for row in within]
-    assert_texts_apart(figure)
+def test_curves_are_the_table(result: SweepResult) -> None:
+    for theme in [LIGHT, DARK]:
+        options = CurveOptions(theme, STARTING_DOCUMENT, recommended=36)
+        figure = sweep_curves(result, options)
+        inertia, scores, time = figure.axes
+        by_axes = {
+            inertia: ["inertia_scaled"],
+            scores: ["homogeneity", "accuracy_train", "accuracy_test"],
+            time: ["fit_seconds"],
+        }
+        for axes, columns in by_axes.items():
+            for column, band in zip(columns, axes.collections, strict=True):
+                spreads = [row[column] for row in result.table()]
+                assert line(axes, f"_{column}") == ([10, 36, 256], [spread.mean for spread in spreads])
+                heights = {float(y) for _, y in band.get_paths()[0].vertices}
+                assert {bound for s in spreads for bound in (s.min, s.max)} <= heights
+                points = line(axes, f"_{column} runs")
+                assert sorted(points[1]) == sorted(float(getattr(run, column)) for run in result.runs)
+        within = [row for row in STARTING_DOCUMENT if 10 <= row.n_clusters <= 256]
+        assert line(inertia, "_starting document")[1] == [row.inertia for row in within]
+        assert_texts_apart(figure)
 
 
 def test_axes_are_honest(result: SweepResult) -> None:
@@ -441,13 +441,15 @@ def test_no_history_is_an_error() -> None:
 # Files and state
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".PNG"])
-def test_saved_twice_is_the_same_file(tmp_path: Path, result: SweepResult, suffix: str) -> None:
-    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
-    for path in (first, second):
-        save_figure(sweep_curves(result), path)
-    assert first.read_bytes() == second.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, second.name]
+def test_saved_twice_is_the_same_file(tmp_path: Path, result: SweepResult) -> None:
+    for suffix in [".png", ".svg", ".PNG"]:
+        first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+        for path in (first, second):
+            save_figure(sweep_curves(result), path)
+        assert first.read_bytes() == second.read_bytes()
+        assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, second.name]
+        first.unlink()
+        second.unlink()
 
 
 def test_png_has_the_layouts_size_and_sharp_pixels(tmp_path: Path) -> None:

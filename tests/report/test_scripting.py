@@ -57,21 +57,21 @@ def test_what_cannot_be_joined_is_refused(tmp_path: Path):
             joined_modules(entry)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda path: path.stem)
-def test_our_scripts_parse_no_markup_and_ask_no_network(entry: Path):
-    joined = joined_modules(entry)
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", joined
-    )
-    assert not re.search(r"\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(", joined)
+def test_our_scripts_parse_no_markup_and_ask_no_network():
+    for entry in ENTRIES:
+        joined = joined_modules(entry)
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function", joined
+        )
+        assert not re.search(r"\bfetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(", joined)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda path: path.stem)
-def test_the_policy_names_every_script(entry: Path):
-    scripts = page_scripts(entry)
-    assert [script.type for script in scripts] == ["", "", "module"]
-    assert all(script.digest in policy(scripts) for script in scripts)
-    assert "unsafe-inline" not in policy(scripts).partition("script-src")[2]
+def test_the_policy_names_every_script():
+    for entry in ENTRIES:
+        scripts = page_scripts(entry)
+        assert [script.type for script in scripts] == ["", "", "module"]
+        assert all(script.digest in policy(scripts) for script in scripts)
+        assert "unsafe-inline" not in policy(scripts).partition("script-src")[2]
 
 
 def test_libraries_are_as_they_were_published():

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
-import pytest
-
-from kmosaic.report.theme import DARK, LIGHT, Theme, drawable
+from kmosaic.report.theme import DARK, LIGHT, drawable
 from kmosaic.report.wording import clean, columns, shorten
 
 
@@ -46,9 +44,9 @@ def contrast(first: str, second: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
-def test_themes_have_contrast(theme: Theme) -> None:
-    for colour in (theme.text, theme.muted, theme.wrong):
-        assert contrast(colour, theme.background) >= 4.5
-    for colour in theme.series:
-        assert contrast(colour, theme.background) >= 3
+def test_themes_have_contrast() -> None:
+    for theme in [LIGHT, DARK]:
+        for colour in (theme.text, theme.muted, theme.wrong):
+            assert contrast(colour, theme.background) >= 4.5
+        for colour in theme.series:
+            assert contrast(colour, theme.background) >= 3

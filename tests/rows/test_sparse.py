@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,16 @@ NATIVE = {
 }
 
 
-@pytest.mark.parametrize("dtype", NATIVE)
-@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"])
-def test_every_format(kind: str, dtype: str) -> None:
-    random = np.random.default_rng(0)
-    X = (random.integers(1, 90, (41, 7)) * (random.random((41, 7)) < 0.3)).astype(dtype)
-    for wrap in (sparse.coo_array, sparse.coo_matrix):
-        rows = sparse_rows(wrap(X.astype("f8")).astype(dtype).asformat(kind))
-        assert (rows.all_dense() == X).all()
-        assert (rows.dense(np.array([40, 2, 2])) == X[[40, 2, 2]]).all()
-        assert rows.values.all()
-        assert rows.dtype == rows.all_dense().dtype == NATIVE[dtype]
+def test_every_format() -> None:
+    for dtype, kind in product(NATIVE, ["csr", "csc", "coo", "bsr", "dia", "lil", "dok"]):
+        random = np.random.default_rng(0)
+        X = (random.integers(1, 90, (41, 7)) * (random.random((41, 7)) < 0.3)).astype(dtype)
+        for wrap in (sparse.coo_array, sparse.coo_matrix):
+            rows = sparse_rows(wrap(X.astype("f8")).astype(dtype).asformat(kind))
+            assert (rows.all_dense() == X).all()
+            assert (rows.dense(np.array([40, 2, 2])) == X[[40, 2, 2]]).all()
+            assert rows.values.all()
+            assert rows.dtype == rows.all_dense().dtype == NATIVE[dtype]
 
 
 def test_values_are_taken_as_they_are() -> None:
@@ -67,9 +67,8 @@ def damaged(kind: str, **arrays: Any) -> Any:
     return X
 
 
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
+def test_damaged_matrices() -> None:
+    for X, message in [
         (damaged("csr", indices=(3, 6)), "column 6.*has 6"),
         (damaged("csr", indices=(3, -1)), "column -1"),
         (damaged("csc", indices=(3, 99)), "row 99"),
@@ -86,12 +85,10 @@ def damaged(kind: str, **arrays: Any) -> Any:
         (sparse.csr_array((4, 0)), "0 features"),
         (sparse.csr_array((4, 2**32)), "at most 2,147,483,647"),
         (sparse.coo_array(([1.0], ([0],)), shape=(3,)), "1 dimensions"),
-    ],
-)
-def test_damaged_matrices(X: Any, message: str) -> None:
-    for model in (KMeans(2), MiniBatchKMeans(2)):
-        with pytest.raises(DataError, match=message):
-            model.fit(X)
+    ]:
+        for model in (KMeans(2), MiniBatchKMeans(2)):
+            with pytest.raises(DataError, match=message):
+                model.fit(X)
 
 
 def test_indices_of_coo_beyond_the_shape() -> None:

@@ -136,17 +136,17 @@ def test_sums_are_exact(values: NDArray[np.float64]) -> None:
     assert Fraction(exact_sum(values), 1 << 1074) == sum(fractions(values), Fraction(0))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_ranks_are_found_among_values_of_all_magnitudes(dtype: str) -> None:
-    values = (RNG.normal(size=(5000, 2)) * 10.0 ** RNG.integers(-30, 30, (5000, 2))).astype(dtype)
+def test_ranks_are_found_among_values_of_all_magnitudes() -> None:
     ranks = [0, 17, 2500, 2501, 4999]
-    search = OrderStatistics(np.dtype(dtype), 2, lambda _: ranks)
-    for number in range(search.n_passes):
-        counts = search.counts(number)
-        for block in np.array_split(values, 7):
-            counts.add(block)
-        search.narrow(counts)
-    np.testing.assert_array_equal(search.values(), np.sort(values, axis=0)[ranks].T)
+    for dtype in ["float32", "float64"]:
+        values = (RNG.normal(size=(5000, 2)) * 10.0 ** RNG.integers(-30, 30, (5000, 2))).astype(dtype)
+        search = OrderStatistics(np.dtype(dtype), 2, lambda _: ranks)
+        for number in range(search.n_passes):
+            counts = search.counts(number)
+            for block in np.array_split(values, 7):
+                counts.add(block)
+            search.narrow(counts)
+        np.testing.assert_array_equal(search.values(), np.sort(values, axis=0)[ranks].T)
 
 
 def test_a_constant_band_has_a_factor_of_1_and_is_named() -> None:

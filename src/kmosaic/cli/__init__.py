@@ -17,6 +17,7 @@ from kmosaic.cli.segment import segment
 from kmosaic.cli.show import show
 from kmosaic.cli.superpixels import superpixels
 from kmosaic.cli.sweep import sweep
+from kmosaic.cli.undo import undo
 
 __all__ = ["main"]
 
@@ -33,6 +34,7 @@ def main() -> None:
       kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
       kmosaic show digits.kmosaic -o centroids.png
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
+      kmosaic fit photos/ --clusters 20 --size 64x64 --sort-into sorted/
       kmosaic duplicates photos/ --size 64x64 which images are nearly the same?
       kmosaic segment scene.tif --clusters 12 -o classes.tif
       kmosaic quantize photo.jpg --colors 64 -o photo.png
@@ -56,6 +58,7 @@ _COMMANDS = (
     quantize,
     superpixels,
     explain,
+    undo,
 )
 for _command in _COMMANDS:
     main.add_command(_command)

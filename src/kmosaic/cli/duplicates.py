@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kmosaic.cli.duplicate_photos import PhotoSearch, photo_options
+from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import deskew_option
 from kmosaic.cli.neighbours import Search
 from kmosaic.cli.options import (
@@ -28,47 +31,71 @@ if TYPE_CHECKING:
 _HEADER = ("group", "id", "distance")
 _MAX_DRAWN = 20
 _MAX_IN_ROW = 8
+_DRAWINGS_DISTANCE = 0.2
 
 
 @click.command(short_help="List images that are nearly the same.")
 @source_argument
-@path_option("-o", "--output", help="Where to write the CSV table: group, id, distance.")
-@path_option("--picture", help=f"Draw the first {_MAX_DRAWN} groups, as PNG or SVG by the file's suffix.")
+@path_option("-o", "--output", help="Where to write the CSV table of the images in groups.")
+@click.option(
+    "--measure",
+    type=click.Choice(["photos", "drawings"]),
+    help="photos: laid over each other, whatever size, compression, brightness and small crop; drawings: the "
+    "lines and edges of each found in the other, for digits and the like. [default: photos for a folder, "
+    "drawings for other data]",
+)
 @click.option(
     "--distance",
     "max_distance",
     type=RealRange(0.0, 1.0),
-    default=0.2,
-    show_default=True,
-    help="How far apart near-duplicates may be, from 0 (the same lines and edges, give or take two pixels) "
-    "to 1 (nothing in common). The default suits small drawings such as digits; photos need a distance of "
-    "their own: try several and look at the --picture.",
+    help="How far apart duplicates may be, from 0 (equal) to 1 (nothing in common). "
+    "[default: 0.15 of photos, 0.2 of drawings such as digits]",
+)
+@photo_options
+@path_option(
+    "--picture", help=f"Draw the first {_MAX_DRAWN} groups of drawings, as PNG or SVG by the file's suffix."
 )
 @threads_option
 @deskew_option
 @reading_options
 @ending_options
-def duplicates(source: str, output: Path | None, picture: Path | None, **given: Any) -> None:
-    """Find groups of nearly equal images in SOURCE, whatever their brightness and contrast.
+@click.pass_context
+def duplicates(ctx: click.Context, /, **given: Any) -> None:
+    """Find groups of images in SOURCE that are nearly the same.
 
-    Two images are put into one group where the lines and edges of each are found in the other, within two
-    pixels of their place. The table has a line for every image of a group, and how far it is from the one
-    most like it: the part of its edges that is not found there. Without -o it goes to stdout.
+    Photos are laid over each other, shifted and stretched a little: copies of another size, compression or
+    brightness and small crops are found; other photos of the same thing are not. Every image of a group is
+    within the distance of one of them. In drawings, the lines and edges of each have to be found in the
+    other, within two pixels of their place.
 
-    The distance was made for small drawings such as digits. In photos it misses most near-duplicates at the
-    default, and far above it images that are not alike are joined one by one into one group: look at what was
-    found before you remove anything.
+    The table has a line for every image of a group. Of photos: path, group, distance from the group's centre,
+    width, height, bytes, and whether it is kept. Without -o it goes to stdout. Nothing is ever deleted.
 
     \b
     Examples:
-      kmosaic duplicates photos/ --size 64x64
-      kmosaic duplicates photos/ --size 64x64 -o duplicates.csv --picture duplicates.png
+      kmosaic duplicates photos/ -o duplicates.csv --report duplicates.html
+      kmosaic duplicates photos/ --keep best --move-to duplicates/
+      kmosaic duplicates new/ --against archive/ --report known.html
+      kmosaic duplicates digits --distance 0.1 --picture duplicates.png
     """
-    search = Search.taken_from({**given, "source": source, "output": output, "picture": picture})
+    given["command"] = given_command(ctx)
+    measure = given.pop("measure") or ("photos" if os.path.isdir(given["source"]) else "drawings")
+    photos = PhotoSearch.taken_from(dict(given))
+    if measure == "photos":
+        photos.check_drawing_options(given)
+        photos.run(Reading.taken_from({**given, "test_fraction": 0.0}))
+    else:
+        photos.check_photo_options()
+        _find_drawings(given)
+
+
+def _find_drawings(given: dict[str, Any]) -> None:
+    search = Search.taken_from(dict(given))
+    picture, limit = search.picture, given["max_distance"]
     images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
     from kmosaic.features.duplicates import duplicate_groups
 
-    groups = duplicate_groups(search.find(images, 7), given["max_distance"])
+    groups = duplicate_groups(search.find(images, 7), _DRAWINGS_DISTANCE if limit is None else limit)
     search.write(images, _HEADER, _rows(images, groups), _summary(images, groups))
     if picture is not None and groups:
         _draw(images, groups, picture, overwrite=search.force)

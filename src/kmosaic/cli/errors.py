@@ -83,8 +83,10 @@ class CommandGroup(click.Group):
                 return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, BrokenPipeError, StdoutError):
             raise
-        except KeyboardInterrupt:
-            _fail(_INTERRUPTED, EXIT_INTERRUPTED, kind="")
+        except KeyboardInterrupt as interruption:
+            # One that is raised with a text says what is left behind.
+            text = f"interrupted; {interruption}" if interruption.args else _INTERRUPTED
+            _fail(text, EXIT_INTERRUPTED, kind="")
         except Exception as error:
             if _debugging():
                 raise

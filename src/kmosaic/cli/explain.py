@@ -22,6 +22,7 @@ from kmosaic.cli.options import (
 from kmosaic.cli.outputs import check_pictures_folder
 from kmosaic.cli.request import Options, Reading, provenance, warn_missing_data_folder
 from kmosaic.files import check_outputs
+from kmosaic.libraries import check_drawing
 
 if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
@@ -65,6 +66,7 @@ class _Request(Options):
             raise click.UsageError(f"--parts {unknown[0]} must be from 1 to {len(PARTS)}")
         if self.animation is not None:
             check_animation_name(self.animation)
+            check_drawing()
         check_outputs((self.output, self.animation), overwrite=self.force)
         if self.frames is not None:
             if self.frames in (self.output, self.animation):
@@ -162,12 +164,16 @@ def _own_points(request: _Request) -> PointSet | None:
 
 
 def _write(request: _Request, lesson: Lesson, bar: ProgressBar) -> list[Path]:
-    from kmosaic.explain import PARTS, frames, write_animation, write_frames, write_lesson
+    from kmosaic.explain import PARTS, write_animation, write_frames, write_lesson
 
     paths: list[Path] = []
     if request.output is not None:
         bar.start_over("writing the page")
         paths.append(write_lesson(request.output, lesson, provenance(request.command, ()), request.force))
+    if not (request.frames or request.animation):
+        return paths
+    from kmosaic.explain import frames
+
     drawn: list[Frame] = frames(lesson, request.parts or tuple(PARTS))
     if request.frames is not None:
         bar.start_over("drawing frames", total=len(drawn))

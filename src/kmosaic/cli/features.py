@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.console import in_seconds, print_notes, print_results
-from kmosaic.cli.options import ChannelNumbers, in_order
+from kmosaic.cli.options import ChannelNumbers, SizeType, in_order
 from kmosaic.cli.request import Options
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.cli.request import Estimator
+    from kmosaic.cli.save_vectors import SavedVectors
     from kmosaic.cluster import Representation
     from kmosaic.features import ClusterPictures, Recipe
     from kmosaic.images import ImageCollection
@@ -44,7 +45,7 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=ChannelNumbers(),
             metavar="X or R,G,B",
             help="What the network of onnx:FILE wants taken from pixel values from 0 to 1 (ImageNet's: "
-            "0.485,0.456,0.406). [default: as it states]",
+            "0.485,0.456,0.406), or from 0 to 255 where a mean or std is above 2. [default: as it states]",
         ),
         click.option(
             "--onnx-std",
@@ -52,6 +53,27 @@ def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="X or R,G,B",
             help="What it wants them divided by then (ImageNet's: 0.229,0.224,0.225). "
             "[default: as it states]",
+        ),
+        click.option(
+            "--onnx-size",
+            type=SizeType(),
+            metavar="WIDTHxHEIGHT",
+            help="The size of images that it gets, where it takes any. [default: as they are read]",
+        ),
+        click.option(
+            "--onnx-resample",
+            type=click.Choice(["bilinear", "bicubic"]),
+            help="How they are brought to that size. [default: bilinear]",
+        ),
+        click.option(
+            "--onnx-layout",
+            type=click.Choice(["NCHW", "NHWC"]),
+            help="Whether it takes channels first or last, where it does not state it.",
+        ),
+        click.option(
+            "--onnx-output",
+            metavar="NAME",
+            help="Which of its outputs is the embedding. [default: the first]",
         ),
         _deskew_option(
             "[default: for features other than pixels, where the data set is known to be handwriting (mnist)]"
@@ -92,6 +114,10 @@ class FeatureOptions(Options):
     deskew: bool | None
     onnx_mean: tuple[float, ...] | None = None
     onnx_std: tuple[float, ...] | None = None
+    onnx_size: tuple[int, int] | None = None
+    onnx_resample: str | None = None
+    onnx_layout: str | None = None
+    onnx_output: str | None = None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> Self:
@@ -100,14 +126,26 @@ class FeatureOptions(Options):
 
         options = super().taken_from(given)
         name, _ = split_name(options.features)
-        if name != "onnx" and (options.onnx_mean is not None or options.onnx_std is not None):
-            raise click.UsageError("--onnx-mean and --onnx-std go with --features onnx:FILE; leave them out")
+        if name != "onnx" and (given_too := [option for option, value in options._of_onnx() if value]):
+            raise click.UsageError(f"{given_too[0]} goes with --features onnx:FILE; leave it out")
         return options
+
+    def _of_onnx(self) -> list[tuple[str, str]]:
+        """The options about a network, each as on the command line; empty where not given."""
+        numbers = (("--onnx-mean", self.onnx_mean), ("--onnx-std", self.onnx_std))
+        size = "" if self.onnx_size is None else f"{self.onnx_size[1]}x{self.onnx_size[0]}"
+        return [
+            *((name, "" if given is None else ",".join(f"{n:g}" for n in given)) for name, given in numbers),
+            ("--onnx-size", size),
+            ("--onnx-resample", self.onnx_resample or ""),
+            ("--onnx-layout", self.onnx_layout or ""),
+            ("--onnx-output", self.onnx_output or ""),
+        ]
 
     def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
         """Return the recipe they ask for, not fitted, for at most so many clusters."""
         from kmosaic.features import RECIPES, Recipe, RecipeOptions
-        from kmosaic.features.recipes import split_name
+        from kmosaic.features.recipes import NetworkOptions, split_name
         from kmosaic.images.registry import is_handwriting
 
         deskew = self.deskew
@@ -120,20 +158,30 @@ class FeatureOptions(Options):
             seed,
             form.max_value,
             n_clusters,
-            mean=self.onnx_mean,
-            deviation=self.onnx_std,
+            network=NetworkOptions(
+                self.onnx_mean,
+                self.onnx_std,
+                self.onnx_size,
+                self.onnx_resample or "bilinear",
+                self.onnx_layout,
+                self.onnx_output,
+            ),
         )
         return Recipe.named(self.features, options)
 
     def given_again(self) -> list[str]:
         """Return the arguments that ask for the same features; what has its default is left out."""
         arguments = [] if self.features == "pixels" else ["--features", self.features]
-        for option, numbers in (("--onnx-mean", self.onnx_mean), ("--onnx-std", self.onnx_std)):
-            if numbers is not None:
-                arguments += [option, ",".join(f"{number:g}" for number in numbers)]
+        arguments += [word for option, given in self._of_onnx() if given for word in (option, given)]
         if self.deskew is not None:
             arguments.append("--deskew" if self.deskew else "--no-deskew")
         return arguments
+
+
+def report_recall(recall: float) -> None:
+    """Say how many of the true neighbours were found, where not all pairs were compared."""
+    if recall < 1:
+        print_notes(f"Of a sample's nearest neighbours {recall:.1%} were found; --exact compares all pairs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,37 +191,61 @@ class FeatureMatrix:
     recipe: Recipe
     rows: NDArray[Any]
     seconds: float
+    n_kept: int = 0  # of an earlier run that was interrupted
 
     @classmethod
     def fitted(
-        cls, recipe: Recipe, images: Collection, threads: int | None, bar: ProgressBar, *, whole: bool = True
+        cls,
+        recipe: Recipe,
+        images: Collection,
+        threads: int | None,
+        bar: ProgressBar,
+        *,
+        saving: SavedVectors | None = None,
+        whole: bool = True,
     ) -> Self:
-        """Fit ``recipe`` on ``images``, and compute their features.
+        """Fit ``recipe`` on ``images``, and compute their features, which may be saved as they come.
 
         ``whole`` says whether the estimator wants them in memory; else files of vectors are left there.
         """
+        from kmosaic.cli.progress import ImageProgress
         from kmosaic.rows import RowSource
 
         start = time.perf_counter()
         if recipe.steps:
             bar.start_over(f"{recipe.name}: fitting")
-        rows = recipe.fit_transform(images.rows, n_threads=threads, progress=bar)
-        if whole and isinstance(rows, RowSource):
+        progress = ImageProgress(bar)
+        if saving is not None and recipe.network is not None:
+            saved = saving.embed(recipe, images, threads, progress)
+            return cls(recipe, saved.rows, time.perf_counter() - start, saved.n_kept)
+        rows = recipe.fit_transform(images.rows, n_threads=threads, progress=progress)
+        if isinstance(rows, RowSource) and (whole or saving is not None):
             rows = rows.load()
+        if saving is not None:
+            bar.start_over("writing the vectors")
+            rows = saving.write(rows, images)
         return cls(recipe, rows, time.perf_counter() - start)
 
     def test_rows(self, images: Collection, threads: int | None, bar: ProgressBar) -> NDArray[Any]:
         """Return the features of other images, by the fitted recipe."""
-        return self.recipe.transform(images.rows, n_threads=threads, progress=bar)
+        from kmosaic.cli.progress import ImageProgress
+
+        return self.recipe.transform(images.rows, n_threads=threads, progress=ImageProgress(bar))
 
     def report(self, images: Collection) -> None:
         """Print the recipe, if it has steps, and warn where the images are too small for it."""
-        from kmosaic.features import GraphEmbedding
+        from kmosaic.features import GraphEmbedding, VectorGraph
         from kmosaic.images import ImageCollection
 
         if not self.recipe.steps:
             return
-        print_results(f"Seen as {self.recipe}, which took {in_seconds(self.seconds)} s")
+        made = (len(self.rows) - self.n_kept) / max(self.seconds, 1e-9)
+        kept = f"; {self.n_kept:,} were there already" if self.n_kept else ""
+        took = f"{in_seconds(self.seconds)} s, {made:,.0f} images a second{kept}"
+        print_results(f"Seen as {self.recipe}, which took {took}")
+        for step in self.recipe.steps:
+            if isinstance(step, VectorGraph):
+                report_recall(step.recall_)
         if not isinstance(images, ImageCollection):
             return
         height, width = images.format.height, images.format.width

@@ -43,6 +43,8 @@ from kmosaic.cli.outputs import (
     write_pictures,
 )
 from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
+from kmosaic.cli.save_vectors import SavedVectors, save_vectors_options
+from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
 from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
@@ -80,27 +82,27 @@ class _Request:
     output: Path | None
     labels: Path | None
     report: Path | None
-    save_vectors: Path | None
+    saving: SavedVectors | None
     pictures: Path | None
     picture_format: str
+    sorting: Sorting
     force: bool
     quiet: bool
     command: str
 
     def check_outputs(self) -> None:
-        if not any((self.output, self.labels, self.report, self.pictures, self.save_vectors)):
+        outputs = (self.output, self.labels, self.report, self.pictures, self.saving)
+        if not any((*outputs, self.sorting.asked)):
             raise click.UsageError(
-                "name what to write: -o MODEL, --labels CSV, --report HTML or --pictures DIR"
+                "name what to write: -o MODEL, --labels CSV, --report HTML, --pictures DIR or --sort-into DIR"
             )
+        self.sorting.check(self.source, force=self.force)
         check_model_name(self.output)
         check_report_name(self.report)
         check_table(self.labels)
-        if self.save_vectors is not None:
-            from kmosaic.vectors import check_vectors_name
-
-            check_vectors_name(self.save_vectors)
-        outputs = (self.output, self.labels, self.report, self.save_vectors)
-        check_outputs(outputs, overwrite=self.force)
+        saved = None if self.saving is None else self.saving.path
+        files = (self.output, self.labels, self.report, saved, *self.sorting.tables)
+        check_outputs(files, overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
             check_pictures_folder(self.pictures, names, overwrite=self.force)
@@ -186,12 +188,10 @@ class _Finished:
     "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
 )
 @path_option("--report", help="Write a report: one HTML file with pictures of every group.")
-@path_option(
-    "--save-vectors",
-    help="Write the features that are clustered, for --vectors: .npy, or with the paths .npz or .parquet.",
-)
+@save_vectors_options
 @pictures_option
 @picture_format_option
+@sorting_options
 @click.option(
     "--seed",
     type=WholeNumber(0, 2**32 - 1),
@@ -221,11 +221,15 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
       kmosaic fit digits --clusters 36 -o digits.kmosaic --report digits.html
       kmosaic fit mnist --clusters 256 --features gradients -o mnist.kmosaic
       kmosaic fit photos/ --clusters 20 --size 64x64 -o photos.kmosaic --labels labels.csv
+      kmosaic fit photos/ --clusters 20 --size 64x64 --sort-into sorted/ --outliers outliers.csv
       kmosaic fit scans/ --clusters 8 --size 48x64 --fit crop --grey --pictures pictures/
       kmosaic fit photos/ --vectors embeddings.npy --clusters 100 --report photos.html
     """
     fitting, asked = Fitting.taken_from(given), Input.taken_from(given)
-    request = _Request(**given, command=given_command(ctx))
+    sorting = Sorting.taken_from(given)
+    saved = given.pop("save_vectors"), given.pop("vectors_dtype")
+    saving = SavedVectors.asked(*saved, overwrite=given["force"])
+    request = _Request(**given, saving=saving, sorting=sorting, command=given_command(ctx))
     request.check_outputs()
     warn_missing_data_folder(asked.reading.data_dir, request.source or "")
     finished = _run(request, asked, fitting)
@@ -233,7 +237,9 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     paths = list(_write(request, finished))
     report_skipped(finished.unreadable)
     _print_result(finished)
-    print_results(written(paths))
+    if paths:
+        print_results(written(paths))
+    sorting.sort(request.source, list(_clustered(finished)), quiet=request.quiet)
     if not request.quiet:
         print_results(f"Next: {_next(request, finished)}")
 
@@ -246,13 +252,14 @@ def _run(request: _Request, asked: Input, fitting: Fitting) -> _Finished:
     with ProgressBar(quiet=request.quiet) as bar:
         dataset, recipe = asked.load(request.source, request.seed, request.clusters, bar)
         train = dataset.train
-        whole = fitting.algorithm not in ("kmeans", "minibatch")
-        matrix = FeatureMatrix.fitted(recipe, train, fitting.threads, bar, whole=whole)
-        if request.save_vectors is not None:
-            from kmosaic.vectors import save_vectors
-
-            bar.start_over("writing the vectors")
-            save_vectors(request.save_vectors, matrix.rows, train.ids, overwrite=request.force)
+        matrix = FeatureMatrix.fitted(
+            recipe,
+            train,
+            fitting.threads,
+            bar,
+            saving=request.saving,
+            whole=fitting.algorithm not in ("kmeans", "minibatch"),
+        )
         estimator.callback = FitProgress(bar, len(train), f"k={request.clusters}")
         start = time.perf_counter()
         estimator.fit(matrix.rows)
@@ -340,8 +347,8 @@ def _show_clusters(summary: ClusterSummary) -> None:
 
 
 def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
-    if request.save_vectors is not None:
-        yield request.save_vectors
+    if request.saving is not None:
+        yield request.saving.path
     if request.output is not None:
         _write_model(request, request.output, finished)
         yield request.output
@@ -355,6 +362,15 @@ def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
         yield from write_pictures(
             request.pictures, _figures(finished), request.picture_format, overwrite=request.force
         )
+    yield from request.sorting.write_tables(next(_clustered(finished)), force=request.force)
+
+
+def _clustered(finished: _Finished) -> Iterator[ClusteredImages]:
+    """The images fitted on, and those held out, if any."""
+    names = finished.summary.cluster_names
+    yield ClusteredImages(finished.dataset.train.ids, finished.summary, names)
+    if finished.dataset.test is not None and finished.test_summary is not None:
+        yield ClusteredImages(finished.dataset.test.ids, finished.test_summary, names)
 
 
 def _write_model(request: _Request, path: Path, finished: _Finished) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import print_results, print_rows, report_skipped, written
-from kmosaic.cli.features import deskew_option, deskewed
+from kmosaic.cli.features import deskew_option, deskewed, report_recall
 from kmosaic.cli.options import (
     WholeNumber,
     ending_options,
@@ -99,8 +99,15 @@ def _of_vectors(
         rows = vectors.recipe(collection).fit_transform(
             collection.rows, n_threads=search.threads, progress=bar
         )
-        graph = VectorGraph(n_neighbors=n_neighbors, n_threads=search.threads, callback=StageProgress(bar))
-        return collection, graph.neighbors(rows)
+        graph = VectorGraph(
+            n_neighbors=n_neighbors,
+            exact=vectors.exact or None,
+            n_threads=search.threads,
+            callback=StageProgress(bar),
+        )
+        neighbors = graph.neighbors(rows)
+    report_recall(neighbors.recall)
+    return collection, neighbors
 
 
 @dataclass(frozen=True)

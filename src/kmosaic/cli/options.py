@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,18 +208,27 @@ def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def estimator_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is said about the algorithm to a command."""
+_ALGORITHMS = {
+    "kmeans": "is Lloyd's algorithm on all images",
+    "minibatch": "is faster and less exact",
+    "spherical": "compares directions, whatever the brightness",
+    "bisecting": "splits clusters in two",
+    "two-level": "makes groups, and clusters of each; the last two are for thousands of clusters, "
+    "and give a tree of them",
+}
+
+
+def estimator_options(command: Callable[..., Any], *, without: Collection[str] = ()) -> Callable[..., Any]:
+    """Add what is said about the algorithm to a command, which does not take those ``without``."""
+    offered = [name for name in _ALGORITHMS if name not in without]
     return in_order(
         command,
         click.option(
             "--algorithm",
-            type=click.Choice(["kmeans", "minibatch", "spherical", "bisecting", "two-level"]),
+            type=click.Choice(offered),
             default="kmeans",
             show_default=True,
-            help="kmeans is Lloyd's algorithm on all images; minibatch is faster and less exact; spherical "
-            "compares directions, whatever the brightness; bisecting splits clusters in two, and two-level "
-            "groups into clusters, for thousands of clusters and a tree of them.",
+            help="; ".join(f"{name} {_ALGORITHMS[name]}" for name in offered) + ".",
         ),
         click.option(
             "--init",

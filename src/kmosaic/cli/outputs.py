@@ -11,6 +11,7 @@ from kmosaic.arrow_table import pyarrow, write_parquet
 from kmosaic.csv_table import write_rows
 from kmosaic.errors import OutputError
 from kmosaic.files import atomic_write, check_output, check_outputs
+from kmosaic.libraries import check_drawing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,8 +46,10 @@ def check_model_name(path: Path | None, option: str = "-o") -> None:
 def check_pictures_folder(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Check that ``folder`` exists or can be made, and that pictures of these names can be written there.
 
-    Raises OutputError when it is no folder, or its parent is missing, or a picture is there already.
+    Raises OutputError when it is no folder, or its parent is missing, or a picture is there already, and
+    MissingLibraryError where pictures cannot be drawn.
     """
+    check_drawing()
     if folder.is_dir():
         check_outputs((folder / name for name in names), overwrite=overwrite)
     elif folder.exists():
@@ -70,10 +73,12 @@ def write_pictures(
 def check_picture(path: Path | None, *, overwrite: bool) -> None:
     """Check that ``path``, if any, is a name for a picture, and can be written.
 
-    Raises OutputError when it ends in neither .png nor .svg, or cannot be written.
+    Raises OutputError when it ends in neither .png nor .svg, or cannot be written, and MissingLibraryError
+    where pictures cannot be drawn.
     """
     if path is None:
         return
+    check_drawing()
     if path.suffix.lower() not in (".png", ".svg"):
         raise OutputError(f"{path} must end in .png or .svg; that says which of them to draw")
     check_output(path, overwrite=overwrite)

@@ -21,6 +21,7 @@ from kmosaic.cli.options import (
 )
 from kmosaic.cli.outputs import check_table, label_texts, write_assignments
 from kmosaic.cli.request import warn_missing_data_folder
+from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
 from kmosaic.cli.vectors import Vectors, optional_source_argument, vector_file_options
 from kmosaic.errors import DataError
 from kmosaic.files import check_outputs
@@ -84,6 +85,7 @@ class _Predicted:
     help="Take the clusters' names from this file, exported from the model's report. A cluster without one "
     "keeps the model's name for it, or has its number.",
 )
+@sorting_options
 @threads_option
 @labels_from_option
 @strict_option
@@ -96,37 +98,44 @@ def predict(model: Path, output: Path | None, threads: int | None, **given: Any)
     images, of which SOURCE has the pictures; or SOURCE is a file of vectors itself. Images are brought to the
     model's size and colours by the policy it was fitted with, and seen as it saw those it was fitted on. The
     distance is that to the cluster's centroid, in pixel values or the units of the model's features; without
-    -o the table goes to stdout.
+    -o, and where nothing else is to be written, the table goes to stdout.
 
     \b
     Examples:
       kmosaic predict digits.kmosaic new-images/ -o predictions.csv
       kmosaic predict digits.kmosaic one-more.png
       kmosaic predict digits.kmosaic new-images/ --names names.json -o predictions.csv
+      kmosaic predict photos.kmosaic new-photos/ --sort-into sorted/
       kmosaic predict photos.kmosaic new-photos/ --vectors new-embeddings.npy -o predictions.parquet
     """
     vectors = Vectors.taken_from(given)
+    sorting = Sorting.taken_from(given)
     chosen = _Choices(**given)
-    check_outputs([output], overwrite=chosen.force)
+    sorting.check(chosen.source, force=chosen.force)
+    check_outputs([output, *sorting.tables], overwrite=chosen.force)
     check_table(output)
     warn_missing_data_folder(chosen.data_dir, chosen.source or "")
     result = _predict(model, threads, chosen, vectors)
     report_skipped(result.images.skipped)
     _warn_converted(result)
-    rows = _rows(result)
-    if output is None:
-        print_rows(_HEADER, rows)
+    if output is None and not sorting.asked:
+        print_rows(_HEADER, _rows(result))
         return
-    write_assignments(output, _HEADER, rows, overwrite=chosen.force)
-    print_results(*_summary(result), written([output]))
-    if not chosen.quiet:
+    images = ClusteredImages(result.images.ids, result.summary, result.names)
+    paths = list(sorting.write_tables(images, force=chosen.force))
+    if output is not None:
+        write_assignments(output, _HEADER, _rows(result), overwrite=chosen.force)
+        paths.insert(0, output)
+    print_results(*_summary(result), *([written(paths)] if paths else []))
+    sorting.sort(chosen.source, [images], quiet=chosen.quiet)
+    if not chosen.quiet and output is not None:
         print_results(
             f"Next: sort {output} by distance; the images far from every centroid are unlike those fitted on"
         )
 
 
 def _predict(path: Path, threads: int | None, chosen: _Choices, vectors: Vectors) -> _Predicted:
-    from kmosaic.cli.progress import ProgressBar
+    from kmosaic.cli.progress import ImageProgress, ProgressBar
     from kmosaic.cluster import load_model
     from kmosaic.evaluate import read_names, summarise
     from kmosaic.features import Recipe
@@ -143,7 +152,7 @@ def _predict(path: Path, threads: int | None, chosen: _Choices, vectors: Vectors
         )
         images = _read(model, recipe, chosen.source, vectors, options, bar)
         bar.start_over("finding the nearest centroids")
-        rows = recipe.transform(images.rows, n_threads=threads, progress=bar)
+        rows = recipe.transform(images.rows, n_threads=threads, progress=ImageProgress(bar))
         summary = summarise(model, rows, labels=_labels(model, rows, threads))
     return _Predicted(model, images, summary, names)
 

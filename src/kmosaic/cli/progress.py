@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -64,6 +65,23 @@ class ProgressBar:
         self._progress.remove_task(self._task)
         self._task = self._progress.add_task(what, total=total)
         self._complete = False
+
+
+class ImageProgress:
+    """A bar of images that says how many a second: from the first call on, whatever was done before it."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self._bar = bar
+        self._what = ""
+        self._from = (0.0, 0)
+
+    def __call__(self, done: int, total: int | None, what: str) -> None:
+        now = time.perf_counter()
+        if what != self._what:
+            self._what, self._from = what, (now, done)
+        start, before = self._from
+        rate = f", {(done - before) / (now - start):,.0f} images/s" if now - start > 1 else ""
+        self._bar(done, total, what + rate)
 
 
 class FitProgress:

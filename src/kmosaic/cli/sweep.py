@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,7 @@ class _Finished:
 @picture_format_option
 @features_options
 @vectors_options
-@estimator_options
+@partial(estimator_options, without=["spherical"])  # the table compares squared distances
 @reading_options
 @test_fraction_option(0.2)
 @ending_options
@@ -152,10 +153,6 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     fitting, asked = Fitting.taken_from(given), Input.taken_from(given)
     request = _Request(**given, command=given_command(ctx))
     request.check_outputs()
-    if fitting.algorithm == "spherical":
-        raise click.UsageError(
-            "sweep compares squared distances, which --algorithm spherical has none of; use `kmosaic fit`"
-        )
     warn_missing_data_folder(asked.reading.data_dir, request.source or "")
     finished = _run(request, asked, fitting)
     paths = _write(request, finished)
@@ -321,7 +318,6 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
     """The pictures this sweep has, by the names of their files; each is drawn when called."""
     from kmosaic.report import CurveOptions, first_images, sweep_curve
-    from kmosaic.report.curves import has_scores
 
     options = CurveOptions(
         starting_document=finished.starting_document,
@@ -337,7 +333,7 @@ def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:
         "scores": lambda: sweep_curve(finished.result, "scores", options),
         "time": lambda: sweep_curve(finished.result, "time", options),
     }
-    if not has_scores(finished.result):
+    if not finished.result.has_scores:
         del figures["scores"]
     return figures
 

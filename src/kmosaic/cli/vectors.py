@@ -37,6 +37,11 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Cluster the first N principal components of the vectors, half-way to equal variance.",
         ),
+        click.option(
+            "--exact",
+            is_flag=True,
+            help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
+        ),
     )
 
 
@@ -85,6 +90,7 @@ class Vectors(Options):
     allow_outside: bool
     normalise: bool = False
     whiten: int | None = None
+    exact: bool = False
 
     @classmethod
     def taken_from(cls, given: dict[str, Any], *, needed: bool = True) -> Self:
@@ -101,6 +107,7 @@ class Vectors(Options):
                 "--allow-outside": options.allow_outside,
                 "--normalise": options.normalise,
                 "--whiten": options.whiten,
+                "--exact": options.exact,
             }
             alone = [name for name, value in others.items() if value not in (None, False)]
             if alone:
@@ -159,7 +166,9 @@ class Vectors(Options):
         from kmosaic.features import Recipe, VectorRecipe
 
         n_graph = n_clusters if graph else None
-        return Recipe.of_vectors(VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph))
+        return Recipe.of_vectors(
+            VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph, self.exact)
+        )
 
     def given_again(self) -> list[str]:
         """Return the arguments that name the same vectors; what has its default is left out."""
@@ -173,7 +182,11 @@ class Vectors(Options):
         arguments = [
             word for name, value in values.items() if value is not None for word in (name, str(value))
         ]
-        flags = {"--allow-outside": self.allow_outside, "--normalise": self.normalise}
+        flags = {
+            "--allow-outside": self.allow_outside,
+            "--normalise": self.normalise,
+            "--exact": self.exact,
+        }
         return arguments + [flag for flag, given in flags.items() if given]
 
 

@@ -19,6 +19,7 @@ from kmosaic.cluster.tree_estimator import TreeEstimator
 from kmosaic.engines import (
     BisectionOptions,
     Bisector,
+    Halves,
     IterationProgress,
     child_keys,
     resolve_n_threads,
@@ -249,9 +250,13 @@ class _Nodes:
         )
         self.n_iter = max(self.n_iter, halves.n_iter)
         self.converged = self.converged and halves.converged
+        self._indivisible[nodes[~halves.done]] = True
+        self._append_halves(nodes[halves.done], halves)
+
+    def _append_halves(self, nodes: NDArray[np.intp], halves: Halves) -> None:
+        """Add the two halves of each of these nodes, which were split."""
         done = halves.done
-        self._indivisible[nodes[~done]] = True
-        nodes, middle = nodes[done], halves.middle[done]
+        middle = halves.middle[done]
         self.split[nodes] = True
         self._first_child[nodes] = len(self.split) + 2 * np.arange(len(nodes))
         inertia, weight = halves.inertia[done].ravel(), halves.weights[done].ravel()

@@ -19,7 +19,7 @@ from kmosaic.cluster.dask.estimators import inertia_of, lazy_distances, lazy_lab
 from kmosaic.cluster.dask.rows import dask_rows, is_dask_array
 from kmosaic.cluster.seeding import Init
 from kmosaic.cluster.sources import OpenRows, source_of, stand_in
-from kmosaic.engines import MemoryEngine, make_engine, nearest_centers, resolve_n_threads
+from kmosaic.engines import MemoryEngine, Rows, make_engine, nearest_centers, resolve_n_threads
 from kmosaic.engines.source_engine import SourceEngine
 from kmosaic.errors import DataError
 from kmosaic.models.validation import LARGEST_VALUE, check_magnitude
@@ -56,6 +56,8 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
     }
     _takes_sources: ClassVar[bool] = False
     """Whether X may be sparse, in files, or read by slices."""
+    spherical: ClassVar[bool] = False
+    """Whether rows are compared by their direction, and J sums cosine distances."""
     n_clusters: int
     init: Init
     n_init: int | Literal["auto"]
@@ -200,6 +202,38 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         rows = dask_rows(X)
         validate_data(self, rows, reset=reset, skip_check_array=True)
         return rows
+
+
+class AnyRowsEstimator(CentroidEstimator):
+    """Base of ``KMeans`` and ``MiniBatchKMeans``, which fit rows wherever they are."""
+
+    _takes_sources = True
+
+    def _fit_to(self, X: Any) -> Callable[[ArrayLike | None], Self]:
+        """The fit, but for its weights, of a Dask array, of rows that are read, or of rows in memory."""
+        if is_dask_array(X):
+            return functools.partial(self._fit_dask, X)
+        opened = self._open(X, reset=True, n_out=None)
+        if opened is None:
+            return functools.partial(self._fit_rows, self._rows(X, reset=True))
+        rows = opened.held(self.init)
+        return (
+            functools.partial(self._fit_source, opened)
+            if rows is None
+            else functools.partial(self._fit_rows, rows)
+        )
+
+    def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:
+        """Cluster rows in memory."""
+        raise NotImplementedError
+
+    def _fit_source(self, opened: OpenRows, sample_weight: ArrayLike | None) -> Self:
+        """Cluster rows that are sparse, or that are read block by block or batch by batch."""
+        raise NotImplementedError
+
+    def _fit_dask(self, X: Any, sample_weight: ArrayLike | None) -> Self:
+        """Cluster the rows of a Dask array: in memory where they fit, and else chunk by chunk."""
+        raise NotImplementedError
 
 
 def as_of(dtype: Any, distances: Any) -> NDArray[np.floating[Any]]:

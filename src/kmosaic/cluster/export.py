@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from kmosaic.errors import MissingLibraryError
 from kmosaic.files import atomic_write
+from kmosaic.libraries import library
 
 _OPSET, _IR_VERSION = 18, 9
 """Of 2022 and 2023: what runs a model today takes them."""
@@ -34,7 +33,7 @@ class NearestCentroidExport:
         exists and ``overwrite`` is false, or cannot be written.
         """
         check_is_fitted(self)
-        onnx = _library("onnx", "onnx", "an ONNX model is made")
+        onnx = library("onnx", "onnx", "an ONNX model is made")
         graph = _graph(onnx, self._centers(), with_distances=self._exports_distances)  # type: ignore[attr-defined]
         model = onnx.helper.make_model(
             graph,
@@ -56,7 +55,7 @@ class NearestCentroidExport:
         Raises MissingLibraryError where the package faiss is not installed.
         """
         check_is_fitted(self)
-        faiss = _library("faiss", "faiss", "an index for FAISS is made")
+        faiss = library("faiss", "faiss", "an index for FAISS is made")
         centers = np.ascontiguousarray(self._centers(), np.float32)  # type: ignore[attr-defined]
         index = faiss.IndexFlatL2(centers.shape[1])
         index.add(centers)
@@ -104,10 +103,3 @@ def _constants(centers: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         "axis": np.array([1], np.int64),
         "zero": np.array(0.0),
     }
-
-
-def _library(name: str, extra: str, purpose: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingLibraryError(f"{purpose} by {name}: pip install 'kmosaic[{extra}]'") from error

@@ -17,10 +17,10 @@ from kmosaic.cluster.dask.estimators import (
     lazy_labels,
     seeding_engine,
 )
-from kmosaic.cluster.dask.rows import in_memory, is_dask_array
+from kmosaic.cluster.dask.rows import in_memory
 from kmosaic.cluster.estimator import (
     MEMORY,
-    CentroidEstimator,
+    AnyRowsEstimator,
     all_or_nothing,
     check_enough_rows,
     checked_weights,
@@ -45,7 +45,7 @@ from kmosaic.engines.empty import EmptyClusters
 from kmosaic.engines.source_engine import SourceEngine
 
 
-class KMeans(NearestCentroidExport, CentroidEstimator):
+class KMeans(NearestCentroidExport, AnyRowsEstimator):
     """Cluster rows around the means that make their summed squared distances least: a local optimum of J.
 
     Every label is that of exact arithmetic for the fitted centroids (ties: the lowest number), and labels,
@@ -136,9 +136,8 @@ class KMeans(NearestCentroidExport, CentroidEstimator):
     1.0
     """
 
-    _takes_sources = True
     _parameter_constraints: ClassVar = {
-        **CentroidEstimator._parameter_constraints,
+        **AnyRowsEstimator._parameter_constraints,
         "memory": MEMORY,
         "empty_clusters": [StrOptions(set(get_args(EmptyClusters)))],
         "algorithm": [StrOptions({"lloyd", "elkan"})],
@@ -193,15 +192,7 @@ class KMeans(NearestCentroidExport, CentroidEstimator):
             How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
         """
         self._validate_params()
-        if is_dask_array(X):
-            return self._fit_dask(X, sample_weight)
-        opened = self._open(X, reset=True, n_out=None)
-        if opened is None:
-            return self._fit_rows(self._rows(X, reset=True), sample_weight)
-        rows = opened.held(self.init)
-        return (
-            self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
-        )
+        return self._fit_to(X)(sample_weight)
 
     def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:
         weights = checked_weights(sample_weight, rows)
@@ -217,7 +208,6 @@ class KMeans(NearestCentroidExport, CentroidEstimator):
         return self._take(best)
 
     def _fit_source(self, opened: OpenRows, sample_weight: ArrayLike | None) -> Self:
-        """Cluster rows that are sparse, or that are read block by block."""
         weights = checked_weights(sample_weight, stand_in(opened.source))
         check_enough_rows(opened.source.n_rows, self.n_clusters)
         engine = opened.engine(weights)
@@ -227,8 +217,7 @@ class KMeans(NearestCentroidExport, CentroidEstimator):
         self.plan_ = engine.plan().logged()
         return self._take(best)
 
-    def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
-        """Cluster the rows of a Dask array: in memory where they fit, and else block by block."""
+    def _fit_dask(self, X: Any, sample_weight: ArrayLike | None) -> Self:
         if self.empty_clusters == "random":
             raise ValueError("empty_clusters='random' does not go with a Dask array; choose another way")
         rows = self._dask_rows(X, sample_weight, reset=True)

@@ -26,7 +26,7 @@ from kmosaic.cluster.estimator import (
     AT_LEAST_0,
     AT_LEAST_1,
     MEMORY,
-    CentroidEstimator,
+    AnyRowsEstimator,
     all_or_nothing,
     check_enough_rows,
     checked_weights,
@@ -68,7 +68,7 @@ class _Stream:
     history: list[float] = field(default_factory=list)
 
 
-class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
+class MiniBatchKMeans(NearestCentroidExport, AnyRowsEstimator):
     """Cluster rows by k-means on small batches, each step moving centroids towards the means of its batch.
 
     Batches are drawn without replacement, pass after pass, and recent steps weigh more than old ones. Every
@@ -152,9 +152,8 @@ class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
     1.0
     """
 
-    _takes_sources = True
     _parameter_constraints: ClassVar = {
-        **CentroidEstimator._parameter_constraints,
+        **AnyRowsEstimator._parameter_constraints,
         "memory": MEMORY,
         "batch_size": [AT_LEAST_1],
         "init_size": [AT_LEAST_1, None],
@@ -215,15 +214,7 @@ class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
         sample_weight : (n_samples,), optional
         """
         self._check_parameters()
-        if is_dask_array(X):
-            return self._fit_dask(X, sample_weight)
-        opened = self._open(X, reset=True, n_out=None)
-        if opened is None:
-            return self._fit_rows(self._rows(X, reset=True), sample_weight)
-        rows = opened.held(self.init)
-        return (
-            self._fit_source(opened, sample_weight) if rows is None else self._fit_rows(rows, sample_weight)
-        )
+        return self._fit_to(X)(sample_weight)
 
     def _fit_rows(self, rows: Rows, sample_weight: ArrayLike | None) -> Self:
         weights = checked_weights(sample_weight, rows)
@@ -235,7 +226,6 @@ class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
         return self._finish_with_labels(make_engine(rows, weights, n_threads))
 
     def _fit_source(self, opened: OpenRows, sample_weight: ArrayLike | None) -> Self:
-        """Cluster rows that are sparse, or that are read batch by batch."""
         weights = checked_weights(sample_weight, stand_in(opened.source))
         check_enough_rows(opened.source.n_rows, self.n_clusters)
         self._run(SourceBatches(opened, weights))
@@ -257,8 +247,7 @@ class MiniBatchKMeans(NearestCentroidExport, CentroidEstimator):
             self.__dict__.pop(name, None)
         return self
 
-    def _fit_dask(self, X: Any, sample_weight: Any) -> Self:
-        """Cluster the rows of a Dask array chunk by chunk; what fits into memory is computed once."""
+    def _fit_dask(self, X: Any, sample_weight: ArrayLike | None) -> Self:
         rows = self._dask_rows(X, sample_weight, reset=True)
         check_enough_rows(rows.shape[0], self.n_clusters)
         fits = fits_here(rows)

@@ -107,6 +107,7 @@ class SphericalKMeans(InMemoryEstimator, KMeans):
 
     _takes_sources = False
     _exports_distances = False
+    spherical = True
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,

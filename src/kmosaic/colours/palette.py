@@ -16,6 +16,7 @@ from PIL import ImageColor
 from kmosaic.colours.palette_files import MAX_COLORS, read_palette, write_palette
 from kmosaic.engines.colour_points import ColourSpace, nearest_in_palette
 from kmosaic.errors import DataError
+from kmosaic.srgb import linear_light
 from kmosaic.text import count
 
 _NAMES_AGAIN = ("aqua", "fuchsia")  # two names of one colour each, and grey beside gray
@@ -139,9 +140,7 @@ def _checked_rgba(given: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _luminance(colors: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
     """Relative luminance plus the 0.05 that WCAG adds for stray light."""
-    values = colors / 255
-    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    total: NDArray[np.float64] = light @ [0.2126, 0.7152, 0.0722] + 0.05
+    total: NDArray[np.float64] = linear_light(colors) @ [0.2126, 0.7152, 0.0722] + 0.05
     return total
 
 

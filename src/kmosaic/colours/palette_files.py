@@ -60,9 +60,18 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     Raises DataError where it cannot be read, is damaged, or has no colours or more than ``MAX_COLORS``.
     """
     where = printable(str(path))
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in _READERS:
         raise DataError(f"{where}: a palette must end in {', '.join(_READERS)}")
+    entries = _entries_of(_palette_bytes(path, where), path.suffix.lower(), where)
+    if not 1 <= len(entries) <= MAX_COLORS:
+        need = f"a palette has from 1 to {MAX_COLORS}; remove some, or choose another file"
+        raise DataError(f"{where}: {len(entries):,} colours; {need}")
+    colours = np.array([(*values, 255)[:4] for values, _ in entries], np.uint8)
+    names = tuple(printable(name)[:_MAX_NAME] for _, name in entries)
+    return colours, names if any(names) else ()
+
+
+def _palette_bytes(path: Path, where: str) -> bytes:
     try:
         data = read_at_most(path, _MAX_BYTES)
     except OSError as error:
@@ -71,8 +80,13 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         raise DataError(
             f"{where}: more than {_MAX_BYTES:,} bytes; no palette of at most {MAX_COLORS} colours is so large"
         )
+    return data
+
+
+def _entries_of(data: bytes, suffix: str, where: str) -> list[Entry]:
+    """Values and name of each colour."""
     try:
-        entries = list(reader(data))
+        return list(_READERS[suffix](data))
     except (
         ValueError,
         struct.error,
@@ -83,12 +97,6 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
         UnusableImageError,
     ) as error:
         raise DataError(f"{where}: no palette of this format, or damaged: {printable(str(error))}") from error
-    if not 1 <= len(entries) <= MAX_COLORS:
-        need = f"a palette has from 1 to {MAX_COLORS}; remove some, or choose another file"
-        raise DataError(f"{where}: {len(entries):,} colours; {need}")
-    colours = np.array([(*values, 255)[:4] for values, _ in entries], np.uint8)
-    names = tuple(printable(name)[:_MAX_NAME] for _, name in entries)
-    return colours, names if any(names) else ()
 
 
 def write_palette(palette: PaletteContent, path: Path, *, overwrite: bool) -> Path:

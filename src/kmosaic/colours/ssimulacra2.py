@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from kmosaic.srgb import linear_light
+
 Planes = NDArray[np.float32]
 """(3, height, width)."""
 
@@ -178,8 +180,7 @@ class Ssimulacra2:
 
 
 def _scales(picture: NDArray[np.uint8]) -> list[_Scale]:
-    values = np.arange(256) / 255
-    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    light = linear_light(np.arange(256)).astype(np.float32)
     linear = np.ascontiguousarray(np.moveaxis(light[_large_enough(picture)], 2, 0))
     scales = []
     for number in range(_N_SCALES):

@@ -1,7 +1,14 @@
 """The one primitive, an assignment step that returns sums, over rows in memory or in blocks; the one Lloyd
 loop."""
 
-from kmosaic.engines.bisection import BisectionOptions, Bisector, child_keys, order_of_values, root_key
+from kmosaic.engines.bisection import (
+    BisectionOptions,
+    Bisector,
+    Halves,
+    child_keys,
+    order_of_values,
+    root_key,
+)
 from kmosaic.engines.block_engine import BlockEngine, NoRowsError
 from kmosaic.engines.blocks import Block, Blocks
 from kmosaic.engines.descent import descend
@@ -33,6 +40,7 @@ __all__ = [
     "DistortionOptions",
     "Engine",
     "FitPlan",
+    "Halves",
     "IterationProgress",
     "LloydOptions",
     "LloydResult",

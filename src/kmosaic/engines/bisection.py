@@ -164,27 +164,33 @@ class Bisector:
         if len(possible) == 1 and possible[0] and len(lot.rows) >= _MIN_ROWS_OF_ENGINE:
             return self._by_engine(lot, centers, float(variance[0]))
         labels = np.full(len(lot.rows), -1, np.int32)
-        active = possible.copy()
-        settled = ~possible
-        n_iter = 0
+        active, settled, n_iter = possible.copy(), ~possible, 0
         while active.any() and n_iter < self._options.max_iter:
             n_iter += 1
-            some = lot.only(active)
-            changed = self._step(some, centers, labels)
-            moved = changed & active
-            settled |= active & ~changed
-            before = centers.copy() if self._options.tol > 0 else centers
-            self._update(some, active, centers, labels)
-            if self._options.tol > 0:
-                shift = np.square(centers - before).sum(axis=1).reshape(-1, 2).sum(axis=1)
-                near = moved & (shift <= self._options.tol * variance)
-                settled |= near
-                moved &= ~near
-            active = moved
+            active, done = self._iterate(lot, active, centers, labels, variance)
+            settled |= done
         if self._options.tol > 0 or not settled.all():  # the last update moved centres: labels must be theirs
             self._step(lot.only(possible), centers, labels)
         labels[~possible[lot.node]] = 2 * lot.node[~possible[lot.node]]
         return self._finished(lot, centers, labels, possible, n_iter, bool(settled.all()))
+
+    def _iterate(
+        self,
+        lot: _Lot,
+        active: NDArray[np.bool_],
+        centers: NDArray[np.float64],
+        labels: NDArray[np.int32],
+        variance: NDArray[np.float64],
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """One step of the active nodes; return which go on, and which are done."""
+        some = lot.only(active)
+        moved = self._step(some, centers, labels) & active
+        before = centers.copy() if self._options.tol > 0 else centers
+        self._update(some, active, centers, labels)
+        if self._options.tol > 0:
+            shift = np.square(centers - before).sum(axis=1).reshape(-1, 2).sum(axis=1)
+            moved &= ~(shift <= self._options.tol * variance)
+        return moved, active & ~moved
 
     def _by_engine(self, lot: _Lot, centers: NDArray[np.float64], variance: float) -> _Fit:
         """The same of one node of many rows, in the same bits: an engine's bounds pay there."""

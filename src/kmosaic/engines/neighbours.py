@@ -24,7 +24,13 @@ class Neighbours:
 
 
 def nearest_rows(
-    rows: Rows, references: Rows, n_neighbours: int, n_threads: int, *, own: int | None = None
+    rows: Rows,
+    references: Rows,
+    n_neighbours: int,
+    n_threads: int,
+    *,
+    own: int | None = None,
+    limits: NDArray[np.float64] | None = None,
 ) -> Neighbours:
     """Return the ``n_neighbours`` references nearest to each row, by float64 distances; ties: lowest first.
 
@@ -32,7 +38,8 @@ def nearest_rows(
     others are measured. Neither threads nor the instruction set change a bit. References are read in place
     where they are float64; there must be ``n_neighbours`` of them, beside the row itself. Given
     ``own``, ``rows`` are the references from this number on, and no row is its own neighbour; its equals may
-    be.
+    be. References beyond a row's entry of ``limits`` (n_rows,), a squared distance, are not wanted, and soon
+    ruled out; where fewer than ``n_neighbours`` are within it, the last are infinitely far.
 
     >>> import numpy as np
     >>> places = np.array([[0.0], [1.0], [5.0]])
@@ -41,5 +48,5 @@ def nearest_rows(
     """
     rows = np.require(rows, requirements=["C", "A"])
     others: NDArray[Any] = np.require(references, np.float64, ["C", "A"])
-    indices, squares = _core.nearest_rows(rows, others, n_neighbours, own, n_threads)
+    indices, squares = _core.nearest_rows(rows, others, n_neighbours, own, limits, n_threads)
     return Neighbours(np.asarray(indices), np.asarray(squares))

@@ -3,6 +3,7 @@
 from kmosaic.evaluate.names_file import read_names
 from kmosaic.evaluate.naming import ClusterClassifier, Votes, count_votes
 from kmosaic.evaluate.recommend import Knee, Recommendation, find_knee, recommend
+from kmosaic.evaluate.representatives import Outlier, Representative, outliers, representatives
 from kmosaic.evaluate.runs import TABLE_COLUMNS, SweepResult, SweepRun
 from kmosaic.evaluate.starting_document import (
     STARTING_DOCUMENT,
@@ -20,7 +21,9 @@ __all__ = [
     "ClusterClassifier",
     "ClusterSummary",
     "Knee",
+    "Outlier",
     "Recommendation",
+    "Representative",
     "Spread",
     "StartingDocumentRow",
     "SweepOptions",
@@ -30,8 +33,10 @@ __all__ = [
     "Votes",
     "count_votes",
     "find_knee",
+    "outliers",
     "read_names",
     "recommend",
+    "representatives",
     "starting_document_row",
     "summarise",
     "sweep",

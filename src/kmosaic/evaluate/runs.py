@@ -84,6 +84,12 @@ class SweepResult:
             for n_clusters, runs in sorted(by_n_clusters.items())
         )
 
+    @property
+    def has_scores(self) -> bool:
+        """Whether any run has a score: of labels, or of stability and silhouette where there are none."""
+        names = ("homogeneity", "accuracy_train", "accuracy_test", "stability", "silhouette")
+        return any(getattr(run, name) is not None for run in self.runs for name in names)
+
     def recommend(self, tolerance: float = 0.01) -> Recommendation:
         """Recommend a number of clusters; see :func:`kmosaic.evaluate.recommend.recommend`."""
         return recommend(self.table(), tolerance=tolerance)

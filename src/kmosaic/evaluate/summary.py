@@ -9,7 +9,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.cluster import SphericalKMeans
 from kmosaic.engines import make_engine, resolve_n_threads, unit_rows
 from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
@@ -25,7 +24,7 @@ class ClusterSummary:
 
     ``cluster_centers`` is float64 (n_clusters, n_features) in raw pixel units; ``labels`` int32
     (n_samples,) the rows' clusters; ``distances`` float64 (n_samples,), in raw pixel units, not squared,
-    to their own centroid, or cosine distances of a SphericalKMeans; ``cluster_sizes`` int64 (n_clusters,)
+    to their own centroid, or cosine distances where ``spherical``; ``cluster_sizes`` int64 (n_clusters,)
     rows of each; ``inertia`` the sum of the squared distances, or of the cosine distances. The names, and
     the purity and shares behind them, are of the rows that were voted on, which need not be these.
     ``true_labels`` and ``predicted_labels`` are int64 (n_samples,) and index ``label_names``;
@@ -48,6 +47,7 @@ class ClusterSummary:
     n_iter: int
     converged: bool
     inertia_history: NDArray[np.float64]
+    spherical: bool = False
 
     @property
     def n_clusters(self) -> int:
@@ -147,6 +147,7 @@ def summarise(
         n_iter=int(_fit_value(fitted, "n_iter")),
         converged=bool(_fit_value(fitted, "converged")),
         inertia_history=np.array(getattr(fitted, "inertia_history_", ()), dtype=np.float64),
+        spherical=is_spherical(fitted),
         **_named_parts(clusters, naming, voters, truth),
     )
 
@@ -171,7 +172,7 @@ def own_distances(
 
 def is_spherical(fitted: Any) -> bool:
     """Whether a model or an estimator compares rows by their direction."""
-    return isinstance(fitted, SphericalKMeans) or (isinstance(fitted, Model) and fitted.spherical)
+    return bool(getattr(fitted, "spherical", False))
 
 
 def _distances_and_inertia(

@@ -1,13 +1,18 @@
 """The lesson: k-means explained on points and pictures, every step computed by kmosaic's own estimators."""
 
+from typing import TYPE_CHECKING, Any
+
 from kmosaic.explain.files import check_animation_name, speaker_notes, write_animation, write_frames
-from kmosaic.explain.lesson import Lesson, make_lesson
+from kmosaic.explain.lesson import PARTS, Lesson, make_lesson
 from kmosaic.explain.page import render_lesson, write_lesson
 from kmosaic.explain.points import PointSet
 from kmosaic.explain.points_file import read_points
 from kmosaic.explain.scaling import scale_hint
-from kmosaic.explain.slides import PARTS, Frame, frames
 from kmosaic.explain.trace import Step, Trace, trace
+from kmosaic.libraries import module_that_draws
+
+if TYPE_CHECKING:
+    from kmosaic.explain.slides import Frame, frames
 
 __all__ = [
     "PARTS",
@@ -28,3 +33,9 @@ __all__ = [
     "write_frames",
     "write_lesson",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("Frame", "frames"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(module_that_draws("kmosaic.explain.slides"), name)

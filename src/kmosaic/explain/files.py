@@ -8,15 +8,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from kmosaic.errors import OutputError
-from kmosaic.explain.lesson import Lesson
-from kmosaic.explain.slides import PARTS, Frame
+from kmosaic.explain.lesson import PARTS, Lesson
 from kmosaic.files import atomic_write, check_output
 from kmosaic.report.wording import percent
+
+if TYPE_CHECKING:
+    from kmosaic.explain.slides import Frame
 
 NOTES_NAME = "speaker-notes.md"
 ANIMATIONS = {".gif": "GIF", ".png": "PNG", ".apng": "PNG"}

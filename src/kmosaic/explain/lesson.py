@@ -17,6 +17,15 @@ from kmosaic.images import ImageCollection
 
 _SLOW_START = 40  # restarts among which the one with most half-steps is shown: more to see
 
+PARTS = {
+    1: "two-steps",
+    2: "starts",
+    3: "empty-cluster",
+    4: "no-clear-groups",
+    5: "choosing-k",
+    6: "pictures",
+}
+
 Progress = Callable[[int, int | None, str], None]
 
 

@@ -25,7 +25,7 @@ from kmosaic.explain.drawing import (
     set_limits,
     slide,
 )
-from kmosaic.explain.lesson import Lesson
+from kmosaic.explain.lesson import PARTS, Lesson
 from kmosaic.explain.points import PointSet
 from kmosaic.explain.scaling import Rescaled
 from kmosaic.explain.starts import EmptyCluster, Starts
@@ -36,14 +36,6 @@ from kmosaic.report.tiles import display_range, tiles
 from kmosaic.report.wording import clean, percent, shorten
 from kmosaic.text import count
 
-PARTS = {
-    1: "two-steps",
-    2: "starts",
-    3: "empty-cluster",
-    4: "no-clear-groups",
-    5: "choosing-k",
-    6: "pictures",
-}
 _WAYS: dict[Policy, str] = {
     "drop": "dropped",
     "random": "to a random point",

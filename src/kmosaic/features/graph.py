@@ -60,12 +60,14 @@ class ImageNeighbors:
     ``nodes`` (n_samples,) says which of the distinct images each image is; ``indices`` (n_distinct,
     n_neighbors) are distinct images too, nearest first. ``distances``, of that shape, go from 0 to 1: the
     distortion distance as a part of what the image's own gradients are worth, so 0 where all of the image is
-    found in the other, and 1 where nothing is.
+    found in the other, and 1 where nothing is. ``recall`` is the share of a sample's true neighbours that are
+    among those found.
     """
 
     nodes: NDArray[np.int32]
     indices: NDArray[np.int32]
     distances: NDArray[np.float64]
+    recall: float = 1.0
 
 
 @dataclass(frozen=True)

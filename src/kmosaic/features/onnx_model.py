@@ -7,13 +7,14 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from kmosaic.errors import DataError, MissingLibraryError
+from kmosaic.features.onnx_graph import GraphStatement
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -23,6 +24,9 @@ _DTYPES: dict[str, type[np.generic]] = {
     "tensor(float16)": np.float16,
     "tensor(uint8)": np.uint8,
 }
+_RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+RESAMPLE = tuple(_RESAMPLING)
+_OF_TEXT = ("tensor(int64)", "tensor(int32)", "tensor(string)")
 _MAX_SIDE = 4096
 _MAX_OUTPUTS = 1 << 24
 # ITU-R 601, as images are read.
@@ -37,13 +41,16 @@ _RANGES = {
 
 
 _STATEMENTS = ("mean", "std", "Image.NominalPixelRange")
+# A mean or deviation above is of values to 255: of those to 1, neither can be.
+_MAX_OF_UNIT_VALUES = 2.0
 
 
 @dataclass(frozen=True)
 class ModelInput:
     """The image that a model takes; None where it takes any.
 
-    A value from 0 to 1 becomes ``low + value * (high - low)``, then less ``mean``, over ``deviation``.
+    A value from 0 to 1 becomes ``low + value * (high - low)``, then less ``mean``, over ``deviation``. Where
+    one of these is above 2, and the range is not stated, values go to 255.
     """
 
     name: str
@@ -58,7 +65,10 @@ class ModelInput:
     blue_first: bool = False
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
+    any_size: bool = False
+    resample: str = "bilinear"
     stated: bool = False  # whether the model says anything of range or normalisation
+    range_from: Literal["", "metadata", "graph"] = ""
 
     @staticmethod
     def normalised(
@@ -80,13 +90,24 @@ class ModelInput:
                     f"{name}={tuple(numbers)} is not one number, nor one for each of the {declared.channels} "
                     "channels that the model takes"
                 )
+        if declared.range_from == "graph" and not (mean is None and deviation is None):
+            # Who gives numbers knows of what values they are, and the graph's are not to be mixed with them.
+            declared = replace(declared, high=1.0, mean=(0.0,), deviation=(1.0,), range_from="")
         return replace(
             declared,
             height=int(size[0]),
             width=int(size[1]),
+            any_size=declared.height is None or declared.width is None,
             mean=declared.mean if mean is None else tuple(mean),
             deviation=declared.deviation if deviation is None else tuple(deviation),
-        )
+        )._with_range()
+
+    def _with_range(self) -> ModelInput:
+        """Return it with values to 255, where its mean or deviation can be of no others."""
+        largest = max(*map(abs, self.mean), *self.deviation)
+        if self.range_from or self.dtype is np.uint8 or largest <= _MAX_OF_UNIT_VALUES:
+            return self
+        return replace(self, low=0.0, high=255.0)
 
 
 def open_model(data: bytes, file: str) -> InferenceSession:
@@ -115,40 +136,58 @@ def open_model(data: bytes, file: str) -> InferenceSession:
         raise DataError(f"{file} is no ONNX model that can be run ({_reason(error)})") from error
 
 
-def input_of(session: InferenceSession, file: str, layout: str | None) -> ModelInput:
-    """Return the image that a model says it takes. Raises DataError when it takes no single image."""
+def input_of(session: InferenceSession, file: str, layout: str | None, graph: GraphStatement) -> ModelInput:
+    """Return the image that a model says it takes: by its input, its metadata, and then by its first nodes.
+
+    Raises DataError when it takes no single image.
+    """
     inputs = session.get_inputs()
     shape = inputs[0].shape if inputs else []
     if len(inputs) != 1 or len(shape) != 4 or inputs[0].type not in _DTYPES:
         given = ", ".join(f"{entry.type} {entry.shape}" for entry in inputs)[:200]
+        of_text = any(entry.type in _OF_TEXT for entry in inputs)
         raise DataError(
             f"{file} takes {given or 'nothing'}; a model of images takes one batch of floats or bytes, "
             "(n, channels, height, width) or (n, height, width, channels)"
+            + ("; this one takes text: export the part of it that takes images alone" if of_text else "")
         )
     sizes = [size if isinstance(size, int) and size > 0 else None for size in shape]
-    first = layout == "NCHW" if layout else _channels_first(sizes, file)
+    first = layout == "NCHW" if layout else _channels_first(sizes, file, graph)
     channels, height, width = (sizes[axis] for axis in ((1, 2, 3) if first else (3, 1, 2)))
+    channels = channels or graph.channels
     if channels not in (1, 3, None):
         raise DataError(f"{file} takes images of {channels} channels; 1 (grey) and 3 (RGB) can be made")
     if max(height or 1, width or 1) > _MAX_SIDE or (sizes[0] or 1) > 65_536:
         raise DataError(f"{file} takes images of {shape}; no side may have more than {_MAX_SIDE} pixels")
     dtype = _DTYPES[inputs[0].type]
     declared = ModelInput(inputs[0].name, dtype, first, channels or 3, height, width, sizes[0])
+    if dtype is not np.uint8 and graph.high is not None:
+        declared = replace(
+            declared,
+            high=graph.high,
+            mean=graph.mean,
+            deviation=graph.deviation,
+            stated=True,
+            range_from="graph",
+        )
     return _with_metadata(declared, session.get_modelmeta().custom_metadata_map, file)
 
 
-def _channels_first(sizes: Sequence[int | None], file: str) -> bool:
-    if (sizes[1] in (1, 3)) == (sizes[3] in (1, 3)):
+def _channels_first(sizes: Sequence[int | None], file: str, graph: GraphStatement) -> bool:
+    if (sizes[1] in (1, 3)) != (sizes[3] in (1, 3)):
+        return sizes[1] in (1, 3)
+    if graph.channels_first is None:
         raise DataError(
             f"{file} does not tell where its channels are, its input being {list(sizes)}; "
-            "give OnnxEmbedding(layout='NCHW' or 'NHWC')"
+            "give OnnxEmbedding(layout='NCHW' or 'NHWC'), on the command line --onnx-layout"
         )
-    return sizes[1] in (1, 3)
+    return graph.channels_first
 
 
 def _with_metadata(declared: ModelInput, metadata: Mapping[str, str], file: str) -> ModelInput:
-    usual = (0.0, 255.0) if declared.dtype is np.uint8 else (0.0, 1.0)
-    low, high = _RANGES.get(metadata.get("Image.NominalPixelRange", ""), usual)
+    usual = (0.0, 255.0) if declared.dtype is np.uint8 else (declared.low, declared.high)
+    told = metadata.get("Image.NominalPixelRange", "")
+    low, high = _RANGES.get(told, usual)
     blue_first = metadata.get("Image.BitmapPixelFormat", "").startswith("Bgr")
     mean, deviation = metadata.get("mean"), metadata.get("std")
     return replace(
@@ -156,7 +195,8 @@ def _with_metadata(declared: ModelInput, metadata: Mapping[str, str], file: str)
         low=low,
         high=high,
         blue_first=blue_first,
-        stated=declared.dtype is np.uint8 or not metadata.keys().isdisjoint(_STATEMENTS),
+        stated=declared.stated or declared.dtype is np.uint8 or not metadata.keys().isdisjoint(_STATEMENTS),
+        range_from="metadata" if told in _RANGES else declared.range_from,
         mean=declared.mean if mean is None else _numbers(mean, "mean", file),
         deviation=declared.deviation if deviation is None else _numbers(deviation, "deviation", file),
     )
@@ -189,6 +229,7 @@ class ImageModel:
             raise DataError(f"{file} has no output {output!r}; it has {', '.join(names)[:200]}")
         self.input = model_input
         self._session = session
+        self.outputs = names
         self._output = output or names[0]
         self._file = file
 
@@ -221,13 +262,18 @@ class ImageModel:
 
     def _as_input(self, images: NDArray[Any], white: float) -> NDArray[Any]:
         declared = self.input
+        size = declared.height or 1, declared.width or 1
+        if images.dtype == np.uint8 and white == 255:
+            # As networks are trained: pictures are bytes until they have their size. It is faster, too.
+            images = _resized(images, size, declared.resample)
         values = _with_channels(np.asarray(images, np.float32) / np.float32(white), declared.channels)
-        values = _resized(values, (declared.height or 1, declared.width or 1))
+        values = _resized(values, size, declared.resample)
         values = declared.low + values * (declared.high - declared.low)
         if declared.dtype is np.uint8:
             values = np.clip(np.rint(values), 0, 255)
         else:
-            values = (values - np.array(declared.mean)) / np.array(declared.deviation)
+            values -= np.array(declared.mean, np.float32)
+            values /= np.array(declared.deviation, np.float32)
         values = values[..., ::-1] if declared.blue_first else values
         values = values.transpose(0, 3, 1, 2) if declared.channels_first else values
         return np.ascontiguousarray(values, declared.dtype)
@@ -242,15 +288,20 @@ def _with_channels(images: NDArray[np.float32], channels: int) -> NDArray[np.flo
     return np.repeat(grey, channels, axis=3)
 
 
-def _resized(images: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+def _resized(images: NDArray[Any], size: tuple[int, int], resample: str) -> NDArray[Any]:
+    """Images (n, height, width, channels) of bytes or float32, brought to (height, width)."""
     if images.shape[1:3] == size:
         return images
-    resized = np.empty((len(images), *size, images.shape[3]), np.float32)
+    resized = np.empty((len(images), *size, images.shape[3]), images.dtype)
+    # Three bytes a pixel are one picture; of floats, every channel is.
+    whole = images.dtype == np.uint8 and images.shape[3] == 3
+    parts = [slice(None)] if whole else list(range(images.shape[3]))
     for number, image in enumerate(images):
-        for channel in range(images.shape[3]):
-            plane = Image.fromarray(np.ascontiguousarray(image[..., channel]))
-            brought = plane.resize(size[::-1], Image.Resampling.BILINEAR)
-            resized[number, ..., channel] = np.asarray(brought)
+        for part in parts:
+            picture = Image.fromarray(np.ascontiguousarray(image[..., part]))
+            resized[number, ..., part] = np.asarray(picture.resize(size[::-1], _RESAMPLING[resample]))
+        if images.dtype != np.uint8:  # bicubic goes beyond the ends, as bytes cannot
+            np.clip(resized[number], image.min(), image.max(), out=resized[number])
     return resized
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -31,12 +31,24 @@ StepProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
+class NetworkOptions:
+    """What is given of a network of images: the parameters of ``OnnxEmbedding`` of the same names."""
+
+    mean: tuple[float, ...] | None = None
+    deviation: tuple[float, ...] | None = None
+    input_size: tuple[int, int] | None = None
+    resample: str = "bilinear"
+    layout: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True)
 class RecipeOptions:
     """What a recipe is made for: images of ``image_shape``, whether to deskew them first, and a seed.
 
     ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
     are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
-    and a colon: the file of "onnx:FILE"; ``mean`` and ``deviation`` how its images are normalised.
+    and a colon: the file of "onnx:FILE"; ``network`` what is given of that.
     """
 
     image_shape: ImageShape
@@ -45,8 +57,7 @@ class RecipeOptions:
     white: float | None = None
     n_clusters: int | None = None
     argument: str | None = None
-    mean: tuple[float, ...] | None = None
-    deviation: tuple[float, ...] | None = None
+    network: NetworkOptions = NetworkOptions()
 
 
 @dataclass(frozen=True)
@@ -54,13 +65,14 @@ class VectorRecipe:
     """What is done to vectors of ``n_features`` numbers, in this order; None leaves a step out.
 
     They are made of unit length, whitened to so many components, and placed by the graph of their neighbours,
-    for so many clusters.
+    for so many clusters; ``exact`` compares all pairs for it, however many.
     """
 
     n_features: int
     unit_length: bool = False
     n_whitened: int | None = None
     n_graph_clusters: int | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,8 +114,7 @@ def _onnx(options: RecipeOptions) -> list[ImageTransformer]:
     return [
         OnnxEmbedding(
             options.argument or "",
-            mean=options.mean,
-            deviation=options.deviation,
+            **asdict(options.network),
             white=options.white,
             image_shape=options.image_shape,
         )
@@ -176,7 +187,8 @@ class Recipe:
         if options.n_whitened is not None:
             steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
         if options.n_graph_clusters is not None:
-            steps.append(VectorGraph(useful_components(options.n_graph_clusters)))
+            n_components = useful_components(options.n_graph_clusters)
+            steps.append(VectorGraph(n_components, exact=options.exact or None))
         return cls(VECTORS, steps)
 
     @classmethod
@@ -249,6 +261,18 @@ class Recipe:
     ) -> NDArray[Any]:
         """Return the features of images X, by what was fitted."""
         return self._through(X, "transform", n_threads, progress)
+
+    @property
+    def network(self) -> OnnxEmbedding | None:
+        """The network that makes the features, where one does."""
+        last = self.steps[-1] if self.steps else None
+        return last if isinstance(last, OnnxEmbedding) else None
+
+    def before_network(self, X: ArrayLike, *, n_threads: int | None = None) -> NDArray[Any]:
+        """Fit the steps on images X, and return what the last of them, a network, is to get."""
+        rows = Recipe(self.name, self.steps[:-1]).fit_transform(X, n_threads=n_threads)
+        self.steps[-1].set_params(n_threads=n_threads).fit(rows)
+        return rows
 
     def kept(self) -> tuple[FeatureStep, ...]:
         """Return the fitted steps as a model file keeps them."""

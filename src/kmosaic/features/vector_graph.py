@@ -8,16 +8,18 @@ import numpy as np
 import psutil
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.engines import nearest_rows, resolve_n_threads
+from kmosaic.engines import resolve_n_threads
 from kmosaic.features.base import (
     ImageShape,
     ImageTransformer,
     Progress,
     check_array,
+    check_flag,
     check_real,
     check_whole,
 )
 from kmosaic.features.graph import ImageNeighbors, distinct_rows
+from kmosaic.features.nearest import NeighborIndex
 from kmosaic.features.neighbour_graph import (
     Edges,
     diffuse,
@@ -27,16 +29,16 @@ from kmosaic.features.neighbour_graph import (
     scale_neighbor,
 )
 
-# Vectors at a time: progress is told, and Ctrl-C heard, in between.
+# Vectors at a time that are placed.
 _SLAB = 4096
 
 
 class VectorGraph(ImageTransformer):
     """Place vectors by how a random walk spreads among their nearest neighbours: a diffusion map.
 
-    As ``GraphEmbedding``, which compares images; here the neighbours are those by Euclidean distance, found
-    exactly. It suits embeddings, whose long distances say little. A new vector goes to the weighted mean of
-    the vectors fitted that are nearest to it; one of these, to its own place.
+    As ``GraphEmbedding``, which compares images; here the neighbours are those by Euclidean distance. It
+    suits embeddings, whose long distances say little. A new vector goes to the weighted mean of the vectors
+    fitted that are nearest to it; one of these, to its own place.
 
     Parameters
     ----------
@@ -46,6 +48,9 @@ class VectorGraph(ImageTransformer):
         Edges of a vector. Half as many place a new one.
     time : float, default 8
         Steps of the random walk: how much the coarse outweighs the fine.
+    exact : bool or None, default None
+        Compare all pairs of vectors. None: up to 100,000 vectors. Beyond, they are looked for in near k-means
+        cells, which finds 98 of 100 of them: see ``NeighborIndex``.
     image_shape, n_threads, callback
         See ``ImageTransformer``.
 
@@ -61,11 +66,14 @@ class VectorGraph(ImageTransformer):
         Which of the distinct vectors each vector fitted is.
     scales_ : (n_nodes,) float64
         Distances to a near neighbour.
+    recall_ : float
+        The share of a sample's true neighbours that were found: 1 where all pairs were compared. A model file
+        does not keep it.
 
     Notes
     -----
-    Time grows with the square of the number of vectors. All of them are compared in float64, 8 bytes a
-    number, and are kept to place new ones: fewer features (``Whiten`` before it) make both smaller.
+    All vectors are kept, to place new ones: fewer features (``Whiten`` before it) make time and memory
+    smaller.
 
     Raises
     ------
@@ -87,13 +95,15 @@ class VectorGraph(ImageTransformer):
     embedding_: NDArray[np.float32]
     eigenvalues_: NDArray[np.float64]
     nodes_: NDArray[np.int32]
+    recall_: float
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
         n_components: int = 100,
         *,
         n_neighbors: int = 7,
         time: float = 8.0,
+        exact: bool | None = None,
         image_shape: ImageShape | None = None,
         n_threads: int | None = None,
         callback: Progress | None = None,
@@ -102,6 +112,7 @@ class VectorGraph(ImageTransformer):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.time = time
+        self.exact = exact
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
         """Fit, and return the coordinates of the vectors fitted: (n_samples, n_components) float32."""
@@ -114,7 +125,7 @@ class VectorGraph(ImageTransformer):
         """
         finder = type(self)(**self.get_params(deep=False))
         near = finder._neighbours(finder._rows(X, reset=True))
-        return ImageNeighbors(finder.nodes_, near.indices, near.distances)
+        return ImageNeighbors(finder.nodes_, near.indices, near.distances, finder.recall_)
 
     @property
     def _n_features_out(self) -> int:
@@ -124,6 +135,8 @@ class VectorGraph(ImageTransformer):
         check_whole("n_components", self.n_components, 1, 10_000)
         check_whole("n_neighbors", self.n_neighbors, 1, 1000)
         check_real("time", self.time, 0, 1000)
+        if self.exact is not None:
+            check_flag("exact", self.exact)
 
     def _check_state(self) -> None:
         n = len(self.embedding_)
@@ -156,21 +169,23 @@ class VectorGraph(ImageTransformer):
         self.references_ = np.require(rows if len(kept) == len(rows) else rows[kept], dtype, ["C"])
         n = len(kept)
         if n == 1:  # its own neighbour
+            self.recall_ = 1.0
             return Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
-        k = min(self.n_neighbors, n - 1)
-        others = self.references_.astype(np.float64)
-        indices, distances = np.empty((n, k), np.int32), np.empty((n, k))
-        for start in range(0, n, _SLAB):
-            slab = slice(start, start + _SLAB)
-            near = nearest_rows(others[slab], others, k, threads, own=start)
-            indices[slab], distances[slab] = near.indices, np.sqrt(near.squared_distances)
-            self._report(min(start + _SLAB, n), n)
-        return Edges(indices, distances, local_scales(distances, scale_neighbor(self.n_neighbors)))
+        near = self._index().search(None, min(self.n_neighbors, n - 1))
+        self.recall_ = near.recall
+        scales = local_scales(near.distances, scale_neighbor(self.n_neighbors))
+        return Edges(near.indices, near.distances, scales)
+
+    def _index(self) -> NeighborIndex:
+        """The vectors fitted, to be searched."""
+        return NeighborIndex(
+            self.references_, exact=self.exact, n_threads=self.n_threads, callback=self.callback
+        )
 
     def _check_memory(self, rows: NDArray[Any]) -> None:
         n, d = rows.shape
         kept = 8 if rows.dtype == np.float64 else 4
-        needed = n * (d * (8 + kept) + 96 * self.n_neighbors + 20 * self.n_components + 24)
+        needed = n * (d * (8 + kept) + 96 * self.n_neighbors + 28 * self.n_components + 24)
         available = int(psutil.virtual_memory().available)
         if needed > available:
             max_rows = int(n * (available / needed) * 0.9)
@@ -181,18 +196,13 @@ class VectorGraph(ImageTransformer):
             )
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        others = self.references_.astype(np.float64)
+        near = self._index().search(rows, min(max(1, self.n_neighbors // 2), len(self.references_)))
         out = np.empty((len(rows), self._n_features_out), np.float32)
-        k = min(max(1, self.n_neighbors // 2), len(others))
         for start in range(0, len(rows), _SLAB):
-            part = rows[start : start + _SLAB].astype(np.float64)
-            near = nearest_rows(part, others, k, resolve_n_threads(self.n_threads))
-            distances = np.sqrt(near.squared_distances)
-            placed = place_among(near.indices, distances, self.scales_, self.embedding_)
-            known = np.flatnonzero(distances[:, 0] == 0)
-            placed[known] = self.embedding_[near.indices[known, 0]]
-            out[start : start + len(part)] = placed
-            self._report(start + len(part), len(rows))
+            slab = slice(start, start + _SLAB)
+            out[slab] = place_among(near.indices[slab], near.distances[slab], self.scales_, self.embedding_)
+        known = np.flatnonzero(near.distances[:, 0] == 0)
+        out[known] = self.embedding_[near.indices[known, 0]]
         return out
 
     def _report(self, done: int, total: int) -> None:

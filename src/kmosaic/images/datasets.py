@@ -135,6 +135,19 @@ def is_image_folder(source: str | os.PathLike[str]) -> bool:
     return _identify(source).kind == "folder"
 
 
+def check_has_files(source: str | os.PathLike[str]) -> None:
+    """Check that every image of ``source``, as of :func:`load_images`, is a file of its own.
+
+    Raises DataError where images are rows of arrays, or when there is no such source.
+    """
+    resolved = _identify(source)
+    if resolved.kind not in ("folder", "other file"):
+        raise DataError(
+            f"{resolved.where} has no file for each image; name a folder of image files, or have tables "
+            "written (--representatives, --outliers, --labels)"
+        )
+
+
 def _converted(given: ImageCollection, form: ImageFormat) -> Converted:
     height, width, channels = given.format.shape
     n = len(given)

@@ -80,41 +80,57 @@ def read_header(path: Path) -> ImageHeader:
     pixels or pixels whose brightness has no agreed scale.
     """
     with blaming_the_file(), path.open("rb") as stream, open_checked(stream) as picture:
-        if picture.mode in ("I", "F") and not _is_deep(picture):
-            kind = "floating-point" if picture.mode == "F" else "signed or 32-bit"
-            raise UnusableImageError(
-                f"{kind} pixels, whose full brightness no one states; convert to 8 or 16 bit, or to .npy"
-            )
-        if not _is_deep(picture) and picture.mode not in (*_GREY_MODES, *_COLOUR_MODES, *_PALETTE_MODES):
-            raise UnusableImageError(f"pixels of kind {picture.mode}; convert to grey or RGB")
-        height, width = _upright_size(picture, stream)
-        return ImageHeader(height, width, _is_colour(picture), _is_deep(picture))
+        return _checked_header(picture, stream)
 
 
-def decode(path: Path, form: PixelForm, *, reduced: bool = False) -> NDArray[Any]:
+def decode(path: Path, form: PixelForm) -> NDArray[Any]:
     """The image's values in ``form``, (height * width * channels,), rows from the top.
 
     The orientation the camera noted is applied. Transparent pixels are laid over white. Colour becomes grey
     by ITU-R 601 weights (Pillow's "L"); 16-bit grey becomes 8-bit by v * 255 / 65535, rounded, and 8-bit
     becomes 16-bit by v * 257.
 
-    ``reduced`` lets libjpeg decode a JPEG at an eighth, a quarter or half of its size, where that is at least
-    twice what is wanted: much faster, and good enough to look at.
-
     Raises UnusableImageError as :func:`read_header`, and when the file is truncated.
     """
     with blaming_the_file(), path.open("rb") as stream, open_checked(stream) as picture:
-        if reduced:
-            side = 2 * max(form.size)
+        return _decoded(picture, form)
+
+
+def decode_reduced(path: Path, form: PixelForm) -> tuple[ImageHeader, NDArray[Any]]:
+    """What the header says and the values in ``form``, from one opening: for thumbnails.
+
+    As :func:`decode`, but a JPEG is decoded at an eighth, a quarter or half its size where that has twice the
+    pixels of the form a side, or more. Raises UnusableImageError as :func:`decode`.
+    """
+    with blaming_the_file(), path.open("rb") as stream, open_checked(stream) as picture:
+        header = _checked_header(picture, stream)
+        if picture.format == "JPEG":
+            side = 2 * max(form.size)  # of both sides: the picture may lie on its side
             picture.draft(None, (side, side))
-        picture.load()
-        if _is_deep(picture):
-            values = resize_array(_upright_deep(picture), form.size, form.fit)
-        else:
-            turned = upright(_flatten(picture), orientation_left(picture))
-            resized = resize_picture(turned, form.size, form.fit)
-            values = np.asarray(resized.convert("RGB" if form.channels == 3 else "L"))
+        return header, _decoded(picture, form)
+
+
+def _decoded(picture: Image.Image, form: PixelForm) -> NDArray[Any]:
+    picture.load()
+    if _is_deep(picture):
+        values = resize_array(_upright_deep(picture), form.size, form.fit)
+    else:
+        turned = upright(_flatten(picture), orientation_left(picture))
+        resized = resize_picture(turned, form.size, form.fit)
+        values = np.asarray(resized.convert("RGB" if form.channels == 3 else "L"))
     return _as_form(values, form).reshape(-1)
+
+
+def _checked_header(picture: Image.Image, stream: IO[bytes]) -> ImageHeader:
+    if picture.mode in ("I", "F") and not _is_deep(picture):
+        kind = "floating-point" if picture.mode == "F" else "signed or 32-bit"
+        raise UnusableImageError(
+            f"{kind} pixels, whose full brightness no one states; convert to 8 or 16 bit, or to .npy"
+        )
+    if not _is_deep(picture) and picture.mode not in (*_GREY_MODES, *_COLOUR_MODES, *_PALETTE_MODES):
+        raise UnusableImageError(f"pixels of kind {picture.mode}; convert to grey or RGB")
+    height, width = _upright_size(picture, stream)
+    return ImageHeader(height, width, _is_colour(picture), _is_deep(picture))
 
 
 def _as_form(values: NDArray[Any], form: PixelForm) -> NDArray[Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.images.collection import SkippedFile
-from kmosaic.images.decode import PixelForm, UnusableImageError, decode, pillow_warnings
+from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
 from kmosaic.images.listing import FoundFile
 from kmosaic.images.memory_check import check_memory
 
@@ -49,7 +49,7 @@ class FilePixels:
         def fill(place: int) -> None:
             file = self._files[numbers[place]]
             try:
-                pixels[place] = decode(file.path, self._form, reduced=True)
+                pixels[place] = decode_reduced(file.path, self._form)[1]
             except UnusableImageError as error:
                 pixels[place] = 128
                 self._unreadable[file.id] = str(error)

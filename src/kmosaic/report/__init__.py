@@ -1,27 +1,47 @@
 """Pictures and self-contained reports from finished results; nothing here fits or prints anything."""
 
-from kmosaic.report.clusters import cluster_sizes, confusion_matrix
+from typing import TYPE_CHECKING, Any
+
+from kmosaic.libraries import module_that_draws
 from kmosaic.report.colours_page import ColoursReport
-from kmosaic.report.curves import CurveOptions, sweep_curve, sweep_curves
+from kmosaic.report.duplicates_page import DuplicatesReport
 from kmosaic.report.fit_page import FitReport
-from kmosaic.report.history import inertia_history
-from kmosaic.report.members import cluster_members, clusters_to_show, medoid_pixels
-from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
+from kmosaic.report.member_rows import clusters_to_show, medoid_pixels
 from kmosaic.report.page import (
     render_colours_report,
+    render_duplicates_report,
     render_fit_report,
     render_scene_report,
     render_sweep_report,
     write_colours_report,
+    write_duplicates_report,
     write_fit_report,
     write_scene_report,
     write_sweep_report,
 )
-from kmosaic.report.pictures import save_figure
 from kmosaic.report.provenance import Provenance, Versions
 from kmosaic.report.scene_page import N_PIXELS, SceneReport, check_report_classes
 from kmosaic.report.sweep_page import SweepReport
-from kmosaic.report.theme import DARK, LIGHT, THEMES, Theme
+
+if TYPE_CHECKING:
+    from kmosaic.report.clusters import cluster_sizes, confusion_matrix
+    from kmosaic.report.curves import CurveOptions, sweep_curve, sweep_curves
+    from kmosaic.report.history import inertia_history
+    from kmosaic.report.members import cluster_members
+    from kmosaic.report.mosaic import MosaicText, centroid_mosaic, first_images
+    from kmosaic.report.pictures import save_figure
+    from kmosaic.report.theme import DARK, LIGHT, THEMES, Theme
+
+# The pictures need matplotlib, which the pages do without; so each is imported when it is first asked for.
+_PICTURES = {
+    "clusters": ("cluster_sizes", "confusion_matrix"),
+    "curves": ("CurveOptions", "sweep_curve", "sweep_curves"),
+    "history": ("inertia_history",),
+    "members": ("cluster_members",),
+    "mosaic": ("MosaicText", "centroid_mosaic", "first_images"),
+    "pictures": ("save_figure",),
+    "theme": ("DARK", "LIGHT", "THEMES", "Theme"),
+}
 
 __all__ = [
     "DARK",
@@ -30,6 +50,7 @@ __all__ = [
     "THEMES",
     "ColoursReport",
     "CurveOptions",
+    "DuplicatesReport",
     "FitReport",
     "MosaicText",
     "Provenance",
@@ -47,6 +68,7 @@ __all__ = [
     "inertia_history",
     "medoid_pixels",
     "render_colours_report",
+    "render_duplicates_report",
     "render_fit_report",
     "render_scene_report",
     "render_sweep_report",
@@ -54,7 +76,15 @@ __all__ = [
     "sweep_curve",
     "sweep_curves",
     "write_colours_report",
+    "write_duplicates_report",
     "write_fit_report",
     "write_scene_report",
     "write_sweep_report",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _PICTURES.items():
+        if name in names:
+            return getattr(module_that_draws(f"kmosaic.report.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

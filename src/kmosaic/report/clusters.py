@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from kmosaic.report.member_rows import min_purity
 from kmosaic.report.theme import LIGHT, Theme, finish, new_figure, set_title, style_axes
 from kmosaic.report.wording import clean, shorten, text_pixels
 from kmosaic.text import count
@@ -110,15 +111,6 @@ def _bar_colours(summary: ClusterSummary, order: NDArray[np.int64], theme: Theme
         return theme.series[0]
     purity = np.nan_to_num(np.asarray(summary.cluster_purity, dtype=np.float64)[order])
     return _purity_mappable(summary, theme).to_rgba(purity)
-
-
-def min_purity(summary: ClusterSummary) -> float:
-    """Return the least purity there can be, where all labels are equally common: 1 / n_labels.
-
-    0 where the labels are not known, or are one.
-    """
-    n_labels = len(summary.label_names or ())
-    return 1 / n_labels if n_labels > 1 else 0.0
 
 
 def _purity_mappable(summary: ClusterSummary, theme: Theme) -> ScalarMappable:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -27,6 +26,12 @@ _MAX_ERROR_SIDE = 700
 _JPEG_QUALITY = 92
 # What the colours of the error's picture end at: one in a hundred pixels is beyond.
 _WORST_SHARE = 0.99
+# Red, green, blue.
+_CIVIDIS = (
+    (-4.54, -35.34, 2381.73, -6402.7, 7024.72, -2710.57),
+    (32.49, 170.73, 52.82, -131.46, 176.58, -67.37),
+    (81.24, 442.36, -2482.43, 6167.24, -6614.94, 2475.67),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +169,16 @@ def _worst(distances: NDArray[np.float64]) -> float:
 def _error_picture(errors: NDArray[np.float64]) -> NDArray[np.uint8]:
     distances = np.sqrt(_blocks(errors))
     steps = np.rint(255 * np.clip(distances / _worst(distances), 0, 1)).astype(np.intp)
-    palette = np.rint(colormaps["cividis"](np.arange(256))[:, :3] * 255).astype(np.uint8)
-    picture: NDArray[np.uint8] = palette[steps]
+    picture: NDArray[np.uint8] = cividis()[steps]
     return picture
+
+
+def cividis() -> NDArray[np.uint8]:
+    """The colour map cividis as 256 colours, by the polynomials of the pages' charts (d3-scale-chromatic)."""
+    t = np.linspace(0, 1, 256)
+    colours = np.stack([np.polynomial.polynomial.polyval(t, channel) for channel in _CIVIDIS], axis=1)
+    rounded: NDArray[np.uint8] = np.rint(np.clip(colours, 0, 255)).astype(np.uint8)
+    return rounded
 
 
 def _error_note(result: Quantized) -> str:

@@ -69,7 +69,7 @@ def sweep_curves(result: SweepResult, options: CurveOptions | None = None) -> Fi
     ValueError
         When ``result`` has no runs.
     """
-    return _figure(result, [name for name in CURVES if name != "scores" or has_scores(result)], options)
+    return _figure(result, [name for name in CURVES if name != "scores" or result.has_scores], options)
 
 
 def sweep_curve(result: SweepResult, curve: CurveName, options: CurveOptions | None = None) -> Figure:
@@ -83,14 +83,9 @@ def sweep_curve(result: SweepResult, curve: CurveName, options: CurveOptions | N
     ValueError
         When ``result`` has no runs, or none of the scores was measured.
     """
-    if curve == "scores" and not has_scores(result):
+    if curve == "scores" and not result.has_scores:
         raise ValueError("this sweep measured no scores; draw 'inertia' or 'time'")
     return _figure(result, [curve], options)
-
-
-def has_scores(result: SweepResult) -> bool:
-    """Tell whether any run has a score: of labels, or of stability and silhouette where there are none."""
-    return bool(_measured(result.table(), _score_lines(LIGHT)))
 
 
 def _figure(result: SweepResult, curves: Sequence[CurveName], options: CurveOptions | None) -> Figure:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kmosaic.features.base import with_signs
 from kmosaic.images.collection import VectorCollection
-from kmosaic.report.members import MemberRows, common_labels, medoid_pixels, purity_of
+from kmosaic.report.member_rows import MemberRows, common_labels, medoid_pixels, purity_of
 from kmosaic.report.sheets import sheet
 from kmosaic.report.tiles import display_range, tiles
 from kmosaic.report.wording import clean

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from kmosaic.engines import unit_rows
 from kmosaic.images.collection import VectorCollection
-from kmosaic.report.clusters import min_purity
 from kmosaic.report.explorer import Sampled, explorer_data, sampled_rows
-from kmosaic.report.members import common_labels, purity_of
+from kmosaic.report.member_rows import common_labels, min_purity, purity_of
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
@@ -129,7 +128,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "first": None if maker is None else first_tiles(maker),
         "what": report.what,
         "centroids_note": _centroids_note(report),
-        "units": "1 - cosine" if _is_spherical(report) else report.features or "pixel values",
+        "units": "1 - cosine" if report.summary.spherical else report.features or "pixel values",
         "lines": _lines(summary),
         "sizes_note": _sizes_note(report),
         "sampled_note": _sampled_note(report, sampled) + (maker.scale_note() if maker else ""),
@@ -154,7 +153,7 @@ def _points(report: FitReport) -> NDArray[Any] | None:
     if not report.of_vectors:
         return None
     points = sampled_rows(report.collection.rows if report.rows is None else report.rows)
-    return unit_rows(np.ascontiguousarray(points)) if _is_spherical(report) else points
+    return unit_rows(np.ascontiguousarray(points)) if report.summary.spherical else points
 
 
 def _pictured(report: FitReport) -> str:
@@ -220,7 +219,7 @@ def _centroids_note(report: FitReport) -> str:
             "for it best. The centroid itself is a vector, and no picture."
         )
     sharper = ": the sharper it is, the more they agree."
-    if report.medoids is None and _is_spherical(report):
+    if report.medoids is None and report.summary.spherical:
         return f"Each tile is the mean direction of its cluster's images, as bright as can be{sharper}"
     if report.medoids is None:
         return f"Each tile is a centroid, the mean of all images in its cluster{sharper}"
@@ -294,12 +293,8 @@ def _sampled_note(report: FitReport, sampled: Sampled) -> str:
     return text
 
 
-def _is_spherical(report: FitReport) -> bool:
-    return report.algorithm == "SphericalKMeans"
-
-
 def _units(report: FitReport) -> str:
-    return inertia_units(report.features, spherical=_is_spherical(report))
+    return inertia_units(report.features, spherical=report.summary.spherical)
 
 
 def _has_half_steps(algorithm: str) -> bool:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.report.canvas import Header, Tile, draw_mosaic, title_width
 from kmosaic.report.layout import grid_of
+from kmosaic.report.member_rows import image_titles
 from kmosaic.report.theme import LIGHT, Theme
 from kmosaic.report.tiles import DisplayRange, display_range, tile_size, tiles
 from kmosaic.report.wording import clean
@@ -58,13 +59,6 @@ def first_images(collection: ImageCollection, n: int = 40, *, theme: Theme = LIG
     below = "titled with their labels" if collection.labels is not None else "no labels known"
     lines = (f"{clean(collection.name)}, {below}.", *range_line(shown, collection.format))
     return draw_mosaic(cells, grid, Header(of_all, lines), theme)
-
-
-def image_titles(collection: ImageCollection, rows: Sequence[int] | range) -> list[str]:
-    """Return what to write over each of ``rows``: the label, nothing where there is none."""
-    if collection.labels is None or collection.label_names is None:
-        return [""] * len(rows)
-    return [clean(collection.label_names[int(collection.labels[row])]) for row in rows]
 
 
 def centroid_mosaic(

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from kmosaic.files import atomic_write, check_output
 from kmosaic.report.colours_page import ColoursReport, colours_context
+from kmosaic.report.duplicates_page import DuplicatesReport, duplicates_context
 from kmosaic.report.fit_page import FitReport, fit_context
 from kmosaic.report.scene_page import SceneReport, scene_context
 from kmosaic.report.scripting import SCRIPTS, json_text, page_scripts, policy
@@ -44,6 +45,13 @@ def write_colours_report(
     return write_page(path, lambda: render_colours_report(report), overwrite)
 
 
+def write_duplicates_report(
+    path: str | os.PathLike[str], report: DuplicatesReport, overwrite: bool = False
+) -> Path:
+    """Write the page of groups of duplicates; OutputError as :func:`write_fit_report`."""
+    return write_page(path, lambda: render_duplicates_report(report), overwrite)
+
+
 def render_fit_report(report: FitReport) -> str:
     """Return the report of one fit as HTML."""
     return render_page(_TEMPLATES / "fit.html.j2", fit_context(report), SCRIPTS / "fit.js")
@@ -62,6 +70,13 @@ def render_scene_report(report: SceneReport) -> str:
 def render_colours_report(report: ColoursReport) -> str:
     """Return the report of a picture in few colours as HTML."""
     return render_page(_TEMPLATES / "colours.html.j2", colours_context(report), SCRIPTS / "colours.js")
+
+
+def render_duplicates_report(report: DuplicatesReport) -> str:
+    """Return the page of groups of duplicates as HTML."""
+    return render_page(
+        _TEMPLATES / "duplicates.html.j2", duplicates_context(report), SCRIPTS / "duplicates.js"
+    )
 
 
 def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrite: bool) -> Path:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from kmosaic.images.collection import VectorCollection
-from kmosaic.report.mosaic import image_titles
+from kmosaic.report.member_rows import image_titles
 from kmosaic.report.provenance import Provenance
 from kmosaic.report.tiles import DisplayRange, data_uri, display_range, png, reduced, tile_size, tiles
 from kmosaic.report.wording import clean

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.evaluate import summarise
-from kmosaic.report.curves import has_scores
-from kmosaic.report.members import medoid_pixels
+from kmosaic.report.member_rows import medoid_pixels
 from kmosaic.report.parts import (
     N_FIRST,
     Fact,
@@ -287,7 +286,7 @@ def _curves(report: SweepReport) -> list[_Curve]:
     inertia = "Inertia falls as clusters are added; the knee is where it stops falling fast."
     time = "Wall-clock time of the fit alone, without reading the images and without scoring."
     curves = [_Curve("inertia", "Inertia", inertia + spread), _Curve("time", "Time", time + spread)]
-    if has_scores(report.result):
+    if report.result.has_scores:
         curves.insert(1, _Curve("scores", "Scores", _score_caption(report) + spread))
     return curves
 

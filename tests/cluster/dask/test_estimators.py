@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tracemalloc
-import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
+from importlib.util import find_spec
 from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 da = pytest.importorskip("dask.array", reason="dask is not installed")
@@ -35,18 +36,28 @@ def client() -> Iterator[Any]:
         yield client
 
 
-@pytest.fixture(params=["in memory", "in turn", "on a cluster"])
-def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where a Dask array is fitted: each of the three ways, in turn."""
-    if request.param == "on a cluster":
-        monkeypatch.setattr(streaming, "ArrayRows", partial(ArrayRows, least_bytes=0))
-        with request.getfixturevalue("client").as_current():
-            yield request.param
-        return
-    monkeypatch.setattr(streaming, "fits_here", lambda _: request.param == "in memory")
-    for module in ("kmeans", "minibatch"):
-        monkeypatch.setattr(f"kmosaic.cluster.{module}.fits_here", lambda _: request.param == "in memory")
-    yield request.param
+@pytest.fixture
+def everywhere(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Generator[str, None, None]]:
+    """Goes through the three places where a Dask array is fitted."""
+
+    def places() -> Generator[str, None, None]:
+        for place in ("in memory", "in turn"):
+            for module in ("kmeans", "minibatch", "dask.estimators"):
+                monkeypatch.setattr(
+                    f"kmosaic.cluster.{module}.fits_here", lambda _, place=place: place == "in memory"
+                )
+            yield place
+        monkeypatch.undo()
+        if find_spec("distributed") is not None:
+            monkeypatch.setattr(streaming, "ArrayRows", partial(ArrayRows, least_bytes=0))
+            with request.getfixturevalue("client").as_current():
+                yield "on a cluster"
+
+    going = places()
+    yield going
+    going.close()
 
 
 def rows_of(dtype: Any, n: int = 900) -> Array:
@@ -66,74 +77,82 @@ def assert_same(found: KMeans, expected: KMeans) -> None:
     assert (found.labels_.compute() == expected.labels_).all()
 
 
-@pytest.mark.usefixtures("where")
-def test_the_fit_is_that_of_rows_in_memory_to_the_bit() -> None:
+def test_the_fit_is_that_of_rows_in_memory_to_the_bit(everywhere: Iterator[str]) -> None:
     bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
-    for dtype in ["uint8", "uint16", "float32", "int16", bfloat16]:
-        X = rows_of(dtype)
-        expected = KMeans(6, random_state=3, max_iter=15).fit(X)
-        assert_same(KMeans(6, random_state=3, max_iter=15).fit(da.from_array(X, chunks=(310, 4))), expected)
+    held = [rows_of(dtype) for dtype in ("uint8", "uint16", "float32", "int16", bfloat16)]
+    fits = [KMeans(6, random_state=3, max_iter=5).fit(X) for X in held]
+    for _ in everywhere:
+        for X, expected in zip(held, fits, strict=True):
+            lazy = da.from_array(X, chunks=(310, 4))
+            assert_same(KMeans(6, random_state=3, max_iter=5).fit(lazy), expected)
 
 
-@pytest.mark.usefixtures("where")
-def test_parameters_mean_the_same() -> None:
-    for parameters in [
-        {"init": "random", "n_init": 3},
-        {"init": rows_of("uint8")[:6].astype(float) + 0.5, "tol": 0.01},
-        {"init": np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000, "empty_clusters": "relocate"},
-        {"init": np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000, "empty_clusters": "drop"},
-        {"init": lambda X, k, _: X[:k], "max_iter": 2},
-    ]:
-        X = rows_of("uint8")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            expected = KMeans(6, random_state=1, **parameters).fit(X)
-            found = KMeans(6, random_state=1, **parameters).fit(da.from_array(X, chunks=(500, 6)))
-        assert_same(found, expected)
-
-
-@pytest.mark.usefixtures("where")
-def test_images_are_rows() -> None:
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_parameters_mean_the_same(everywhere: Iterator[str]) -> None:
     X = rows_of("uint8")
-    images = da.from_array(X.reshape(-1, 2, 3, 1), chunks=(400, 1, 2, 1))
-    assert_same(KMeans(4, random_state=0).fit(images), KMeans(4, random_state=0).fit(X))
+    far = np.full((6, 6), 250.0) + np.arange(6)[:, None] * 1000
+    models = [
+        KMeans(6, random_state=1, **parameters)
+        for parameters in (
+            {"init": "random", "n_init": 3, "max_iter": 4},
+            {"init": X[:6].astype(float) + 0.5, "tol": 0.01},
+            {"init": far, "empty_clusters": "relocate", "max_iter": 6},
+            {"init": far, "empty_clusters": "drop"},
+            {"init": lambda X, k, _: X[:k], "max_iter": 2},
+        )
+    ]
+    fits = [clone(model).fit(X) for model in models]
+    for _ in everywhere:
+        for model, expected in zip(models, fits, strict=True):
+            assert_same(clone(model).fit(da.from_array(X, chunks=(500, 6))), expected)
 
 
-@pytest.mark.usefixtures("where")
-def test_predict_transform_and_score_are_lazy_and_the_same() -> None:
-    X = rows_of("float32")
-    lazy = da.from_array(X, chunks=(200, 3))
-    model = KMeans(4, random_state=0).fit(X)
-
-    assert model.predict(lazy).chunks == ((200, 200, 200, 200, 100),)
-    assert (model.predict(lazy).compute() == model.labels_).all()
-    assert model.transform(lazy).shape == (900, 4)
-    assert (model.transform(lazy).compute() == model.transform(X)).all()
-    assert model.score(lazy) == model.score(X)
-    assert (KMeans(4, random_state=0).fit_predict(lazy).compute() == model.labels_).all()
+def test_images_are_rows(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        X = rows_of("uint8")
+        images = da.from_array(X.reshape(-1, 2, 3, 1), chunks=(400, 1, 2, 1))
+        assert_same(KMeans(4, random_state=0).fit(images), KMeans(4, random_state=0).fit(X))
 
 
-@pytest.mark.usefixtures("where")
-def test_callbacks_hear_of_iterations() -> None:
-    heard: list[float] = []
-    lazy = da.from_array(rows_of("uint8"), chunks=(500, 6))
-    model = KMeans(4, random_state=0, callback=lambda now: heard.append(now.inertia)).fit(lazy)
-    assert len(heard) == model.n_iter_
-    assert heard[-1] == model.inertia_
-
-
-@pytest.mark.usefixtures("where")
-def test_values_that_cannot_be_clustered() -> None:
-    bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
-    for value, dtype in [*product([np.nan, -np.inf], ["float64", "float32", bfloat16]), (-1e200, "float64")]:
-        X = rows_of(dtype)
+def test_predict_transform_and_score_are_lazy_and_the_same(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        X = rows_of("float32")
+        lazy = da.from_array(X, chunks=(200, 3))
         model = KMeans(4, random_state=0).fit(X)
-        X[700, 2] = value
-        lazy = da.from_array(X, chunks=(300, 6))
-        with pytest.raises(ValueError, match="NaN|infinity|too large"):
-            KMeans(4).fit(lazy)
-        with pytest.raises(DataError, match="NaN.*1e"):
-            model.predict(lazy).compute()
+
+        assert model.predict(lazy).chunks == ((200, 200, 200, 200, 100),)
+        assert (model.predict(lazy).compute() == model.labels_).all()
+        assert model.transform(lazy).shape == (900, 4)
+        assert (model.transform(lazy).compute() == model.transform(X)).all()
+        assert model.score(lazy) == model.score(X)
+        assert (KMeans(4, random_state=0).fit_predict(lazy).compute() == model.labels_).all()
+
+
+def test_callbacks_hear_of_iterations(everywhere: Iterator[str]) -> None:
+    heard: list[float] = []
+    for _ in everywhere:
+        heard.clear()
+        lazy = da.from_array(rows_of("uint8"), chunks=(500, 6))
+        model = KMeans(4, random_state=0, callback=lambda now: heard.append(now.inertia)).fit(lazy)
+        assert len(heard) == model.n_iter_
+        assert heard[-1] == model.inertia_
+
+
+def test_values_that_cannot_be_clustered(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        bfloat16 = pytest.importorskip("ml_dtypes", reason="bfloat16 arrays need ml_dtypes").bfloat16
+        for value, dtype in [
+            *product([np.nan, -np.inf], ["float64", "float32", bfloat16]),
+            (-1e200, "float64"),
+        ]:
+            X = rows_of(dtype)
+            model = KMeans(4, random_state=0).fit(X)
+            X[700, 2] = value
+            lazy = da.from_array(X, chunks=(300, 6))
+            with pytest.raises(ValueError, match="NaN|infinity|too large"):
+                KMeans(4).fit(lazy)
+            with pytest.raises(DataError, match="NaN.*1e"):
+                model.predict(lazy).compute()
 
 
 def test_where_the_value_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,11 +163,11 @@ def test_where_the_value_is(monkeypatch: pytest.MonkeyPatch) -> None:
         KMeans(4).fit(da.from_array(X, chunks=(300, 6)))
 
 
-@pytest.mark.usefixtures("where")
-def test_fewer_distinct_rows_than_clusters_are_told() -> None:
-    lazy = da.from_array(np.repeat(rows_of("uint8")[:3], 5, axis=0), chunks=(4, 6))
-    with pytest.warns(ConvergenceWarning, match="3 distinct.*n_clusters=5"):
-        KMeans(5, random_state=0).fit(lazy)
+def test_fewer_distinct_rows_than_clusters_are_told(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        lazy = da.from_array(np.repeat(rows_of("uint8")[:3], 5, axis=0), chunks=(4, 6))
+        with pytest.warns(ConvergenceWarning, match="3 distinct.*n_clusters=5"):
+            KMeans(5, random_state=0).fit(lazy)
 
 
 def test_seeds_of_more_rows_than_are_drawn_depend_on_the_seed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,15 +215,15 @@ def test_what_does_not_go_with_dask_arrays() -> None:
         model.predict(X[:, :5])
 
 
-@pytest.mark.usefixtures("where")
-def test_a_fit_that_fails_leaves_the_model_as_it_was() -> None:
-    X = da.from_array(rows_of("uint8"), chunks=(300, 6))
-    model = KMeans(4, random_state=0).fit(X)
-    before = model.cluster_centers_
-    bad = X.astype(float) / X.astype(float).min() * np.inf
-    with pytest.raises(ValueError, match="NaN|infinity"):
-        model.fit(bad)
-    assert model.cluster_centers_ is before
+def test_a_fit_that_fails_leaves_the_model_as_it_was(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        X = da.from_array(rows_of("uint8"), chunks=(300, 6))
+        model = KMeans(4, random_state=0).fit(X)
+        before = model.cluster_centers_
+        bad = X.astype(float) / X.astype(float).min() * np.inf
+        with pytest.raises(ValueError, match="NaN|infinity"):
+            model.fit(bad)
+        assert model.cluster_centers_ is before
 
 
 def test_models_of_dask_arrays_hold_the_sizes_of_clusters() -> None:
@@ -213,10 +232,15 @@ def test_models_of_dask_arrays_hold_the_sizes_of_clusters() -> None:
     assert model.cluster_sizes.tolist() == np.bincount(fitted.labels_.compute()).tolist()
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32", "int16"])
 def test_mini_batches_are_the_same_wherever_chunks_are_computed(
-    where: str, monkeypatch: pytest.MonkeyPatch, dtype: str
+    everywhere: Iterator[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for where in everywhere:
+        for dtype in ("uint8", "float32", "int16"):
+            check_mini_batches(where, dtype, monkeypatch)
+
+
+def check_mini_batches(where: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     X = rows_of(dtype)
     lazy = da.from_array(X, chunks=(110, 4))
     found = MiniBatchKMeans(5, random_state=4, batch_size=64).fit(lazy)
@@ -232,18 +256,18 @@ def test_mini_batches_are_the_same_wherever_chunks_are_computed(
     assert found.inertia_ < 1.1 * MiniBatchKMeans(5, random_state=4, batch_size=64).fit(X).inertia_
 
 
-@pytest.mark.usefixtures("where")
-def test_every_row_is_in_one_batch_of_a_pass() -> None:
-    for chunk, size in [(70, 100), (100, 100), (450, 100), (900, 100), (35, 899), (70, 900)]:
-        X = np.arange(900, dtype=np.uint16)[:, None]
-        batches = DaskBatches(lazy := da.from_array(X, chunks=(chunk, 1)), block_engine(lazy, None), 1)
-        random_state = np.random.RandomState(0)
-        passes = [[engine.rows[:, 0] for engine in batches.once(size, random_state)] for _ in range(2)]
+def test_every_row_is_in_one_batch_of_a_pass(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        for chunk, size in [(70, 100), (450, 100), (900, 100), (35, 899), (70, 900)]:
+            X = np.arange(900, dtype=np.uint16)[:, None]
+            batches = DaskBatches(lazy := da.from_array(X, chunks=(chunk, 1)), block_engine(lazy, None), 1)
+            random_state = np.random.RandomState(0)
+            passes = [[engine.rows[:, 0] for engine in batches.once(size, random_state)] for _ in range(2)]
 
-        for one in passes:
-            assert [len(rows) for rows in one] == [size] * (900 // size) + [900 % size] * (900 % size > 0)
-            assert sorted(np.concatenate(one)) == list(range(900))
-        assert (passes[0][0] != passes[1][0]).any()
+            for one in passes:
+                assert [len(rows) for rows in one] == [size] * (900 // size) + [900 % size] * (900 % size > 0)
+                assert sorted(np.concatenate(one)) == list(range(900))
+            assert (passes[0][0] != passes[1][0]).any()
 
 
 def test_mini_batches_hold_a_few_chunks_only() -> None:
@@ -257,19 +281,19 @@ def test_mini_batches_hold_a_few_chunks_only() -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.usefixtures("where")
-def test_what_mini_batches_refuse() -> None:
-    X = rows_of("float32")
-    X[250, 3] = np.nan
-    with pytest.raises(DataError, match="rows 200.*299.*NaN"):
-        MiniBatchKMeans(4).fit(da.from_array(X, chunks=(100, 6)))
-    lazy = da.from_array(rows_of("uint8"), chunks=(100, 6))
-    with pytest.raises(DataError, match="sample_weight"):
-        MiniBatchKMeans(4).fit(lazy, sample_weight=np.ones(900))
-    with pytest.raises(ValueError, match="n_samples=3.*n_clusters=4"):
-        MiniBatchKMeans(4).fit(lazy[:3])
-    with pytest.warns(ConvergenceWarning, match="1 distinct.*n_clusters=4"):
-        MiniBatchKMeans(4, random_state=0).fit(da.ones((50, 6), chunks=(20, 6)))
+def test_what_mini_batches_refuse(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        X = rows_of("float32")
+        X[250, 3] = np.nan
+        with pytest.raises(DataError, match="rows 200.*299.*NaN"):
+            MiniBatchKMeans(4).fit(da.from_array(X, chunks=(100, 6)))
+        lazy = da.from_array(rows_of("uint8"), chunks=(100, 6))
+        with pytest.raises(DataError, match="sample_weight"):
+            MiniBatchKMeans(4).fit(lazy, sample_weight=np.ones(900))
+        with pytest.raises(ValueError, match="n_samples=3.*n_clusters=4"):
+            MiniBatchKMeans(4).fit(lazy[:3])
+        with pytest.warns(ConvergenceWarning, match="1 distinct.*n_clusters=4"):
+            MiniBatchKMeans(4, random_state=0).fit(da.ones((50, 6), chunks=(20, 6)))
 
 
 def test_partial_fit_takes_an_array_as_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,9 +310,13 @@ def test_partial_fit_takes_an_array_as_one_batch(monkeypatch: pytest.MonkeyPatch
         found.partial_fit(lazy)
 
 
-@pytest.mark.usefixtures("where")
-@pytest.mark.parametrize("estimator", [KMeans, MiniBatchKMeans])
-def test_a_chunk_that_is_not_as_declared_is_an_error(estimator: Any) -> None:
+def test_a_chunk_that_is_not_as_declared_is_an_error(everywhere: Iterator[str]) -> None:
+    for _ in everywhere:
+        for estimator in (KMeans, MiniBatchKMeans):
+            check_spoilt_chunks(estimator)
+
+
+def check_spoilt_chunks(estimator: Any) -> None:
     X = rows_of("uint8")
     model = estimator(3, random_state=0).fit(X)
 

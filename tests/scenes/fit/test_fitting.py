@@ -57,39 +57,37 @@ def bits(fit: SceneFit) -> list[Any]:
     return [*arrays, fit.inertia, fit.n_iter, fit.converged, fit.n_pixels, fit.sampled, fit.sample_inertia]
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
-@pytest.mark.parametrize("sample", [None, 200])
-@pytest.mark.parametrize("seed_pixels", [100, 1 << 18])
-def test_the_plan_changes_no_bit(
-    monkeypatch: pytest.MonkeyPatch, dtype: str, sample: int | None, seed_pixels: int
-) -> None:
-    monkeypatch.setattr(fitting, "SEED_PIXELS", seed_pixels)
-    values = scene_values(dtype, (12, 100, 4))
-    valid = np.random.default_rng(1).random(values.shape[:2]) < 0.8
-    for mask, scaling in product(
-        (None, valid), (Scaling.none(4), Scaling("standard", (9.0,) * 4, (0.1,) * 4))
+def test_the_plan_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for dtype, sample, seed_pixels in product(
+        ["uint8", "uint16", "float32", "float64"], [None, 200], [100, 1 << 18]
     ):
-        options = FitOptions(6, sample=sample, n_threads=2)
-        results = []
-        for n_lines, holds in product((1, 5, 12), ("", "l", "lr", "lrb")):
-            planned(monkeypatch, MemoryPlan(n_lines, "l" in holds, "r" in holds, "b" in holds))
-            results.append(bits(fit_scene(HeldScene(values, mask), scaling, options)))
-        assert all(result == results[0] for result in results)
+        monkeypatch.setattr(fitting, "SEED_PIXELS", seed_pixels)
+        values = scene_values(dtype, (12, 100, 4))
+        valid = np.random.default_rng(1).random(values.shape[:2]) < 0.8
+        for mask, scaling in product(
+            (None, valid), (Scaling.none(4), Scaling("standard", (9.0,) * 4, (0.1,) * 4))
+        ):
+            options = FitOptions(6, sample=sample, n_threads=2)
+            results = []
+            for n_lines, holds in product((1, 5, 12), ("", "l", "lr", "lrb")):
+                planned(monkeypatch, MemoryPlan(n_lines, "l" in holds, "r" in holds, "b" in holds))
+                results.append(bits(fit_scene(HeldScene(values, mask), scaling, options)))
+            assert all(result == results[0] for result in results)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_classes_are_those_of_kmeans_at_its_fixed_point(dtype: str) -> None:
-    values = scene_values(dtype)
-    valid = np.random.default_rng(1).random(values.shape[:2]) < 0.8
-    fit = fit_scene(HeldScene(values, valid), Scaling.none(4), FitOptions(6, seed=3))
-    pixels = values[valid]
-    model = KMeans(6, init=fit.centers, n_init=1).fit(pixels)
-    assert fit.converged
-    assert model.n_iter_ == 2
-    assert model.cluster_centers_.tobytes() == fit.centers.tobytes()
-    assert model.inertia_ == fit.inertia
-    assert (np.bincount(model.labels_, minlength=6) == fit.counts).all()
-    assert fit.n_pixels == len(pixels)
+def test_classes_are_those_of_kmeans_at_its_fixed_point() -> None:
+    for dtype in ["uint8", "float32"]:
+        values = scene_values(dtype)
+        valid = np.random.default_rng(1).random(values.shape[:2]) < 0.8
+        fit = fit_scene(HeldScene(values, valid), Scaling.none(4), FitOptions(6, seed=3))
+        pixels = values[valid]
+        model = KMeans(6, init=fit.centers, n_init=1).fit(pixels)
+        assert fit.converged
+        assert model.n_iter_ == 2
+        assert model.cluster_centers_.tobytes() == fit.centers.tobytes()
+        assert model.inertia_ == fit.inertia
+        assert (np.bincount(model.labels_, minlength=6) == fit.counts).all()
+        assert fit.n_pixels == len(pixels)
 
 
 def test_three_bands_of_bytes_are_merged_into_colours(monkeypatch: pytest.MonkeyPatch) -> None:

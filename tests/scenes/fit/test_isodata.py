@@ -60,22 +60,19 @@ def test_from_too_few_or_too_many_to_the_land_covers() -> None:
 
 
 # Every dtype as asked for; where more is split or merged, an integer and a float.
-@pytest.mark.parametrize(
-    ("dtype", "asked"),
-    [
+def test_the_plan_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    for dtype, asked in [
         *((dtype, ASKED) for dtype in ("uint8", "uint16", "float32", "float64")),
         *((dtype, IsodataOptions(9, 4, 9)) for dtype in ("uint8", "float32")),
         *((dtype, IsodataOptions(200, 6, 4)) for dtype in ("uint16", "float64")),
-    ],
-)
-def test_the_plan_changes_no_bit(monkeypatch: pytest.MonkeyPatch, dtype: str, asked: IsodataOptions) -> None:
-    values, _ = land(dtype, (12, 150))
-    results = []
-    for n_lines, holds, n_threads in product((1, 5, 12), ("", "l", "lr", "lrb"), (1, 2)):
-        planned(monkeypatch, MemoryPlan(n_lines, "l" in holds, "r" in holds, "b" in holds))
-        fit = fitted(values, 7, asked, n_threads=n_threads)
-        results.append([*bits(fit), fit.rounds, fit.n_wide])
-    assert all(result == results[0] for result in results)
+    ]:
+        values, _ = land(dtype, (12, 150))
+        results = []
+        for n_lines, holds, n_threads in product((1, 5, 12), ("", "l", "lr", "lrb"), (1, 2)):
+            planned(monkeypatch, MemoryPlan(n_lines, "l" in holds, "r" in holds, "b" in holds))
+            fit = fitted(values, 7, asked, n_threads=n_threads)
+            results.append([*bits(fit), fit.rounds, fit.n_wide])
+        assert all(result == results[0] for result in results)
 
 
 def test_three_bands_of_bytes_are_split_and_merged_as_colours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,21 +124,26 @@ def slow_change(
     return None if not taken else np.array([*new.values(), *halves])
 
 
-@pytest.mark.parametrize("asked", [ASKED, IsodataOptions(20, 20, 25), IsodataOptions(100, 8, 40)])
-@pytest.mark.parametrize("n_clusters", [1, 3, 12])
-def test_a_slow_oracle_finds_the_same(
-    monkeypatch: pytest.MonkeyPatch, asked: IsodataOptions, n_clusters: int
-) -> None:
-    values, _ = land("float64")
-    X = values.reshape(-1, 4)
+def test_a_slow_oracle_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     starts: list[NDArray[np.float64]] = []
     from kmosaic.scenes.fit import isodata as module
 
     run = module.lloyd
     monkeypatch.setattr(module, "lloyd", lambda *given: (starts.append(given[1]), run(*given))[1])
-    fit = fitted(values, n_clusters, asked)
+    values, _ = land("float64")
+    for asked, n_clusters in product(
+        [ASKED, IsodataOptions(20, 20, 25), IsodataOptions(100, 8, 40)], [1, 3, 12]
+    ):
+        starts.clear()
+        fit = fitted(values, n_clusters, asked)
+        check_rounds(fit, values.reshape(-1, 4), starts[0], asked)
 
-    centers, n_rounds = starts[0], 0
+
+def check_rounds(
+    fit: SceneFit, X: NDArray[np.float64], centers: NDArray[np.float64], asked: IsodataOptions
+) -> None:
+
+    n_rounds = 0
     while True:
         centers, labels, done = slow_lloyd(X, centers, 10)
         changed = slow_change(X, centers, labels, asked)
@@ -176,18 +178,18 @@ class SentAway:
         return total
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_other_processes_find_the_same(dtype: str) -> None:
-    X = land(dtype)[0].reshape(-1, 4)
-    steps = LloydOptions(300, 0.0, "relocate", np.random.RandomState(0), lambda *_: None)
-    away = BlockEngine(SentAway(X), 1)
-    results = [
-        isodata(engine, partial(mean_squared_deviations, away), X[:9].astype(np.float64), ASKED, steps)
-        for engine in (away, MemoryEngine(X, None, 2, keeps_bounds=True))
-    ]
-    assert results[0].last.centers.tobytes() == results[1].last.centers.tobytes()
-    assert [r.n_classes for r in results[0].rounds] == [r.n_classes for r in results[1].rounds]
-    assert len(results[0].last.centers) == 4
+def test_other_processes_find_the_same() -> None:
+    for dtype in ["uint8", "float32"]:
+        X = land(dtype)[0].reshape(-1, 4)
+        steps = LloydOptions(300, 0.0, "relocate", np.random.RandomState(0), lambda *_: None)
+        away = BlockEngine(SentAway(X), 1)
+        results = [
+            isodata(engine, partial(mean_squared_deviations, away), X[:9].astype(np.float64), ASKED, steps)
+            for engine in (away, MemoryEngine(X, None, 2, keeps_bounds=True))
+        ]
+        assert results[0].last.centers.tobytes() == results[1].last.centers.tobytes()
+        assert [r.n_classes for r in results[0].rounds] == [r.n_classes for r in results[1].rounds]
+        assert len(results[0].last.centers) == 4
 
 
 def test_what_cannot_be_had_together_ends_all_the_same() -> None:

@@ -52,20 +52,20 @@ def saved(tmp_path: Path) -> Path:
     return tmp_path / "m.kmosaic"
 
 
-@pytest.mark.parametrize("changes", [{}, {"class_names": None, "command": "kmosaic segment a.tif"}])
-def test_what_was_saved_comes_back(tmp_path: Path, changes: dict[str, Any]) -> None:
-    save_scene_model(model(**changes), tmp_path / "m")
+def test_what_was_saved_comes_back(tmp_path: Path) -> None:
+    for changes in [{}, {"class_names": None, "command": "kmosaic segment a.tif"}]:
+        save_scene_model(model(**changes), tmp_path / str(len(changes)))
 
-    ours, theirs = model(**changes), load_scene_model(tmp_path / "m")
+        ours, theirs = model(**changes), load_scene_model(tmp_path / str(len(changes)))
 
-    for field in fields(SceneModel):
-        left, right = getattr(ours, field.name), getattr(theirs, field.name)
-        if isinstance(left, np.ndarray):
-            assert left.dtype == right.dtype
-            assert left.tobytes() == right.tobytes()
-        else:
-            assert left == right
-            assert type(left) is type(right)
+        for field in fields(SceneModel):
+            left, right = getattr(ours, field.name), getattr(theirs, field.name)
+            if isinstance(left, np.ndarray):
+                assert left.dtype == right.dtype
+                assert left.tobytes() == right.tobytes()
+            else:
+                assert left == right
+                assert type(left) is type(right)
 
 
 def test_equal_models_make_equal_bytes(tmp_path: Path, saved: Path) -> None:

@@ -57,18 +57,18 @@ def test_nan_is_missing(write: Write) -> None:
     assert np.argwhere(~read_all(write("a.tif", bands))[1]).tolist() == [[4, 4]]
 
 
-@pytest.mark.parametrize("nodata", [None, 77])
-def test_alpha_is_no_feature_but_says_what_is_missing(write: Write, nodata: int | None) -> None:
-    bands = some("uint8", (4, 5, 6))
-    bands[bands == 77] = 78
-    bands[3, 2, :] = 0
-    path = write("a.tif", bands, photometric="RGB", alpha="yes", nodata=nodata)
-    values, valid = read_all(path)
-    np.testing.assert_array_equal(values, bands[:3])
-    np.testing.assert_array_equal(valid, bands[3] != 0)
-    named, valid = read_all(path, bands=(1, 4))
-    np.testing.assert_array_equal(named, bands[[0, 3]])
-    assert valid.all()
+def test_alpha_is_no_feature_but_says_what_is_missing(write: Write) -> None:
+    for nodata in [None, 77]:
+        bands = some("uint8", (4, 5, 6))
+        bands[bands == 77] = 78
+        bands[3, 2, :] = 0
+        path = write("a.tif", bands, photometric="RGB", alpha="yes", nodata=nodata)
+        values, valid = read_all(path)
+        np.testing.assert_array_equal(values, bands[:3])
+        np.testing.assert_array_equal(valid, bands[3] != 0)
+        named, valid = read_all(path, bands=(1, 4))
+        np.testing.assert_array_equal(named, bands[[0, 3]])
+        assert valid.all()
 
 
 @pytest.mark.parametrize("internal", ["YES", "NO"])
@@ -125,15 +125,15 @@ def test_a_partly_missing_pixel_is_left_out_unless_that_is_refused(write: Write)
     assert values[0, 5, 5] == 0  # a measurement as well as it may be
 
 
-@pytest.mark.parametrize("marker", [-9999.0, np.nan])
-def test_a_marker_is_never_taken_for_a_measurement(write: Write, marker: float) -> None:
-    bands = some("float32")
-    bands[:, 3, 3] = marker
-    path = write("a.tif", bands, nodata=-9999)
-    assert np.argwhere(~read_all(path, missing="all")[1]).tolist() == [[3, 3]]
-    bands[1, 7, 2] = marker
-    with pytest.raises(DataError, match="line 8.*column 3.*band 2.*b.tif.*missing='any'"):
-        read_all(write("b.tif", bands, nodata=-9999), missing="all")
+def test_a_marker_is_never_taken_for_a_measurement(write: Write) -> None:
+    for marker in [-9999.0, np.nan]:
+        bands = some("float32")
+        bands[:, 3, 3] = marker
+        path = write("a.tif", bands, nodata=-9999)
+        assert np.argwhere(~read_all(path, missing="all")[1]).tolist() == [[3, 3]]
+        bands[1, 7, 2] = marker
+        with pytest.raises(DataError, match="line 8.*column 3.*band 2.*b.tif.*missing='any'"):
+            read_all(write("b.tif", bands, nodata=-9999), missing="all")
 
 
 def test_a_pixel_masked_in_some_files_lacks_their_bands(write: Write) -> None:

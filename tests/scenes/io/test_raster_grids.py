@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -48,41 +47,36 @@ def test_a_png_with_a_world_file_is_read(write: Write) -> None:
         np.testing.assert_array_equal(scene.read(0, 20).values, np.moveaxis(bands, 0, 2))
 
 
-@pytest.mark.parametrize("driver", ["COG", "JP2OpenJPEG"])
-def test_other_formats_are_read(write: Write, driver: str, tmp_path: Path) -> None:
-    bands = some("uint16", (3, 64, 48))
-    with rasterio.Env() as environment:
-        if driver not in environment.drivers():
-            pytest.skip(f"GDAL has no {driver} here")
-    options = {"QUALITY": "100", "REVERSIBLE": "YES"} if driver == "JP2OpenJPEG" else {}
-    raster_shutil.copy(write("a.tif", bands), str(tmp_path / "a.out"), driver=driver, **options)
-    np.testing.assert_array_equal(read_all(str(tmp_path / "a.out"))[0], bands)
+def test_other_formats_are_read(write: Write, tmp_path: Path) -> None:
+    for driver in ["COG", "JP2OpenJPEG"]:
+        bands = some("uint16", (3, 64, 48))
+        with rasterio.Env() as environment:
+            if driver not in environment.drivers():
+                continue  # some builds of GDAL have no OpenJPEG
+        options = {"QUALITY": "100", "REVERSIBLE": "YES"} if driver == "JP2OpenJPEG" else {}
+        raster_shutil.copy(write("a.tif", bands), str(tmp_path / "a.out"), driver=driver, **options)
+        np.testing.assert_array_equal(read_all(str(tmp_path / "a.out"))[0], bands)
 
 
-@pytest.mark.parametrize(
-    ("other", "shape", "message"),
-    [
+def test_grids_that_differ_are_told_apart_and_mended_by_the_line_that_is_told(write: Write) -> None:
+    for other, shape, message in [
         ({"crs": "EPSG:32618"}, (40, 30), "CRS.*EPSG:32618.*EPSG:32617"),
         ({"crs": None}, (40, 30), "CRS none.*EPSG:32617"),
         ({}, (40, 31), "31 x 40.*30 x 40"),
         ({"transform": COARSE}, (20, 15), "60 x 60.*30 x 30"),
         ({"transform": Affine(30.0, 0, 5e5, 0, -30.0, 3_999_985.0)}, (40, 30), "corner.*3999985"),
         ({"transform": Affine(30.0, 0, 5e5, 0, 30.0, 4e6)}, (40, 30), "the transform"),
-    ],
-)
-def test_grids_that_differ_are_told_apart_and_mended_by_the_line_that_is_told(
-    write: Write, other: dict[str, Any], shape: tuple[int, int], message: str
-) -> None:
-    first = write("a b.tif", some("uint8", (1, 40, 30)))
-    second = write("c.tif", some("uint8", (1, *shape)), **other)
-    with pytest.raises(DataError, match=message) as refused:
-        open_scene([first, second])
-    words = ["gdalwarp", *shlex.split(str(refused.value).partition("gdalwarp ")[2])]
-    if not shutil.which("gdalwarp"):
-        pytest.skip("no gdalwarp on this machine")
-    subprocess.run([*words, "-q"], check=True, capture_output=True)
-    with open_scene([first, words[-1]]) as scene:
-        assert scene.read(0, 40).values.shape == (40, 30, 2)
+    ]:
+        first = write("a b.tif", some("uint8", (1, 40, 30)))
+        second = write("c.tif", some("uint8", (1, *shape)), **other)
+        with pytest.raises(DataError, match=message) as refused:
+            open_scene([first, second])
+        words = ["gdalwarp", *shlex.split(str(refused.value).partition("gdalwarp ")[2])]
+        if not shutil.which("gdalwarp"):
+            continue  # the line is told all the same
+        subprocess.run([*words, "-q"], check=True, capture_output=True)
+        with open_scene([first, words[-1]]) as scene:
+            assert scene.read(0, 40).values.shape == (40, 30, 2)
 
 
 def test_a_rotated_grid_is_mended_by_two_lines(write: Write) -> None:

@@ -46,48 +46,38 @@ def test_how_large_a_scene_is_is_said_before_it_is_read(huge: Path, tmp_path: Pa
             check_space(scene, 0, [Output(tmp_path / "map.tif", 1), Output(tmp_path / "distances.tif", 8)])
 
 
-@pytest.mark.parametrize(
-    ("options", "free", "needed"),
-    [
+def test_outputs_that_no_compression_fits_on_the_disk_are_refused(
+    huge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    disk = SimpleNamespace()
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk)  # noqa: ARG005
+    cases: list[tuple[dict[str, Any], int, str]] = [
         ({}, 968_000_000, "969 MB"),
         ({"second_best": "second.tif"}, 968_000_000, "969 MB"),
         ({"distances": "distances.tif"}, 7_000_000_000, "7,752 MB"),
         ({"n_clusters": 300}, 1_937_000_000, "1,938 MB"),
-    ],
-    ids=str,
-)
-def test_outputs_that_no_compression_fits_on_the_disk_are_refused(
-    huge: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    options: dict[str, Any],
-    free: int,
-    needed: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))  # noqa: ARG005
-    with pytest.raises(OutputError, match=f"{needed}.*disk"):
-        segment(huge, **{"n_clusters": 3, "output": "map.tif", "overwrite": True, **options})
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.vrt", "small.tif"]
+    ]
+    for options, disk.free, needed in cases:
+        with pytest.raises(OutputError, match=f"{needed}.*disk"):
+            segment(huge, **{"n_clusters": 3, "output": "map.tif", "overwrite": True, **options})
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["huge.vrt", "small.tif"], options
 
 
-@pytest.mark.parametrize(
-    ("options", "needed"),
-    [
-        ({}, "4,000,000 MB"),
-        ({"sieve": 4}, "7,000,000 MB"),
-        ({"sieve": 4, "output": "map.tif"}, "3,000,000 MB"),
-    ],
-    ids=str,
-)
 def test_what_memory_cannot_hold_is_refused(
-    huge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], needed: str
+    huge: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     free = SimpleNamespace(available=2_999_999_999_999)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
-    with pytest.raises(DataError, match=f"huge.vrt.*{needed}.*memory.*3,000,000 MB"):
-        segment(huge, 3, **options)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "4,000,000 MB"),
+        ({"sieve": 4}, "7,000,000 MB"),
+        ({"sieve": 4, "output": "map.tif"}, "3,000,000 MB"),
+    ]
+    for options, needed in cases:
+        with pytest.raises(DataError, match=f"huge.vrt.*{needed}.*memory.*3,000,000 MB"):
+            segment(huge, 3, **options)
 
 
 def test_usual_scenes_pass_in_silence(tmp_path: Path) -> None:

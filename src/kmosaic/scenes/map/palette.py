@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.srgb import linear_light
+
 # Okabe and Ito (2008) without black, which maps use for what is missing, and grey for the eighth.
 _FIRST = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 _MAX = 256
@@ -133,9 +135,7 @@ def _grid(n_steps: int) -> NDArray[np.uint8]:
 
 def _views(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Colours (n, 3) as each of the three sights perceives them, in Oklab: (n_sights, n, 3)."""
-    share = colours / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    sighted = np.clip(np.einsum("sij,nj->sni", _SIGHTS, linear), 0.0, None)
+    sighted = np.clip(np.einsum("sij,nj->sni", _SIGHTS, linear_light(colours)), 0.0, None)
     return np.asarray(np.cbrt(sighted @ _CONES.T) @ _OKLAB.T)
 
 

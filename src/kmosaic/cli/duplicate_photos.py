@@ -1,0 +1,225 @@
+"""What ``kmosaic duplicates`` does with photos: the search, its table and page, and moving files."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
+from kmosaic.cli.options import OutputPath, in_order, path_option
+from kmosaic.cli.outputs import check_report_name, write_assignments
+from kmosaic.cli.request import Options, Reading
+from kmosaic.files import check_output, check_outputs
+from kmosaic.text import count, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from kmosaic.duplicates import PhotoDuplicates
+    from kmosaic.images import ImageCollection
+    from kmosaic.sorting import Placed
+
+_HEADER = ("path", "group", "distance", "width", "height", "bytes", "kept", "mirrored")
+_MAX_FAILED_NAMED = 10
+
+
+def photo_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is said about duplicates of photos to a command."""
+    return in_order(
+        command,
+        click.option(
+            "--against",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            metavar="DIR",
+            help="Find photos of SOURCE that are in this folder, too. Nothing in it is ever moved.",
+        ),
+        click.option("--mirrored", is_flag=True, help="Photos mirrored left to right are duplicates, too."),
+        path_option("--report", help="Write an HTML page that shows the groups side by side."),
+        click.option(
+            "--keep",
+            type=click.Choice(["best", "first"]),
+            help="Which photo of a group is kept: the best has the most pixels, then the most bytes, then "
+            "the first name. [default: best]",
+        ),
+        click.option(
+            "--move-to",
+            type=OutputPath(),
+            metavar="DIR",
+            help="Move the others into this folder, in the sub-folders they are in. Nothing is overwritten, "
+            "and `kmosaic undo DIR --origin SOURCE` moves them back.",
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class PhotoSearch(Options):
+    """A search for duplicates of photos, and what becomes of them."""
+
+    source: str
+    output: Path | None
+    max_distance: float | None
+    against: Path | None
+    mirrored: bool
+    report: Path | None
+    keep: Any
+    move_to: Path | None
+    threads: int | None
+    force: bool
+    quiet: bool
+    command: str
+
+    def check_photo_options(self) -> None:
+        """Raise click.UsageError where an option was given that drawings do not have."""
+        given = {
+            "--against": self.against,
+            "--mirrored": self.mirrored or None,
+            "--report": self.report,
+            "--keep": self.keep,
+            "--move-to": self.move_to,
+        }
+        for name, value in given.items():
+            if value is not None:
+                raise click.UsageError(f"{name} goes with --measure photos; leave it out")
+
+    def check_drawing_options(self, given: dict[str, Any]) -> None:
+        """Raise click.UsageError where an option was given that photos do not have."""
+        for name in ("picture", "deskew"):
+            if given[name] is not None:
+                raise click.UsageError(f"--{name} goes with --measure drawings; leave it out")
+        if os.path.isdir(self.source) and (given["size"] or given["grey"] or given["rgb"]):
+            raise click.UsageError(
+                "photos of a folder are compared at any size and colour; leave out --size, --grey and --rgb, "
+                "or give --measure drawings"
+            )
+
+    def run(self, reading: Reading) -> None:
+        """Find duplicates, write what was asked for, and move files last."""
+        self._check()
+        from kmosaic.cli.progress import ProgressBar
+        from kmosaic.duplicates import LIMIT, FindOptions, find_duplicates, kept
+
+        limit = LIMIT if self.max_distance is None else self.max_distance
+        options = FindOptions(limit, self.mirrored, reading.strict, self.threads)
+        with ProgressBar(quiet=self.quiet) as bar:
+            found = find_duplicates(self._images(reading, bar), options, against=self.against, progress=bar)
+        keep = kept(found, self.keep or "best")
+        self._write(found, keep)
+        if self.move_to is not None:
+            self._move(found, keep, self.move_to)
+        elif not self.quiet and self.output is not None and not keep.all():
+            print_results("Next: look at them (--report duplicates.html), then --move-to a folder elsewhere")
+
+    def _check(self) -> None:
+        check_report_name(self.report)
+        check_outputs([self.output, self.report], overwrite=self.force)
+        if self.move_to is None:
+            return
+        from kmosaic.images.datasets import check_has_files
+        from kmosaic.sorting import check_apart
+
+        check_has_files(self.source)
+        for folder in filter(None, (Path(self.source), self.against)):
+            check_apart(folder, self.move_to)
+        if not self.move_to.is_dir():
+            check_output(self.move_to)
+
+    def _images(self, reading: Reading, bar: Any) -> Path | ImageCollection:
+        if os.path.isdir(self.source):
+            return Path(self.source)
+        from kmosaic.images import load_dataset
+
+        return load_dataset(self.source, reading.options(), bar).train
+
+    def _write(self, found: PhotoDuplicates, keep: NDArray[np.bool_]) -> None:
+        report_skipped(found.images.skipped)
+        rows = _rows(found, keep)
+        if self.output is None:
+            print_rows(_HEADER, rows)
+        else:
+            write_assignments(self.output, _HEADER, rows, overwrite=self.force)
+            print_results(self._summary(found, keep))
+        if self.report is not None:
+            self._write_report(found, keep, self.report)
+        if self.output is not None:
+            print_results(written([path for path in (self.output, self.report) if path is not None]))
+
+    def _write_report(self, found: PhotoDuplicates, keep: NDArray[np.bool_], path: Path) -> None:
+        from kmosaic.cli.request import provenance
+        from kmosaic.duplicates import picture_of
+        from kmosaic.report import DuplicatesReport, write_duplicates_report
+
+        report = DuplicatesReport(
+            printable(self.source),
+            found,
+            keep,
+            picture=lambda row, side: picture_of(found.images, row, side),
+            summary=self._summary(found, keep),
+            provenance=provenance(self.command, ()),
+        )
+        write_duplicates_report(path, report, self.force)
+
+    def _summary(self, found: PhotoDuplicates, keep: NDArray[np.bool_]) -> str:
+        images = count(found.n_own, "image")
+        beside = (
+            "" if self.against is None else f" beside {len(found.images) - found.n_own:,} in {self.against}"
+        )
+        if not found.groups:
+            return f"No duplicates among {images}{beside}; a larger --distance finds more"
+        grouped = sum(int((group.rows < found.n_own).sum()) for group in found.groups)
+        spare = int((~keep).sum())
+        size = found.images.n_bytes[~keep].sum() / 1e6
+        return (
+            f"{count(len(found.groups), 'group')} of duplicates, with {grouped:,} of {images}{beside}; "
+            f"{spare:,} ({size:,.1f} MB) are not kept"
+        )
+
+    def _move(self, found: PhotoDuplicates, keep: NDArray[np.bool_], folder: Path) -> None:
+        from kmosaic.cli.progress import ProgressBar
+        from kmosaic.duplicates import moves
+        from kmosaic.sorting import place_files
+
+        placements = moves(found, keep, Path(self.source))
+        if not placements:
+            print_notes("kmosaic: nothing to move")
+            return
+        with ProgressBar(quiet=self.quiet) as bar:
+            placed = place_files(placements, folder, "move", bar)
+        self._report_moved(placed, folder)
+
+    def _report_moved(self, placed: Placed, folder: Path) -> None:
+        say = print_notes if self.output is None else print_results
+        say(f"Into {folder}: {placed.in_words()}")
+        if placed.failed:
+            print_notes(f"kmosaic: {count(len(placed.failed), 'file')} could not be moved:")
+            named = placed.failed[:_MAX_FAILED_NAMED]
+            print_notes(*(f"  {printable(str(path))}: {reason}" for path, reason in named))
+            if len(placed.failed) > _MAX_FAILED_NAMED:
+                print_notes(f"  and {len(placed.failed) - _MAX_FAILED_NAMED:,} more")
+        if not self.quiet:
+            manifest, origin = shlex.quote(str(placed.manifest)), shlex.quote(self.source)
+            say(f"To move them back: kmosaic undo {manifest} --origin {origin}")
+
+
+def _rows(found: PhotoDuplicates, keep: NDArray[np.bool_]) -> Iterator[tuple[object, ...]]:
+    images = found.images
+    for number, group in enumerate(found.groups):
+        for row, distance, mirrored in zip(group.rows, group.distances, group.mirrored, strict=True):
+            path = images.paths[row]
+            height, width = images.sizes[row]
+            yield (
+                images.ids[row] if path is None else printable(str(path)),
+                number,
+                f"{distance:.4f}",
+                int(width),
+                int(height),
+                int(images.n_bytes[row]),
+                "yes" if keep[row] else "no",
+                "yes" if mirrored else "no",
+            )

@@ -1,0 +1,1 @@
+"""Wheels for every system, built and checked on one Linux machine."""

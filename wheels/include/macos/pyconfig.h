@@ -1,0 +1,25 @@
+// What CPython's other headers ask of pyconfig.h, as it is on macOS from 11 on, on both processors.
+#define DOUBLE_IS_LITTLE_ENDIAN_IEEE754 1
+#define HAVE_CLOCK_GETTIME 1
+#define HAVE_FORK 1
+#define HAVE_LANGINFO_H 1
+#define HAVE_PTHREAD_H 1
+#define HAVE_SSIZE_T 1
+#define HAVE_SYS_SELECT_H 1
+#define HAVE_SYS_STAT_H 1
+#define HAVE_SYS_TIME_H 1
+#define HAVE_WCHAR_H 1
+#define PY_FORMAT_SIZE_T "z"
+#define SIZEOF_INT 4
+#define SIZEOF_LONG 8
+#define SIZEOF_LONG_LONG 8
+#define SIZEOF_PID_T 4
+#define SIZEOF_PTHREAD_T 8
+#define SIZEOF_SIZE_T 8
+#define SIZEOF_TIME_T 8
+#define SIZEOF_UINTPTR_T 8
+#define SIZEOF_VOID_P 8
+#define SIZEOF_WCHAR_T 4
+#define SIZEOF__BOOL 1
+#define WITH_DOC_STRINGS 1
+#define WITH_PYMALLOC 1
