@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -217,3 +218,24 @@ def test_against_another_folder(photos: Path) -> None:
     assert not kept(other, "first")[:n].any()
     with pytest.raises(DataError, match="in common"):
         find_duplicates(photos, against=photos / "half")
+
+
+def test_pages_of_unlike_text_are_told_apart_by_their_detail(tmp_path: Path) -> None:
+    for number in range(3):
+        rng = np.random.default_rng(number)
+        page = np.full((512, 512), 255, np.uint8)
+        for line in range(60, 450, 8):
+            page[line : line + 4, 56:456] = np.where(np.repeat(rng.integers(0, 2, 80), 5), 40, 255)
+        Image.fromarray(page).save(tmp_path / f"{number}.png")
+        Image.fromarray(page).save(tmp_path / f"{number}.jpg", quality=60)
+    images = read_thumbnails(tmp_path)
+    two = np.array([0], np.int32), np.array([2], np.int32)
+    bare = replace(images, paths=(None,) * len(images))
+
+    found = find_duplicates(tmp_path, FindOptions(limit=0.3))
+
+    assert [[images.ids[row] for row in one.rows] for one in found.groups] == [
+        [f"{number}.jpg", f"{number}.png"] for number in range(3)
+    ]
+    assert Comparison(bare, 1).distances(*two, np.zeros(1, bool))[0] <= 0.3
+    assert Comparison(images, 1).distances(*two, np.zeros(1, bool))[0] > 0.6
