@@ -96,16 +96,8 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
         (folder / "stamps").mkdir(exist_ok=True)
         (folder / "stamps" / stamp).touch()
     demo = folder / "demo"
-    make = [
-        "make",
-        "--silent",
-        f"VENV={folder}",
-        f"DEMO={demo}",
-        "-o",
-        folder / "stamps" / "installed",
-        "demo",
-    ]
-    subprocess.run(make, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    make = ["make", "--silent", f"--old-file={folder}/stamps/installed", f"VENV={folder}", f"DEMO={demo}"]
+    subprocess.run([*make, "demo"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     print(f"{len(list(demo.rglob('*.*')))} files of the demo", flush=True)
 
 
