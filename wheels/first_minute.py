@@ -84,7 +84,7 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
     megabytes, _ = new.run("python", "-c", _WEIGHT)
     print(
         f"{wheel.path.name} on {version}: installed in {installing}, a report of digits in "
-        f"{reporting}; {megabytes.strip()} MB in all; {isa.strip()}",
+        f"{reporting}; {megabytes.split()[0]} MB in all; {isa.split()[0]}",
         flush=True,
     )
     message, _ = new.run("kmosaic", "show", "m.kmosaic", "-o", "m.png", fails=True)
