@@ -84,7 +84,7 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
     megabytes, _ = new.run("python", "-c", _WEIGHT)
     print(
         f"{wheel.path.name} on {version}: installed in {installing}, a report of digits in "
-        f"{reporting}; {megabytes.strip()} MB in all; {isa.strip()}",
+        f"{reporting}; {megabytes.split()[0]} MB in all; {isa.split()[0]}",
         flush=True,
     )
     message, _ = new.run("kmosaic", "show", "m.kmosaic", "-o", "m.png", fails=True)
@@ -96,16 +96,8 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
         (folder / "stamps").mkdir(exist_ok=True)
         (folder / "stamps" / stamp).touch()
     demo = folder / "demo"
-    make = [
-        "make",
-        "--silent",
-        f"VENV={folder}",
-        f"DEMO={demo}",
-        "-o",
-        folder / "stamps" / "installed",
-        "demo",
-    ]
-    subprocess.run(make, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    make = ["make", "--silent", f"--old-file={folder}/stamps/installed", f"VENV={folder}", f"DEMO={demo}"]
+    subprocess.run([*make, "demo"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     print(f"{len(list(demo.rglob('*.*')))} files of the demo", flush=True)
 
 
