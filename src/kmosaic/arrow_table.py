@@ -7,20 +7,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from kmosaic.errors import MissingLibraryError
+from kmosaic.libraries import library
 
 _ROWS_TOGETHER = 65_536
 
 
 def pyarrow() -> Any:
     """Return the library. Raises MissingLibraryError where it is not installed."""
-    try:
-        import pyarrow
-    except ImportError as error:
-        raise MissingLibraryError(
-            "Parquet, Arrow and Feather files need pyarrow: pip install 'kmosaic[tables]'"
-        ) from error
-    return pyarrow
+    return library("pyarrow", "tables", "Parquet, Arrow and Feather files are read and written")
 
 
 def write_parquet(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
