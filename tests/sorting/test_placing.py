@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 from collections.abc import Callable
@@ -124,15 +125,26 @@ def test_a_full_disk_or_an_interruption_in_the_middle(
 
 
 def test_a_disk_that_is_full_for_the_manifest_itself(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = photos.parent / "sorted"
+    """The fourth line, of the third file, has room for a half: neither the line nor the file is made."""
+    folder, lines = photos.parent / "sorted", iter(range(99))
+    real = io.FileIO.write
 
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Filling(io.FileIO):
+        def write(self, data: Any) -> int:
+            if next(lines) == 4:
+                real(self, data[: len(data) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(self, data)
 
-    monkeypatch.setattr("kmosaic.sorting.manifest.ManifestWriter.about_to_make", full)
-    with pytest.raises(OutputError, match="No space left"):
+    def created(into: Path) -> Any:
+        return into / MANIFEST_NAME, Filling(into / MANIFEST_NAME, "x")
+
+    monkeypatch.setattr("kmosaic.sorting.manifest._created", created)
+    with pytest.raises(OutputError, match="No space left.*2 of 4 files"):
         place_files(all_into(photos), folder, "hard")
-    assert set(tree(folder)) == {MANIFEST_NAME}
+    written = (folder / MANIFEST_NAME).read_text().splitlines()
+    assert [json.loads(line).get("made") for line in written] == [None, "folder", "hard", "hard"]
+    assert undo(folder / MANIFEST_NAME).n_removed == 2
 
 
 def test_files_that_cannot_be_placed_are_named_and_the_others_placed(photos: Path) -> None:

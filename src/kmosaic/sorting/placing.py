@@ -166,6 +166,7 @@ class _Placer:
                     unnamed.appear(self._folder / target)
                 except FileExistsError:  # made by somebody else in this moment
                     self._manifest.not_made(entry)
+                    self._numbers[wanted] += 1
                 except OSError:
                     self._manifest.not_made(entry)
                     raise
