@@ -12,4 +12,4 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
 # nanobind 3.1 writes to stderr without this header, which libc++'s others do not bring. Optimised from CMake's first
 # checks on, since zig compiles libc++ once more for programs that are not.
-set(CMAKE_CXX_FLAGS_INIT "-O3 -include cstdio")
+set(CMAKE_CXX_FLAGS_INIT "-O3 -include cstdio -Wno-macro-redefined")
