@@ -42,7 +42,8 @@ def pairs_within(
         if others is None and row == column:
             pairs = pairs[pairs[:, 0] < pairs[:, 1]]
         apart = vectors[pairs[:, 0]].astype(np.float64) - targets[pairs[:, 1]]
-        return pairs[(apart * apart).sum(axis=1) <= radius * radius].astype(np.int32)
+        near = (apart * apart).sum(axis=1) <= radius * radius
+        return np.asarray(pairs[near], np.int32)
 
     with ThreadPoolExecutor(n_threads) as pool:
         found = list(pool.map(search, _blocks(len(vectors), len(targets), symmetric=others is None)))
