@@ -42,7 +42,9 @@ def pairs_within(
         if others is None and row == column:
             pairs = pairs[pairs[:, 0] < pairs[:, 1]]
         apart = vectors[pairs[:, 0]].astype(np.float64) - targets[pairs[:, 1]]
-        return pairs[(apart * apart).sum(axis=1) <= radius * radius].astype(np.int32)
+        near = (apart * apart).sum(axis=1) <= radius * radius
+        close: NDArray[np.int32] = pairs[near].astype(np.int32)
+        return close
 
     with ThreadPoolExecutor(n_threads) as pool:
         found = list(pool.map(search, _blocks(len(vectors), len(targets), symmetric=others is None)))
