@@ -19,7 +19,7 @@ from kmosaic.errors import DataError
 from kmosaic.images import ImageCollection
 from kmosaic.images.collection import Progress
 
-# Chosen on a training split; see decision record 40.
+# Chosen on a training split; see decision record 36.
 LIMIT = 0.15
 _RADIUS = 0.5
 
