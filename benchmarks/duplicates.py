@@ -208,6 +208,11 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--speed", action="store_true")
     options = parser.parse_args()
+    document: dict[str, Any] = {"environment": environment()}
+    if options.speed:
+        with tempfile.TemporaryDirectory() as made:
+            document["speed"] = speed(options.data, Path(made))
+            print(json.dumps(document["speed"]), flush=True)
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
@@ -226,11 +231,7 @@ def main() -> None:
             for peer in peers(bench):
                 results.append(peer)
                 print(json.dumps(peer), flush=True)
-    document: dict[str, Any] = {"split": options.split, "environment": environment(), "results": results}
-    if options.speed:
-        with tempfile.TemporaryDirectory() as made:
-            document["speed"] = speed(options.data, Path(made))
-            print(json.dumps(document["speed"]))
+    document |= {"split": options.split, "results": results}
     if options.json is not None:
         options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 

@@ -96,13 +96,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for way in WAYS
     }
     table = [
-        (f"k = {k}, {way}", f"{np.mean(values):.4f}", f"{min(values):.4f} - {max(values):.4f}")
+        (f"{way}, k = {k}", f"{np.mean(values):.4f}", f"{min(values):.4f} - {max(values):.4f}")
         for (way, k), values in found.items()
     ]
-    print(markdown(["clusters, as", "accuracy", "least - greatest seed"], table))
+    print(markdown(["vectors, k", "accuracy", "least - greatest seed"], table))
     print(f"\n{environment()['processor']}")
     if given.json is not None:
-        figures = [{"way": way, "k": k, "accuracy": values} for (way, k), values in found.items()]
+        figures = [
+            {
+                "workload": f"{way}, k = {k}",
+                "library": "kmosaic",
+                "figure": figure,
+                "unit": "",
+                "value": value,
+            }
+            for (way, k), values in found.items()
+            for figure, value in (
+                ("accuracy", round(float(np.mean(values)), 4)),
+                ("least and greatest seed", [round(min(values), 4), round(max(values), 4)]),
+            )
+        ]
         with atomic_write(given.json, overwrite=True) as temporary:
             temporary.write_text(json.dumps(figures, indent=1))
     return 0

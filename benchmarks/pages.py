@@ -148,6 +148,13 @@ LAYOUTS = {
             Column("note", "note"),
         )
     ),
+    "embeddings": Layout(
+        (
+            Column("vectors, k", "workload"),
+            Column("accuracy", "accuracy", ".3f"),
+            Column("least - greatest seed", "least and greatest seed", ".3f", join=" - "),
+        )
+    ),
     "nearest": Layout((_LIBRARY, _SECONDS, Column("neighbours that are kmosaic's", "share", "s"))),
     "distortion": Layout(
         (

@@ -6,7 +6,6 @@ import argparse
 import os
 import shutil
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -122,8 +121,8 @@ def build(target: Target, interpreter: Interpreter, given: dict[str, Path | None
         check=True,
     )
     # What the wheel asks of glibc was the compiler's choice, which the builder does not know of.
-    retag = [interpreter.python, "-m", "wheel", "tags", "--remove", "--platform-tag", target.tag]
-    subprocess.run([*retag, *made.glob("*.whl")], check=True, stdout=subprocess.DEVNULL)
+    retag = [str(interpreter.python), "-m", "wheel", "tags", "--remove", "--platform-tag", target.tag]
+    subprocess.run([*retag, *map(str, made.glob("*.whl"))], check=True, stdout=subprocess.DEVNULL)
     (wheel,) = made.glob("*.whl")
     output.mkdir(parents=True, exist_ok=True)
     return Path(shutil.move(wheel, output / wheel.name))
@@ -198,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

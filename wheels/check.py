@@ -125,7 +125,7 @@ def audit(path: Path) -> Iterable[str]:
 
 
 def _run(tool: str, *arguments: str) -> str:
-    command = [Path(sys.executable).with_name(tool), *arguments]
+    command = [str(Path(sys.executable).with_name(tool)), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return f"{done.stdout}{done.stderr}".strip()
 

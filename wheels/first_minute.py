@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from wheels.check import Wheel
 from wheels.targets import TARGETS
 
 _FIT = """
+from pathlib import Path
 import numpy as np
 from sklearn.cluster import KMeans as Other
 from sklearn.datasets import load_digits
@@ -25,7 +27,10 @@ start = X[:20]
 ours = KMeans(20, init=start, n_init=1).fit(X.astype(np.uint8))
 other = Other(20, init=start, n_init=1, tol=0).fit(X)
 assert np.mean(ours.labels_ == other.labels_) > 0.99, (ours.inertia_, other.inertia_)
-print(show_config().instruction_set)
+isa = show_config().instruction_set
+print(isa)
+flags = Path("/proc/cpuinfo").read_text()
+assert ("avx512vnni" if "avx512_vnni" in flags else "avx2" if "avx2" in flags else isa) in isa, isa
 """
 _WEIGHT = """
 import importlib.metadata as metadata
@@ -47,9 +52,9 @@ class Environment:
         for compiler in ("cc", "gcc", "g++", "clang", "cmake", "ninja"):
             assert shutil.which(compiler, path=self.environment["PATH"]) is None
 
-    def run(self, *command: str | Path, fails: bool = False) -> tuple[str, float]:
-        """Run a command in the environment's folder; return what it printed, and its seconds."""
-        start = time.perf_counter()
+    def run(self, *command: str | Path, fails: bool = False) -> tuple[str, str]:
+        """Run a command in the environment's folder; return what it printed, and how long it took."""
+        start, start_cpu = time.perf_counter(), _cpu_seconds()
         done = subprocess.run(
             [str(self.bin / command[0]), *map(str, command[1:])],
             env=self.environment,
@@ -58,10 +63,15 @@ class Environment:
             text=True,
             check=False,
         )
-        seconds = time.perf_counter() - start
+        took = f"{time.perf_counter() - start:.0f} s ({_cpu_seconds() - start_cpu:.0f} s of processors)"
         if (done.returncode != 0) is not fails:
             raise SystemExit(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout + done.stderr, seconds
+        return done.stdout + done.stderr, took
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
@@ -73,8 +83,8 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
     isa, _ = new.run("python", "-c", _FIT)
     megabytes, _ = new.run("python", "-c", _WEIGHT)
     print(
-        f"{wheel.path.name} on {version}: installed in {installing:.0f} s, a report of digits "
-        f"{reporting:.0f} s later; {megabytes.strip()} MB in all; {isa.strip()}",
+        f"{wheel.path.name} on {version}: installed in {installing}, a report of digits in "
+        f"{reporting}; {megabytes.split()[0]} MB in all; {isa.split()[0]}",
         flush=True,
     )
     message, _ = new.run("kmosaic", "show", "m.kmosaic", "-o", "m.png", fails=True)
@@ -86,16 +96,8 @@ def try_wheel(wheel: Wheel, version: str, folder: Path) -> None:
         (folder / "stamps").mkdir(exist_ok=True)
         (folder / "stamps" / stamp).touch()
     demo = folder / "demo"
-    make = [
-        "make",
-        "--silent",
-        f"VENV={folder}",
-        f"DEMO={demo}",
-        "-o",
-        folder / "stamps" / "installed",
-        "demo",
-    ]
-    subprocess.run(make, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    make = ["make", "--silent", f"--old-file={folder}/stamps/installed", f"VENV={folder}", f"DEMO={demo}"]
+    subprocess.run([*make, "demo"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     print(f"{len(list(demo.rglob('*.*')))} files of the demo", flush=True)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def run(target: Target, only: str) -> None:
         "KMOSAIC_WARNINGS_AS_ERRORS": "OFF",
         "KMOSAIC_CORE": str(core_of(target, map(prepare, PYTHONS)) or ""),
     }
-    configure = ["cmake", "-G", "Ninja", "-S", ROOT / "cpp" / "tests", "-B", folder]
+    configure = ["cmake", "-G", "Ninja", "-S", str(ROOT / "cpp" / "tests"), "-B", str(folder)]
     subprocess.run([*configure, *(f"-D{name}={value}" for name, value in defines.items())], check=True)
     subprocess.run(["cmake", "--build", folder, *_targets(only)], check=True)
     # This machine's nm cannot read the objects of another.
@@ -65,4 +64,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

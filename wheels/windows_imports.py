@@ -32,6 +32,6 @@ def write_import_library(zig: Path, include: Path, dll: str, folder: Path) -> Pa
     lines = [f"{name} DATA" if is_data else name for name, is_data in sorted(declared_names(include).items())]
     definition.write_text("\n".join([f"LIBRARY {dll}.dll", "EXPORTS", *lines, ""]), encoding="utf-8")
     library = folder / f"{dll}.lib"
-    command = [zig, "dlltool", "-m", "i386:x86-64", "-D", f"{dll}.dll", "-d", definition, "-l", library]
-    subprocess.run(command, check=True)
+    command = [str(zig), "dlltool", "-m", "i386:x86-64", "-D", f"{dll}.dll"]
+    subprocess.run([*command, "-d", str(definition), "-l", str(library)], check=True)
     return library

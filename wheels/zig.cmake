@@ -8,7 +8,9 @@ set(CMAKE_CXX_ARCHIVE_CREATE "${KMOSAIC_ZIG} ar qc <TARGET> <LINK_FLAGS> <OBJECT
 set(CMAKE_CXX_ARCHIVE_APPEND "${KMOSAIC_ZIG} ar q <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_CXX_ARCHIVE_FINISH "${KMOSAIC_ZIG} ranlib <TARGET>")
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_USER_MAKE_RULES_OVERRIDE ${CMAKE_CURRENT_LIST_DIR}/zig_rules.cmake)
 # It has no scanner of modules, of which there are none.
 set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
-# nanobind 3.1 writes to stderr without this header, which libc++'s others do not bring.
-set(CMAKE_CXX_FLAGS_INIT "-include cstdio")
+# nanobind 3.1 writes to stderr without this header, which libc++'s others do not bring. Optimised from CMake's first
+# checks on, since zig compiles libc++ once more for programs that are not.
+set(CMAKE_CXX_FLAGS_INIT "-O3 -include cstdio -Wno-macro-redefined")

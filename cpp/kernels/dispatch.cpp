@@ -1,7 +1,9 @@
 #include "kernels/dispatch.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <initializer_list>
 #include <iterator>
 #include <stdexcept>
 
@@ -65,35 +67,51 @@ bool always() {
 }
 
 #ifdef KMOSAIC_X86
-// Not all compilers' __builtin_cpu_supports know this name: leaf 1, ECX bit 29.
-bool has_f16c() {
-    unsigned a = 0;
-    unsigned b = 0;
-    unsigned c = 0;
-    unsigned d = 0;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1U);
+// Asked of the processor itself: zig's __builtin_cpu_supports knows none of these, others not all.
+struct Cpuid {
+    Cpuid(unsigned leaf, unsigned subleaf) { __get_cpuid_count(leaf, subleaf, &eax, &ebx, &ecx, &edx); }
+
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+};
+
+constexpr bool has_all(unsigned word, std::initializer_list<unsigned> bits) {
+    return std::all_of(bits.begin(), bits.end(), [&](unsigned bit) { return word >> bit & 1U; });
 }
 
+// Whether the system keeps these parts of the registers when it switches threads: the bits of XCR0.
+bool system_keeps(unsigned parts) {
+    unsigned low = 0;
+    unsigned high = 0;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & parts) == parts;
+}
+
+constexpr unsigned kAvxRegisters = 0x06;
+#ifdef __APPLE__
+constexpr unsigned kAvx512Registers = kAvxRegisters;  // macOS keeps the rest from their first use on
+#else
+constexpr unsigned kAvx512Registers = 0xe6;
+#endif
+
 bool has_avx2() {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+    const bool has_avx = has_all(Cpuid(1, 0).ecx, {12, 27, 28, 29});  // FMA, OSXSAVE, AVX, F16C
+    return has_avx && system_keeps(kAvxRegisters) && has_all(Cpuid(7, 0).ebx, {5});
 }
 
 bool has_avx512() {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    return has_avx2() && system_keeps(kAvx512Registers) &&
+           has_all(Cpuid(7, 0).ebx, {16, 17, 30, 31});  // F, DQ, BW, VL
 }
 
 bool has_avx512vnni() {
-    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+    return has_avx512() && has_all(Cpuid(7, 0).ecx, {11});
 }
 
-// Not all compilers' __builtin_cpu_supports know this name: leaf 7, subleaf 1, EAX bit 4.
 bool has_avxvnni() {
-    unsigned a = 0;
-    unsigned b = 0;
-    unsigned c = 0;
-    unsigned d = 0;
-    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1U);
+    return has_avx2() && has_all(Cpuid(7, 1).eax, {4});
 }
 #endif
 

@@ -53,7 +53,8 @@ inline void interleave(Sixteen a, Sixteen b, std::int8_t* to) {
 }
 #elif defined(KMOSAIC_ARM) && KMOSAIC_LANES > 1
 inline void interleave(Sixteen a, Sixteen b, std::int8_t* to) {
-    vst2q_s8(to, {{(int8x16_t)a, (int8x16_t)b}});
+    const int8x16x2_t both{{(int8x16_t)a, (int8x16_t)b}};
+    vst2q_s8(to, both);  // a macro of Clang's, to which a comma in braces ends an argument
 }
 #else
 inline void interleave(Sixteen a, Sixteen b, std::int8_t* to) {

@@ -120,7 +120,7 @@ TEST(centroids_that_travel_far) {
         select_kernels(cpu);
         Assigner assigner(rows);
         std::vector<std::int32_t> labels(n, -1);
-        for (int step = 0; step < 40; ++step) {
+        for (int step = 0; step < 22; ++step) {
             const double way = step % 7 == 6 ? 3000 : 60 * (step % 2);
             std::vector<double> centers;
             for (std::size_t j = 0; j < k; ++j)
@@ -153,15 +153,16 @@ TEST(ties_between_centroids_whose_codes_are_exact) {
             for (std::size_t j = 0; j < 2; ++j)
                 for (std::size_t f = 0; f < n_swapped[j]; ++f)
                     std::swap(centers[j * d + f], centers[j * d + d / 2 + f]);
+            const Centers view{centers.data(), 2, d};
+            const std::vector<std::int32_t> expected = nearest_of_all(rows, view);
             for (const std::string& cpu : supported_variants()) {
                 select_kernels(cpu);
                 context() = cpu + " p=" + std::to_string(p) + " swapped=" + std::to_string(swapped);
-                const Centers view{centers.data(), 2, d};
                 std::vector<std::int32_t> once(n, -1);
                 std::vector<std::int32_t> again(n, -1);
                 assign(rows, view, once.data(), threads(1));
                 Assigner(rows).assign(view, again.data(), threads(1));
-                CHECK(once == nearest_of_all(rows, view));
+                CHECK(once == expected);
                 CHECK(again == once);
             }
         }
@@ -451,7 +452,7 @@ TEST(steps_after_one_that_was_interrupted) {
 TEST(centroids_closer_together_than_any_interval) {
     Random random(6);
     for (const std::size_t d : {40U, 200U}) {
-        const std::size_t n = d == 200 ? 4096 : 300, k = 33;
+        const std::size_t n = d == 200 ? 4096 : 300, k = 17;
         const Values<std::uint8_t> values(image_like<std::uint8_t>(n, d, 1, random));
         const Rows rows = rows_of(values, d);
         std::vector<double> centers;

@@ -189,6 +189,19 @@ def test_bad_requests(fail, run):
     assert "fitted on images" in fail("predict", "d.kmosaic", "--vectors", "v.npy")
 
 
+def test_a_bad_shard_is_named(fail, folder, embeddings):
+    (folder / "shards").mkdir()
+    holed = embeddings[10:20].copy()
+    holed[4, 2] = np.nan
+    np.save("shards/0.npy", embeddings[:10])
+    np.save("shards/1.npy", holed)
+    fit = ("fit", "--vectors", "shards", "--clusters", "3", "-o", "m.kmosaic")
+    for more in ([], ["--algorithm", "spherical"], ["--normalise"]):
+        message = fail(*fit, *more)
+        assert "row 4 of shards/1.npy" in message
+        assert "NaN" in message
+
+
 def test_tables_need_pyarrow(fail, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     for option in ("--labels", "--save-vectors"):

@@ -214,6 +214,7 @@ def check_spoilt(value: float, dtype: str, n_features: int) -> None:
         return centers
 
     for model in (KMeans(6, callback=spoil, random_state=0), KMeans(6, init=start, n_init=1)):
+        model.set_params(max_iter=15)
         try:
             labels = model.fit(rows.copy() if model.callback is None else rows).labels_
         except ValueError:

@@ -105,7 +105,7 @@ def calls() -> Calls:
             [X, centers(), np.zeros(N, np.int32), np.full(N, K, np.int32), labels(), 2],
         ),
         "descend": (_core.descend, [X, centers(), root, (K - 1) * root, 2]),
-        "nearest_rows": (_core.nearest_rows, [X, centers(), 2, None, 2]),
+        "nearest_rows": (_core.nearest_rows, [X, centers(), 2, None, np.full(N, 9.0), 2]),
         "distortions": (
             _core.distortions,
             [gradients(), gradients(), np.zeros((N, 2), np.int32), 1, 2, True, 2],
@@ -303,7 +303,8 @@ def test_what_would_crash_is_refused() -> None:
         lambda: _core.Assigner(rows()[:, :2], None, 1),
         lambda: _core.Seeder(rows(), None, np.zeros(N, np.int64), None),
         lambda: _core.Seeder(rows(), None, np.arange(N), _core.Assigner(rows()[:9].copy(), None, 1)),
-        lambda: _core.nearest_rows(rows(), np.zeros((0, D)), 1, None, 1),
+        lambda: _core.nearest_rows(rows(), np.zeros((0, D)), 1, None, None, 1),
+        lambda: _core.nearest_rows(rows(), np.zeros((2, D)), 1, None, np.ones(N - 1), 1),
         lambda: _core.draw_rows(-1, 3, None, (0, 9), 1),
         lambda: sums((2.0**-20, 2.0**-40)).apply(
             _core.LabelChanges(rows(), None, sums((2.0**-20,))), None, 1

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,15 +127,63 @@ def test_a_full_disk_or_an_interruption_in_the_middle(
 
 
 def test_a_disk_that_is_full_for_the_manifest_itself(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = photos.parent / "sorted"
+    """The fourth line, of the third file, has room for a half: neither the line nor the file is made."""
+    folder, lines = photos.parent / "sorted", iter(range(99))
+    real = io.FileIO.write
 
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Filling(io.FileIO):
+        def write(self, data: Any) -> int:
+            if next(lines) == 4:
+                real(self, data[: len(data) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(self, data)
 
-    monkeypatch.setattr("kmosaic.sorting.manifest.ManifestWriter.about_to_make", full)
-    with pytest.raises(OutputError, match="No space left"):
+    def created(into: Path) -> Any:
+        return into / MANIFEST_NAME, Filling(into / MANIFEST_NAME, "x")
+
+    monkeypatch.setattr("kmosaic.sorting.manifest._created", created)
+    with pytest.raises(OutputError, match="No space left.*2 of 4 files"):
         place_files(all_into(photos), folder, "hard")
-    assert set(tree(folder)) == {MANIFEST_NAME}
+    written = (folder / MANIFEST_NAME).read_text().splitlines()
+    assert [json.loads(line).get("made") for line in written] == [None, "folder", "hard", "hard"]
+    assert undo(folder / MANIFEST_NAME).n_removed == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sets a limit of Unix")
+def test_a_line_of_the_manifest_that_has_room_in_part(photos: Path) -> None:
+    """The system writes what there is room for, and reports no error."""
+    import resource
+
+    before, folder = tree(photos), photos.parent / "sorted"
+    kept = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400, kept[1]))
+    try:
+        with pytest.raises(OutputError, match="No space left"):
+            place_files(all_into(photos), folder, "hard")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, kept)
+    assert len(tree(folder)) > 1
+    undo(folder / MANIFEST_NAME)
+    assert tree(photos) == before
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("linkable", [True, False])
+def test_a_file_that_must_stay_is_not_moved_in_part(
+    photos: Path, linkable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, folder, real = tree(photos), photos.parent / "moved", os.unlink
+
+    def unlink(path: Any, **options: Any) -> None:
+        if str(path).startswith(str(photos)):
+            raise OSError(errno.EACCES, "Permission denied")
+        real(path, **options)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    if not linkable:
+        monkeypatch.setattr(os, "link", no_hard_links)
+    assert place_files(all_into(photos), folder, "move").targets == (None,) * 4
+    assert (tree(photos), set(tree(folder))) == (before, {MANIFEST_NAME})
 
 
 def test_files_that_cannot_be_placed_are_named_and_the_others_placed(photos: Path) -> None:
@@ -171,6 +222,8 @@ def test_hostile_manifests_are_refused_and_nothing_is_undone(photos: Path, tmp_p
         {"made": "folder", "target": "elsewhere/a"},
         {"made": "move", "target": "c.jpg", "source": str(tmp_path / "x.jpg")},
         {"made": "move", "target": "c.jpg", "source": str(photos / ".." / "x.jpg")},
+        good | {"target": "\ud800"},
+        good | {"source": "/\ud800"},
         [1],
     ]
     texts = [f"{json.dumps(head)}\n{json.dumps(good)}\n{json.dumps(line)}\n" for line in bad]
@@ -180,6 +233,10 @@ def test_hostile_manifests_are_refused_and_nothing_is_undone(photos: Path, tmp_p
         with pytest.raises(DataError):
             undo(manifest, photos)
     assert (folder / "c.jpg").samefile(outside)
+    n_bytes, digest = outside.stat().st_size, hashlib.sha256(outside.read_bytes()).hexdigest()
+    copy = {"made": "copy", "target": "c.jpg", "source": f"{folder}/c.jpg", "size": n_bytes, "sha256": digest}
+    manifest.write_text(f"{json.dumps(head)}\n{json.dumps(copy)}\n")
+    assert undo(manifest).n_removed == 0  # a copy of itself
     manifest.write_text(f"{json.dumps(head)}\n{json.dumps(good)}\n")
     assert undo(manifest).n_removed == 1
 

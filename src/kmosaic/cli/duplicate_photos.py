@@ -113,7 +113,8 @@ class PhotoSearch(Options):
         if self.move_to is not None:
             self._move(found, keep, self.move_to)
         elif not self.quiet and self.output is not None and not keep.all():
-            print_results("Next: look at them (--report duplicates.html), then --move-to a folder elsewhere")
+            look = "" if self.report is not None else "look at them (--report duplicates.html), then "
+            print_results(f"Next: {look}move the others (--move-to with a folder elsewhere)")
 
     def _check(self) -> None:
         check_report_name(self.report)
@@ -165,6 +166,8 @@ class PhotoSearch(Options):
         write_duplicates_report(path, report, self.force)
 
     def _summary(self, found: PhotoDuplicates, keep: NDArray[np.bool_]) -> str:
+        from kmosaic.report.wording import memory
+
         images = count(found.n_own, "image")
         beside = (
             "" if self.against is None else f" beside {len(found.images) - found.n_own:,} in {self.against}"
@@ -173,10 +176,10 @@ class PhotoSearch(Options):
             return f"No duplicates among {images}{beside}; a larger --distance finds more"
         grouped = sum(int((group.rows < found.n_own).sum()) for group in found.groups)
         spare = int((~keep).sum())
-        size = found.images.n_bytes[~keep].sum() / 1e6
+        size = memory(float(found.images.n_bytes[~keep].sum()))
         return (
             f"{count(len(found.groups), 'group')} of duplicates, with {grouped:,} of {images}{beside}; "
-            f"{spare:,} ({size:,.1f} MB) are not kept"
+            f"{spare:,} ({size}) are not kept"
         )
 
     def _move(self, found: PhotoDuplicates, keep: NDArray[np.bool_], folder: Path) -> None:

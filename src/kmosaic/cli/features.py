@@ -208,9 +208,8 @@ class FeatureMatrix:
 
         ``whole`` says whether the estimator wants them in memory; else files of vectors are left there.
         """
-        import numpy as np
-
         from kmosaic.cli.progress import ImageProgress
+        from kmosaic.rows import RowSource
 
         start = time.perf_counter()
         if recipe.steps:
@@ -220,8 +219,8 @@ class FeatureMatrix:
             saved = saving.embed(recipe, images, threads, progress)
             return cls(recipe, saved.rows, time.perf_counter() - start, saved.n_kept)
         rows = recipe.fit_transform(images.rows, n_threads=threads, progress=progress)
-        if not isinstance(rows, np.ndarray) and (whole or saving is not None):
-            rows = rows[:]
+        if isinstance(rows, RowSource) and (whole or saving is not None):
+            rows = rows.load()
         if saving is not None:
             bar.start_over("writing the vectors")
             rows = saving.write(rows, images)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 2048
-# What a float32 product of unit vectors may be off.
+# More than a float32 product of unit vectors is off; what it lets through is measured in float64.
 _ROUNDING = 1e-5
 
 
@@ -41,7 +41,10 @@ def pairs_within(
         pairs = np.stack([found // len(columns) + row, found % len(columns) + column], axis=1)
         if others is None and row == column:
             pairs = pairs[pairs[:, 0] < pairs[:, 1]]
-        return pairs.astype(np.int32)
+        apart = vectors[pairs[:, 0]].astype(np.float64) - targets[pairs[:, 1]]
+        near = (apart * apart).sum(axis=1) <= radius * radius
+        close: NDArray[np.int32] = pairs[near].astype(np.int32)
+        return close
 
     with ThreadPoolExecutor(n_threads) as pool:
         found = list(pool.map(search, _blocks(len(vectors), len(targets), symmetric=others is None)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from kmosaic.duplicates.candidates import pairs_within
 from kmosaic.duplicates.comparison import FLAT, FLAT_LEVELS, NEARLY_FLAT, Comparison
@@ -18,7 +19,7 @@ from kmosaic.errors import DataError
 from kmosaic.images import ImageCollection
 from kmosaic.images.collection import Progress
 
-# Chosen on a training split; see decision record 40.
+# Chosen on a training split; see decision record 36.
 LIMIT = 0.15
 _RADIUS = 0.5
 
@@ -103,7 +104,9 @@ def find_duplicates(
         images = join(images, _thumbnails(against, options, roots, progress))
     elif n_own < 2:
         raise DataError(f"{source} has one image; duplicates need at least two")
-    groups = _groups(images, None if against is None else n_own, options, progress)
+    # The products here are small, or shared out among our own threads: those of BLAS would only wait.
+    with threadpool_limits(1, user_api="blas"):
+        groups = _groups(images, None if against is None else n_own, options, progress)
     return PhotoDuplicates(images, n_own, groups)
 
 

@@ -8,7 +8,7 @@ from scipy.fft import dctn
 
 from kmosaic.duplicates.thumbnails import SIDE
 
-# Below this frequency a crop of 4% moves no wave by more than a tenth of its length; see decision record 40.
+# Below this frequency a crop of 4% moves no wave by more than a tenth of its length; see decision record 36.
 _MAX_FREQUENCY = 6.0
 _BLOCK = 4096
 

@@ -5,6 +5,7 @@ from kmosaic.features.deskew import Deskew
 from kmosaic.features.distortion import DistortionDistance
 from kmosaic.features.gradients import OrientedGradients
 from kmosaic.features.graph import GraphEmbedding
+from kmosaic.features.nearest import NearestRows, NeighborIndex
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pictures import ClusterPictures, cluster_pictures
@@ -22,6 +23,8 @@ __all__ = [
     "GraphEmbedding",
     "ImageTransformer",
     "LearnedPatches",
+    "NearestRows",
+    "NeighborIndex",
     "OnnxEmbedding",
     "OrientedGradients",
     "Pixels",

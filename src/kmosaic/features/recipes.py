@@ -284,7 +284,7 @@ class Recipe:
         if isinstance(X, RowSource):
             if not self.steps:
                 return cast(NDArray[Any], X)
-            X = X.load(max(1, _READ_BYTES // X.row_bytes))
+            X = X.load()
         X = readable(X)
         rows: Any = X
         for step in self.steps:
@@ -310,7 +310,6 @@ def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
     return " ".join([*(words[type(step)] for step in reversed(steps)), "vectors"])
 
 
-_READ_BYTES = 1 << 24
 # Of an image, between steps: many times what any recipe makes of the largest.
 _MAX_FEATURES = 1 << 24
 _WORDS = {

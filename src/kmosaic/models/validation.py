@@ -56,8 +56,9 @@ def within_range(values: NDArray[Any]) -> bool:
 
 def first_beyond(values: NDArray[Any]) -> tuple[int, ...]:
     """Return the place of the first value that is not ``within_range``, which one is not."""
-    # In fewer bits the limit itself would be infinite.
-    beyond = ~(np.abs(values.astype(np.float64)) <= LARGEST_VALUE)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        # In fewer bits the limit itself would be infinite.
+        beyond = ~(np.abs(values.astype(np.float64)) <= LARGEST_VALUE)
     return tuple(int(at) for at in np.unravel_index(beyond.argmax(), beyond.shape))
 
 

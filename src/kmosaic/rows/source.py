@@ -16,6 +16,7 @@ from kmosaic.models.validation import first_beyond, within_range
 from kmosaic.tensors import as_native, native_dtype
 
 T = TypeVar("T")
+_BLOCK_BYTES = 1 << 24
 
 
 def check_not_empty(name: str, shape: tuple[int, int]) -> None:
@@ -111,10 +112,11 @@ class RowSource(ABC):
             row, column = first_beyond(rows)
             raise bad_value(self.name, rows[row, column], first + row, column)
 
-    def load(self, block_rows: int) -> Rows:
-        """All rows in memory, checked."""
+    def load(self, block_rows: int | None = None) -> Rows:
+        """All rows in memory, read so many at a time, and checked."""
         rows = np.empty(self.shape, self.dtype)
-        for block in SourceBlocks(self, block_rows).map(lambda block: block):
+        step = block_rows or max(1, _BLOCK_BYTES // self.row_bytes)
+        for block in SourceBlocks(self, step).map(lambda block: block):
             self.check(block.rows, block.first)
             rows[block.first : block.first + len(block.rows)] = block.rows
         return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -60,8 +61,10 @@ class ManifestWriter:
     def _write(self, fields: dict[str, Any]) -> None:
         """Write one line, or nothing: half a line, on a full disk, is taken back."""
         end = self._stream.tell()
+        line = json.dumps(fields).encode("ascii") + b"\n"
         try:
-            self._stream.write(json.dumps(fields).encode("ascii") + b"\n")
+            if self._stream.write(line) < len(line):  # without a buffer, what there was room for
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except BaseException:
             self._stream.truncate(end)
             self._stream.seek(end)
@@ -167,10 +170,19 @@ def _entry(path: Path, number: int, fields: dict[str, Any]) -> Entry:
         raise DataError(f"{wrong} is no line of a manifest; nothing was undone")
     if entry.made not in (*WAYS, "folder"):
         raise DataError(f"{wrong}: {entry.made!r} is nothing that is made; nothing was undone")
-    if entry.made != "folder" and (not os.path.isabs(entry.source) or "\0" in entry.source):
+    if not all(map(_can_be_named, (entry.target, entry.source))):
+        raise DataError(f"{wrong} has a name that no file can have; nothing was undone")
+    if entry.made != "folder" and not os.path.isabs(entry.source):
         raise DataError(f"{wrong}: {entry.source!r} is no full path; nothing was undone")
     try:
         check_inside(entry.target)
     except ValueError as error:
         raise DataError(f"{wrong}: {error}; nothing was undone") from None
     return entry
+
+
+def _can_be_named(path: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False

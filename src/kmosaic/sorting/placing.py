@@ -160,6 +160,7 @@ class _Placer:
                     unnamed.appear(self._folder / target)
                 except FileExistsError:  # made by somebody else in this moment
                     self._manifest.not_made(entry)
+                    self._numbers[wanted] += 1
                 except OSError:
                     self._manifest.not_made(entry)
                     raise
@@ -248,7 +249,7 @@ class _Move(_Unnamed):
 
     def appear(self, target: Path) -> None:
         os.link(self.source, target)
-        os.unlink(self.source)
+        _remove_moved(self.source, target)
 
 
 class _Copy(_Unnamed):
@@ -282,7 +283,7 @@ class _MoveByCopy(_Copy):
         if digest_of(self._temporary) != (self._size, self._sha256):
             raise OSError(errno.EBADMSG, "the copy differs from the file, which stays where it is")
         super().appear(target)
-        os.unlink(self.source)
+        _remove_moved(self.source, target)
 
 
 # Where the first cannot be had, as across file systems, the second is made.
@@ -292,6 +293,15 @@ _KINDS: dict[Way, tuple[type[_Unnamed], ...]] = {
     "copy": (_Copy,),
     "move": (_Move, _MoveByCopy),
 }
+
+
+def _remove_moved(source: str, target: Path) -> None:
+    """Remove a file that has another name, too; where it must stay, that other name goes again."""
+    try:
+        os.unlink(source)
+    except OSError:
+        os.unlink(target)
+        raise
 
 
 def move_file(source: str, target: Path) -> None:

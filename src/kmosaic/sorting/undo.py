@@ -137,7 +137,7 @@ def _undo_symbolic(entry: Entry, target: Path) -> str:
 def _undo_copy(entry: Entry, target: Path) -> str:
     if not _is_copy(entry, target):
         return "another file now, or changed since"
-    if not _is_copy(entry, Path(entry.source)):
+    if not _is_copy(entry, Path(entry.source)) or os.path.samefile(entry.source, target):
         return "the only one left; its original is gone, or changed since"
     target.unlink()
     return _REMOVED

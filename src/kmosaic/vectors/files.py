@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import zipfile
 from collections.abc import Sequence
@@ -89,6 +90,8 @@ def _kind_of(path: Path) -> str:
     try:
         if path.is_dir():
             return "folder"
+        if path.is_fifo():
+            raise OSError(errno.ESPIPE, "a pipe, which cannot be read twice; save a file")
         with path.open("rb") as stream:
             start = stream.read(6)
     except (OSError, ValueError) as error:
@@ -132,7 +135,8 @@ def _mapped_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any] | None:
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         offset = file.tell()
     whole = offset + math.prod(shape) * dtype.itemsize == start + info.file_size <= path.stat().st_size
-    if not whole or fortran or dtype.kind not in "iuf" or dtype != native_dtype(dtype) or min(shape) < 1:
+    readable = dtype.kind in "iuf" and dtype == native_dtype(dtype) and min(shape, default=0) > 0
+    if not whole or fortran or not readable:
         return None
     return np.memmap(path, dtype, "r", offset, shape)
 

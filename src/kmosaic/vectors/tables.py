@@ -52,7 +52,7 @@ def read_table(path: Path, path_column: str | None, vector_column: str | None) -
             table = _open(path, stack)
             columns = _vector_columns(table.schema, path_column, vector_column, where)
             return _read(table, columns, path_column, where)
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         reason = (printable(str(error)) or type(error).__name__)[:200]
         raise DataError(f"{where} is damaged, or no table that can be read: {reason}") from error
 
@@ -72,10 +72,17 @@ def _open(path: Path, stack: ExitStack) -> _Opened:
     mapped.seek(0)
     reader = pa.ipc.open_file(mapped)
     numbers = range(reader.num_record_batches)
+
+    def batch(number: int) -> Any:
+        """A batch whose lengths and offsets are true: others end the process."""
+        read = reader.get_batch(number)
+        read.validate(full=True)
+        return read
+
     return _Opened(
         reader.schema,
-        sum(reader.get_batch(number).num_rows for number in numbers),
-        lambda columns: (reader.get_batch(number).select(columns) for number in numbers),
+        sum(batch(number).num_rows for number in numbers),
+        lambda columns: (batch(number).select(columns) for number in numbers),
     )
 
 
@@ -87,8 +94,10 @@ def _vector_columns(schema: Any, path_column: str | None, vector_column: str | N
             listed = printable(", ".join(names[:_NAMED])) + (" ..." if len(names) > _NAMED else "")
             raise DataError(f"{where} has no column {name!r}, or several; its columns are {listed}")
     if vector_column is not None:
+        kind = schema.field(vector_column).type
+        if not (_is_list(kind) or _is_number(kind)):
+            raise DataError(f"column {vector_column!r} of {where} has {kind}; lists of numbers are needed")
         return [vector_column]
-    types = pyarrow().types
     lists = [field.name for field in schema if _is_list(field.type)]
     if len(lists) > 1:
         raise DataError(
@@ -98,7 +107,7 @@ def _vector_columns(schema: Any, path_column: str | None, vector_column: str | N
     numbers = [
         field.name
         for field in schema
-        if field.name != path_column and (types.is_integer(field.type) or types.is_floating(field.type))
+        if field.name != path_column and _is_number(field.type)
     ]
     if not (lists or numbers):
         raise DataError(f"{where} has no column of vectors: none of lists of numbers, and none of numbers")
@@ -109,7 +118,12 @@ def _is_list(kind: Any) -> bool:
     types = pyarrow().types
     if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
         return False
-    return bool(types.is_integer(kind.value_type) or types.is_floating(kind.value_type))
+    return _is_number(kind.value_type)
+
+
+def _is_number(kind: Any) -> bool:
+    types = pyarrow().types
+    return bool(types.is_integer(kind) or types.is_floating(kind))
 
 
 def _read(table: _Opened, columns: list[str], path_column: str | None, where: str) -> VectorTable:

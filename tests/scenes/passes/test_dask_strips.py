@@ -185,7 +185,9 @@ def test_segment_draws_the_same_map_by_workers(
     assert told[-1] == "drawing the map"
 
 
-@pytest.mark.parametrize(("dtype", "n_classes", "lines_here"), [("uint16", 2, 0), ("float64", 200, 90)])
+@pytest.mark.parametrize(
+    ("dtype", "n_classes", "lines_here"), [("uint16", 2, 0), ("float64", 2, 0), ("float64", 200, 90)]
+)
 def test_the_scene_is_read_by_workers_only(
     client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, n_classes: int, lines_here: int
 ) -> None:
