@@ -86,9 +86,8 @@ class Page(HTMLParser):
 
     @property
     def policy(self) -> str:
-        return next(
-            a["content"] for a in self.all("meta") if a.get("http-equiv") == "Content-Security-Policy"
-        )
+        metas = self.all("meta")
+        return next(a["content"] for a in metas if a.get("http-equiv") == "Content-Security-Policy")
 
     def all(self, tag: str) -> list[dict[str, str]]:
         return [attributes for name, attributes in self.elements if name == tag]

@@ -179,7 +179,7 @@ class PhotoSearch(Options):
         size = memory(float(found.images.n_bytes[~keep].sum()))
         return (
             f"{count(len(found.groups), 'group')} of duplicates, with {grouped:,} of {images}{beside}; "
-            f"{spare:,} ({size}) are not kept"
+            f"not kept: {spare:,} ({size})"
         )
 
     def _move(self, found: PhotoDuplicates, keep: NDArray[np.bool_], folder: Path) -> None:

@@ -84,7 +84,8 @@ def outliers(summary: ClusterSummary, count: int = 100) -> list[Outlier]:
 def _by_cluster(summary: ClusterSummary) -> list[NDArray[np.intp]]:
     """Each cluster's rows, that nearest its centroid first."""
     order = np.lexsort((summary.distances, summary.labels))
-    return np.split(order, np.cumsum(summary.cluster_sizes)[:-1])
+    sizes = np.bincount(summary.labels, minlength=summary.n_clusters)
+    return np.split(order, np.cumsum(sizes)[:-1])
 
 
 def _scores(summary: ClusterSummary) -> NDArray[np.float64]:
