@@ -156,7 +156,7 @@ class PhotoSearch(Options):
         from kmosaic.report import DuplicatesReport, write_duplicates_report
 
         report = DuplicatesReport(
-            printable(self.source),
+            printable(str(Path(self.source))),
             found,
             keep,
             picture=lambda row, side: picture_of(found.images, row, side),
