@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kmosaic.libraries import drawing
+from kmosaic.libraries import drawing_module
 from kmosaic.report.colours_page import ColoursReport
 from kmosaic.report.fit_page import FitReport
 from kmosaic.report.member_rows import clusters_to_show
@@ -79,5 +79,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     for module, names in _PICTURES.items():
         if name in names:
-            return getattr(drawing(f"kmosaic.report.{module}"), name)
+            return getattr(drawing_module(f"kmosaic.report.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
