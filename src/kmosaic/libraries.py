@@ -37,7 +37,7 @@ def check_drawing() -> None:
     check_library(*_DRAWING)
 
 
-def module_that_draws(module: str) -> Any:
+def drawing_module(module: str) -> Any:
     """Import a module of kmosaic that draws pictures; raise MissingLibraryError where they cannot be."""
     library(*_DRAWING)
     return import_module(module)

@@ -9,7 +9,7 @@ from kmosaic.explain.points import PointSet
 from kmosaic.explain.points_file import read_points
 from kmosaic.explain.scaling import scale_hint
 from kmosaic.explain.trace import Step, Trace, trace
-from kmosaic.libraries import module_that_draws
+from kmosaic.libraries import drawing_module
 
 if TYPE_CHECKING:
     from kmosaic.explain.slides import Frame, frames
@@ -38,4 +38,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in ("Frame", "frames"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(module_that_draws("kmosaic.explain.slides"), name)
+    return getattr(drawing_module("kmosaic.explain.slides"), name)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from kmosaic.libraries import module_that_draws
+from kmosaic.libraries import drawing_module
 from kmosaic.report.colours_page import ColoursReport
 from kmosaic.report.duplicates_page import DuplicatesReport
 from kmosaic.report.fit_page import FitReport
@@ -86,5 +86,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     for module, names in _PICTURES.items():
         if name in names:
-            return getattr(module_that_draws(f"kmosaic.report.{module}"), name)
+            return getattr(drawing_module(f"kmosaic.report.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
