@@ -135,7 +135,13 @@ def _mapped_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any] | None:
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
         offset = file.tell()
     whole = offset + math.prod(shape) * dtype.itemsize == start + info.file_size <= path.stat().st_size
-    if not whole or fortran or dtype.kind not in "iuf" or dtype != native_dtype(dtype) or min(shape, default=0) < 1:
+    if (
+        not whole
+        or fortran
+        or dtype.kind not in "iuf"
+        or dtype != native_dtype(dtype)
+        or min(shape, default=0) < 1
+    ):
         return None
     return np.memmap(path, dtype, "r", offset, shape)
 

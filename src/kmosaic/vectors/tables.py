@@ -104,11 +104,7 @@ def _vector_columns(schema: Any, path_column: str | None, vector_column: str | N
             f"{where} has lists of numbers in columns {printable(', '.join(lists[:_NAMED]))}; name one by "
             "--vector-column"
         )
-    numbers = [
-        field.name
-        for field in schema
-        if field.name != path_column and _is_number(field.type)
-    ]
+    numbers = [field.name for field in schema if field.name != path_column and _is_number(field.type)]
     if not (lists or numbers):
         raise DataError(f"{where} has no column of vectors: none of lists of numbers, and none of numbers")
     return lists or numbers
