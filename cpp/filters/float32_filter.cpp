@@ -18,6 +18,8 @@ constexpr double kUnderflowError = 1e-30;
 constexpr double kMaxError = 1e30;
 // More than float64 loses in a squared distance and its multiples (L4).
 constexpr double kDistanceUp = 1 + 0x1p-40;
+// Far above what underflows in such a distance, less than 2^-1074 a feature.
+constexpr double kDistanceUnderflow = 1e-300;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -71,7 +73,7 @@ float Float32Filter::limit(float least_score, float row_square) const {
 }
 
 float Float32Filter::limit_within(double squared_distance, float row_square) const {
-    const double squares = squared_distance * scale_ * scale_ * kDistanceUp;
+    const double squares = (squared_distance + kDistanceUnderflow) * scale_ * scale_ * kDistanceUp;
     const double score = squares - static_cast<double>(row_square) * (2 - square_slack_);
     return std::abs(score) < kMaxError ? limit(above(score), row_square) : kInfinity;
 }

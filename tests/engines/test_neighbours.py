@@ -43,6 +43,8 @@ def test_nothing_beyond_a_rows_limit(seed: int, dtype: str) -> None:
     shift = 0 if dtype == "uint8" else int(random.choice([0, 1000]))
     rows = (random.integers(0, 8, (n, d)) + shift).astype(dtype)
     references = random.integers(0, 8, (n_references, d)).astype(np.float64) + shift
+    if dtype == "float64" and seed % 2:  # squares that underflow in part
+        rows, references = np.ldexp(rows, -536), np.ldexp(references, -536)
     k = min(k, n_references)
     whole = nearest_rows(rows, references, k, 1)
     chosen = whole.squared_distances[np.arange(n), random.integers(0, k, n)]

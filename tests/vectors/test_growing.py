@@ -51,6 +51,14 @@ def test_nothing_is_left_behind_where_nothing_was_done(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_link_in_their_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    (tmp_path / "v.npy.part").symlink_to("mine.txt")
+    with pytest.raises(OutputError, match="is a link"):
+        write(tmp_path)
+    assert (tmp_path / "mine.txt").read_bytes() == b"mine"
+
+
 def test_rows_of_something_else_are_not_continued(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, 8, KeyboardInterrupt())

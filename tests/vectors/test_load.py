@@ -224,3 +224,18 @@ def test_tables_that_cannot_be_used(folder):
     for name in ("two.parquet", "ragged.feather"):
         (folder / name).write_bytes((folder / name).read_bytes()[:-20])
         refused(name, name, "damaged")
+    table({"file": NAMES, "v": lists(VECTORS)}, "text.parquet")
+    refused("text.parquet", "'file'", "lists of numbers", vector_column="file")
+
+
+def test_arrow_files_of_false_lengths_end_in_an_error_not_the_process(folder):
+    table({"v": lists(VECTORS)}, "v.feather")
+    whole = (folder / "v.feather").read_bytes()
+    n_refused = 0
+    for at in range(7, len(whole), 8):  # the last byte of numbers, which makes them negative
+        (folder / "v.feather").write_bytes(whole[:at] + b"\xff" + whole[at + 1 :])
+        try:
+            load_vectors("v.feather")
+        except DataError:
+            n_refused += 1
+    assert n_refused > 5

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kmosaic.cli.console import print_notes, print_results, print_rows, report_files, report_skipped, written
+from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
 from kmosaic.cli.options import OutputPath, in_order, path_option
 from kmosaic.cli.outputs import check_report_name, write_assignments
 from kmosaic.cli.request import Options, Reading
-from kmosaic.files import check_output, check_outputs
+from kmosaic.cli.sorting import check_placing, report_failed
+from kmosaic.files import check_outputs
 from kmosaic.text import count, printable
 
 if TYPE_CHECKING:
@@ -127,8 +128,7 @@ class PhotoSearch(Options):
         check_has_files(self.source)
         for folder in filter(None, (Path(self.source), self.against)):
             check_apart(folder, self.move_to)
-        if not self.move_to.is_dir():
-            check_output(self.move_to)
+        check_placing(self.move_to)
 
     def _images(self, reading: Reading, bar: Any) -> Path | ImageCollection:
         if os.path.isdir(self.source):
@@ -198,10 +198,10 @@ class PhotoSearch(Options):
     def _report_moved(self, placed: Placed, folder: Path) -> None:
         say = print_notes if self.output is None else print_results
         say(f"Into {folder}: {placed.in_words()}")
-        report_files(placed.failed, "could not be moved")
         if not self.quiet:
             manifest, origin = shlex.quote(str(placed.manifest)), shlex.quote(self.source)
             say(f"To move them back: kmosaic undo {manifest} --origin {origin}")
+        report_failed(placed, "moved")
 
 
 def _rows(found: PhotoDuplicates, keep: NDArray[np.bool_]) -> Iterator[tuple[object, ...]]:

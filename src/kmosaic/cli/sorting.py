@@ -123,9 +123,10 @@ class Sorting(Options):
         placements = sorted_by_cluster(files_of(Path(source), ids), labels, folders)
         with ProgressBar(quiet=quiet) as bar:
             placed = place_files(placements, self.sort_into, self.link or "hard", bar)
-        _report(placed, self.sort_into)
+        print_results(f"Sorted into {self.sort_into}: {placed.in_words()}")
         if not quiet:
             print_results(f"To take it back: kmosaic undo {shlex.quote(str(placed.manifest))}")
+        report_failed(placed, "placed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,13 +142,28 @@ class ClusteredImages:
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:
-    if not folder.is_dir():
-        check_output(folder)
-    elif not force and any(folder.iterdir()):
+    if folder.is_dir() and not force and any(folder.iterdir()):
         raise OutputError(
             f"{folder} is not empty; name another, or sort into it all the same (--force): nothing in it is "
             "overwritten"
         )
+    check_placing(folder)
+
+
+def check_placing(folder: Path) -> None:
+    """Check that files can be placed in ``folder``, which may be there. Raises OutputError where not."""
+    from kmosaic.sorting import MANIFEST_NAME
+
+    check_output(folder / MANIFEST_NAME if folder.is_dir() else folder, overwrite=folder.is_dir())
+
+
+def report_failed(placed: Placed, what: str) -> None:
+    """Name the files that could not be ``what``. Raises OutputError where there are any."""
+    if not placed.failed:
+        return
+    report_files(placed.failed, f"could not be {what}")
+    files = count(len(placed.failed), "file")
+    raise OutputError(f"{files} could not be {what}, for the reasons above")
 
 
 def _representatives(images: ClusteredImages, per_cluster: int) -> Iterator[tuple[object, ...]]:
@@ -163,8 +179,3 @@ def _outliers(images: ClusteredImages, n: int) -> Iterator[tuple[object, ...]]:
 
     for one in outliers(images.summary, n):
         yield images.ids[one.row], one.cluster, images.name(one.cluster), one.distance, one.score
-
-
-def _report(placed: Placed, folder: Path) -> None:
-    print_results(f"Sorted into {folder}: {placed.in_words()}")
-    report_files(placed.failed, "could not be placed")

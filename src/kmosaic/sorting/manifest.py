@@ -45,7 +45,14 @@ class ManifestWriter:
 
     def __enter__(self) -> Self:
         self.path, self._stream = _created(self._folder)
-        self._write({"format": _FORMAT, "version": _VERSION})
+        try:
+            self._write({"format": _FORMAT, "version": _VERSION})
+        except BaseException as error:
+            self._stream.close()
+            self.path.unlink()
+            if isinstance(error, OSError):
+                raise OutputError(f"{self.path} cannot be written: {error.strerror}") from error
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -68,6 +68,8 @@ class GrowingVectors:
             )
 
     def __enter__(self) -> Self:
+        if self.path.is_symlink():
+            raise OutputError(f"{self.path} is a link; remove it, or write elsewhere")
         header = self._header()
         n_kept = self._n_kept(header)
         mode = "r+b" if n_kept else "wb"
