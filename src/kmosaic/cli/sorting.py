@@ -16,6 +16,7 @@ from kmosaic.cli.outputs import check_table, write_assignments
 from kmosaic.cli.request import Options
 from kmosaic.errors import OutputError
 from kmosaic.files import check_output
+from kmosaic.text import count
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
