@@ -253,6 +253,20 @@ def test_moves_are_undone_into_the_folder_that_is_named(photos: Path, tmp_path: 
     assert tree(photos) == before
 
 
+def test_a_move_by_copy_that_was_killed_before_its_original_went(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(photos)
+    monkeypatch.setattr(os, "link", no_hard_links)
+    placed = place_files(all_into(photos), tmp_path / "moved", "move")
+    for name, content in before.items():
+        (photos / name).write_bytes(content)
+    (photos / "c.jpg").write_bytes(b"another")
+    assert undo(placed.manifest, photos).n_moved_back == 3
+    assert tree(photos) == before | {"c.jpg": b"another"}
+    assert (tmp_path / "moved/cats/c.jpg").read_bytes() == before["c.jpg"]
+
+
 def test_targets_must_stay_in_the_folder(photos: Path, tmp_path: Path) -> None:
     for target in ("../a.jpg", "/a.jpg", "a//b.jpg", "."):
         with pytest.raises(ValueError, match="leads out"):

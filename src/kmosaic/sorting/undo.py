@@ -154,8 +154,11 @@ def _undo_move(entry: Entry, target: Path) -> str:
     if target.is_symlink() or not target.is_file():
         return "another file now"
     if os.path.lexists(source):
-        # The process was killed while the file had both names.
-        if not source.is_symlink() and source.is_file() and os.path.samefile(source, target):
+        # The process was killed while the file had both names, or there was a copy of it.
+        if not source.is_symlink() and (
+            (source.is_file() and os.path.samefile(source, target))
+            or (entry.sha256 and _is_copy(entry, source) and _is_copy(entry, target))
+        ):
             target.unlink()
             return _MOVED_BACK
         return f"something else is at {printable(entry.source)} now"
