@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/numerics.hpp"
 #include "filters/float32_filter.hpp"
 #include "kernels/dispatch.hpp"
 
@@ -21,6 +22,9 @@ constexpr std::size_t kPassPanels = 33;
 constexpr std::size_t kGroup = 48;
 static_assert(kPassPanels * kPanelWidth % kGroup == 0 && kGroup % kPanelWidth == 0);
 
+// Of |X|^2: more than two squared distances that are one in float64 differ by (L4).
+constexpr double kDistanceRounding = 0x1p-34;
+
 struct Candidate {
     float score;
     std::int32_t index;
@@ -33,6 +37,7 @@ class Shortlist {
         n_neighbours_ = n_neighbours;
         filtered_ = float32.limit(0, row_square) < kInfinity;
         row_square_ = row_square;
+        rounding_ = kDistanceRounding * static_cast<double>(row_square);
         limit_ = float32.limit_within(most, row_square);
         candidates_.clear();
         capacity_ = 4 * n_neighbours + kGroup;
@@ -56,7 +61,7 @@ class Shortlist {
         const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(n_neighbours_ - 1);
         std::nth_element(candidates_.begin(), last, candidates_.end(),
                          [](const Candidate& a, const Candidate& b) { return a.score < b.score; });
-        limit_ = std::min(limit_, float32.limit(last->score, row_square_));
+        limit_ = std::min(limit_, float32.limit(above(last->score + rounding_), row_square_));
         std::erase_if(candidates_, [&](const Candidate& c) { return c.score > limit_; });
     }
 
@@ -65,6 +70,7 @@ class Shortlist {
     std::size_t n_neighbours_ = 0;
     std::size_t capacity_ = 0;
     float row_square_ = 0;
+    double rounding_ = 0;
     float limit_ = kInfinity;
     std::vector<Candidate> candidates_;
 };

@@ -17,7 +17,7 @@ namespace {
 constexpr double kUnderflowError = 1e-30;
 constexpr double kMaxError = 1e30;
 // More than float64 loses in a squared distance and its multiples (L4).
-constexpr double kDistanceUp = 1 + 0x1p-40;
+constexpr double kDistanceUp = 1 + 0x1p-36;
 // Far above what underflows in such a distance, less than 2^-1074 a feature.
 constexpr double kDistanceUnderflow = 1e-300;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();

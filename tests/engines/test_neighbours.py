@@ -70,6 +70,13 @@ def test_the_same_bits_for_any_number_of_threads_and_instruction_set() -> None:
     assert (found.indices == np.argsort(squares, axis=1, kind="stable")[:, :12]).all()
 
 
+def test_distances_that_are_one_in_float64_are_ties() -> None:
+    references = np.random.default_rng(3).permutation(np.arange(600.0))[:, None]
+    for place in (2.0**64, -(2.0**70)):
+        found = nearest_rows(np.array([[place]]), references, 9, 1)
+        assert found.indices[0].tolist() == list(range(9)), place
+
+
 def test_slabs_of_the_references_are_not_their_own_neighbours() -> None:
     references = np.random.default_rng(2).integers(0, 4, (300, 3)).astype(np.float64)
     whole = nearest_rows(references, references, 9, 1, own=0).indices
