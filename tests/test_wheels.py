@@ -43,10 +43,10 @@ def test_the_recipe_has_the_same_dependencies() -> None:
 
 def test_the_native_module_exports_its_entry_alone() -> None:
     lief = pytest.importorskip("lief", reason="lief is not installed")
-    from wheels.binaries import ENTRY, exported_functions
+    from wheels.binaries import EXPORTED, exported_functions
 
     binary = lief.parse(kmosaic._core.__file__)
-    assert {function.name.removeprefix("_") for function in exported_functions(binary)} == {ENTRY}
+    assert {function.name.removeprefix("_") for function in exported_functions(binary)} == EXPORTED
 
 
 def make_wheel(folder: Path, name: str, version: str) -> Path:
