@@ -10,10 +10,11 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import kmosaic._core
 import pytest
 from wheels.targets import TARGETS
 from wheels.windows_imports import declared_names
+
+from kmosaic import _core
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -45,7 +46,7 @@ def test_the_native_module_exports_its_entry_alone() -> None:
     lief = pytest.importorskip("lief", reason="lief is not installed")
     from wheels.binaries import EXPORTED, exported_functions
 
-    binary = lief.parse(kmosaic._core.__file__)
+    binary = lief.parse(_core.__file__)
     assert {function.name.removeprefix("_") for function in exported_functions(binary)} == EXPORTED
 
 
