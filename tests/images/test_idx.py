@@ -53,9 +53,8 @@ def test_a_changed_byte_gives_data_error_or_an_array_of_the_same_length(
         found = read_idx(path, checksum=f"md5:{hashlib.md5(content).hexdigest()}")
     except DataError:
         return
-    # Some bytes of a gzip header (time, system) mean nothing for the content; no other may pass the checksum.
+    # Some bits of a gzip file (time, system, what pads a byte) mean nothing; the content is what it was.
     assert packed
-    assert place < 10
     np.testing.assert_array_equal(found, np.arange(24, dtype=np.uint8).reshape(4, 3, 2), strict=True)
 
 
