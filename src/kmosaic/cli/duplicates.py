@@ -1,18 +1,16 @@
-"""``kmosaic duplicates``: images that are nearly the same."""
+"""``kmosaic duplicates``: images that are nearly the same, photos or drawings."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from kmosaic.cli.duplicate_drawings import MAX_DRAWN, find_drawings
 from kmosaic.cli.duplicate_photos import PhotoSearch, photo_options
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import deskew_option
-from kmosaic.cli.neighbours import Search
 from kmosaic.cli.options import (
     RealRange,
     ending_options,
@@ -22,16 +20,6 @@ from kmosaic.cli.options import (
     threads_option,
 )
 from kmosaic.cli.request import Reading
-from kmosaic.text import count
-
-if TYPE_CHECKING:
-    from kmosaic.features.duplicates import DuplicateGroup
-    from kmosaic.images import ImageCollection
-
-_HEADER = ("group", "id", "distance")
-_MAX_DRAWN = 20
-_MAX_IN_ROW = 8
-_DRAWINGS_DISTANCE = 0.2
 
 
 @click.command(short_help="List images that are nearly the same.")
@@ -53,7 +41,7 @@ _DRAWINGS_DISTANCE = 0.2
 )
 @photo_options
 @path_option(
-    "--picture", help=f"Draw the first {_MAX_DRAWN} groups of drawings, as PNG or SVG by the file's suffix."
+    "--picture", help=f"Draw the first {MAX_DRAWN} groups of drawings, as PNG or SVG by the file's suffix."
 )
 @threads_option
 @deskew_option
@@ -86,46 +74,4 @@ def duplicates(ctx: click.Context, /, **given: Any) -> None:
         photos.run(Reading.taken_from({**given, "test_fraction": 0.0}))
     else:
         photos.check_photo_options()
-        _find_drawings(given)
-
-
-def _find_drawings(given: dict[str, Any]) -> None:
-    search = Search.taken_from(dict(given))
-    picture, limit = search.picture, given["max_distance"]
-    images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
-    from kmosaic.features.duplicates import duplicate_groups
-
-    groups = duplicate_groups(search.find(images, 7), _DRAWINGS_DISTANCE if limit is None else limit)
-    search.write(images, _HEADER, _rows(images, groups), _summary(images, groups))
-    if picture is not None and groups:
-        _draw(images, groups, picture, overwrite=search.force)
-    search.report_written(drawn=bool(groups))
-
-
-def _rows(images: ImageCollection, groups: list[DuplicateGroup]) -> Iterator[tuple[object, ...]]:
-    for number, group in enumerate(groups):
-        for row, distance in zip(group.rows, group.distances, strict=True):
-            yield number, images.ids[row], f"{distance:.4f}"
-
-
-def _summary(images: ImageCollection, groups: list[DuplicateGroup]) -> str:
-    grouped = sum(len(group.rows) for group in groups)
-    if not groups:
-        return f"No two of {count(len(images), 'image')} are nearly the same; a larger --distance finds more"
-    return (
-        f"{count(len(groups), 'group')} of nearly equal images, with {grouped:,} of "
-        f"{count(len(images), 'image')} in them"
-    )
-
-
-def _draw(images: ImageCollection, groups: list[DuplicateGroup], path: Path, *, overwrite: bool) -> None:
-    from kmosaic.report import save_figure
-    from kmosaic.report.rows import PictureRow, image_rows
-
-    rows = [
-        PictureRow(group.rows[:_MAX_IN_ROW].tolist(), group.distances[:_MAX_IN_ROW].tolist())
-        for group in groups[:_MAX_DRAWN]
-    ]
-    shown = f"{len(rows)} of {count(len(groups), 'group')} of nearly equal images"
-    explanation = "A group a line, with each image's distance to the one most like it."
-    save_figure(image_rows(images, rows, shown, explanation), path, overwrite=overwrite)
+        find_drawings(given)

@@ -180,7 +180,7 @@ class Search(Options):
 
 
 def _rows(images: Collection, neighbors: ImageNeighbors) -> Iterator[tuple[object, ...]]:
-    from kmosaic.features.duplicates import first_rows
+    from kmosaic.features.drawings import first_rows
 
     first = first_rows(neighbors)
     for row, node in enumerate(neighbors.nodes):
@@ -192,7 +192,7 @@ def _rows(images: Collection, neighbors: ImageNeighbors) -> Iterator[tuple[objec
 def _outliers(neighbors: ImageNeighbors) -> NDArray[np.intp]:
     import numpy as np
 
-    from kmosaic.features.duplicates import nearest_distances
+    from kmosaic.features.drawings import nearest_distances
 
     return np.argsort(-nearest_distances(neighbors), kind="stable")[:_MAX_OUTLIERS]
 
@@ -204,7 +204,7 @@ def _summary(images: Collection, neighbors: ImageNeighbors) -> str:
 
 
 def _draw(images: ImageCollection, neighbors: ImageNeighbors, path: Path, *, overwrite: bool) -> None:
-    from kmosaic.features.duplicates import first_rows
+    from kmosaic.features.drawings import first_rows
     from kmosaic.report import save_figure
     from kmosaic.report.rows import PictureRow, image_rows
 

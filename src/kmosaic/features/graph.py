@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import psutil
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
@@ -22,7 +21,6 @@ from kmosaic.engines import (
 )
 from kmosaic.features.base import (
     ImageShape,
-    ImageTransformer,
     Progress,
     check_array,
     check_real,
@@ -31,14 +29,7 @@ from kmosaic.features.base import (
 )
 from kmosaic.features.distortion import edge_levels
 from kmosaic.features.gradients import OrientedGradients
-from kmosaic.features.neighbour_graph import (
-    Edges,
-    diffuse,
-    local_scales,
-    neighbour_graph,
-    place_among,
-    scale_neighbor,
-)
+from kmosaic.features.neighbour_graph import DiffusionMap, Edges, place_among
 from kmosaic.features.whiten import Whiten
 
 # Two views of an image's gradients, finer in direction and finer in place, each as its principal components:
@@ -87,7 +78,7 @@ class _Ranked:
         return cls(np.take_along_axis(candidates, order, axis=1), distances)
 
 
-class GraphEmbedding(ImageTransformer):
+class GraphEmbedding(DiffusionMap):
     """Place images by how a random walk spreads among their nearest neighbours: a diffusion map.
 
     k-means' distance means something among images that are nearly alike, and little beyond. So only nearest
@@ -177,9 +168,6 @@ class GraphEmbedding(ImageTransformer):
     levels_: NDArray[np.int8]
     coordinates_: NDArray[np.float32]
     scales_: NDArray[np.float64]
-    embedding_: NDArray[np.float32]
-    eigenvalues_: NDArray[np.float64]
-    nodes_: NDArray[np.int32]
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
@@ -202,16 +190,13 @@ class GraphEmbedding(ImageTransformer):
         self.reverse_weight = reverse_weight
         self.time = time
 
-    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
-        """Fit, and return the coordinates of the images fitted: (n_samples, n_components) float32."""
-        return self.fit(X, y).embedding_[self.nodes_]
-
     def neighbors(self, X: ArrayLike) -> ImageNeighbors:
         """Return the nearest others of each distinct image of X, (n_samples, n_features), by distortion.
 
         Nothing is fitted: what ``fit`` begins with, without the rest.
         """
         finder = type(self)(**{**self.get_params(deep=False), "reverse_weight": 0.0})
+        finder._check_parameters()
         rows = finder._rows(X, reset=True)
         finder.image_shape_ = resolved_shape(self.image_shape, rows.shape[1])
         near = finder._neighbours(rows)[0]
@@ -220,52 +205,30 @@ class GraphEmbedding(ImageTransformer):
         relative = np.divide(near.distances, size, out=np.ones_like(near.distances), where=size > 0)
         return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0))
 
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.embedding_.shape[1])
-
     def _check_parameters(self) -> None:
-        check_whole("n_components", self.n_components, 1, 10_000)
-        check_whole("n_neighbors", self.n_neighbors, 1, 1000)
+        super()._check_parameters()
         check_whole("n_candidates", self.n_candidates, self.n_neighbors, 10_000)
         check_whole("warp", self.warp, 0, MAX_WARP)
         check_real("reverse_weight", self.reverse_weight, 0, 1)
-        check_real("time", self.time, 0, 1000)
 
     def _check_state(self) -> None:
+        super()._check_state()
         height, width, _ = self.image_shape_
-        n = len(self.embedding_)
-        m = _VIEW_COMPONENTS
-        if n < 1:
-            raise ValueError("embedding must have at least one row")
+        n, m = len(self.embedding_), _VIEW_COMPONENTS
         check_array("view_means", self.view_means_, np.float64, (sum(_VIEW_SIZES),))
         check_array("view_axes", self.view_axes_, np.float64, (m, sum(_VIEW_SIZES)))
         check_array("levels", self.levels_, np.int8, (n, 2, height, width))
         check_array("coordinates", self.coordinates_, np.float32, (n, m * len(_VIEWS)))
-        check_array("scales", self.scales_, np.float64, (n,))
-        check_array("embedding", self.embedding_, np.float32, (n, int(self.n_components)))
-        check_array("eigenvalues", self.eigenvalues_, np.float64, (int(self.n_components),))
-        if np.abs(self.levels_.astype(np.int16)).max() > LARGEST_GRADIENT or not (self.scales_ > 0).all():
-            raise ValueError("levels must be from -30 to 30, and scales above 0")
-
-    @property
-    def _n_placing(self) -> int:
-        return max(1, self.n_neighbors // 2)
-
-    def _fit(self, rows: NDArray[Any]) -> None:
-        edges = self._neighbours(rows)
-        self._begin("coordinates")
-        self._report(0, len(rows))
-        self.scales_ = edges[0].scales
-        diffusion = diffuse(neighbour_graph(*edges), self.n_components, self.time)
-        self.embedding_ = diffusion.coordinates.astype(np.float32)
-        self.eigenvalues_ = diffusion.eigenvalues
-        self._report(len(rows), len(rows))
+        if np.abs(self.levels_.astype(np.int16)).max() > LARGEST_GRADIENT:
+            raise ValueError(f"levels must be from -{LARGEST_GRADIENT} to {LARGEST_GRADIENT}")
 
     def _neighbours(self, rows: NDArray[Any]) -> list[Edges]:
         """Learn the views, and find the edges of the distinct images: forth, and back where they count."""
-        self._check_parameters()
-        self._check_memory(len(rows))
+        height, width, _ = self.image_shape_
+        view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
+        lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
+        row_bytes = 2 * height * width + view_bytes + lanczos_bytes + 200
+        self._check_memory(len(rows), row_bytes, "images", "")
         self._begin("gradients")
         levels = edge_levels(rows, self.image_shape_, self.n_threads, self.callback)
         kept, self.nodes_ = distinct_rows(
@@ -280,20 +243,6 @@ class GraphEmbedding(ImageTransformer):
         self.coordinates_ = self._project(distinct, self._report)
         self._begin("neighbours")
         return self._edges()
-
-    def _check_memory(self, n: int) -> None:
-        height, width, _ = self.image_shape_
-        view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
-        lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
-        needed = n * (2 * height * width + view_bytes + 96 * self.n_neighbors + lanczos_bytes + 200)
-        available = int(psutil.virtual_memory().available)
-        if needed > available:
-            max_rows = int(n * (available / needed) * 0.9)
-            raise ValueError(
-                f"the neighbour graph of n_samples={n} images needs about {needed / 1e9:.1f} GB of memory, "
-                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {max_rows}, and "
-                "transform the rest"
-            )
 
     def _learn_views(self, rows: NDArray[Any]) -> None:
         means, axes = [], []
@@ -333,8 +282,8 @@ class GraphEmbedding(ImageTransformer):
 
     def _edges(self) -> list[Edges]:
         n = len(self.levels_)
-        if n == 1:  # its own neighbour
-            return [Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))]
+        if n == 1:
+            return [Edges.of_one_node()]
         references = self.coordinates_.astype(np.float64)
         k = min(self.n_neighbors, n - 1)
         shares = [1.0, self.reverse_weight] if self.reverse_weight > 0 else [1.0]
@@ -345,11 +294,8 @@ class GraphEmbedding(ImageTransformer):
             for way, ranked in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
                 near[way][slab], distances[way][slab] = ranked.nearest[:, :k], ranked.distances[:, :k]
             self._report(min(start + _SLAB, n), n)
-        scale = scale_neighbor(self.n_neighbors)
-        return [
-            Edges(near[way], distances[way], local_scales(distances[way], scale), share)
-            for way, share in enumerate(shares)
-        ]
+        kinds = zip(near, distances, shares, strict=True)
+        return [Edges.of(nearest, far, self.n_neighbors, share) for nearest, far, share in kinds]
 
     def _ranked_slab(
         self, slab: slice, references: NDArray[np.float64], n_nearest: int, *, back: bool

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+import psutil
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import LinearOperator, eigsh
 from threadpoolctl import threadpool_limits
 
-from kmosaic.features.base import with_signs
+from kmosaic.features.base import ImageTransformer, check_array, check_real, check_whole, with_signs
 
 # Fewer nodes than this are solved whole, which is exact and takes less than a second.
 _DENSE_NODES = 600
@@ -23,17 +25,6 @@ _SEED = 20040
 
 
 @dataclass(frozen=True)
-class NeighbourGraph:
-    """Nodes with weighted edges: (n, n), symmetric, nothing on the diagonal."""
-
-    weights: csr_matrix
-
-    @property
-    def n_nodes(self) -> int:
-        return int(self.weights.shape[0])
-
-
-@dataclass(frozen=True)
 class Edges:
     """Each node's neighbours and their distances, (n, k); its scale, (n,); and what all edges count."""
 
@@ -41,6 +32,18 @@ class Edges:
     distances: NDArray[np.float64]
     scales: NDArray[np.float64]
     share: float = 1.0
+
+    @classmethod
+    def of(
+        cls, indices: NDArray[np.int32], distances: NDArray[np.float64], n_neighbors: int, share: float = 1.0
+    ) -> Self:
+        """Edges whose nodes' scales are their distances to a neighbour two thirds of the way along."""
+        return cls(indices, distances, local_scales(distances, scale_neighbor(n_neighbors)), share)
+
+    @classmethod
+    def of_one_node(cls) -> Self:
+        """The only node is its own neighbour."""
+        return cls(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
 
     def matrix(self) -> csr_matrix:
         """The edges' weights from each node to its neighbours: (n, n), not symmetric."""
@@ -111,8 +114,8 @@ def place_among(
     return np.asarray(np.einsum("ij,ijk->ik", weights, embedding[near], optimize=False))
 
 
-def neighbour_graph(*kinds: Edges) -> NeighbourGraph:
-    """Return the graph with an edge wherever one of two nodes is a neighbour of the other.
+def neighbour_graph(*kinds: Edges) -> csr_matrix:
+    """Return the weights of edges wherever one of two nodes is a neighbour of the other: (n, n), symmetric.
 
     An edge weighs the mean of its two directions, so that mutual neighbours count twice as much as others; of
     several kinds of edges, the sum.
@@ -120,10 +123,10 @@ def neighbour_graph(*kinds: Edges) -> NeighbourGraph:
     directed = kinds[0].matrix()
     for kind in kinds[1:]:
         directed = directed + kind.matrix()
-    return NeighbourGraph(((directed + directed.T) * 0.5).tocsr())
+    return ((directed + directed.T) * 0.5).tocsr()
 
 
-def diffuse(graph: NeighbourGraph, n_components: int, time: float) -> Diffusion:
+def diffuse(graph: csr_matrix, n_components: int, time: float) -> Diffusion:
     """Return the diffusion map of the graph: eigenvectors of its random walk, times eigenvalue ** time.
 
     Squared distances between coordinates are how differently walks of ``time`` steps end that start at the
@@ -133,12 +136,12 @@ def diffuse(graph: NeighbourGraph, n_components: int, time: float) -> Diffusion:
     R. Coifman, S. Lafon (2006), "Diffusion maps", section 2; for what joins everything, Y. Zhang, K. Rohe
     (2018), "Understanding regularized spectral clustering via graph conductance".
     """
-    n = graph.n_nodes
+    n = graph.shape[0]
     n_found = min(n_components, n - 1)
     coordinates = np.zeros((n, n_components))
     eigenvalues = np.zeros(n_components)
     if n_found > 0:
-        degrees = np.asarray(graph.weights.sum(axis=1)).ravel()
+        degrees = np.asarray(graph.sum(axis=1)).ravel()
         bridge = _BRIDGE * float(degrees.mean())
         roots = 1 / np.sqrt(degrees + bridge)
         with threadpool_limits(1, user_api="blas"):  # the same bits for any number of threads
@@ -151,21 +154,87 @@ def diffuse(graph: NeighbourGraph, n_components: int, time: float) -> Diffusion:
 
 
 def _leading(
-    graph: NeighbourGraph, roots: NDArray[np.float64], bridge: float, n_vectors: int
+    graph: csr_matrix, roots: NDArray[np.float64], bridge: float, n_vectors: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The largest eigenvalues of D^-1/2 (W + bridge / n) D^-1/2, in descending order, and their vectors."""
-    n = graph.n_nodes
+    n = graph.shape[0]
     if n < max(_DENSE_NODES, 3 * n_vectors):
-        dense = roots[:, None] * (graph.weights.toarray() + bridge / n) * roots
+        dense = roots[:, None] * (graph.toarray() + bridge / n) * roots
         values, vectors = np.linalg.eigh(dense)
         return values[::-1][:n_vectors], vectors[:, ::-1][:, :n_vectors]
 
     def walk(x: NDArray[np.float64]) -> NDArray[np.float64]:
         spread = roots * x.ravel()
-        return np.asarray(roots * (graph.weights @ spread + bridge / n * spread.sum()))
+        return np.asarray(roots * (graph @ spread + bridge / n * spread.sum()))
 
     operator = LinearOperator((n, n), matvec=walk, dtype=np.float64)
     start = np.random.default_rng(_SEED).uniform(0.5, 1.5, n)
     values, vectors = eigsh(operator, k=n_vectors, which="LA", tol=_TOLERANCE, v0=start)
     order = np.argsort(-values, kind="stable")
     return values[order], vectors[:, order]
+
+
+class DiffusionMap(ImageTransformer):
+    """Base of transformers that place rows by a random walk on a graph of their nearest neighbours."""
+
+    n_components: int
+    n_neighbors: int
+    time: float
+    embedding_: NDArray[np.float32]
+    eigenvalues_: NDArray[np.float64]
+    nodes_: NDArray[np.int32]
+    scales_: NDArray[np.float64]
+
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
+        """Fit, and return the coordinates of the rows fitted: (n_samples, n_components) float32."""
+        return self.fit(X, y).embedding_[self.nodes_]
+
+    @property
+    def _n_features_out(self) -> int:
+        return int(self.embedding_.shape[1])
+
+    @property
+    def _n_placing(self) -> int:
+        return max(1, self.n_neighbors // 2)
+
+    def _check_parameters(self) -> None:
+        check_whole("n_components", self.n_components, 1, 10_000)
+        check_whole("n_neighbors", self.n_neighbors, 1, 1000)
+        check_real("time", self.time, 0, 1000)
+
+    def _check_state(self) -> None:
+        n = len(self.embedding_)
+        if n < 1:
+            raise ValueError("embedding must have at least one row")
+        check_array("scales", self.scales_, np.float64, (n,))
+        check_array("embedding", self.embedding_, np.float32, (n, int(self.n_components)))
+        check_array("eigenvalues", self.eigenvalues_, np.float64, (int(self.n_components),))
+        if not (self.scales_ > 0).all():
+            raise ValueError("scales must be above 0")
+
+    def _fit(self, rows: NDArray[Any]) -> None:
+        self._check_parameters()
+        edges = self._neighbours(rows)
+        self._begin("coordinates")
+        self._report(0, len(rows))
+        self.scales_ = edges[0].scales
+        diffusion = diffuse(neighbour_graph(*edges), self.n_components, self.time)
+        self.embedding_ = diffusion.coordinates.astype(np.float32)
+        self.eigenvalues_ = diffusion.eigenvalues
+        self._report(len(rows), len(rows))
+
+    def _neighbours(self, rows: NDArray[Any]) -> list[Edges]:
+        """Learn from the rows, and return the edges of the distinct ones: of each kind."""
+        raise NotImplementedError
+
+    def _check_memory(self, n: int, row_bytes: int, rows: str, advice: str) -> None:
+        """Refuse n rows that need more memory than is available, at so many bytes each beside the graph's."""
+        needed = n * (row_bytes + 96 * self.n_neighbors)
+        available = int(psutil.virtual_memory().available)
+        if needed > available:
+            max_rows = int(n * (available / needed) * 0.9)
+            raise ValueError(
+                f"the neighbour graph of n_samples={n} {rows} needs about {needed / 1e9:.1f} GB of memory, "
+                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {max_rows}, transform the "
+                f"rest{advice}"
+            )

@@ -5,35 +5,19 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import psutil
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.engines import resolve_n_threads
-from kmosaic.features.base import (
-    ImageShape,
-    ImageTransformer,
-    Progress,
-    check_array,
-    check_flag,
-    check_real,
-    check_whole,
-)
+from kmosaic.features.base import ImageShape, Progress, check_array, check_flag
 from kmosaic.features.graph import ImageNeighbors, distinct_rows
 from kmosaic.features.nearest import NeighborIndex
-from kmosaic.features.neighbour_graph import (
-    Edges,
-    diffuse,
-    local_scales,
-    neighbour_graph,
-    place_among,
-    scale_neighbor,
-)
+from kmosaic.features.neighbour_graph import DiffusionMap, Edges, place_among
 
 # Vectors at a time that are placed.
 _SLAB = 4096
 
 
-class VectorGraph(ImageTransformer):
+class VectorGraph(DiffusionMap):
     """Place vectors by how a random walk spreads among their nearest neighbours: a diffusion map.
 
     As ``GraphEmbedding``, which compares images; here the neighbours are those by Euclidean distance. It
@@ -91,10 +75,6 @@ class VectorGraph(ImageTransformer):
     _TAKES_VECTORS: ClassVar[bool] = True
 
     references_: NDArray[Any]
-    scales_: NDArray[np.float64]
-    embedding_: NDArray[np.float32]
-    eigenvalues_: NDArray[np.float64]
-    nodes_: NDArray[np.int32]
     recall_: float
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
@@ -114,67 +94,43 @@ class VectorGraph(ImageTransformer):
         self.time = time
         self.exact = exact
 
-    def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
-        """Fit, and return the coordinates of the vectors fitted: (n_samples, n_components) float32."""
-        return self.fit(X, y).embedding_[self.nodes_]
-
     def neighbors(self, X: ArrayLike) -> ImageNeighbors:
         """Return the nearest others of each distinct row of X, (n_samples, n_features), by their distance.
 
         Nothing is fitted: what ``fit`` begins with, without the rest.
         """
         finder = type(self)(**self.get_params(deep=False))
-        near = finder._neighbours(finder._rows(X, reset=True))
+        finder._check_parameters()
+        near = finder._neighbours(finder._rows(X, reset=True))[0]
         return ImageNeighbors(finder.nodes_, near.indices, near.distances, finder.recall_)
 
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.embedding_.shape[1])
-
     def _check_parameters(self) -> None:
-        check_whole("n_components", self.n_components, 1, 10_000)
-        check_whole("n_neighbors", self.n_neighbors, 1, 1000)
-        check_real("time", self.time, 0, 1000)
+        super()._check_parameters()
         if self.exact is not None:
             check_flag("exact", self.exact)
 
     def _check_state(self) -> None:
-        n = len(self.embedding_)
-        if n < 1:
-            raise ValueError("embedding must have at least one row")
+        super()._check_state()
         dtype = np.float64 if self.references_.dtype == np.float64 else np.float32
-        check_array("references", self.references_, dtype, (n, self.n_features_in_))
-        check_array("scales", self.scales_, np.float64, (n,))
-        check_array("embedding", self.embedding_, np.float32, (n, int(self.n_components)))
-        check_array("eigenvalues", self.eigenvalues_, np.float64, (int(self.n_components),))
-        if not (self.scales_ > 0).all():
-            raise ValueError("scales must be above 0")
+        check_array("references", self.references_, dtype, (len(self.embedding_), self.n_features_in_))
 
-    def _fit(self, rows: NDArray[Any]) -> None:
-        near = self._neighbours(rows)
-        self._begin("coordinates")
-        self.scales_ = near.scales
-        diffusion = diffuse(neighbour_graph(near), self.n_components, self.time)
-        self.embedding_ = diffusion.coordinates.astype(np.float32)
-        self.eigenvalues_ = diffusion.eigenvalues
-        self._report(len(rows), len(rows))
-
-    def _neighbours(self, rows: NDArray[Any]) -> Edges:
-        self._check_parameters()
-        self._check_memory(rows)
+    def _neighbours(self, rows: NDArray[Any]) -> list[Edges]:
+        d, itemsize = rows.shape[1], 8 if rows.dtype == np.float64 else 4
+        row_bytes = d * (8 + itemsize) + 28 * self.n_components + 24
+        advice = ", or whiten them to fewer numbers first"
+        self._check_memory(len(rows), row_bytes, f"vectors of {d:,} numbers", advice)
         self._begin("neighbours")
         threads = resolve_n_threads(self.n_threads)
         kept, self.nodes_ = distinct_rows(rows, threads)
         dtype = np.float64 if rows.dtype == np.float64 else np.float32
         self.references_ = np.require(rows if len(kept) == len(rows) else rows[kept], dtype, ["C"])
         n = len(kept)
-        if n == 1:  # its own neighbour
+        if n == 1:
             self.recall_ = 1.0
-            return Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))
+            return [Edges.of_one_node()]
         near = self._index().search(None, min(self.n_neighbors, n - 1))
         self.recall_ = near.recall
-        scales = local_scales(near.distances, scale_neighbor(self.n_neighbors))
-        return Edges(near.indices, near.distances, scales)
+        return [Edges.of(near.indices, near.distances, self.n_neighbors)]
 
     def _index(self) -> NeighborIndex:
         """The vectors fitted, to be searched."""
@@ -182,21 +138,8 @@ class VectorGraph(ImageTransformer):
             self.references_, exact=self.exact, n_threads=self.n_threads, callback=self.callback
         )
 
-    def _check_memory(self, rows: NDArray[Any]) -> None:
-        n, d = rows.shape
-        kept = 8 if rows.dtype == np.float64 else 4
-        needed = n * (d * (8 + kept) + 96 * self.n_neighbors + 28 * self.n_components + 24)
-        available = int(psutil.virtual_memory().available)
-        if needed > available:
-            max_rows = int(n * (available / needed) * 0.9)
-            raise ValueError(
-                f"the neighbour graph of {n:,} vectors of {d:,} numbers needs about {needed / 1e9:.1f} GB of "
-                f"memory, and {available / 1e9:.1f} GB are available; fit on at most {max_rows:,} and "
-                "transform the rest, or whiten them to fewer numbers first"
-            )
-
     def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        near = self._index().search(rows, min(max(1, self.n_neighbors // 2), len(self.references_)))
+        near = self._index().search(rows, min(self._n_placing, len(self.references_)))
         out = np.empty((len(rows), self._n_features_out), np.float32)
         for start in range(0, len(rows), _SLAB):
             slab = slice(start, start + _SLAB)

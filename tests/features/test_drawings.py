@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from kmosaic.features import GraphEmbedding
-from kmosaic.features.duplicates import duplicate_groups, first_rows, nearest_distances
+from kmosaic.features.drawings import duplicate_groups, first_rows, nearest_distances
 from kmosaic.features.graph import ImageNeighbors
 
 
