@@ -64,6 +64,28 @@ def test_help_of_every_command_has_examples(run):
         text = run(command, "-h").stdout
 
         assert f"  kmosaic {command}" in text.partition("Examples:")[2]
+        assert "-h, --help" in text.partition("\nGeneral:\n")[2]
+
+
+def test_help_lists_options_in_groups(run):
+    sections = re.split(r"^([A-Z][\w ]+):$", run("fit", "-h").stdout, flags=re.MULTILINE)
+    groups = {
+        title: re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)
+        for title, text in zip(sections[1::2], sections[2::2], strict=True)
+        if title != "Examples"
+    }
+    for title, option in [
+        ("Reading images", "--test-fraction"),
+        ("Vectors from elsewhere", "--whiten"),
+        ("Clustering", "--refine"),
+        ("Output", "--save-vectors"),
+        ("Files of clusters", "--outliers"),
+    ]:
+        assert option in groups[title]
+    assert list(groups)[-1] == "General"
+    options = [max(param.opts, key=len) for param in main.commands["fit"].params if param.opts[0][0] == "-"]
+    listed = [option for group in groups.values() for option in group]
+    assert sorted(listed) == sorted([*options, "--help"])
 
 
 def test_version(run):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 
 from kmosaic.cli.console import Column, print_results, print_table
-from kmosaic.cli.options import data_dir_option, quiet_option
+from kmosaic.cli.options import command, data_dir_option, quiet_option
 from kmosaic.cli.request import data_dir_option_again, warn_missing_data_folder
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _COLUMNS = (
 )
 
 
-@click.command(short_help="List the data sets known by name, or download one.")
+@command(short_help="List the data sets known by name, or download one.")
 @click.option("--download", "wanted", metavar="NAME", help="Fetch this data set into the data folder.")
 @data_dir_option
 @quiet_option

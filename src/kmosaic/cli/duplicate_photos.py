@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
-from kmosaic.cli.options import OutputPath, in_order, path_option
+from kmosaic.cli.options import OutputPath, option_group, path_option
 from kmosaic.cli.outputs import check_report_name, write_assignments
-from kmosaic.cli.request import Options, Reading
+from kmosaic.cli.request import Options, Reading, refuse_without
 from kmosaic.cli.sorting import check_placing, report_failed
 from kmosaic.files import check_outputs
 from kmosaic.text import count, printable
@@ -30,32 +30,30 @@ if TYPE_CHECKING:
 _HEADER = ("path", "group", "distance", "width", "height", "bytes", "kept", "mirrored")
 
 
-def photo_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is said about duplicates of photos to a command."""
-    return in_order(
-        command,
-        click.option(
-            "--against",
-            type=click.Path(path_type=Path, exists=True, file_okay=False),
-            metavar="DIR",
-            help="Find photos of SOURCE that are in this folder, too. Nothing in it is ever moved.",
-        ),
-        click.option("--mirrored", is_flag=True, help="Photos mirrored left to right are duplicates, too."),
-        path_option("--report", help="Write an HTML page that shows the groups side by side."),
-        click.option(
-            "--keep",
-            type=click.Choice(["best", "first"]),
-            help="Which photo of a group is kept: the best has the most pixels, then the most bytes, then "
-            "the first name. [default: best]",
-        ),
-        click.option(
-            "--move-to",
-            type=OutputPath(),
-            metavar="DIR",
-            help="Move the others into this folder, in the sub-folders they are in. Nothing is overwritten, "
-            "and `kmosaic undo DIR --origin SOURCE` moves them back.",
-        ),
-    )
+photo_options = option_group(
+    "Photos",
+    click.option(
+        "--against",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        metavar="DIR",
+        help="Find photos of SOURCE that are in this folder, too. Nothing in it is ever moved.",
+    ),
+    click.option("--mirrored", is_flag=True, help="Photos mirrored left to right are duplicates, too."),
+    path_option("--report", help="Write an HTML page that shows the groups side by side."),
+    click.option(
+        "--keep",
+        type=click.Choice(["best", "first"]),
+        help="Which photo of a group is kept: the best has the most pixels, then the most bytes, then "
+        "the first name. [default: best]",
+    ),
+    click.option(
+        "--move-to",
+        type=OutputPath(),
+        metavar="DIR",
+        help="Move the others into this folder, in the sub-folders they are in. Nothing is overwritten, "
+        "and `kmosaic undo DIR --origin SOURCE` moves them back.",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -77,22 +75,13 @@ class PhotoSearch(Options):
 
     def check_photo_options(self) -> None:
         """Raise click.UsageError where an option was given that drawings do not have."""
-        given = {
-            "--against": self.against,
-            "--mirrored": self.mirrored or None,
-            "--report": self.report,
-            "--keep": self.keep,
-            "--move-to": self.move_to,
-        }
-        for name, value in given.items():
-            if value is not None:
-                raise click.UsageError(f"{name} goes with --measure photos; leave it out")
+        names = ("against", "mirrored", "report", "keep", "move_to")
+        refuse_without("--measure photos", **{name: getattr(self, name) for name in names})
 
     def check_drawing_options(self, given: dict[str, Any]) -> None:
         """Raise click.UsageError where an option was given that photos do not have."""
-        for name in ("picture", "deskew"):
-            if given[name] is not None:
-                raise click.UsageError(f"--{name} goes with --measure drawings; leave it out")
+        deskew = given["deskew"] is not None
+        refuse_without("--measure drawings", picture=given["picture"], deskew=deskew)
         if os.path.isdir(self.source) and (given["size"] or given["grey"] or given["rgb"]):
             raise click.UsageError(
                 "photos of a folder are compared at any size and colour; leave out --size, --grey and --rgb, "

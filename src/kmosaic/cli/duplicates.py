@@ -13,7 +13,9 @@ from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import deskew_option
 from kmosaic.cli.options import (
     RealRange,
+    command,
     ending_options,
+    option_group,
     path_option,
     reading_options,
     source_argument,
@@ -22,30 +24,37 @@ from kmosaic.cli.options import (
 from kmosaic.cli.request import Reading
 
 
-@click.command(short_help="List images that are nearly the same.")
+@command(short_help="List images that are nearly the same.")
 @source_argument
-@path_option("-o", "--output", help="Where to write the CSV table of the images in groups.")
-@click.option(
-    "--measure",
-    type=click.Choice(["photos", "drawings"]),
-    help="photos: laid over each other, whatever size, compression, brightness and small crop; drawings: the "
-    "lines and edges of each found in the other, for digits and the like. [default: photos for a folder, "
-    "drawings for other data]",
-)
-@click.option(
-    "--distance",
-    "max_distance",
-    type=RealRange(0.0, 1.0),
-    help="How far apart duplicates may be, from 0 (equal) to 1 (nothing in common). "
-    "[default: 0.15 of photos, 0.2 of drawings such as digits]",
+@option_group(
+    "Comparing",
+    click.option(
+        "--measure",
+        type=click.Choice(["photos", "drawings"]),
+        help="photos: laid over each other, whatever size, compression, brightness and small crop; drawings: "
+        "the lines and edges of each found in the other, for digits and the like. [default: photos for a "
+        "folder, drawings for other data]",
+    ),
+    click.option(
+        "--distance",
+        "max_distance",
+        type=RealRange(0.0, 1.0),
+        help="How far apart duplicates may be, from 0 (equal) to 1 (nothing in common). "
+        "[default: 0.15 of photos, 0.2 of drawings such as digits]",
+    ),
+    deskew_option,
 )
 @photo_options
-@path_option(
-    "--picture", help=f"Draw the first {MAX_DRAWN} groups of drawings, as PNG or SVG by the file's suffix."
+@option_group(
+    "Output",
+    path_option("-o", "--output", help="Where to write the CSV table of the images in groups."),
+    path_option(
+        "--picture",
+        help=f"Draw the first {MAX_DRAWN} groups of drawings, as PNG or SVG by the file's suffix.",
+    ),
 )
-@threads_option
-@deskew_option
 @reading_options
+@threads_option
 @ending_options
 @click.pass_context
 def duplicates(ctx: click.Context, /, **given: Any) -> None:

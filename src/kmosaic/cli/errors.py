@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -160,6 +160,19 @@ def given_command(ctx: click.Context) -> str:
     import shlex
 
     return shlex.join(["kmosaic", *ctx.find_root().meta.get(_ARGUMENTS, ())])
+
+
+def given_options(ctx: click.Context, without: Collection[str]) -> list[str]:
+    """Return the options of the command line as it was given, but for those ``without``, by their names."""
+    arguments = list(ctx.find_root().meta.get(_ARGUMENTS, ()))[1:]
+    values, _, params = ctx.command.make_parser(ctx).parse_args(arguments)
+    words = []
+    for option in dict.fromkeys(params):
+        if isinstance(option, click.Option) and option.name not in without:
+            value = values[option.name]
+            names = option.secondary_opts if value is False else option.opts
+            words += [max(names, key=len)] if option.is_flag else [max(names, key=len), value]
+    return words
 
 
 def _fail(text: str, code: int, kind: str = "error: ") -> NoReturn:

@@ -15,12 +15,14 @@ from kmosaic.cli.options import (
     NumbersType,
     OutputPath,
     WholeNumber,
+    command,
     ending_options,
+    option_group,
     path_option,
     reading_options,
 )
 from kmosaic.cli.outputs import check_pictures_folder
-from kmosaic.cli.request import Options, Reading, provenance, warn_missing_data_folder
+from kmosaic.cli.request import Options, Reading, provenance, refuse_without, warn_missing_data_folder
 from kmosaic.files import check_outputs
 from kmosaic.libraries import check_drawing
 
@@ -55,12 +57,10 @@ class _Request(Options):
             raise click.UsageError("name what to write: -o HTML, --frames DIR or --animation FILE")
         if self.output is not None and self.output.suffix.lower() not in (".html", ".htm"):
             raise click.UsageError(f"-o {self.output} must end in .html or .htm; the lesson is a web page")
-        if self.clusters is not None and self.data is None:
-            raise click.UsageError("--clusters goes with --data, points of your own; leave it out")
-        if self.columns is not None and self.data is None:
-            raise click.UsageError("--columns goes with --data, points of your own; leave it out")
-        if self.parts is not None and not (self.frames or self.animation):
-            raise click.UsageError("--parts goes with --frames or --animation; the page has all parts")
+        if self.data is None:
+            refuse_without("--data, points of your own", clusters=self.clusters, columns=self.columns)
+        if not (self.frames or self.animation):
+            refuse_without("--frames or --animation", parts=self.parts)
         unknown = sorted(set(self.parts or ()) - set(PARTS))
         if unknown:
             raise click.UsageError(f"--parts {unknown[0]} must be from 1 to {len(PARTS)}")
@@ -74,43 +74,53 @@ class _Request(Options):
             check_pictures_folder(self.frames, [NOTES_NAME], overwrite=self.force)
 
 
-@click.command(short_help="Make the lesson on k-means: a page to play with, slides to show.")
-@path_option("-o", "--output", help="Write the lesson: one HTML file that opens anywhere, without a network.")
-@click.option(
-    "--frames",
-    type=OutputPath(),
-    metavar="DIR",
-    help="Write every picture as PNG into this folder, made if missing, with speaker notes in Markdown.",
+@command(short_help="Make the lesson on k-means: a page to play with, slides to show.")
+@option_group(
+    "Output",
+    path_option(
+        "-o", "--output", help="Write the lesson: one HTML file that opens anywhere, without a network."
+    ),
+    click.option(
+        "--frames",
+        type=OutputPath(),
+        metavar="DIR",
+        help="Write every picture as PNG into this folder, made if missing, with speaker notes in Markdown.",
+    ),
+    path_option(
+        "--animation", help="Write the pictures as one animation: .gif, or .png or .apng for animated PNG."
+    ),
+    click.option(
+        "--parts",
+        type=NumbersType(),
+        help="Only these parts (1 to 6) as frames and animation. [default: all]",
+    ),
 )
-@path_option(
-    "--animation", help="Write the pictures as one animation: .gif, or .png or .apng for animated PNG."
-)
-@click.option(
-    "--parts", type=NumbersType(), help="Only these parts (1 to 6) as frames and animation. [default: all]"
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="CSV",
-    help="Points of your own, two columns of numbers, to teach parts 1, 2, 3 and 5 on.",
-)
-@click.option(
-    "--columns",
-    type=NamesType(),
-    help="The two columns of a CSV file that has more, by name or by number from 1.",
-)
-@click.option(
-    "--clusters",
-    type=WholeNumber(2, _MAX_CLUSTERS),
-    metavar="K",
-    help="The number of clusters to begin with on those points. [default: 3]",
-)
-@click.option(
-    "--images",
-    default="digits",
-    show_default=True,
-    metavar="SOURCE",
-    help="The labelled images of part 6: a data set's name, a folder or a file.",
+@option_group(
+    "Points and images",
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="CSV",
+        help="Points of your own, two columns of numbers, to teach parts 1, 2, 3 and 5 on.",
+    ),
+    click.option(
+        "--columns",
+        type=NamesType(),
+        help="The two columns of a CSV file that has more, by name or by number from 1.",
+    ),
+    click.option(
+        "--clusters",
+        type=WholeNumber(2, _MAX_CLUSTERS),
+        metavar="K",
+        help="The number of clusters to begin with on those points. [default: 3]",
+    ),
+    click.option(
+        "--images",
+        default="digits",
+        show_default=True,
+        metavar="SOURCE",
+        help="The labelled images of part 6: a data set's name, a folder or a file.",
+    ),
 )
 @reading_options
 @ending_options

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.console import in_seconds, print_notes, print_results
-from kmosaic.cli.options import ChannelNumbers, SizeType, in_order
-from kmosaic.cli.request import Options
+from kmosaic.cli.options import ChannelNumbers, SizeType, option_group
+from kmosaic.cli.request import Options, refuse_without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,59 +28,6 @@ if TYPE_CHECKING:
 _MIN_SIDES_PER_WARP = 5
 
 
-def features_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is said about features to a command."""
-    return in_order(
-        command,
-        click.option(
-            "--features",
-            default="pixels",
-            show_default=True,
-            metavar="NAME",
-            help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
-            "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
-        ),
-        click.option(
-            "--onnx-mean",
-            type=ChannelNumbers(),
-            metavar="X or R,G,B",
-            help="What the network of onnx:FILE wants taken from pixel values from 0 to 1 (ImageNet's: "
-            "0.485,0.456,0.406), or from 0 to 255 where a mean or std is above 2. [default: as it states]",
-        ),
-        click.option(
-            "--onnx-std",
-            type=ChannelNumbers(1e-6),
-            metavar="X or R,G,B",
-            help="What it wants them divided by then (ImageNet's: 0.229,0.224,0.225). "
-            "[default: as it states]",
-        ),
-        click.option(
-            "--onnx-size",
-            type=SizeType(),
-            metavar="WIDTHxHEIGHT",
-            help="The size of images that it gets, where it takes any. [default: as they are read]",
-        ),
-        click.option(
-            "--onnx-resample",
-            type=click.Choice(["bilinear", "bicubic"]),
-            help="How they are brought to that size. [default: bilinear]",
-        ),
-        click.option(
-            "--onnx-layout",
-            type=click.Choice(["NCHW", "NHWC"]),
-            help="Whether it takes channels first or last, where it does not state it.",
-        ),
-        click.option(
-            "--onnx-output",
-            metavar="NAME",
-            help="Which of its outputs is the embedding. [default: the first]",
-        ),
-        _deskew_option(
-            "[default: for features other than pixels, where the data set is known to be handwriting (mnist)]"
-        ),
-    )
-
-
 def _deskew_option(default: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
         "--deskew/--no-deskew", default=None, help=f"Set slanted writing upright first. {default}"
@@ -88,6 +35,54 @@ def _deskew_option(default: str) -> Callable[[Callable[..., Any]], Callable[...,
 
 
 deskew_option = _deskew_option("[default: where the data set is known to be handwriting (mnist)]")
+features_options = option_group(
+    "Features",
+    click.option(
+        "--features",
+        default="pixels",
+        show_default=True,
+        metavar="NAME",
+        help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
+        "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
+    ),
+    click.option(
+        "--onnx-mean",
+        type=ChannelNumbers(),
+        metavar="X or R,G,B",
+        help="What the network of onnx:FILE wants taken from pixel values from 0 to 1 (ImageNet's: "
+        "0.485,0.456,0.406), or from 0 to 255 where a mean or std is above 2. [default: as it states]",
+    ),
+    click.option(
+        "--onnx-std",
+        type=ChannelNumbers(1e-6),
+        metavar="X or R,G,B",
+        help="What it wants them divided by then (ImageNet's: 0.229,0.224,0.225). [default: as it states]",
+    ),
+    click.option(
+        "--onnx-size",
+        type=SizeType(),
+        metavar="WIDTHxHEIGHT",
+        help="The size of images that it gets, where it takes any. [default: as they are read]",
+    ),
+    click.option(
+        "--onnx-resample",
+        type=click.Choice(["bilinear", "bicubic"]),
+        help="How they are brought to that size. [default: bilinear]",
+    ),
+    click.option(
+        "--onnx-layout",
+        type=click.Choice(["NCHW", "NHWC"]),
+        help="Whether it takes channels first or last, where it does not state it.",
+    ),
+    click.option(
+        "--onnx-output",
+        metavar="NAME",
+        help="Which of its outputs is the embedding. [default: the first]",
+    ),
+    _deskew_option(
+        "[default: for features other than pixels, where the data set is known to be handwriting (mnist)]"
+    ),
+)
 
 
 def deskewed(
@@ -125,22 +120,10 @@ class FeatureOptions(Options):
         from kmosaic.features.recipes import split_name
 
         options = super().taken_from(given)
-        name, _ = split_name(options.features)
-        if name != "onnx" and (given_too := [option for option, value in options._of_onnx() if value]):
-            raise click.UsageError(f"{given_too[0]} goes with --features onnx:FILE; leave it out")
+        if split_name(options.features)[0] != "onnx":
+            network = {name: value for name, value in vars(options).items() if name.startswith("onnx_")}
+            refuse_without("--features onnx:FILE", **network)
         return options
-
-    def _of_onnx(self) -> list[tuple[str, str]]:
-        """The options about a network, each as on the command line; empty where not given."""
-        numbers = (("--onnx-mean", self.onnx_mean), ("--onnx-std", self.onnx_std))
-        size = "" if self.onnx_size is None else f"{self.onnx_size[1]}x{self.onnx_size[0]}"
-        return [
-            *((name, "" if given is None else ",".join(f"{n:g}" for n in given)) for name, given in numbers),
-            ("--onnx-size", size),
-            ("--onnx-resample", self.onnx_resample or ""),
-            ("--onnx-layout", self.onnx_layout or ""),
-            ("--onnx-output", self.onnx_output or ""),
-        ]
 
     def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
         """Return the recipe they ask for, not fitted, for at most so many clusters."""
@@ -168,14 +151,6 @@ class FeatureOptions(Options):
             ),
         )
         return Recipe.named(self.features, options)
-
-    def given_again(self) -> list[str]:
-        """Return the arguments that ask for the same features; what has its default is left out."""
-        arguments = [] if self.features == "pixels" else ["--features", self.features]
-        arguments += [word for option, given in self._of_onnx() if given for word in (option, given)]
-        if self.deskew is not None:
-            arguments.append("--deskew" if self.deskew else "--no-deskew")
-        return arguments
 
 
 def report_recall(recall: float) -> None:

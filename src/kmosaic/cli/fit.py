@@ -24,8 +24,10 @@ from kmosaic.cli.errors import given_command
 from kmosaic.cli.features import FeatureMatrix, features_options
 from kmosaic.cli.options import (
     WholeNumber,
+    command,
     ending_options,
     estimator_options,
+    option_group,
     path_option,
     picture_format_option,
     pictures_option,
@@ -174,37 +176,43 @@ class _Finished:
         return replace(self.summary, cluster_centers=self.shown.means)
 
 
-@click.command(short_help="Group images into clusters, and keep the result.")
+@command(short_help="Group images into clusters, and keep the result.")
 @optional_source_argument
-@click.option(
-    "--clusters",
-    type=WholeNumber(1),
-    required=True,
-    metavar="K",
-    help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
-)
-@path_option("-o", "--output", help="Write the model, for `kmosaic predict` and `kmosaic show`.")
-@path_option(
-    "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
-)
-@path_option("--report", help="Write a report: one HTML file with pictures of every group.")
-@save_vectors_options
-@pictures_option
-@picture_format_option
-@sorting_options
-@click.option(
-    "--seed",
-    type=WholeNumber(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The same seed, the same clusters.",
-)
-@features_options
-@vectors_options
-@estimator_options
-@tree_options
 @reading_options
 @test_fraction_option(0.0)
+@features_options
+@vectors_options
+@option_group(
+    "Clustering",
+    click.option(
+        "--clusters",
+        type=WholeNumber(1),
+        required=True,
+        metavar="K",
+        help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
+    ),
+    click.option(
+        "--seed",
+        type=WholeNumber(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="The same seed, the same clusters.",
+    ),
+)
+@estimator_options()
+@tree_options
+@option_group(
+    "Output",
+    path_option("-o", "--output", help="Write the model, for `kmosaic predict` and `kmosaic show`."),
+    path_option(
+        "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
+    ),
+    path_option("--report", help="Write a report: one HTML file with pictures of every group."),
+    save_vectors_options,
+    pictures_option,
+    picture_format_option,
+    sorting_options,
+)
 @ending_options
 @click.pass_context
 def fit(ctx: click.Context, /, **given: Any) -> None:

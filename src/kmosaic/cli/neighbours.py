@@ -13,7 +13,9 @@ from kmosaic.cli.console import print_results, print_rows, report_skipped, writt
 from kmosaic.cli.features import deskew_option, deskewed, report_recall
 from kmosaic.cli.options import (
     WholeNumber,
+    command,
     ending_options,
+    option_group,
     path_option,
     reading_options,
     threads_option,
@@ -36,22 +38,30 @@ _HEADER = ("id", "rank", "neighbour", "distance")
 _MAX_OUTLIERS = 10
 
 
-@click.command(short_help="List the images most like each, and those like none.")
+@command(short_help="List the images most like each, and those like none.")
 @optional_source_argument
-@path_option(
-    "-o", "--output", help="Where to write the table, CSV, .json or .parquet: id, rank, neighbour, distance."
+@option_group(
+    "Neighbours",
+    click.option(
+        "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
+    ),
+    deskew_option,
 )
-@path_option(
-    "--picture",
-    help=f"Draw the {_MAX_OUTLIERS} images least like any other, and their neighbours, as PNG or SVG.",
-)
-@click.option(
-    "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
-)
-@vectors_options
-@threads_option
-@deskew_option
 @reading_options
+@vectors_options
+@option_group(
+    "Output",
+    path_option(
+        "-o",
+        "--output",
+        help="Where to write the table, CSV, .json or .parquet: id, rank, neighbour, distance.",
+    ),
+    path_option(
+        "--picture",
+        help=f"Draw the {_MAX_OUTLIERS} images least like any other, and their neighbours, as PNG or SVG.",
+    ),
+)
+@threads_option
 @ending_options
 def neighbours(source: str | None, output: Path | None, picture: Path | None, **given: Any) -> None:
     """Find the images in SOURCE that are most like each image of it, by the image distortion model.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+_GENERAL = "General"
 
 
 class ParsedType(click.ParamType):  # type: ignore[type-arg]
@@ -178,35 +181,94 @@ def path_option(*names: str, help: str) -> Decorator:
     return click.option(*names, type=OutputPath(), metavar="FILE", help=help)
 
 
-def reading_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is said about reading images to a command."""
-    return in_order(
-        command,
-        click.option(
-            "--size",
-            type=SizeType(),
-            metavar="WIDTHxHEIGHT",
-            help="Bring every image to this size first, in pixels (64x48: 64 wide, 48 high). "
-            "Needed where a folder's images differ in size.",
-        ),
-        click.option(
-            "--fit",
-            "resize",
-            type=click.Choice(["pad", "crop", "stretch"]),
-            default="pad",
-            show_default=True,
-            help="How an image of another shape is brought to the size: pad keeps all of it, on black "
-            "margins, crop keeps its middle, stretch distorts it.",
-        ),
-        click.option("--grey", is_flag=True, help="Read every image as grey."),
-        click.option(
-            "--rgb", is_flag=True, help="Read every image as colour. [default: grey if all are grey]"
-        ),
-        labels_from_option,
-        strict_option,
-        data_dir_option,
-    )
+class GroupedCommand(click.Command):
+    """A command whose help lists options under the titles of their groups."""
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the groups in the order of their first options; what is in none is general."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
+                groups.setdefault(vars(param).get("group", _GENERAL), []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+command = partial(click.command, cls=GroupedCommand)
+
+
+def option_group(title: str, *options: Decorator) -> Decorator:
+    """Return what adds options to a command, in this order, under a title in its help.
+
+    Groups of one title are one; options that have a group keep it.
+    """
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+            vars(command.__click_params__[-1]).setdefault("group", title)  # type: ignore[attr-defined]
+        return command
+
+    return add
+
+
+labels_from_option = click.option(
+    "--labels-from",
+    type=click.Choice(["folders", "none"]),
+    default="folders",
+    show_default=True,
+    help="What labels the images of a folder: its sub-folders, or none, for all images below it as they are.",
+)
+strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where named data sets are looked for and downloaded to. [default: $KMOSAIC_DATA, then a cache]",
+)
+force_option = click.option("--force", is_flag=True, help="Overwrite outputs that exist.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Results only: no progress bar, no advice.")
+pictures_option = click.option(
+    "--pictures",
+    type=OutputPath(),
+    metavar="DIR",
+    help="Write every picture of the report into this folder, made if missing.",
+)
+picture_format_option = click.option(
+    "--picture-format",
+    type=click.Choice(["png", "svg"]),
+    default="png",
+    show_default=True,
+    help="The format of those pictures.",
+)
+source_argument = click.argument("source")
+threads_option = click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
+ending_options = option_group(_GENERAL, force_option, quiet_option)
+reading_options = option_group(
+    "Reading images",
+    click.option(
+        "--size",
+        type=SizeType(),
+        metavar="WIDTHxHEIGHT",
+        help="Bring every image to this size first, in pixels (64x48: 64 wide, 48 high). "
+        "Needed where a folder's images differ in size.",
+    ),
+    click.option(
+        "--fit",
+        "resize",
+        type=click.Choice(["pad", "crop", "stretch"]),
+        default="pad",
+        show_default=True,
+        help="How an image of another shape is brought to the size: pad keeps all of it, on black "
+        "margins, crop keeps its middle, stretch distorts it.",
+    ),
+    click.option("--grey", is_flag=True, help="Read every image as grey."),
+    click.option("--rgb", is_flag=True, help="Read every image as colour. [default: grey if all are grey]"),
+    labels_from_option,
+    strict_option,
+    data_dir_option,
+)
 
 _ALGORITHMS = {
     "kmeans": "is Lloyd's algorithm on all images",
@@ -218,11 +280,11 @@ _ALGORITHMS = {
 }
 
 
-def estimator_options(command: Callable[..., Any], *, without: Collection[str] = ()) -> Callable[..., Any]:
-    """Add what is said about the algorithm to a command, which does not take those ``without``."""
+def estimator_options(without: Collection[str] = ()) -> Decorator:
+    """Return what is said about the algorithm, for a command that does not take those ``without``."""
     offered = [name for name in _ALGORITHMS if name not in without]
-    return in_order(
-        command,
+    return option_group(
+        "Clustering",
         click.option(
             "--algorithm",
             type=click.Choice(offered),
@@ -263,83 +325,34 @@ def estimator_options(command: Callable[..., Any], *, without: Collection[str] =
     )
 
 
-def tree_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is said about the algorithms that make a tree to a command."""
-    return in_order(
-        command,
-        click.option(
-            "--bisecting-strategy",
-            type=click.Choice(["biggest_inertia", "largest_cluster"]),
-            help="Which cluster bisecting splits next: that of the highest J, or of the most images. "
-            "[default: biggest_inertia]",
-        ),
-        click.option(
-            "--refine",
-            type=WholeNumber(0),
-            help="Iterations over all clusters after two-level: slower, with a lower J. [default: 0]",
-        ),
-    )
-
-
-def ending_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --force and --quiet, which every command that writes has."""
-    return in_order(command, force_option, quiet_option)
-
-
-labels_from_option = click.option(
-    "--labels-from",
-    type=click.Choice(["folders", "none"]),
-    default="folders",
-    show_default=True,
-    help="What labels the images of a folder: its sub-folders, or none, for all images below it as they are.",
+tree_options = option_group(
+    "Clustering",
+    click.option(
+        "--bisecting-strategy",
+        type=click.Choice(["biggest_inertia", "largest_cluster"]),
+        help="Which cluster bisecting splits next: that of the highest J, or of the most images. "
+        "[default: biggest_inertia]",
+    ),
+    click.option(
+        "--refine",
+        type=WholeNumber(0),
+        help="Iterations over all clusters after two-level: slower, with a lower J. [default: 0]",
+    ),
 )
-strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where named data sets are looked for and downloaded to. [default: $KMOSAIC_DATA, then a cache]",
-)
-force_option = click.option("--force", is_flag=True, help="Overwrite outputs that exist.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Results only: no progress bar, no advice.")
-pictures_option = click.option(
-    "--pictures",
-    type=OutputPath(),
-    metavar="DIR",
-    help="Write every picture of the report into this folder, made if missing.",
-)
-picture_format_option = click.option(
-    "--picture-format",
-    type=click.Choice(["png", "svg"]),
-    default="png",
-    show_default=True,
-    help="The format of those pictures.",
-)
-source_argument = click.argument("source")
-threads_option = click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
 
 
 def test_fraction_option(default: float) -> Decorator:
     """Return the option that says how much of labelled data without a test set is held out."""
-    return click.option(
-        "--test-fraction",
-        type=RealRange(0.0, 1.0, max_open=True),
-        default=default,
-        show_default=True,
-        help="The share of every label that is held out for tests, where labelled images have no test set.",
+    return option_group(
+        "Reading images",
+        click.option(
+            "--test-fraction",
+            type=RealRange(0.0, 1.0, max_open=True),
+            default=default,
+            show_default=True,
+            help="The share of every label held out for tests, where labelled images have no test set.",
+        ),
     )
-
-
-def version_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --version, which ends the command line there."""
-    return click.option(
-        "--version",
-        is_flag=True,
-        expose_value=False,
-        is_eager=True,
-        callback=_version,
-        help="Show the version.",
-    )(command)
 
 
 def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
@@ -349,8 +362,11 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     ctx.exit()
 
 
-def in_order(command: Callable[..., Any], *decorators: Callable[..., Any]) -> Callable[..., Any]:
-    """Apply decorators so that help lists them in the order given."""
-    for decorator in reversed(decorators):
-        command = decorator(command)
-    return command
+version_option = click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_version,
+    help="Show the version.",
+)

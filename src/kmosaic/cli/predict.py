@@ -12,9 +12,11 @@ import click
 
 from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
 from kmosaic.cli.options import (
+    command,
     data_dir_option,
     ending_options,
     labels_from_option,
+    option_group,
     path_option,
     strict_option,
     threads_option,
@@ -65,31 +67,37 @@ class _Predicted:
     names: tuple[str, ...] | None
 
 
-@click.command(short_help="Find the cluster of every new image, by a model.")
+@command(short_help="Find the cluster of every new image, by a model.")
 @click.argument("model", type=click.Path(path_type=Path))
 @optional_source_argument
-@path_option(
-    "-o", "--output", help="Where to write the table, as CSV, .json or .parquet: id, cluster, name, distance."
+@option_group(
+    "The model",
+    click.option(
+        "--features",
+        metavar="NAME",
+        help="The features that the model was fitted on, which it knows itself; needed only where the file "
+        "of onnx:FILE has moved.",
+    ),
+    click.option(
+        "--names",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Take the clusters' names from this file, exported from the model's report. A cluster without "
+        "one keeps the model's name for it, or has its number.",
+    ),
 )
+@option_group("Reading images", labels_from_option, strict_option, data_dir_option)
 @vector_file_options
-@click.option(
-    "--features",
-    metavar="NAME",
-    help="The features that the model was fitted on, which it knows itself; needed only where the file of "
-    "onnx:FILE has moved.",
-)
-@click.option(
-    "--names",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Take the clusters' names from this file, exported from the model's report. A cluster without one "
-    "keeps the model's name for it, or has its number.",
+@option_group(
+    "Output",
+    path_option(
+        "-o",
+        "--output",
+        help="Where to write the table, as CSV, .json or .parquet: id, cluster, name, distance.",
+    ),
 )
 @sorting_options
 @threads_option
-@labels_from_option
-@strict_option
-@data_dir_option
 @ending_options
 def predict(model: Path, output: Path | None, threads: int | None, **given: Any) -> None:
     """Find the cluster of every image in SOURCE, by a MODEL made with `kmosaic fit`.

@@ -14,7 +14,7 @@ import click
 
 from kmosaic.cli.console import Column, print_notes, print_results, print_table, report_skipped, written
 from kmosaic.cli.errors import given_command, in_words
-from kmosaic.cli.options import ending_options
+from kmosaic.cli.options import command, ending_options
 from kmosaic.cli.outputs import check_report_name
 from kmosaic.cli.progress import ProgressBar
 from kmosaic.cli.quantize_options import output_options, palette_options
@@ -77,7 +77,7 @@ class _Request:
     targets: dict[Path, Path | None] = field(default_factory=dict)
 
 
-@click.command(short_help="Show a photo in few colours, or find its palette.")
+@command(short_help="Show a photo in few colours, or find its palette.")
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
 @palette_options
 @output_options

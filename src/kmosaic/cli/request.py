@@ -32,6 +32,14 @@ class Options:
         return cls(**{name: given.pop(name) for name in cls.__dataclass_fields__ if name in given})
 
 
+def refuse_without(needed: str, **given: object) -> None:
+    """Raise click.UsageError where an option, by its parameter's name, is ``given`` without what it needs."""
+    for name, value in given.items():
+        if value is not None and value is not False:
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{option} goes with {needed}; give that, or leave {option} out")
+
+
 @dataclass(frozen=True)
 class Reading(Options):
     """The options about reading images."""
@@ -60,22 +68,6 @@ class Reading(Options):
             data_dir=self.data_dir,
         )
 
-    def given_again(self) -> list[str]:
-        """Return the arguments that read the same images once more; what has its default is left out."""
-        arguments = []
-        if self.size is not None:
-            height, width = self.size
-            arguments += ["--size", f"{width}x{height}"]
-        if self.resize != "pad":
-            arguments += ["--fit", self.resize]
-        if self.labels_from != "folders":
-            arguments += ["--labels-from", self.labels_from]
-        flags = {"--grey": self.grey, "--rgb": self.rgb, "--strict": self.strict}
-        arguments += [flag for flag, given in flags.items() if given]
-        if self.data_dir is not None:
-            arguments += ["--data-dir", str(self.data_dir)]
-        return arguments
-
 
 @dataclass(frozen=True)
 class Fitting(Options):
@@ -95,20 +87,12 @@ class Fitting(Options):
         """Return the estimator they describe, not fitted; what was not given keeps its default."""
         from kmosaic import cluster
 
-        asked = {
-            "n_init": self.n_init,
-            "max_iter": self.max_iter,
-            "tol": self.tol,
-            "empty_clusters": self.empty_clusters,
-            "bisecting_strategy": self.bisecting_strategy,
-            "refine": self.refine,
-        }
-        if self.algorithm not in ("kmeans", "spherical") and self.empty_clusters is not None:
-            raise click.UsageError("--empty-clusters goes with --algorithm kmeans or spherical; leave it out")
-        if self.algorithm != "bisecting" and self.bisecting_strategy is not None:
-            raise click.UsageError("--bisecting-strategy goes with --algorithm bisecting; leave it out")
-        if self.algorithm != "two-level" and self.refine is not None:
-            raise click.UsageError("--refine goes with --algorithm two-level; leave it out")
+        if self.algorithm not in ("kmeans", "spherical"):
+            refuse_without("--algorithm kmeans or spherical", empty_clusters=self.empty_clusters)
+        if self.algorithm != "bisecting":
+            refuse_without("--algorithm bisecting", bisecting_strategy=self.bisecting_strategy)
+        if self.algorithm != "two-level":
+            refuse_without("--algorithm two-level", refine=self.refine)
         kind = {
             "kmeans": cluster.KMeans,
             "minibatch": cluster.MiniBatchKMeans,
@@ -116,22 +100,10 @@ class Fitting(Options):
             "bisecting": cluster.BisectingKMeans,
             "two-level": cluster.TwoLevelKMeans,
         }[self.algorithm]
-        known: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
-        made: Estimator = kind(n_clusters, init=self.init, n_threads=self.threads, random_state=seed, **known)
+        names = ("n_init", "max_iter", "tol", "empty_clusters", "bisecting_strategy", "refine")
+        asked: dict[str, Any] = {name: value for name in names if (value := getattr(self, name)) is not None}
+        made: Estimator = kind(n_clusters, init=self.init, n_threads=self.threads, random_state=seed, **asked)
         return made
-
-    def given_again(self) -> list[str]:
-        """Return the arguments that ask for the same algorithm; what has its default is left out."""
-        given = {
-            "--algorithm": None if self.algorithm == "kmeans" else self.algorithm,
-            "--init": None if self.init == "k-means++" else self.init,
-            "--n-init": self.n_init,
-            "--max-iter": self.max_iter,
-            "--tol": self.tol,
-            "--empty-clusters": self.empty_clusters,
-            "--threads": self.threads,
-        }
-        return [word for name, value in given.items() if value is not None for word in (name, str(value))]
 
 
 def data_dir_option_again(data_dir: Path | None) -> str:

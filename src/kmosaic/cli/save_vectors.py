@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from kmosaic.cli.options import in_order, path_option
+from kmosaic.cli.options import option_group, path_option
+from kmosaic.cli.request import refuse_without
 from kmosaic.errors import OutputError
 
 if TYPE_CHECKING:
@@ -21,23 +21,21 @@ if TYPE_CHECKING:
     from kmosaic.vectors.growing import GrowingVectors
 
 
-def save_vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the saving of vectors to a command."""
-    return in_order(
-        command,
-        path_option(
-            "--save-vectors",
-            help="Write the features that are clustered, for --vectors: .npy, or with the paths .npz or "
-            ".parquet. Those of onnx:FILE are written as they come, and the same command goes on after an "
-            "interruption.",
-        ),
-        click.option(
-            "--vectors-dtype",
-            type=click.Choice(["float16", "float32"]),
-            help="How their numbers are written, and clustered; float16 takes half the room. "
-            "[default: as they are]",
-        ),
-    )
+save_vectors_options = option_group(
+    "Output",
+    path_option(
+        "--save-vectors",
+        help="Write the features that are clustered, for --vectors: .npy, or with the paths .npz or "
+        ".parquet. Those of onnx:FILE are written as they come, and the same command goes on after an "
+        "interruption.",
+    ),
+    click.option(
+        "--vectors-dtype",
+        type=click.Choice(["float16", "float32"]),
+        help="How their numbers are written, and clustered; float16 takes half the room. "
+        "[default: as they are]",
+    ),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +59,7 @@ class SavedVectors:
         Raises click.UsageError for a dtype of nothing, OutputError for a name of no kind of file.
         """
         if path is None:
-            if dtype is not None:
-                raise click.UsageError("--vectors-dtype goes with --save-vectors; give that, or leave it out")
+            refuse_without("--save-vectors", vectors_dtype=dtype)
             return None
         from kmosaic.vectors import check_vectors_name
 

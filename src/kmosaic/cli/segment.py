@@ -13,12 +13,12 @@ import click
 from kmosaic.cli.console import Column, in_seconds, print_results, print_table, written
 from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
-    Decorator,
     IsodataType,
     ParsedType,
     WholeNumber,
+    command,
     ending_options,
-    in_order,
+    option_group,
     path_option,
 )
 from kmosaic.cli.outputs import check_model_name, check_report_name
@@ -74,167 +74,170 @@ class _Request(Options):
     read: ReadOptions
 
 
-def _fitting_options(command: Decorator) -> Any:
-    return in_order(
-        command,
-        click.option(
-            "--scale",
-            "scaling",
-            type=click.Choice(["none", "standard", "min-max", "percentile"]),
-            help="Bring bands to one scale before they are compared: by mean and deviation, by lowest and "
-            "highest value, or by percentiles. [default: none]",
-        ),
-        click.option(
-            "--seed", type=WholeNumber(0, 2**32 - 1), help="The same seed, the same classes. [default: 0]"
-        ),
-        click.option(
-            "--max-iter", type=WholeNumber(1), help="Stop after this many iterations. [default: 300]"
-        ),
-        click.option(
-            "--sample",
-            type=WholeNumber(1),
-            metavar="N",
-            help="Find the classes in N pixels spread over the scene. [default: in all, exactly]",
-        ),
-        click.option(
-            "--isodata",
-            type=IsodataType(),
-            help="Start from K classes, and let their number follow the scene: dissolve those of fewer than "
-            "SIZE pixels, split those that deviate by more than SPREAD in some band, merge those whose "
-            "centres are nearer than DISTANCE; both in scaled units.",
-        ),
-    )
-
-
-def _reading_options(command: Decorator) -> Any:
-    return in_order(
-        command,
-        click.option(
-            "--bands",
-            type=BandsType(),
-            help="Read these bands, in this order: numbers from 1 on through all files, or descriptions. "
-            "[default: all]",
-        ),
-        click.option(
-            "--mask",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Leave out pixels where this raster is 0 or nodata.",
-        ),
-        click.option(
-            "--missing",
-            type=click.Choice(["any", "all"]),
-            default="any",
-            show_default=True,
-            help="Leave out a pixel where any of its bands is missing, or only where all are.",
-        ),
-        click.option(
-            "--source-nodata",
-            type=float,
-            metavar="VALUE",
-            help="What stands for missing values in the scene.",
-        ),
-        click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
-        click.option(
-            "--network",
-            is_flag=True,
-            help="Let a local file, such as a VRT, take in others over the network.",
-        ),
-    )
-
-
-def _map_options(command: Decorator) -> Any:
-    return in_order(
-        command,
-        click.option(
-            "--majority",
-            type=WholeNumber(3, 15),
-            metavar="N",
-            help="Give each pixel the most common class of the N x N pixels around it; N is odd.",
-        ),
-        click.option(
-            "--sieve",
-            type=WholeNumber(2),
-            metavar="N",
-            help="Give patches of fewer than N pixels to the largest patch beside them.",
-        ),
-        click.option(
-            "--names",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="Take the classes' names from this CSV table, with columns class and name.",
-        ),
-        click.option(
-            "--rgb",
-            type=BandsType(),
-            help="Colour classes by their means in these three of the bands read: red, green, blue.",
-        ),
-        click.option(
-            "--palette",
-            type=click.Choice(["auto", "means", "distinct"]),
-            default="auto",
-            show_default=True,
-            help="Colour classes by their means in the RGB bands, or so that every eye tells them apart. "
-            "auto: by their means where it is known which bands are RGB.",
-        ),
-        click.option(
-            "--nodata",
-            type=click.Choice(["0", "255"]),
-            default="0",
-            show_default=True,
-            help="What missing pixels are in the map: 0, with classes from 1, or 255, with classes from 0.",
-        ),
-        click.option("--cog", is_flag=True, help="Write cloud-optimised GeoTIFFs."),
-        path_option("--second-best", help="Write a map of the second-best classes, too."),
-        path_option("--distances", help="Write how far pixels are from the best and the second-best class."),
-        path_option(
-            "--statistics",
-            help="Write sizes, areas, means, deviations and separability of the classes, as CSV or JSON by "
-            "the suffix.",
-        ),
-        path_option(
-            "--report", help="Write a report: one HTML file with the map beside a picture of the scene."
-        ),
-    )
-
-
-@click.command(short_help="Find the classes of a satellite scene, and draw their map.")
-@click.argument("sources", nargs=-1, required=True, metavar="SCENE...")
-@click.option("--clusters", type=WholeNumber(1), metavar="K", help="Find this many classes.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    required=True,
-    help="Write the map: a GeoTIFF (.tif), with colours and names in FILE.aux.xml.",
+_fitting_options = option_group(
+    "Classes",
+    click.option(
+        "--scale",
+        "scaling",
+        type=click.Choice(["none", "standard", "min-max", "percentile"]),
+        help="Bring bands to one scale before they are compared: by mean and deviation, by lowest and "
+        "highest value, or by percentiles. [default: none]",
+    ),
+    click.option(
+        "--seed", type=WholeNumber(0, 2**32 - 1), help="The same seed, the same classes. [default: 0]"
+    ),
+    click.option("--max-iter", type=WholeNumber(1), help="Stop after this many iterations. [default: 300]"),
+    click.option(
+        "--sample",
+        type=WholeNumber(1),
+        metavar="N",
+        help="Find the classes in N pixels spread over the scene. [default: in all, exactly]",
+    ),
+    click.option(
+        "--isodata",
+        type=IsodataType(),
+        help="Start from K classes, and let their number follow the scene: dissolve those of fewer than "
+        "SIZE pixels, split those that deviate by more than SPREAD in some band, merge those whose "
+        "centres are nearer than DISTANCE; both in scaled units.",
+    ),
 )
-@click.option(
-    "--model",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="With --clusters, write the classes to this file; without, take them from it.",
+
+
+_reading_options = option_group(
+    "Reading the scene",
+    click.option(
+        "--bands",
+        type=BandsType(),
+        help="Read these bands, in this order: numbers from 1 on through all files, or descriptions. "
+        "[default: all]",
+    ),
+    click.option(
+        "--mask",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Leave out pixels where this raster is 0 or nodata.",
+    ),
+    click.option(
+        "--missing",
+        type=click.Choice(["any", "all"]),
+        default="any",
+        show_default=True,
+        help="Leave out a pixel where any of its bands is missing, or only where all are.",
+    ),
+    click.option(
+        "--source-nodata",
+        type=float,
+        metavar="VALUE",
+        help="What stands for missing values in the scene.",
+    ),
+    click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
+    click.option(
+        "--network",
+        is_flag=True,
+        help="Let a local file, such as a VRT, take in others over the network.",
+    ),
+)
+
+
+_map_options = option_group(
+    "The map",
+    click.option(
+        "--majority",
+        type=WholeNumber(3, 15),
+        metavar="N",
+        help="Give each pixel the most common class of the N x N pixels around it; N is odd.",
+    ),
+    click.option(
+        "--sieve",
+        type=WholeNumber(2),
+        metavar="N",
+        help="Give patches of fewer than N pixels to the largest patch beside them.",
+    ),
+    click.option(
+        "--names",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Take the classes' names from this CSV table, with columns class and name.",
+    ),
+    click.option(
+        "--rgb",
+        type=BandsType(),
+        help="Colour classes by their means in these three of the bands read: red, green, blue.",
+    ),
+    click.option(
+        "--palette",
+        type=click.Choice(["auto", "means", "distinct"]),
+        default="auto",
+        show_default=True,
+        help="Colour classes by their means in the RGB bands, or so that every eye tells them apart. "
+        "auto: by their means where it is known which bands are RGB.",
+    ),
+    click.option(
+        "--nodata",
+        type=click.Choice(["0", "255"]),
+        default="0",
+        show_default=True,
+        help="What missing pixels are in the map: 0, with classes from 1, or 255, with classes from 0.",
+    ),
+)
+_output_options = option_group(
+    "Output",
+    click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        required=True,
+        help="Write the map: a GeoTIFF (.tif), with colours and names in FILE.aux.xml.",
+    ),
+    click.option("--cog", is_flag=True, help="Write cloud-optimised GeoTIFFs."),
+    path_option("--second-best", help="Write a map of the second-best classes, too."),
+    path_option("--distances", help="Write how far pixels are from the best and the second-best class."),
+    path_option(
+        "--statistics",
+        help="Write sizes, areas, means, deviations and separability of the classes, as CSV or JSON by "
+        "the suffix.",
+    ),
+    path_option("--report", help="Write a report: one HTML file with the map beside a picture of the scene."),
+)
+
+
+@command(short_help="Find the classes of a satellite scene, and draw their map.")
+@click.argument("sources", nargs=-1, required=True, metavar="SCENE...")
+@option_group(
+    "Classes",
+    click.option("--clusters", type=WholeNumber(1), metavar="K", help="Find this many classes."),
+    click.option(
+        "--model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="With --clusters, write the classes to this file; without, take them from it.",
+    ),
 )
 @_fitting_options
 @_reading_options
 @_map_options
-@click.option(
-    "--memory",
-    type=BytesType(),
-    metavar="SIZE",
-    help="Use no more than this, such as 1GB; the classes are the same. [default: half of what is free]",
-)
-@click.option(
-    "--dask",
-    metavar="WHERE",
-    help="Let Dask workers find the classes and the map: those of a scheduler, such as tcp://host:8786, or "
-    "started here: local, or local:4 for four.",
-)
-@click.option(
-    "--threads",
-    "n_threads",
-    type=WholeNumber(1),
-    help="Threads to use; the result is the same for any number. [default: all]",
+@_output_options
+@option_group(
+    "Computing",
+    click.option(
+        "--memory",
+        type=BytesType(),
+        metavar="SIZE",
+        help="Use no more than this, such as 1GB; the classes are the same. [default: half of what is free]",
+    ),
+    click.option(
+        "--dask",
+        metavar="WHERE",
+        help="Let Dask workers find the classes and the map: those of a scheduler, such as tcp://host:8786, "
+        "or started here: local, or local:4 for four.",
+    ),
+    click.option(
+        "--threads",
+        "n_threads",
+        type=WholeNumber(1),
+        help="Threads to use; the result is the same for any number. [default: all]",
+    ),
 )
 @ending_options
 @click.pass_context

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import inertia_words, print_results, written
-from kmosaic.cli.options import ending_options, path_option
+from kmosaic.cli.options import command, ending_options, option_group, path_option
 from kmosaic.cli.outputs import check_picture
 from kmosaic.cli.vectors import Vectors, optional_source_argument, vector_file_options
 from kmosaic.text import count
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
 _MEDOIDS = "{}, each the image nearest its centroid"
 
 
-@click.command(short_help="Tell what a model is, and draw its centroids.")
+@command(short_help="Tell what a model is, and draw its centroids.")
 @click.argument("model", type=click.Path(path_type=Path))
 @optional_source_argument
-@path_option(
-    "-o", "--output", help="Draw the centroids, with their names, as PNG or SVG by the file's suffix."
+@option_group(
+    "Output",
+    path_option(
+        "-o", "--output", help="Draw the centroids, with their names, as PNG or SVG by the file's suffix."
+    ),
+    click.option("--medoids", is_flag=True, help="Draw the image nearest each centroid instead."),
+    click.option("--dark", is_flag=True, help="Draw on black."),
 )
 @vector_file_options
-@click.option("--medoids", is_flag=True, help="Draw the image nearest each centroid instead.")
-@click.option("--dark", is_flag=True, help="Draw on black.")
 @ending_options
 def show(model: Path, output: Path | None, **given: Any) -> None:
     """Tell what MODEL is, and draw the mosaic of its centroids.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import print_results, report_files
-from kmosaic.cli.options import OutputPath, WholeNumber, in_order, path_option
+from kmosaic.cli.options import OutputPath, WholeNumber, option_group, path_option
 from kmosaic.cli.outputs import check_table, write_assignments
-from kmosaic.cli.request import Options
+from kmosaic.cli.request import Options, refuse_without
 from kmosaic.errors import OutputError
 from kmosaic.files import check_output
 from kmosaic.text import count
@@ -26,32 +26,30 @@ _REPRESENTATIVES = ("cluster", "name", "size", "rank", "id", "distance")
 _OUTLIERS = ("id", "cluster", "name", "distance", "score")
 
 
-def sorting_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is written of the images of every cluster to a command."""
-    return in_order(
-        command,
-        click.option(
-            "--sort-into",
-            type=OutputPath(),
-            metavar="DIR",
-            help="Link the files of a folder of images into this folder, a sub-folder for each cluster. "
-            "Nothing is overwritten, and `kmosaic undo DIR` takes it back.",
-        ),
-        click.option(
-            "--link",
-            type=click.Choice(["hard", "symbolic", "copy"]),
-            help="How files get there: hard links where the disk allows, else copies; symbolic links; or "
-            "copies. [default: hard]",
-        ),
-        path_option("--representatives", help="Write the images nearest each centroid as CSV."),
-        click.option("--per-cluster", type=WholeNumber(1), help="So many of each cluster. [default: 1]"),
-        path_option(
-            "--outliers",
-            help="Write the images least like their cluster as CSV. Their score is the distance to the "
-            "centroid over the cluster's median distance.",
-        ),
-        click.option("--outlier-count", type=WholeNumber(1), help="So many of them. [default: 100]"),
-    )
+sorting_options = option_group(
+    "Files of clusters",
+    click.option(
+        "--sort-into",
+        type=OutputPath(),
+        metavar="DIR",
+        help="Link the files of a folder of images into this folder, a sub-folder for each cluster. "
+        "Nothing is overwritten, and `kmosaic undo DIR` takes it back.",
+    ),
+    click.option(
+        "--link",
+        type=click.Choice(["hard", "symbolic", "copy"]),
+        help="How files get there: hard links where the disk allows, else copies; symbolic links; or "
+        "copies. [default: hard]",
+    ),
+    path_option("--representatives", help="Write the images nearest each centroid as CSV."),
+    click.option("--per-cluster", type=WholeNumber(1), help="So many of each cluster. [default: 1]"),
+    path_option(
+        "--outliers",
+        help="Write the images least like their cluster as CSV. Their score is the distance to the "
+        "centroid over the cluster's median distance.",
+    ),
+    click.option("--outlier-count", type=WholeNumber(1), help="So many of them. [default: 100]"),
+)
 
 
 @dataclass(frozen=True)
@@ -79,14 +77,12 @@ class Sorting(Options):
         Raises click.UsageError where an option lacks the one it goes with, DataError where ``source`` has no
         files, OutputError where the folder cannot be made, or, unless ``force``, is not empty.
         """
-        goes_with = (
-            ("--link", self.link, "--sort-into", self.sort_into),
-            ("--per-cluster", self.per_cluster, "--representatives", self.representatives),
-            ("--outlier-count", self.outlier_count, "--outliers", self.outliers),
-        )
-        for name, value, other, needed in goes_with:
-            if value is not None and needed is None:
-                raise click.UsageError(f"{name} goes with {other}; give that, too, or leave {name} out")
+        if self.sort_into is None:
+            refuse_without("--sort-into", link=self.link)
+        if self.representatives is None:
+            refuse_without("--representatives", per_cluster=self.per_cluster)
+        if self.outliers is None:
+            refuse_without("--outliers", outlier_count=self.outlier_count)
         for table in self.tables:
             check_table(table)
         if self.sort_into is None:

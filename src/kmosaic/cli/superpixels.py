@@ -14,8 +14,9 @@ from kmosaic.cli.options import (
     OutputPath,
     RealRange,
     WholeNumber,
+    command,
     ending_options,
-    in_order,
+    option_group,
     path_option,
     threads_option,
 )
@@ -69,53 +70,56 @@ class _Source:
         return bool(self.values.shape[2] == 3)
 
 
-def _fitting_options(command: Any) -> Any:
-    return in_order(
-        command,
-        click.option(
-            "--count",
-            "-n",
-            type=WholeNumber(1),
-            default=600,
-            show_default=True,
-            help="About how many regions.",
-        ),
-        click.option(
-            "--compactness",
-            type=RealRange(min=0.0, min_open=True),
-            help="How much place counts against colour: low values follow edges, high ones make squares. "
-            "[default: 10; 0.1 for other bands than RGB]",
-        ),
-        click.option(
-            "--smooth", type=RealRange(0.0, 100.0), default=0.0, show_default=True, metavar="PIXELS",
-            help="Smooth colours by a Gaussian of this deviation first.",
-        ),
-        click.option("--adaptive", is_flag=True, help="Adapt compactness to each region (SLICO)."),
-        click.option(
-            "--max-iter", type=WholeNumber(1), default=10, show_default=True, help="Iterations at most."
-        ),
-        click.option(
-            "--merge", "n_classes", type=WholeNumber(1), metavar="K",
-            help="Join the regions into K classes by k-means of their means.",
-        ),
-        click.option("--bands", type=BandsType(), help="Read these bands of a raster. [default: all]"),
-    )  # fmt: skip
+_fitting_options = option_group(
+    "Regions",
+    click.option(
+        "--count",
+        "-n",
+        type=WholeNumber(1),
+        default=600,
+        show_default=True,
+        help="About how many regions.",
+    ),
+    click.option(
+        "--compactness",
+        type=RealRange(min=0.0, min_open=True),
+        help="How much place counts against colour: low values follow edges, high ones make squares. "
+        "[default: 10; 0.1 for other bands than RGB]",
+    ),
+    click.option(
+        "--smooth", type=RealRange(0.0, 100.0), default=0.0, show_default=True, metavar="PIXELS",
+        help="Smooth colours by a Gaussian of this deviation first.",
+    ),
+    click.option("--adaptive", is_flag=True, help="Adapt compactness to each region (SLICO)."),
+    click.option(
+        "--max-iter", type=WholeNumber(1), default=10, show_default=True, help="Iterations at most."
+    ),
+    click.option(
+        "--merge", "n_classes", type=WholeNumber(1), metavar="K",
+        help="Join the regions into K classes by k-means of their means.",
+    ),
+    click.option("--bands", type=BandsType(), help="Read these bands of a raster. [default: all]"),
+)  # fmt: skip
 
 
-@click.command(short_help="Cut a photo into small regions that follow its edges.")
+@command(short_help="Cut a photo into small regions that follow its edges.")
 @click.argument("picture", type=click.Path(path_type=Path))
 @_fitting_options
-@click.option(
-    "-o",
-    "--output",
-    type=OutputPath(),
-    metavar="FILE",
-    required=True,
-    help="Write each pixel's region, from 1: .png (16 bits where needed), .tif; 0 is transparent or missing.",
+@option_group(
+    "Output",
+    click.option(
+        "-o",
+        "--output",
+        type=OutputPath(),
+        metavar="FILE",
+        required=True,
+        help="Write each pixel's region, from 1: .png (16 bits where needed), .tif; 0 is transparent or "
+        "missing.",
+    ),
+    path_option("--outline", help="Draw the regions' outlines on the picture: a PNG."),
+    path_option("--table", help="Write size, centre, mean and neighbours of each region as CSV."),
+    path_option("--vectors", help="Write polygons of a georeferenced raster: .geojson or .gpkg."),
 )
-@path_option("--outline", help="Draw the regions' outlines on the picture: a PNG.")
-@path_option("--table", help="Write size, centre, mean and neighbours of each region as CSV.")
-@path_option("--vectors", help="Write polygons of a georeferenced raster: .geojson or .gpkg.")
 @threads_option
 @ending_options
 def superpixels(picture: Path, **given: Any) -> None:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kmosaic.cli.console import print_results, print_table, report_skipped, warn_crowded, written
-from kmosaic.cli.errors import given_command
+from kmosaic.cli.errors import given_command, given_options
 from kmosaic.cli.features import FeatureMatrix, features_options
 from kmosaic.cli.options import (
     NumbersType,
     RealRange,
     WholeNumber,
+    command,
     ending_options,
     estimator_options,
+    option_group,
     path_option,
     picture_format_option,
     pictures_option,
@@ -93,46 +94,52 @@ class _Finished:
         return "vector" if isinstance(self.dataset.train, VectorCollection) else "image"
 
 
-@click.command(short_help="Compare numbers of clusters, and recommend one.")
+@command(short_help="Compare numbers of clusters, and recommend one.")
 @optional_source_argument
-@click.option(
-    "--clusters",
-    type=NumbersType(),
-    help="Numbers of clusters to try. [default: those of 10,16,36,64,144,256,400 that leave three training "
-    "images a cluster; with fewer than 108 training images, those of 2,3,4,6,8,12,16 that do]",
-)
-@click.option(
-    "--seeds",
-    type=WholeNumber(1, 10_000),
-    default=3,
-    show_default=True,
-    help="Fits for each number of clusters.",
-)
-@click.option(
-    "--seed",
-    type=WholeNumber(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="The first seed; others follow it.",
-)
-@click.option(
-    "--tolerance",
-    type=RealRange(min=0.0),
-    default=0.01,
-    show_default=True,
-    help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best, or cannot be "
-    "told from it by two standard errors.",
-)
-@path_option("--json", help="Write every run as a list of JSON objects.")
-@path_option("--csv", help="Write every run as a line of CSV.")
-@path_option("--report", help="Write a report: one HTML file with table and pictures.")
-@pictures_option
-@picture_format_option
-@features_options
-@vectors_options
-@partial(estimator_options, without=["spherical"])  # the table compares squared distances
 @reading_options
 @test_fraction_option(0.2)
+@features_options
+@vectors_options
+@option_group(
+    "Clustering",
+    click.option(
+        "--clusters",
+        type=NumbersType(),
+        help="Numbers of clusters to try. [default: those of 10,16,36,64,144,256,400 that leave three "
+        "training images a cluster; with fewer than 108 training images, those of 2,3,4,6,8,12,16 that do]",
+    ),
+    click.option(
+        "--seeds",
+        type=WholeNumber(1, 10_000),
+        default=3,
+        show_default=True,
+        help="Fits for each number of clusters.",
+    ),
+    click.option(
+        "--seed",
+        type=WholeNumber(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="The first seed; others follow it.",
+    ),
+    click.option(
+        "--tolerance",
+        type=RealRange(min=0.0),
+        default=0.01,
+        show_default=True,
+        help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best, or cannot "
+        "be told from it by two standard errors.",
+    ),
+)
+@estimator_options(without=["spherical"])  # the table compares squared distances
+@option_group(
+    "Output",
+    path_option("--json", help="Write every run as a list of JSON objects."),
+    path_option("--csv", help="Write every run as a line of CSV."),
+    path_option("--report", help="Write a report: one HTML file with table and pictures."),
+    pictures_option,
+    picture_format_option,
+)
 @ending_options
 @click.pass_context
 def sweep(ctx: click.Context, /, **given: Any) -> None:
@@ -160,7 +167,7 @@ def sweep(ctx: click.Context, /, **given: Any) -> None:
     if paths:
         print_results(written(paths))
     if not request.quiet:
-        given_again = [*asked.given_again(), *fitting.given_again()]
+        given_again = given_options(ctx, {*vars(request), "test_fraction"})
         print_results(f"Next: {_next(request, finished, given_again)}")
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kmosaic.cli.console import print_results, report_files
-from kmosaic.cli.options import quiet_option
+from kmosaic.cli.options import command, quiet_option
 
 if TYPE_CHECKING:
     from kmosaic.sorting import Undone
 
 
-@click.command(short_help="Take back the sorting or moving of files.")
+@command(short_help="Take back the sorting or moving of files.")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @click.option(
     "--origin",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.features import FeatureOptions
-from kmosaic.cli.options import WholeNumber, in_order
-from kmosaic.cli.request import Options, Reading
+from kmosaic.cli.options import WholeNumber, option_group
+from kmosaic.cli.request import Options, Reading, refuse_without
 
 if TYPE_CHECKING:
     from kmosaic.cli.progress import ProgressBar
@@ -23,59 +22,51 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what is said about vectors to a command that fits."""
-    return in_order(
-        command,
-        vector_file_options,
-        click.option(
-            "--normalise", is_flag=True, help="Give every vector unit length first: their directions count."
-        ),
-        click.option(
-            "--whiten",
-            type=WholeNumber(1),
-            metavar="N",
-            help="Cluster the first N principal components of the vectors, half-way to equal variance.",
-        ),
-        click.option(
-            "--exact",
-            is_flag=True,
-            help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
-        ),
-    )
-
-
-def vector_file_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add which vectors are read, and which pictures they are of, to a command."""
-    return in_order(
-        command,
-        click.option(
-            "--vectors",
-            type=_FILE,
-            metavar="FILE",
-            help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
-            "or a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
-        ),
-        click.option(
-            "--paths",
-            type=_FILE,
-            metavar="FILE",
-            help="The picture of each vector, by its path in SOURCE: a text file of one path a line.",
-        ),
-        click.option(
-            "--path-column",
-            metavar="NAME",
-            help="The same, as a column of the table of vectors (or of --paths, a CSV file then).",
-        ),
-        click.option(
-            "--vector-column",
-            metavar="NAME",
-            help="The column of vectors. [default: that of lists of numbers, or all columns of numbers]",
-        ),
-        click.option("--allow-outside", is_flag=True, help="Allow paths that lead out of SOURCE."),
-    )
-
-
+vector_file_options = option_group(
+    "Vectors from elsewhere",
+    click.option(
+        "--vectors",
+        type=_FILE,
+        metavar="FILE",
+        help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
+        "or a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
+    ),
+    click.option(
+        "--paths",
+        type=_FILE,
+        metavar="FILE",
+        help="The picture of each vector, by its path in SOURCE: a text file of one path a line.",
+    ),
+    click.option(
+        "--path-column",
+        metavar="NAME",
+        help="The same, as a column of the table of vectors (or of --paths, a CSV file then).",
+    ),
+    click.option(
+        "--vector-column",
+        metavar="NAME",
+        help="The column of vectors. [default: that of lists of numbers, or all columns of numbers]",
+    ),
+    click.option("--allow-outside", is_flag=True, help="Allow paths that lead out of SOURCE."),
+)
+vectors_options = option_group(
+    "Vectors from elsewhere",
+    vector_file_options,
+    click.option(
+        "--normalise", is_flag=True, help="Give every vector unit length first: their directions count."
+    ),
+    click.option(
+        "--whiten",
+        type=WholeNumber(1),
+        metavar="N",
+        help="Cluster the first N principal components of the vectors, half-way to equal variance.",
+    ),
+    click.option(
+        "--exact",
+        is_flag=True,
+        help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
+    ),
+)
 optional_source_argument = click.argument("source", required=False)
 
 
@@ -100,20 +91,7 @@ class Vectors(Options):
         """
         options = super().taken_from(given)
         if options.vectors is None:
-            others = {
-                "--paths": options.paths,
-                "--path-column": options.path_column,
-                "--vector-column": options.vector_column,
-                "--allow-outside": options.allow_outside,
-                "--normalise": options.normalise,
-                "--whiten": options.whiten,
-                "--exact": options.exact,
-            }
-            alone = [name for name, value in others.items() if value not in (None, False)]
-            if alone:
-                raise click.UsageError(
-                    f"{alone[0]} goes with --vectors FILE; name the vectors, or leave it out"
-                )
+            refuse_without("--vectors FILE", **vars(options))
             if needed and given.get("source") is None:
                 raise click.UsageError("Missing argument 'SOURCE', or --vectors FILE.")
         return options
@@ -170,25 +148,6 @@ class Vectors(Options):
             VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph, self.exact)
         )
 
-    def given_again(self) -> list[str]:
-        """Return the arguments that name the same vectors; what has its default is left out."""
-        values = {
-            "--vectors": self.vectors,
-            "--paths": self.paths,
-            "--path-column": self.path_column,
-            "--vector-column": self.vector_column,
-            "--whiten": self.whiten,
-        }
-        arguments = [
-            word for name, value in values.items() if value is not None for word in (name, str(value))
-        ]
-        flags = {
-            "--allow-outside": self.allow_outside,
-            "--normalise": self.normalise,
-            "--exact": self.exact,
-        }
-        return arguments + [flag for flag, given in flags.items() if given]
-
 
 @dataclass(frozen=True)
 class Input:
@@ -236,7 +195,3 @@ class Input:
         """Read what is to be clustered, and say as what."""
         dataset = self.read(source, bar)
         return dataset, self.recipe(source, dataset.train, seed, n_clusters)
-
-    def given_again(self) -> list[str]:
-        """Return the arguments that ask for the same once more."""
-        return [*self.reading.given_again(), *self.features.given_again(), *self.vectors.given_again()]

@@ -235,6 +235,6 @@ class DiffusionMap(ImageTransformer):
             max_rows = int(n * (available / needed) * 0.9)
             raise ValueError(
                 f"the neighbour graph of n_samples={n} {rows} needs about {needed / 1e9:.1f} GB of memory, "
-                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {max_rows}, transform the "
-                f"rest{advice}"
+                f"and {available / 1e9:.1f} GB are available; fit on a sample of at most {max_rows} and "
+                f"transform the rest{advice}"
             )
