@@ -23,60 +23,32 @@ from kmosaic.report.wording import clean
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
-def write_fit_report(path: str | os.PathLike[str], report: FitReport, overwrite: bool = False) -> Path:
-    """Write the report of one fit; OutputError where ``path`` exists or cannot be written."""
-    return write_page(path, lambda: render_fit_report(report), overwrite)
+Report = FitReport | SweepReport | SceneReport | ColoursReport | DuplicatesReport
+_PAGES: dict[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+    FitReport: ("fit", fit_context),
+    SweepReport: ("sweep", sweep_context),
+    SceneReport: ("scene", scene_context),
+    ColoursReport: ("colours", colours_context),
+    DuplicatesReport: ("duplicates", duplicates_context),
+}
 
 
-def write_sweep_report(path: str | os.PathLike[str], report: SweepReport, overwrite: bool = False) -> Path:
-    """Write the report of a sweep; OutputError as :func:`write_fit_report`."""
-    return write_page(path, lambda: render_sweep_report(report), overwrite)
+def write_report(path: str | os.PathLike[str], report: Report, overwrite: bool = False) -> Path:
+    """Write the page of a report; OutputError where ``path`` exists or cannot be written."""
+    return write_page(path, lambda: render_report(report), overwrite)
 
 
-def write_scene_report(path: str | os.PathLike[str], report: SceneReport, overwrite: bool = False) -> Path:
-    """Write the report of a scene's classes; OutputError as :func:`write_fit_report`."""
-    return write_page(path, lambda: render_scene_report(report), overwrite)
+def render_report(report: Report) -> str:
+    """Return the page of a report as HTML."""
+    name, context = _PAGES[type(report)]
+    return render_page(_TEMPLATES / f"{name}.html.j2", context(report), SCRIPTS / f"{name}.js")
 
 
-def write_colours_report(
-    path: str | os.PathLike[str], report: ColoursReport, overwrite: bool = False
-) -> Path:
-    """Write the report of a picture in few colours; OutputError as :func:`write_fit_report`."""
-    return write_page(path, lambda: render_colours_report(report), overwrite)
-
-
-def write_duplicates_report(
-    path: str | os.PathLike[str], report: DuplicatesReport, overwrite: bool = False
-) -> Path:
-    """Write the page of groups of duplicates; OutputError as :func:`write_fit_report`."""
-    return write_page(path, lambda: render_duplicates_report(report), overwrite)
-
-
-def render_fit_report(report: FitReport) -> str:
-    """Return the report of one fit as HTML."""
-    return render_page(_TEMPLATES / "fit.html.j2", fit_context(report), SCRIPTS / "fit.js")
-
-
-def render_sweep_report(report: SweepReport) -> str:
-    """Return the report of a sweep as HTML."""
-    return render_page(_TEMPLATES / "sweep.html.j2", sweep_context(report), SCRIPTS / "sweep.js")
-
-
-def render_scene_report(report: SceneReport) -> str:
-    """Return the report of a scene's classes as HTML."""
-    return render_page(_TEMPLATES / "scene.html.j2", scene_context(report), SCRIPTS / "scene.js")
-
-
-def render_colours_report(report: ColoursReport) -> str:
-    """Return the report of a picture in few colours as HTML."""
-    return render_page(_TEMPLATES / "colours.html.j2", colours_context(report), SCRIPTS / "colours.js")
-
-
-def render_duplicates_report(report: DuplicatesReport) -> str:
-    """Return the page of groups of duplicates as HTML."""
-    return render_page(
-        _TEMPLATES / "duplicates.html.j2", duplicates_context(report), SCRIPTS / "duplicates.js"
-    )
+# Names by what is reported.
+write_fit_report = write_sweep_report = write_scene_report = write_report
+write_colours_report = write_duplicates_report = write_report
+render_fit_report = render_sweep_report = render_scene_report = render_report
+render_colours_report = render_duplicates_report = render_report
 
 
 def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrite: bool) -> Path:
@@ -111,15 +83,11 @@ def _environment(folder: Path) -> Environment:
         loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_one_line,
+        # File names may hold control characters and lone surrogates; HTML may not.
+        finalize=lambda value: clean(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     styles = [_TEMPLATES / "style.css", *([] if folder == _TEMPLATES else sorted(folder.glob("*.css")))]
     environment.globals["style"] = Markup("\n".join(path.read_text(encoding="utf-8") for path in styles))
     return environment
-
-
-def _one_line(value: object) -> object:
-    """Free a value from control characters and lone surrogates: file names may hold them, HTML may not."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
