@@ -125,20 +125,20 @@ def start_mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Mirr
 def tiny(idx_bytes: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """A data set "mnist" of 30 training and 10 test images in the catalogue's place; its packed files."""
     generator = np.random.default_rng(3)
-    arrays = {
-        "train_images": generator.integers(0, 256, (30, 6, 5), dtype=np.uint8),
-        "train_labels": np.arange(30, dtype=np.uint8) % 10,
-        "test_images": generator.integers(0, 256, (10, 6, 5), dtype=np.uint8),
-        "test_labels": np.arange(10, dtype=np.uint8),
-    }
+    arrays = [
+        generator.integers(0, 256, (30, 6, 5), dtype=np.uint8),
+        np.arange(30, dtype=np.uint8) % 10,
+        generator.integers(0, 256, (10, 6, 5), dtype=np.uint8),
+        np.arange(10, dtype=np.uint8),
+    ]
     real = IDX_DATASETS["mnist"]
-    entries, files = {}, {}
-    for role, array in arrays.items():
-        content, name = idx_bytes(array), getattr(real, role).name
+    entries, files = [], {}
+    for array, file in zip(arrays, real.files, strict=True):
+        content, name = idx_bytes(array), file.name
         files[f"{name}.gz"] = gzip.compress(content)
         checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        entries[role] = DataFile(name, len(content), len(files[f"{name}.gz"]), checksum)
-    fake: IdxDataset = replace(real, mirrors=(), **entries)
+        entries.append(DataFile(name, len(content), len(files[f"{name}.gz"]), checksum))
+    fake: IdxDataset = replace(real, mirrors=(), files=tuple(entries))
     monkeypatch.setitem(registry.IDX_DATASETS, "mnist", fake)
     return files
 

@@ -165,7 +165,7 @@ def _identify(source: str | os.PathLike[str]) -> _Source:
     name = printable(path.absolute().name)
     try:
         if path.is_dir():
-            layout = find_file(path, _IDX_LAYOUT.train_images.name)
+            layout = find_file(path, _IDX_LAYOUT.files[0].name)
             return _Source("folder" if layout is None else "idx folder", name, path)
         if path.is_file():
             return _Source(_kind_of_file(path), name, path)

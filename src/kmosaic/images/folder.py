@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -28,7 +26,7 @@ from kmosaic.images.formats import FORMATS_IN_WORDS
 from kmosaic.images.listing import FoundFile, list_folder, path_key
 from kmosaic.images.memory_check import check_memory
 from kmosaic.images.resize import padded_size
-from kmosaic.images.thumbnails import DECODERS, FilePixels, thumbnail_size
+from kmosaic.images.thumbnails import FilePixels, in_threads, thumbnail_size
 from kmosaic.models.image_model import ImageFormat
 from kmosaic.text import count, printable
 
@@ -190,7 +188,7 @@ def _undecodable(images: Sequence[_Image]) -> list[SkippedFile]:
             return str(error)
         return ""
 
-    reasons = _in_threads(try_row, len(images), None)
+    reasons = in_threads(try_row, len(images), None)
     return [SkippedFile(image.file.id, why) for image, why in zip(images, reasons, strict=True) if why]
 
 
@@ -282,7 +280,7 @@ def _decode_all(
             return str(error)
         return ""
 
-    reasons = _in_threads(decode_row, len(images), progress)
+    reasons = in_threads(decode_row, len(images), progress)
     kept = [row for row, reason in enumerate(reasons) if not reason]
     if len(kept) < len(images):
         # Moving rows up one by one needs no second array; the rows left over at the end are never touched
@@ -292,20 +290,6 @@ def _decode_all(
         pixels = pixels[: len(kept)]
     skipped = [SkippedFile(image.file.id, why) for image, why in zip(images, reasons, strict=True) if why]
     return _Decoded(pixels, tuple(images[row].file for row in kept), tuple(skipped))
-
-
-def _in_threads(work: Callable[[int], str], n_rows: int, progress: Progress | None) -> list[str]:
-    results = []
-    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
-    try:
-        for done, result in enumerate(pool.map(work, range(n_rows)), start=1):
-            results.append(result)
-            if progress is not None:
-                progress(done, n_rows, "reading images")
-    finally:
-        # Ctrl-C must not wait for the images still in the queue.
-        pool.shutdown(wait=True, cancel_futures=True)
-    return results
 
 
 def _collection(

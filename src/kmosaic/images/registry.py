@@ -33,21 +33,14 @@ class IdxDataset:
 
     name: str
     label_names: tuple[str, ...]
-    train_images: DataFile
-    train_labels: DataFile
-    test_images: DataFile
-    test_labels: DataFile
+    files: tuple[DataFile, ...]
+    """Training images and labels, test images and labels: the order in which they are fetched."""
     mirrors: tuple[str, ...]
     handwriting: bool = False
     title: str = ""
     licence: str = ""
     homepage: str = ""
     citation: str = ""
-
-    @property
-    def files(self) -> tuple[DataFile, ...]:
-        """The four files, the order in which they are fetched."""
-        return self.train_images, self.train_labels, self.test_images, self.test_labels
 
 
 @dataclass(frozen=True)
@@ -75,34 +68,27 @@ class DatasetCard:
     handwriting: bool = False
 
 
+def _files(*packed: tuple[int, str]) -> tuple[DataFile, ...]:
+    """The files of a data set of 60,000 and 10,000 images of 28 x 28, given packed sizes and checksums."""
+    unpacked = {
+        "train-images-idx3-ubyte": 47_040_016,
+        "train-labels-idx1-ubyte": 60_008,
+        "t10k-images-idx3-ubyte": 7_840_016,
+        "t10k-labels-idx1-ubyte": 10_008,
+    }
+    return tuple(DataFile(*file, *more) for file, more in zip(unpacked.items(), packed, strict=True))
+
+
 # SHA-256 computed from files of which the MD5 of the unpacked content is the one published: 6bbc9ace...adb,
 # a25bea73...624, 2646ac64...9ea and 27ae3e4e...637 (in this order).
 _MNIST = IdxDataset(
     name="mnist",
     label_names=tuple("0123456789"),
-    train_images=DataFile(
-        "train-images-idx3-ubyte",
-        47_040_016,
-        9_912_422,
-        "sha256:ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    ),
-    train_labels=DataFile(
-        "train-labels-idx1-ubyte",
-        60_008,
-        28_881,
-        "sha256:65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    ),
-    test_images=DataFile(
-        "t10k-images-idx3-ubyte",
-        7_840_016,
-        1_648_877,
-        "sha256:0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    ),
-    test_labels=DataFile(
-        "t10k-labels-idx1-ubyte",
-        10_008,
-        4_542,
-        "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    files=_files(
+        (9_912_422, "sha256:ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        (28_881, "sha256:65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+        (1_648_877, "sha256:0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+        (4_542, "sha256:ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
     ),
     mirrors=(
         "https://ossci-datasets.s3.amazonaws.com/mnist",
@@ -123,25 +109,15 @@ _MNIST = IdxDataset(
 _FASHION_MNIST = IdxDataset(
     name="fashion-mnist",
     label_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     ),
-    train_images=DataFile(
-        "train-images-idx3-ubyte", 47_040_016, 26_421_880, "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a"
+    files=_files(
+        (26_421_880, "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a"),
+        (29_515, "md5:9018921c3c673c538a1fc5bad174d6f9"),
+        (4_422_102, "md5:8181f5470baa50b63fa0f6fddb340f0a"),
+        (5_148, "md5:15d484375f8d13e6eb1aabb0c3f46965"),
     ),
-    train_labels=DataFile("train-labels-idx1-ubyte", 60_008, 29_515, "md5:9018921c3c673c538a1fc5bad174d6f9"),
-    test_images=DataFile(
-        "t10k-images-idx3-ubyte", 7_840_016, 4_422_102, "md5:8181f5470baa50b63fa0f6fddb340f0a"
-    ),
-    test_labels=DataFile("t10k-labels-idx1-ubyte", 10_008, 5_148, "md5:15d484375f8d13e6eb1aabb0c3f46965"),
     mirrors=(
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.images.collection import SkippedFile
+from kmosaic.images.collection import Progress, SkippedFile
 from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
 from kmosaic.images.listing import FoundFile
 from kmosaic.images.memory_check import check_memory
@@ -20,6 +20,7 @@ THUMBNAIL_SIDE = 64
 
 # Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
 DECODERS = 4
+T = TypeVar("T")
 
 
 class FilePixels:
@@ -54,12 +55,8 @@ class FilePixels:
                 pixels[place] = 128
                 self._unreadable[file.id] = str(error)
 
-        pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
-        try:
-            with pillow_warnings():
-                list(pool.map(fill, range(len(numbers))))
-        finally:  # Ctrl-C must not wait for the images still in the queue
-            pool.shutdown(wait=True, cancel_futures=True)
+        with pillow_warnings():
+            in_threads(fill, len(numbers))
         return pixels
 
     @property
@@ -79,6 +76,20 @@ class FilePixels:
         if axis != 0:
             raise ValueError(f"axis={axis}; files are along axis 0")
         return FilePixels([self._files[row] for row in np.asarray(rows)], self._form, self._unreadable)
+
+
+def in_threads(work: Callable[[int], T], n_images: int, progress: Progress | None = None) -> list[T]:
+    """Return what ``work`` makes of each image's number, over threads that decode."""
+    results = []
+    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
+    try:
+        for done, result in enumerate(pool.map(work, range(n_images)), start=1):
+            results.append(result)
+            if progress is not None:
+                progress(done, n_images, "reading images")
+    finally:  # Ctrl-C must not wait for the images still in the queue
+        pool.shutdown(wait=True, cancel_futures=True)
+    return results
 
 
 def thumbnail_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
