@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from kmosaic.cluster.dask.batches import DrawnBatches
 from kmosaic.engines import MemoryEngine, Rows, make_engine, nearest_centers
 from kmosaic.engines.magnitude import exponent_of
 from kmosaic.engines.read_engine import ReadEngine
@@ -144,8 +145,8 @@ class OpenRows:
         return SourceBlocks(source, self.plan.block_rows)
 
 
-class SourceBatches:
-    """Batches of a source's rows, those that ``HeldBatches`` has of the same rows in memory: ``Batches``."""
+class SourceBatches(DrawnBatches):
+    """Batches of a source's rows, those that ``HeldBatches`` has of the same rows in memory."""
 
     def __init__(self, rows: OpenRows, weights: NDArray[np.float64] | None) -> None:
         self._source = rows.source
@@ -172,21 +173,6 @@ class SourceBatches:
             yield 0, rows.source.values
         else:
             yield from rows.blocks()
-
-    def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
-        """See ``Batches``."""
-        if size >= self.n_rows:
-            return self._engine(np.arange(self.n_rows))
-        return self._engine(random_state.choice(self.n_rows, size, replace=False))
-
-    def once(self, size: int, random_state: np.random.RandomState) -> Iterator[MemoryEngine]:
-        """See ``Batches``."""
-        if size >= self.n_rows:
-            yield self._engine(np.arange(self.n_rows))
-            return
-        order = random_state.permutation(self.n_rows)
-        for start in range(0, self.n_rows, size):
-            yield self._engine(order[start : start + size])
 
     def _engine(self, batch: NDArray[np.intp]) -> MemoryEngine:
         numbers = batch if self._numbers is None else self._numbers[batch]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import numpy as np
@@ -122,6 +122,19 @@ class RowSource(ABC):
         return rows
 
 
+def read_ahead(read: Callable[[int], T], places: Iterable[int]) -> Iterator[T]:
+    """Yield what ``read`` returns for each place, in order; while one is used, a thread reads the next."""
+    with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
+        ahead: Future[T] | None = None
+        for place in places:
+            following = reader.submit(read, place)
+            if ahead is not None:
+                yield ahead.result()
+            ahead = following
+        if ahead is not None:
+            yield ahead.result()
+
+
 class SourceBlocks:
     """A source's rows in blocks, the next read while one is used: ``ReadableRows``."""
 
@@ -138,14 +151,9 @@ class SourceBlocks:
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
         """See ``Blocks``."""
-        with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
-            ahead = reader.submit(self._block, 0)
-            for first in range(0, self.n_rows, self.block_rows):
-                block = ahead.result()
-                if first + self.block_rows < self.n_rows:
-                    ahead = reader.submit(self._block, first + self.block_rows)
-                yield task(block)
-                del block
+        for block in read_ahead(self._block, range(0, self.n_rows, self.block_rows)):
+            yield task(block)
+            del block
 
     def _block(self, first: int) -> Block:
         return Block(self._source.read(first, min(first + self.block_rows, self.n_rows)), first)

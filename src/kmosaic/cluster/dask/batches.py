@@ -35,15 +35,10 @@ class Batches(Protocol):
         """One pass: every row in one batch of ``size``; the last may be smaller."""
 
 
-class HeldBatches:
-    """Batches of rows in memory, drawn from all: ``Batches``."""
+class DrawnBatches:
+    """Batches drawn from all rows, which subclasses make engines of by their numbers: ``Batches``."""
 
-    def __init__(self, rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads: int) -> None:
-        self._rows = rows
-        self._weights = weights
-        self._n_threads = n_threads
-        self.n_rows = len(rows)
-        self.exponent = exponent_of(rows) if rows.dtype == np.float64 else 0
+    n_rows: int
 
     def first(self, size: int, random_state: np.random.RandomState) -> MemoryEngine:
         if size >= self.n_rows:
@@ -57,6 +52,20 @@ class HeldBatches:
         order = random_state.permutation(self.n_rows)
         for start in range(0, self.n_rows, size):
             yield self._engine(order[start : start + size])
+
+    def _engine(self, batch: NDArray[np.intp]) -> MemoryEngine:
+        raise NotImplementedError
+
+
+class HeldBatches(DrawnBatches):
+    """Batches of rows in memory."""
+
+    def __init__(self, rows: NDArray[Any], weights: NDArray[np.float64] | None, n_threads: int) -> None:
+        self._rows = rows
+        self._weights = weights
+        self._n_threads = n_threads
+        self.n_rows = len(rows)
+        self.exponent = exponent_of(rows) if rows.dtype == np.float64 else 0
 
     def _engine(self, batch: NDArray[np.intp]) -> MemoryEngine:
         whole = len(batch) == self.n_rows

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +14,7 @@ from kmosaic.engines import Block, Rows
 from kmosaic.engines.dask.blocks import applied
 from kmosaic.errors import DataError
 from kmosaic.models.validation import LARGEST_VALUE, within_range
+from kmosaic.rows.source import read_ahead
 from kmosaic.tensors import native_dtype
 
 if TYPE_CHECKING:
@@ -129,17 +129,12 @@ class LocalRows:
         self.dtype: np.dtype[Any] = rows.dtype
 
     def map(self, task: Callable[[Block], T]) -> Iterator[T]:
-        firsts = [0, *accumulate(self._rows.chunks[0])][:-1]
-        with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
-            ahead = reader.submit(self._block, 0, firsts[0])
-            for number, _ in enumerate(firsts, 1):
-                block = ahead.result()
-                if number < len(firsts):
-                    ahead = reader.submit(self._block, number, firsts[number])
-                yield task(block)
+        firsts = [0, *accumulate(self._rows.chunks[0])]
 
-    def _block(self, number: int, first: int) -> Block:
-        return _block(self._rows.blocks[number].compute(), first)
+        def read(number: int) -> Block:
+            return _block(self._rows.blocks[number].compute(), firsts[number])
+
+        yield from map(task, read_ahead(read, range(len(firsts) - 1)))
 
 
 def in_memory(rows: Array) -> Rows:

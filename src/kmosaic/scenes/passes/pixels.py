@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.engines import Block, Rows
+from kmosaic.rows.source import read_ahead
 from kmosaic.scenes.scaling import Scaling
 from kmosaic.scenes.scene import Scene, Strip
 
@@ -34,21 +34,14 @@ class StripReader:
     def strips(self) -> Iterator[Strip]:
         """The strips, from top to bottom; the memory of each is used again for the one after the next."""
         height = self.scene.grid.height
-        tops = range(0, height, self.n_lines)
-        with ThreadPoolExecutor(1, "kmosaic-reader") as reader:
-            ahead = reader.submit(self._read, 0)
-            for number, top in enumerate(tops):
-                strip = ahead.result()
-                if top + self.n_lines < height:
-                    ahead = reader.submit(self._read, number + 1)
-                yield strip
-                if self._on_pass is not None:
-                    self._on_pass(min(top + self.n_lines, height), height)
+        for strip in read_ahead(self._read, range(0, height, self.n_lines)):
+            yield strip
+            if self._on_pass is not None:
+                self._on_pass(min(strip.top + self.n_lines, height), height)
 
-    def _read(self, number: int) -> Strip:
-        top = number * self.n_lines
+    def _read(self, top: int) -> Strip:
         n_lines = min(self.n_lines, self.scene.grid.height - top)
-        return self.scene.read(top, n_lines, self._buffers[number % 2, :n_lines])
+        return self.scene.read(top, n_lines, self._buffers[top // self.n_lines % 2, :n_lines])
 
 
 class ScenePixels:
