@@ -94,13 +94,14 @@ def check_not_read(paths: Iterable[str | os.PathLike[str]], read: Collection[str
             raise OutputError(f"{path} is read from, and would be overwritten; give another name")
 
 
-def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, str]) -> None:
-    """Check that the name of an output ends in one of two suffixes, which decide its format.
+def check_suffix(path: str | os.PathLike[str], suffixes: tuple[str, ...]) -> None:
+    """Check that the name of an output ends in one of the suffixes, which decide its format.
 
     Raises OutputError when it does not.
     """
     if Path(path).suffix.lower() not in suffixes:
-        raise OutputError(f"{path} must end in {' or '.join(suffixes)}, which decides the format")
+        known = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise OutputError(f"{path} must end in {known}, which decides the format")
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

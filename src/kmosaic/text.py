@@ -17,6 +17,15 @@ def count(n: float, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def whole(number: float) -> str:
+    """Return a number without decimals, from a quadrillion on as a power of ten.
+
+    >>> whole(1512363.4), whole(1e99)
+    ('1,512,363', '1e+99')
+    """
+    return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.6g}"
+
+
 def printable(text: str) -> str:
     r"""Return ``text`` with control characters and undecodable bytes written as escapes.
 

@@ -32,8 +32,9 @@ def test_predict_sees_images_as_fit_did(run, folder):
         ).stdout
         run("predict", "m.kmosaic", "digits", "-o", "p.csv", "--quiet", "--force")
 
-        assert f"Seen as {features} of deskewed images" in fitted
-        assert f"distances of {features} of deskewed" in fitted
+        words = "graph coordinates" if features == "graph" else features
+        assert f"Seen as {words} of deskewed images" in fitted
+        assert f"distances of {words} of deskewed" in fitted
         assert clusters_of(folder / "labels.csv") == clusters_of(folder / "p.csv")
         rows = Recipe.of(load_model("m.kmosaic")).transform(load_digits().data.astype(np.uint8))
         assert load_model("m.kmosaic").predict(rows).tolist() == clusters_of(folder / "p.csv")

@@ -351,7 +351,7 @@ class TestBadInput:
 
 class TestOutputs:
     def test_are_kept(self, fail, run, folder):
-        for option, name in [("-o", "out"), ("--labels", "out"), ("--report", "out.html")]:
+        for option, name in [("-o", "out"), ("--labels", "out.csv"), ("--report", "out.html")]:
             (folder / name).write_text("mine")
             line = ("fit", "digits", "--clusters", "4", option, name)
 

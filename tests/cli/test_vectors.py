@@ -185,6 +185,8 @@ def test_bad_requests(fail, run):
     np.save("odd.npy", np.ones((9, 5)))
     assert "--vectors" in fail("fit", "odd.npy", "--clusters", "3", "-o", "n.kmosaic")
     assert ".npz" in fail(*fit, "--save-vectors", "v.txt")
+    assert ".csv, .json or .parquet" in fail(*fit, "--labels", "labels.xyz")
+    assert "at most 12" in fail(*fit, "--vectors", "v.npy", "--whiten", "13", "--force")
     run("fit", "digits", "--clusters", "3", "-o", "d.kmosaic")
     assert "fitted on images" in fail("predict", "d.kmosaic", "--vectors", "v.npy")
 

@@ -32,8 +32,9 @@ def test_algorithm_and_copy_x_change_no_bit() -> None:
     for one, other in pairwise(models):
         assert (one.cluster_centers_ == other.cluster_centers_).all()
         assert (one.labels_ == other.labels_).all()
-    with pytest.raises(ValueError, match="'algorithm'"):
-        KMeans(9, algorithm="full").fit(X)
+    for wrong in ({"algorithm": "full"}, {"callback": 3}):
+        with pytest.raises(ValueError, match=f"'{next(iter(wrong))}'"):
+            KMeans(9, **wrong).fit(X)
 
 
 @pytest.mark.parametrize(("tol", "reason"), [(0.0, "strict convergence"), (1e-2, "within tolerance 0.01")])

@@ -47,7 +47,8 @@ def test_a_model_file_keeps_the_recipe_to_the_bit(digits: NDArray[np.uint8], tmp
         before, after = Recipe.of(model).transform(digits), Recipe.of(again).transform(digits)
         assert before.tobytes() == after.tobytes()
         assert (model.predict(before) == again.predict(after)).all()
-        assert str(Recipe.of(again)) == (f"{name} of deskewed images" if deskew else name)
+        words = "graph coordinates" if name == "graph" else name
+        assert str(Recipe.of(again)) == (f"{words} of deskewed images" if deskew else words)
         assert again.pictures.shape == (12, 64)
         save_model(again, second)
         assert first.read_bytes() == second.read_bytes()

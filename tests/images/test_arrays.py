@@ -85,7 +85,7 @@ def test_no_images(load: Load) -> None:
         (np.full((2, 2, 2), 2**64 - 1, np.uint64), "integer pixels"),
         (np.full((2, 2, 2), 1j), "dtype complex128"),
         (np.full((2, 2, 2), "x"), "dtype <U1"),
-        (np.array([[[1.0]], [[np.nan]], [[np.inf]]]), "NaN.*2 images.*image 1"),
+        (np.array([[[1.0]], [[np.nan]], [[np.inf]]]), "NaN.*2 rows.*row 1"),
         (np.zeros((0, 2, 2)), "has no images"),
         (np.zeros((2, 0, 2)), "has no images"),
         (np.zeros((2, 0)), "rows of 0 values"),

@@ -12,7 +12,7 @@ import click
 
 from kmosaic.cli.errors import StdoutError
 from kmosaic.csv_table import write_rows
-from kmosaic.text import count, inertia_units, printable
+from kmosaic.text import count, inertia_units, printable, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,8 +135,8 @@ def inertia_words(inertia: float, features: str | None, *, spherical: bool = Fal
     >>> inertia_words(1234567.8, None), inertia_words(321.05, "gradients")
     ('inertia J 1,234,568 (squared pixel values)', 'inertia J 321.05 (squared distances of gradients)')
     """
-    digits = ",.0f" if features is None and not spherical else ",.6g"
-    return f"inertia J {inertia:{digits}} ({inertia_units(features, spherical=spherical)})"
+    number = whole(inertia) if features is None and not spherical else f"{inertia:,.6g}"
+    return f"inertia J {number} ({inertia_units(features, spherical=spherical)})"
 
 
 def in_seconds(seconds: float) -> str:

@@ -13,7 +13,7 @@ import click
 
 from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
 from kmosaic.cli.options import OutputPath, option_group, path_option
-from kmosaic.cli.outputs import check_report_name, write_assignments
+from kmosaic.cli.outputs import check_report_name, check_table, write_assignments
 from kmosaic.cli.request import Options, Reading, refuse_without
 from kmosaic.cli.sorting import check_placing, report_failed
 from kmosaic.files import check_outputs
@@ -108,6 +108,7 @@ class PhotoSearch(Options):
 
     def _check(self) -> None:
         check_report_name(self.report)
+        check_table(self.output)
         check_outputs([self.output, self.report], overwrite=self.force)
         if self.move_to is None:
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from kmosaic.arrow_table import pyarrow, write_parquet
 from kmosaic.csv_table import write_rows
 from kmosaic.errors import OutputError
-from kmosaic.files import atomic_write, check_output, check_outputs
+from kmosaic.files import atomic_write, check_output, check_outputs, check_suffix
 from kmosaic.libraries import check_drawing
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def check_picture(path: Path | None, *, overwrite: bool) -> None:
 def write_assignments(
     path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], *, overwrite: bool
 ) -> None:
-    """Write a table of one line an image, whole or not at all: JSON or Parquet by its suffix, else CSV.
+    """Write a table of one line an image, whole or not at all: CSV, JSON or Parquet by its suffix.
 
     Raises OutputError when the file exists and ``overwrite`` is false, or cannot be written.
     """
@@ -117,10 +117,12 @@ def _write_json(stream: TextIO, header: Sequence[str], rows: Iterable[Sequence[o
 def check_table(path: Path | None) -> None:
     """Check that the table can be written in the format that its name asks for.
 
-    Raises MissingLibraryError for Parquet without pyarrow.
+    Raises OutputError for a name that asks for none, MissingLibraryError for Parquet without pyarrow.
     """
-    if path is not None and path.suffix.lower() == ".parquet":
-        pyarrow()
+    if path is not None:
+        check_suffix(path, (".csv", ".json", ".parquet"))
+        if path.suffix.lower() == ".parquet":
+            pyarrow()
 
 
 def label_texts(collection: Collection) -> list[str]:

@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from kmosaic.text import whole
+
 if TYPE_CHECKING:
     from kmosaic.engines import IterationProgress
     from kmosaic.evaluate import SweepRun
@@ -142,4 +144,4 @@ def share_done(progress: IterationProgress, n_samples: int) -> float:
 
 def _iteration_text(progress: IterationProgress) -> str:
     restart = f"start {progress.restart + 1}/{progress.n_init}, " if progress.n_init > 1 else ""
-    return f"{restart}iteration {progress.iteration}, J {progress.inertia:,.0f}"
+    return f"{restart}iteration {progress.iteration}, J {whole(progress.inertia)}"

@@ -20,7 +20,7 @@ from kmosaic.cli.options import (
     path_option,
     threads_option,
 )
-from kmosaic.cli.outputs import write_assignments
+from kmosaic.cli.outputs import check_table, write_assignments
 from kmosaic.cli.progress import ProgressBar
 from kmosaic.cli.request import Options
 from kmosaic.cli.segment import BandsType
@@ -154,6 +154,7 @@ def _check(picture: Path, outputs: _Outputs) -> None:
 
     check_label_name(outputs.output)
     check_vector_name(outputs.vectors)
+    check_table(outputs.table)
     if outputs.outline is not None and outputs.outline.suffix.lower() != ".png":
         raise OutputError(f"--outline {outputs.outline} must end in .png")
     check_outputs(outputs.paths, overwrite=outputs.force, read={str(picture.resolve())})

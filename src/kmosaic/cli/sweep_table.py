@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kmosaic.cli.console import Column, in_seconds
+from kmosaic.text import whole
 
 if TYPE_CHECKING:
     from kmosaic.evaluate import Spread, StartingDocumentRow, SweepTableRow
@@ -18,8 +19,8 @@ def _score(spread: Spread, many: bool) -> str:
 
 def _inertia(spread: Spread, many: bool) -> str:
     # Above 10,000, digits behind the point say nothing; the spread shows how little.
-    digits = 0 if spread.mean >= 10_000 else 1
-    return f"{spread.mean:,.{digits}f}" + (f" ±{spread.std:,.{digits}f}" if many else "")
+    write = whole if spread.mean >= 10_000 else "{:,.1f}".format
+    return write(spread.mean) + (f" ±{write(spread.std)}" if many else "")
 
 
 @dataclass(frozen=True)

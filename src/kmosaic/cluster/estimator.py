@@ -53,6 +53,7 @@ class CentroidEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Clust
         "max_iter": [AT_LEAST_1],
         "tol": [AT_LEAST_0],
         "verbose": ["verbose"],
+        "callback": [callable, None],
     }
     _takes_sources: ClassVar[bool] = False
     """Whether X may be sparse, in files, or read by slices."""

@@ -185,6 +185,11 @@ class Recipe:
         shape = (1, options.n_features, 1)
         steps: list[ImageTransformer] = [UnitLength(image_shape=shape)] if options.unit_length else []
         if options.n_whitened is not None:
+            if options.n_whitened > options.n_features:
+                raise DataError(
+                    f"{options.n_whitened:,} principal components of vectors of {options.n_features:,} "
+                    f"numbers; ask for at most {options.n_features:,} (--whiten)"
+                )
             steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
         if options.n_graph_clusters is not None:
             n_components = useful_components(options.n_graph_clusters)
@@ -248,7 +253,8 @@ class Recipe:
         """Name it in words: "gradients of deskewed images"."""
         if self.name == VECTORS:
             return _vectors_in_words(self.steps)
-        return f"{self.name} of deskewed images" if self.deskews else self.name
+        name = {"graph": "graph coordinates", "onnx": "onnx embeddings"}.get(self.name, self.name)
+        return f"{name} of deskewed images" if self.deskews else name
 
     def fit_transform(
         self, X: ArrayLike, *, n_threads: int | None = None, progress: StepProgress | None = None

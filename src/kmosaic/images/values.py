@@ -143,7 +143,7 @@ def _check_finite(array: NDArray[Any], where: str) -> None:
     if array.size and not (math.isfinite(array.min()) and math.isfinite(array.max())):
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))
         raise DataError(
-            f"{where} has NaN or infinity in {count(len(bad), 'image')}, first in image {bad[0]}; "
+            f"{where} has NaN or infinity in {count(len(bad), 'row')}, first in row {bad[0]}; "
             "replace these values first"
         )
 

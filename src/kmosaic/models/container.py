@@ -33,7 +33,7 @@ _METADATA_KEY = "kmosaic"
 # Files of images came first, and name no kind.
 _IMAGES = "images"
 _USES = {
-    _IMAGES: "a model of images; use it with `kmosaic predict` and `kmosaic show`",
+    _IMAGES: "a model of images or vectors; use it with `kmosaic predict` and `kmosaic show`",
     "scene": "a model of a scene's classes; use it with `kmosaic segment SCENE --model`",
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import unicodedata
 
+from kmosaic.text import whole
+
 _KEPT_FORMAT_CHARACTERS = {"\u200c", "\u200d"}  # joiners: scripts and emoji need them
 _TEXT_WIDTH = 0.61  # mean advance of DejaVu Sans in em, over digits and lower-case letters
 
@@ -103,6 +105,6 @@ def inertia_text(value: float) -> str:
     ('1,512,363', '5,921.86', '0.500000', '0')
     """
     if value == 0 or abs(value) >= 1e6:
-        return f"{value:,.0f}"
+        return whole(value)
     digits = max(0, 5 - math.floor(math.log10(abs(value))))
     return f"{value:.6g}" if digits > 10 else f"{value:,.{digits}f}"
