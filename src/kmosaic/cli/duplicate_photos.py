@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
-from kmosaic.cli.options import OutputPath, option_group, path_option
+from kmosaic.cli.options import option_group, path_option
 from kmosaic.cli.outputs import check_report_name, check_table, write_assignments
 from kmosaic.cli.request import Options, Reading, refuse_without
 from kmosaic.cli.sorting import check_placing, report_failed
@@ -46,9 +46,8 @@ photo_options = option_group(
         help="Which photo of a group is kept: the best has the most pixels, then the most bytes, then "
         "the first name. [default: best]",
     ),
-    click.option(
+    path_option(
         "--move-to",
-        type=OutputPath(),
         metavar="DIR",
         help="Move the others into this folder, in the sub-folders they are in. Nothing is overwritten, "
         "and `kmosaic undo DIR --origin SOURCE` moves them back.",

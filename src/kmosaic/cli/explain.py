@@ -13,7 +13,6 @@ from kmosaic.cli.errors import given_command
 from kmosaic.cli.options import (
     NamesType,
     NumbersType,
-    OutputPath,
     WholeNumber,
     command,
     ending_options,
@@ -80,9 +79,8 @@ class _Request(Options):
     path_option(
         "-o", "--output", help="Write the lesson: one HTML file that opens anywhere, without a network."
     ),
-    click.option(
+    path_option(
         "--frames",
-        type=OutputPath(),
         metavar="DIR",
         help="Write every picture as PNG into this folder, made if missing, with speaker notes in Markdown.",
     ),
@@ -97,9 +95,8 @@ class _Request(Options):
 )
 @option_group(
     "Points and images",
-    click.option(
+    path_option(
         "--data",
-        type=click.Path(path_type=Path),
         metavar="CSV",
         help="Points of your own, two columns of numbers, to teach parts 1, 2, 3 and 5 on.",
     ),
@@ -117,7 +114,6 @@ class _Request(Options):
     click.option(
         "--images",
         default="digits",
-        show_default=True,
         metavar="SOURCE",
         help="The labelled images of part 6: a data set's name, a folder or a file.",
     ),

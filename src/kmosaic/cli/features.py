@@ -40,7 +40,6 @@ features_options = option_group(
     click.option(
         "--features",
         default="pixels",
-        show_default=True,
         metavar="NAME",
         help="What images are clustered as: pixels, gradients (strokes and outlines), patches (colour "
         "photographs), graph (chains of nearest neighbours), or onnx:FILE (an image model's embedding).",
@@ -48,20 +47,17 @@ features_options = option_group(
     click.option(
         "--onnx-mean",
         type=ChannelNumbers(),
-        metavar="X or R,G,B",
         help="What the network of onnx:FILE wants taken from pixel values from 0 to 1 (ImageNet's: "
         "0.485,0.456,0.406), or from 0 to 255 where a mean or std is above 2. [default: as it states]",
     ),
     click.option(
         "--onnx-std",
         type=ChannelNumbers(1e-6),
-        metavar="X or R,G,B",
         help="What it wants them divided by then (ImageNet's: 0.229,0.224,0.225). [default: as it states]",
     ),
     click.option(
         "--onnx-size",
         type=SizeType(),
-        metavar="WIDTHxHEIGHT",
         help="The size of images that it gets, where it takes any. [default: as they are read]",
     ),
     click.option(
@@ -75,9 +71,7 @@ features_options = option_group(
         help="Whether it takes channels first or last, where it does not state it.",
     ),
     click.option(
-        "--onnx-output",
-        metavar="NAME",
-        help="Which of its outputs is the embedding. [default: the first]",
+        "--onnx-output", metavar="NAME", help="Which of its outputs is the embedding. [default: the first]"
     ),
     _deskew_option(
         "[default: for features other than pixels, where the data set is known to be handwriting (mnist)]"

@@ -192,11 +192,7 @@ class _Finished:
         help="The number of clusters; `kmosaic sweep SOURCE` helps to choose it.",
     ),
     click.option(
-        "--seed",
-        type=WholeNumber(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        help="The same seed, the same clusters.",
+        "--seed", type=WholeNumber(0, 2**32 - 1), default=0, help="The same seed, the same clusters."
     ),
 )
 @estimator_options()

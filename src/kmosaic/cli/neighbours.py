@@ -42,9 +42,7 @@ _MAX_OUTLIERS = 10
 @optional_source_argument
 @option_group(
     "Neighbours",
-    click.option(
-        "--count", type=WholeNumber(1, 100), default=5, show_default=True, help="Neighbours of each image."
-    ),
+    click.option("--count", type=WholeNumber(1, 100), default=5, help="Neighbours of each image."),
     deskew_option,
 )
 @reading_options

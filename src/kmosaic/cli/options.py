@@ -16,7 +16,11 @@ import kmosaic
 if TYPE_CHECKING:
     from kmosaic.scenes import IsodataOptions
 
-CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+CONTEXT: dict[str, Any] = {
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 100,
+    "show_default": True,
+}
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -29,6 +33,10 @@ class ParsedType(click.ParamType):  # type: ignore[type-arg]
     def parse(self, text: str) -> Any:
         """Return the value that ``text`` stands for."""
         raise NotImplementedError
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:  # noqa: ARG002
+        """What help calls the value: click would have it in capitals."""
+        return self.name
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Parse a text; a default has its type already."""
@@ -164,21 +172,21 @@ class ChannelNumbers(ParsedType):
         return numbers
 
 
-class OutputPath(click.Path):
-    """A file or folder to write, by a name that is not empty: that would mean the current folder."""
+class NamedPath(click.Path):
+    """A file or folder by a name that is not empty: that would mean the current folder."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
-            self.fail("an empty name; name what to write, or '.' for the current folder", param, ctx)
+            self.fail("an empty name; write '.' for the current folder", param, ctx)
         return super().convert(value, param, ctx)
 
 
-def path_option(*names: str, help: str) -> Decorator:
-    """Return an option that names a file to write."""
-    return click.option(*names, type=OutputPath(), metavar="FILE", help=help)
+def path_option(*names: str, help: str, metavar: str = "FILE", required: bool = False) -> Decorator:
+    """Return an option that names a file, or a folder."""
+    return click.option(*names, type=NamedPath(), metavar=metavar, required=required, help=help)
 
 
 class GroupedCommand(click.Command):
@@ -217,30 +225,21 @@ labels_from_option = click.option(
     "--labels-from",
     type=click.Choice(["folders", "none"]),
     default="folders",
-    show_default=True,
     help="What labels the images of a folder: its sub-folders, or none, for all images below it as they are.",
 )
 strict_option = click.option("--strict", is_flag=True, help="An unreadable file is an error, not skipped.")
-data_dir_option = click.option(
+data_dir_option = path_option(
     "--data-dir",
-    type=click.Path(path_type=Path),
     metavar="DIR",
     help="Where named data sets are looked for and downloaded to. [default: $KMOSAIC_DATA, then a cache]",
 )
 force_option = click.option("--force", is_flag=True, help="Overwrite outputs that exist.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Results only: no progress bar, no advice.")
-pictures_option = click.option(
-    "--pictures",
-    type=OutputPath(),
-    metavar="DIR",
-    help="Write every picture of the report into this folder, made if missing.",
+pictures_option = path_option(
+    "--pictures", metavar="DIR", help="Write every picture of the report into this folder, made if missing."
 )
 picture_format_option = click.option(
-    "--picture-format",
-    type=click.Choice(["png", "svg"]),
-    default="png",
-    show_default=True,
-    help="The format of those pictures.",
+    "--picture-format", type=click.Choice(["png", "svg"]), default="png", help="The format of those pictures."
 )
 source_argument = click.argument("source")
 threads_option = click.option("--threads", type=WholeNumber(1), help="Threads to use. [default: all]")
@@ -250,7 +249,6 @@ reading_options = option_group(
     click.option(
         "--size",
         type=SizeType(),
-        metavar="WIDTHxHEIGHT",
         help="Bring every image to this size first, in pixels (64x48: 64 wide, 48 high). "
         "Needed where a folder's images differ in size.",
     ),
@@ -259,7 +257,6 @@ reading_options = option_group(
         "resize",
         type=click.Choice(["pad", "crop", "stretch"]),
         default="pad",
-        show_default=True,
         help="How an image of another shape is brought to the size: pad keeps all of it, on black "
         "margins, crop keeps its middle, stretch distorts it.",
     ),
@@ -289,20 +286,16 @@ def estimator_options(without: Collection[str] = ()) -> Decorator:
             "--algorithm",
             type=click.Choice(offered),
             default="kmeans",
-            show_default=True,
             help="; ".join(f"{name} {_ALGORITHMS[name]}" for name in offered) + ".",
         ),
         click.option(
             "--init",
             type=click.Choice(["k-means++", "random"]),
             default="k-means++",
-            show_default=True,
             help="How the first centroids are chosen.",
         ),
         click.option(
-            "--n-init",
-            type=WholeNumber(1),
-            help="Restarts, of which the best is kept. [default: auto]",
+            "--n-init", type=WholeNumber(1), help="Restarts, of which the best is kept. [default: auto]"
         ),
         click.option("--max-iter", type=WholeNumber(1), help="Stop after this many iterations."),
         click.option(
@@ -349,7 +342,6 @@ def test_fraction_option(default: float) -> Decorator:
             "--test-fraction",
             type=RealRange(0.0, 1.0, max_open=True),
             default=default,
-            show_default=True,
             help="The share of every label held out for tests, where labelled images have no test set.",
         ),
     )
@@ -363,10 +355,5 @@ def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
 
 
 version_option = click.option(
-    "--version",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_version,
-    help="Show the version.",
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
 )

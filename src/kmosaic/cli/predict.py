@@ -78,10 +78,8 @@ class _Predicted:
         help="The features that the model was fitted on, which it knows itself; needed only where the file "
         "of onnx:FILE has moved.",
     ),
-    click.option(
+    path_option(
         "--names",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
         help="Take the clusters' names from this file, exported from the model's report. A cluster without "
         "one keeps the model's name for it, or has its number.",
     ),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from kmosaic.cli.options import OutputPath, RealRange, WholeNumber, option_group, path_option, threads_option
+from kmosaic.cli.options import RealRange, WholeNumber, option_group, path_option, threads_option
 
 # colours.palette_files.MAX_COLORS; the command line starts without importing what it need not.
 _MAX_COLORS = 256
@@ -15,10 +13,7 @@ _MAX_COLORS = 256
 palette_options = option_group(
     "Colours",
     click.option(
-        "--colors",
-        "-k",
-        type=WholeNumber(1, _MAX_COLORS),
-        help=f"How many colours. [default: {_MAX_COLORS}]",
+        "--colors", "-k", type=WholeNumber(1, _MAX_COLORS), help=f"How many colours. [default: {_MAX_COLORS}]"
     ),
     click.option(
         "--quality",
@@ -26,11 +21,8 @@ palette_options = option_group(
         help="About the fewest colours whose SSIMULACRA2 score is at least this: 90 looks the same, "
         "70 is high quality, 50 medium; it means little for pictures smaller than 64 x 64.",
     ),
-    click.option(
-        "--palette",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Use the colours of this file: .gpl, .ase, .aco, .json, .css, .hex or a .png strip.",
+    path_option(
+        "--palette", help="Use the colours of this file: .gpl, .ase, .aco, .json, .css, .hex or a .png strip."
     ),
     click.option("--extra", type=WholeNumber(0), default=0, help="Find so many colours besides."),
     click.option("--shared-palette", is_flag=True, help="One palette for all pictures."),
@@ -39,7 +31,6 @@ palette_options = option_group(
         "--saliency",
         type=RealRange(0.0, 1.0),
         default=0.0,
-        show_default=True,
         help="How much rare colours count: at 0 every pixel counts the same, at 1 every colour does.",
     ),
     click.option(
@@ -53,21 +44,18 @@ palette_options = option_group(
         "--space",
         type=click.Choice(["oklab", "srgb", "linear"]),
         default="oklab",
-        show_default=True,
         help="Where colours are compared: oklab as eyes do, srgb for the least squared error.",
     ),
     click.option(
         "--dither",
         type=click.Choice(["diffusion", "blue-noise", "none"]),
         default="diffusion",
-        show_default=True,
         help="How colours are mixed from neighbouring pixels.",
     ),
     click.option(
         "--strength",
         type=RealRange(0.0, 1.0),
         default=0.75,
-        show_default=True,
         help="How much of the error dithering passes on.",
     ),
 )
@@ -75,11 +63,9 @@ palette_options = option_group(
 
 output_options = option_group(
     "Output",
-    click.option(
+    path_option(
         "-o",
         "--output",
-        type=OutputPath(),
-        metavar="FILE",
         help="Where to write the picture: .png, .gif or .webp; a folder for several; - for stdout.",
     ),
     click.option(
@@ -87,7 +73,6 @@ output_options = option_group(
         "suffix",
         type=click.Choice(["png", "gif", "webp"]),
         default="png",
-        show_default=True,
         help="The format of pictures in a folder, and on stdout.",
     ),
     path_option("--labels", help="Write each pixel's colour number as a grey PNG."),
@@ -102,6 +87,6 @@ output_options = option_group(
         help="Write the picture even where the original, in the same format, is smaller. "
         "With --palette that is always so.",
     ),
-    click.option("--jobs", type=WholeNumber(1, 256), default=1, show_default=True, help="Pictures at once."),
+    click.option("--jobs", type=WholeNumber(1, 256), default=1, help="Pictures at once."),
     threads_option,
 )

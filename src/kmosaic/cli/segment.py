@@ -90,7 +90,6 @@ _fitting_options = option_group(
     click.option(
         "--sample",
         type=WholeNumber(1),
-        metavar="N",
         help="Find the classes in N pixels spread over the scene. [default: in all, exactly]",
     ),
     click.option(
@@ -111,30 +110,19 @@ _reading_options = option_group(
         help="Read these bands, in this order: numbers from 1 on through all files, or descriptions. "
         "[default: all]",
     ),
-    click.option(
-        "--mask",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Leave out pixels where this raster is 0 or nodata.",
-    ),
+    path_option("--mask", help="Leave out pixels where this raster is 0 or nodata."),
     click.option(
         "--missing",
         type=click.Choice(["any", "all"]),
         default="any",
-        show_default=True,
         help="Leave out a pixel where any of its bands is missing, or only where all are.",
     ),
     click.option(
-        "--source-nodata",
-        type=float,
-        metavar="VALUE",
-        help="What stands for missing values in the scene.",
+        "--source-nodata", type=float, metavar="VALUE", help="What stands for missing values in the scene."
     ),
     click.option("--use-scale-offset", is_flag=True, help="Apply the bands' scale and offset tags."),
     click.option(
-        "--network",
-        is_flag=True,
-        help="Let a local file, such as a VRT, take in others over the network.",
+        "--network", is_flag=True, help="Let a local file, such as a VRT, take in others over the network."
     ),
 )
 
@@ -144,21 +132,14 @@ _map_options = option_group(
     click.option(
         "--majority",
         type=WholeNumber(3, 15),
-        metavar="N",
         help="Give each pixel the most common class of the N x N pixels around it; N is odd.",
     ),
     click.option(
         "--sieve",
         type=WholeNumber(2),
-        metavar="N",
         help="Give patches of fewer than N pixels to the largest patch beside them.",
     ),
-    click.option(
-        "--names",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Take the classes' names from this CSV table, with columns class and name.",
-    ),
+    path_option("--names", help="Take the classes' names from this CSV table, with columns class and name."),
     click.option(
         "--rgb",
         type=BandsType(),
@@ -168,7 +149,6 @@ _map_options = option_group(
         "--palette",
         type=click.Choice(["auto", "means", "distinct"]),
         default="auto",
-        show_default=True,
         help="Colour classes by their means in the RGB bands, or so that every eye tells them apart. "
         "auto: by their means where it is known which bands are RGB.",
     ),
@@ -176,17 +156,14 @@ _map_options = option_group(
         "--nodata",
         type=click.Choice(["0", "255"]),
         default="0",
-        show_default=True,
         help="What missing pixels are in the map: 0, with classes from 1, or 255, with classes from 0.",
     ),
 )
 _output_options = option_group(
     "Output",
-    click.option(
+    path_option(
         "-o",
         "--output",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
         required=True,
         help="Write the map: a GeoTIFF (.tif), with colours and names in FILE.aux.xml.",
     ),
@@ -207,11 +184,8 @@ _output_options = option_group(
 @option_group(
     "Classes",
     click.option("--clusters", type=WholeNumber(1), metavar="K", help="Find this many classes."),
-    click.option(
-        "--model",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="With --clusters, write the classes to this file; without, take them from it.",
+    path_option(
+        "--model", help="With --clusters, write the classes to this file; without, take them from it."
     ),
 )
 @_fitting_options
@@ -223,7 +197,6 @@ _output_options = option_group(
     click.option(
         "--memory",
         type=BytesType(),
-        metavar="SIZE",
         help="Use no more than this, such as 1GB; the classes are the same. [default: half of what is free]",
     ),
     click.option(

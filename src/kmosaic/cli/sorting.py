@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import print_results, report_files
-from kmosaic.cli.options import OutputPath, WholeNumber, option_group, path_option
+from kmosaic.cli.options import WholeNumber, option_group, path_option
 from kmosaic.cli.outputs import check_table, write_assignments
 from kmosaic.cli.request import Options, refuse_without
 from kmosaic.errors import OutputError
@@ -28,9 +28,8 @@ _OUTLIERS = ("id", "cluster", "name", "distance", "score")
 
 sorting_options = option_group(
     "Files of clusters",
-    click.option(
+    path_option(
         "--sort-into",
-        type=OutputPath(),
         metavar="DIR",
         help="Link the files of a folder of images into this folder, a sub-folder for each cluster. "
         "Nothing is overwritten, and `kmosaic undo DIR` takes it back.",

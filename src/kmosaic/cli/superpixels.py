@@ -11,7 +11,6 @@ import click
 
 from kmosaic.cli.console import print_notes, print_results, written
 from kmosaic.cli.options import (
-    OutputPath,
     RealRange,
     WholeNumber,
     command,
@@ -77,26 +76,25 @@ _fitting_options = option_group(
         "-n",
         type=WholeNumber(1),
         default=600,
-        show_default=True,
-        help="About how many regions.",
+        help="About how many regions."
     ),
     click.option(
         "--compactness",
         type=RealRange(min=0.0, min_open=True),
         help="How much place counts against colour: low values follow edges, high ones make squares. "
-        "[default: 10; 0.1 for other bands than RGB]",
+        "[default: 10; 0.1 for other bands than RGB]"
     ),
     click.option(
-        "--smooth", type=RealRange(0.0, 100.0), default=0.0, show_default=True, metavar="PIXELS",
-        help="Smooth colours by a Gaussian of this deviation first.",
+        "--smooth", type=RealRange(0.0, 100.0), default=0.0, metavar="PIXELS",
+        help="Smooth colours by a Gaussian of this deviation first."
     ),
     click.option("--adaptive", is_flag=True, help="Adapt compactness to each region (SLICO)."),
     click.option(
-        "--max-iter", type=WholeNumber(1), default=10, show_default=True, help="Iterations at most."
+        "--max-iter", type=WholeNumber(1), default=10, help="Iterations at most."
     ),
     click.option(
         "--merge", "n_classes", type=WholeNumber(1), metavar="K",
-        help="Join the regions into K classes by k-means of their means.",
+        help="Join the regions into K classes by k-means of their means."
     ),
     click.option("--bands", type=BandsType(), help="Read these bands of a raster. [default: all]"),
 )  # fmt: skip
@@ -107,11 +105,9 @@ _fitting_options = option_group(
 @_fitting_options
 @option_group(
     "Output",
-    click.option(
+    path_option(
         "-o",
         "--output",
-        type=OutputPath(),
-        metavar="FILE",
         required=True,
         help="Write each pixel's region, from 1: .png (16 bits where needed), .tif; 0 is transparent or "
         "missing.",

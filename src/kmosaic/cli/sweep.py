@@ -108,25 +108,14 @@ class _Finished:
         help="Numbers of clusters to try. [default: those of 10,16,36,64,144,256,400 that leave three "
         "training images a cluster; with fewer than 108 training images, those of 2,3,4,6,8,12,16 that do]",
     ),
+    click.option("--seeds", type=WholeNumber(1, 10_000), default=3, help="Fits for each number of clusters."),
     click.option(
-        "--seeds",
-        type=WholeNumber(1, 10_000),
-        default=3,
-        show_default=True,
-        help="Fits for each number of clusters.",
-    ),
-    click.option(
-        "--seed",
-        type=WholeNumber(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        help="The first seed; others follow it.",
+        "--seed", type=WholeNumber(0, 2**32 - 1), default=0, help="The first seed; others follow it."
     ),
     click.option(
         "--tolerance",
         type=RealRange(min=0.0),
         default=0.01,
-        show_default=True,
         help="Recommend the fewest clusters whose accuracy (or silhouette) is this near the best, or cannot "
         "be told from it by two standard errors.",
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.features import FeatureOptions
-from kmosaic.cli.options import WholeNumber, option_group
+from kmosaic.cli.options import WholeNumber, option_group, path_option
 from kmosaic.cli.request import Options, Reading, refuse_without
 
 if TYPE_CHECKING:
@@ -19,23 +19,16 @@ if TYPE_CHECKING:
     from kmosaic.images import Dataset, Progress, ReadOptions, VectorCollection
     from kmosaic.images.collection import Collection
 
-_FILE = click.Path(path_type=Path)
-
 
 vector_file_options = option_group(
     "Vectors from elsewhere",
-    click.option(
+    path_option(
         "--vectors",
-        type=_FILE,
-        metavar="FILE",
         help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
         "or a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
     ),
-    click.option(
-        "--paths",
-        type=_FILE,
-        metavar="FILE",
-        help="The picture of each vector, by its path in SOURCE: a text file of one path a line.",
+    path_option(
+        "--paths", help="The picture of each vector, by its path in SOURCE: a text file of one path a line."
     ),
     click.option(
         "--path-column",
@@ -58,7 +51,6 @@ vectors_options = option_group(
     click.option(
         "--whiten",
         type=WholeNumber(1),
-        metavar="N",
         help="Cluster the first N principal components of the vectors, half-way to equal variance.",
     ),
     click.option(

@@ -318,9 +318,8 @@ def warn_of_empty_clusters(
     n_distinct = len(engine.distinct_rows().starts)
     if n_distinct < n_clusters:
         message = (
-            f"X has only {n_distinct} distinct rows for n_clusters={n_clusters}: "
-            f"{n_clusters - n_with_rows} clusters have none; "
-            f"lower n_clusters to {n_distinct}, or choose empty_clusters='drop'"
+            f"X has only {n_distinct} distinct rows for n_clusters={n_clusters}: {n_clusters - n_with_rows} "
+            f"clusters have none; lower n_clusters to {n_distinct}, or choose empty_clusters='drop'"
         )
     elif converged:
         message = (

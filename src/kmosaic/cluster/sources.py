@@ -113,16 +113,16 @@ class OpenRows:
         """An engine over all rows."""
         if isinstance(self.source, SparseRows):
             return SparseEngine(self.source, weights, self.n_threads)
-        return ReadEngine(self._blocks(self.source), weights, self.n_threads)
+        assert self.plan is not None
+        return ReadEngine(SourceBlocks(self.source, self.plan.block_rows), weights, self.n_threads)
 
     def blocks(self) -> Iterator[tuple[int, Rows]]:
         """All rows, checked, a few at a time, and the number of the first of them."""
         if isinstance(self.source, SparseRows):
             yield from self.source.blocks()
-            return
-        for block in self._blocks(self.source).map(lambda block: block):
-            self.source.check(block.rows, block.first)
-            yield block.first, block.rows
+        else:
+            assert self.plan is not None
+            yield from self.source.blocks(self.plan.block_rows)
 
     def labels(self, centers: NDArray[np.float64]) -> NDArray[np.int32]:
         """Each row's nearest centre."""
@@ -139,10 +139,6 @@ class OpenRows:
         for first, rows in self.blocks():
             distances[first : first + len(rows)] = make_engine(rows, None, self.n_threads).distances(centers)
         return distances
-
-    def _blocks(self, source: RowSource) -> SourceBlocks:
-        assert self.plan is not None
-        return SourceBlocks(source, self.plan.block_rows)
 
 
 class SourceBatches(DrawnBatches):

@@ -30,10 +30,6 @@ class Histogram:
     expand: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
     n_transparent: int
 
-    @property
-    def n_opaque(self) -> int:
-        return int(self.counts.sum())
-
 
 def plain_channels(pixels: Colours) -> Colours:
     """The pixels without alpha where all of them are opaque."""

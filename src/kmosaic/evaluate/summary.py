@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,8 +14,6 @@ from kmosaic.evaluate.naming import ClusterClassifier, count_votes, label_codes
 from kmosaic.models.image_model import ClusterNaming, Model
 from kmosaic.rows import RowSource
 from kmosaic.tensors import as_native, native_rows
-
-_BLOCK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +180,7 @@ def _distances_and_inertia(
     if isinstance(rows, RowSource):
         parts = [
             _distances_and_inertia(fitted, part, centers, labels[first : first + len(part)])[0]
-            for first, part in _blocks(rows)
+            for first, part in rows.blocks()
         ]
         joined = np.concatenate(parts)
         return joined, float(joined.sum() if is_spherical(fitted) else joined @ joined)
@@ -197,17 +195,8 @@ def _distances_and_inertia(
 
 def _predicted(fitted: Any, rows: NDArray[Any]) -> ArrayLike:
     if isinstance(rows, RowSource):
-        return np.concatenate([fitted.predict(part) for _, part in _blocks(rows)])
+        return np.concatenate([fitted.predict(part) for _, part in rows.blocks()])
     return fitted.predict(rows)  # type: ignore[no-any-return]
-
-
-def _blocks(rows: RowSource) -> Iterator[tuple[int, NDArray[Any]]]:
-    """A source's rows, some at a time, checked, and the number of the first of them."""
-    step = max(1, _BLOCK_BYTES // rows.row_bytes)
-    for first in range(0, rows.n_rows, step):
-        part = rows.read(first, min(first + step, rows.n_rows))
-        rows.check(part, first)
-        yield first, part
 
 
 @dataclass(frozen=True, eq=False)

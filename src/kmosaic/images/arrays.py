@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +18,7 @@ from kmosaic.images.idx import read_idx
 from kmosaic.images.memory_check import check_memory
 from kmosaic.images.registry import IdxDataset, find_file
 from kmosaic.images.stream import MAX_DEFLATE_RATIO, fill
+from kmosaic.rows.files import blaming, npy_header
 from kmosaic.text import count, printable
 
 _IMAGE_KEYS = ("images", "X", "x", "data")
@@ -144,13 +144,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> 
 
 def _read_array(stream: IO[bytes], n_bytes: int, where: str) -> NDArray[Any]:
     """One array in NumPy's format, of which header and values together are ``n_bytes`` long."""
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise DataError(f"{where} is in version {version} of NumPy's format; 1.0 and 2.0 can be read")
+    shape, fortran, dtype = npy_header(stream, where)
     if dtype.hasobject or dtype.kind not in "biufUSc" or dtype.subdtype is not None:
         raise DataError(f"{where} has dtype {dtype}; images need numbers, labels numbers or text")
     stated = math.prod(shape) * dtype.itemsize
@@ -165,15 +159,3 @@ def _read_array(stream: IO[bytes], n_bytes: int, where: str) -> NDArray[Any]:
     # Reading past the end also makes a zip archive compare its CRC-32.
     stream.read(1)
     return values
-
-
-@contextmanager
-def blaming(path: Path) -> Iterator[None]:
-    """Turn whatever parsing a hostile file raises (zipfile alone has a dozen kinds) into one DataError."""
-    try:
-        yield
-    except DataError:
-        raise
-    except Exception as error:
-        reason = getattr(error, "strerror", None) or printable(str(error)) or type(error).__name__
-        raise DataError(f"{printable(str(path))} cannot be read as an array file: {reason}") from error

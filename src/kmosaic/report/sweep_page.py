@@ -350,8 +350,7 @@ def _score_caption(report: SweepReport) -> str:
         )
     return (
         "Homogeneity is 1 when every cluster holds one label only. Accuracy is the share of images whose "
-        "cluster's name is "
-        "their true label. Both rise with ever smaller clusters, whatever the data."
+        "cluster's name is their true label. Both rise with ever smaller clusters, whatever the data."
     )
 
 

@@ -6,9 +6,8 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,59 +90,47 @@ def npy_rows(path: Path) -> FileRows:
     Raises DataError where it is damaged, truncated or holds no real numbers.
     """
     name = printable(str(path))
-    header = _npy_header(path, name)
-    _check_header(header, name)
-    shape = header.shape[0], math.prod(header.shape[1:])
-    return FileRows(path, name, header.offset, shape, header.dtype, fortran=header.fortran)
-
-
-@dataclass(frozen=True)
-class _NpyHeader:
-    """What a .npy file states, where its values begin, and how many bytes follow."""
-
-    shape: tuple[int, ...]
-    fortran: bool
-    dtype: np.dtype[Any]
-    offset: int
-    n_bytes: int
-
-
-def _npy_header(path: Path, name: str) -> _NpyHeader:
-    try:
-        with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            if version not in ((1, 0), (2, 0)):
-                raise DataError(f"{name} is in version {version} of NumPy's format; 1.0 and 2.0 can be read")
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, fortran, dtype = read(file)
-            offset = file.tell()
-            return _NpyHeader(shape, fortran, dtype, offset, os.fstat(file.fileno()).st_size - offset)
-    except DataError:
-        raise
-    except Exception as error:  # whatever parsing a hostile file raises
-        reason = getattr(error, "strerror", None) or printable(str(error)) or type(error).__name__
-        raise DataError(f"{name} cannot be read as an array file: {reason}") from error
-
-
-def _check_header(header: _NpyHeader, name: str) -> None:
-    """Raise DataError where the values are no rows of real numbers, or not as many as stated."""
-    shape, dtype = header.shape, header.dtype
+    with blaming(path), path.open("rb") as file:
+        shape, fortran, dtype = npy_header(file, name)
+        offset = file.tell()
+        n_bytes = os.fstat(file.fileno()).st_size - offset
     if dtype.hasobject or dtype.subdtype is not None or dtype.kind not in "biuf":
         raise DataError(f"{name} has values of {dtype}; integers and real numbers can be clustered")
     if len(shape) < 2:
         raise DataError(f"{name} has shape {shape}; rows are needed, (n_samples, n_features)")
     stated = math.prod(shape) * dtype.itemsize
-    if stated != header.n_bytes or any(n < 0 for n in shape):
+    if stated != n_bytes or any(n < 0 for n in shape):
         raise DataError(
-            f"{name} is truncated or damaged: its header states {stated:,} bytes, where {header.n_bytes:,} "
-            "follow"
+            f"{name} is truncated or damaged: its header states {stated:,} bytes, where {n_bytes:,} follow"
         )
-    if header.fortran and len(shape) > 2:
+    if fortran and len(shape) > 2:
         raise DataError(f"{name} is in Fortran order with {len(shape)} dimensions; save it in C order")
+    return FileRows(path, name, offset, (shape[0], math.prod(shape[1:])), dtype, fortran=fortran)
+
+
+def npy_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Read the header of a .npy file: shape, whether it is in Fortran order, and dtype.
+
+    Raises DataError where it is in a version of the format that is not read, and whatever NumPy raises.
+    """
+    version = np.lib.format.read_magic(stream)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(stream)
+    if version == (2, 0):
+        return np.lib.format.read_array_header_2_0(stream)
+    raise DataError(f"{name} is in version {version} of NumPy's format; 1.0 and 2.0 can be read")
+
+
+@contextmanager
+def blaming(path: Path) -> Iterator[None]:
+    """Turn whatever parsing a hostile file raises (zipfile alone has a dozen kinds) into one DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or printable(str(error)) or type(error).__name__
+        raise DataError(f"{printable(str(path))} cannot be read as an array file: {reason}") from error
 
 
 class Shards(RowSource):

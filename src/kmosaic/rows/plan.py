@@ -16,7 +16,6 @@ _MAP_BYTES = 1 << 26  # a memory map that cannot be read in place is held, uncap
 _LEAST_BLOCK_BYTES = 1 << 20
 # Measured per row: labels, the hash order, and k-means++ or, after it, costs of rows for empty clusters.
 _FIT_BYTES = 100
-_PREDICT_BYTES = 4
 # Of a fit in memory, besides the rows: the same, with codes, bounds and label changes.
 _HELD_BYTES = 400
 _CENTER_COPIES = 10  # centres, means, int64 slices of sums, and transposed copies

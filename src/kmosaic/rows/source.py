@@ -115,11 +115,16 @@ class RowSource(ABC):
     def load(self, block_rows: int | None = None) -> Rows:
         """All rows in memory, read so many at a time, and checked."""
         rows = np.empty(self.shape, self.dtype)
+        for first, part in self.blocks(block_rows):
+            rows[first : first + len(part)] = part
+        return rows
+
+    def blocks(self, block_rows: int | None = None) -> Iterator[tuple[int, Rows]]:
+        """All rows, so many at a time, read ahead and checked, and the number of the first of them."""
         step = block_rows or max(1, _BLOCK_BYTES // self.row_bytes)
         for block in SourceBlocks(self, step).map(lambda block: block):
             self.check(block.rows, block.first)
-            rows[block.first : block.first + len(block.rows)] = block.rows
-        return rows
+            yield block.first, block.rows
 
 
 def read_ahead(read: Callable[[int], T], places: Iterable[int]) -> Iterator[T]:

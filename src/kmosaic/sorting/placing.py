@@ -121,7 +121,7 @@ class _Placer:
                     targets.append(None)
                     failed.append((placement.source, error.strerror or str(error)))
                 if progress is not None:
-                    progress(len(targets), len(placements), f"{_DOING[self._way]} files")
+                    progress(len(targets), len(placements), _DOING[self._way])
         except OSError as error:
             left = self._left_behind(ways.total(), len(placements))
             raise OutputError(f"{self._folder}: {error.strerror or error}; {left}") from error

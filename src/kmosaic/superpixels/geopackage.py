@@ -67,11 +67,10 @@ def _describe(database: sqlite3.Connection, features: list[Feature], system: tup
     )
     database.execute(
         "CREATE TABLE gpkg_contents (table_name TEXT NOT NULL PRIMARY KEY, data_type TEXT NOT NULL, "
-        "identifier "
-        "TEXT UNIQUE, description TEXT DEFAULT '', last_change DATETIME NOT NULL DEFAULT "
+        "identifier TEXT UNIQUE, description TEXT DEFAULT '', last_change DATETIME NOT NULL DEFAULT "
         "(strftime('%Y-%m-%dT%H:%M:%fZ','now')), min_x DOUBLE, min_y DOUBLE, max_x DOUBLE, max_y DOUBLE, "
-        "srs_id "
-        "INTEGER, CONSTRAINT fk_gc_r_srs_id FOREIGN KEY (srs_id) REFERENCES gpkg_spatial_ref_sys(srs_id))"
+        "srs_id INTEGER, CONSTRAINT fk_gc_r_srs_id FOREIGN KEY (srs_id) REFERENCES "
+        "gpkg_spatial_ref_sys(srs_id))"
     )
     database.execute(
         "CREATE TABLE gpkg_geometry_columns (table_name TEXT NOT NULL, column_name TEXT NOT NULL, "
@@ -91,8 +90,7 @@ def _describe(database: sqlite3.Connection, features: list[Feature], system: tup
     row = (_TABLE, "features", _TABLE, "1970-01-01T00:00:00.000Z", *_bounds(features), number)
     database.execute(
         "INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change, min_x, min_y, max_x, "
-        "max_y, "
-        "srs_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "max_y, srs_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     )
     database.execute(

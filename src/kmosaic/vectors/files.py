@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmosaic.errors import DataError
-from kmosaic.images.arrays import blaming, read_member
+from kmosaic.images.arrays import read_member
 from kmosaic.images.memory_check import check_memory
 from kmosaic.models.validation import first_beyond, within_range
-from kmosaic.rows.files import folder_rows, npy_rows
+from kmosaic.rows.files import blaming, folder_rows, npy_rows
 from kmosaic.rows.source import RowSource, bad_value
 from kmosaic.tensors import native_dtype
 from kmosaic.text import printable
