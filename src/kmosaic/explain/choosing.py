@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,7 @@ def sizes() -> Sizes:
     return Sizes(people, fits, misfit, rescaled(), groups, stuck, fewer)
 
 
+@lru_cache(maxsize=4)
 def scores(data: PointSet) -> Scores:
     """Return J, silhouette and stability of ``data`` for one cluster to ten."""
     n_distinct = len(np.unique(data.points, axis=0))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import lru_cache
 
 from kmosaic.explain.choosing import Photo, Scores, Sizes, painted_sample, scores, sizes
 from kmosaic.explain.digits import Pictures, check_images, pictures
 from kmosaic.explain.points import PointSet, islands, rings, separated, shirt_sizes, unlike
-from kmosaic.explain.starts import EmptyCluster, Restarts, Starts, empty_cluster, restarts, starts
+from kmosaic.explain.starts import EmptyCluster, Starts, empty_cluster, restarts, starts
 from kmosaic.explain.trace import Trace, trace
 from kmosaic.images import ImageCollection
 
@@ -85,20 +83,12 @@ def make_lesson(
 
 def _two_steps(own: PointSet | None) -> TwoSteps:
     data = (*((own,) if own else ()), separated(), shirt_sizes(), rings(), unlike())
-    return TwoSteps(
-        data,
-        tuple(
-            trace(points.points, _slow_start(restarts(points, "random", _SLOW_START), points))
-            for points in data
-        ),
-    )
+    return TwoSteps(data, tuple(map(_slow_trace, data)))
 
 
-def _slow_start(drawn: Restarts, data: PointSet) -> NDArray[np.float64]:
-    """The start, among those that end best, from which most half-steps can be watched."""
-    ended_best = [
-        start
-        for start, end in zip(drawn.starts, drawn.inertia, strict=True)
-        if end <= drawn.inertia.min() * 1.0001
-    ]
-    return max(ended_best, key=lambda start: len(trace(data.points, start).steps))
+@lru_cache(maxsize=8)
+def _slow_trace(data: PointSet) -> Trace:
+    """Of the fits that end best the one of which most half-steps can be watched."""
+    drawn = restarts(data, "random", _SLOW_START)
+    best = drawn.starts[drawn.inertia <= drawn.inertia.min() * 1.0001]
+    return max((trace(data.points, start) for start in best), key=lambda fit: len(fit.steps))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +33,14 @@ class PointSet:
         return high / low if low > 0 else 1.0
 
 
+@cache
 def separated() -> PointSet:
     """Return two groups that lie well apart."""
     points = _blobs([((2.4, 2.6), 0.75, 45), ((6.4, 5.2), 0.8, 45)], seed=3)
     return PointSet("separated", "Two groups", "Two groups that lie well apart.", points, 2)
 
 
+@cache
 def islands() -> PointSet:
     """Return five tight groups, on which an unlucky start stays unlucky."""
     places = [(1.5, 1.5), (2.3, 5.2), (4.6, 3.4), (7.3, 1.6), (7.6, 5.4)]
@@ -45,6 +48,7 @@ def islands() -> PointSet:
     return PointSet("islands", "Five islands", "Five tight groups with nothing between them.", points, 5)
 
 
+@cache
 def shirt_sizes() -> PointSet:
     """Return heights and weights of made-up people: one cloud without gaps.
 
@@ -58,6 +62,7 @@ def shirt_sizes() -> PointSet:
     return PointSet("shirts", "T-shirt sizes", about, points, 3, ("height in cm", "weight in kg"))
 
 
+@cache
 def rings() -> PointSet:
     """Return one ring around another, which no two centroids can tell apart."""
     random = np.random.default_rng(7)
@@ -68,6 +73,7 @@ def rings() -> PointSet:
     return PointSet("rings", "Rings", about, points, 2)
 
 
+@cache
 def unlike() -> PointSet:
     """Return groups of unlike sizes and densities: a wide one, a tight one, a small one."""
     points = _blobs([((3.2, 3.6), 1.25, 110), ((7.2, 5.4), 0.28, 50), ((7.4, 1.8), 0.45, 18)], seed=2)

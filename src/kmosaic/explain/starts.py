@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -96,6 +97,7 @@ class EmptyCluster:
     traces: dict[Policy, Trace]
 
 
+@lru_cache(maxsize=4)
 def starts(data: PointSet) -> Starts:
     """Return what a hundred starts of ``data`` end with, and the luckiest and unluckiest of them."""
     random, careful = restarts(data, "random"), restarts(data, "k-means++")
@@ -153,6 +155,7 @@ def picks(points: Points, start: NDArray[np.float64]) -> tuple[Pick, ...]:
     return tuple(picked)
 
 
+@cache
 def spread_of_starts() -> SpreadOfStarts:
     """Return how restarts end on grids of 4 to 64 islands, one cluster for each."""
     spreads: dict[Init, list[tuple[float, float, float]]] = {"random": [], "k-means++": []}
