@@ -6,6 +6,7 @@ import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 # side. OpenMP reads it when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+from dask_workers import dask_workers
 from kmosaic_server import kmosaic_command
 
 
@@ -33,6 +35,14 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A `kmosaic` that starts at once and runs the package of the tests, not the script that pip made."""
     with kmosaic_command(tmp_path_factory.mktemp("bin")) as command:
         yield command
+
+
+@pytest.fixture(scope="session")
+def dask_client() -> Iterator[Any]:
+    """A client of two workers of two threads each, which no test may harm; skips without distributed."""
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    with dask_workers(n_threads=2) as (_, client):
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -85,12 +85,11 @@ def test_the_seeds_of_the_slow_oracle() -> None:
         order = engine(X).hash_order()
         k = min(20, len(X))
         expected = slow_seeds_of(name, weighted, tuple(order.tolist()))
-        for dtype in ("uint8", "uint16", "float32", "float64"):
-            for n_threads in (1, 3):
-                given = MemoryEngine(X.astype(dtype), weights, n_threads)
-                assert (given.hash_order() == order).all()
-                seeds = greedy_kmeans_plus_plus(given, k, np.random.RandomState(3))
-                assert seeds.tolist() == expected, (dtype, n_threads)
+        for dtype, n_threads in (("uint8", 1), ("uint8", 3), ("uint16", 3), ("float32", 1), ("float64", 3)):
+            given = MemoryEngine(X.astype(dtype), weights, n_threads)
+            assert (given.hash_order() == order).all()
+            seeds = greedy_kmeans_plus_plus(given, k, np.random.RandomState(3))
+            assert seeds.tolist() == expected, (dtype, n_threads)
 
 
 def test_as_many_seeds_as_distinct_rows() -> None:
@@ -113,16 +112,16 @@ def test_as_many_seeds_as_distinct_rows() -> None:
 @on_every_cpu
 def test_what_seeds_take_off_real_rows() -> None:
     # Squares are in the units of scaled rows, where they keep their digits.
-    for scale, shape in product([1e-3, 1.0, 1e60, 1e-150], [(4500, 200), (700, 45), (900, 3)]):
+    for scale, shape in product([1.0, 1e60, 1e-150], [(4500, 200), (700, 45), (900, 3)]):
         random = np.random.default_rng(5)
         middles = random.normal(0, 1, (8, shape[1]))
         X = (middles[random.integers(0, 8, shape[0])] + random.normal(0, 0.4, shape)) * scale
         weights = random.uniform(0, 2, len(X))
         given = engine(X, weights)
-        seeder, screened = given.seeder(12), np.full(len(X), np.inf)
+        seeder, screened = given.seeder(8), np.full(len(X), np.inf)
         X = np.ldexp(X, given.exponent)
         unscreened = _core.Seeder(X, weights, given.hash_order(), None)
-        for step in range(12):
+        for step in range(8):
             tried = random.integers(0, len(X), 7).tolist()
             gains = seeder.gains(tried, 2)
             assert gains.tobytes() == unscreened.gains(tried, 3).tobytes()

@@ -77,7 +77,7 @@ def assert_equal(result: LloydResult, expected: LloydResult) -> None:
     assert (result.n_iter, result.converged) == (expected.n_iter, expected.converged)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     dtype=st.sampled_from(DTYPES),
     kind=st.sampled_from([Cut, Sent]),

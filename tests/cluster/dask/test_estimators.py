@@ -18,7 +18,6 @@ from sklearn.exceptions import ConvergenceWarning
 da = pytest.importorskip("dask.array", reason="dask is not installed")
 import dask  # noqa: E402
 
-from dask_workers import dask_workers  # noqa: E402
 from kmosaic import KMeans, MiniBatchKMeans  # noqa: E402
 from kmosaic.cluster.dask import estimators as streaming  # noqa: E402
 from kmosaic.cluster.dask.batches import DaskBatches  # noqa: E402
@@ -27,13 +26,6 @@ from kmosaic.cluster.dask.rows import ArrayRows  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
 from kmosaic.models.image_model import ImageFormat, Model  # noqa: E402
 from reference import Array  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    pytest.importorskip("distributed", reason="distributed is not installed")
-    with dask_workers() as (_, client):
-        yield client
 
 
 @pytest.fixture
@@ -52,7 +44,7 @@ def everywhere(
         monkeypatch.undo()
         if find_spec("distributed") is not None:
             monkeypatch.setattr(streaming, "ArrayRows", partial(ArrayRows, least_bytes=0))
-            with request.getfixturevalue("client").as_current():
+            with request.getfixturevalue("dask_client").as_current():
                 yield "on a cluster"
 
     going = places()

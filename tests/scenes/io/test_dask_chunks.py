@@ -70,12 +70,9 @@ def test_sound_chunks_make_the_map_of_the_array() -> None:
     assert (labels == expected).all()
 
 
-def test_a_cluster_names_the_chunk_too() -> None:
-    pytest.importorskip("distributed", reason="distributed is not installed")
-    from dask_workers import dask_workers
-
-    with dask_workers() as (_, client), pytest.raises(DataError, match=r"chunk \(0, 3, 0\)"):
-        segment(lazy({3: taller}), 3, dask=client)
+def test_a_cluster_names_the_chunk_too(dask_client: Any) -> None:
+    with pytest.raises(DataError, match=r"chunk \(0, 3, 0\)"):
+        segment(lazy({3: taller}), 3, dask=dask_client)
 
 
 def test_chunks_of_unknown_sizes_are_refused() -> None:
