@@ -5,15 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kmosaic.cluster.estimator import AT_LEAST_1, all_or_nothing, check_enough_rows, checked_weights
+from kmosaic.cluster.estimator import AT_LEAST_1
 from kmosaic.cluster.seeding import Init, checked_centers
 from kmosaic.cluster.tree_estimator import TreeEstimator
 from kmosaic.engines import (
@@ -135,28 +134,14 @@ class BisectingKMeans(TreeEstimator):
         self.n_threads = n_threads
         self.callback = callback
 
-    @all_or_nothing
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
-        """Cluster the rows of X.
-
-        Parameters
-        ----------
-        X : (n_samples, n_features)
-        y : ignored
-        sample_weight : (n_samples,), optional
-            How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
-        """
-        self._validate_params()
-        rows = self._rows(X, reset=True)
-        weights = checked_weights(sample_weight, rows)
-        check_enough_rows(len(rows), self.n_clusters)
-        options = self._options(check_random_state(self.random_state))
+    def _fit(
+        self, rows: NDArray[Any], weights: NDArray[np.float64] | None, random_state: np.random.RandomState
+    ) -> None:
+        options = self._options(random_state)
         bisector = Bisector(rows, weights, options, resolve_n_threads(self.n_threads))
         nodes = _Nodes(bisector, options.seed)
         chosen = self._grow(nodes)
         self._take(nodes, chosen)
-        self.inertia_ = self._inertia_of(rows, weights, self.labels_)
-        return self
 
     def _options(self, random_state: np.random.RandomState) -> BisectionOptions:
         start: Any = self.init
@@ -196,7 +181,7 @@ class BisectingKMeans(TreeEstimator):
                 f"X has only {len(chosen) + 1} distinct rows for n_clusters={self.n_clusters}: there are no "
                 f"more clusters; lower n_clusters to {len(chosen) + 1}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         kept = nodes.kept(chosen)
         self.tree_ = nodes.tree(kept, chosen)

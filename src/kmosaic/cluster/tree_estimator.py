@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from kmosaic.cluster.estimator import checked_weights
+from kmosaic.cluster.estimator import all_or_nothing, check_enough_rows, checked_weights
 from kmosaic.cluster.in_memory import InMemoryEstimator
 from kmosaic.engines import make_engine, resolve_n_threads
 from kmosaic.models.cluster_tree import ClusterTree
@@ -18,6 +19,31 @@ class TreeEstimator(InMemoryEstimator):
     """Base of ``BisectingKMeans`` and ``TwoLevelKMeans``: labels are those of a ``ClusterTree``."""
 
     tree_: ClusterTree
+
+    @all_or_nothing
+    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
+        """Cluster the rows of X.
+
+        Parameters
+        ----------
+        X : (n_samples, n_features)
+        y : ignored
+        sample_weight : (n_samples,), optional
+            How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
+        """
+        self._validate_params()
+        rows = self._rows(X, reset=True)
+        weights = checked_weights(sample_weight, rows)
+        check_enough_rows(len(rows), self.n_clusters)
+        self._fit(rows, weights, check_random_state(self.random_state))
+        self.inertia_ = self._inertia_of(rows, weights, self.labels_)
+        return self
+
+    def _fit(
+        self, rows: NDArray[Any], weights: NDArray[np.float64] | None, random_state: np.random.RandomState
+    ) -> None:
+        """Set the centroids, the labels, the tree, ``n_iter_`` and ``converged_``."""
+        raise NotImplementedError
 
     def predict(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> NDArray[np.int32]:
         """Return the cluster of each row, decided exactly: that of the tree's way down, as in the fit.

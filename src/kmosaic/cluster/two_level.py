@@ -7,21 +7,14 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from kmosaic.cluster.estimator import (
-    AT_LEAST_1,
-    WHOLE_AT_LEAST_0,
-    all_or_nothing,
-    check_enough_rows,
-    checked_weights,
-)
+from kmosaic.cluster.estimator import AT_LEAST_1, WHOLE_AT_LEAST_0
 from kmosaic.cluster.seeding import starting_centers
 from kmosaic.cluster.tree_estimator import TreeEstimator
 from kmosaic.engines import (
@@ -153,124 +146,68 @@ class TwoLevelKMeans(TreeEstimator):
         self.n_threads = n_threads
         self.callback = callback
 
-    @all_or_nothing
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> Self:  # noqa: ARG002
-        """Cluster the rows of X.
-
-        Parameters
-        ----------
-        X : (n_samples, n_features)
-        y : ignored
-        sample_weight : (n_samples,), optional
-            How often each row counts: 0, or from 1e-100 to 1e100; not all zero.
-        """
-        self._validate_params()
-        n_groups = self._checked_groups()
-        rows = self._rows(X, reset=True)
-        weights = checked_weights(sample_weight, rows)
-        check_enough_rows(len(rows), self.n_clusters)
-        random_state = check_random_state(self.random_state)
-        self.n_iter_, self.converged_ = 1, True
-        groups = self._groups(rows, weights, n_groups, random_state)
-        parts = self._parts(rows, weights, groups, random_state)
-        self._take(rows, weights, groups, parts)
-        if self.refine:
-            self._refine(rows, weights)
-        self.inertia_ = self._inertia_of(rows, weights, self.labels_)
-        return self
-
-    def _checked_groups(self) -> int:
+    def _validate_params(self) -> None:
+        super()._validate_params()
         if self.n_groups is not None and self.n_groups > self.n_clusters:
             raise ValueError(
                 f"n_groups={self.n_groups} must be <= n_clusters={self.n_clusters}; lower n_groups"
             )
-        return self.n_groups or max(1, round(math.sqrt(self.n_clusters)))
 
-    def _groups(
-        self,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        n_groups: int,
-        random_state: np.random.RandomState,
-    ) -> _Groups:
+    def _fit(
+        self, rows: NDArray[Any], weights: NDArray[np.float64] | None, random_state: np.random.RandomState
+    ) -> None:
+        data = _Data(rows, weights, resolve_n_threads(self.n_threads))
+        self.n_iter_, self.converged_ = 1, True
+        groups = self._groups(data, random_state)
+        self._take(data, groups, self._parts(data, groups, random_state))
+        if self.refine:
+            self._refine(data)
+
+    def _groups(self, data: _Data, random_state: np.random.RandomState) -> _Groups:
         """The first level, in which groups without rows are left out."""
-        engine = self._engine(rows, weights)
+        n_groups = self.n_groups or max(1, round(math.sqrt(self.n_clusters)))
+        engine = self._engine(data)
         found = self._kmeans(engine, n_groups, random_state, self._report)
         labels = engine.expand(found.labels)
         if not found.counts.all():
             kept = found.counts > 0
-            engine = self._engine(rows, weights)
+            engine = self._engine(data)
             engine.assign(np.ascontiguousarray(found.centers[kept]))
             return _Groups(found.centers[kept], engine.expand(engine.give_labels()), found.counts[kept])
         return _Groups(found.centers, labels, found.counts)
 
-    def _parts(
-        self,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        groups: _Groups,
-        random_state: np.random.RandomState,
-    ) -> list[_Part]:
+    def _parts(self, data: _Data, groups: _Groups, random_state: np.random.RandomState) -> list[_Part]:
         """The second level: each group's own k-means, with its share of the clusters."""
         members = _members(groups.labels, len(groups.centers))
-        costs = self._costs(rows, weights, groups.centers, groups.labels)
-        most = self._n_distinct(rows, weights, groups)
+        costs = data.costs(groups.centers, groups.labels)
+        most = data.n_distinct(groups)
         shares = shared(groups.weights if self.allocation == "size" else costs, self.n_clusters, most)
         parts = []
         for number, own in enumerate(members):
-            parts.append(self._part(rows, weights, own, int(shares[number]), random_state))
+            parts.append(self._part(data, own, int(shares[number]), random_state))
             if self.callback is not None:
                 done = sum(part.inertia.sum() for part in parts) + costs[number + 1 :].sum()
                 self.callback(IterationProgress(number, len(members), 1, 1, float(done), None))
         return parts
 
-    def _n_distinct(
-        self, rows: NDArray[Any], weights: NDArray[np.float64] | None, groups: _Groups
-    ) -> NDArray[np.intp]:
-        """How many distinct rows with weight each group has."""
-        engine = make_engine(rows, weights, resolve_n_threads(self.n_threads))
-        firsts = engine.hash_order()[engine.distinct_rows().starts]
-        return np.bincount(groups.labels[firsts], minlength=len(groups.centers))
-
     def _part(
-        self,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        own: NDArray[np.intp],
-        n_clusters: int,
-        random_state: np.random.RandomState,
+        self, data: _Data, own: NDArray[np.intp], n_clusters: int, random_state: np.random.RandomState
     ) -> _Part:
-        engine = self._engine(rows[own], weights_of(weights, own))
+        part = _Data(data.rows[own], weights_of(data.weights, own), data.n_threads)
+        engine = self._engine(part)
         found = self._kmeans(engine, n_clusters, random_state, lambda *_: None)
         kept = found.counts > 0
         centers = np.ascontiguousarray(found.centers[kept])
         labels = found.labels if kept.all() else self._labels(engine, centers)
         labels = engine.expand(labels)
-        return _Part(own, centers, labels, self._costs(rows[own], weights_of(weights, own), centers, labels))
+        return _Part(own, centers, labels, part.costs(centers, labels))
 
     def _labels(self, engine: MemoryEngine, centers: NDArray[np.float64]) -> NDArray[np.int32]:
         engine.assign(centers)
         return engine.give_labels()
 
-    def _costs(
-        self,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        centers: NDArray[np.float64],
-        labels: NDArray[np.int32],
-    ) -> NDArray[np.float64]:
-        """J of each cluster, added along the rows' hash order."""
-        engine = make_engine(rows, weights, resolve_n_threads(self.n_threads))
-        engine.labels = labels
-        costs = engine.weighted_costs(centers)
-        scaled = np.ldexp(rows, engine.exponent) if engine.exponent else rows
-        order = order_of_values(scaled, weights, engine.n_threads)
-        totals = np.bincount(labels[order], costs[order], len(centers)).astype(np.float64)
-        return np.ldexp(totals, -2 * engine.exponent)
-
-    def _engine(self, rows: NDArray[Any], weights: NDArray[np.float64] | None) -> MemoryEngine:
-        n_threads = resolve_n_threads(self.n_threads)
-        return make_engine(rows, weights, n_threads, steps_expected=self.max_iter + 1, may_merge=True)
+    def _engine(self, data: _Data) -> MemoryEngine:
+        return data.engine(steps_expected=self.max_iter + 1, may_merge=True)
 
     def _kmeans(
         self,
@@ -294,78 +231,94 @@ class TwoLevelKMeans(TreeEstimator):
         if self.callback is not None:
             self.callback(IterationProgress(0, 1, iteration, self.max_iter, inertia, n_changed))
 
-    def _take(
-        self,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        groups: _Groups,
-        parts: list[_Part],
-    ) -> None:
+    def _take(self, data: _Data, groups: _Groups, parts: list[_Part]) -> None:
         found = sum(len(part.centers) for part in parts)
         if found < self.n_clusters:
             warnings.warn(
                 f"only {found} of n_clusters={self.n_clusters} clusters have rows: too few are distinct; "
                 f"lower n_clusters to {found}",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
-        self.labels_ = np.empty(len(rows), np.int32)
+        self.labels_ = np.empty(len(data.rows), np.int32)
         first = 0
         for part in parts:
             self.labels_[part.rows] = part.labels + first
             first += len(part.centers)
         self.cluster_centers_ = np.concatenate([part.centers for part in parts])
         n_children = np.array([len(part.centers) for part in parts])
-        self.tree_ = self._tree(rows, weights, groups.centers, n_children, descends=True)
+        self.tree_ = self._tree(data, groups.centers, n_children, descends=True)
 
     def _tree(
-        self,
-        rows: NDArray[Any],
-        weights: NDArray[np.float64] | None,
-        groups: NDArray[np.float64],
-        n_children: NDArray[np.intp],
-        *,
-        descends: bool,
+        self, data: _Data, groups: NDArray[np.float64], n_children: NDArray[np.intp], *, descends: bool
     ) -> ClusterTree:
         """The tree of the present labels, whose groups have these centres and consecutive clusters."""
         group_of = np.repeat(np.arange(len(groups)), n_children)
         levels = [
-            (self._mean(rows, weights), np.zeros(len(rows), np.int32)),
+            (data.mean(), np.zeros(len(data.rows), np.int32)),
             (groups, group_of[self.labels_].astype(np.int32)),
             (self.cluster_centers_, self.labels_),
         ]
         centers = np.concatenate([centers for centers, _ in levels])
         sizes = np.concatenate([np.bincount(labels, minlength=len(centers)) for centers, labels in levels])
-        inertia = np.concatenate([self._costs(rows, weights, *level) for level in levels])
+        inertia = np.concatenate([data.costs(*level) for level in levels])
         n_groups = len(groups)
         parents = np.concatenate([[-1], np.zeros(n_groups), 1 + group_of]).astype(np.int32)
         return ClusterTree(*_without_only_children(centers, parents, sizes, inertia), descends)
 
-    def _mean(self, rows: NDArray[Any], weights: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        engine = make_engine(rows, weights, resolve_n_threads(self.n_threads))
-        engine.labels = np.zeros(len(rows), np.int32)
-        return engine.means(engine.sums(1), np.zeros((1, rows.shape[1])))
-
-    def _refine(self, rows: NDArray[Any], weights: NDArray[np.float64] | None) -> None:
+    def _refine(self, data: _Data) -> None:
         """A few iterations over all clusters; groups are then the means of their clusters' rows."""
         if self.tree_.n_nodes == 1:
             return
-        engine = self._engine(rows, weights)
+        engine = self._engine(data)
         options = LloydOptions(self.refine, 0.0, "relocate", np.random.RandomState(0), self._report)
         found = lloyd(engine, self.cluster_centers_, options)
         self.cluster_centers_, self.labels_ = found.centers, engine.expand(found.labels)
         group_of = self._group_of()
-        means = make_engine(rows, weights, resolve_n_threads(self.n_threads))
+        means = data.engine()
         means.labels = group_of[self.labels_]
         n_groups = int(group_of[-1]) + 1
         groups = means.means(means.sums(n_groups), self.tree_.centers[1 : 1 + n_groups])
-        self.tree_ = self._tree(rows, weights, groups, np.bincount(group_of), descends=False)
+        self.tree_ = self._tree(data, groups, np.bincount(group_of), descends=False)
 
     def _group_of(self) -> NDArray[np.int32]:
         """The group of each cluster."""
         tree = self.tree_
         sizes = [len(tree.clusters(node)) for node in tree.children(0)] or [1]
         return np.repeat(np.arange(len(sizes), dtype=np.int32), sizes)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Rows, their weights, and how many threads may work on them."""
+
+    rows: NDArray[Any]
+    weights: NDArray[np.float64] | None
+    n_threads: int
+
+    def engine(self, **options: Any) -> MemoryEngine:
+        return make_engine(self.rows, self.weights, self.n_threads, **options)
+
+    def n_distinct(self, groups: _Groups) -> NDArray[np.intp]:
+        """How many distinct rows with weight each group has."""
+        engine = self.engine()
+        firsts = engine.hash_order()[engine.distinct_rows().starts]
+        return np.bincount(groups.labels[firsts], minlength=len(groups.centers))
+
+    def costs(self, centers: NDArray[np.float64], labels: NDArray[np.int32]) -> NDArray[np.float64]:
+        """J of each cluster, added along the rows' hash order."""
+        engine = self.engine()
+        engine.labels = labels
+        costs = engine.weighted_costs(centers)
+        scaled = np.ldexp(self.rows, engine.exponent) if engine.exponent else self.rows
+        order = order_of_values(scaled, self.weights, engine.n_threads)
+        totals = np.bincount(labels[order], costs[order], len(centers)).astype(np.float64)
+        return np.ldexp(totals, -2 * engine.exponent)
+
+    def mean(self) -> NDArray[np.float64]:
+        engine = self.engine()
+        engine.labels = np.zeros(len(self.rows), np.int32)
+        return engine.means(engine.sums(1), np.zeros((1, self.rows.shape[1])))
 
 
 @dataclass(frozen=True)
