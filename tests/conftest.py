@@ -38,11 +38,19 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def dask_client() -> Iterator[Any]:
-    """A client of two workers of two threads each, which no test may harm; skips without distributed."""
+def dask_cluster() -> Iterator[tuple[Any, Any]]:
+    """Two workers of two threads each and their client; skips without distributed.
+
+    A test that kills one waits until it is replaced.
+    """
     pytest.importorskip("distributed", reason="distributed is not installed")
-    with dask_workers(n_threads=2) as (_, client):
-        yield client
+    with dask_workers() as cluster_and_client:
+        yield cluster_and_client
+
+
+@pytest.fixture
+def dask_client(dask_cluster: tuple[Any, Any]) -> Any:
+    return dask_cluster[1]
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,12 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def dask_workers(n_workers: int = 2, n_threads: int = 1) -> Iterator[tuple[Any, Any]]:
-    """A cluster and its client."""
+def dask_workers() -> Iterator[tuple[Any, Any]]:
+    """A cluster of two workers, and its client."""
     import distributed
 
     cluster = distributed.LocalCluster(
-        n_workers=n_workers, threads_per_worker=n_threads, scheduler_port=0, dashboard_address=":0"
+        n_workers=2, threads_per_worker=2, scheduler_port=0, dashboard_address=":0"
     )
     try:
         with distributed.Client(cluster, set_as_default=False) as client:
@@ -24,10 +24,10 @@ def dask_workers(n_workers: int = 2, n_threads: int = 1) -> Iterator[tuple[Any, 
             cluster.close()
 
 
-def replace_killed(client: Any, n_workers: int = 2) -> None:
+def replace_killed(client: Any) -> None:
     """Wait until killed workers are replaced: by their nannies, or anew where one gave up."""
     try:
-        client.wait_for_workers(n_workers, timeout=30)
+        client.wait_for_workers(2, timeout=30)
     except TimeoutError:
-        client.cluster.scale(n_workers)
-        client.wait_for_workers(n_workers, timeout=60)
+        client.cluster.scale(2)
+        client.wait_for_workers(2, timeout=60)

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 pytest.importorskip("dask.array", reason="dask is not installed")
 pytest.importorskip("distributed", reason="distributed is not installed")
 
-from dask_workers import dask_workers, replace_killed
+from dask_workers import replace_killed
 from kmosaic.cluster.dask.rows import ArrayRows, LocalRows, dask_rows
 from kmosaic.engines import Block, BlockEngine, LloydOptions, MemoryEngine, lloyd
 from kmosaic.engines.dask.blocks import DaskBlocks
@@ -25,17 +24,6 @@ from kmosaic.errors import DataError, MissingLibraryError
 from reference import Array
 
 DTYPES = ["uint8", "uint16", "float32", "float64"]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    with dask_workers() as cluster_and_client:
-        yield cluster_and_client
-
-
-@pytest.fixture
-def client(cluster: Any) -> Any:
-    return cluster[1]
 
 
 def rows_of(dtype: str, n: int = 3000) -> Array:
@@ -62,10 +50,10 @@ def start(X: Array) -> Array:
     return X[[3, 40, 500, 1000, 1700, 2900]].astype(np.float64)
 
 
-def test_fits_equal_those_in_memory_to_the_bit(client: Any) -> None:
+def test_fits_equal_those_in_memory_to_the_bit(dask_client: Any) -> None:
     for dtype, held in [*((dtype, True) for dtype in DTYPES), ("uint8", False)]:
         X = rows_of(dtype)
-        blocks = DaskBlocks(client, spread(X), hold=held)
+        blocks = DaskBlocks(dask_client, spread(X), hold=held)
         for engine in (BlockEngine(blocks, 1), BlockEngine(LocalRows(chunked(X)), 2)):
             found = lloyd(engine, start(X), options())
             expected = lloyd(MemoryEngine(X, None, 2), start(X), options())
@@ -77,8 +65,8 @@ def test_fits_equal_those_in_memory_to_the_bit(client: Any) -> None:
             assert engine.mean_variance() == MemoryEngine(X, None, 1).mean_variance()
 
 
-def test_the_number_of_workers_changes_no_bit(cluster: Any) -> None:
-    cluster, client = cluster
+def test_the_number_of_workers_changes_no_bit(dask_cluster: Any) -> None:
+    cluster, client = dask_cluster
     X = np.random.default_rng(4).normal(size=(3000, 5)) * 10.0 ** np.arange(-12, 13, 6)
     X[:, 0] *= 1e40
     found = []
@@ -96,10 +84,10 @@ def test_the_number_of_workers_changes_no_bit(cluster: Any) -> None:
         assert (other.history == found[0].history).all()
 
 
-def test_inertia_added_up_from_distances_is_that_of_rows_in_memory(client: Any) -> None:
+def test_inertia_added_up_from_distances_is_that_of_rows_in_memory(dask_client: Any) -> None:
     X = rows_of("uint16", 150_000)
     engine, memory = (
-        BlockEngine(DaskBlocks(client, spread(X, 40_000)), 1),
+        BlockEngine(DaskBlocks(dask_client, spread(X, 40_000)), 1),
         MemoryEngine(X, None, 2),
     )
     for each in (engine, memory):
@@ -108,28 +96,28 @@ def test_inertia_added_up_from_distances_is_that_of_rows_in_memory(client: Any) 
 
 
 @pytest.mark.parametrize("held", [True, False])
-def test_a_worker_killed_in_the_middle_changes_nothing(client: Any, held: bool) -> None:
+def test_a_worker_killed_in_the_middle_changes_nothing(dask_client: Any, held: bool) -> None:
     X = rows_of("uint8")
     expected = lloyd(MemoryEngine(X, None, 1), start(X), options())
     killed: list[int] = []
 
     def kill_one(iteration: int, *_: Any) -> None:
         if iteration in (2, 4):
-            killed.append(next(iter(client.run(os.getpid).values())))
+            killed.append(next(iter(dask_client.run(os.getpid).values())))
             os.kill(killed[-1], signal.SIGKILL)
 
-    engine = BlockEngine(DaskBlocks(client, spread(X), hold=held), 1)
+    engine = BlockEngine(DaskBlocks(dask_client, spread(X), hold=held), 1)
     found = lloyd(engine, start(X), options(kill_one))
 
     assert len(set(killed)) == 2
     assert (found.history == expected.history).all()
     assert (found.centers == expected.centers).all()
-    replace_killed(client)
+    replace_killed(dask_client)
 
 
-def test_results_come_in_order_and_progress_is_told(client: Any) -> None:
+def test_results_come_in_order_and_progress_is_told(dask_client: Any) -> None:
     told: list[tuple[int, int]] = []
-    blocks = DaskBlocks(client, spread(rows_of("uint8"), 75), lambda *now: told.append(now))
+    blocks = DaskBlocks(dask_client, spread(rows_of("uint8"), 75), lambda *now: told.append(now))
     assert list(blocks.map(first_of)) == list(range(0, 3000, 75))
     assert told == [(n, 40) for n in range(1, 41)]
     told.clear()
@@ -142,8 +130,8 @@ def first_of(block: Block) -> int:
     return block.first
 
 
-def test_what_a_task_raises_is_raised_here(client: Any) -> None:
-    blocks = DaskBlocks(client, spread(rows_of("uint8")))
+def test_what_a_task_raises_is_raised_here(dask_client: Any) -> None:
+    blocks = DaskBlocks(dask_client, spread(rows_of("uint8")))
     with pytest.raises(DataError, match="block at 400"):
         list(blocks.map(partial(refuse_one, 400)))
 
@@ -153,11 +141,11 @@ def refuse_one(first: int, block: Block) -> None:
         raise DataError(f"block at {first}")
 
 
-def test_blocks_are_held_where_they_fit(client: Any) -> None:
+def test_blocks_are_held_where_they_fit(dask_client: Any) -> None:
     rows = spread(rows_of("uint8"))
-    assert DaskBlocks(client, rows)._held is not None
+    assert DaskBlocks(dask_client, rows)._held is not None
     rows.n_bytes = 1 << 50
-    assert DaskBlocks(client, rows)._held is None
+    assert DaskBlocks(dask_client, rows)._held is None
 
 
 def test_small_chunks_are_put_together() -> None:
@@ -195,10 +183,10 @@ def test_workers_started_here_share_the_processors() -> None:
         assert BlockEngine(blocks, 1).n_rows == 3000
 
 
-def test_workers_of_another_version_are_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_another_version_are_refused(dask_client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kmosaic.engines.dask.cluster.VERSION", "0.0.1")
     with pytest.raises(DataError, match=r"kmosaic .*0\.0\.1"):
-        DaskBlocks(client, spread(rows_of("uint8")))
+        DaskBlocks(dask_client, spread(rows_of("uint8")))
 
 
 def test_without_distributed_the_line_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ pytest.importorskip("dask", reason="dask is not installed")
 pytest.importorskip("distributed", reason="distributed is not installed")
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 
-from dask_workers import dask_workers, replace_killed  # noqa: E402
+from dask_workers import replace_killed  # noqa: E402
 from kmosaic.errors import DataError  # noqa: E402
 from kmosaic.scenes.fit.fit_scaling import fit_scaling  # noqa: E402
 from kmosaic.scenes.fit.fitting import FitOptions, SceneFit, fit_scene  # noqa: E402
@@ -34,12 +33,6 @@ from kmosaic.scenes.scaling import METHODS  # noqa: E402
 from kmosaic.scenes.scene import Scene, Strip  # noqa: E402
 from kmosaic.scenes.segment import Segmentation, segment  # noqa: E402
 from scene_files import write_raster  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    with dask_workers(n_threads=2) as (_, client):
-        yield client
 
 
 @pytest.fixture(autouse=True)
@@ -71,31 +64,31 @@ def assert_same(found: SceneFit, expected: SceneFit) -> None:
     assert (found.inertia, found.n_pixels) == (expected.inertia, expected.n_pixels)
 
 
-def test_classes_and_labels_are_those_of_one_process(client: Any, tmp_path: Path) -> None:
+def test_classes_and_labels_are_those_of_one_process(dask_client: Any, tmp_path: Path) -> None:
     for method, dtype in product(["none", "standard"], ["uint8", "uint16", "float32"]):
         scene, options = scene_of(tmp_path, dtype), FitOptions(4, seed=1, max_iter=8)
         scaling = fit_scaling(scene, method, 16)
         expected = fit_scene(scene, scaling, options)
-        assert_same(fit_scene(scene, scaling, options, client), expected)
+        assert_same(fit_scene(scene, scaling, options, dask_client), expected)
 
         classifier = Classifier(expected.centers, scaling)
-        labels = [done.labels for done in strips_by_workers(client, scene, StripTask(classifier), 20)]
+        labels = [done.labels for done in strips_by_workers(dask_client, scene, StripTask(classifier), 20)]
         whole = classifier.label(scene.read(0, 90))
         assert [len(strip) for strip in labels] == [20, 20, 20, 20, 10]
         assert (np.concatenate(labels) == whole).all()
         assert (whole == -1).any()
 
 
-def test_a_sample_of_a_scene(client: Any, tmp_path: Path) -> None:
+def test_a_sample_of_a_scene(dask_client: Any, tmp_path: Path) -> None:
     scene, options = scene_of(tmp_path, "uint8"), FitOptions(3, sample=500)
     scaling = fit_scaling(scene, "none", 16)
-    found, expected = fit_scene(scene, scaling, options, client), fit_scene(scene, scaling, options)
+    found, expected = fit_scene(scene, scaling, options, dask_client), fit_scene(scene, scaling, options)
     assert_same(found, expected)
     assert found.sample_inertia == expected.sample_inertia
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(
-    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dask_client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kmosaic.engines.dask.blocks.can_hold", lambda *_: False)
     scene = scene_of(tmp_path, "uint8")
@@ -104,21 +97,21 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
 
     def kill_one(iteration: int, *_: Any) -> None:
         if iteration == 2:
-            killed.append(next(iter(client.run(os.getpid).values())))
+            killed.append(next(iter(dask_client.run(os.getpid).values())))
             os.kill(killed[-1], signal.SIGKILL)
 
-    found = fit_scene(scene, scaling, FitOptions(4, on_iteration=kill_one), client)
+    found = fit_scene(scene, scaling, FitOptions(4, on_iteration=kill_one), dask_client)
     assert_same(found, fit_scene(scene, scaling, FitOptions(4)))
     assert len(killed) == 1
-    replace_killed(client)
+    replace_killed(dask_client)
 
 
-def test_scaling_by_workers_is_that_of_one_process_to_the_bit(client: Any, tmp_path: Path) -> None:
+def test_scaling_by_workers_is_that_of_one_process_to_the_bit(dask_client: Any, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     for dtype, method in product(["uint8", "uint16", "float32", "float64"], METHODS):
         scene = scene_of(tmp_path, dtype)
         told.clear()
-        found = fit_scaling(scene, method, 16, lambda *now: told.append(now), client=client)
+        found = fit_scaling(scene, method, 16, lambda *now: told.append(now), client=dask_client)
         assert found == fit_scaling(scene, method, 16), (dtype, method)
         n_passes = {"none": 0, "percentile": {"float32": 2, "float64": 4}.get(dtype, 1)}.get(method, 1)
         assert {total for _, total in told} == ({90 * n_passes} if n_passes else set()), (dtype, method)
@@ -126,11 +119,11 @@ def test_scaling_by_workers_is_that_of_one_process_to_the_bit(client: Any, tmp_p
         assert not told or told[-1] == (90 * n_passes, 90 * n_passes)
 
 
-def test_scaling_by_workers_of_no_pixel_is_refused(client: Any, tmp_path: Path) -> None:
+def test_scaling_by_workers_of_no_pixel_is_refused(dask_client: Any, tmp_path: Path) -> None:
     for dtype, method in product(["uint8", "float32"], METHODS[1:]):
         path = write_raster(tmp_path / "none.tif", np.zeros((40, 30, 2), dtype), nodata=0)
         with as_scene(path) as scene, pytest.raises(DataError, match="no valid pixel"):  # type: ignore[attr-defined]
-            fit_scaling(scene, method, 16, client=client)
+            fit_scaling(scene, method, 16, client=dask_client)
 
 
 # Each dtype, smoothing and further output; these do not touch each other's pixels.
@@ -146,7 +139,7 @@ def test_scaling_by_workers_of_no_pixel_is_refused(client: Any, tmp_path: Path) 
     ],
 )
 def test_segment_draws_the_same_map_by_workers(
-    client: Any,
+    dask_client: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     dtype: str,
@@ -173,7 +166,7 @@ def test_segment_draws_the_same_map_by_workers(
 
     expected = run("a")
     monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 1)  # strips of 16 lines
-    found = run("b", dask=client, progress=lambda *now: told.append(now[2]))
+    found = run("b", dask=dask_client, progress=lambda *now: told.append(now[2]))
 
     for name in names:
         assert (tmp_path / "a" / f"{name}.tif").read_bytes() == (tmp_path / "b" / f"{name}.tif").read_bytes()
@@ -189,7 +182,12 @@ def test_segment_draws_the_same_map_by_workers(
     ("dtype", "n_classes", "lines_here"), [("uint16", 2, 0), ("float64", 2, 0), ("float64", 200, 90)]
 )
 def test_the_scene_is_read_by_workers_only(
-    client: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: str, n_classes: int, lines_here: int
+    dask_client: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    n_classes: int,
+    lines_here: int,
 ) -> None:
     """Statistics, too, unless the sums of all classes are more than the pixels themselves."""
     scene = scene_of(tmp_path, dtype)
@@ -206,7 +204,7 @@ def test_the_scene_is_read_by_workers_only(
 
     monkeypatch.setattr(RasterScene, "read", watched)
     monkeypatch.setattr(pipeline, "_STRIP_PIXELS", 1)  # strips of 16 lines
-    by_workers = MapPipeline(scene, classifier, client=client)
+    by_workers = MapPipeline(scene, classifier, client=dask_client)
     found = by_workers.run(lambda _: None, lambda detail: kept[1].append(detail))
 
     assert sum(lines) == lines_here
@@ -244,21 +242,21 @@ def test_a_scheduler_that_cannot_be_reached_leaves_no_map(
     assert [path.name for path in tmp_path.iterdir()] == ["uint8.tif"]
 
 
-def test_progress_is_told_in_lines(client: Any, tmp_path: Path) -> None:
+def test_progress_is_told_in_lines(dask_client: Any, tmp_path: Path) -> None:
     scene = scene_of(tmp_path, "uint8")
     told: list[tuple[int, int]] = []
     options = FitOptions(2, max_iter=1, on_pass=lambda *now: told.append(now))
-    fit_scene(scene, fit_scaling(scene, "none", 16), options, client)
+    fit_scene(scene, fit_scaling(scene, "none", 16), options, dask_client)
     assert told[-1] == (90, 90)
     assert all(0 < done <= 90 for done, _ in told)
 
 
-def test_what_a_worker_cannot_read_is_told(client: Any, tmp_path: Path) -> None:
+def test_what_a_worker_cannot_read_is_told(dask_client: Any, tmp_path: Path) -> None:
     scene = scene_of(tmp_path, "uint8")
     scaling = fit_scaling(scene, "none", 16)
     (tmp_path / "uint8.tif").unlink()
     with pytest.raises(DataError, match="uint8.tif"):
-        fit_scene(scene, scaling, FitOptions(2), client)
+        fit_scene(scene, scaling, FitOptions(2), dask_client)
 
 
 def test_strips_are_neither_too_large_nor_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
