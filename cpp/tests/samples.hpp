@@ -189,4 +189,23 @@ inline std::string name_of(Dtype dtype) {
     return kDtypeNames[dtype];
 }
 
+// Real numbers over many magnitudes, so that the order of additions shows in the bits.
+inline std::vector<double> reals(std::size_t n, Random& random) {
+    std::vector<double> values(n);
+    for (double& value : values)
+        value = std::ldexp(2 * uniform(random) - 1, static_cast<int>(below(random, 40)) - 20);
+    return values;
+}
+
+// Calls `visit` with each variant's kernels of one kind and with each number of features.
+template <class Kernel, class Visit>
+void for_each_variant_and_size(const Kernel* Kernels::* kind, Visit visit) {
+    for (const std::string& name : supported_variants()) {
+        for (const std::size_t n : feature_counts()) {
+            context() = name + " n_features=" + std::to_string(n);
+            visit(*(table(name).*kind), n);
+        }
+    }
+}
+
 }  // namespace kmosaic::testing

@@ -8,32 +8,13 @@
 namespace kmosaic::testing {
 namespace {
 
-// Real numbers over many magnitudes, so that the order of additions shows in the bits.
-std::vector<double> reals(std::size_t n, Random& random) {
-    std::vector<double> values(n);
-    for (double& value : values)
-        value = std::ldexp(2 * uniform(random) - 1, static_cast<int>(below(random, 40)) - 20);
-    return values;
-}
-
-template <class Visit>
-void for_each_variant_and_size(Visit visit) {
-    for (const std::string& name : supported_variants()) {
-        const ExactKernels& kernel = *table(name).exact;
-        for (const std::size_t n : feature_counts()) {
-            context() = name + " n_features=" + std::to_string(n);
-            visit(kernel, n);
-        }
-    }
-}
-
 const ExactKernels& scalar() {
     return *table("scalar").exact;
 }
 
 TEST(widen_keeps_every_value) {
     Random random(1);
-    for_each_variant_and_size([&](const ExactKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::exact, [&](const ExactKernels& kernel, std::size_t n) {
         for_each_dtype([&](auto zero) {
             using T = decltype(zero);
             Values<T> row(n);
@@ -49,7 +30,7 @@ TEST(widen_keeps_every_value) {
 
 TEST(squared_distance_is_the_scalar_one_and_right) {
     Random random(2);
-    for_each_variant_and_size([&](const ExactKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::exact, [&](const ExactKernels& kernel, std::size_t n) {
         const Values<double> a(reals(n, random));
         const Values<double> b(reals(n, random));
         const double distance = kernel.squared_distance(a.data(), b.data(), n);
@@ -63,7 +44,7 @@ TEST(squared_distance_is_the_scalar_one_and_right) {
 
 TEST(squared_distances_are_the_scalar_ones_and_right) {
     Random random(3);
-    for_each_variant_and_size([&](const ExactKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::exact, [&](const ExactKernels& kernel, std::size_t n) {
         for (const std::size_t n_rows : {std::size_t{1}, std::size_t{2}, std::size_t{5}, std::size_t{9}}) {
             const Values<double> rows(reals(n_rows * n, random));
             const Values<double> panel(reals(kExactPanelWidth * n, random));

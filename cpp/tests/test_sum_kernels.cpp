@@ -9,25 +9,6 @@
 namespace kmosaic::testing {
 namespace {
 
-// Real numbers over many magnitudes, so that the order of additions shows in the bits.
-std::vector<double> reals(std::size_t n, Random& random) {
-    std::vector<double> values(n);
-    for (double& value : values)
-        value = std::ldexp(2 * uniform(random) - 1, static_cast<int>(below(random, 40)) - 20);
-    return values;
-}
-
-template <class Visit>
-void for_each_variant_and_size(Visit visit) {
-    for (const std::string& name : supported_variants()) {
-        const SumKernels& kernel = *table(name).sums;
-        for (const std::size_t n : feature_counts()) {
-            context() = name + " n_features=" + std::to_string(n);
-            visit(kernel, n);
-        }
-    }
-}
-
 const SumKernels& scalar() {
     return *table("scalar").sums;
 }
@@ -61,7 +42,7 @@ void check_add_integer_rows(const SumKernels& kernel, std::size_t n, Random& ran
 
 TEST(integer_rows_are_added_in_32_bits) {
     Random random(1);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         check_add_integer_rows<std::uint8_t>(kernel, n, random);
         check_add_integer_rows<std::int8_t>(kernel, n, random);
         check_add_integer_rows<std::uint16_t>(kernel, n, random);
@@ -99,7 +80,7 @@ void check_add_real_rows(const SumKernels& kernel, std::size_t n, Random& random
 
 TEST(real_rows_are_added_slice_by_slice) {
     Random random(2);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         check_add_real_rows<float>(kernel, n, random);
         check_add_real_rows<double>(kernel, n, random);
     });
@@ -107,7 +88,7 @@ TEST(real_rows_are_added_slice_by_slice) {
 
 TEST(totals_take_sums_away_as_they_added_them) {
     Random random(3);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         Values<std::int32_t> low_dim(n);
         Values<std::int64_t> wide(n), totals(n);
         std::vector<std::int64_t> before(n), expected(n);
@@ -146,7 +127,7 @@ void check_add_integers(const SumKernels& kernel, std::size_t n, Random& random)
 
 TEST(integers_are_added_and_squared_in_64_bits) {
     Random random(4);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         check_add_integers<std::uint8_t>(kernel, n, random);
         check_add_integers<std::int8_t>(kernel, n, random);
         check_add_integers<std::uint16_t>(kernel, n, random);
@@ -193,7 +174,7 @@ void check_add_squares(const SumKernels& kernel, std::size_t n, Random& random) 
 
 TEST(squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
     Random random(5);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         for_each_dtype([&](auto zero) { check_add_squares<decltype(zero)>(kernel, n, random); });
     });
 }
@@ -229,7 +210,7 @@ void check_add_weighted(const SumKernels& kernel, std::size_t n, Random& random)
 
 TEST(weighted_rows_are_added_slice_by_slice) {
     Random random(8);
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         for_each_dtype([&](auto zero) { check_add_weighted<decltype(zero)>(kernel, n, random); });
     });
 }
@@ -254,7 +235,7 @@ TEST(the_least_bit_is_that_of_the_value_with_the_smallest) {
 TEST(values_are_those_of_the_slices) {
     Random random(6);
     const double spacings[] = {0x1p3, 0x1p-40, 0x1p-83};
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         for (std::size_t n_slices = 1; n_slices <= 3; ++n_slices) {
             Values<std::int64_t> sums(n_slices * n);
             for (std::size_t i = 0; i < sums.size(); ++i)
@@ -285,7 +266,7 @@ TEST(values_of_whole_numbers_are_exact) {
     const double one = 1;
     constexpr std::int64_t kEdge = std::int64_t{1} << 51;
     const std::int64_t steps[] = {0, 1, -1, 12345, -98765};
-    for_each_variant_and_size([&](const SumKernels& kernel, std::size_t n) {
+    for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
         for (const std::int64_t size : {std::int64_t{0}, kEdge, 4 * kEdge, 4000 * kEdge}) {
             Values<std::int64_t> sums(n);
             Values<double> high(n), low(n);

@@ -42,28 +42,15 @@ if TYPE_CHECKING:
     from kmosaic.version import __version__
 
 # Imported when first asked for: `kmosaic --help` need not wait for scikit-learn.
-_HOMES = {
-    "BisectingKMeans": "kmosaic.cluster",
-    "ClusterClassifier": "kmosaic.evaluate",
-    "Configuration": "kmosaic.configuration",
-    "DataError": "kmosaic.errors",
-    "DownloadError": "kmosaic.errors",
-    "KMeans": "kmosaic.cluster",
-    "KmosaicError": "kmosaic.errors",
-    "MiniBatchKMeans": "kmosaic.cluster",
-    "MissingLibraryError": "kmosaic.errors",
-    "ModelFileError": "kmosaic.errors",
-    "OutputError": "kmosaic.errors",
-    "SphericalKMeans": "kmosaic.cluster",
-    "TwoLevelKMeans": "kmosaic.cluster",
-    "load_model": "kmosaic.cluster",
-    "patch_sklearn": "kmosaic.accelerate",
-    "save_model": "kmosaic.cluster",
-    "__version__": "kmosaic.version",
-    "show_config": "kmosaic.configuration",
-    "sweep": "kmosaic.evaluate",
-    "unpatch_sklearn": "kmosaic.accelerate",
+_NAMES = {
+    "accelerate": "patch_sklearn unpatch_sklearn",
+    "cluster": "BisectingKMeans KMeans MiniBatchKMeans SphericalKMeans TwoLevelKMeans load_model save_model",
+    "configuration": "Configuration show_config",
+    "errors": "DataError DownloadError KmosaicError MissingLibraryError ModelFileError OutputError",
+    "evaluate": "ClusterClassifier sweep",
+    "version": "__version__",
 }
+_HOMES = {name: f"kmosaic.{home}" for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "BisectingKMeans",

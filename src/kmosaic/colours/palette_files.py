@@ -60,8 +60,8 @@ def read_palette(path: Path) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
     Raises DataError where it cannot be read, is damaged, or has no colours or more than ``MAX_COLORS``.
     """
     where = printable(str(path))
-    if path.suffix.lower() not in _READERS:
-        raise DataError(f"{where}: a palette must end in {', '.join(_READERS)}")
+    if path.suffix.lower() not in _FORMATS:
+        raise DataError(f"{where}: a palette must end in {', '.join(_FORMATS)}")
     entries = _entries_of(_palette_bytes(path, where), path.suffix.lower(), where)
     if not 1 <= len(entries) <= MAX_COLORS:
         need = f"a palette has from 1 to {MAX_COLORS}; remove some, or choose another file"
@@ -86,7 +86,7 @@ def _palette_bytes(path: Path, where: str) -> bytes:
 def _entries_of(data: bytes, suffix: str, where: str) -> list[Entry]:
     """Values and name of each colour."""
     try:
-        return list(_READERS[suffix](data))
+        return list(_FORMATS[suffix][0](data))
     except (
         ValueError,
         struct.error,
@@ -105,7 +105,7 @@ def write_palette(palette: PaletteContent, path: Path, *, overwrite: bool) -> Pa
     Raises OutputError where the ending is another, or the file cannot be written.
     """
     check_palette_name(path)
-    content = _WRITERS[path.suffix.lower()](palette)
+    content = _FORMATS[path.suffix.lower()][1](palette)
     with atomic_write(path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
     return path
@@ -113,8 +113,8 @@ def write_palette(palette: PaletteContent, path: Path, *, overwrite: bool) -> Pa
 
 def check_palette_name(path: Path | None) -> None:
     """Raises OutputError where ``path``, if any, ends in nothing that a palette can be written as."""
-    if path is not None and path.suffix.lower() not in _WRITERS:
-        raise OutputError(f"{path} must end in {', '.join(_WRITERS)}; that says how the palette is written")
+    if path is not None and path.suffix.lower() not in _FORMATS:
+        raise OutputError(f"{path} must end in {', '.join(_FORMATS)}; that says how the palette is written")
 
 
 def _text(data: bytes) -> str:
@@ -334,23 +334,13 @@ def _write_png(palette: PaletteContent) -> bytes:
     return buffer.getvalue()
 
 
-_READERS: dict[str, Callable[[bytes], Iterator[Entry]]] = {
-    ".gpl": _read_gpl,
-    ".ase": _read_ase,
-    ".aco": _read_aco,
-    ".json": _read_json,
-    ".css": _read_css,
-    ".hex": _read_hex,
-    ".txt": _read_hex,
-    ".png": _read_png,
-}
-_WRITERS: dict[str, Callable[[PaletteContent], bytes]] = {
-    ".gpl": _write_gpl,
-    ".ase": _write_ase,
-    ".aco": _write_aco,
-    ".json": _write_json,
-    ".css": _write_css,
-    ".hex": _write_hex,
-    ".txt": _write_hex,
-    ".png": _write_png,
+_FORMATS: dict[str, tuple[Callable[[bytes], Iterator[Entry]], Callable[[PaletteContent], bytes]]] = {
+    ".gpl": (_read_gpl, _write_gpl),
+    ".ase": (_read_ase, _write_ase),
+    ".aco": (_read_aco, _write_aco),
+    ".json": (_read_json, _write_json),
+    ".css": (_read_css, _write_css),
+    ".hex": (_read_hex, _write_hex),
+    ".txt": (_read_hex, _write_hex),
+    ".png": (_read_png, _write_png),
 }

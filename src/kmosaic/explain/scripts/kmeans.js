@@ -75,17 +75,12 @@ export function run(points, start, policy = "relocate", random = seededRandom(0)
   let ids = start.map((_, j) => j);
   let before = [];
   const steps = [{ kind: "start", centroids, labels: null, inertia: null, ids, filled: [] }];
+  const push = (kind, labels, filled) =>
+    steps.push({ kind, centroids, labels, inertia: inertia(points, labels, centroids), ids, filled });
   for (let iteration = 0; iteration < MAX_ITERATIONS; iteration += 1) {
     let labels = assign(points, centroids);
     const changed = labels.filter((label, i) => label !== before[i]).length;
-    steps.push({
-      kind: "assign",
-      centroids,
-      labels,
-      inertia: inertia(points, labels, centroids),
-      ids,
-      filled: [],
-    });
+    push("assign", labels, []);
     const repaired = repair(points, labels, centroids, policy, random);
     if (changed === 0 && repaired.filled.length === 0) {
       break;
@@ -93,14 +88,7 @@ export function run(points, start, policy = "relocate", random = seededRandom(0)
     ids = repaired.kept.map((j) => ids[j]);
     labels = repaired.labels;
     centroids = means(points, labels, repaired.centroids);
-    steps.push({
-      kind: "update",
-      centroids,
-      labels,
-      inertia: inertia(points, labels, centroids),
-      ids,
-      filled: repaired.filled,
-    });
+    push("update", labels, repaired.filled);
     before = labels;
   }
   return steps;
