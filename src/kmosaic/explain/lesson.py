@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from kmosaic.explain.choosing import Photo, Scores, Sizes, painted_sample, scores, sizes
 from kmosaic.explain.digits import Pictures, check_images, pictures
 from kmosaic.explain.points import PointSet, islands, rings, separated, shirt_sizes, unlike
@@ -90,5 +92,5 @@ def _two_steps(own: PointSet | None) -> TwoSteps:
 def _slow_trace(data: PointSet) -> Trace:
     """Of the fits that end best the one of which most half-steps can be watched."""
     drawn = restarts(data, "random", _SLOW_START)
-    best = drawn.starts[drawn.inertia <= drawn.inertia.min() * 1.0001]
-    return max((trace(data.points, start) for start in best), key=lambda fit: len(fit.steps))
+    best = drawn.inertia <= drawn.inertia.min() * 1.0001
+    return trace(data.points, drawn.starts[np.argmax(np.where(best, drawn.n_iter, 0))])

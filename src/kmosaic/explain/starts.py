@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kmosaic.cluster import KMeans
 from kmosaic.cluster.seeding import starting_centers
-from kmosaic.engines import make_engine
+from kmosaic.engines import LloydOptions, lloyd, make_engine
 from kmosaic.explain.points import Points, PointSet
 from kmosaic.explain.trace import Policy, Trace, trace
 
@@ -29,12 +29,13 @@ class Restarts:
     """Fits of the same points from many starts.
 
     ``starts`` is float64 (n_restarts, n_clusters, n_features); ``inertia`` float64 (n_restarts,) the J that
-    each ends with.
+    each ends with, and ``n_iter`` how many iterations each takes.
     """
 
     init: Init
     starts: NDArray[np.float64]
     inertia: NDArray[np.float64]
+    n_iter: NDArray[np.intp]
 
     @property
     def best(self) -> int:
@@ -125,11 +126,10 @@ def restarts(data: PointSet, init: Init, n_restarts: int = N_RESTARTS) -> Restar
         starting_centers(engine, data.n_clusters, init, np.random.RandomState(seed))
         for seed in range(n_restarts)
     ]
-    ends = [
-        KMeans(data.n_clusters, init=start, n_init=1, n_threads=1).fit(data.points).inertia_
-        for start in drawn
-    ]
-    return Restarts(init, np.array(drawn), np.array(ends))
+    options = LloydOptions(300, 0.0, "relocate", np.random.RandomState(0), lambda *_: None)
+    fits = [lloyd(engine, start, options) for start in drawn]
+    ends, n_iter = np.array([fit.inertia for fit in fits]), np.array([fit.n_iter for fit in fits])
+    return Restarts(init, np.array(drawn), ends, n_iter)
 
 
 def best_start(data: PointSet, n_clusters: int) -> NDArray[np.float64]:
