@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -191,9 +190,13 @@ def test_members_of_several_clusters_and_of_tiny_ones(
 
 
 def test_the_centroids_title_is_never_cut() -> None:
-    for size, label in product(
-        [(48, 48), (28, 28), (100, 10), (64, 64)], ["", "x", "a very long label of an image"]
-    ):
+    for size, label in [
+        ((48, 48), ""),
+        ((28, 28), "x"),
+        ((100, 10), ""),
+        ((100, 10), "a very long label of an image"),
+        ((64, 64), "a very long label of an image"),
+    ]:
         from .conftest import clustered
 
         form = ImageFormat(*size, 1, "uint8", 255)
@@ -248,7 +251,7 @@ def test_sizes_are_bars_of_all_clusters_largest_first(summary: ClusterSummary) -
 
 
 def test_sizes_of_any_number_of_clusters() -> None:
-    for theme, k in product([LIGHT, DARK], [1, 40, 41, 400]):
+    for theme, k in [(LIGHT, 1), (LIGHT, 40), (LIGHT, 41), (DARK, 400)]:
         names = tuple(["a rather long name for a cluster"] * k)
         sizes = np.arange(k) * 1000
         purity = np.full(k, np.nan)
