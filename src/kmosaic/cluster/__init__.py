@@ -17,20 +17,17 @@ if TYPE_CHECKING:
 
 # Imported when first asked for: scenes need seeds and fields, and no scikit-learn, which takes a second and
 # 80 MB.
-_HOMES = {
-    "BisectingKMeans": "kmosaic.cluster.bisecting",
-    "ClusterTree": "kmosaic.models.cluster_tree",
-    "FeatureStep": "kmosaic.models.representation",
-    "ImageFormat": "kmosaic.models.image_model",
-    "KMeans": "kmosaic.cluster.kmeans",
-    "MiniBatchKMeans": "kmosaic.cluster.minibatch",
-    "Model": "kmosaic.models.image_model",
-    "Representation": "kmosaic.models.representation",
-    "SphericalKMeans": "kmosaic.cluster.spherical",
-    "TwoLevelKMeans": "kmosaic.cluster.two_level",
-    "load_model": "kmosaic.models.image_model",
-    "save_model": "kmosaic.models.image_model",
+_NAMES = {
+    "cluster.bisecting": "BisectingKMeans",
+    "cluster.kmeans": "KMeans",
+    "cluster.minibatch": "MiniBatchKMeans",
+    "cluster.spherical": "SphericalKMeans",
+    "cluster.two_level": "TwoLevelKMeans",
+    "models.cluster_tree": "ClusterTree",
+    "models.image_model": "ImageFormat Model load_model save_model",
+    "models.representation": "FeatureStep Representation",
 }
+_HOMES = {name: f"kmosaic.{home}" for home, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "BisectingKMeans",
