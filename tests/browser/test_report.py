@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+import kmosaic.report.sheets
 from kmosaic.cluster import KMeans
 from kmosaic.evaluate import read_names, summarise
 from kmosaic.images.collection import ImageCollection
-from kmosaic.report import FitReport, write_fit_report
+from kmosaic.report import FitReport, Thumbnails, write_fit_report
 
 from .conftest import HOSTILE, Opener, serious_faults
 
@@ -63,6 +64,32 @@ def test_clusters_of_vectors_without_pictures(opened: Opener, vectors_file: Path
     assert page.locator("#confusion-images .strip.bare button").count() > 0
     assert page.locator("img, .sprite").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious_faults(page) == []
+
+
+def test_pictures_beside_the_page_are_loaded_when_they_are_looked_at(
+    opened: Opener, digits: ImageCollection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kmosaic.report.sheets, "_WIDEST", 64)  # 64 tiles a sheet, 29 of them
+    model = KMeans(3, random_state=0).fit(digits.pixels)
+    summary = summarise(model, digits.pixels, digits.labels, label_names=digits.label_names)
+    report = FitReport(digits, summary, thumbnails=Thumbnails(tmp_path / "a & b"))
+    page = opened(write_fit_report(tmp_path / "fit.html", report))
+    asked: list[str] = []
+    page.on("requestfinished", lambda request: asked.append(request.url))
+    page.reload(wait_until="load")
+    page.locator("#cluster-detail .strip").first.scroll_into_view_if_needed()
+    strip = page.locator("#cluster-detail .strip").first
+    strip.locator("[class*='sheet-']").first.wait_for()
+    assert 0 < sum("/images-" in url for url in asked) < 10
+    largest = max(cluster["size"] for cluster in data_of(page)["clusters"])
+    for shown in (*range(120, largest, 120), largest):
+        assert strip.locator("button").count() == shown
+        if shown < largest:
+            page.get_by_role("button", name="more of").click()
+            focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+            assert focused == strip.locator("button").nth(shown).get_attribute("aria-label")
+    assert not page.get_by_role("button", name="more of").is_visible()
     assert serious_faults(page) == []
 
 

@@ -67,6 +67,30 @@ def test_fit_shows_the_pictures_of_vectors(run, embeddings):
     ]  # fmt: skip
 
 
+def test_thumbnails_are_of_the_files(run, fail):
+    """Of vectors and of images clustered at a small size: larger, in proportion, damaged files named once."""
+    fit = ["fit", "photos", "--clusters", "3", "--thumbnails", "t", "--report", "r.html", "--quiet"]
+    for more, size in ((["--vectors", "v.npy"], (60, 90)), (["--size", "8x4", "--fit", "crop"], (45, 90))):
+        run(*fit, *more, "--force")
+        members = page_data("r.html")["members"]
+        assert members["aspect"] == f"{size[1]} / {size[0]}"  # type: ignore[index]
+        names = sorted(path.stem for path in Path("t").iterdir())
+        assert names == ["clusters-0000", "images-0000", "kmosaic-thumbnails"]
+    Path("photos/odd/01.jpg").write_bytes(Path("photos/odd/01.jpg").read_bytes()[:-40])
+    told = run(*fit, "--vectors", "v.npy", "--force").stderr
+    assert told.count("odd/01.jpg") == 1
+    vectors = ["--vectors", "v.npy"]
+    assert "--report" in fail(
+        "fit", "photos", *vectors, "--clusters", "3", "--thumbnails", "t", "-o", "m", code=2
+    )
+    assert "SOURCE" in fail(
+        "fit", *vectors, "--clusters", "3", "--thumbnails", "t", "--report", "s.html", code=2
+    )
+    assert "photos" in fail(*fit[:4], "--thumbnails", "photos/t", "--report", "s.html", *vectors)
+    assert "--force" in fail(*fit[:6], "--report", "s.html", *vectors)
+    assert not Path("s.html").exists()
+
+
 def test_fit_without_pictures_draws_none(run):
     run("fit", "--vectors", "v.npy", "--clusters", "3", "--report", "r.html", "--labels", "l.json")
     page, data = Path("r.html").read_text(), page_data("r.html")

@@ -45,6 +45,7 @@ from kmosaic.cli.outputs import (
 from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
 from kmosaic.cli.save_vectors import SavedVectors, save_vectors_options
 from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
+from kmosaic.cli.thumbnails import ThumbnailFolder, thumbnails_option
 from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
     from kmosaic.cli.request import Estimator
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.features import ClusterPictures
-    from kmosaic.images import Dataset, ImageCollection, SkippedFile
+    from kmosaic.images import Dataset, ImageCollection, ReadOptions, SkippedFile
     from kmosaic.images.collection import Collection
 
 _PICTURES = (
@@ -82,6 +83,7 @@ class _Request:
     output: Path | None
     labels: Path | None
     report: Path | None
+    thumbnails: ThumbnailFolder | None
     saving: SavedVectors | None
     pictures: Path | None
     picture_format: str
@@ -188,6 +190,7 @@ class _Finished:
     "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
 )
 @path_option("--report", help="Write a report: one HTML file with pictures of every group.")
+@thumbnails_option
 @save_vectors_options
 @pictures_option
 @picture_format_option
@@ -229,12 +232,15 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     sorting = Sorting.taken_from(given)
     saved = given.pop("save_vectors"), given.pop("vectors_dtype")
     saving = SavedVectors.asked(*saved, overwrite=given["force"])
-    request = _Request(**given, saving=saving, sorting=sorting, command=given_command(ctx))
+    folder = given.pop("thumbnails")
+    thumbnails = ThumbnailFolder.asked(folder, given["report"], given["source"], overwrite=given["force"])
+    command = given_command(ctx)
+    request = _Request(**given, thumbnails=thumbnails, saving=saving, sorting=sorting, command=command)
     request.check_outputs()
     warn_missing_data_folder(asked.reading.data_dir, request.source or "")
     finished = _run(request, asked, fitting)
     report_skipped(finished.dataset.train.skipped)
-    paths = list(_write(request, finished))
+    paths = list(_write(request, asked, finished))
     report_skipped(finished.unreadable)
     _print_result(finished)
     if paths:
@@ -346,7 +352,7 @@ def _show_clusters(summary: ClusterSummary) -> None:
     print_table(columns, rows)
 
 
-def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
+def _write(request: _Request, asked: Input, finished: _Finished) -> Iterator[Path]:
     if request.saving is not None:
         yield request.saving.path
     if request.output is not None:
@@ -356,8 +362,10 @@ def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
         _write_labels(request.labels, finished, overwrite=request.force)
         yield request.labels
     if request.report is not None:
-        _write_report(request, request.report, finished)
+        _write_report(request, request.report, asked.reading.options(), finished)
         yield request.report
+        if request.thumbnails is not None:
+            yield request.thumbnails.folder
     if request.pictures is not None:
         yield from write_pictures(
             request.pictures, _figures(finished), request.picture_format, overwrite=request.force
@@ -407,7 +415,7 @@ def _label_rows(collection: Collection, summary: ClusterSummary, part: str) -> I
         yield collection.ids[row], cluster, names[cluster], float(summary.distances[row]), label, part
 
 
-def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+def _write_report(request: _Request, path: Path, reading: ReadOptions, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.evaluate.peak_memory import peak_resident_bytes
     from kmosaic.report import FitReport, write_fit_report
@@ -433,7 +441,10 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
-        write_fit_report(path, report, overwrite=request.force)
+        thumbnails = None
+        if request.thumbnails is not None and finished.images is not None:
+            thumbnails = request.thumbnails.of(finished.images, reading, bar)
+        write_fit_report(path, replace(report, thumbnails=thumbnails), overwrite=request.force)
 
 
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:

@@ -104,11 +104,13 @@ def folder_pictures(
     options: ReadOptions,
     progress: Progress | None = None,
     files: Sequence[FoundFile] | None = None,
+    side: int | None = None,
 ) -> ImageCollection:
     """The images in ``folder`` and below, in the order of :func:`read_folder`, or those of ``files``.
 
     Their pixels are thumbnails, decoded when they are asked for, of ``options.size`` or at most 64 pixels a
-    side. Where not every image lies in a sub-folder, there are no labels.
+    side; with ``side``, of at most so many, in proportion to ``options.size``. Where not every image lies in
+    a sub-folder, there are no labels.
 
     Raises DataError when there is no usable image, or, with ``options.strict``, one that is not.
     """
@@ -124,7 +126,8 @@ def folder_pictures(
         headers = _some_headers(files)
     labelled = options.labels_from == "folders" and _are_labelled(str(folder), files, True)
     channels = {"auto": 3 if any(header.colour for header in headers) else 1, "grey": 1, "rgb": 3}
-    size = options.size or thumbnail_size([(header.height, header.width) for header in headers])
+    sizes = [(header.height, header.width) for header in headers]
+    size = thumbnail_size(sizes, side, options.size) if side else options.size or thumbnail_size(sizes)
     form = PixelForm(size, options.fit, channels[options.mode], "uint8")
     pixels = cast(NDArray[Any], FilePixels(files, form, {}))
     return _collection(folder, _Decoded(pixels, tuple(files), ()), form, labelled, skipped)

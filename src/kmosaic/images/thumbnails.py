@@ -34,7 +34,7 @@ class FilePixels:
 
     def __init__(self, files: Sequence[FoundFile], form: PixelForm, unreadable: dict[str, str]) -> None:
         self._files = files
-        self._form = form
+        self.form = form
         self.shape = (len(files), form.n_features)
         self._unreadable = unreadable
 
@@ -49,7 +49,7 @@ class FilePixels:
         def fill(place: int) -> None:
             file = self._files[numbers[place]]
             try:
-                pixels[place] = decode_reduced(file.path, self._form)[1]
+                pixels[place] = decode_reduced(file.path, self.form)[1]
             except UnusableImageError as error:
                 pixels[place] = 128
                 self._unreadable[file.id] = str(error)
@@ -67,6 +67,10 @@ class FilePixels:
         """The files that could not be decoded, of those looked at."""
         return tuple(SkippedFile(file, reason) for file, reason in sorted(self._unreadable.items()))
 
+    def in_form(self, form: PixelForm) -> FilePixels:
+        """The same files in another form; those that cannot be decoded are noted in both."""
+        return FilePixels(self._files, form, self._unreadable)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All of them, decoded."""
         if copy is False:
@@ -78,19 +82,26 @@ class FilePixels:
         """The pixels of the files at ``rows``, in that order, still not decoded."""
         if axis != 0:
             raise ValueError(f"axis={axis}; files are along axis 0")
-        return FilePixels([self._files[row] for row in np.asarray(rows)], self._form, self._unreadable)
+        return FilePixels([self._files[row] for row in np.asarray(rows)], self.form, self._unreadable)
 
 
-def thumbnail_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """(height, width) of thumbnails of images of these sizes: their shape, or a square where they differ.
+def thumbnail_size(
+    sizes: Sequence[tuple[int, int]], side: int = THUMBNAIL_SIDE, shape: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """(height, width) of thumbnails of images of these sizes, none longer than ``side`` or the largest.
+
+    It is in proportion to ``shape``; None: their own shape, or a square where they differ.
 
     >>> thumbnail_size([(480, 640), (960, 1280)]), thumbnail_size([(9, 4), (4, 9)])
     ((48, 64), (64, 64))
+    >>> thumbnail_size([(480, 640), (90, 70)], 128, (20, 40)), thumbnail_size([(32, 32)], 128, (224, 224))
+    ((64, 128), (32, 32))
     """
-    shapes = {_within(size) for size in sizes}
-    return shapes.pop() if len(shapes) == 1 else (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    if shape is not None:
+        return _within(shape, min(side, max(map(max, sizes))) / max(shape))
+    shapes = {_within(size, min(1.0, side / max(size))) for size in sizes}
+    return shapes.pop() if len(shapes) == 1 else (side, side)
 
 
-def _within(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, THUMBNAIL_SIDE / max(size))
+def _within(size: tuple[int, int], scale: float) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

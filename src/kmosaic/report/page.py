@@ -18,14 +18,23 @@ from kmosaic.report.fit_page import FitReport, fit_context
 from kmosaic.report.scene_page import SceneReport, scene_context
 from kmosaic.report.scripting import SCRIPTS, json_text, page_scripts, policy
 from kmosaic.report.sweep_page import SweepReport, sweep_context
+from kmosaic.report.thumbnails import SheetFiles, check_thumbnails, writing_sheets
 from kmosaic.report.wording import clean
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_fit_report(path: str | os.PathLike[str], report: FitReport, overwrite: bool = False) -> Path:
-    """Write the report of one fit; OutputError where ``path`` exists or cannot be written."""
-    return write_page(path, lambda: render_fit_report(report), overwrite)
+    """Write the report of one fit, and its pictures where it has a folder for them.
+
+    Raises OutputError where one of both exists and ``overwrite`` is false, or cannot be written.
+    """
+    if report.thumbnails is None:
+        return write_page(path, lambda: render_fit_report(report), overwrite)
+    target = check_output(path, overwrite=overwrite)
+    check_thumbnails(report.thumbnails.folder, target, overwrite=overwrite)
+    with writing_sheets(report.thumbnails, target, overwrite=overwrite) as files:
+        return write_page(target, lambda: _fit_page(report, files), overwrite)
 
 
 def write_sweep_report(path: str | os.PathLike[str], report: SweepReport, overwrite: bool = False) -> Path:
@@ -53,8 +62,12 @@ def write_duplicates_report(
 
 
 def render_fit_report(report: FitReport) -> str:
-    """Return the report of one fit as HTML."""
-    return render_page(_TEMPLATES / "fit.html.j2", fit_context(report), SCRIPTS / "fit.js")
+    """Return the report of one fit as HTML, with its pictures in it."""
+    return _fit_page(report, None)
+
+
+def _fit_page(report: FitReport, files: SheetFiles | None) -> str:
+    return render_page(_TEMPLATES / "fit.html.j2", fit_context(report, files), SCRIPTS / "fit.js")
 
 
 def render_sweep_report(report: SweepReport) -> str:
@@ -94,12 +107,13 @@ def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrit
 def render_page(template: Path, context: Mapping[str, Any], entry: Path) -> str:
     """Return ``template`` filled with ``context``, with the script module ``entry`` and what that imports.
 
-    ``context["page_data"]`` is what the script reads: anything that JSON can hold.
+    ``context["page_data"]`` is what the script reads: anything that JSON can hold. ``context["beside"]``, if
+    any, says that the page has pictures in files beside it.
     """
     scripts = page_scripts(entry)
     more = {
         "scripts": scripts,
-        "policy": Markup(policy(scripts)),
+        "policy": Markup(policy(scripts, beside=bool(context.get("beside")))),
         "page_data": json_text(context["page_data"]),
     }
     return _environment(template.parent).get_template(template.name).render({**context, **more})
