@@ -148,6 +148,41 @@ def test_clusters_are_found_and_put_in_order(opened: Opener, fit_file: Path) -> 
     assert values == sorted(values)
 
 
+def test_alike_clusters_are_in_groups_that_open(
+    opened: Opener, digits: ImageCollection, tmp_path: Path
+) -> None:
+    model = KMeans(100, random_state=0, max_iter=3).fit(digits.pixels)
+    summary = summarise(model, digits.pixels, digits.labels, label_names=digits.label_names)
+    page = opened(write_fit_report(tmp_path / "fit.html", FitReport(digits, summary)), width=390)
+    groups = data_of(page)["groups"]
+    outline = page.locator("#cluster-mosaic details")
+    assert len(groups) == outline.count() == 20
+    buttons = page.locator("#cluster-mosaic button")
+    assert 0 < buttons.filter(visible=True).count() < 100  # those of the group of the chosen cluster
+    closed = page.locator("#cluster-mosaic details:not([open])").first
+    at = outline.evaluate_all("all => all.findIndex(one => !one.open)")
+    assert f"{len(groups[at])} cluster" in closed.inner_text()
+    closed.locator("summary").focus()
+    page.keyboard.press("Enter")
+    for _ in range(1 + (len(groups[at]) > 1)):  # the first of the group, and from it to the second
+        page.keyboard.press("Tab" if _ == 0 else "ArrowRight")
+    number = groups[at][min(1, len(groups[at]) - 1)]
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(f"Cluster {number},")
+    page.keyboard.press("Enter")
+    assert f"Cluster {number}," in page.inner_text("#cluster-detail h3")
+    page.fill("#cluster-detail .rename input", "quite another")
+    page.click("text=Rename")
+    page.fill("#cluster-search", "quite another")
+    assert visible(page) == [page.get_attribute("#cluster-mosaic [aria-pressed=true]", "aria-label")]
+    assert outline.filter(visible=True).count() == 1
+    assert "quite another" in outline.filter(visible=True).locator("summary").inner_text()
+    page.fill("#cluster-search", "")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious_faults(page) == []
+    page.get_by_label("Order", exact=True).select_option("size")
+    assert buttons.filter(visible=True).count() == 100
+
+
 def test_names_are_given_and_exported(opened: Opener, fit_file: Path, tmp_path: Path) -> None:
     page = opened(fit_file)
     page.click("#cluster-mosaic button[aria-label^='Cluster 4,']")

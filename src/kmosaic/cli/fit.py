@@ -438,6 +438,7 @@ def _write_report(request: _Request, path: Path, reading: ReadOptions, finished:
         features=finished.matrix.feature_name,
         features_seconds=finished.matrix.seconds if finished.matrix.recipe.steps else None,
         medoids=None if finished.shown is None else finished.shown.medoids,
+        centroids=finished.summary.cluster_centers,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.evaluate.groups import cluster_groups
 from kmosaic.features.base import with_signs
 from kmosaic.images.collection import VectorCollection
 from kmosaic.report.member_rows import MemberRows, common_labels, medoid_pixels, purity_of
@@ -43,6 +44,8 @@ _MAX_CLUSTERS = 1_000
 _MAX_SHARES = 8
 _CLOSEST = 6
 _MAP_POINTS = 1_500
+_MIN_GROUPED = 64  # clusters; fewer are looked over at once
+_N_GROUPS = (20, 40)
 _MAX_LABELS = 40  # beyond, a matrix is no longer read cell by cell
 
 
@@ -115,6 +118,7 @@ def explorer_data(
     medoids: NDArray[np.integer[Any]] | None = None,
     points: NDArray[Any] | None = None,
     files: SheetFiles | None = None,
+    centroids: NDArray[Any] | None = None,
 ) -> tuple[dict[str, Any], Sampled]:
     """Return what the page's script reads about a clustering, and how much of it that is.
 
@@ -122,7 +126,7 @@ def explorer_data(
     summed squared distance to the others. ``points`` are rows for the map, by default some of the pixels.
     The centroids of vectors are no images: a cluster's picture is its medoid, and without images there is
     none. With ``files`` the pictures are written beside the page, and of each cluster are as many as there
-    are, up to 100,000 in all.
+    are, up to 100,000 in all. ``centroids`` say how alike clusters are, by default those of ``summary``.
     """
     shown = _clusters_in_page(summary)
     if files is None:
@@ -139,13 +143,15 @@ def explorer_data(
     for cluster in clusters:
         cluster["medoid"] = None if of_vectors else _medoid(cluster, medoids, index)
     centers = np.asarray(summary.cluster_centers)[shown]
-    _set_closest(clusters, centers)
+    compared = centers if centroids is None else np.asarray(centroids)[shown]
+    _set_closest(clusters, compared)
     plane = _Plane.fit(centers, np.asarray(summary.cluster_sizes)[shown])
     for cluster, place in zip(clusters, plane.places(centers), strict=True):
         cluster["place"] = place
     data: dict[str, Any] = {
         "n_clusters": summary.n_clusters,
         "clusters": clusters,
+        "groups": _groups(compared, np.asarray(summary.cluster_sizes)[shown]),
         "label_names": list(summary.label_names or ()),
         "confusion": _confusion(summary, candidates, index),
         "points": plane.places(sampled_rows(collection.rows) if points is None else points),
@@ -276,6 +282,13 @@ def _set_closest(clusters: list[dict[str, Any]], centers: NDArray[np.float64]) -
     order = np.argsort(squared, axis=1, kind="stable")[:, : min(_CLOSEST, len(centers) - 1)]
     for at, cluster in enumerate(clusters):
         cluster["closest"] = [(int(other), float(np.sqrt(squared[at, other]))) for other in order[at]]
+
+
+def _groups(centers: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[list[int]]:
+    """Places of clusters that are alike, a group each; none where there are few clusters."""
+    if len(centers) < _MIN_GROUPED:
+        return []
+    return cluster_groups(centers, sizes, int(np.clip(round(len(centers) ** 0.5), *_N_GROUPS)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,6 +60,9 @@ class FitReport:
         Rows of the images nearest the centroids, one a cluster, where these are no images.
     rows
         What was clustered of vectors: they as they are, or what was made of them. Some are in the map.
+    centroids
+        What the images were compared with, where that is not what ``summary`` shows: they say how alike
+        clusters are.
     thumbnails
         A folder beside the page for the pictures of all images. None: those of some, in the page.
     """
@@ -78,6 +81,7 @@ class FitReport:
     features_seconds: float | None = None
     medoids: NDArray[np.integer[Any]] | None = None
     rows: NDArray[Any] | None = None
+    centroids: NDArray[Any] | None = None
     thumbnails: Thumbnails | None = None
 
     def __post_init__(self) -> None:
@@ -123,7 +127,9 @@ def fit_context(report: FitReport, files: SheetFiles | None = None) -> dict[str,
     numbers = _numbers(report)
     images = collection.images
     maker = None if images is None else TileMaker(images, largest_side(N_FIRST))
-    data, sampled = explorer_data(collection, summary, report.medoids, _points(report), files)
+    data, sampled = explorer_data(
+        collection, summary, report.medoids, _points(report), files, report.centroids
+    )
     history = np.asarray(summary.inertia_history)
     given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
     return {
@@ -142,6 +148,7 @@ def fit_context(report: FitReport, files: SheetFiles | None = None) -> dict[str,
         "lines": _lines(summary),
         "sizes_note": _sizes_note(report),
         "sampled_note": _sampled_note(report, sampled) + (maker.scale_note() if maker else ""),
+        "n_groups": len(data["groups"]),
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
         "history_note": _history_note(report.algorithm, report.what),
