@@ -38,7 +38,7 @@ def test_groups_are_those_of_wards_criterion_weighted_by_sizes():
             assert set(map(frozenset, groups)) == merged_by_definition(
                 centers, np.maximum(sizes, 1), n_groups
             )
-            assert sorted(sum(groups, [])) == list(range(25))
+            assert sorted(itertools.chain(*groups)) == list(range(25))
 
 
 def test_alike_groups_are_beside_each_other():

@@ -44,7 +44,7 @@ def cluster_groups(centers: ArrayLike, sizes: ArrayLike, n_groups: int) -> list[
 
 @dataclass(eq=False)
 class _Merging:
-    """What it costs to merge each pair of clusters, infinite for those that are gone, and of each the best."""
+    """What it costs to merge each pair of clusters, infinite for those gone, and of each the best."""
 
     costs: NDArray[np.float64]
     weights: NDArray[np.float64]
