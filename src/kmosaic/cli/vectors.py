@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
+exact_option = click.option(
+    "--exact",
+    is_flag=True,
+    help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
+)
+
+
 def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what is said about vectors to a command that fits."""
     return in_order(
@@ -37,11 +44,7 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Cluster the first N principal components of the vectors, half-way to equal variance.",
         ),
-        click.option(
-            "--exact",
-            is_flag=True,
-            help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
-        ),
+        exact_option,
     )
 
 
