@@ -11,7 +11,7 @@ import click
 
 from kmosaic.cli.duplicate_photos import PhotoSearch, photo_options
 from kmosaic.cli.errors import given_command
-from kmosaic.cli.features import deskew_option
+from kmosaic.cli.features import deskew_option, report_recall
 from kmosaic.cli.neighbours import Search
 from kmosaic.cli.options import (
     RealRange,
@@ -99,11 +99,13 @@ def duplicates(ctx: click.Context, /, **given: Any) -> None:
     if photos.max_distance is not None and photos.max_distance > 1:
         raise click.UsageError(f"--distance {photos.max_distance:g} must be from 0 to 1")
     if measure == "photos":
+        if vectors.exact:
+            raise click.UsageError("--exact goes with --vectors or --measure drawings; leave it out")
         photos.check_drawing_options(given)
         photos.run(Reading.taken_from({**given, "test_fraction": 0.0}))
     else:
         photos.check_photo_options()
-        _find_drawings(given)
+        _find_drawings(given, exact=vectors.exact)
 
 
 def _usual_measure(vectors: Vectors, source: str) -> str:
@@ -112,13 +114,15 @@ def _usual_measure(vectors: Vectors, source: str) -> str:
     return "photos" if os.path.isdir(source) else "drawings"
 
 
-def _find_drawings(given: dict[str, Any]) -> None:
+def _find_drawings(given: dict[str, Any], *, exact: bool) -> None:
     search = Search.taken_from(dict(given))
     picture, limit = search.picture, given["max_distance"]
     images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
     from kmosaic.features.duplicates import duplicate_groups
 
-    groups = duplicate_groups(search.find(images, 7), _DRAWINGS_DISTANCE if limit is None else limit)
+    near = search.find(images, 7, exact=exact)
+    report_recall(near.recall)
+    groups = duplicate_groups(near, _DRAWINGS_DISTANCE if limit is None else limit)
     search.write(images, _HEADER, _rows(images, groups), _summary(images, groups))
     if picture is not None and groups:
         _draw(images, groups, picture, overwrite=search.force)

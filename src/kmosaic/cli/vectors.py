@@ -26,7 +26,7 @@ _FILE = click.Path(path_type=Path)
 exact_option = click.option(
     "--exact",
     is_flag=True,
-    help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
+    help="Compare all pairs of vectors, or of images, for nearest neighbours, also beyond 100,000.",
 )
 
 
@@ -110,7 +110,6 @@ class Vectors(Options):
                 "--allow-outside": options.allow_outside,
                 "--normalise": options.normalise,
                 "--whiten": options.whiten,
-                "--exact": options.exact,
             }
             alone = [name for name, value in others.items() if value not in (None, False)]
             if alone:
@@ -214,6 +213,8 @@ class Input:
             raise click.UsageError(
                 "--deskew is for pictures, and --vectors has rows of its own; leave it out"
             )
+        if asked.vectors.exact and not asked.vectors.given and asked.features.features != "graph":
+            raise click.UsageError("--exact goes with --vectors FILE or --features graph; leave it out")
         return asked
 
     def read(self, source: str | None, bar: ProgressBar) -> Dataset[Collection]:
@@ -230,7 +231,8 @@ class Input:
         from kmosaic.images import ImageCollection
 
         if isinstance(train, ImageCollection):
-            return self.features.recipe(source or "", train, seed, n_clusters)
+            exact = self.vectors.exact
+            return self.features.recipe(source or "", train, seed, n_clusters, exact=exact)
         return self.vectors.recipe(train, graph=self.features.features == "graph", n_clusters=n_clusters)
 
     def load(

@@ -17,7 +17,6 @@ from kmosaic.engines import (
     distortions,
     distortions_both_ways,
     make_engine,
-    nearest_rows,
     resolve_n_threads,
 )
 from kmosaic.features.base import (
@@ -25,12 +24,14 @@ from kmosaic.features.base import (
     ImageTransformer,
     Progress,
     check_array,
+    check_flag,
     check_real,
     check_whole,
     resolved_shape,
 )
 from kmosaic.features.distortion import edge_levels
 from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.nearest import MAX_PAIRS, NeighborIndex
 from kmosaic.features.neighbour_graph import (
     Edges,
     diffuse,
@@ -116,9 +117,12 @@ class GraphEmbedding(ImageTransformer):
         found in. It joins images with a stroke more, such as sevens with a bar, to those without.
     time : float, default 8
         Steps of the random walk: how much the coarse outweighs the fine.
+    exact : bool or None, default None
+        Compare all pairs of images for candidates. None: up to 100,000 images. Beyond, they are looked for in
+        near k-means cells of the views, which finds 98 of 100 of them: see ``NeighborIndex``.
     image_shape, n_threads, callback
-        See ``ImageTransformer``. A fit counts anew for gradients, components, neighbours and coordinates, and
-        tells a ``StageProgress`` which.
+        See ``ImageTransformer``. A fit counts anew for gradients, components, candidates, neighbours and
+        coordinates, and tells a ``StageProgress`` which.
 
     Attributes
     ----------
@@ -128,6 +132,9 @@ class GraphEmbedding(ImageTransformer):
         Of the random walk, largest first, without the first of all, 1.
     nodes_ : (n_samples,) int32
         Which of the distinct images each image fitted is.
+    recall_ : float
+        The share of a sample's true candidates that were found: 1 where all pairs were compared. A model file
+        does not keep it.
     levels_, coordinates_, scales_, view_means_, view_axes_
         What places new images: gradients in steps, principal components of the views, distances to a near
         neighbour; means and axes of the views.
@@ -138,8 +145,8 @@ class GraphEmbedding(ImageTransformer):
     graph that stand apart are kept. Strokes should be upright: put ``Deskew`` before it where images are
     writing.
 
-    Time grows with the square of the number of images; memory with the number. More than the memory available
-    is refused: then fit on a sample, and let ``transform`` place the others.
+    Up to 100,000 images time grows with the square of their number; memory with the number. More than the
+    memory available is refused: then fit on a sample, and let ``transform`` place the others.
 
     Raises
     ------
@@ -180,6 +187,7 @@ class GraphEmbedding(ImageTransformer):
     embedding_: NDArray[np.float32]
     eigenvalues_: NDArray[np.float64]
     nodes_: NDArray[np.int32]
+    recall_: float
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
@@ -190,6 +198,7 @@ class GraphEmbedding(ImageTransformer):
         warp: int = 2,
         reverse_weight: float = 0.3,
         time: float = 8.0,
+        exact: bool | None = None,
         image_shape: ImageShape | None = None,
         n_threads: int | None = None,
         callback: Progress | None = None,
@@ -201,6 +210,7 @@ class GraphEmbedding(ImageTransformer):
         self.warp = warp
         self.reverse_weight = reverse_weight
         self.time = time
+        self.exact = exact
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> NDArray[np.float32]:
         """Fit, and return the coordinates of the images fitted: (n_samples, n_components) float32."""
@@ -218,7 +228,7 @@ class GraphEmbedding(ImageTransformer):
         context = 9 * (finder.levels_.astype(np.float64) ** 2).sum(axis=(1, 2, 3))
         size = np.sqrt(context)[:, None]
         relative = np.divide(near.distances, size, out=np.ones_like(near.distances), where=size > 0)
-        return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0))
+        return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0), finder.recall_)
 
     @property
     def _n_features_out(self) -> int:
@@ -231,6 +241,8 @@ class GraphEmbedding(ImageTransformer):
         check_whole("warp", self.warp, 0, MAX_WARP)
         check_real("reverse_weight", self.reverse_weight, 0, 1)
         check_real("time", self.time, 0, 1000)
+        if self.exact is not None:
+            check_flag("exact", self.exact)
 
     def _check_state(self) -> None:
         height, width, _ = self.image_shape_
@@ -278,14 +290,19 @@ class GraphEmbedding(ImageTransformer):
         self._report(0, len(distinct))
         self._learn_views(distinct[:: -(-len(distinct) // _MAX_VIEW_ROWS)])
         self.coordinates_ = self._project(distinct, self._report)
-        self._begin("neighbours")
+        self._begin("candidates")
         return self._edges()
 
     def _check_memory(self, n: int) -> None:
         height, width, _ = self.image_shape_
         view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
         lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
-        needed = n * (2 * height * width + view_bytes + 96 * self.n_neighbors + lanczos_bytes + 200)
+        candidate_bytes = (
+            8 if n * n <= MAX_PAIRS else 40
+        ) * self.n_candidates  # with distances, and those before
+        needed = n * (
+            2 * height * width + view_bytes + candidate_bytes + 96 * self.n_neighbors + lanczos_bytes + 200
+        )
         available = int(psutil.virtual_memory().available)
         if needed > available:
             max_rows = int(n * (available / needed) * 0.9)
@@ -333,16 +350,19 @@ class GraphEmbedding(ImageTransformer):
 
     def _edges(self) -> list[Edges]:
         n = len(self.levels_)
+        self.recall_ = 1.0
         if n == 1:  # its own neighbour
             return [Edges(np.zeros((1, 1), np.int32), np.zeros((1, 1)), np.ones(1))]
-        references = self.coordinates_.astype(np.float64)
+        found = self._index().search(None, min(self.n_candidates, n - 1))
+        candidates, self.recall_ = found.indices, found.recall
+        self._begin("neighbours")
         k = min(self.n_neighbors, n - 1)
         shares = [1.0, self.reverse_weight] if self.reverse_weight > 0 else [1.0]
         near = [np.empty((n, k), np.int32) for _ in shares]
         distances = [np.empty((n, k)) for _ in shares]
         for start in range(0, n, _SLAB):
             slab = slice(start, start + _SLAB)
-            for way, ranked in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
+            for way, ranked in enumerate(self._ranked_slab(slab, candidates[slab], k, back=len(shares) > 1)):
                 near[way][slab], distances[way][slab] = ranked.nearest[:, :k], ranked.distances[:, :k]
             self._report(min(start + _SLAB, n), n)
         scale = scale_neighbor(self.n_neighbors)
@@ -352,41 +372,40 @@ class GraphEmbedding(ImageTransformer):
         ]
 
     def _ranked_slab(
-        self, slab: slice, references: NDArray[np.float64], n_nearest: int, *, back: bool
+        self, slab: slice, candidates: NDArray[np.int32], n_nearest: int, *, back: bool
     ) -> list[_Ranked]:
         """Candidates of some of the images fitted, by distortion forth and, with ``back``, by that back."""
         levels = self.levels_[slab]
-        candidates = self._candidates(self.coordinates_[slab], references, slab.start)
         options, n_threads = DistortionOptions(self.warp, n_nearest), resolve_n_threads(self.n_threads)
         if not back:
             return [_Ranked.by(distortions(levels, self.levels_, candidates, options, n_threads), candidates)]
         distortion = distortions_both_ways(levels, self.levels_, candidates, options, n_threads)
         return [_Ranked.by(distortion.forth, candidates), _Ranked.by(distortion.back, candidates)]
 
-    def _candidates(
-        self, coordinates: NDArray[np.float32], references: NDArray[np.float64], own: int | None
-    ) -> NDArray[np.int32]:
-        n_candidates = min(self.n_candidates, len(references) - (own is not None))
-        n_threads = resolve_n_threads(self.n_threads)
-        return nearest_rows(coordinates, references, n_candidates, n_threads, own=own).indices
+    def _index(self) -> NeighborIndex:
+        """The images fitted, to be searched by their views."""
+        return NeighborIndex(
+            self.coordinates_, exact=self.exact, n_threads=self.n_threads, callback=self._report
+        )
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        references = self.coordinates_.astype(np.float64)
+        n_candidates = min(self.n_candidates, len(self.coordinates_))
+        candidates = self._index().search(self._project(rows), n_candidates).indices
         out = np.empty((len(rows), self._n_features_out), np.float32)
         for start in range(0, len(rows), _SLAB):
-            part = rows[start : start + _SLAB]
+            slab = slice(start, start + _SLAB)
+            part = rows[slab]
             levels = edge_levels(part, self.image_shape_, self.n_threads)
             few = self._n_placing
-            candidates = self._candidates(self._project(part), references, None)
             options = DistortionOptions(self.warp, few)
             squares = distortions(
-                levels, self.levels_, candidates, options, resolve_n_threads(self.n_threads)
+                levels, self.levels_, candidates[slab], options, resolve_n_threads(self.n_threads)
             )
-            ranked = _Ranked.by(squares, candidates)
+            ranked = _Ranked.by(squares, candidates[slab])
             near = ranked.nearest[:, :few], ranked.distances[:, :few]
             placed = place_among(*near, self.scales_, self.embedding_)
             self._find_known(levels, ranked, placed)
-            out[start : start + len(part)] = placed
+            out[slab] = placed
             self._report(start + len(part), len(rows))
         return out
 

@@ -48,7 +48,8 @@ class RecipeOptions:
 
     ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
     are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
-    and a colon: the file of "onnx:FILE"; ``network`` what is given of that.
+    and a colon: the file of "onnx:FILE"; ``network`` what is given of that; ``exact`` compares all pairs of
+    images for a graph, however many.
     """
 
     image_shape: ImageShape
@@ -58,6 +59,7 @@ class RecipeOptions:
     n_clusters: int | None = None
     argument: str | None = None
     network: NetworkOptions = NetworkOptions()
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _gradients(options: RecipeOptions) -> list[ImageTransformer]:
 
 
 def _graph(options: RecipeOptions) -> list[ImageTransformer]:
-    graph = GraphEmbedding(image_shape=options.image_shape)
+    graph = GraphEmbedding(exact=options.exact or None, image_shape=options.image_shape)
     if options.n_clusters is not None:
         graph.set_params(n_components=useful_components(options.n_clusters))
     return [graph]
