@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.features import FeatureOptions
-from kmosaic.cli.options import WholeNumber, in_order
+from kmosaic.cli.options import RealRange, WholeNumber, in_order
 from kmosaic.cli.request import Options, Reading
 
 if TYPE_CHECKING:
@@ -36,7 +36,16 @@ def vectors_options(command: Callable[..., Any]) -> Callable[..., Any]:
         command,
         vector_file_options,
         click.option(
-            "--normalise", is_flag=True, help="Give every vector unit length first: their directions count."
+            "--power",
+            type=RealRange(1e-6, 1.0),
+            metavar="P",
+            help="Raise every number to this power first, its sign kept: 0.5 for embeddings that are means "
+            "of non-negative features, in which a few large numbers decide.",
+        ),
+        click.option(
+            "--normalise",
+            is_flag=True,
+            help="Give every vector unit length, before whitening and after: their directions count.",
         ),
         click.option(
             "--whiten",
@@ -93,6 +102,7 @@ class Vectors(Options):
     allow_outside: bool
     normalise: bool = False
     whiten: int | None = None
+    power: float | None = None
     exact: bool = False
 
     @classmethod
@@ -110,6 +120,7 @@ class Vectors(Options):
                 "--allow-outside": options.allow_outside,
                 "--normalise": options.normalise,
                 "--whiten": options.whiten,
+                "--power": options.power,
             }
             alone = [name for name, value in others.items() if value not in (None, False)]
             if alone:
@@ -169,7 +180,9 @@ class Vectors(Options):
 
         n_graph = n_clusters if graph else None
         return Recipe.of_vectors(
-            VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph, self.exact)
+            VectorRecipe(
+                vectors.vectors.shape[1], self.normalise, self.whiten, n_graph, self.exact, self.power
+            )
         )
 
     def given_again(self) -> list[str]:
@@ -180,6 +193,7 @@ class Vectors(Options):
             "--path-column": self.path_column,
             "--vector-column": self.vector_column,
             "--whiten": self.whiten,
+            "--power": self.power,
         }
         arguments = [
             word for name, value in values.items() if value is not None for word in (name, str(value))

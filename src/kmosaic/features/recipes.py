@@ -19,6 +19,7 @@ from kmosaic.features.graph import GraphEmbedding, useful_components
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.signed_power import SignedPower
 from kmosaic.features.unit_length import UnitLength
 from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
@@ -66,8 +67,12 @@ class RecipeOptions:
 class VectorRecipe:
     """What is done to vectors of ``n_features`` numbers, in this order; None leaves a step out.
 
-    They are made of unit length, whitened to so many components, and placed by the graph of their neighbours,
-    for so many clusters; ``exact`` compares all pairs for it, however many.
+    Their values are raised to a power, their signs kept; they are made of unit length, whitened to so many
+    components (then, where they were before, made of unit length again), and placed by the graph of their
+    neighbours, for so many clusters; ``exact`` compares all pairs for it, however many.
+
+    Power, unit length, whitening, unit length is the usual chain for descriptors of images: H. Jégou, O. Chum
+    (2012), "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening".
     """
 
     n_features: int
@@ -75,6 +80,7 @@ class VectorRecipe:
     n_whitened: int | None = None
     n_graph_clusters: int | None = None
     exact: bool = False
+    power: float | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,7 @@ STEPS: dict[str, type[ImageTransformer]] = {
         GraphEmbedding,
         LearnedPatches,
         OnnxEmbedding,
+        SignedPower,
         UnitLength,
         VectorGraph,
     )
@@ -149,7 +156,7 @@ STEPS: dict[str, type[ImageTransformer]] = {
 
 VECTORS = "vectors"
 """The name of recipes whose rows are no images' pixels, but were made elsewhere."""
-_VECTOR_STEPS = ("UnitLength", "Whiten", "VectorGraph")
+_VECTOR_STEPS = ("SignedPower", "UnitLength", "Whiten", "VectorGraph")
 
 
 class Recipe:
@@ -185,9 +192,15 @@ class Recipe:
     def of_vectors(cls, options: VectorRecipe) -> Recipe:
         """Return the recipe for rows that were made elsewhere, not fitted."""
         shape = (1, options.n_features, 1)
-        steps: list[ImageTransformer] = [UnitLength(image_shape=shape)] if options.unit_length else []
+        steps: list[ImageTransformer] = []
+        if options.power is not None:
+            steps.append(SignedPower(options.power, image_shape=shape))
+        if options.unit_length:
+            steps.append(UnitLength(image_shape=shape))
         if options.n_whitened is not None:
             steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
+            if options.unit_length:
+                steps.append(UnitLength())
         if options.n_graph_clusters is not None:
             n_components = useful_components(options.n_graph_clusters)
             steps.append(VectorGraph(n_components, exact=options.exact or None))
@@ -305,11 +318,13 @@ class Recipe:
 
 def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
     """
-    >>> _vectors_in_words([UnitLength(), Whiten(64), VectorGraph()])
-    'graph of whitened unit vectors'
+    >>> _vectors_in_words([SignedPower(0.5), UnitLength(), Whiten(64), VectorGraph()])
+    'graph of whitened unit vectors to the power 0.5'
     """
     words = {UnitLength: "unit", Whiten: "whitened", VectorGraph: "graph of"}
-    return " ".join([*(words[type(step)] for step in reversed(steps)), "vectors"])
+    seen = [words[type(step)] for step in reversed(steps) if not isinstance(step, SignedPower)]
+    powers = [f"to the power {step.power:g}" for step in steps if isinstance(step, SignedPower)]
+    return " ".join([*seen, "vectors", *powers])
 
 
 # Of an image, between steps: many times what any recipe makes of the largest.
@@ -321,6 +336,7 @@ _WORDS = {
     "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
+    "SignedPower": "powers",
     "UnitLength": "unit length",
     "VectorGraph": "neighbours",
 }
