@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from kmosaic.images.decode import (
     pillow_warnings,
     read_header,
 )
-from kmosaic.images.listing import FoundFile, list_folder
+from kmosaic.images.listing import list_folder
+from kmosaic.images.reading import read_files
 from kmosaic.images.resize import padded_size, resize_array
-from kmosaic.images.thumbnails import DECODERS
 from kmosaic.text import printable
 
 SIDE = 32
@@ -63,16 +62,6 @@ class Thumbnails(ListedImages):
     colour: NDArray[np.float32]
 
 
-@dataclass(frozen=True, eq=False)
-class _Read:
-    """One image file: its picture, SIDE * SIDE * 3 bytes, or why it cannot be used."""
-
-    values: NDArray[np.uint8]
-    size: tuple[int, int]
-    n_bytes: int
-    reason: str = ""
-
-
 @pillow_warnings()
 def read_thumbnails(
     folder: Path, progress: Progress | None = None, *, strict: bool = False, roots: Sequence[Path] = ()
@@ -91,15 +80,19 @@ def read_thumbnails(
     linked = set(links)
     skipped = list(listing.skipped)
     kept, grey, colour, sizes, n_bytes = [], [], [], [], []
-    for file, read in _read_all([file for file in listing.files if file not in linked], progress):
-        if read.reason:
+    files = [file for file in listing.files if file not in linked]
+    form = PixelForm((SIDE, SIDE), "stretch", 3, "uint8")
+    for done, (file, read) in enumerate(zip(files, read_files("reduced", files, form), strict=True), start=1):
+        if progress is not None:
+            progress(done, len(files), "reading images")
+        if read.values is None or read.header is None:
             skipped.append(SkippedFile(file.id, read.reason))
             continue
         kept.append(file)
         rgb = read.values.reshape(1, SIDE, SIDE, 3)
         grey.append(_grey(rgb)[0])
         colour.append(_mean_colour(rgb)[0])
-        sizes.append(read.size)
+        sizes.append((read.header.height, read.header.width))
         n_bytes.append(read.n_bytes)
     if not kept or (strict and skipped):
         raise DataError(_unusable(folder, skipped))
@@ -191,30 +184,6 @@ def picture_of(images: ListedImages, row: int, side: int) -> NDArray[np.uint8]:
             pass
     grey = images.grey[row] if isinstance(images, Thumbnails) else np.full((SIDE, SIDE), 128, np.uint8)
     return np.repeat(grey[:, :, None], 3, axis=2)
-
-
-def _read_all(files: Sequence[FoundFile], progress: Progress | None) -> Iterator[tuple[FoundFile, _Read]]:
-    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
-    done = 0
-    try:
-        for start in range(0, len(files), _BATCH):
-            some = files[start : start + _BATCH]
-            for file, read in zip(some, pool.map(_read, some), strict=True):
-                done += 1
-                if progress is not None:
-                    progress(done, len(files), "reading images")
-                yield file, read
-    finally:
-        # Ctrl-C must not wait for the images still in the queue.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _read(file: FoundFile) -> _Read:
-    try:
-        header, values = decode_reduced(file.path, PixelForm((SIDE, SIDE), "stretch", 3, "uint8"))
-        return _Read(values, (header.height, header.width), file.path.stat().st_size)
-    except UnusableImageError as error:
-        return _Read(np.empty(0, np.uint8), (0, 0), 0, str(error))
 
 
 def _grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

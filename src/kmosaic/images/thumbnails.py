@@ -14,12 +14,10 @@ from kmosaic.images.collection import SkippedFile
 from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
 from kmosaic.images.listing import FoundFile
 from kmosaic.images.memory_check import check_memory
+from kmosaic.images.reading import DECODERS
 
 THUMBNAIL_SIDE = 64
 """Pixels of a thumbnail's longer side: as many as a tile of a report has."""
-
-# Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
-DECODERS = 4
 
 
 class FilePixels:
