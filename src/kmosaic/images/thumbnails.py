@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmosaic.images.collection import SkippedFile
-from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
+from kmosaic.images.decode import PixelForm, pillow_warnings
 from kmosaic.images.listing import FoundFile
 from kmosaic.images.memory_check import check_memory
-from kmosaic.images.reading import DECODERS
+from kmosaic.images.reading import read_files
 
 THUMBNAIL_SIDE = 64
 """Pixels of a thumbnail's longer side: as many as a tile of a report has."""
@@ -44,20 +42,14 @@ class FilePixels:
         numbers = np.arange(len(self))[rows if isinstance(rows, slice) else np.asarray(rows)]
         pixels = np.empty((len(numbers), self.shape[1]), np.uint8)
 
-        def fill(place: int) -> None:
-            file = self._files[numbers[place]]
-            try:
-                pixels[place] = decode_reduced(file.path, self.form)[1]
-            except UnusableImageError as error:
-                pixels[place] = 128
-                self._unreadable[file.id] = str(error)
-
-        pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
-        try:
-            with pillow_warnings():
-                list(pool.map(fill, range(len(numbers))))
-        finally:  # Ctrl-C must not wait for the images still in the queue
-            pool.shutdown(wait=True, cancel_futures=True)
+        files = [self._files[number] for number in numbers]
+        with pillow_warnings():
+            for place, (file, read) in enumerate(
+                zip(files, read_files("reduced", files, self.form), strict=True)
+            ):
+                pixels[place] = 128 if read.values is None else read.values
+                if read.reason:
+                    self._unreadable[file.id] = read.reason
         return pixels
 
     @property

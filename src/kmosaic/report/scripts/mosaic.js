@@ -89,7 +89,7 @@ export class Mosaic {
 
   /** Long names stand above the numbers of images, not beside them. */
   #makeRoom() {
-    const isLong = ({ cluster }) => this.names.of(cluster).length > SHORT_NAME;
+    const isLong = ({ cluster }) => this.names.orNumber(cluster).length > SHORT_NAME;
     this.host.classList.toggle("long-names", this.clusters.some(isLong));
   }
 
