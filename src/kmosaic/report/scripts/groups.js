@@ -12,6 +12,7 @@ export class ClusterGroup {
   constructor(data, names, sheet, places, buttons) {
     Object.assign(this, { data, names, places, buttons });
     const bySize = d3.sort(places, (at) => -data.clusters[at].size);
+    this.numbers = sheet.isEmpty ? bySize.map((at) => `#${data.clusters[at].cluster}`) : [];
     const faces = sheet.isEmpty ? [] : bySize.slice(0, FACES).map((at) => sheet.tile(at, ""));
     this.words = make("span", { class: "group-words" });
     this.grid = make("div", { class: "mosaic", role: "group" });
@@ -25,7 +26,7 @@ export class ClusterGroup {
     this.retitle();
   }
 
-  /** Names its commonest names, by their images; without any it is its number of clusters. */
+  /** Names its commonest names, by their images; without these and pictures the numbers of its largest clusters. */
   retitle() {
     const clusters = this.places.map((at) => this.data.clusters[at]);
     const n = d3.sum(clusters, ({ size }) => size);
@@ -34,12 +35,10 @@ export class ClusterGroup {
       (named) => d3.sum(named, ({ size }) => size),
       ({ cluster }) => this.names.of(cluster),
     );
-    const common = d3.sort(sums, ([, size]) => -size);
-    const more = common.length > NAMES ? `, ${common.length - NAMES} more` : "";
-    const title = common
-      .slice(0, NAMES)
-      .map(([name]) => name)
-      .join(", ");
+    const common = d3.sort(sums, ([, size]) => -size).map(([name]) => name);
+    const said = common.length > 0 ? common : this.numbers;
+    const more = said.length > NAMES ? `, ${said.length - NAMES} more` : "";
+    const title = said.slice(0, NAMES).join(", ");
     const facts = `${counted(clusters.length, "cluster")}, ${counted(n, this.data.what)}`;
     this.words.replaceChildren(
       ...(title ? [make("span", { class: "group-names" }, `${title}${more}`), " "] : []),
