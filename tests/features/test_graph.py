@@ -78,6 +78,7 @@ def test_beyond_all_pairs_candidates_are_found_in_cells(
     same = (found.indices[:, :, None] == true.indices[:, None]).any(axis=2).mean()
     assert 0.98 <= same < 1  # of the nearest by distortion as many or more than of the candidates
     assert (graph.transform(X[:50]) == graph.embedding_[graph.nodes_[:50]]).all()
+    assert "exact" not in graph.parameters()  # so that files of versions without it can be read
 
 
 def test_fewer_images_than_neighbours() -> None:

@@ -169,6 +169,7 @@ class GraphEmbedding(ImageTransformer):
     (1797, 10)
     """
 
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = ("exact",)  # files are those of versions that compared all pairs
     _ARRAYS: ClassVar[tuple[str, ...]] = (
         "view_means",
         "view_axes",
