@@ -81,9 +81,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """
 
     _ARRAYS: ClassVar[tuple[str, ...]] = ()
-    _NOT_KEPT: ClassVar[
-        tuple[str, ...]
-    ] = ()  # parameters of the fit alone, beside _NOT_STATE
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = ()  # parameters of the fit alone, beside _NOT_STATE
     _KEEPS_DTYPE: ClassVar[bool] = False
     _TAKES_VECTORS: ClassVar[bool] = False  # whatever engines read, in place; others take pixels' dtypes
 
