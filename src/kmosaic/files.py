@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -147,6 +148,58 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_folder(folder: Path, is_ours: Callable[[Path], bool], *, overwrite: bool) -> None:
+    """Check before any work is done that ``folder`` can be made, or replaced where it ``is_ours``.
+
+    Raises OutputError where it is a file or a link, or has anything of somebody else's in it, or, unless
+    ``overwrite``, anything at all; or where its parent cannot be written.
+    """
+    if not os.path.lexists(folder):
+        check_output(folder)  # making it is putting an entry into its parent
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise OutputError(f"{folder} is no folder; name one to make")
+    try:
+        files = list(folder.iterdir())
+        ours = not files or is_ours(folder)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be read: {error.strerror}; name another") from error
+    if not ours:
+        raise OutputError(f"{folder} has files of other origin in it; name a folder that is not there yet")
+    if files and not overwrite:
+        raise OutputError(f"{folder} exists; choose another name, or overwrite it (--force, overwrite=True)")
+    check_output(folder.parent / f"{folder.name}.new", overwrite=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path, is_ours: Callable[[Path], bool], *, overwrite: bool) -> Iterator[Path]:
+    """Yield a temporary folder beside ``folder``; give it that name on success, remove it on any failure.
+
+    Raises OutputError as ``check_folder``, and when writing fails.
+    """
+    check_folder(folder, is_ours, overwrite=overwrite)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=".kmosaic-", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
+    made, before = temporary / "made", temporary / "before"
+    try:
+        made.mkdir()
+        yield made
+        check_folder(folder, is_ours, overwrite=overwrite)
+        if folder.exists():
+            folder.replace(before)
+        made.replace(folder)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
+    finally:
+        if before.exists() and not folder.exists():
+            before.replace(folder)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _umask() -> int:

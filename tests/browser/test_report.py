@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+import kmosaic.report.sheets
 from kmosaic.cluster import KMeans
 from kmosaic.evaluate import read_names, summarise
 from kmosaic.images.collection import ImageCollection
-from kmosaic.report import FitReport, write_fit_report
+from kmosaic.report import FitReport, Thumbnails, write_fit_report
 
 from .conftest import HOSTILE, Opener, serious_faults
 
@@ -63,6 +64,32 @@ def test_clusters_of_vectors_without_pictures(opened: Opener, vectors_file: Path
     assert page.locator("#confusion-images .strip.bare button").count() > 0
     assert page.locator("img, .sprite").count() == 0
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious_faults(page) == []
+
+
+def test_pictures_beside_the_page_are_loaded_when_they_are_looked_at(
+    opened: Opener, digits: ImageCollection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kmosaic.report.sheets, "_WIDEST", 64)  # 64 tiles a sheet, 29 of them
+    model = KMeans(3, random_state=0).fit(digits.pixels)
+    summary = summarise(model, digits.pixels, digits.labels, label_names=digits.label_names)
+    report = FitReport(digits, summary, thumbnails=Thumbnails(tmp_path / "a & b"))
+    page = opened(write_fit_report(tmp_path / "fit.html", report))
+    asked: list[str] = []
+    page.on("requestfinished", lambda request: asked.append(request.url))
+    page.reload(wait_until="load")
+    page.locator("#cluster-detail .strip").first.scroll_into_view_if_needed()
+    strip = page.locator("#cluster-detail .strip").first
+    strip.locator("[class*='sheet-']").first.wait_for()
+    assert 0 < sum("/images-" in url for url in asked) < 10
+    largest = max(cluster["size"] for cluster in data_of(page)["clusters"])
+    for shown in (*range(120, largest, 120), largest):
+        assert strip.locator("button").count() == shown
+        if shown < largest:
+            page.get_by_role("button", name="more of").click()
+            focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+            assert focused == strip.locator("button").nth(shown).get_attribute("aria-label")
+    assert not page.get_by_role("button", name="more of").is_visible()
     assert serious_faults(page) == []
 
 
@@ -119,6 +146,41 @@ def test_clusters_are_found_and_put_in_order(opened: Opener, fit_file: Path) -> 
     page.get_by_label("Order", exact=True).select_option("purity")
     values = [clusters[int(label.split()[1].rstrip(","))]["purity"] for label in visible(page)]
     assert values == sorted(values)
+
+
+def test_alike_clusters_are_in_groups_that_open(
+    opened: Opener, digits: ImageCollection, tmp_path: Path
+) -> None:
+    model = KMeans(100, random_state=0, max_iter=3).fit(digits.pixels)
+    summary = summarise(model, digits.pixels, digits.labels, label_names=digits.label_names)
+    page = opened(write_fit_report(tmp_path / "fit.html", FitReport(digits, summary)), width=390)
+    groups = data_of(page)["groups"]
+    outline = page.locator("#cluster-mosaic details")
+    assert len(groups) == outline.count() == 20
+    buttons = page.locator("#cluster-mosaic button")
+    assert 0 < buttons.filter(visible=True).count() < 100  # those of the group of the chosen cluster
+    closed = page.locator("#cluster-mosaic details:not([open])").first
+    at = outline.evaluate_all("all => all.findIndex(one => !one.open)")
+    assert f"{len(groups[at])} cluster" in closed.inner_text()
+    closed.locator("summary").focus()
+    page.keyboard.press("Enter")
+    for _ in range(1 + (len(groups[at]) > 1)):  # the first of the group, and from it to the second
+        page.keyboard.press("Tab" if _ == 0 else "ArrowRight")
+    number = groups[at][min(1, len(groups[at]) - 1)]
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith(f"Cluster {number},")
+    page.keyboard.press("Enter")
+    assert f"Cluster {number}," in page.inner_text("#cluster-detail h3")
+    page.fill("#cluster-detail .rename input", "quite another")
+    page.click("text=Rename")
+    page.fill("#cluster-search", "quite another")
+    assert visible(page) == [page.get_attribute("#cluster-mosaic [aria-pressed=true]", "aria-label")]
+    assert outline.filter(visible=True).count() == 1
+    assert "quite another" in outline.filter(visible=True).locator("summary").inner_text()
+    page.fill("#cluster-search", "")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert serious_faults(page) == []
+    page.get_by_label("Order", exact=True).select_option("size")
+    assert buttons.filter(visible=True).count() == 100
 
 
 def test_names_are_given_and_exported(opened: Opener, fit_file: Path, tmp_path: Path) -> None:

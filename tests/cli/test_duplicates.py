@@ -97,9 +97,44 @@ def test_against_an_archive(run, folder, holiday):
     assert files(holiday) == archive
 
 
+def test_near_vectors_are_listed_shown_and_moved_with_their_pictures(run, folder, holiday):
+    names = sorted(files(holiday))  # that of the fourth photo is near that of the first copy
+    vectors = np.eye(7, 10, dtype=np.float16)
+    near = names.index("3.png"), names.index("copies/0.jpg")
+    vectors[near[1]] = 2 * vectors[near[0]] + [0.1] * 10
+    np.savez("v.npz", vectors=vectors, paths=names)
+    asked = ["duplicates", "holiday", "--vectors", "v.npz", "-o", "d.csv", "--quiet", "--force"]
+
+    run(*asked, "--report", "d.html", "--move-to", "gone")
+
+    rows = list(csv.DictReader((folder / "d.csv").read_text().splitlines()))
+    found = [(row["path"], row["width"], row["height"], row["kept"]) for row in rows]
+    assert found == [("holiday/3.png", "100", "80", "yes"), ("holiday/copies/0.jpg", "50", "40", "no")]
+    assert (folder / "d.html").read_text().count("data:image/jpeg") == 2
+    assert set(files(folder / "gone")) == {"copies/0.jpg", "kmosaic-manifest.jsonl"}
+    run("undo", "gone", "--origin", "holiday")
+
+    apart = np.linalg.norm(np.diff(vectors[list(near)].astype(float), axis=0))
+    for limit, n in ((apart * 0.999, 0), (apart * 1.001, 2)):
+        run(*asked, "--measure", "euclidean", "--distance", str(limit))
+        assert (folder / "d.csv").read_text().count("\n") == n + 1
+    alone = run("duplicates", "--vectors", "v.npz").stdout.splitlines()
+    assert [line.split(",")[0] for line in alone[1:]] == ["3.png", "copies/0.jpg"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
+        (["--vectors", "v.npy", "--against", "holiday"], 2, "photos"),
+        (["--vectors", "v.npy", "--report", "a.html"], 2, "SOURCE"),
+        (["--vectors", "v.npy", "--move-to", "gone"], 2, "SOURCE"),
+        (["--vectors", "v.npy", "--measure", "euclidean"], 2, "--distance"),
+        (["--vectors", "v.npy", "--measure", "photos"], 2, "--vectors"),
+        (["--vectors", "v.npy", "--distance", "3"], 1, "from 0 to 2"),
+        (["holiday", "--measure", "cosine"], 2, "--vectors"),
+        (["holiday", "--vectors", "v.npy"], 1, "7 images"),
+        (["holiday", "--distance", "3"], 2, "from 0 to 1"),
+        ([], 2, "SOURCE"),
         (["holiday", "--size", "9x9"], 2, "--measure drawings"),
         (["holiday", "--picture", "a.png"], 2, "--measure drawings"),
         (["digits", "--report", "a.html"], 2, "--measure photos"),
@@ -114,6 +149,7 @@ def test_against_an_archive(run, folder, holiday):
 def test_bad_input(fail, folder, holiday, arguments, code, said):
     before = files(holiday)
     (folder / "empty").mkdir()
+    np.save("v.npy", np.eye(4))
 
     assert said in fail("duplicates", *arguments, code=code)
     assert files(holiday) == before

@@ -67,6 +67,30 @@ def test_fit_shows_the_pictures_of_vectors(run, embeddings):
     ]  # fmt: skip
 
 
+def test_thumbnails_are_of_the_files(run, fail):
+    """Of vectors and of images clustered at a small size: larger, in proportion, damaged files named once."""
+    fit = ["fit", "photos", "--clusters", "3", "--thumbnails", "t", "--report", "r.html", "--quiet"]
+    for more, size in ((["--vectors", "v.npy"], (60, 90)), (["--size", "8x4", "--fit", "crop"], (45, 90))):
+        run(*fit, *more, "--force")
+        members = page_data("r.html")["members"]
+        assert members["aspect"] == f"{size[1]} / {size[0]}"  # type: ignore[index]
+        names = sorted(path.stem for path in Path("t").iterdir())
+        assert names == ["clusters-0000", "images-0000", "kmosaic-thumbnails"]
+    Path("photos/odd/01.jpg").write_bytes(Path("photos/odd/01.jpg").read_bytes()[:-40])
+    told = run(*fit, "--vectors", "v.npy", "--force").stderr
+    assert told.count("odd/01.jpg") == 1
+    vectors = ["--vectors", "v.npy"]
+    assert "--report" in fail(
+        "fit", "photos", *vectors, "--clusters", "3", "--thumbnails", "t", "-o", "m", code=2
+    )
+    assert "SOURCE" in fail(
+        "fit", *vectors, "--clusters", "3", "--thumbnails", "t", "--report", "s.html", code=2
+    )
+    assert "photos" in fail(*fit[:4], "--thumbnails", "photos/t", "--report", "s.html", *vectors)
+    assert "--force" in fail(*fit[:6], "--report", "s.html", *vectors)
+    assert not Path("s.html").exists()
+
+
 def test_fit_without_pictures_draws_none(run):
     run("fit", "--vectors", "v.npy", "--clusters", "3", "--report", "r.html", "--labels", "l.json")
     page, data = Path("r.html").read_text(), page_data("r.html")
@@ -94,7 +118,9 @@ def test_shards_make_the_same_model(run, folder, embeddings, algorithm):
     assert labels == run("predict", "one.kmosaic", "v.npy").stdout
 
 
-@pytest.mark.parametrize("steps", [["--normalise", "--whiten", "4"], ["--features", "graph"]])
+@pytest.mark.parametrize(
+    "steps", [["--power", "0.3", "--normalise", "--whiten", "4"], ["--features", "graph"]]
+)
 def test_a_model_predicts_what_it_labelled(run, fail, embeddings, steps):
     fit = "fit photos --vectors v.npy --clusters 3 -o m.kmosaic --labels l.csv --save-vectors s.npy"
     run(*fit.split(), *steps)
@@ -102,10 +128,10 @@ def test_a_model_predicts_what_it_labelled(run, fail, embeddings, steps):
     fitted = [line["cluster"] for line in table("l.csv")]
     assert [line["cluster"] for line in table("p.csv")] == fitted
     if "--whiten" in steps:
-        whiten = Whiten(4, regularization=0.0, power=0.4)
-        np.testing.assert_allclose(
-            np.load("s.npy"), whiten.fit_transform(UnitLength().fit_transform(embeddings)), rtol=1e-6
-        )
+        unit, whiten = UnitLength(), Whiten(4, regularization=0.0, power=0.4)
+        powers = (np.sign(embeddings) * np.abs(embeddings.astype(float)) ** 0.3).astype(np.float32)
+        whitened = whiten.fit_transform(unit.fit_transform(powers))
+        np.testing.assert_allclose(np.load("s.npy"), unit.fit_transform(whitened), rtol=1e-5, atol=1e-6)
     assert "12 numbers" in run("show", "m.kmosaic").stdout
     run("show", "m.kmosaic", "photos", "--vectors", "v.npy", "-o", "m.png")
     np.save("other.npy", np.ones((2, 5)))

@@ -18,6 +18,7 @@ from kmosaic.features import (
     LearnedPatches,
     OrientedGradients,
     Pixels,
+    SignedPower,
     UnitLength,
     VectorGraph,
     Whiten,
@@ -31,6 +32,7 @@ TRANSFORMERS = [
     Whiten(),
     LearnedPatches(8, patch_size=3, n_patches=500),
     GraphEmbedding(5),
+    SignedPower(0.3),
     UnitLength(),
     VectorGraph(5),
 ]

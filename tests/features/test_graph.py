@@ -62,6 +62,25 @@ def test_the_number_of_threads_changes_no_bit(digits: tuple[NDArray[np.uint8], N
     assert one.transform(X[900:]).tobytes() == three.transform(X[900:]).tobytes()
 
 
+def test_beyond_all_pairs_candidates_are_found_in_cells(
+    digits: tuple[NDArray[np.uint8], NDArray[np.intp]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X = digits[0]
+    exact = GraphEmbedding(n_components=9, n_candidates=20).fit(X)
+    monkeypatch.setattr("kmosaic.features.nearest.MAX_PAIRS", 1000)
+    monkeypatch.setattr("kmosaic.features.nearest._ROWS_PER_CELL", 60)
+    graph = GraphEmbedding(n_components=9, n_candidates=20)
+    assert graph.fit(X).recall_ < 1 == exact.recall_
+    assert graph.recall_ >= 0.98
+    found, true = graph.neighbors(X), exact.set_params(exact=True).neighbors(X)
+    assert found.recall == graph.recall_
+    assert true.recall == 1
+    same = (found.indices[:, :, None] == true.indices[:, None]).any(axis=2).mean()
+    assert 0.98 <= same < 1  # of the nearest by distortion as many or more than of the candidates
+    assert (graph.transform(X[:50]) == graph.embedding_[graph.nodes_[:50]]).all()
+    assert "exact" not in graph.parameters()  # so that files of versions without it can be read
+
+
 def test_fewer_images_than_neighbours() -> None:
     for n in [1, 2, 3, 8]:
         X = np.random.default_rng(0).integers(0, 256, (n, 36), dtype=np.uint8)

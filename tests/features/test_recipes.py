@@ -74,7 +74,9 @@ def test_progress_of_a_graph_names_its_stages(digits: NDArray[np.uint8]) -> None
     seen: list[tuple[int, int, str]] = []
     recipe = Recipe.named("graph", RecipeOptions(FORM.shape, n_clusters=4))
     recipe.fit_transform(digits, progress=lambda *told: seen.append(told))
-    stages = [f"graph: {stage}" for stage in ("gradients", "components", "neighbours", "coordinates")]
+    stages = [
+        f"graph: {stage}" for stage in ("gradients", "components", "candidates", "neighbours", "coordinates")
+    ]
     assert list(dict.fromkeys(what for _, _, what in seen)) == stages
     for stage in stages:
         assert [told[:2] for told in seen if told[2] == stage][-1] == (400, 400)

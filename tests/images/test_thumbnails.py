@@ -24,12 +24,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_is_asked_for_is_decoded_and_nothing_else(folder, monkeypatch):
-    import kmosaic.images.thumbnails as thumbnails
+    import kmosaic.images.read_worker as read_worker
 
     decoded = []
-    decode = thumbnails.decode_reduced
+    decode = read_worker.decode_reduced
     monkeypatch.setattr(
-        thumbnails,
+        read_worker,
         "decode_reduced",
         lambda path, *rest, **more: decoded.append(path.name) or decode(path, *rest, **more),
     )

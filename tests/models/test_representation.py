@@ -172,7 +172,7 @@ def test_no_damage_does_more_than_raise(tmp_path: Path) -> None:
 def test_one_of_vectors_has_no_pictures(tmp_path: Path) -> None:
     """Its file is of a version of its own; as an older one it is refused."""
     X = np.random.default_rng(0).normal(size=(50, 6))
-    recipe = Recipe.of_vectors(VectorRecipe(6, unit_length=True, n_whitened=3))
+    recipe = Recipe.of_vectors(VectorRecipe(6, unit_length=True, n_whitened=3, power=0.5))
     fitted = KMeans(4, random_state=0).fit(recipe.fit_transform(X))
     model = Model.from_fit(fitted, representation=Representation(recipe.name, recipe.kept()))
     save_model(model, tmp_path / "v.kmosaic")

@@ -110,7 +110,7 @@ def test_photos_of_many_clusters_get_the_room_there_is() -> None:
     assert found is not None
     data = json.loads(found[1])
     largest = max(data["clusters"], key=lambda cluster: cluster["size"])
-    assert data["members"]["uri"].startswith("data:image/jpeg;")
+    assert data["members"]["uris"][0].startswith("data:image/jpeg;")
     assert min(len(largest["nearest"]), len(largest["farthest"])) >= 8
     assert len(page.encode()) < PAGE_BYTES
 

@@ -299,7 +299,7 @@ def test_a_sweep_of_features_shows_mean_images(dataset: Dataset) -> None:
     assert "ten pixels" in page.data["units"]
     assert page.data["pictured"] == "Mean image"
     mosaic = page.data["mosaics"]["4"]
-    with Image.open(io.BytesIO(base64.b64decode(mosaic["sheet"]["uri"].partition(",")[2]))) as picture:
+    with Image.open(io.BytesIO(base64.b64decode(mosaic["sheet"]["uris"][0].partition(",")[2]))) as picture:
         whole = np.asarray(picture)
     first = mosaic["clusters"][0]
     mean = dataset.train.pixels[swept.models[4].labels_ == first].mean(axis=0)

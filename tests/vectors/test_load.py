@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import kmosaic.images.arrays as arrays
 from kmosaic.errors import DataError, OutputError
 from kmosaic.images import ReadOptions
 from kmosaic.vectors import VectorOptions, load_vectors, save_vectors
@@ -60,6 +61,37 @@ def test_what_savez_wrote_is_mapped_and_what_it_packed_is_read(folder):
     archive = (folder / "stored.npz").read_bytes()
     (folder / "cut.npz").write_bytes(archive[:60] + archive[80:])
     refused("cut.npz", "cut.npz")
+
+
+def test_labels_of_an_archive_count_where_the_pictures_have_none():
+    np.savez("named.npz", vectors=VECTORS, labels=["x", "y", "y", "x"])
+    bare = ReadOptions(test_fraction=0.0, labels_from="none")
+    given = load_vectors("named.npz", "photos", reading=bare).train
+    assert given.label_names == ("x", "y")
+    assert given.labels is not None
+    assert given.labels.tolist() == [0, 1, 1, 0]
+    with pytest.warns(UserWarning, match="--labels-from none"):
+        assert load_vectors("named.npz", "photos", reading=WHOLE).train.label_names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("vectors", "more"),
+    [
+        (np.zeros((200, 200, 200), np.int8), {}),
+        (np.zeros(4_000_000, "U1"), {}),
+        (VECTORS, {"paths": np.zeros(4, "U1000000")}),
+        (VECTORS, {"paths": np.zeros(4_000_000, "U1")}),
+        (VECTORS, {"labels": np.zeros((4, 1_000_000))}),
+    ],
+)
+def test_what_an_archive_packs_is_refused_by_its_header(vectors, more, monkeypatch):
+    """Megabytes of zeros take kilobytes: none of them may be unpacked."""
+    np.savez_compressed("bomb.npz", vectors=vectors, **more)
+    filled = []
+    fill = arrays.fill
+    monkeypatch.setattr(arrays, "fill", lambda stream, out: filled.append(out.nbytes) or fill(stream, out))
+    refused("bomb.npz", "bomb.npz")
+    assert sum(filled) <= VECTORS.nbytes
 
 
 def test_pictures_in_the_order_of_listing():

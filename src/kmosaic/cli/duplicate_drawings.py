@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kmosaic.cli.features import report_recall
 from kmosaic.cli.neighbours import Search
 from kmosaic.cli.request import Reading
 from kmosaic.text import count
@@ -20,14 +21,16 @@ _MAX_IN_ROW = 8
 _DRAWINGS_DISTANCE = 0.2
 
 
-def find_drawings(given: dict[str, Any]) -> None:
+def find_drawings(given: dict[str, Any], *, exact: bool) -> None:
     """Find groups of nearly equal drawings, and write their table and picture."""
     search = Search.taken_from(dict(given))
     picture, limit = search.picture, given["max_distance"]
     images = search.read(Reading.taken_from({**given, "test_fraction": 0.0}))
     from kmosaic.features.drawings import duplicate_groups
 
-    groups = duplicate_groups(search.find(images, 7), _DRAWINGS_DISTANCE if limit is None else limit)
+    near = search.find(images, 7, exact=exact)
+    report_recall(near.recall)
+    groups = duplicate_groups(near, _DRAWINGS_DISTANCE if limit is None else limit)
     search.write(images, _HEADER, _rows(images, groups), _summary(images, groups))
     if picture is not None and groups:
         _draw(images, groups, picture, overwrite=search.force)

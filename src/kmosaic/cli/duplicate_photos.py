@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kmosaic.cli.console import print_notes, print_results, print_rows, report_skipped, written
+from kmosaic.cli.features import report_recall
 from kmosaic.cli.options import option_group, path_option
 from kmosaic.cli.outputs import check_report_name, check_table, write_assignments
 from kmosaic.cli.request import Options, Reading, refuse_without
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from kmosaic.cli.vectors import Vectors
     from kmosaic.duplicates import PhotoDuplicates
     from kmosaic.images import ImageCollection
     from kmosaic.sorting import Placed
@@ -77,6 +79,23 @@ class PhotoSearch(Options):
         names = ("against", "mirrored", "report", "keep", "move_to")
         refuse_without("--measure photos", **{name: getattr(self, name) for name in names})
 
+    def check_vector_options(self, given: dict[str, Any]) -> None:
+        """Raise click.UsageError where an option was given that vectors do not have."""
+        deskew = given["deskew"] is not None
+        refuse_without(
+            "photos, not --vectors",
+            against=self.against,
+            mirrored=self.mirrored,
+            picture=given["picture"],
+            deskew=deskew,
+        )
+        if self.source == "":
+            refuse_without("SOURCE, where the pictures are", report=self.report)
+        if self.move_to is not None and not os.path.isdir(self.source):
+            raise click.UsageError(
+                "--move-to moves the files of a folder; name it as SOURCE, or leave it out"
+            )
+
     def check_drawing_options(self, given: dict[str, Any]) -> None:
         """Raise click.UsageError where an option was given that photos do not have."""
         deskew = given["deskew"] is not None
@@ -88,15 +107,38 @@ class PhotoSearch(Options):
             )
 
     def run(self, reading: Reading) -> None:
-        """Find duplicates, write what was asked for, and move files last."""
+        """Find duplicates among photos, write what was asked for, and move files last."""
         self._check()
         from kmosaic.cli.progress import ProgressBar
-        from kmosaic.duplicates import LIMIT, FindOptions, find_duplicates, kept
+        from kmosaic.duplicates import LIMIT, FindOptions, find_duplicates
 
         limit = LIMIT if self.max_distance is None else self.max_distance
         options = FindOptions(limit, self.mirrored, reading.strict, self.threads)
         with ProgressBar(quiet=self.quiet) as bar:
             found = find_duplicates(self._images(reading, bar), options, against=self.against, progress=bar)
+        self._finish(found)
+
+    def run_on_vectors(self, vectors: Vectors, metric: str, reading: Reading) -> None:
+        """The same of vectors, and of the pictures that they are of."""
+        if self.max_distance is None and metric == "euclidean":
+            raise click.UsageError("--measure euclidean needs --distance; its unit is that of the vectors")
+        self._check()
+        from kmosaic.cli.progress import ProgressBar
+        from kmosaic.duplicates import COSINE_LIMIT, VectorFindOptions, find_near_vectors
+        from kmosaic.sorting import files_of
+
+        limit = COSINE_LIMIT if self.max_distance is None else self.max_distance
+        options = VectorFindOptions(limit, metric, vectors.exact or None, self.threads)
+        with ProgressBar(quiet=self.quiet) as bar:
+            collection = vectors.load(self.source or None, reading.options(), bar).train
+            files = files_of(Path(self.source), collection.ids) if os.path.isdir(self.source) else None
+            found = find_near_vectors(collection, files, options, progress=bar)
+        report_recall(found.recall)
+        self._finish(found)
+
+    def _finish(self, found: PhotoDuplicates) -> None:
+        from kmosaic.duplicates import kept
+
         keep = kept(found, self.keep or "best")
         self._write(found, keep)
         if self.move_to is not None:
@@ -157,7 +199,7 @@ class PhotoSearch(Options):
     def _summary(self, found: PhotoDuplicates, keep: NDArray[np.bool_]) -> str:
         from kmosaic.report.wording import memory
 
-        images = count(found.n_own, "image")
+        images = count(found.n_own, "image" if self.source else "vector")
         beside = (
             "" if self.against is None else f" beside {len(found.images) - found.n_own:,} in {self.against}"
         )

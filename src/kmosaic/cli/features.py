@@ -119,8 +119,13 @@ class FeatureOptions(Options):
             refuse_without("--features onnx:FILE", **network)
         return options
 
-    def recipe(self, source: str, images: ImageCollection, seed: int, n_clusters: int) -> Recipe:
-        """Return the recipe they ask for, not fitted, for at most so many clusters."""
+    def recipe(
+        self, source: str, images: ImageCollection, seed: int, n_clusters: int, *, exact: bool = False
+    ) -> Recipe:
+        """Return the recipe they ask for, not fitted, for at most so many clusters.
+
+        ``exact`` compares all pairs of images for a graph.
+        """
         from kmosaic.features import RECIPES, Recipe, RecipeOptions
         from kmosaic.features.recipes import NetworkOptions, split_name
         from kmosaic.images.registry import is_handwriting
@@ -143,6 +148,7 @@ class FeatureOptions(Options):
                 self.onnx_layout,
                 self.onnx_output,
             ),
+            exact=exact,
         )
         return Recipe.named(self.features, options)
 
@@ -214,7 +220,7 @@ class FeatureMatrix:
         took = f"{in_seconds(self.seconds)} s, {made:,.0f} {what} a second{kept}"
         print_results(f"Seen as {self.recipe}, which took {took}")
         for step in self.recipe.steps:
-            if isinstance(step, VectorGraph):
+            if isinstance(step, GraphEmbedding | VectorGraph):
                 report_recall(step.recall_)
         if not isinstance(images, ImageCollection):
             return

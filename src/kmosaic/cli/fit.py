@@ -47,6 +47,7 @@ from kmosaic.cli.outputs import (
 from kmosaic.cli.request import Fitting, provenance, warn_missing_data_folder
 from kmosaic.cli.save_vectors import SavedVectors, save_vectors_options
 from kmosaic.cli.sorting import ClusteredImages, Sorting, sorting_options
+from kmosaic.cli.thumbnails import ThumbnailFolder, thumbnails_option
 from kmosaic.cli.vectors import Input, optional_source_argument, vectors_options
 from kmosaic.files import check_outputs
 from kmosaic.text import count
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from kmosaic.cli.request import Estimator
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.features import ClusterPictures
-    from kmosaic.images import Dataset, ImageCollection, SkippedFile
+    from kmosaic.images import Dataset, ImageCollection, ReadOptions, SkippedFile
     from kmosaic.images.collection import Collection
 
 _PICTURES = (
@@ -84,6 +85,7 @@ class _Request:
     output: Path | None
     labels: Path | None
     report: Path | None
+    thumbnails: ThumbnailFolder | None
     saving: SavedVectors | None
     pictures: Path | None
     picture_format: str
@@ -204,6 +206,7 @@ class _Finished:
         "--labels", help="Write the cluster of every image, and its distance: as CSV, .json or .parquet."
     ),
     path_option("--report", help="Write a report: one HTML file with pictures of every group."),
+    thumbnails_option,
     save_vectors_options,
     pictures_option,
     picture_format_option,
@@ -233,12 +236,15 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     sorting = Sorting.taken_from(given)
     saved = given.pop("save_vectors"), given.pop("vectors_dtype")
     saving = SavedVectors.asked(*saved, overwrite=given["force"])
-    request = _Request(**given, saving=saving, sorting=sorting, command=given_command(ctx))
+    folder = given.pop("thumbnails")
+    thumbnails = ThumbnailFolder.asked(folder, given["report"], given["source"], overwrite=given["force"])
+    command = given_command(ctx)
+    request = _Request(**given, thumbnails=thumbnails, saving=saving, sorting=sorting, command=command)
     request.check_outputs()
     warn_missing_data_folder(asked.reading.data_dir, request.source or "")
     finished = _run(request, asked, fitting)
     report_skipped(finished.dataset.train.skipped)
-    paths = list(_write(request, finished))
+    paths = list(_write(request, asked, finished))
     report_skipped(finished.unreadable)
     _print_result(finished)
     if paths:
@@ -350,7 +356,7 @@ def _show_clusters(summary: ClusterSummary) -> None:
     print_table(columns, rows)
 
 
-def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
+def _write(request: _Request, asked: Input, finished: _Finished) -> Iterator[Path]:
     if request.saving is not None:
         yield request.saving.path
     if request.output is not None:
@@ -360,8 +366,10 @@ def _write(request: _Request, finished: _Finished) -> Iterator[Path]:
         _write_labels(request.labels, finished, overwrite=request.force)
         yield request.labels
     if request.report is not None:
-        _write_report(request, request.report, finished)
+        _write_report(request, request.report, asked.reading.options(), finished)
         yield request.report
+        if request.thumbnails is not None:
+            yield request.thumbnails.folder
     if request.pictures is not None:
         yield from write_pictures(
             request.pictures, _figures(finished), request.picture_format, overwrite=request.force
@@ -411,7 +419,7 @@ def _label_rows(collection: Collection, summary: ClusterSummary, part: str) -> I
         yield collection.ids[row], cluster, names[cluster], float(summary.distances[row]), label, part
 
 
-def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
+def _write_report(request: _Request, path: Path, reading: ReadOptions, finished: _Finished) -> None:
     from kmosaic.cli.progress import ProgressBar
     from kmosaic.evaluate.peak_memory import peak_resident_bytes
     from kmosaic.report import FitReport, write_fit_report
@@ -434,10 +442,14 @@ def _write_report(request: _Request, path: Path, finished: _Finished) -> None:
         features=finished.matrix.feature_name,
         features_seconds=finished.matrix.seconds if finished.matrix.recipe.steps else None,
         medoids=None if finished.shown is None else finished.shown.medoids,
+        centroids=finished.summary.cluster_centers,
     )
     with ProgressBar(quiet=request.quiet) as bar:
         bar.start_over("writing the report")
-        write_fit_report(path, report, overwrite=request.force)
+        thumbnails = None
+        if request.thumbnails is not None and finished.images is not None:
+            thumbnails = request.thumbnails.of(finished.images, reading, bar)
+        write_fit_report(path, replace(report, thumbnails=thumbnails), overwrite=request.force)
 
 
 def _figures(finished: _Finished) -> dict[str, Callable[[], Figure]]:

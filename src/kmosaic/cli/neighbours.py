@@ -82,7 +82,8 @@ def neighbours(source: str | None, output: Path | None, picture: Path | None, **
         images, neighbors = _of_vectors(search, vectors, source, reading, given["count"])
     else:
         images = search.read(reading)
-        neighbors = search.find(images, given["count"])
+        neighbors = search.find(images, given["count"], exact=vectors.exact)
+        report_recall(neighbors.recall)
     search.write(images, _HEADER, _rows(images, neighbors), _summary(images, neighbors))
     if picture is not None and images.images is not None:
         _draw(images.images, neighbors, picture, overwrite=search.force)
@@ -153,7 +154,7 @@ class Search(Options):
             raise DataError(f"{self.source} has one image; neighbours need at least two")
         return images
 
-    def find(self, images: ImageCollection, n_neighbors: int) -> ImageNeighbors:
+    def find(self, images: ImageCollection, n_neighbors: int, *, exact: bool = False) -> ImageNeighbors:
         """Find the nearest of each image."""
         from kmosaic.cli.progress import ProgressBar
         from kmosaic.features import GraphEmbedding, StageProgress
@@ -163,6 +164,7 @@ class Search(Options):
             graph = GraphEmbedding(
                 n_neighbors=n_neighbors,
                 n_candidates=max(50, 2 * n_neighbors),
+                exact=exact or None,
                 image_shape=images.format.shape,
                 n_threads=self.threads,
                 callback=StageProgress(bar),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from kmosaic.cli.features import FeatureOptions
-from kmosaic.cli.options import WholeNumber, option_group, path_option
+from kmosaic.cli.options import RealRange, WholeNumber, option_group, path_option
 from kmosaic.cli.request import Options, Reading, refuse_without
 
 if TYPE_CHECKING:
@@ -42,22 +42,35 @@ vector_file_options = option_group(
     ),
     click.option("--allow-outside", is_flag=True, help="Allow paths that lead out of SOURCE."),
 )
+exact_option = option_group(
+    "Vectors from elsewhere",
+    click.option(
+        "--exact",
+        is_flag=True,
+        help="Compare all pairs of vectors, or of images, for nearest neighbours, also beyond 100,000.",
+    ),
+)
 vectors_options = option_group(
     "Vectors from elsewhere",
     vector_file_options,
     click.option(
-        "--normalise", is_flag=True, help="Give every vector unit length first: their directions count."
+        "--power",
+        type=RealRange(1e-6, 1.0),
+        metavar="P",
+        help="Raise every number to this power first, its sign kept: 0.5 for embeddings that are means "
+        "of non-negative features, in which a few large numbers decide.",
+    ),
+    click.option(
+        "--normalise",
+        is_flag=True,
+        help="Give every vector unit length, before whitening and after: their directions count.",
     ),
     click.option(
         "--whiten",
         type=WholeNumber(1),
         help="Cluster the first N principal components of the vectors, half-way to equal variance.",
     ),
-    click.option(
-        "--exact",
-        is_flag=True,
-        help="Compare all pairs of vectors for nearest neighbours, also beyond 100,000 vectors.",
-    ),
+    exact_option,
 )
 optional_source_argument = click.argument("source", required=False)
 
@@ -73,6 +86,7 @@ class Vectors(Options):
     allow_outside: bool
     normalise: bool = False
     whiten: int | None = None
+    power: float | None = None
     exact: bool = False
 
     @classmethod
@@ -83,7 +97,8 @@ class Vectors(Options):
         """
         options = super().taken_from(given)
         if options.vectors is None:
-            refuse_without("--vectors FILE", **vars(options))
+            alone = {name: value for name, value in vars(options).items() if name != "exact"}
+            refuse_without("--vectors FILE", **alone)
             if needed and given.get("source") is None:
                 raise click.UsageError("Missing argument 'SOURCE', or --vectors FILE.")
         return options
@@ -137,7 +152,9 @@ class Vectors(Options):
 
         n_graph = n_clusters if graph else None
         return Recipe.of_vectors(
-            VectorRecipe(vectors.vectors.shape[1], self.normalise, self.whiten, n_graph, self.exact)
+            VectorRecipe(
+                vectors.vectors.shape[1], self.normalise, self.whiten, n_graph, self.exact, self.power
+            )
         )
 
 
@@ -162,6 +179,8 @@ class Input:
             raise click.UsageError(
                 "--deskew is for pictures, and --vectors has rows of its own; leave it out"
             )
+        if asked.vectors.exact and not asked.vectors.given and asked.features.features != "graph":
+            raise click.UsageError("--exact goes with --vectors FILE or --features graph; leave it out")
         return asked
 
     def read(self, source: str | None, bar: ProgressBar) -> Dataset[Collection]:
@@ -178,7 +197,8 @@ class Input:
         from kmosaic.images import ImageCollection
 
         if isinstance(train, ImageCollection):
-            return self.features.recipe(source or "", train, seed, n_clusters)
+            exact = self.vectors.exact
+            return self.features.recipe(source or "", train, seed, n_clusters, exact=exact)
         return self.vectors.recipe(train, graph=self.features.features == "graph", n_clusters=n_clusters)
 
     def load(

@@ -13,7 +13,7 @@ from kmosaic.duplicates.candidates import pairs_within
 from kmosaic.duplicates.comparison import FLAT, FLAT_LEVELS, NEARLY_FLAT, Comparison
 from kmosaic.duplicates.grouping import Candidates, Stars, group
 from kmosaic.duplicates.signatures import mirrored, signatures
-from kmosaic.duplicates.thumbnails import Thumbnails, join, read_thumbnails, thumbnails_of
+from kmosaic.duplicates.thumbnails import ListedImages, Thumbnails, join, read_thumbnails, thumbnails_of
 from kmosaic.engines import resolve_n_threads
 from kmosaic.errors import DataError
 from kmosaic.images import ImageCollection
@@ -59,12 +59,14 @@ class PhotoGroup:
 class PhotoDuplicates:
     """What was found among ``images``: groups of two or more, in the order of their first rows.
 
-    The first ``n_own`` images are those of the source, any others those it was compared with.
+    The first ``n_own`` images are those of the source, any others those it was compared with. ``recall`` is
+    the share of a sample's nearest that were found: 1 where all pairs were compared.
     """
 
-    images: Thumbnails
+    images: ListedImages
     n_own: int
     groups: tuple[PhotoGroup, ...]
+    recall: float = 1.0
 
 
 def find_duplicates(
@@ -144,6 +146,11 @@ def _groups(
 
     stars = group(len(images), candidates, measure, options.limit, progress)
     _add_equals(stars, first, comparison, options.limit, pairs_alone=n_own is None)
+    return photo_groups(stars)
+
+
+def photo_groups(stars: Stars) -> tuple[PhotoGroup, ...]:
+    """Return the groups that images are in, in the order of their first rows."""
     grouped = np.flatnonzero(stars.centres >= 0)
     order = grouped[np.argsort(stars.centres[grouped], kind="stable")]
     parts = np.split(order, np.flatnonzero(np.diff(stars.centres[order])) + 1) if len(order) else []

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,16 @@ from numpy.typing import NDArray
 from kmosaic.errors import DataError
 from kmosaic.images import ImageCollection, SkippedFile
 from kmosaic.images.collection import Progress
-from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
-from kmosaic.images.listing import FoundFile, list_folder
+from kmosaic.images.decode import (
+    PixelForm,
+    UnusableImageError,
+    decode_reduced,
+    pillow_warnings,
+    read_header,
+)
+from kmosaic.images.listing import list_folder
+from kmosaic.images.reading import read_files
 from kmosaic.images.resize import padded_size, resize_array
-from kmosaic.images.thumbnails import DECODERS
 from kmosaic.text import printable
 
 SIDE = 32
@@ -28,34 +33,33 @@ _BATCH = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Thumbnails:
-    """Images reduced to ``SIDE`` x ``SIDE`` grey pixels, whatever their proportions.
+class ListedImages:
+    """What is known of images besides their pixels.
 
-    ``grey`` is uint8 (n, SIDE, SIDE), ``colour`` float32 (n, 3) the mean red, green and blue from 0 to 255,
-    ``sizes`` int64 (n, 2) the upright images' height and width, ``n_bytes`` int64 (n,) those of their files,
-    0 where there are none. ``ids`` names every image, and ``paths`` has its file, None where it has none.
+    ``sizes`` is int64 (n, 2), the upright images' height and width, ``n_bytes`` int64 (n,) the bytes of their
+    files; 0 where there are none. ``ids`` names every image, and ``paths`` has its file, None where it has
+    none.
     """
 
-    grey: NDArray[np.uint8]
-    colour: NDArray[np.float32]
     sizes: NDArray[np.int64]
     n_bytes: NDArray[np.int64]
     ids: tuple[str, ...]
     paths: tuple[Path | None, ...]
-    skipped: tuple[SkippedFile, ...] = ()
+    skipped: tuple[SkippedFile, ...] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 @dataclass(frozen=True, eq=False)
-class _Read:
-    """One image file: its picture, SIDE * SIDE * 3 bytes, or why it cannot be used."""
+class Thumbnails(ListedImages):
+    """Images reduced to ``SIDE`` x ``SIDE`` grey pixels, whatever their proportions.
 
-    values: NDArray[np.uint8]
-    size: tuple[int, int]
-    n_bytes: int
-    reason: str = ""
+    ``grey`` is uint8 (n, SIDE, SIDE), ``colour`` float32 (n, 3) the mean red, green and blue from 0 to 255.
+    """
+
+    grey: NDArray[np.uint8]
+    colour: NDArray[np.float32]
 
 
 @pillow_warnings()
@@ -76,15 +80,19 @@ def read_thumbnails(
     linked = set(links)
     skipped = list(listing.skipped)
     kept, grey, colour, sizes, n_bytes = [], [], [], [], []
-    for file, read in _read_all([file for file in listing.files if file not in linked], progress):
-        if read.reason:
+    files = [file for file in listing.files if file not in linked]
+    form = PixelForm((SIDE, SIDE), "stretch", 3, "uint8")
+    for done, (file, read) in enumerate(zip(files, read_files("reduced", files, form), strict=True), start=1):
+        if progress is not None:
+            progress(done, len(files), "reading images")
+        if read.values is None or read.header is None:
             skipped.append(SkippedFile(file.id, read.reason))
             continue
         kept.append(file)
         rgb = read.values.reshape(1, SIDE, SIDE, 3)
         grey.append(_grey(rgb)[0])
         colour.append(_mean_colour(rgb)[0])
-        sizes.append(read.size)
+        sizes.append((read.header.height, read.header.width))
         n_bytes.append(read.n_bytes)
     if not kept or (strict and skipped):
         raise DataError(_unusable(folder, skipped))
@@ -116,19 +124,42 @@ def thumbnails_of(images: ImageCollection) -> Thumbnails:
         grey[start : start + _BATCH] = _grey(rgb)
         colour[start : start + _BATCH] = _mean_colour(rgb)
     sizes = np.tile(np.array([form.height, form.width], np.int64), (n, 1))
-    return Thumbnails(grey, colour, sizes, np.zeros(n, np.int64), images.ids, (None,) * n, images.skipped)
+    n_bytes = np.zeros(n, np.int64)
+    return Thumbnails(sizes, n_bytes, images.ids, (None,) * n, grey, colour, skipped=images.skipped)
+
+
+def listed(
+    ids: tuple[str, ...], paths: Sequence[Path | None], rows: NDArray[np.intp], skipped: Sequence[SkippedFile]
+) -> ListedImages:
+    """Return images in files, with the sizes of those at ``rows`` alone, which are looked up.
+
+    Those that cannot be are listed in ``skipped``.
+    """
+    sizes, n_bytes = np.zeros((len(ids), 2), np.int64), np.zeros(len(ids), np.int64)
+    unread = []
+    for row in rows:
+        path = paths[row]
+        if path is None:
+            continue
+        try:
+            with pillow_warnings():
+                header = read_header(path)
+            sizes[row], n_bytes[row] = (header.height, header.width), path.stat().st_size
+        except UnusableImageError as error:
+            unread.append(SkippedFile(ids[row], str(error)))
+    return ListedImages(sizes, n_bytes, ids, tuple(paths), skipped=(*skipped, *unread))
 
 
 def join(first: Thumbnails, second: Thumbnails) -> Thumbnails:
     """Return both as one, those of ``second`` behind."""
     return Thumbnails(
-        np.concatenate([first.grey, second.grey]),
-        np.concatenate([first.colour, second.colour]),
         np.concatenate([first.sizes, second.sizes]),
         np.concatenate([first.n_bytes, second.n_bytes]),
         first.ids + second.ids,
         first.paths + second.paths,
-        first.skipped + second.skipped,
+        np.concatenate([first.grey, second.grey]),
+        np.concatenate([first.colour, second.colour]),
+        skipped=first.skipped + second.skipped,
     )
 
 
@@ -138,10 +169,10 @@ def read_grey(path: Path, side: int) -> NDArray[np.uint8]:
     return np.asarray(values, np.uint8).reshape(side, side)
 
 
-def picture_of(images: Thumbnails, row: int, side: int) -> NDArray[np.uint8]:
+def picture_of(images: ListedImages, row: int, side: int) -> NDArray[np.uint8]:
     """Return an image whole and in its proportions, none larger than ``side``: (height, width, 3).
 
-    Of one that has no file, or none that can be read any more, the thumbnail.
+    Of one that has no file, or none that can be read any more, the thumbnail, or grey where it has none.
     """
     path = images.paths[row]
     height, width = padded_size((int(images.sizes[row, 1]), int(images.sizes[row, 0])), (side, side))[::-1]
@@ -151,31 +182,8 @@ def picture_of(images: Thumbnails, row: int, side: int) -> NDArray[np.uint8]:
             return np.asarray(values, np.uint8).reshape(height, width, 3)
         except UnusableImageError:
             pass
-    return np.repeat(images.grey[row][:, :, None], 3, axis=2)
-
-
-def _read_all(files: Sequence[FoundFile], progress: Progress | None) -> Iterator[tuple[FoundFile, _Read]]:
-    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
-    done = 0
-    try:
-        for start in range(0, len(files), _BATCH):
-            some = files[start : start + _BATCH]
-            for file, read in zip(some, pool.map(_read, some), strict=True):
-                done += 1
-                if progress is not None:
-                    progress(done, len(files), "reading images")
-                yield file, read
-    finally:
-        # Ctrl-C must not wait for the images still in the queue.
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _read(file: FoundFile) -> _Read:
-    try:
-        header, values = decode_reduced(file.path, PixelForm((SIDE, SIDE), "stretch", 3, "uint8"))
-        return _Read(values, (header.height, header.width), file.path.stat().st_size)
-    except UnusableImageError as error:
-        return _Read(np.empty(0, np.uint8), (0, 0), 0, str(error))
+    grey = images.grey[row] if isinstance(images, Thumbnails) else np.full((SIDE, SIDE), 128, np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def _grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

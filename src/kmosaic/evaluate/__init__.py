@@ -1,5 +1,6 @@
 """Sweeps over the number of clusters, scores, recommendations, and naming clusters by majority vote."""
 
+from kmosaic.evaluate.groups import cluster_groups
 from kmosaic.evaluate.names_file import read_names
 from kmosaic.evaluate.naming import ClusterClassifier, Votes, count_votes
 from kmosaic.evaluate.recommend import Knee, Recommendation, find_knee, recommend
@@ -31,6 +32,7 @@ __all__ = [
     "SweepRun",
     "SweepTableRow",
     "Votes",
+    "cluster_groups",
     "count_votes",
     "find_knee",
     "outliers",

@@ -11,6 +11,7 @@ from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pictures import ClusterPictures, cluster_pictures
 from kmosaic.features.pixels import Pixels
 from kmosaic.features.recipes import RECIPES, Recipe, RecipeOptions, VectorRecipe
+from kmosaic.features.signed_power import SignedPower
 from kmosaic.features.unit_length import UnitLength
 from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
@@ -30,6 +31,7 @@ __all__ = [
     "Pixels",
     "Recipe",
     "RecipeOptions",
+    "SignedPower",
     "StageProgress",
     "UnitLength",
     "VectorGraph",

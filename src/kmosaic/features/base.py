@@ -81,6 +81,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     """
 
     _ARRAYS: ClassVar[tuple[str, ...]] = ()
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = ()  # parameters of the fit alone, beside _NOT_STATE
     _KEEPS_DTYPE: ClassVar[bool] = False
     _TAKES_VECTORS: ClassVar[bool] = False  # whatever engines read, in place; others take pixels' dtypes
 
@@ -122,7 +123,8 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that decide a result, as JSON holds them."""
         given = self.get_params(deep=False)
-        return {name: _as_json(value) for name, value in given.items() if name not in _NOT_STATE}
+        left_out = {*_NOT_STATE, *self._NOT_KEPT}
+        return {name: _as_json(value) for name, value in given.items() if name not in left_out}
 
     @classmethod
     def from_state(cls, parameters: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -133,7 +135,7 @@ class ImageTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
         ValueError
             Where a name is missing or unknown, or an array has a wrong dtype or shape or is not finite.
         """
-        known = {name for name in cls._get_param_names() if name not in _NOT_STATE}
+        known = set(cls._get_param_names()) - {*_NOT_STATE, *cls._NOT_KEPT}
         _check_names(cls.__name__, set(parameters), known)
         _check_names(cls.__name__, set(arrays), {"image_shape", *cls._ARRAYS})
         restored = cls(**{name: _from_json(value) for name, value in parameters.items()})

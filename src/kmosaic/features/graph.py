@@ -16,19 +16,20 @@ from kmosaic.engines import (
     distortions,
     distortions_both_ways,
     make_engine,
-    nearest_rows,
     resolve_n_threads,
 )
 from kmosaic.features.base import (
     ImageShape,
     Progress,
     check_array,
+    check_flag,
     check_real,
     check_whole,
     resolved_shape,
 )
 from kmosaic.features.distortion import edge_levels
 from kmosaic.features.gradients import OrientedGradients
+from kmosaic.features.nearest import MAX_PAIRS, NeighborIndex
 from kmosaic.features.neighbour_graph import DiffusionMap, Edges, place_among
 from kmosaic.features.whiten import Whiten
 
@@ -107,9 +108,12 @@ class GraphEmbedding(DiffusionMap):
         found in. It joins images with a stroke more, such as sevens with a bar, to those without.
     time : float, default 8
         Steps of the random walk: how much the coarse outweighs the fine.
+    exact : bool or None, default None
+        Compare all pairs of images for candidates. None: up to 100,000 images. Beyond, they are looked for in
+        near k-means cells of the views, which finds 98 of 100 of them: see ``NeighborIndex``.
     image_shape, n_threads, callback
-        See ``ImageTransformer``. A fit counts anew for gradients, components, neighbours and coordinates, and
-        tells a ``StageProgress`` which.
+        See ``ImageTransformer``. A fit counts anew for gradients, components, candidates, neighbours and
+        coordinates, and tells a ``StageProgress`` which.
 
     Attributes
     ----------
@@ -119,6 +123,9 @@ class GraphEmbedding(DiffusionMap):
         Of the random walk, largest first, without the first of all, 1.
     nodes_ : (n_samples,) int32
         Which of the distinct images each image fitted is.
+    recall_ : float
+        The share of a sample's true candidates that were found: 1 where all pairs were compared. A model file
+        does not keep it.
     levels_, coordinates_, scales_, view_means_, view_axes_
         What places new images: gradients in steps, principal components of the views, distances to a near
         neighbour; means and axes of the views.
@@ -129,8 +136,8 @@ class GraphEmbedding(DiffusionMap):
     graph that stand apart are kept. Strokes should be upright: put ``Deskew`` before it where images are
     writing.
 
-    Time grows with the square of the number of images; memory with the number. More than the memory available
-    is refused: then fit on a sample, and let ``transform`` place the others.
+    Up to 100,000 images time grows with the square of their number; memory with the number. More than the
+    memory available is refused: then fit on a sample, and let ``transform`` place the others.
 
     Raises
     ------
@@ -153,6 +160,7 @@ class GraphEmbedding(DiffusionMap):
     (1797, 10)
     """
 
+    _NOT_KEPT: ClassVar[tuple[str, ...]] = ("exact",)  # files are those of versions that compared all pairs
     _ARRAYS: ClassVar[tuple[str, ...]] = (
         "view_means",
         "view_axes",
@@ -168,6 +176,7 @@ class GraphEmbedding(DiffusionMap):
     levels_: NDArray[np.int8]
     coordinates_: NDArray[np.float32]
     scales_: NDArray[np.float64]
+    recall_: float
 
     def __init__(  # noqa: PLR0913 (scikit-learn's contract: parameters are the constructor's arguments)
         self,
@@ -178,6 +187,7 @@ class GraphEmbedding(DiffusionMap):
         warp: int = 2,
         reverse_weight: float = 0.3,
         time: float = 8.0,
+        exact: bool | None = None,
         image_shape: ImageShape | None = None,
         n_threads: int | None = None,
         callback: Progress | None = None,
@@ -189,6 +199,7 @@ class GraphEmbedding(DiffusionMap):
         self.warp = warp
         self.reverse_weight = reverse_weight
         self.time = time
+        self.exact = exact
 
     def neighbors(self, X: ArrayLike) -> ImageNeighbors:
         """Return the nearest others of each distinct image of X, (n_samples, n_features), by distortion.
@@ -203,13 +214,15 @@ class GraphEmbedding(DiffusionMap):
         context = 9 * (finder.levels_.astype(np.float64) ** 2).sum(axis=(1, 2, 3))
         size = np.sqrt(context)[:, None]
         relative = np.divide(near.distances, size, out=np.ones_like(near.distances), where=size > 0)
-        return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0))
+        return ImageNeighbors(finder.nodes_, near.indices, np.minimum(relative, 1.0), finder.recall_)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_whole("n_candidates", self.n_candidates, self.n_neighbors, 10_000)
         check_whole("warp", self.warp, 0, MAX_WARP)
         check_real("reverse_weight", self.reverse_weight, 0, 1)
+        if self.exact is not None:
+            check_flag("exact", self.exact)
 
     def _check_state(self) -> None:
         super()._check_state()
@@ -227,7 +240,9 @@ class GraphEmbedding(DiffusionMap):
         height, width, _ = self.image_shape_
         view_bytes = _VIEW_COMPONENTS * len(_VIEWS) * (4 + 8 + 4)
         lanczos_bytes = 8 * (2 * self.n_components + 3) + 12 * self.n_components
-        row_bytes = 2 * height * width + view_bytes + lanczos_bytes + 200
+        # By cells with distances, and those of the search before.
+        candidate_bytes = (8 if len(rows) ** 2 <= MAX_PAIRS else 40) * self.n_candidates
+        row_bytes = 2 * height * width + view_bytes + candidate_bytes + lanczos_bytes + 200
         self._check_memory(len(rows), row_bytes, "images", "")
         self._begin("gradients")
         levels = edge_levels(rows, self.image_shape_, self.n_threads, self.callback)
@@ -241,7 +256,7 @@ class GraphEmbedding(DiffusionMap):
         self._report(0, len(distinct))
         self._learn_views(distinct[:: -(-len(distinct) // _MAX_VIEW_ROWS)])
         self.coordinates_ = self._project(distinct, self._report)
-        self._begin("neighbours")
+        self._begin("candidates")
         return self._edges()
 
     def _learn_views(self, rows: NDArray[Any]) -> None:
@@ -282,57 +297,59 @@ class GraphEmbedding(DiffusionMap):
 
     def _edges(self) -> list[Edges]:
         n = len(self.levels_)
+        self.recall_ = 1.0
         if n == 1:
             return [Edges.of_one_node()]
-        references = self.coordinates_.astype(np.float64)
+        found = self._index().search(None, min(self.n_candidates, n - 1))
+        candidates, self.recall_ = found.indices, found.recall
+        self._begin("neighbours")
         k = min(self.n_neighbors, n - 1)
         shares = [1.0, self.reverse_weight] if self.reverse_weight > 0 else [1.0]
         near = [np.empty((n, k), np.int32) for _ in shares]
         distances = [np.empty((n, k)) for _ in shares]
         for start in range(0, n, _SLAB):
             slab = slice(start, start + _SLAB)
-            for way, ranked in enumerate(self._ranked_slab(slab, references, k, back=len(shares) > 1)):
+            for way, ranked in enumerate(self._ranked_slab(slab, candidates[slab], k, back=len(shares) > 1)):
                 near[way][slab], distances[way][slab] = ranked.nearest[:, :k], ranked.distances[:, :k]
             self._report(min(start + _SLAB, n), n)
         kinds = zip(near, distances, shares, strict=True)
         return [Edges.of(nearest, far, self.n_neighbors, share) for nearest, far, share in kinds]
 
     def _ranked_slab(
-        self, slab: slice, references: NDArray[np.float64], n_nearest: int, *, back: bool
+        self, slab: slice, candidates: NDArray[np.int32], n_nearest: int, *, back: bool
     ) -> list[_Ranked]:
         """Candidates of some of the images fitted, by distortion forth and, with ``back``, by that back."""
         levels = self.levels_[slab]
-        candidates = self._candidates(self.coordinates_[slab], references, slab.start)
         options, n_threads = DistortionOptions(self.warp, n_nearest), resolve_n_threads(self.n_threads)
         if not back:
             return [_Ranked.by(distortions(levels, self.levels_, candidates, options, n_threads), candidates)]
         distortion = distortions_both_ways(levels, self.levels_, candidates, options, n_threads)
         return [_Ranked.by(distortion.forth, candidates), _Ranked.by(distortion.back, candidates)]
 
-    def _candidates(
-        self, coordinates: NDArray[np.float32], references: NDArray[np.float64], own: int | None
-    ) -> NDArray[np.int32]:
-        n_candidates = min(self.n_candidates, len(references) - (own is not None))
-        n_threads = resolve_n_threads(self.n_threads)
-        return nearest_rows(coordinates, references, n_candidates, n_threads, own=own).indices
+    def _index(self) -> NeighborIndex:
+        """The images fitted, to be searched by their views."""
+        return NeighborIndex(
+            self.coordinates_, exact=self.exact, n_threads=self.n_threads, callback=self._report
+        )
 
     def _transform(self, rows: NDArray[Any]) -> NDArray[np.float32]:
-        references = self.coordinates_.astype(np.float64)
+        n_candidates = min(self.n_candidates, len(self.coordinates_))
+        candidates = self._index().search(self._project(rows), n_candidates).indices
         out = np.empty((len(rows), self._n_features_out), np.float32)
         for start in range(0, len(rows), _SLAB):
-            part = rows[start : start + _SLAB]
+            slab = slice(start, start + _SLAB)
+            part = rows[slab]
             levels = edge_levels(part, self.image_shape_, self.n_threads)
             few = self._n_placing
-            candidates = self._candidates(self._project(part), references, None)
             options = DistortionOptions(self.warp, few)
             squares = distortions(
-                levels, self.levels_, candidates, options, resolve_n_threads(self.n_threads)
+                levels, self.levels_, candidates[slab], options, resolve_n_threads(self.n_threads)
             )
-            ranked = _Ranked.by(squares, candidates)
+            ranked = _Ranked.by(squares, candidates[slab])
             near = ranked.nearest[:, :few], ranked.distances[:, :few]
             placed = place_among(*near, self.scales_, self.embedding_)
             self._find_known(levels, ranked, placed)
-            out[start : start + len(part)] = placed
+            out[slab] = placed
             self._report(start + len(part), len(rows))
         return out
 

@@ -19,6 +19,7 @@ from kmosaic.features.graph import GraphEmbedding, useful_components
 from kmosaic.features.onnx import OnnxEmbedding
 from kmosaic.features.patches import LearnedPatches
 from kmosaic.features.pixels import Pixels
+from kmosaic.features.signed_power import SignedPower
 from kmosaic.features.unit_length import UnitLength
 from kmosaic.features.vector_graph import VectorGraph
 from kmosaic.features.whiten import Whiten
@@ -48,7 +49,8 @@ class RecipeOptions:
 
     ``white`` is the pixel value of full brightness, None the dtype's own; ``n_clusters`` how many clusters
     are wanted, the most of several, None where that is not known; ``argument`` what follows the recipe's name
-    and a colon: the file of "onnx:FILE"; ``network`` what is given of that.
+    and a colon: the file of "onnx:FILE"; ``network`` what is given of that; ``exact`` compares all pairs of
+    images for a graph, however many.
     """
 
     image_shape: ImageShape
@@ -58,14 +60,19 @@ class RecipeOptions:
     n_clusters: int | None = None
     argument: str | None = None
     network: NetworkOptions = NetworkOptions()
+    exact: bool = False
 
 
 @dataclass(frozen=True)
 class VectorRecipe:
     """What is done to vectors of ``n_features`` numbers, in this order; None leaves a step out.
 
-    They are made of unit length, whitened to so many components, and placed by the graph of their neighbours,
-    for so many clusters; ``exact`` compares all pairs for it, however many.
+    Their values are raised to a power, their signs kept; they are made of unit length, whitened to so many
+    components (then, where they were before, made of unit length again), and placed by the graph of their
+    neighbours, for so many clusters; ``exact`` compares all pairs for it, however many.
+
+    Power, unit length, whitening, unit length is the usual chain for descriptors of images: H. Jégou, O. Chum
+    (2012), "Negative evidences and co-occurrences in image retrieval: the benefit of PCA and whitening".
     """
 
     n_features: int
@@ -73,6 +80,7 @@ class VectorRecipe:
     n_whitened: int | None = None
     n_graph_clusters: int | None = None
     exact: bool = False
+    power: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,7 @@ def _gradients(options: RecipeOptions) -> list[ImageTransformer]:
 
 
 def _graph(options: RecipeOptions) -> list[ImageTransformer]:
-    graph = GraphEmbedding(image_shape=options.image_shape)
+    graph = GraphEmbedding(exact=options.exact or None, image_shape=options.image_shape)
     if options.n_clusters is not None:
         graph.set_params(n_components=useful_components(options.n_clusters))
     return [graph]
@@ -140,6 +148,7 @@ STEPS: dict[str, type[ImageTransformer]] = {
         GraphEmbedding,
         LearnedPatches,
         OnnxEmbedding,
+        SignedPower,
         UnitLength,
         VectorGraph,
     )
@@ -147,7 +156,7 @@ STEPS: dict[str, type[ImageTransformer]] = {
 
 VECTORS = "vectors"
 """The name of recipes whose rows are no images' pixels, but were made elsewhere."""
-_VECTOR_STEPS = ("UnitLength", "Whiten", "VectorGraph")
+_VECTOR_STEPS = ("SignedPower", "UnitLength", "Whiten", "VectorGraph")
 
 
 class Recipe:
@@ -183,7 +192,11 @@ class Recipe:
     def of_vectors(cls, options: VectorRecipe) -> Recipe:
         """Return the recipe for rows that were made elsewhere, not fitted."""
         shape = (1, options.n_features, 1)
-        steps: list[ImageTransformer] = [UnitLength(image_shape=shape)] if options.unit_length else []
+        steps: list[ImageTransformer] = []
+        if options.power is not None:
+            steps.append(SignedPower(options.power, image_shape=shape))
+        if options.unit_length:
+            steps.append(UnitLength(image_shape=shape))
         if options.n_whitened is not None:
             if options.n_whitened > options.n_features:
                 raise DataError(
@@ -191,6 +204,8 @@ class Recipe:
                     f"numbers; ask for at most {options.n_features:,} (--whiten)"
                 )
             steps.append(Whiten(options.n_whitened, regularization=0.0, power=0.4, image_shape=shape))
+            if options.unit_length:
+                steps.append(UnitLength())
         if options.n_graph_clusters is not None:
             n_components = useful_components(options.n_graph_clusters)
             steps.append(VectorGraph(n_components, exact=options.exact or None))
@@ -309,11 +324,13 @@ class Recipe:
 
 def _vectors_in_words(steps: Sequence[ImageTransformer]) -> str:
     """
-    >>> _vectors_in_words([UnitLength(), Whiten(64), VectorGraph()])
-    'graph of whitened unit vectors'
+    >>> _vectors_in_words([SignedPower(0.5), UnitLength(), Whiten(64), VectorGraph()])
+    'graph of whitened unit vectors to the power 0.5'
     """
     words = {UnitLength: "unit", Whiten: "whitened", VectorGraph: "graph of"}
-    return " ".join([*(words[type(step)] for step in reversed(steps)), "vectors"])
+    seen = [words[type(step)] for step in reversed(steps) if not isinstance(step, SignedPower)]
+    powers = [f"to the power {step.power:g}" for step in steps if isinstance(step, SignedPower)]
+    return " ".join([*seen, "vectors", *powers])
 
 
 # Of an image, between steps: many times what any recipe makes of the largest.
@@ -325,6 +342,7 @@ _WORDS = {
     "GraphEmbedding": "neighbours",
     "LearnedPatches": "patches",
     "OnnxEmbedding": "embedding",
+    "SignedPower": "powers",
     "UnitLength": "unit length",
     "VectorGraph": "neighbours",
 }

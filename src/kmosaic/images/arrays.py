@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -133,16 +134,27 @@ def _choose_keys(members: Mapping[str, object], where: str) -> dict[str, str]:
     return {part: key for part, key in chosen.items() if key is not None}
 
 
-def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> NDArray[Any]:
+CheckHeader = Callable[[tuple[int, ...], np.dtype[Any]], None]
+
+
+def read_member(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str, check: CheckHeader | None = None
+) -> NDArray[Any]:
+    """One array of an archive; ``check`` may refuse the shape and dtype that its header states, unread.
+
+    Raises DataError where it is damaged, truncated, too large for memory or holds Python objects.
+    """
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(f"{where} is packed in a way NumPy does not use; save it again with numpy.savez")
     if info.file_size > info.compress_size * MAX_DEFLATE_RATIO + 1024:
         raise DataError(f"{where} is damaged: {printable(info.filename)} states an impossible size")
     with archive.open(info) as stream:
-        return _read_array(stream, info.file_size, f"{printable(info.filename)} in {where}")
+        return _read_array(stream, info.file_size, f"{printable(info.filename)} in {where}", check)
 
 
-def _read_array(stream: IO[bytes], n_bytes: int, where: str) -> NDArray[Any]:
+def _read_array(
+    stream: IO[bytes], n_bytes: int, where: str, check: CheckHeader | None = None
+) -> NDArray[Any]:
     """One array in NumPy's format, of which header and values together are ``n_bytes`` long."""
     shape, fortran, dtype = npy_header(stream, where)
     if dtype.hasobject or dtype.kind not in "biufUSc" or dtype.subdtype is not None:
@@ -152,6 +164,8 @@ def _read_array(stream: IO[bytes], n_bytes: int, where: str) -> NDArray[Any]:
         raise DataError(
             f"{where} is truncated or damaged: its header states {stated:,} bytes; get a new copy"
         )
+    if check is not None:
+        check(shape, dtype)
     check_memory(stated, where, "free some memory")
     values = np.empty(shape, dtype, order="F" if fortran else "C")
     if fill(stream, values) < stated:

@@ -42,7 +42,7 @@ class UnusableImageError(Exception):
     """An image file that cannot be used; the message is the reason, in a few words."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageHeader:
     """Size of the upright image in pixels, whether it is stored in colour, and whether as 16-bit grey."""
 

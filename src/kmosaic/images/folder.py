@@ -25,8 +25,9 @@ from kmosaic.images.decode import (
 from kmosaic.images.formats import FORMATS_IN_WORDS
 from kmosaic.images.listing import FoundFile, list_folder, path_key
 from kmosaic.images.memory_check import check_memory
+from kmosaic.images.reading import read_files
 from kmosaic.images.resize import padded_size
-from kmosaic.images.thumbnails import FilePixels, in_threads, thumbnail_size
+from kmosaic.images.thumbnails import FilePixels, thumbnail_size
 from kmosaic.models.image_model import ImageFormat
 from kmosaic.text import count, printable
 
@@ -37,7 +38,7 @@ _NAMED_IN_MESSAGES = 3
 _UNLIKE_MARGINS = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Image:
     file: FoundFile
     header: ImageHeader
@@ -102,11 +103,13 @@ def folder_pictures(
     options: ReadOptions,
     progress: Progress | None = None,
     files: Sequence[FoundFile] | None = None,
+    side: int | None = None,
 ) -> ImageCollection:
     """The images in ``folder`` and below, in the order of :func:`read_folder`, or those of ``files``.
 
     Their pixels are thumbnails, decoded when they are asked for, of ``options.size`` or at most 64 pixels a
-    side. Where not every image lies in a sub-folder, there are no labels.
+    side; with ``side``, of at most so many, in proportion to ``options.size``. Where not every image lies in
+    a sub-folder, there are no labels.
 
     Raises DataError when there is no usable image, or, with ``options.strict``, one that is not.
     """
@@ -122,7 +125,8 @@ def folder_pictures(
         headers = _some_headers(files)
     labelled = options.labels_from == "folders" and _are_labelled(str(folder), files, True)
     channels = {"auto": 3 if any(header.colour for header in headers) else 1, "grey": 1, "rgb": 3}
-    size = options.size or thumbnail_size([(header.height, header.width) for header in headers])
+    sizes = [(header.height, header.width) for header in headers]
+    size = thumbnail_size(sizes, side, options.size) if side else options.size or thumbnail_size(sizes)
     form = PixelForm(size, options.fit, channels[options.mode], "uint8")
     pixels = cast(NDArray[Any], FilePixels(files, form, {}))
     return _collection(folder, _Decoded(pixels, tuple(files), ()), form, labelled, skipped)
@@ -145,7 +149,7 @@ def _some_headers(files: Sequence[FoundFile]) -> list[ImageHeader]:
 @pillow_warnings()
 def read_image_file(path: Path, options: ReadOptions) -> ImageCollection:
     """One image file as a collection of one, without a label. Raises DataError when it cannot be used."""
-    file = FoundFile(path, printable(path.name), None)
+    file = FoundFile(str(path), printable(path.name), None)
     try:
         image = _Image(file, read_header(path))
         form = _choose_form((image,), options)
@@ -158,11 +162,12 @@ def read_image_file(path: Path, options: ReadOptions) -> ImageCollection:
 
 def _survey(files: Sequence[FoundFile], progress: Progress | None) -> _Survey:
     images, skipped = [], []
-    for done, file in enumerate(files, start=1):
-        try:
-            images.append(_Image(file, read_header(file.path)))
-        except UnusableImageError as error:
-            skipped.append(SkippedFile(file.id, str(error)))
+    known: dict[ImageHeader, ImageHeader] = {}  # most are alike, and kept once
+    for done, (file, read) in enumerate(zip(files, read_files("header", files), strict=True), start=1):
+        if read.header is not None:
+            images.append(_Image(file, known.setdefault(read.header, read.header)))
+        else:
+            skipped.append(SkippedFile(file.id, read.reason))
         if progress is not None:
             progress(done, len(files), "looking at files")
     return _Survey(tuple(images), tuple(skipped))
@@ -181,15 +186,8 @@ def _undecodable(images: Sequence[_Image]) -> list[SkippedFile]:
     """Those of which the header alone is whole, so that an error names them with the others."""
     tiny = PixelForm((1, 1), "stretch", 1, "uint8")
 
-    def try_row(row: int) -> str:
-        try:
-            decode(images[row].file.path, tiny)
-        except UnusableImageError as error:
-            return str(error)
-        return ""
-
-    reasons = in_threads(try_row, len(images), None)
-    return [SkippedFile(image.file.id, why) for image, why in zip(images, reasons, strict=True) if why]
+    found = zip(images, read_files("whole", [image.file for image in images], tiny), strict=True)
+    return [SkippedFile(image.file.id, read.reason) for image, read in found if read.reason]
 
 
 def _unusable(where: str, skipped: Sequence[SkippedFile], *, strict: bool) -> str:
@@ -273,23 +271,18 @@ def _decode_all(
     check_memory(n_bytes * copies, what, "choose a smaller size, grey, or fewer images")
     pixels = np.empty((len(images), form.n_features), form.dtype)
 
-    def decode_row(row: int) -> str:
-        try:
-            pixels[row] = decode(images[row].file.path, form)
-        except UnusableImageError as error:
-            return str(error)
-        return ""
-
-    reasons = in_threads(decode_row, len(images), progress)
-    kept = [row for row, reason in enumerate(reasons) if not reason]
-    if len(kept) < len(images):
-        # Moving rows up one by one needs no second array; the rows left over at the end are never touched
-        # again.
-        for place, row in enumerate(kept):
-            pixels[place] = pixels[row]
-        pixels = pixels[: len(kept)]
-    skipped = [SkippedFile(image.file.id, why) for image, why in zip(images, reasons, strict=True) if why]
-    return _Decoded(pixels, tuple(images[row].file for row in kept), tuple(skipped))
+    kept: list[FoundFile] = []
+    skipped = []
+    files = [image.file for image in images]
+    for done, (file, read) in enumerate(zip(files, read_files("whole", files, form), strict=True), start=1):
+        if read.values is None:
+            skipped.append(SkippedFile(file.id, read.reason))
+        else:  # rows left over at the end are never touched
+            pixels[len(kept)] = read.values
+            kept.append(file)
+        if progress is not None:
+            progress(done, len(files), "reading images")
+    return _Decoded(pixels[: len(kept)], tuple(kept), tuple(skipped))
 
 
 def _collection(

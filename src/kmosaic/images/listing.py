@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +17,20 @@ from kmosaic.text import printable
 _DEBRIS = ("thumbs.db", "desktop.ini", "__macosx")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file: where it is, its name in results, and the first sub-folder on the way to it, if any."""
+    """A file: where it is, its name in results, and the first sub-folder on the way to it, if any.
 
-    path: Path
+    A million of them take 300 MB: ``path`` is made anew each time it is asked for.
+    """
+
+    location: str
     id: str
     label: str | None
+
+    @property
+    def path(self) -> Path:
+        return Path(self.location)
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,14 @@ class Listing:
 
     files: tuple[FoundFile, ...]
     skipped: tuple[SkippedFile, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A folder on the way: its name from the folder listed, with a "/" behind it, and what is left in it."""
+
+    name: str
+    entries: Iterator[os.DirEntry[str]]
 
 
 def list_folder(folder: Path) -> Listing:
@@ -41,45 +58,67 @@ def list_folder(folder: Path) -> Listing:
 
     Raises DataError when ``folder`` itself cannot be listed.
     """
-    files: list[Path] = []
+    try:
+        places = [_Place("", _visible(folder))]
+    except OSError as error:
+        raise DataError(f"{printable(str(folder))} cannot be read: {error.strerror}") from error
+    files: list[FoundFile] = []
     skipped: list[SkippedFile] = []
-    waiting = [folder]
-    while waiting:
-        here = waiting.pop()
-        try:
-            visible = (entry for entry in os.scandir(here) if not entry.name.startswith("."))
-            entries = [entry for entry in visible if entry.name.lower() not in _DEBRIS]
-        except OSError as error:
-            if here == folder:
-                raise DataError(f"{printable(str(folder))} cannot be read: {error.strerror}") from error
-            skipped.append(SkippedFile(_id(here, folder), f"folder cannot be entered: {error.strerror}"))
+    while places:
+        here = places[-1]
+        entry = next(here.entries, None)
+        if entry is None:
+            places.pop()
             continue
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(Path(entry.path))
-            elif reason := _why_unusable(entry):
-                skipped.append(SkippedFile(_id(Path(entry.path), folder), reason))
-            else:
-                files.append(Path(entry.path))
-    listed = [found_file(path, folder) for path in files]
-    return Listing(
-        files=tuple(sorted(listed, key=lambda file: path_key(file.id))),
-        skipped=tuple(sorted(skipped, key=lambda file: path_key(file.path))),
-    )
+        name = here.name + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            try:
+                places.append(_Place(f"{name}/", _visible(Path(entry.path))))
+            except OSError as error:
+                skipped.append(SkippedFile(printable(name), f"folder cannot be entered: {error.strerror}"))
+        elif reason := _why_unusable(entry):
+            skipped.append(SkippedFile(printable(name), reason))
+        else:
+            files.append(FoundFile(entry.path, printable(name), _label(name)))
+    return Listing(tuple(files), tuple(sorted(skipped, key=lambda file: path_key(file.path))))
 
 
-def path_key(path: str) -> list[tuple[tuple[int, int, str], ...]]:
+def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """What is to be looked at in a folder, in natural order; OSError where it may not be entered."""
+    with os.scandir(folder) as entries:
+        seen = (entry for entry in entries if not entry.name.startswith("."))
+        visible = [entry for entry in seen if entry.name.lower() not in _DEBRIS]
+    return iter(sorted(visible, key=lambda entry: _natural_key(printable(entry.name))))
+
+
+def _label(name: str) -> str | None:
+    first, slash, _ = name.partition("/")
+    return sys.intern(printable(first)) if slash else None
+
+
+def path_key(path: str) -> list[str]:
     """A key that sorts paths folder by folder, runs of digits as numbers.
 
     >>> sorted(["img10.png", "img2.png", "a/z.png"], key=path_key)
     ['a/z.png', 'img2.png', 'img10.png']
     """
-    return [(*_natural_key(part), (2, 0, part)) for part in path.split("/")]
+    return [_natural_key(part) for part in path.split("/")]
 
 
-def _natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+def _natural_key(name: str) -> str:
+    """One text, as a million are sorted: numbers by length and digits, before letters, before the end.
+
+    Names have no control characters, which mark what follows.
+    """
     pieces = re.findall("[0-9]+|[^0-9]+", name)
-    return tuple((0, int(piece), "") if piece[0] in "0123456789" else (1, 0, piece) for piece in pieces)
+    return "".join([*map(_piece_key, pieces), "\x02", name])
+
+
+def _piece_key(piece: str) -> str:
+    if piece[0] not in "0123456789":
+        return f"\x01{piece}"
+    digits = piece.lstrip("0")
+    return f"\x00{chr(len(digits))}{digits}"
 
 
 def _why_unusable(entry: os.DirEntry[str]) -> str:
@@ -96,10 +135,6 @@ def _why_unusable(entry: os.DirEntry[str]) -> str:
 def found_file(path: Path, folder: Path) -> FoundFile:
     """A file of ``folder``, or elsewhere, which is named in full and has no label."""
     if not path.is_relative_to(folder):
-        return FoundFile(path, printable(path.as_posix()), None)
-    parts = path.relative_to(folder).parts
-    return FoundFile(path, _id(path, folder), printable(parts[0]) if len(parts) > 1 else None)
-
-
-def _id(path: Path, folder: Path) -> str:
-    return printable(path.relative_to(folder).as_posix())
+        return FoundFile(str(path), printable(path.as_posix()), None)
+    name = path.relative_to(folder).as_posix()
+    return FoundFile(str(path), printable(name), _label(name))

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kmosaic.images.collection import Progress, SkippedFile
-from kmosaic.images.decode import PixelForm, UnusableImageError, decode_reduced, pillow_warnings
+from kmosaic.images.collection import SkippedFile
+from kmosaic.images.decode import PixelForm, pillow_warnings
 from kmosaic.images.listing import FoundFile
 from kmosaic.images.memory_check import check_memory
+from kmosaic.images.reading import read_files
 
 THUMBNAIL_SIDE = 64
 """Pixels of a thumbnail's longer side: as many as a tile of a report has."""
-
-# Decoders release the GIL; more than four at a time only multiplies the memory of pictures under way.
-DECODERS = 4
-T = TypeVar("T")
 
 
 class FilePixels:
@@ -35,7 +30,7 @@ class FilePixels:
 
     def __init__(self, files: Sequence[FoundFile], form: PixelForm, unreadable: dict[str, str]) -> None:
         self._files = files
-        self._form = form
+        self.form = form
         self.shape = (len(files), form.n_features)
         self._unreadable = unreadable
 
@@ -47,22 +42,24 @@ class FilePixels:
         numbers = np.arange(len(self))[rows if isinstance(rows, slice) else np.asarray(rows)]
         pixels = np.empty((len(numbers), self.shape[1]), np.uint8)
 
-        def fill(place: int) -> None:
-            file = self._files[numbers[place]]
-            try:
-                pixels[place] = decode_reduced(file.path, self._form)[1]
-            except UnusableImageError as error:
-                pixels[place] = 128
-                self._unreadable[file.id] = str(error)
-
+        files = [self._files[number] for number in numbers]
         with pillow_warnings():
-            in_threads(fill, len(numbers))
+            for place, (file, read) in enumerate(
+                zip(files, read_files("reduced", files, self.form), strict=True)
+            ):
+                pixels[place] = 128 if read.values is None else read.values
+                if read.reason:
+                    self._unreadable[file.id] = read.reason
         return pixels
 
     @property
     def unreadable(self) -> tuple[SkippedFile, ...]:
         """The files that could not be decoded, of those looked at."""
         return tuple(SkippedFile(file, reason) for file, reason in sorted(self._unreadable.items()))
+
+    def in_form(self, form: PixelForm) -> FilePixels:
+        """The same files in another form; those that cannot be decoded are noted in both."""
+        return FilePixels(self._files, form, self._unreadable)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """All of them, decoded."""
@@ -75,33 +72,26 @@ class FilePixels:
         """The pixels of the files at ``rows``, in that order, still not decoded."""
         if axis != 0:
             raise ValueError(f"axis={axis}; files are along axis 0")
-        return FilePixels([self._files[row] for row in np.asarray(rows)], self._form, self._unreadable)
+        return FilePixels([self._files[row] for row in np.asarray(rows)], self.form, self._unreadable)
 
 
-def in_threads(work: Callable[[int], T], n_images: int, progress: Progress | None = None) -> list[T]:
-    """Return what ``work`` makes of each image's number, over threads that decode."""
-    results = []
-    pool = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1))
-    try:
-        for done, result in enumerate(pool.map(work, range(n_images)), start=1):
-            results.append(result)
-            if progress is not None:
-                progress(done, n_images, "reading images")
-    finally:  # Ctrl-C must not wait for the images still in the queue
-        pool.shutdown(wait=True, cancel_futures=True)
-    return results
+def thumbnail_size(
+    sizes: Sequence[tuple[int, int]], side: int = THUMBNAIL_SIDE, shape: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """(height, width) of thumbnails of images of these sizes, none longer than ``side`` or the largest.
 
-
-def thumbnail_size(sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """(height, width) of thumbnails of images of these sizes: their shape, or a square where they differ.
+    It is in proportion to ``shape``; None: their own shape, or a square where they differ.
 
     >>> thumbnail_size([(480, 640), (960, 1280)]), thumbnail_size([(9, 4), (4, 9)])
     ((48, 64), (64, 64))
+    >>> thumbnail_size([(480, 640), (90, 70)], 128, (20, 40)), thumbnail_size([(32, 32)], 128, (224, 224))
+    ((64, 128), (32, 32))
     """
-    shapes = {_within(size) for size in sizes}
-    return shapes.pop() if len(shapes) == 1 else (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    if shape is not None:
+        return _within(shape, min(side, max(map(max, sizes))) / max(shape))
+    shapes = {_within(size, min(1.0, side / max(size))) for size in sizes}
+    return shapes.pop() if len(shapes) == 1 else (side, side)
 
 
-def _within(size: tuple[int, int]) -> tuple[int, int]:
-    scale = min(1.0, THUMBNAIL_SIDE / max(size))
+def _within(size: tuple[int, int], scale: float) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

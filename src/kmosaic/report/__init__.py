@@ -24,6 +24,7 @@ from kmosaic.report.page import (
 from kmosaic.report.provenance import Provenance, Versions
 from kmosaic.report.scene_page import N_PIXELS, SceneReport, check_report_classes
 from kmosaic.report.sweep_page import SweepReport
+from kmosaic.report.thumbnails import Thumbnails, check_thumbnails
 
 if TYPE_CHECKING:
     from kmosaic.report.clusters import cluster_sizes, confusion_matrix
@@ -59,9 +60,11 @@ __all__ = [
     "SceneReport",
     "SweepReport",
     "Theme",
+    "Thumbnails",
     "Versions",
     "centroid_mosaic",
     "check_report_classes",
+    "check_thumbnails",
     "cluster_members",
     "cluster_sizes",
     "clusters_to_show",

@@ -2,12 +2,13 @@
 
 The pictures of all of it go into two sheets. How many members of each cluster there is room for depends on
 how well the images compress, so that is measured on some of them first; what a PNG has too little room for
-goes into a JPEG.
+goes into a JPEG. Sheets beside the page (``thumbnails``) have room for all.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kmosaic.evaluate.groups import cluster_groups
 from kmosaic.features.base import with_signs
 from kmosaic.images.collection import VectorCollection
 from kmosaic.report.member_rows import MemberRows, common_labels, medoid_pixels, purity_of
@@ -25,6 +27,7 @@ from kmosaic.report.wording import clean
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.images.collection import Collection, ImageCollection
+    from kmosaic.report.thumbnails import SheetFiles
 
 PAGE_BYTES = 6_000_000
 # Of these 0.5 MB are libraries and scripts, and as much is kept for the first images and what was skipped.
@@ -34,12 +37,15 @@ _ESTIMATED = 0.95  # sizes are those of a sample
 _LARGEST_SIDE = 64
 _SMALLEST_SIDE = 16
 _MAX_MEMBERS = 24
+_MAX_BESIDE = 100_000  # images in a page whose pictures are beside it; each takes 80 bytes of text
 _ENOUGH_MEMBERS = 6  # fewer, and smaller tiles are tried
 _MAX_SAMPLED = 64  # tiles that tell how well the others compress
 _MAX_CLUSTERS = 1_000
 _MAX_SHARES = 8
 _CLOSEST = 6
 _MAP_POINTS = 1_500
+_MIN_GROUPED = 64  # clusters; fewer are looked over at once
+_N_GROUPS = (20, 40)
 _MAX_LABELS = 40  # beyond, a matrix is no longer read cell by cell
 
 
@@ -47,13 +53,14 @@ _MAX_LABELS = 40  # beyond, a matrix is no longer read cell by cell
 class Sampled:
     """How much of a clustering the page has room for: the side of a tile in pixels, images of each kind.
 
-    ``lossy`` where the tiles are compressed as JPEG.
+    ``lossy`` where the tiles are compressed as JPEG; ``beside`` where they are in files beside the page.
     """
 
     side: int
     n_members: int
     n_clusters: int
     lossy: bool = False
+    beside: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +71,22 @@ class _Candidates:
     cells: list[tuple[int, int, NDArray[np.int64]]]
 
     @classmethod
-    def choose(cls, summary: ClusterSummary, shown: NDArray[np.intp]) -> _Candidates:
-        members = [MemberRows.candidates(summary, int(cluster), _MAX_MEMBERS) for cluster in shown]
+    def choose(
+        cls, summary: ClusterSummary, shown: NDArray[np.intp], n_nearest: int = _MAX_MEMBERS
+    ) -> _Candidates:
+        """Up to ``n_nearest`` of each cluster, and a few of each other kind."""
+        members = [MemberRows.candidates(summary, int(cluster), n_nearest, _MAX_MEMBERS) for cluster in shown]
         return cls(members, _cells(summary))
 
     def first(self, n: int) -> _Candidates:
         cells = [(true, named, rows[:n]) for true, named, rows in self.cells]
         return _Candidates([rows.first(n) for rows in self.members], cells)
+
+    def few_once(self) -> _Candidates:
+        """Of clusters that are looked through soon, no image twice: none as farthest that is among all."""
+        few = 2 * _MAX_MEMBERS
+        members = [rows.first(few) if len(rows.nearest) <= few else rows for rows in self.members]
+        return _Candidates(members, self.cells)
 
     def n_distinct(self) -> int:
         kinds = [(rows.nearest, rows.farthest, rows.wrongly_named) for rows in self.members]
@@ -101,31 +117,41 @@ def explorer_data(
     summary: ClusterSummary,
     medoids: NDArray[np.integer[Any]] | None = None,
     points: NDArray[Any] | None = None,
+    files: SheetFiles | None = None,
+    centroids: NDArray[Any] | None = None,
 ) -> tuple[dict[str, Any], Sampled]:
     """Return what the page's script reads about a clustering, and how much of it that is.
 
     ``medoids`` are rows, one a cluster; by default the images nearest the centroids, which have the least
     summed squared distance to the others. ``points`` are rows for the map, by default some of the pixels.
     The centroids of vectors are no images: a cluster's picture is its medoid, and without images there is
-    none.
+    none. With ``files`` the pictures are written beside the page, and of each cluster are as many as there
+    are, up to 100,000 in all. ``centroids`` say how alike clusters are, by default those of ``summary``.
     """
     shown = _clusters_in_page(summary)
-    candidates = _Candidates.choose(summary, shown)
-    sampled = _room_for(collection, summary, candidates)
-    candidates = candidates.first(sampled.n_members)
+    if files is None:
+        candidates = _Candidates.choose(summary, shown)
+        sampled = _room_for(collection, summary, candidates)
+        candidates = candidates.first(sampled.n_members)
+    else:
+        n_nearest = _most_beside(np.asarray(summary.cluster_sizes)[shown])
+        candidates = _Candidates.choose(summary, shown, n_nearest).few_once()
+        sampled = Sampled(_LARGEST_SIDE, n_nearest, len(shown), beside=True)
     index = TileIndex()
     clusters = [_cluster(summary, rows, index) for rows in candidates.members]
     of_vectors = isinstance(collection, VectorCollection)
     for cluster in clusters:
         cluster["medoid"] = None if of_vectors else _medoid(cluster, medoids, index)
     centers = np.asarray(summary.cluster_centers)[shown]
-    _set_closest(clusters, centers)
+    compared = centers if centroids is None else np.asarray(centroids)[shown]
+    _set_closest(clusters, compared)
     plane = _Plane.fit(centers, np.asarray(summary.cluster_sizes)[shown])
     for cluster, place in zip(clusters, plane.places(centers), strict=True):
         cluster["place"] = place
     data: dict[str, Any] = {
         "n_clusters": summary.n_clusters,
         "clusters": clusters,
+        "groups": _groups(compared, np.asarray(summary.cluster_sizes)[shown]),
         "label_names": list(summary.label_names or ()),
         "confusion": _confusion(summary, candidates, index),
         "points": plane.places(sampled_rows(collection.rows) if points is None else points),
@@ -133,22 +159,41 @@ def explorer_data(
         "members": None,
     }
     if collection.images is not None:
-        faces = medoid_pixels(collection.images, summary, medoids)[shown] if of_vectors else centers
-        data |= _sheets(collection.images, faces, np.array(index.rows, dtype=np.intp), sampled)
+        images = collection.images if files is None else files.images or collection.images
+        faces = (
+            _tiles(images, medoid_pixels(images, summary, medoids)[shown])
+            if of_vectors
+            else _tiles(collection.images, centers)
+        )
+        data |= _sheets(images, faces, np.array(index.rows, dtype=np.intp), files or sampled)
     data["images"] = [_image(collection, summary, row) for row in index.rows]
     return data, sampled
 
 
+def _tiles(images: ImageCollection, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Pixels of the form of ``images``, on the same scale as these."""
+    return tiles(pixels, images.format, display_range(images.pixels, images.format))
+
+
 def _sheets(
-    images: ImageCollection, faces: NDArray[Any], rows: NDArray[np.intp], sampled: Sampled
+    images: ImageCollection, faces: NDArray[np.uint8], rows: NDArray[np.intp], place: SheetFiles | Sampled
 ) -> dict[str, Any]:
-    """The pictures of the clusters, whose values are given, and those of images."""
-    scale = display_range(images.pixels, images.format)
-    pictures = {"centroids": faces, "members": images.pixels[rows]}
-    return {
-        name: asdict(sheet(tiles(pixels, images.format, scale), sampled.side, lossy=sampled.lossy))
-        for name, pixels in pictures.items()
-    }
+    """The pictures of the clusters, and those of images: in files, or in the page."""
+    if isinstance(place, Sampled):
+        members = _tiles(images, images.pixels[rows])
+        written = [sheet(pictures, place.side, lossy=place.lossy) for pictures in (faces, members)]
+    else:
+        written = [
+            place.write("clusters", len(faces), lambda first, stop: faces[first:stop]),
+            place.write("images", len(rows), lambda a, b: _tiles(images, images.pixels[rows[a:b]])),
+        ]
+    return {"centroids": asdict(written[0]), "members": asdict(written[1])}
+
+
+def _most_beside(sizes: NDArray[np.int64]) -> int:
+    """How many images of each cluster make at most ``_MAX_BESIDE``, at least 1."""
+    limits = range(1, int(sizes.max()) + 1)
+    return max(1, bisect_right(limits, _MAX_BESIDE, key=lambda n: int(np.minimum(sizes, n).sum())))
 
 
 def _room_for(collection: Collection, summary: ClusterSummary, candidates: _Candidates) -> Sampled:
@@ -163,7 +208,9 @@ def _room_for(collection: Collection, summary: ClusterSummary, candidates: _Cand
     room = _ESTIMATED * (PAGE_BYTES - _OTHER_BYTES) - _CLUSTER_BYTES * len(candidates.members)
 
     def fitted(side: int, lossy: bool) -> Sampled:
-        tile_bytes = max(1.0, len(sheet(sample, side, lossy=lossy).uri) / len(rows)) if len(sample) else 0.0
+        tile_bytes = (
+            max(1.0, len(sheet(sample, side, lossy=lossy).uris[0]) / len(rows)) if len(sample) else 0.0
+        )
         n_tiles = (room - len(candidates.members) * tile_bytes) / (tile_bytes + text_bytes)
         return Sampled(side, _most_within(candidates, n_tiles), len(candidates.members), lossy)
 
@@ -235,6 +282,13 @@ def _set_closest(clusters: list[dict[str, Any]], centers: NDArray[np.float64]) -
     order = np.argsort(squared, axis=1, kind="stable")[:, : min(_CLOSEST, len(centers) - 1)]
     for at, cluster in enumerate(clusters):
         cluster["closest"] = [(int(other), float(np.sqrt(squared[at, other]))) for other in order[at]]
+
+
+def _groups(centers: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[list[int]]:
+    """Places of clusters that are alike, a group each; none where there are few clusters."""
+    if len(centers) < _MIN_GROUPED:
+        return []
+    return cluster_groups(centers, sizes, int(np.clip(round(len(centers) ** 0.5), *_N_GROUPS)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ from kmosaic.text import count, inertia_units
 if TYPE_CHECKING:
     from kmosaic.evaluate import ClusterSummary
     from kmosaic.images.collection import Collection
+    from kmosaic.report.thumbnails import SheetFiles, Thumbnails
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,11 @@ class FitReport:
         Rows of the images nearest the centroids, one a cluster, where these are no images.
     rows
         What was clustered of vectors: they as they are, or what was made of them. Some are in the map.
+    centroids
+        What the images were compared with, where that is not what ``summary`` shows: they say how alike
+        clusters are.
+    thumbnails
+        A folder beside the page for the pictures of all images. None: those of some, in the page.
     """
 
     collection: Collection
@@ -75,6 +81,8 @@ class FitReport:
     features_seconds: float | None = None
     medoids: NDArray[np.integer[Any]] | None = None
     rows: NDArray[Any] | None = None
+    centroids: NDArray[Any] | None = None
+    thumbnails: Thumbnails | None = None
 
     def __post_init__(self) -> None:
         n_images, n_labels = len(self.collection), len(self.summary.labels)
@@ -83,6 +91,11 @@ class FitReport:
                 f"the collection has {n_images} images and the summary {n_labels}; give the images that "
                 f"were summarised"
             )
+        if self.thumbnails is None:
+            return
+        pictures = self.thumbnails.images or self.collection.images
+        if pictures is None or len(pictures) != n_images:
+            raise ValueError("thumbnails need a picture of every row that was summarised; leave them out")
 
     @property
     def of_vectors(self) -> bool:
@@ -108,18 +121,21 @@ class _ClusterLine:
     distance: str
 
 
-def fit_context(report: FitReport) -> dict[str, Any]:
-    """Return what the template of a fit's page is filled with."""
+def fit_context(report: FitReport, files: SheetFiles | None = None) -> dict[str, Any]:
+    """Return what the template of a fit's page is filled with; its pictures go into ``files``, if given."""
     summary, collection = report.summary, report.collection
     numbers = _numbers(report)
     images = collection.images
     maker = None if images is None else TileMaker(images, largest_side(N_FIRST))
-    data, sampled = explorer_data(collection, summary, report.medoids, _points(report))
+    data, sampled = explorer_data(
+        collection, summary, report.medoids, _points(report), files, report.centroids
+    )
     history = np.asarray(summary.inertia_history)
     given = ", ".join(f"{name}={value!r}" for name, value in report.parameters.items())
     return {
         "title": f"{clean(collection.name)}: {count(len(summary.cluster_sizes), 'cluster')}",
         "kind": "Fit report",
+        "beside": files is not None,
         "lead": _lead(report),
         "numbers": numbers,
         "number_columns": number_columns(len(numbers)),
@@ -132,6 +148,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
         "lines": _lines(summary),
         "sizes_note": _sizes_note(report),
         "sampled_note": _sampled_note(report, sampled) + (maker.scale_note() if maker else ""),
+        "n_groups": len(data["groups"]),
         "has_labels": summary.confusion is not None,
         "has_history": history.size > 0,
         "history_note": _history_note(report.algorithm, report.what),
@@ -142,6 +159,7 @@ def fit_context(report: FitReport) -> dict[str, Any]:
             "inertia_units": _units(report),
             "history": history.tolist(),
             "pictured": _pictured(report),
+            "beside": files is not None,
             "what": report.what,
             "half_steps": _has_half_steps(report.algorithm),
         },
@@ -281,16 +299,29 @@ def _purity_note(summary: ClusterSummary) -> str:
 def _sampled_note(report: FitReport, sampled: Sampled) -> str:
     """What of the clustering is in the page, and what had to be left out."""
     summary = report.summary
+    if sampled.beside and report.thumbnails is not None:
+        return _beside_note(report, sampled, report.thumbnails.folder.name)
     kinds = "nearest its centroid and the farthest"
     if summary.confusion is not None:
         kinds += ", up to as many whose label is not its name, and as many of each pair of label and name"
     text = f"In this page are, of each cluster, up to {count(sampled.n_members, report.what)} {kinds}."
     if sampled.lossy:
         text += " They are compressed as JPEG, which changes them a little."
-    left_out = summary.n_clusters - sampled.n_clusters
-    if left_out:
-        text += f" The {left_out:,} smallest clusters are left out to keep it small; the table has all."
-    return text
+    return text + _left_out(report, sampled)
+
+
+def _beside_note(report: FitReport, sampled: Sampled, folder: str) -> str:
+    all_of_them = sampled.n_members >= int(np.max(report.summary.cluster_sizes))
+    which = f"all {report.what}s" if all_of_them else f"the {sampled.n_members:,} {report.what}s nearest it"
+    return (
+        f"Of each cluster {which} can be looked at. Their pictures are in the folder {clean(folder)} beside "
+        f"this page: move both together.{_left_out(report, sampled)}"
+    )
+
+
+def _left_out(report: FitReport, sampled: Sampled) -> str:
+    n = report.summary.n_clusters - sampled.n_clusters
+    return f" The {n:,} smallest clusters are left out to keep it small; the table has all." if n else ""
 
 
 def _units(report: FitReport) -> str:

@@ -28,12 +28,12 @@ class MemberRows:
     wrongly_named: NDArray[np.int64]
 
     @classmethod
-    def candidates(cls, summary: ClusterSummary, cluster: int, n: int) -> MemberRows:
-        """Return at most ``n`` rows of each kind; one may be both nearest and farthest."""
+    def candidates(cls, summary: ClusterSummary, cluster: int, n_nearest: int, n: int) -> MemberRows:
+        """Return at most ``n_nearest`` nearest, and ``n`` rows of each other kind, some of them the same."""
         wrong = np.empty(0, dtype=np.int64)
         if summary.true_labels is not None:
             wrong = np.asarray(summary.wrongly_named(cluster, n), dtype=np.int64)
-        nearest = np.asarray(summary.nearest(cluster, n), dtype=np.int64)
+        nearest = np.asarray(summary.nearest(cluster, n_nearest), dtype=np.int64)
         return cls(cluster, nearest, np.asarray(summary.farthest(cluster, n), dtype=np.int64), wrong)
 
     def first(self, n: int) -> MemberRows:

@@ -93,7 +93,7 @@ class _MemberBlocks:
         self.shown = display_range(collection.pixels, collection.format)
 
     def block(self, cluster: int, n: int) -> _Block:
-        rows = MemberRows.candidates(self.summary, cluster, n).first(n)
+        rows = MemberRows.candidates(self.summary, cluster, n, n).first(n)
         form = self.collection.format
         if self.centroids:
             pixels = np.asarray(self.summary.cluster_centers)[[cluster]]

@@ -18,13 +18,14 @@ from kmosaic.report.fit_page import FitReport, fit_context
 from kmosaic.report.scene_page import SceneReport, scene_context
 from kmosaic.report.scripting import SCRIPTS, json_text, page_scripts, policy
 from kmosaic.report.sweep_page import SweepReport, sweep_context
+from kmosaic.report.thumbnails import SheetFiles, check_thumbnails, writing_sheets
 from kmosaic.report.wording import clean
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
 Report = FitReport | SweepReport | SceneReport | ColoursReport | DuplicatesReport
-_PAGES: dict[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
+_PAGES: dict[type, tuple[str, Callable[..., dict[str, Any]]]] = {
     FitReport: ("fit", fit_context),
     SweepReport: ("sweep", sweep_context),
     SceneReport: ("scene", scene_context),
@@ -34,14 +35,27 @@ _PAGES: dict[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
 
 
 def write_report(path: str | os.PathLike[str], report: Report, overwrite: bool = False) -> Path:
-    """Write the page of a report; OutputError where ``path`` exists or cannot be written."""
-    return write_page(path, lambda: render_report(report), overwrite)
+    """Write the page of a report, and its pictures where it has a folder for them.
+
+    Raises OutputError where one of both exists and ``overwrite`` is false, or cannot be written.
+    """
+    thumbnails = report.thumbnails if isinstance(report, FitReport) else None
+    if thumbnails is None:
+        return write_page(path, lambda: render_report(report), overwrite)
+    target = check_output(path, overwrite=overwrite)
+    check_thumbnails(thumbnails.folder, target, overwrite=overwrite)
+    with writing_sheets(thumbnails, target, overwrite=overwrite) as files:
+        return write_page(target, lambda: _page(report, files), overwrite)
 
 
 def render_report(report: Report) -> str:
-    """Return the page of a report as HTML."""
+    """Return the page of a report as HTML, with its pictures in it."""
+    return _page(report)
+
+
+def _page(report: Report, *files: SheetFiles) -> str:
     name, context = _PAGES[type(report)]
-    return render_page(_TEMPLATES / f"{name}.html.j2", context(report), SCRIPTS / f"{name}.js")
+    return render_page(_TEMPLATES / f"{name}.html.j2", context(report, *files), SCRIPTS / f"{name}.js")
 
 
 # Names by what is reported.
@@ -66,12 +80,13 @@ def write_page(path: str | os.PathLike[str], render: Callable[[], str], overwrit
 def render_page(template: Path, context: Mapping[str, Any], entry: Path) -> str:
     """Return ``template`` filled with ``context``, with the script module ``entry`` and what that imports.
 
-    ``context["page_data"]`` is what the script reads: anything that JSON can hold.
+    ``context["page_data"]`` is what the script reads: anything that JSON can hold. ``context["beside"]``, if
+    any, says that the page has pictures in files beside it.
     """
     scripts = page_scripts(entry)
     more = {
         "scripts": scripts,
-        "policy": Markup(policy(scripts)),
+        "policy": Markup(policy(scripts, beside=bool(context.get("beside")))),
         "page_data": json_text(context["page_data"]),
     }
     return _environment(template.parent).get_template(template.name).render({**context, **more})

@@ -88,10 +88,14 @@ def _script(type: str, text: str) -> Script:
     return Script(type, Markup(text))
 
 
-def policy(scripts: tuple[Script, ...]) -> str:
-    """Return the content security policy of a page that runs these scripts and nothing else."""
+def policy(scripts: tuple[Script, ...], *, beside: bool = False) -> str:
+    """Return the content security policy of a page that runs these scripts and nothing else.
+
+    It shows the pictures that it holds, and where they are ``beside`` it those from the same place.
+    """
     allowed = " ".join(script.digest for script in scripts)
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
+    pictures = "data: 'self' file:" if beside else "data:"
+    return f"default-src 'none'; img-src {pictures}; style-src 'unsafe-inline'; script-src {allowed}"
 
 
 def json_text(data: object) -> Markup:

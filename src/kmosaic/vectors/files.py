@@ -7,6 +7,7 @@ import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from kmosaic.models.validation import first_beyond, within_range
 from kmosaic.rows.files import blaming, folder_rows, npy_rows
 from kmosaic.rows.source import RowSource, bad_value
 from kmosaic.tensors import native_dtype
-from kmosaic.text import printable
+from kmosaic.text import count, printable
 from kmosaic.vectors.tables import read_table
 
 _VECTOR_KEYS = ("vectors", "embeddings", "features", "X", "x", "data")
@@ -28,6 +29,7 @@ _PATH_KEYS = ("paths", "files", "filenames", "names", "ids")
 _LABEL_KEYS = ("labels", "y", "target", "targets")
 _BLOCK_BYTES = 1 << 24
 _ENCRYPTED = 1
+_MAX_TEXT_BYTES = 1 << 14  # of a path: four times what Linux allows, in four bytes a letter
 _ZIP_HEADER_BYTES = 30
 
 
@@ -141,6 +143,19 @@ def _mapped_member(path: Path, info: zipfile.ZipInfo) -> NDArray[Any] | None:
     return np.memmap(path, dtype, "r", offset, shape)
 
 
+def _check_vectors_header(where: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "biuf" or len(shape) != 2 or 0 in shape:
+        raise DataError(f"{where} has vectors of {dtype} {shape}; numbers (n, n_features) are needed")
+
+
+def _check_beside(what: str, n: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse paths and labels that are not those of ``n`` vectors, before they are unpacked."""
+    if shape != (n,):
+        raise DataError(f"{what} is of shape {shape}, beside {count(n, 'vector')}; one each is needed")
+    if dtype.itemsize > _MAX_TEXT_BYTES:
+        raise DataError(f"{what} has texts of {dtype.itemsize:,} bytes; {_MAX_TEXT_BYTES:,} are the most")
+
+
 def _read_npz(path: Path, path_key: str | None) -> StoredVectors:
     where = printable(str(path))
     with blaming(path), zipfile.ZipFile(path) as archive:
@@ -148,9 +163,11 @@ def _read_npz(path: Path, path_key: str | None) -> StoredVectors:
         if path_key is not None and path_key not in members:
             raise DataError(f"{where} has no array {path_key!r}; it has {printable(', '.join(members))}")
 
-        def first(keys: tuple[str, ...]) -> NDArray[Any] | None:
+        def first(keys: tuple[str, ...], n: int) -> NDArray[Any] | None:
             key = next((key for key in keys if key in members), None)
-            return None if key is None else read_member(archive, members[key], where)
+            if key is None:
+                return None
+            return read_member(archive, members[key], where, partial(_check_beside, f"{key} in {where}", n))
 
         known = (*_VECTOR_KEYS, *(members if len(members) == 1 else ()))
         key = next((key for key in known if key in members), None)
@@ -159,11 +176,9 @@ def _read_npz(path: Path, path_key: str | None) -> StoredVectors:
             raise DataError(f"{where} has no vectors: its arrays are {names}; call the vectors X")
         vectors = _mapped_member(path, members[key])
         if vectors is None:
-            vectors = read_member(archive, members[key], where)
-        paths = first(_PATH_KEYS if path_key is None else (path_key,))
-        labels = first(_LABEL_KEYS)
-    if vectors.dtype.kind not in "biuf" or vectors.ndim != 2:
-        raise DataError(
-            f"{where} has vectors of {vectors.dtype} {vectors.shape}; numbers (n, n_features) are needed"
-        )
+            vectors = read_member(archive, members[key], where, partial(_check_vectors_header, where))
+        else:
+            _check_vectors_header(where, vectors.shape, vectors.dtype)
+        paths = first(_PATH_KEYS if path_key is None else (path_key,), len(vectors))
+        labels = first(_LABEL_KEYS, len(vectors))
     return StoredVectors(np.require(vectors, native_dtype(vectors.dtype), ["C", "A"]), paths, labels)

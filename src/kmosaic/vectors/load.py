@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,9 @@ def load_vectors(
 
     ``vectors`` is a .npy file, which is mapped into memory, a folder of such, an .npz, Parquet, Arrow or
     Feather file; ``pictures`` is as the source of :func:`kmosaic.images.load_dataset`. Of a folder, no
-    picture is decoded before it is looked at; its sub-folders are labels, and of ``reading`` the size is that
-    of the thumbnails. Where there are labels, ``reading.test_fraction`` of them is held out.
+    picture is decoded before it is looked at; its sub-folders are labels, before those of an .npz file (a
+    UserWarning says so), and of ``reading`` the size is that of the thumbnails. Where there are labels,
+    ``reading.test_fraction`` of them is held out.
 
     Raises
     ------
@@ -75,6 +77,15 @@ def load_vectors(
             "listing, or name their files by --paths or --path-column"
         )
     check_vectors(stored.vectors, where, images.ids)
+    if stored.labels is not None and images.labels is not None:
+        warnings.warn(
+            f"the labels in {where} are left out: the folders of the pictures are the labels; to use those "
+            "of the file, leave the folders out (--labels-from none; labels_from='none' in Python)",
+            stacklevel=2,
+        )
+    elif stored.labels is not None:
+        encoded = encode_labels([stored.labels], where)
+        images = replace(images, labels=encoded.codes[0], label_names=encoded.names)
     unused = f", {count(left_out, 'other file')} left out" if left_out else ""
     collection = VectorCollection(
         name=images.name,
@@ -148,9 +159,6 @@ def _unpictured(stored: StoredVectors, names: list[str] | None, path: Path) -> V
     where = printable(str(path))
     encoded = encode_labels([stored.labels], where)
     n = len(stored.vectors)
-    if encoded.codes[0] is not None and len(encoded.codes[0]) != n:
-        labels = count(len(encoded.codes[0]), "label")
-        raise DataError(f"{where} has {count(n, 'vector')} and {labels}; one each is needed")
     ids = tuple(map(printable, names)) if names else tuple(map(str, range(n)))
     return VectorCollection(
         name=printable(path.absolute().name),

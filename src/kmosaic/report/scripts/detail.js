@@ -21,7 +21,10 @@ export class Detail {
       this.#means(cluster, at),
       make("p", {}, this.#facts(cluster)),
       this.#rename(cluster),
-      ...this.#members("Nearest the centroid", cluster.nearest),
+      ...this.#members(
+        cluster.nearest.length === cluster.size ? "All, the nearest first" : "Nearest the centroid",
+        cluster.nearest,
+      ),
       ...this.#members("Farthest from it", cluster.farthest),
       ...this.#members("Label is not the name", cluster.wrong),
       ...this.#shares(cluster),
@@ -97,10 +100,7 @@ export class Detail {
     if (places.length === 0) {
       return [];
     }
-    return [
-      make("h4", {}, title),
-      make("div", { class: this.viewer.stripClass }, ...places.map((i) => this.viewer.button(i))),
-    ];
+    return [make("h4", {}, title), ...this.viewer.strip(places)];
   }
 
   #shares({ shares }) {

@@ -1,11 +1,13 @@
 // The mosaic of centroids: found by name or number, put in order, pressed to look into.
 
 import { byId, counted, make, makeSelect } from "./dom.js";
+import { ClusterGroup } from "./groups.js";
 import { hold, rove } from "./rove.js";
 
 const ROOMY = 60; // so few clusters are shown larger
 const SHORT_NAME = 3; // letters that have room beside the number of images
 const ORDERS = {
+  groups: ["Groups of alike clusters", null],
   size: ["Size, largest first", (cluster) => -cluster.size],
   purity: ["Purity, least first", (cluster) => cluster.purity ?? 2],
   spread: ["Spread, widest first", (cluster) => -(cluster.spread ?? -1)],
@@ -23,6 +25,7 @@ export class Mosaic {
     this.buttons = data.clusters.map((cluster, at) =>
       this.#button(cluster, sheet.tile(at, ""), () => onchoose(at)),
     );
+    this.groups = data.groups.map((places) => new ClusterGroup(data, names, sheet, places, this.buttons));
     names.listeners.push((number) => this.#retitle(number));
     this.#makeChoices(
       data.clusters.some((cluster) => cluster.purity !== null),
@@ -39,9 +42,18 @@ export class Mosaic {
     for (const [other, button] of this.buttons.entries()) {
       button.setAttribute("aria-pressed", String(other === at));
     }
-    if (!this.buttons[at].hidden) {
+    this.marked = at;
+    if (this.#inGroups()) {
+      const group = this.groups.find((one) => one.holds(at));
+      group.element.open = true;
+      hold(group.grid, this.buttons[at]);
+    } else if (!this.buttons[at].hidden) {
       hold(this.host, this.buttons[at]);
     }
+  }
+
+  #inGroups() {
+    return this.order.value === "groups";
   }
 
   #button(cluster, tile, onclick) {
@@ -69,13 +81,15 @@ export class Mosaic {
   }
 
   #retitle(number) {
-    this.buttons[this.clusters.findIndex(({ cluster }) => cluster === number)].setTitle();
+    const at = this.clusters.findIndex(({ cluster }) => cluster === number);
+    this.buttons[at].setTitle();
+    this.groups.find((group) => group.holds(at))?.retitle();
     this.#makeRoom();
   }
 
   /** Long names stand above the numbers of images, not beside them. */
   #makeRoom() {
-    const isLong = ({ cluster }) => this.names.of(cluster).length > SHORT_NAME;
+    const isLong = ({ cluster }) => this.names.orNumber(cluster).length > SHORT_NAME;
     this.host.classList.toggle("long-names", this.clusters.some(isLong));
   }
 
@@ -86,11 +100,12 @@ export class Mosaic {
       placeholder: "name or number",
       oninput: () => this.#arrange(),
     });
-    const orders = Object.entries(ORDERS).filter(([key]) => key !== "purity" || hasPurity);
+    const missing = { purity: !hasPurity, groups: this.groups.length === 0 };
+    const orders = Object.entries(ORDERS).filter(([key]) => !missing[key]);
     const order = makeSelect(
       "Order",
       orders.map(([key, [text]]) => [key, text]),
-      names.of(this.clusters[0].cluster) ? "name" : "size",
+      this.groups.length > 0 ? "groups" : names.of(this.clusters[0].cluster) ? "name" : "size",
       () => this.#arrange(),
     );
     order.select.dataset.choice = "order";
@@ -117,12 +132,26 @@ export class Mosaic {
       this.buttons[at].hidden = !found;
       n += found ? 1 : 0;
     }
-    this.host.replaceChildren(...places.map((at) => this.buttons[at]));
-    hold(this.host, this.buttons[places.find((at) => !this.buttons[at].hidden)]);
+    this.#place(places, wanted !== "");
     byId("cluster-count").textContent =
       wanted === ""
         ? counted(n, "cluster")
         : `${counted(n, "cluster")} found for “${this.search.value.trim()}”`;
+  }
+
+  /** Puts the buttons into their order, or into groups; those with something found are opened. */
+  #place(places, searched) {
+    this.host.classList.toggle("mosaic", !this.#inGroups());
+    if (this.#inGroups()) {
+      for (const group of this.groups) {
+        group.fill();
+        group.element.open = searched || group.holds(this.marked);
+      }
+      this.host.replaceChildren(...this.groups.map(({ element }) => element));
+      return;
+    }
+    this.host.replaceChildren(...places.map((at) => this.buttons[at]));
+    hold(this.host, this.buttons[places.find((at) => !this.buttons[at].hidden)]);
   }
 
   #compare(a, b) {

@@ -2,7 +2,12 @@
 
 /** Lets arrow keys, Home and End move the focus among the buttons in `host`, laid out in lines of any length. */
 export function rove(host) {
+  host.dataset.rove = "";
+  const isMine = (event) => event.target.closest("[data-rove]") === host; // and not of one within
   host.addEventListener("keydown", (event) => {
+    if (!isMine(event)) {
+      return;
+    }
     const buttons = buttonsOf(host);
     const at = buttons.indexOf(document.activeElement);
     const next = at < 0 ? null : target(buttons, at, event.key);
@@ -14,7 +19,7 @@ export function rove(host) {
   });
   host.addEventListener("focusin", (event) => {
     const button = event.target.closest("button");
-    if (button) {
+    if (button && isMine(event)) {
       hold(host, button);
     }
   });

@@ -15,15 +15,28 @@ function classOf(uri) {
   return classes.get(uri);
 }
 
+// Files are asked for when a tile comes near the window: browsers load backgrounds that nobody sees.
+const nearby = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) {
+        nearby.unobserve(target);
+        target.classList.add(classOf(target.dataset.sheet));
+      }
+    }
+  },
+  { rootMargin: "300px" },
+);
+
 /**
- * A sheet of equal tiles, row by row: `{uri, n_columns, n_rows, aspect}`, as the page's data describe it; or null,
- * where there are no pictures: its tiles are blank.
+ * Sheets of equal tiles, row by row: `{uris, n_columns, n_rows, aspect}`, as the page's data describe them; or null,
+ * where there are no pictures: its tiles are blank. A sheet in a file is loaded when one of its tiles is shown.
  */
 export class Sheet {
   constructor(described) {
     this.isEmpty = described === null;
-    const { uri, n_columns, n_rows, aspect } = described ?? {};
-    this.class = this.isEmpty ? "blank" : `sprite ${classOf(uri)}`;
+    const { uris, n_columns, n_rows, aspect } = described ?? {};
+    this.uris = uris;
     this.nColumns = n_columns;
     this.nRows = n_rows;
     this.aspect = aspect;
@@ -32,22 +45,26 @@ export class Sheet {
   /** Makes tile `i`; `label` is read aloud, or "" where the words beside it say enough. */
   tile(i, label) {
     if (this.isEmpty) {
-      return make("span", { class: this.class, "aria-hidden": "true" });
+      return make("span", { class: "blank", "aria-hidden": "true" });
     }
-    const tile = make(
-      "span",
-      label
-        ? { class: this.class, role: "img", "aria-label": label }
-        : { class: this.class, "aria-hidden": "true" },
-    );
+    const tile = make("span", label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" });
     this.show(tile, i);
     return tile;
   }
 
   /** Lets an element made by `tile` show tile `i`. */
   show(tile, i) {
-    const column = i % this.nColumns;
-    const row = Math.floor(i / this.nColumns);
+    const inSheet = i % (this.nColumns * this.nRows);
+    const column = inSheet % this.nColumns;
+    const row = Math.floor(inSheet / this.nColumns);
+    const uri = this.uris[(i - inSheet) / (this.nColumns * this.nRows)];
+    tile.className = "sprite";
+    if (uri.startsWith("data:")) {
+      tile.classList.add(classOf(uri));
+    } else {
+      tile.dataset.sheet = uri;
+      nearby.observe(tile);
+    }
     const across = this.nColumns > 1 ? (100 * column) / (this.nColumns - 1) : 0;
     const down = this.nRows > 1 ? (100 * row) / (this.nRows - 1) : 0;
     tile.style.backgroundSize = `${100 * this.nColumns}% ${100 * this.nRows}%`;

@@ -4,6 +4,7 @@ import { byId, make, short } from "./dom.js";
 import { Sheet } from "./sheet.js";
 
 const NARROW_LABEL = 6; // letters that fit above a small picture
+const AT_A_TIME = 120; // images
 
 /** Shows images of the page in its dialog, and makes the small buttons that open it. */
 export class Viewer {
@@ -14,7 +15,8 @@ export class Viewer {
     this.dialog = byId("viewer");
     this.what = data.what === "image" ? "Image" : "Vector";
     const isLong = data.label_names.some((name) => name.length > NARROW_LABEL);
-    this.stripClass = this.sheet.isEmpty ? "strip bare" : isLong ? "strip long-names" : "strip";
+    const kind = this.sheet.isEmpty ? " bare" : data.beside ? " large" : isLong ? " long-names" : "";
+    this.stripClass = `strip${kind}`;
   }
 
   /** A button with image `i`, titled with its label; in bold where that is not the name given. */
@@ -33,6 +35,25 @@ export class Viewer {
       title,
       this.sheet.tile(i, ""),
     );
+  }
+
+  /** The images at `places`, of many the first, with a button for more. */
+  strip(places) {
+    const strip = make("div", { class: this.stripClass });
+    const more = make("button", { type: "button", class: "more-images" });
+    let shown = 0;
+    const show = () => {
+      const next = places.slice(shown, shown + AT_A_TIME).map((i) => this.button(i));
+      strip.append(...next);
+      shown += next.length;
+      const left = places.length - shown;
+      more.hidden = left === 0;
+      more.textContent = `Show ${Math.min(left, AT_A_TIME)} more of ${left.toLocaleString("en")}`;
+      return next[0];
+    };
+    more.addEventListener("click", () => show().focus());
+    show();
+    return [strip, ...(more.hidden ? [] : [more])];
   }
 
   labelOf(image) {
