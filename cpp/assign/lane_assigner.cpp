@@ -20,17 +20,21 @@ namespace kmosaic {
 
 namespace {
 
-// Rows a task labels: at most a tenth of a millisecond for few clusters, half a second for the most. The
-// int16 filter takes more, as long as each thread has some tasks, so that the rows it leaves undecided fill
-// the registers of the float32 filter.
+// Rows a task labels: at most a tenth of a millisecond for few clusters, half a second for the most; fewer where each
+// thread would have less than some tasks. The int16 filter takes more, so that the rows it leaves undecided fill the
+// registers of the float32 filter.
+constexpr std::size_t kMinBlockRows = 256;
 constexpr std::size_t kBlockRows = 2048;
 constexpr std::size_t kMaxBlockRows = 8192;
 constexpr std::size_t kTasksPerThread = 8;
-static_assert(kBlockRows % kLaneTile == 0 && kMaxBlockRows % kLaneTile == 0);
+static_assert(kMinBlockRows % kLaneTile == 0 && kBlockRows % kLaneTile == 0 &&
+              kMaxBlockRows % kLaneTile == 0);
 
 std::size_t block_rows(std::size_t n_rows, bool in_int16, const Parallel& parallel) {
-    const std::size_t shared = n_rows / (kTasksPerThread * std::max<std::size_t>(parallel.n_threads, 1));
-    return in_int16 ? std::clamp(shared / kLaneTile * kLaneTile, kBlockRows, kMaxBlockRows) : kBlockRows;
+    const std::size_t tasks = kTasksPerThread * std::max<std::size_t>(parallel.n_threads, 1);
+    const std::size_t shared = n_rows / tasks / kLaneTile * kLaneTile;
+    return in_int16 ? std::clamp(shared, kBlockRows, kMaxBlockRows)
+                    : std::clamp(shared, kMinBlockRows, kBlockRows);
 }
 
 // The kernels' table is one throughout: another thread may select another.

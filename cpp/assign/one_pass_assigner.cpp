@@ -34,6 +34,13 @@ struct Task {
     const Kernels& table;
 };
 
+// A centroid that may be nearest, its product with the row, and the lower end of its refined score.
+struct Finalist {
+    std::size_t centroid;
+    std::int32_t product;
+    double low = 0;
+};
+
 // One thread's work on a block of rows.
 class OnePassWorker {
   public:
@@ -70,31 +77,34 @@ class OnePassWorker {
             task_.table.bytes->list_candidates(all, about, products, n_lanes_, lanes_.data());
         const CenterGroups& center_groups = task_.centroids.center_groups();
         if (n == 1) return center_groups.centroid_of[lanes_[0]];
-        candidates_.clear();
-        double best = std::numeric_limits<double>::infinity();
-        for (std::size_t c = 0; c < n; ++c) {
-            const std::int32_t centroid = center_groups.centroid_of[lanes_[c]];
-            if (centroid < 0 || task_.centroids.is_duplicate(static_cast<std::size_t>(centroid))) continue;
-            candidates_.push_back({centroid, refined(row, centroid, products[lanes_[c]])});
-            best = std::min(best, candidates_.back().score.high);
-        }
         finalists_.clear();
-        for (const Candidate& candidate : candidates_)
-            if (!(candidate.score.low > best))
-                finalists_.push_back(static_cast<std::size_t>(candidate.centroid));
-        if (finalists_.size() == 1) return static_cast<std::int32_t>(finalists_[0]);
-        std::sort(finalists_.begin(), finalists_.end());
-        return exact_nearest_(row, finalists_);
+        for (std::size_t c = 0; c < n; ++c)
+            if (const std::int32_t j = center_groups.centroid_of[lanes_[c]];
+                j >= 0 && !task_.centroids.is_duplicate(static_cast<std::size_t>(j)))
+                finalists_.push_back({static_cast<std::size_t>(j), products[lanes_[c]]});
+        // What is in doubt of other rows is mostly their own error, which a second product does not narrow.
+        if (task_.codes.exact()) refine(row);
+        nearest_.clear();
+        for (const Finalist& finalist : finalists_) nearest_.push_back(finalist.centroid);
+        if (nearest_.size() == 1) return static_cast<std::int32_t>(nearest_[0]);
+        std::sort(nearest_.begin(), nearest_.end());
+        return exact_nearest_(row, nearest_);
     }
 
-    // The interval of a score, refined by a second product.
-    Interval refined(std::size_t row, std::int32_t centroid, std::int32_t product) {
-        const auto j = static_cast<std::size_t>(centroid);
-        const BytePair pair{row_codes_[row], task_.centroids.residual_codes(j)};
-        std::int32_t residual_product = 0;
-        task_.table.bytes->dots(&pair, 1, task_.codes.n_bytes(), &residual_product);
-        return task_.centroids.refined_score(row, j, task_.centroids.score(row, j, product),
-                                             residual_product);
+    // Rules out finalists by the intervals of their scores, refined by a second product each.
+    void refine(std::size_t row) {
+        double best = std::numeric_limits<double>::infinity();
+        for (Finalist& finalist : finalists_) {
+            const BytePair pair{row_codes_[row], task_.centroids.residual_codes(finalist.centroid)};
+            std::int32_t residual_product = 0;
+            task_.table.bytes->dots(&pair, 1, task_.codes.n_bytes(), &residual_product);
+            const Interval score = task_.centroids.refined_score(
+                row, finalist.centroid, task_.centroids.score(row, finalist.centroid, finalist.product),
+                residual_product);
+            finalist.low = score.low;
+            best = std::min(best, score.high);
+        }
+        std::erase_if(finalists_, [&](const Finalist& finalist) { return finalist.low > best; });
     }
 
     const Task& task_;
@@ -104,8 +114,8 @@ class OnePassWorker {
     std::vector<const std::uint8_t*> codes_;
     std::vector<std::int32_t> products_;  // [row][lane]
     std::vector<std::uint32_t> lanes_;
-    std::vector<Candidate> candidates_;
-    std::vector<std::size_t> finalists_;
+    std::vector<Finalist> finalists_;
+    std::vector<std::size_t> nearest_;  // the finalists that are left
     ExactNearest exact_nearest_;
 };
 

@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <mutex>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "core/thread_pool.hpp"
 
@@ -55,24 +55,12 @@ class Progress {
         stopped_ = true;
     }
 
-    void start() {
-        const std::lock_guard lock(mutex_);
-        ++n_running_;
-    }
-
-    void finish() {
-        const std::lock_guard lock(mutex_);
-        if (--n_running_ == 0) all_done_.notify_one();
-    }
-
-    // Waits for the other threads to finish their tasks, and stays interruptible.
-    void wait() {
-        std::unique_lock lock(mutex_);
-        while (!all_done_.wait_for(lock, std::chrono::milliseconds(50), [&] { return n_running_ == 0; })) {
-            lock.unlock();
+    // Waits for another thread to finish its tasks, and stays interruptible. Tasks that it has not begun have
+    // been done.
+    void wait(BorrowedThread& other) {
+        if (other.revoke()) return;
+        while (!other.finished(std::chrono::milliseconds(50)))
             if (!stopped_ && parallel_.interrupted()) fail(std::make_exception_ptr(Interrupted()));
-            lock.lock();
-        }
     }
 
     void rethrow() const {
@@ -85,8 +73,6 @@ class Progress {
     std::atomic<std::size_t> next_{0};
     std::atomic<bool> stopped_{false};
     std::mutex mutex_;
-    std::condition_variable all_done_;
-    std::size_t n_running_ = 0;
     std::exception_ptr failure_;
 };
 
@@ -122,14 +108,15 @@ void parallel_for(std::size_t n_tasks, const Parallel& parallel, MakeWorker make
         }
     };
     const std::size_t n_threads = parallel.n_threads < n_tasks ? parallel.n_threads : n_tasks;
-    for (std::size_t t = 1; t < n_threads; ++t) {
-        progress.start();
-        if (run_on_thread([&] { work(false); }, [&] { progress.finish(); })) continue;
-        progress.finish();
+    std::vector<BorrowedThread> others;
+    others.reserve(n_threads);
+    while (others.size() + 1 < n_threads) {
+        if (others.emplace_back([&] { work(false); })) continue;
+        others.pop_back();
         break;  // fewer threads do the same work
     }
     work(true);
-    progress.wait();
+    for (BorrowedThread& other : others) progress.wait(other);
     progress.rethrow();
 }
 

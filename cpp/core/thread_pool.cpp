@@ -20,22 +20,56 @@ namespace kmosaic {
 
 namespace {
 
-// An idle thread polls for work this long before it sleeps: about the time between the parts of a step.
+// How long a thread polls for work, and a caller for the end of it, before it sleeps: about the time between
+// the parts of a step.
 constexpr auto kLookout = std::chrono::microseconds(200);
 
-struct Job {
-    std::function<void()> work;
-    std::function<void()> finished;
-};
+enum class State { kIdle, kGiven, kRunning, kFinished };
+
+// Polls until `done` holds; false if it does not within kLookout.
+template <class Condition>
+bool poll(const Condition& done) {
+    const auto end = std::chrono::steady_clock::now() + kLookout;
+    while (!done()) {
+        if (std::chrono::steady_clock::now() >= end) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
+}  // namespace
 
 struct Helper {
-    explicit Helper(Job first) : has_job(true), job(std::move(first)) {}
+    explicit Helper(std::function<void()> first) : state(State::kGiven), work(std::move(first)) {}
 
     std::mutex mutex;
-    std::condition_variable given;
-    std::atomic<bool> has_job;
-    Job job;
+    std::condition_variable changed;
+    std::atomic<State> state;
+    std::function<void()> work;
+
+    void set(State next) {
+        {
+            const std::lock_guard lock(mutex);
+            state = next;
+        }
+        changed.notify_one();
+    }
+
+    // Whether the state was kGiven.
+    bool take(State next) {
+        State given = State::kGiven;
+        return state.compare_exchange_strong(given, next);
+    }
+
+    void wait_for_work() {
+        const auto given = [this] { return state == State::kGiven; };
+        if (poll(given)) return;
+        std::unique_lock lock(mutex);
+        changed.wait(lock, given);
+    }
 };
+
+namespace {
 
 // Never destroyed, since its threads may still sleep when the program ends.
 struct Pool {
@@ -52,13 +86,6 @@ Pool* pool = new Pool;
     pthread_atfork([] { pool->mutex.lock(); }, [] { pool->mutex.unlock(); }, [] { pool = new Pool; });
 #endif
 
-void wait_for_job(Helper& helper) {
-    const auto end = std::chrono::steady_clock::now() + kLookout;
-    while (!helper.has_job && std::chrono::steady_clock::now() < end) std::this_thread::yield();
-    std::unique_lock lock(helper.mutex);
-    helper.given.wait(lock, [&] { return helper.has_job.load(); });
-}
-
 // The C++ runtime allocates a few bytes for each thread's exceptions when the thread throws or asks for the
 // first time; glibc ends the process if there is no memory for them. So they are allocated before any work,
 // right after blocks of all sizes that they may have were allocated and freed, of which the allocator reuses
@@ -72,22 +99,14 @@ bool can_throw() {
     return allocated && std::uncaught_exceptions() == 0;
 }
 
-void serve(Helper& helper) {
-    if (!can_throw()) {
-        helper.job.finished();
-        delete &helper;
-        return;
-    }
+[[noreturn]] void serve(Helper& helper) {
+    bool ready = false;
     while (true) {
-        wait_for_job(helper);
-        const Job job = std::exchange(helper.job, {});
-        helper.has_job = false;
-        job.work();
-        {
-            const std::lock_guard lock(pool->mutex);
-            pool->idle.push_back(&helper);
-        }
-        job.finished();
+        helper.wait_for_work();
+        if (!helper.take(State::kRunning)) continue;  // revoked
+        ready = ready || can_throw();
+        if (ready) helper.work();
+        helper.set(State::kFinished);
     }
 }
 
@@ -99,34 +118,50 @@ Helper* take_idle() {
     return helper;
 }
 
-void start(std::unique_ptr<Helper> helper) {
+Helper* start(std::function<void()> work) {
+    auto helper = std::make_unique<Helper>(std::move(work));
     {
         const std::lock_guard lock(pool->mutex);
         pool->idle.reserve(pool->n_started + 1);
         ++pool->n_started;
     }
     std::thread([own = helper.get()] { serve(*own); }).detach();
-    helper.release();
+    return helper.release();
 }
 
 }  // namespace
 
-bool run_on_thread(std::function<void()> work, std::function<void()> finished) {
-    if (Helper* helper = take_idle()) {
-        {
-            const std::lock_guard lock(helper->mutex);
-            helper->job = {std::move(work), std::move(finished)};
-            helper->has_job = true;
-        }
-        helper->given.notify_one();
-        return true;
+BorrowedThread::BorrowedThread(std::function<void()> work) noexcept : helper_(take_idle()) {
+    if (helper_) {
+        helper_->work = std::move(work);
+        helper_->set(State::kGiven);
+        return;
     }
     try {
-        start(std::make_unique<Helper>(Job{std::move(work), std::move(finished)}));
+        helper_ = start(std::move(work));
     } catch (const std::exception&) {
-        return false;
+        helper_ = nullptr;
     }
-    return true;
+}
+
+BorrowedThread::BorrowedThread(BorrowedThread&& other) noexcept
+    : helper_(std::exchange(other.helper_, nullptr)) {}
+
+BorrowedThread::~BorrowedThread() {
+    if (!helper_) return;
+    const std::lock_guard lock(pool->mutex);
+    pool->idle.push_back(helper_);
+}
+
+bool BorrowedThread::revoke() {
+    return helper_->take(State::kIdle);
+}
+
+bool BorrowedThread::finished(std::chrono::milliseconds patience) {
+    const auto done = [this] { return helper_->state == State::kFinished; };
+    if (poll(done)) return true;
+    std::unique_lock lock(helper_->mutex);
+    return helper_->changed.wait_for(lock, patience, done);
 }
 
 }  // namespace kmosaic

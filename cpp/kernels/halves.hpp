@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #if defined(KMOSAIC_X86) && KMOSAIC_LANES >= 8
 #include "kernels/intrinsics.hpp"
@@ -82,6 +83,15 @@ inline void load_floats(const Float16* x, float* out) {
     }
 }
 #endif
+
+// n values of any type.
+template <class T>
+inline void to_floats(const T* x, std::size_t n, float* out) {
+    std::size_t i = 0;
+    if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, Bfloat16>)
+        for (; i + kHalves <= n; i += kHalves) load_floats(x + i, out + i);
+    for (; i < n; ++i) out[i] = static_cast<float>(x[i]);
+}
 
 }  // namespace
 }  // namespace kmosaic::KMOSAIC_ISA

@@ -135,7 +135,8 @@ struct SumKernels {
 
     // The sum of squares; n values of at most 2^16.
     std::uint64_t (*sum_of_squares[kIntegers])(const void* row, std::size_t n);
-    // (high, low) += weight (row - origin)^2 in double-double. `row - origin` must be exact in float64.
+    // (high, low) += weight (row - origin)^2 in double-double. `row - origin` must be exact in float64; no
+    // origin, of rows of weight 1, is one of zeros.
     void (*add_squares[kDtypes])(const void* row, std::size_t n, double weight, const double* origin,
                                  double* high, double* low);
 

@@ -43,15 +43,6 @@ inline void take_best(const Lanes (&scores)[width][n], std::size_t first, Best<n
     }
 }
 
-inline Lanes sum_of_squares(const float* rows, std::size_t n_features) {
-    Lanes square{};
-    for (std::size_t f = 0; f < n_features; ++f) {
-        const Lanes x = load(rows + f * kLaneTile);
-        square += x * x;
-    }
-    return square;
-}
-
 // Of rows whose least and second least score differ by `lead`, and with twice |X|^2 add up to `both_squares`, slack
 // included: lead / sqrt(2 both_squares) from below (L6).
 inline Lanes margin_of(Lanes lead, Lanes both_squares) {

@@ -20,18 +20,30 @@ constexpr std::size_t kVectors = 2;
 constexpr std::size_t kPass = kVectors * kLanes;
 static_assert(kLaneTile % kPass == 0);
 
-// Adds the products of some features of kPass rows and a group of centroids.
+// Adds the products of some features of kPass rows and a group of centroids; with the first group also the rows'
+// squares, of which a loop of their own would wait for one addition after the other.
+template <bool with_squares>
 inline void add_products(const float* rows, std::size_t n_features, const float* coefficients,
-                         Lanes (&scores)[kLaneGroup][kVectors]) {
+                         Lanes (&scores)[kLaneGroup][kVectors], Lanes (&squares)[kVectors]) {
     for (std::size_t f = 0; f < n_features; ++f) {
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < kVectors; ++v) {
             const Lanes x = load(rows + f * kLaneTile + v * kLanes);
+            if constexpr (with_squares) squares[v] += x * x;
 #pragma GCC unroll 4
             for (std::size_t i = 0; i < kLaneGroup; ++i)
                 scores[i][v] += x * splat(coefficients[f * kLaneGroup + i]);
         }
     }
+}
+
+inline void add_products(std::size_t group, const float* rows, std::size_t n_features,
+                         const float* coefficients, Lanes (&scores)[kLaneGroup][kVectors],
+                         Lanes (&squares)[kVectors]) {
+    if (group == 0)
+        add_products<true>(rows, n_features, coefficients, scores, squares);
+    else
+        add_products<false>(rows, n_features, coefficients, scores, squares);
 }
 
 inline void start(const float* norms, Lanes (&scores)[kLaneGroup][kVectors]) {
@@ -44,14 +56,14 @@ inline void start(const float* norms, Lanes (&scores)[kLaneGroup][kVectors]) {
 bool label_pass(const float* rows, const LaneCenters& c, std::int32_t* labels, float* margins) {
     Best<kVectors> best;
     start(best);
+    Lanes squares[kVectors] = {};
     for (std::size_t group = 0; group < c.n_groups; ++group) {
         Lanes scores[kLaneGroup][kVectors];
         start(c.norms + group * kLaneGroup, scores);
-        add_products(rows, c.n_features, c.coefficients + group * c.n_features * kLaneGroup, scores);
+        add_products(group, rows, c.n_features, c.coefficients + group * c.n_features * kLaneGroup, scores,
+                     squares);
         take_best(scores, group * kLaneGroup, best);
     }
-    Lanes squares[kVectors];
-    for (std::size_t v = 0; v < kVectors; ++v) squares[v] = sum_of_squares(rows + v * kLanes, c.n_features);
     return decide(best, squares, c, labels, margins);
 }
 
@@ -108,13 +120,11 @@ class ChunkLabeller {
 
   private:
     void add_chunk(const float* lanes, std::size_t r, std::size_t f, std::size_t width) {
-        for (std::size_t v = 0; v < kVectors; ++v) {
-            float* square = squares_ + r + v * kLanes;
-            store(square, load(square) + sum_of_squares(lanes + v * kLanes, width));
-        }
+        Lanes squares[kVectors] = {};
         for (std::size_t group = 0; group < c_.n_groups; ++group) {
             Lanes scores[kLaneGroup][kVectors] = {};
-            add_products(lanes, width, c_.coefficients + (group * c_.n_features + f) * kLaneGroup, scores);
+            add_products(group, lanes, width, c_.coefficients + (group * c_.n_features + f) * kLaneGroup,
+                         scores, squares);
             for (std::size_t i = 0; i < kLaneGroup; ++i) {
                 float* total = scores_ + (group * kLaneGroup + i) * kLaneTile + r;
                 for (std::size_t v = 0; v < kVectors; ++v) {
@@ -123,6 +133,10 @@ class ChunkLabeller {
                     store(total + v * kLanes, before + scores[i][v]);
                 }
             }
+        }
+        for (std::size_t v = 0; v < kVectors; ++v) {
+            float* square = squares_ + r + v * kLanes;
+            store(square, load(square) + squares[v]);
         }
     }
 

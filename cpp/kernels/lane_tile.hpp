@@ -7,6 +7,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/halves.hpp"
 #include "kernels/kernels.hpp"
 #include "kernels/lanes.hpp"
 
@@ -14,11 +15,21 @@ namespace kmosaic::KMOSAIC_ISA {
 
 constexpr std::size_t kTileValues = kLaneTile * kMaxLowDimFeatures;
 
+// What transposing leaves as it is.
+struct AsIs {
+    template <class Values>
+    Values operator()(Values values, std::size_t) const {
+        return values;
+    }
+};
+
 #if KMOSAIC_LANES == 1
 
-inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
+template <class Finish>
+void transpose(const float* rows, std::size_t n_features, Finish finish, float* lanes) {
     for (std::size_t f = 0; f < n_features; ++f)
-        for (std::size_t r = 0; r < kLaneTile; ++r) lanes[f * kLaneTile + r] = rows[r * n_features + f];
+        for (std::size_t r = 0; r < kLaneTile; ++r)
+            lanes[f * kLaneTile + r] = finish(rows[r * n_features + f], f);
 }
 
 #else
@@ -48,12 +59,14 @@ inline Quads load_quads(const float* row, std::size_t) {
 #define KMOSAIC_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, QuadIndices{__VA_ARGS__})
 #endif
 
-// Four features of kQuadLanes rows.
-inline void transpose_quads(const float* rows, std::size_t n_features, float* lanes) {
+// Four features of kQuadLanes rows, from `feature` on.
+template <class Finish>
+inline void transpose_quads(const float* rows, std::size_t n_features, std::size_t feature, Finish finish,
+                            float* lanes) {
     constexpr int n = kQuadLanes;
     Quads row[4];
 #pragma GCC unroll 4
-    for (std::size_t r = 0; r < 4; ++r) row[r] = load_quads(rows + r * n_features, n_features);
+    for (std::size_t r = 0; r < 4; ++r) row[r] = load_quads(rows + r * n_features + feature, n_features);
     const Quads a = KMOSAIC_SHUFFLE(row[0], row[1], KMOSAIC_EACH(0, n, 1, n + 1));
     const Quads b = KMOSAIC_SHUFFLE(row[2], row[3], KMOSAIC_EACH(0, n, 1, n + 1));
     const Quads c = KMOSAIC_SHUFFLE(row[0], row[1], KMOSAIC_EACH(2, n + 2, 3, n + 3));
@@ -63,18 +76,20 @@ inline void transpose_quads(const float* rows, std::size_t n_features, float* la
                           KMOSAIC_SHUFFLE(c, d, KMOSAIC_EACH(0, 1, n, n + 1)),
                           KMOSAIC_SHUFFLE(c, d, KMOSAIC_EACH(2, 3, n + 2, n + 3))};
 #pragma GCC unroll 4
-    for (std::size_t f = 0; f < 4; ++f) *reinterpret_cast<LooseQuads*>(lanes + f * kLaneTile) = out[f];
+    for (std::size_t f = 0; f < 4; ++f)
+        *reinterpret_cast<LooseQuads*>(lanes + f * kLaneTile) = finish(out[f], feature + f);
 }
 #undef KMOSAIC_SHUFFLE
 #undef KMOSAIC_EACH
 
 // The last four features overlap those before. With fewer than four features the surplus values are the next
 // row's and are not used.
-inline void transpose(const float* rows, std::size_t n_features, float* lanes) {
+template <class Finish>
+void transpose(const float* rows, std::size_t n_features, Finish finish, float* lanes) {
     for (std::size_t f = 0; f < n_features; f += 4) {
         const std::size_t first = f + 4 > n_features && n_features > 4 ? n_features - 4 : f;
         for (std::size_t r = 0; r < kLaneTile; r += kQuadLanes)
-            transpose_quads(rows + r * n_features + first, n_features, lanes + first * kLaneTile + r);
+            transpose_quads(rows + r * n_features, n_features, first, finish, lanes + first * kLaneTile + r);
     }
 }
 
@@ -96,7 +111,7 @@ class TileReader {
     const float* lanes(std::size_t first, std::size_t count) {
         widen(data_ + first * n_features_, count * n_features_);
         if (n_features_ == 1) return rows_;
-        transpose(rows_, n_features_, lanes_);
+        transpose(rows_, n_features_, AsIs(), lanes_);
         return lanes_;
     }
 
@@ -133,7 +148,8 @@ class ChunkReader {
         : data_(rows),
           origin_(c.origin),
           n_features_(c.n_features),
-          scale_(static_cast<Real>(c.scale)),
+          scale_(c.scale),
+          far_apart_(c.n_features * sizeof(T) >= 4096),
           rows_(scratch),
           lanes_(scratch + kLaneTile * kLaneChunk) {}
 
@@ -147,26 +163,45 @@ class ChunkReader {
     // The same of rows row(0), row(1) ..., into `lanes`, at least four features long.
     template <class Row>
     void read(Row row, std::size_t count, std::size_t feature, std::size_t width, float* lanes) {
-        Real origin[kLaneChunk];
-        for (std::size_t f = 0; f < width; ++f) origin[f] = static_cast<Real>(origin_[feature + f]);
+        const double* origin = origin_ + feature;
         for (std::size_t r = 0; r < count; ++r) {
             const T* x = data_ + row(r) * n_features_ + feature;
-            float* out = rows_ + r * width;
-            for (std::size_t f = 0; f < width; ++f) {
-                const Real difference = static_cast<Real>(x[f]) - origin[f];
-                out[f] = static_cast<float>(std::is_integral_v<T> ? difference : difference * scale_);
-            }
+            convert(x, origin, width, rows_ + r * width);
+            if (far_apart_) fetch(x + width, n_features_ - feature - width);
         }
-        transpose(rows_, width, lanes);
+        if constexpr (sizeof(T) == 8) {
+            transpose(rows_, width, AsIs(), lanes);
+        } else {
+            const auto scale = static_cast<float>(scale_);
+            const auto less_origin = [&](auto values, std::size_t f) {
+                const auto difference = values - static_cast<float>(origin[f]);
+                return std::is_integral_v<T> ? difference : difference * scale;
+            };
+            transpose(rows_, width, less_origin, lanes);
+        }
     }
 
   private:
-    using Real = std::conditional_t<sizeof(T) == 8, double, float>;
+    // The row's next chunk, of at most so many features.
+    static void fetch(const T* x, std::size_t n) {
+        const std::size_t bytes = sizeof(T) * (n < kLaneChunk ? n : kLaneChunk);
+        for (std::size_t byte = 0; byte < bytes; byte += 64)
+            __builtin_prefetch(reinterpret_cast<const char*>(x) + byte);
+    }
+
+    // In float32; only of float64 less the origin, which does not fit into float32.
+    void convert(const T* x, const double* origin, std::size_t n, float* out) const {
+        if constexpr (sizeof(T) == 8)
+            for (std::size_t f = 0; f < n; ++f) out[f] = static_cast<float>((x[f] - origin[f]) * scale_);
+        else
+            to_floats(x, n, out);
+    }
 
     const T* data_;
     const double* origin_;
     std::size_t n_features_;
-    Real scale_;
+    double scale_;
+    bool far_apart_;  // whether rows are a page apart, across which processors fetch nothing ahead
     float* rows_;
     float* lanes_;
 };

@@ -194,13 +194,33 @@ inline void accumulate(double& high, double& low, DoubleDouble value) {
     low = sum.low;
 }
 
+// Calls square(f) for the square of each value, in double-double, and adds it.
+template <class Square>
+inline void add_each(std::size_t n, double* __restrict high, double* __restrict low, Square square) {
+    for (std::size_t f = 0; f < n; ++f) accumulate(high[f], low[f], square(f));
+}
+
+// The same bits each way: what is left out multiplies by 1, subtracts 0 or adds it.
 template <class T>
 void add_squares(const void* row, std::size_t n, double weight, const double* origin, double* __restrict high,
                  double* __restrict low) {
     const T* x = static_cast<const T*>(row);
-    for (std::size_t f = 0; f < n; ++f) {
+    const auto from_origin = [&](std::size_t f) {
         const double value = static_cast<double>(x[f]) - origin[f];
-        accumulate(high[f], low[f], two_product(value, value) * weight);
+        return two_product(value, value);
+    };
+    if (weight != 1) return add_each(n, high, low, [&](std::size_t f) { return from_origin(f) * weight; });
+    if (origin) return add_each(n, high, low, from_origin);
+    if constexpr (sizeof(T) == 8)
+        return add_each(n, high, low, [&](std::size_t f) {
+            const double value = static_cast<double>(x[f]);
+            return two_product(value, value);
+        });
+    for (std::size_t f = 0; f < n; ++f) {  // squares that a double holds
+        const double value = static_cast<double>(x[f]);
+        const DoubleDouble sum = DoubleDouble{high[f], low[f]} + value * value;
+        high[f] = sum.high;
+        low[f] = sum.low;
     }
 }
 

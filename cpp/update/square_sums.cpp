@@ -17,7 +17,9 @@ constexpr std::size_t kSquaresWidth = 32;
 }  // namespace
 
 SquareSums::SquareSums(const std::vector<double>& origin, bool weighted)
-    : tile_(weighted ? 1 : ceil_div(kSquaresWidth, origin.size())), n_features_(origin.size()) {
+    : tile_(weighted ? 1 : ceil_div(kSquaresWidth, origin.size())),
+      at_zero_(!weighted && std::all_of(origin.begin(), origin.end(), [](double o) { return o == 0; })),
+      n_features_(origin.size()) {
     for (std::size_t t = 0; t < tile_; ++t) origin_.insert(origin_.end(), origin.begin(), origin.end());
     clear();
 }
@@ -33,7 +35,7 @@ void SquareSums::add(const Rows& rows, std::size_t first, std::size_t last) {
     for (std::size_t i = first; i < last;) {
         const std::size_t place = n_rows_ % tile_, n = std::min(tile_ - place, last - i);
         const std::size_t at = place * n_features_;
-        add_squares(rows.row(i), n * n_features_, rows.weight(i), origin_.data() + at, high_.data() + at,
+        add_squares(rows.row(i), n * n_features_, rows.weight(i), origin(at), high_.data() + at,
                     low_.data() + at);
         n_rows_ += n;
         i += n;
@@ -47,8 +49,7 @@ void SquareSums::add(const SparseRows& rows, std::size_t first, std::size_t last
         const SparseRow row = rows.row(i);
         for (std::size_t v = 0; v < row.size; ++v) {
             const std::size_t at = n_rows_ % tile_ * n_features_ + static_cast<std::size_t>(row.columns[v]);
-            add_squares(row.values + v, 1, rows.weight(i), origin_.data() + at, high_.data() + at,
-                        low_.data() + at);
+            add_squares(row.values + v, 1, rows.weight(i), origin(at), high_.data() + at, low_.data() + at);
         }
     }
 }
