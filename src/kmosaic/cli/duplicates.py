@@ -41,8 +41,9 @@ _OF_VECTORS = ("cosine", "euclidean")
         "--distance",
         "max_distance",
         type=RealRange(0.0),
-        help="How far apart duplicates may be, from 0 (equal) to 1 (nothing in common); of vectors 1 - cosine "
-        "or the Euclidean distance. [default: 0.15 of photos, 0.2 of drawings such as digits, 0.1 of vectors]",
+        help="How far apart duplicates may be, from 0 (equal) to 1 (nothing in common); of vectors 1 - "
+        "cosine or the Euclidean distance. [default: 0.15 of photos, 0.2 of drawings such as digits, 0.1 of "
+        "vectors]",
     ),
     deskew_option,
 )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
-from kmosaic.cli.options import OutputPath
+from kmosaic.cli.options import path_option
 from kmosaic.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,16 +16,12 @@ if TYPE_CHECKING:
     from kmosaic.report import Thumbnails
 
 
-def thumbnails_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the folder of pictures to a command."""
-    option = click.option(
-        "--thumbnails",
-        type=OutputPath(),
-        metavar="DIR",
-        help="Write the pictures of all images into this folder, larger, and let the report show them from "
-        "there. [default: those of some images, within the report]",
-    )
-    return option(command)
+thumbnails_option = path_option(
+    "--thumbnails",
+    metavar="DIR",
+    help="Write the pictures of all images into this folder, larger, and let the report show them from "
+    "there. [default: those of some images, within the report]",
+)
 
 
 @dataclass(frozen=True)
