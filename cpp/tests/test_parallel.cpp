@@ -28,6 +28,16 @@ TEST(every_task_runs_once_whatever_the_number_of_threads) {
     }
 }
 
+// Work that another thread has not begun is taken back; the thread may wake up in the middle of the next call.
+TEST(small_work_is_done_once_whether_other_threads_begin_or_not) {
+    std::vector<int> runs(3, 0);
+    constexpr int kCalls = 20000;
+    for (int call = 0; call < kCalls; ++call)
+        parallel_for(runs.size(), Parallel{4, [] { return false; }},
+                     [&] { return [&](std::size_t task) { ++runs[task]; }; });
+    CHECK(runs == std::vector<int>(3, kCalls));
+}
+
 TEST(no_more_workers_than_tasks) {
     std::atomic<int> workers{0};
     parallel_for(3, Parallel{16, [] { return false; }}, [&] {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "check.hpp"
+#include "kernels/double_double.hpp"
 #include "reference.hpp"
 #include "samples.hpp"
 
@@ -172,10 +173,36 @@ void check_add_squares(const SumKernels& kernel, std::size_t n, Random& random) 
     CHECK(right);
 }
 
+// Rows of weight 1, from an origin and from none, against products that are multiplied by 1.
+template <class T>
+void check_add_plain_squares(const SumKernels& kernel, std::size_t n, Random& random) {
+    const std::vector<double> zeros(n, 0.0);
+    Values<double> high(n), low(n), plain_high(n), plain_low(n);
+    std::vector<DoubleDouble> sums(n);
+    for (int repeat = 0; repeat < 5; ++repeat) {
+        Values<T> row(n);
+        fill_any(row, random);
+        kernel.add_squares[dtype_of<T>()](row.data(), n, 1, zeros.data(), high.data(), low.data());
+        kernel.add_squares[dtype_of<T>()](row.data(), n, 1, nullptr, plain_high.data(), plain_low.data());
+        for (std::size_t f = 0; f < n; ++f) {
+            const auto value = static_cast<double>(row[f]);
+            sums[f] = sums[f] + two_product(value, value) * 1.0;
+        }
+    }
+    CHECK(same_bits(high, plain_high));
+    bool right = true;
+    for (std::size_t f = 0; f < n; ++f)
+        right = right && high[f] == sums[f].high && low[f] == sums[f].low && plain_low[f] == low[f];
+    CHECK(right);
+}
+
 TEST(squares_are_the_scalar_ones_and_keep_a_hundred_bits) {
     Random random(5);
     for_each_variant_and_size(&Kernels::sums, [&](const SumKernels& kernel, std::size_t n) {
-        for_each_dtype([&](auto zero) { check_add_squares<decltype(zero)>(kernel, n, random); });
+        for_each_dtype([&](auto zero) {
+            check_add_squares<decltype(zero)>(kernel, n, random);
+            check_add_plain_squares<decltype(zero)>(kernel, n, random);
+        });
     });
 }
 
