@@ -31,8 +31,8 @@ static_assert(kMinBlockRows % kLaneTile == 0 && kBlockRows % kLaneTile == 0 &&
               kMaxBlockRows % kLaneTile == 0);
 
 std::size_t block_rows(std::size_t n_rows, bool in_int16, const Parallel& parallel) {
-    const std::size_t tasks = kTasksPerThread * std::max<std::size_t>(parallel.n_threads, 1);
-    const std::size_t shared = n_rows / tasks / kLaneTile * kLaneTile;
+    const std::size_t n_threads = std::max<std::size_t>(parallel.n_threads, 1);
+    const std::size_t shared = n_rows / kTasksPerThread / n_threads / kLaneTile * kLaneTile;
     return in_int16 ? std::clamp(shared, kBlockRows, kMaxBlockRows)
                     : std::clamp(shared, kMinBlockRows, kBlockRows);
 }
