@@ -58,10 +58,7 @@ def check_output(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             raise
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"{str(target)[:80]!r} cannot be written: {reason}") from error
-    try:  # a folder's permissions do not decide: try to create a file
-        tempfile.TemporaryFile(dir=target.parent).close()
-    except OSError as error:
-        raise OutputError(f"{target.parent} is not writable ({error.strerror}); write elsewhere") from error
+    _check_writable(target.parent)
     return target
 
 
@@ -118,6 +115,13 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{target.parent} is not a folder; make it first, or write elsewhere")
 
 
+def _check_writable(folder: Path) -> None:
+    try:  # a folder's permissions do not decide: try to create a file
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OutputError(f"{folder} is not writable ({error.strerror}); write elsewhere") from error
+
+
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it there on success, remove it on any failure.
@@ -156,6 +160,8 @@ def check_folder(folder: Path, is_ours: Callable[[Path], bool], *, overwrite: bo
     Raises OutputError where it is a file or a link, or has anything of somebody else's in it, or, unless
     ``overwrite``, anything at all; or where its parent cannot be written.
     """
+    if folder.name in ("", ".."):
+        raise OutputError(f"{folder} cannot be made or replaced; name a folder that can be")
     if not os.path.lexists(folder):
         check_output(folder)  # making it is putting an entry into its parent
         return
@@ -170,7 +176,7 @@ def check_folder(folder: Path, is_ours: Callable[[Path], bool], *, overwrite: bo
         raise OutputError(f"{folder} has files of other origin in it; name a folder that is not there yet")
     if files and not overwrite:
         raise OutputError(f"{folder} exists; choose another name, or overwrite it (--force, overwrite=True)")
-    check_output(folder.parent / f"{folder.name}.new", overwrite=True)
+    _check_writable(folder.parent)
 
 
 @contextmanager

@@ -120,17 +120,20 @@ def test_near_vectors_are_listed_shown_and_moved_with_their_pictures(run, folder
         assert (folder / "d.csv").read_text().count("\n") == n + 1
     alone = run("duplicates", "--vectors", "v.npz").stdout.splitlines()
     assert [line.split(",")[0] for line in alone[1:]] == ["3.png", "copies/0.jpg"]
+    advised = run("duplicates", "--vectors", "v.npz", "-o", "alone.csv").stdout
+    assert "--report" not in advised  # nor --move-to: neither is there without pictures
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["--vectors", "v.npy", "--against", "holiday"], 2, "photos"),
+        (["--vectors", "v.npy", "--picture", "a.png"], 2, "drawings"),
         (["--vectors", "v.npy", "--report", "a.html"], 2, "SOURCE"),
         (["--vectors", "v.npy", "--move-to", "gone"], 2, "SOURCE"),
         (["--vectors", "v.npy", "--measure", "euclidean"], 2, "--distance"),
         (["--vectors", "v.npy", "--measure", "photos"], 2, "--vectors"),
-        (["--vectors", "v.npy", "--distance", "3"], 1, "from 0 to 2"),
+        (["--vectors", "v.npy", "--distance", "3"], 2, "--distance 3 must be from 0 to 2"),
         (["holiday", "--measure", "cosine"], 2, "--vectors"),
         (["holiday", "--vectors", "v.npy"], 1, "7 images"),
         (["holiday", "--distance", "3"], 2, "from 0 to 1"),

@@ -48,12 +48,17 @@ def as_read(folder: Path, way: str) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("way", ["header", "whole", "reduced"])
-def test_workers_read_what_threads_read(folder: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+def test_workers_read_what_threads_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, way: str
+) -> None:
     here = as_read(folder, way)
     assert len(here) == N + 1
     assert sum(bool(reason) for *_, reason in here) == (4 if way == "header" else 8)
     by_workers(monkeypatch)
     monkeypatch.setattr(reading, "read_file", None)  # nothing is read in this process
+    elsewhere = tmp_path_factory.mktemp("current")
+    (elsewhere / "json.py").write_text("raise SystemExit")  # with -c, Python would import it
+    monkeypatch.chdir(elsewhere)
     assert as_read(folder, way) == here
 
 

@@ -101,9 +101,13 @@ def test_a_folder_is_replaced_only_where_all_of_it_is_ours(report: FitReport, tm
         (folder, "other origin"),
         (page, "no folder"),
         (tmp_path / "a" / "b", "not a folder"),
+        (tmp_path / "pictures" / "..", "replaced"),
     ):
         with pytest.raises(OutputError, match=of):
             write_fit_report(tmp_path / "new.html", replace(report, thumbnails=Thumbnails(refused)), True)
+    for output in (tmp_path / "p" / "model.kmosaic", tmp_path / "p"):
+        with pytest.raises(OutputError, match="elsewhere"):
+            check_thumbnails(tmp_path / "p", page, overwrite=True, outputs=[None, output])
     (tmp_path / "p").mkdir()
     with pytest.raises(OutputError, match="elsewhere"):
         write_fit_report(tmp_path / "p" / "fit.html", replace(report, thumbnails=Thumbnails(tmp_path / "p")))

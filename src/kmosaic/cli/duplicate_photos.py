@@ -82,13 +82,8 @@ class PhotoSearch(Options):
     def check_vector_options(self, given: dict[str, Any]) -> None:
         """Raise click.UsageError where an option was given that vectors do not have."""
         deskew = given["deskew"] is not None
-        refuse_without(
-            "photos, not --vectors",
-            against=self.against,
-            mirrored=self.mirrored,
-            picture=given["picture"],
-            deskew=deskew,
-        )
+        refuse_without("--measure photos, without --vectors", against=self.against, mirrored=self.mirrored)
+        refuse_without("--measure drawings, without --vectors", picture=given["picture"], deskew=deskew)
         if self.source == "":
             refuse_without("SOURCE, where the pictures are", report=self.report)
         if self.move_to is not None and not os.path.isdir(self.source):
@@ -144,8 +139,13 @@ class PhotoSearch(Options):
         if self.move_to is not None:
             self._move(found, keep, self.move_to)
         elif not self.quiet and self.output is not None and not keep.all():
-            look = "" if self.report is not None else "look at them (--report duplicates.html), then "
-            print_results(f"Next: {look}move the others (--move-to with a folder elsewhere)")
+            advice = []
+            if self.source and self.report is None:
+                advice.append("look at them (--report duplicates.html)")
+            if os.path.isdir(self.source):
+                advice.append("move the others (--move-to with a folder elsewhere)")
+            if advice:
+                print_results(f"Next: {', then '.join(advice)}")
 
     def _check(self) -> None:
         check_report_name(self.report)
@@ -206,11 +206,11 @@ class PhotoSearch(Options):
         if not found.groups:
             return f"No duplicates among {images}{beside}; a larger --distance finds more"
         grouped = sum(int((group.rows < found.n_own).sum()) for group in found.groups)
-        spare = int((~keep).sum())
-        size = memory(float(found.images.n_bytes[~keep].sum()))
+        spare, n_bytes = int((~keep).sum()), int(found.images.n_bytes[~keep].sum())
+        size = f" ({memory(n_bytes)})" if n_bytes else ""  # none where they are in no files
         return (
             f"{count(len(found.groups), 'group')} of duplicates, with {grouped:,} of {images}{beside}; "
-            f"not kept: {spare:,} ({size})"
+            f"not kept: {spare:,}{size}"
         )
 
     def _move(self, found: PhotoDuplicates, keep: NDArray[np.bool_], folder: Path) -> None:

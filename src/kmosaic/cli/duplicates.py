@@ -24,6 +24,7 @@ from kmosaic.cli.request import Reading
 from kmosaic.cli.vectors import Vectors, exact_option, optional_source_argument, vector_file_options
 
 _OF_VECTORS = ("cosine", "euclidean")
+_LARGEST_DISTANCES = {"photos": 1.0, "drawings": 1.0, "cosine": 2.0, "euclidean": 3.4e38}
 
 
 @command(short_help="List images that are nearly the same.")
@@ -32,7 +33,7 @@ _OF_VECTORS = ("cosine", "euclidean")
     "Comparing",
     click.option(
         "--measure",
-        type=click.Choice(["photos", "drawings", "cosine", "euclidean"]),
+        type=click.Choice(list(_LARGEST_DISTANCES)),
         help="photos: laid over each other, whatever size, compression, brightness and small crop; drawings: "
         "the lines and edges of each found in the other, for digits and the like; cosine, euclidean: of "
         "--vectors. [default: photos for a folder, drawings for other data, cosine for vectors]",
@@ -91,12 +92,13 @@ def duplicates(ctx: click.Context, /, **given: Any) -> None:
             f"--measure {measure} goes {'without' if vectors.given else 'with'} --vectors; leave it out"
         )
     photos = PhotoSearch.taken_from(dict(given))
+    largest = _LARGEST_DISTANCES[measure]
+    if photos.max_distance is not None and photos.max_distance > largest:
+        raise click.UsageError(f"--distance {photos.max_distance:g} must be from 0 to {largest:g}")
     if measure in _OF_VECTORS:
         photos.check_vector_options(given)
         photos.run_on_vectors(vectors, measure, Reading.taken_from({**given, "test_fraction": 0.0}))
         return
-    if photos.max_distance is not None and photos.max_distance > 1:
-        raise click.UsageError(f"--distance {photos.max_distance:g} must be from 0 to 1")
     if measure == "photos":
         if vectors.exact:
             raise click.UsageError("--exact goes with --vectors or --measure drawings; leave it out")

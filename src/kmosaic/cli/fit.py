@@ -107,6 +107,9 @@ class _Request:
         saved = None if self.saving is None else self.saving.path
         files = (self.output, self.labels, self.report, saved, *self.sorting.tables)
         check_outputs(files, overwrite=self.force)
+        if self.thumbnails is not None:
+            others = (*files, self.pictures, self.sorting.sort_into)
+            self.thumbnails.check(others, overwrite=self.force)
         if self.pictures is not None:
             names = [f"{name}.{self.picture_format}" for name in _PICTURES]
             check_pictures_folder(self.pictures, names, overwrite=self.force)
@@ -236,8 +239,7 @@ def fit(ctx: click.Context, /, **given: Any) -> None:
     sorting = Sorting.taken_from(given)
     saved = given.pop("save_vectors"), given.pop("vectors_dtype")
     saving = SavedVectors.asked(*saved, overwrite=given["force"])
-    folder = given.pop("thumbnails")
-    thumbnails = ThumbnailFolder.asked(folder, given["report"], given["source"], overwrite=given["force"])
+    thumbnails = ThumbnailFolder.asked(given.pop("thumbnails"), given["report"], given["source"])
     command = given_command(ctx)
     request = _Request(**given, thumbnails=thumbnails, saving=saving, sorting=sorting, command=command)
     request.check_outputs()

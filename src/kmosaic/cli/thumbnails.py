@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -33,13 +34,10 @@ class ThumbnailFolder:
     source: str
 
     @classmethod
-    def asked(
-        cls, folder: Path | None, report: Path | None, source: str | None, *, overwrite: bool
-    ) -> Self | None:
+    def asked(cls, folder: Path | None, report: Path | None, source: str | None) -> Self | None:
         """Return what the option asks for; None where that is nothing.
 
-        Raises click.UsageError without a report or pictures, OutputError where the folder cannot be made,
-        DataError where it would lie in the folder that is read.
+        Raises click.UsageError without a report or pictures.
         """
         if folder is None:
             return None
@@ -47,13 +45,19 @@ class ThumbnailFolder:
             raise click.UsageError("--thumbnails goes with --report HTML; name the report, or leave it out")
         if source is None:
             raise click.UsageError("--thumbnails needs SOURCE, where the pictures are")
+        return cls(folder, report, source)
+
+    def check(self, outputs: Iterable[Path | None], *, overwrite: bool) -> None:
+        """Raise OutputError where the folder cannot be made, or one of the other outputs would be in it.
+
+        Raises DataError where it would lie in the folder that is read.
+        """
         from kmosaic.report import check_thumbnails
         from kmosaic.sorting import check_apart
 
-        if Path(source).is_dir():
-            check_apart(Path(source), folder)
-        check_thumbnails(folder, report, overwrite=overwrite)
-        return cls(folder, report, source)
+        if Path(self.source).is_dir():
+            check_apart(Path(self.source), self.folder)
+        check_thumbnails(self.folder, self.report, overwrite=overwrite, outputs=outputs)
 
     def of(self, images: ImageCollection, reading: ReadOptions, progress: Progress) -> Thumbnails:
         """Return what the report is to write: pictures read anew from files, at their own size otherwise."""

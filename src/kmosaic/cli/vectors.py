@@ -24,7 +24,7 @@ vector_file_options = option_group(
     "Vectors from elsewhere",
     path_option(
         "--vectors",
-        help="Cluster these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
+        help="Take these vectors, such as embeddings: a .npy, .npz, Parquet, Arrow or Feather file, "
         "or a folder of .npy files. SOURCE, if any, has the pictures, in the same order.",
     ),
     path_option(
@@ -179,8 +179,8 @@ class Input:
             raise click.UsageError(
                 "--deskew is for pictures, and --vectors has rows of its own; leave it out"
             )
-        if asked.vectors.exact and not asked.vectors.given and asked.features.features != "graph":
-            raise click.UsageError("--exact goes with --vectors FILE or --features graph; leave it out")
+        if asked.features.features != "graph":
+            refuse_without("--features graph", exact=asked.vectors.exact)
         return asked
 
     def read(self, source: str | None, bar: ProgressBar) -> Dataset[Collection]:

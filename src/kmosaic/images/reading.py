@@ -34,12 +34,14 @@ _BATCH = 64
 _BATCH_BYTES = 1 << 22
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-# Without this package's other modules, whose libraries take a second to import.
+# Without this package's other modules, whose libraries take a second to import. Nothing is imported before
+# the path is this program's own: with -c it begins with the current folder, where anything may lie.
 _START = """
-import json, sys, types
-sys.path[:] = json.loads(sys.argv[1])
+import sys
+sys.path[:] = sys.argv[2:]
+import types
 package = sys.modules["kmosaic.images"] = types.ModuleType("kmosaic.images")
-package.__path__ = [sys.argv[2]]
+package.__path__ = [sys.argv[1]]
 from kmosaic.images.read_worker import serve
 serve()
 """
@@ -134,7 +136,7 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START, json.dumps([str(path) for path in sys.path]), package],
+                [sys.executable, "-c", _START, package, *map(str, sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

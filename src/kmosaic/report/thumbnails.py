@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +49,20 @@ class Thumbnails:
     progress: Progress | None = None
 
 
-def check_thumbnails(folder: Path, report: Path, *, overwrite: bool) -> None:
-    """Check that pictures of ``report`` can be written into ``folder``. Raises OutputError where not."""
+def check_thumbnails(
+    folder: Path, report: Path, *, overwrite: bool, outputs: Iterable[Path | None] = ()
+) -> None:
+    """Check that pictures of ``report`` can be written into ``folder``, and that no output is to be there.
+
+    Raises OutputError where not.
+    """
     check_folder(folder, _is_ours, overwrite=overwrite)
-    if os.path.realpath(report).startswith(os.path.join(os.path.realpath(folder), "")):
-        raise OutputError(
-            f"{report} is in {folder}, which is to be made for its pictures; name one elsewhere"
-        )
+    place = os.path.join(os.path.realpath(folder), "")
+    for path in filter(None, (report, *outputs)):
+        if os.path.join(os.path.realpath(path), "").startswith(place):
+            raise OutputError(
+                f"{path} is in {folder}, which is made for the report's pictures alone; name one elsewhere"
+            )
     _address(folder, report)
 
 
