@@ -120,6 +120,8 @@ def test_near_vectors_are_listed_shown_and_moved_with_their_pictures(run, folder
         assert (folder / "d.csv").read_text().count("\n") == n + 1
     alone = run("duplicates", "--vectors", "v.npz").stdout.splitlines()
     assert [line.split(",")[0] for line in alone[1:]] == ["3.png", "copies/0.jpg"]
+    (holiday / "3.png").write_text("damaged")
+    assert "3.png" in run(*asked, "--report", "d.html").stderr
     advised = run("duplicates", "--vectors", "v.npz", "-o", "alone.csv").stdout
     assert "--report" not in advised  # nor --move-to: neither is there without pictures
 

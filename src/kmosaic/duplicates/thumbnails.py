@@ -175,8 +175,9 @@ def picture_of(images: ListedImages, row: int, side: int) -> NDArray[np.uint8]:
     Of one that has no file, or none that can be read any more, the thumbnail, or grey where it has none.
     """
     path = images.paths[row]
-    height, width = padded_size((int(images.sizes[row, 1]), int(images.sizes[row, 0])), (side, side))[::-1]
-    if path is not None:
+    if path is not None and images.sizes[row].all():  # else its header could not be read
+        given = int(images.sizes[row, 1]), int(images.sizes[row, 0])
+        height, width = padded_size(given, (side, side))[::-1]
         try:
             _, values = decode_reduced(path, PixelForm((height, width), "stretch", 3, "uint8"))
             return np.asarray(values, np.uint8).reshape(height, width, 3)

@@ -167,7 +167,9 @@ def _read_npz(path: Path, path_key: str | None) -> StoredVectors:
             key = next((key for key in keys if key in members), None)
             if key is None:
                 return None
-            return read_member(archive, members[key], where, partial(_check_beside, f"array {key} of {where}", n))
+            return read_member(
+                archive, members[key], where, partial(_check_beside, f"array {key} of {where}", n)
+            )
 
         known = (*_VECTOR_KEYS, *(members if len(members) == 1 else ()))
         key = next((key for key in known if key in members), None)
