@@ -163,7 +163,9 @@ class ChunkReader {
     // The same of rows row(0), row(1) ..., into `lanes`, at least four features long.
     template <class Row>
     void read(Row row, std::size_t count, std::size_t feature, std::size_t width, float* lanes) {
-        const double* origin = origin_ + feature;
+        Real origin[kLaneChunk];
+        for (std::size_t f = 0; f < width; ++f) origin[f] = static_cast<Real>(origin_[feature + f]);
+        for (std::size_t f = width; f < 4; ++f) origin[f] = 0;  // of surplus values
         for (std::size_t r = 0; r < count; ++r) {
             const T* x = data_ + row(r) * n_features_ + feature;
             convert(x, origin, width, rows_ + r * width);
@@ -174,7 +176,7 @@ class ChunkReader {
         } else {
             const auto scale = static_cast<float>(scale_);
             const auto less_origin = [&](auto values, std::size_t f) {
-                const auto difference = values - static_cast<float>(origin[f]);
+                const auto difference = values - origin[f];
                 return std::is_integral_v<T> ? difference : difference * scale;
             };
             transpose(rows_, width, less_origin, lanes);
@@ -182,6 +184,8 @@ class ChunkReader {
     }
 
   private:
+    using Real = std::conditional_t<sizeof(T) == 8, double, float>;
+
     // The row's next chunk, of at most so many features.
     static void fetch(const T* x, std::size_t n) {
         const std::size_t bytes = sizeof(T) * (n < kLaneChunk ? n : kLaneChunk);
@@ -190,7 +194,7 @@ class ChunkReader {
     }
 
     // In float32; only of float64 less the origin, which does not fit into float32.
-    void convert(const T* x, const double* origin, std::size_t n, float* out) const {
+    void convert(const T* x, const Real* origin, std::size_t n, float* out) const {
         if constexpr (sizeof(T) == 8)
             for (std::size_t f = 0; f < n; ++f) out[f] = static_cast<float>((x[f] - origin[f]) * scale_);
         else
