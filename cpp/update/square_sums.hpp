@@ -30,14 +30,13 @@ class SquareSums {
 
   private:
     void clear();
-    // The origin of the values from this one on; null if it is 0
-    // and rows have no weights.
+    // The origin of the values from this one on; null if it is 0 and rows have no weights.
     [[nodiscard]] const double* origin(std::size_t at) const {
         return at_zero_ ? nullptr : origin_.data() + at;
     }
 
     std::size_t tile_;  // rows added at a time
-    bool at_zero_;      // whether the origin of rows without weights is
+    bool at_zero_;      // whether rows have no weights and the origin is 0
     std::size_t n_features_;
     std::size_t n_rows_ = 0;
     std::vector<double> origin_, high_, low_;
