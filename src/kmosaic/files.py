@@ -123,6 +123,17 @@ def _check_writable(folder: Path) -> None:
 
 
 @contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Turn an error of the system into an OutputError that names ``path``."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+@contextmanager
 def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it there on success, remove it on any failure.
 
@@ -136,20 +147,15 @@ def atomic_write(path: str | os.PathLike[str], *, overwrite: bool = False) -> It
     'whole or not at all'
     """
     target = check_output(path, overwrite=overwrite)
-    try:
+    with _blaming(target):
         descriptor, name = tempfile.mkstemp(prefix=".kmosaic-", suffix=target.suffix, dir=target.parent)
-    except OSError as error:
-        raise OutputError(f"{target} cannot be written: {error.strerror}") from error
     os.close(descriptor)
     temporary = Path(name)
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
+        with _blaming(target):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -192,16 +198,13 @@ def atomic_folder(folder: Path, is_ours: Callable[[Path], bool], *, overwrite: b
         raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
     made, before = temporary / "made", temporary / "before"
     try:
-        made.mkdir()
-        yield made
-        check_folder(folder, is_ours, overwrite=overwrite)
-        if folder.exists():
-            folder.replace(before)
-        made.replace(folder)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"{folder} cannot be written: {error.strerror or error}") from error
+        with _blaming(folder):
+            made.mkdir()
+            yield made
+            check_folder(folder, is_ours, overwrite=overwrite)
+            if folder.exists():
+                folder.replace(before)
+            made.replace(folder)
     finally:
         if before.exists() and not folder.exists():
             before.replace(folder)
